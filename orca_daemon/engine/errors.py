@@ -1,0 +1,36 @@
+"""The ways in which work can fail, each with a consequence of its own."""
+
+
+class Reject(Exception):  # noqa: N818  a verdict, not a fault
+    """No retry can help: the message is dead-lettered with this reason.
+
+    The reason is read by operators and kept as evidence, so it holds no secrets and no row contents.
+    """
+
+
+class DependencyDown(Exception):  # noqa: N818  a state of the world, not a fault
+    """Something that the work needs cannot be reached: wait for it, and charge the message nothing."""
+
+    def __init__(self, dependency: str, reason: str = "") -> None:
+        super().__init__(f"{dependency} is down: {reason}" if reason else f"{dependency} is down")
+        self.dependency = dependency
+
+
+class Stuck(Exception):  # noqa: N818  ends the process
+    """Work that was cancelled does not stop; only the end of the process can stop it."""
+
+
+class RouteError(Exception):
+    """The routes and the configured queues do not fit together."""
+
+
+class SourceError(Exception):
+    """A call to the queue failed as a whole.
+
+    `kind` is what the caller needs to know: `throttled`, `attempt` (the receive attempt id was refused),
+    `missing` (no such queue), `denied`, or `unavailable` (anything else, worth trying again).
+    """
+
+    def __init__(self, kind: str, reason: str) -> None:
+        super().__init__(reason)
+        self.kind = kind

@@ -1,0 +1,36 @@
+"""A message as the queue delivers it, and as a handler receives it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+M = TypeVar("M")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """One delivery of one message.  Times are seconds since the epoch, by the queue's clock."""
+
+    id: str
+    receipt: str
+    body: str
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    """The message attributes of type String or Number, by name."""
+    raw_attributes: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    """All message attributes in the shape that SQS's SendMessage takes."""
+    group: str | None = None
+    sequence: int = 0
+    deduplication_id: str | None = None
+    receive_count: int = 1
+    sent_at: float = 0.0
+    first_received_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery(Generic[M]):
+    """What a handler works on: the decoded message, and the envelope that it came in."""
+
+    message: M
+    envelope: Envelope
+    attempt: int = 1
+    """The how-manieth attempt of this process this is, from 1."""

@@ -1,0 +1,76 @@
+"""What is to be done with the messages of a queue, and how routes are paired with queues."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar
+
+from orca_daemon.engine.errors import RouteError
+from orca_daemon.engine.message import Delivery, Envelope
+from orca_daemon.engine.policy import Backoff
+
+M = TypeVar("M")
+
+
+class Handler(Protocol[M]):
+    """Do the work of a whole run of messages, or none of it.
+
+    Return once that is durable: the messages are then deleted.  Delivered twice, the work must change
+    nothing the second time.  Raise `Reject` for a run that no retry can save, `DependencyDown` where
+    something that it needs is unreachable, anything else to be tried again.  A run of several messages
+    that fails is repeated in smaller ones, so a handler need not say which message was at fault.
+
+    A handler that is cancelled (its lease was lost, its time is up, the process ends) returns only when
+    nothing of its work can become durable any more; until then the messages stay hidden.
+    """
+
+    async def __call__(self, run: Sequence[Delivery[M]], /) -> None: ...
+
+
+class GaveUp(Protocol[M]):
+    """Tell the world that a message will not be worked again, before it is dead-lettered.
+
+    Idempotent.  `message` is None where the body could not be decoded.  While this raises, the message is kept.
+    """
+
+    async def __call__(self, message: M | None, envelope: Envelope, reason: str, /) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route(Generic[M]):
+    """All that the engine knows about the work of one queue.  The queue's URL is in the settings."""
+
+    name: str
+    decode: Callable[[Envelope], M]
+    """The message inside.  Whatever it raises is a rejection, its text the reason."""
+    handle: Handler[M]
+    gave_up: GaveUp[M] | None = None
+    needs: frozenset[str] = frozenset()
+    """Names of the dependencies without which this route's queue is not read."""
+    batch: int = 1
+    """The most messages of one run."""
+    merge: bool = False
+    """Whether one run may hold messages of several groups."""
+    concurrency: int = 4
+    """Runs at one time."""
+    max_attempts: int = 5
+    backoff: Backoff = field(default_factory=Backoff)
+    time_limit: float = 300.0
+    """Seconds that one attempt may take."""
+    describe: Callable[[M], Mapping[str, str]] = lambda _: {}  # noqa: E731
+    """Facts of a message for its log line: job, granule.  No secrets, no row contents."""
+
+
+def index(routes: Iterable[Route[Any]], bound: Mapping[str, str]) -> Mapping[str, Route[Any]]:
+    """Pair each configured queue (name to route name) with its route.
+
+    Raises:
+        RouteError: two routes share a name, or a queue names a route that nobody wrote.
+    """
+    by_name: dict[str, Route[Any]] = {}
+    for route in routes:
+        if route.name in by_name:
+            raise RouteError(f"two routes are named {route.name!r}")
+        by_name[route.name] = route
+    if unknown := sorted(set(bound.values()) - by_name.keys()):
+        raise RouteError(f"no route is named {', '.join(unknown)}; known: {', '.join(sorted(by_name))}")
+    return {queue: by_name[name] for queue, name in bound.items()}

@@ -1,0 +1,68 @@
+"""The queue as the engine sees it: five calls, and how each entry of a batch ended."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from orca_daemon.engine.message import Envelope
+
+BATCH = 10
+"""SQS takes and gives at most ten messages a call (AWS: SQS quotas)."""
+LONGEST_LEASE = 43_200.0
+"""Seconds for which one delivery can stay invisible in all (AWS: ChangeMessageVisibility)."""
+
+
+class Outcome(Enum):
+    """How one entry of a batch call ended."""
+
+    DONE = "done"
+    GONE = "gone"
+    """The receipt is no longer good: the lease is lost, nothing is left to do."""
+    FAILED = "failed"
+    """Worth trying again while the lease holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueFacts:
+    """What the queue itself says about itself (AWS: GetQueueAttributes)."""
+
+    fifo: bool
+    visibility: float
+    dead_letter: str | None = None
+    """URL of the dead-letter queue, from the redrive policy."""
+    max_receives: int | None = None
+    retention: float = 345_600.0
+
+
+class Source(Protocol):
+    """One queue.  Batch calls take at most `BATCH` entries and answer position by position.
+
+    A call that fails as a whole raises `SourceError`.  Calls are safe to repeat.
+    """
+
+    async def receive(
+        self, limit: int, *, wait: float, lease: float, attempt_id: str | None = None
+    ) -> Sequence[Envelope]:
+        """Up to `limit` messages, hidden for `lease` seconds, after at most `wait` seconds.
+
+        Not to be cancelled: what an abandoned receive had taken stays hidden for the whole lease.
+        `attempt_id` repeated on a FIFO queue gives the same messages again (AWS: ReceiveRequestAttemptId).
+        """
+        ...
+
+    async def delete(self, envelopes: Sequence[Envelope]) -> Sequence[Outcome]:
+        """Remove the messages for ever."""
+        ...
+
+    async def hide(self, envelopes: Sequence[Envelope], seconds: float) -> Sequence[Outcome]:
+        """Keep the messages hidden for `seconds` from now; 0 gives them back."""
+        ...
+
+    async def bury(self, envelope: Envelope, evidence: Mapping[str, object]) -> None:
+        """Send a copy to the dead-letter queue, with `evidence` as one JSON attribute.
+
+        The body and attributes are unchanged, the group is the same, the deduplication id is the original
+        message's id.  The original is not deleted.  Raises `SourceError`.
+        """
+        ...
