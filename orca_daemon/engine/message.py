@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-M = TypeVar("M")
+M_co = TypeVar("M_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,10 +27,10 @@ class Envelope:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery(Generic[M]):
+class Delivery(Generic[M_co]):
     """What a handler works on: the decoded message, and the envelope that it came in."""
 
-    message: M
+    message: M_co
     envelope: Envelope
     attempt: int = 1
     """The how-manieth attempt of this process this is, from 1."""

@@ -9,9 +9,10 @@ from orca_daemon.engine.message import Delivery, Envelope
 from orca_daemon.engine.policy import Backoff
 
 M = TypeVar("M")
+M_contra = TypeVar("M_contra", contravariant=True)
 
 
-class Handler(Protocol[M]):
+class Handler(Protocol[M_contra]):
     """Do the work of a whole run of messages, or none of it.
 
     Return once that is durable: the messages are then deleted.  Delivered twice, the work must change
@@ -23,16 +24,19 @@ class Handler(Protocol[M]):
     nothing of its work can become durable any more; until then the messages stay hidden.
     """
 
-    async def __call__(self, run: Sequence[Delivery[M]], /) -> None: ...
+    async def __call__(self, run: Sequence[Delivery[M_contra]], /) -> None: ...  # noqa: D102  the class says it
 
 
-class GaveUp(Protocol[M]):
+class GaveUp(Protocol[M_contra]):
     """Tell the world that a message will not be worked again, before it is dead-lettered.
 
-    Idempotent.  `message` is None where the body could not be decoded.  While this raises, the message is kept.
+    Idempotent.  `message` is None where the body could not be decoded.  While this raises, the message is
+    kept.
     """
 
-    async def __call__(self, message: M | None, envelope: Envelope, reason: str, /) -> None: ...
+    async def __call__(  # noqa: D102  the class says it
+        self, message: M_contra | None, envelope: Envelope, reason: str, /
+    ) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +60,7 @@ class Route(Generic[M]):
     backoff: Backoff = field(default_factory=Backoff)
     time_limit: float = 300.0
     """Seconds that one attempt may take."""
-    describe: Callable[[M], Mapping[str, str]] = lambda _: {}  # noqa: E731
+    describe: Callable[[M], Mapping[str, str]] = lambda _: {}
     """Facts of a message for its log line: job, granule.  No secrets, no row contents."""
 
 

@@ -1,0 +1,1 @@
+"""Measurements, as ratios against a baseline in the same run: `python -m bench NAME [--short] [--json]`."""

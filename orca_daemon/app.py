@@ -1,0 +1,1 @@
+"""Builds everything, then start, run, drain, stop."""

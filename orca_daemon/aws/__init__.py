@@ -1,0 +1,1 @@
+"""Clients, the SQS source and publisher, the S3 copy, secrets."""

@@ -1,0 +1,1 @@
+"""Postgres: connections, transactions, retry, SQL and migrations."""

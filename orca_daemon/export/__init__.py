@@ -1,0 +1,1 @@
+"""Write a table's change window to Parquet in S3."""

@@ -1,0 +1,1 @@
+"""An embedded Postgres and AWS, and a sample workload."""

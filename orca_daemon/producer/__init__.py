@@ -1,0 +1,1 @@
+"""What other programs import to put messages on the queues."""

@@ -1,0 +1,1 @@
+"""Compare a listing of a bucket with the catalog."""

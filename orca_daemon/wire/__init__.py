@@ -1,0 +1,1 @@
+"""Shapes of the messages that other programs put on the queues, and nothing else."""
