@@ -1,1 +1,363 @@
-"""Every setting, its type, its default and its environment name."""
+"""Every setting, its type, its default and its environment name.
+
+Later wins: the TOML file, the environment (ORCA's own names, then `ORCA_<SECTION>__<KEY>`), flags.  All
+mistakes are reported together, as one `SettingsError`, before anything is connected.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+
+DEFAULT_FILE = Path("config/orca-daemon.toml")
+
+
+class SettingsError(Exception):
+    """The settings are wrong; each mistake is one line, and no value is repeated in it."""
+
+    def __init__(self, mistakes: list[str]) -> None:
+        super().__init__("\n".join(mistakes))
+        self.mistakes = mistakes
+
+
+def _comma_separated(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _http_url(url: str) -> str:
+    if not re.match(r"https?://[^/]+", url):
+        raise ValueError("must be a URL that begins with http:// or https://")
+    return url
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_comma_separated)]
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+Seconds = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """A table of the settings file; a key that is not declared is a mistake."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Aws(Section):
+    """How AWS is reached; credentials come from botocore's own chain, never from here."""
+
+    region: str | None = None
+    """Region; default: botocore's chain (`AWS_REGION`, profile, …)."""
+    endpoint_url: HttpUrl | None = None
+    """Endpoint of every service but SQS, for LocalStack and other stand-ins."""
+    sqs_endpoint_url: HttpUrl | None = None
+    """Endpoint of SQS; default: `endpoint_url`."""
+
+
+class Database(Section):
+    """Where Postgres is: a URL, a secret, or parts.  Values may be `ssm:NAME` or `secret:ARN`."""
+
+    url: SecretStr | None = None
+    """`postgresql://user:password@host:port/database`."""
+    secret_arn: str | None = None
+    """Secret with ORCA's keys (`user_username`, …) or RDS's own (`username`, …)."""
+    prefix: str | None = None
+    """Deployment prefix: the secret is `<prefix>-orca-db-login-secret`."""
+    host: str | None = None
+    port: int = Field(5432, ge=1, le=65535)
+    name: str | None = None
+    user: str | None = None
+    password: SecretStr | None = None
+    pool_size: Count = 8
+    """Connections for short transactions; as many threads serve them."""
+    pool_timeout: Seconds = 5.0
+    """Seconds to wait for a free connection."""
+    statement_timeout: Seconds = 30.0
+    lock_timeout: Seconds = 10.0
+    connect_timeout: Seconds = 5.0
+    application_name: str = "orca-daemon"
+
+    @property
+    def configured(self) -> bool:
+        """Whether anything says where the database is."""
+        return bool(self.url or self.secret_arn or self.prefix or self.host)
+
+
+class Queue(Section):
+    """One queue, bound to a route.  A queue without a URL is off."""
+
+    url: HttpUrl | None = None
+    route: str | None = None
+    """Name of the route that handles it; default: the queue's own name."""
+    concurrency: Count | None = None
+    """Runs of messages at one time; default: the route's."""
+    max_attempts: Count | None = None
+    """Attempts before the dead-letter queue; default: the route's."""
+    pollers: Annotated[int, Field(ge=1, le=32)] = 4
+    """The most receives at one time; one while the queue is quiet."""
+
+
+class Engine(Section):
+    """How messages are taken and given back; seconds throughout."""
+
+    lease: Annotated[float, Field(ge=6, le=43_200)] = 120.0
+    """How long a received message stays hidden unless extended; it is extended at a third of it."""
+    wait: Annotated[float, Field(ge=0, le=20)] = 10.0
+    """Length of a long poll."""
+    held: Count = 1000
+    """Messages in hand per queue, at work, waiting or between attempts."""
+    drain_seconds: Annotated[float, Field(ge=0)] = 50.0
+    """How long running work may go on after SIGTERM."""
+    settle_linger: Annotated[float, Field(ge=0, le=5)] = 0.05
+    """How long a delete waits for company."""
+
+
+class Recovery(Section):
+    """What happens to restored objects."""
+
+    event_grace: Annotated[float, Field(ge=0)] = 900.0
+    """Seconds for which an S3 event may be ahead of its `new_job`."""
+    unknown_keys: Literal["reject", "route"] = "reject"
+    """After that: reject the event, or copy by rule (disaster recovery, needs no database)."""
+    protected_bucket: str | None = None
+    """Disaster recovery: where data files go."""
+    public_bucket: str | None = None
+    """Disaster recovery: where all other files go."""
+    data_extensions: Names = (".hdf", ".h5", ".nc", ".nc4", ".he5", ".tif")
+    bucket_map: dict[str, str] = Field(default_factory=dict)
+    """Disaster recovery: extension to bucket, with the fallback `other`; wins over the two buckets."""
+
+
+class Copies(Section):
+    """How objects are copied."""
+
+    attempts: Count = 3
+    """Attempts in place (ORCA: `COPY_RETRIES`)."""
+    retry_sleep: Annotated[float, Field(ge=0)] = 1.0
+    """Base of the backoff between them (ORCA: `COPY_RETRY_SLEEP_SECS`)."""
+    files: Count = 16
+    """Files at one time."""
+    parts: Count = 32
+    """Requests to S3 at one time, over all files."""
+    chunk_mib: Annotated[int, Field(ge=5, le=5120)] = 250
+    """Part size, MiB (ORCA: `DEFAULT_MULTIPART_CHUNKSIZE_MB`), raised when 10,000 parts would not do."""
+    threshold_mib: Annotated[int, Field(ge=5, le=5120)] = 1024
+    """Up to this size, MiB, one CopyObject does it."""
+    storage_class: str = "STANDARD"
+    kms_key_id: str | None = None
+    """Encrypt copies with this key; default: the target bucket's own encryption."""
+
+
+class Reconcile(Section):
+    """Comparison of S3 Inventory with the catalog."""
+
+    memory_mib: Annotated[int, Field(ge=128)] = 1024
+    """Memory of the child process; past it, it spills to `work_dir`."""
+    threads: Count = 2
+    work_dir: Path | None = None
+    """Where it spills; default: the system's temporary directory."""
+    deadline: Seconds = 36_000.0
+    """Seconds after which a comparison is killed."""
+    race_window: Annotated[float, Field(ge=0)] = 86_400.0
+    """Catalog rows younger than the inventory less this are no phantoms; 0 is ORCA's behaviour."""
+    allow_empty: bool = False
+    """Accept an empty inventory of a bucket that the catalog says is not empty."""
+    expire_days: Annotated[int, Field(ge=0)] = 30
+    """Jobs and reports older than this are removed; 0 keeps them."""
+
+
+class ExportTable(Section):
+    """One table that may be exported."""
+
+    table: str | None = None
+    """Name in the source, with its schema if need be; default: the name of the entry."""
+    column: str = "last_updated"
+    """The change time."""
+
+
+class Export(Section):
+    """Copies of tables to Parquet in S3."""
+
+    bucket: str | None = None
+    preset: Literal["orca", "none"] = "orca"
+    """The tables that may be exported without being listed."""
+    tables: dict[str, ExportTable] = Field(default_factory=dict)
+    source_url: SecretStr | None = None
+    """Postgres to export from; default: the application's database."""
+    source_secret: str | None = None
+    overlap_days: Annotated[float, Field(ge=0)] = 14.0
+    """How far back a run looks for rows that an earlier snapshot could not see."""
+    row_group: Count = 122_880
+
+
+class Http(Section):
+    """The port for metrics and health."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 9464
+    """0 takes a free one, which is logged."""
+
+
+class Log(Section):
+    """Logs go to standard output."""
+
+    level: Literal["debug", "info", "warning", "error", "critical"] = "info"
+    format: Literal["json", "console"] = "json"
+
+
+STANDARD_QUEUES = ("status_update", "recovery", "internal_report")
+
+
+class Settings(Section):
+    """All settings; the environment name of `section.key` is `ORCA_<SECTION>__<KEY>`."""
+
+    aws: Aws = Field(default_factory=Aws)
+    database: Database = Field(default_factory=Database)
+    queues: dict[str, Queue] = Field(default_factory=dict)
+    engine: Engine = Field(default_factory=Engine)
+    recovery: Recovery = Field(default_factory=Recovery)
+    copies: Copies = Field(default_factory=Copies)
+    reconcile: Reconcile = Field(default_factory=Reconcile)
+    export: Export = Field(default_factory=Export)
+    http: Http = Field(default_factory=Http)
+    log: Log = Field(default_factory=Log)
+
+    @property
+    def bound(self) -> Mapping[str, Queue]:
+        """The queues that are on."""
+        return {name: queue for name, queue in self.queues.items() if queue.url}
+
+    @model_validator(mode="after")
+    def _distinct_queues(self) -> "Settings":
+        urls = [queue.url for queue in self.bound.values()]
+        if len(set(urls)) != len(urls):
+            raise ValueError("two queues have the same URL")
+        return self
+
+
+ORCA_NAMES: Mapping[str, str] = {
+    "STATUS_UPDATE_QUEUE_URL": "queues.status_update.url",
+    "RECOVERY_QUEUE_URL": "queues.recovery.url",
+    "INTERNAL_REPORT_QUEUE_URL": "queues.internal_report.url",
+    "DB_CONNECT_INFO_SECRET_ARN": "database.secret_arn",
+    "PREFIX": "database.prefix",
+    "DATABASE_URL": "database.url",
+    "DATABASE_HOST": "database.host",
+    "DATABASE_PORT": "database.port",
+    "DATABASE_NAME": "database.name",
+    "DATABASE_USER": "database.user",
+    "DATABASE_PASSWORD": "database.password",
+    "COPY_RETRIES": "copies.attempts",
+    "COPY_RETRY_SLEEP_SECS": "copies.retry_sleep",
+    "DEFAULT_MULTIPART_CHUNKSIZE_MB": "copies.chunk_mib",
+    "DEFAULT_MAX_CONCURRENCY": "copies.parts",
+    "INTERNAL_RECONCILIATION_EXPIRATION_DAYS": "reconcile.expire_days",
+    "PROTECTED_BUCKET": "recovery.protected_bucket",
+    "PUBLIC_BUCKET": "recovery.public_bucket",
+    "LOG_LEVEL": "log.level",
+}
+"""Names that ORCA's Lambdas read (contract 4), and what they set here; lower case is accepted too."""
+
+_OURS = re.compile(r"^ORCA_([A-Z]+)__(.+)$")
+
+
+def load(
+    file: Path | None = None,
+    environ: Mapping[str, str] = os.environ,
+    flags: Mapping[str, object] | None = None,
+    *,
+    need_queue: bool = True,
+) -> Settings:
+    """Read the settings from all places.
+
+    Args:
+        file: the TOML file; by default `config/orca-daemon.toml`, where it exists.
+        environ: the environment.
+        flags: `section.key` to value; None values are left out.
+        need_queue: whether it is a mistake that no queue has a URL.
+
+    Raises:
+        SettingsError: with every mistake that was found.
+    """
+    mistakes: list[str] = []
+    tree = _from_file(file, mistakes)
+    for dotted, value in _from_environment(environ, mistakes):
+        _put(tree, dotted, value)
+    for dotted, flag in (flags or {}).items():
+        if flag is not None:
+            _put(tree, dotted, flag)
+    settings = _validated(tree, mistakes)
+    if settings and need_queue and not settings.bound:
+        mistakes.append(
+            "no queue has a URL: set ORCA_QUEUES__STATUS_UPDATE__URL, ORCA_QUEUES__RECOVERY__URL or "
+            "ORCA_QUEUES__INTERNAL_REPORT__URL"
+        )
+    if mistakes or settings is None:
+        raise SettingsError(mistakes)
+    return settings
+
+
+def _from_file(file: Path | None, mistakes: list[str]) -> dict[str, Any]:
+    path = file or DEFAULT_FILE
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        if file:
+            mistakes.append(f"{path}: no such file")
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        mistakes.append(f"{path}: {error}")
+    return {}
+
+
+def _from_environment(environ: Mapping[str, str], mistakes: list[str]) -> list[tuple[str, str]]:
+    """The settings that the environment names, ORCA's own names first so that ours win."""
+    known = [
+        (dotted, environ.get(name) or environ.get(name.lower(), "")) for name, dotted in ORCA_NAMES.items()
+    ]
+    found = [(dotted, value.lower() if dotted == "log.level" else value) for dotted, value in known if value]
+    for name, value in sorted(environ.items()):
+        if match := _OURS.match(name):
+            if match[1].lower() in Settings.model_fields:
+                found.append((f"{match[1]}.{match[2]}".lower().replace("__", "."), value))
+            else:
+                mistakes.append(f"{name}: there is no section [{match[1].lower()}]")
+    return found
+
+
+def _put(tree: dict[str, Any], dotted: str, value: object) -> None:
+    *sections, key = dotted.split(".")
+    for section in sections:
+        below = tree.setdefault(section, {})
+        if not isinstance(below, dict):
+            return  # validation will say that the section is no table
+        tree = below
+    tree[key] = value
+
+
+def _validated(tree: dict[str, Any], mistakes: list[str]) -> Settings | None:
+    try:
+        return Settings.model_validate(tree)
+    except ValidationError as error:
+        mistakes += [
+            f"{'.'.join(str(part) for part in problem['loc']) or 'settings'}: {_sentence(problem['msg'])}"
+            for problem in error.errors(include_url=False, include_input=False, include_context=False)
+        ]
+        return None
+
+
+def _sentence(message: str) -> str:
+    if message == "Extra inputs are not permitted":
+        return "there is no such setting"
+    return message.removeprefix("Value error, ")
