@@ -1,0 +1,56 @@
+"""What the engine is doing at one moment, as values: health checks and gauges read nothing else.
+
+Times are those of the monotonic clock, in seconds.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueState:
+    """One queue, as the engine sees it."""
+
+    name: str
+    handler: str
+    """Name of the route."""
+    last_poll_success: float | None = None
+    """When a receive last came back well, with messages or without; None before the first."""
+    last_poll_end: float | None = None
+    """When a receive last came back at all, well or not: what a dead poller does not do."""
+    waiting_for_permits: bool = False
+    """Whether receives wait because all that may be in hand is in hand."""
+    breaker_open: bool = False
+    """Whether a dependency of the route is down, so that nothing is received."""
+    held: int = 0
+    """Messages in hand, at work or not."""
+    running: int = 0
+    """Messages whose handler is at work."""
+    settling: int = 0
+    """Messages whose work is done and whose delete is not confirmed."""
+    bytes_held: int = 0
+    permits_free: int = 0
+    groups: int = 0
+    """FIFO groups with a message in hand."""
+    oldest_held: float | None = None
+    """When the message longest in hand was received; None while nothing is held."""
+    age_limit: float = 0.0
+    """Seconds that one message's work may take; past it the work is cancelled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineState:
+    """The whole engine."""
+
+    started_at: float | None = None
+    """When the pollers were started; None until the queues are resolved."""
+    draining: bool = False
+    paused: bool = False
+    queues: tuple[QueueState, ...] = ()
+    breakers: Mapping[str, float | None] = field(default_factory=dict)
+    """Every dependency that a route needs, and since when it has been down; None while it is up."""
+
+    @property
+    def started(self) -> bool:
+        """Whether the engine polls, or would if it were not paused."""
+        return self.started_at is not None
