@@ -1,1 +1,1 @@
-"""Shapes of the messages that other programs put on the queues, and nothing else."""
+"""The shapes of the messages on the queues: what is read from text, what is written as text, nothing else."""

@@ -1,0 +1,49 @@
+"""recovery queue: the request to copy one restored object to its destination."""
+
+from typing import Any
+
+from pydantic import Field
+
+from orca_daemon.wire.outgoing import Outgoing, dump
+from orca_daemon.wire.shape import Megabytes, Name, Shape, Text, read
+
+
+class CopyRequest(Shape):
+    """Copy one object; job, granule and filename say whose progress it is."""
+
+    job_id: Text
+    collection_id: Text | None = None
+    granule_id: Text
+    filename: Text
+    restore_destination: Name
+    """The bucket to copy to."""
+    s3_multipart_chunksize_mb: Megabytes = Field(alias="s3MultipartChunksizeMb")
+    source_key: Name
+    target_key: Name
+    source_bucket: Name
+
+
+def decode(body: str) -> CopyRequest:
+    """The copy request in this body.  Raises `Malformed`."""
+    return read(CopyRequest, body, "copy request")
+
+
+def copy_document(request: CopyRequest) -> dict[str, Any]:
+    """The JSON object of a request, keys in ORCA's order."""
+    document: dict[str, Any] = {"jobId": request.job_id}
+    if request.collection_id is not None:
+        document["collectionId"] = request.collection_id
+    return document | {
+        "granuleId": request.granule_id,
+        "filename": request.filename,
+        "restoreDestination": request.restore_destination,
+        "s3MultipartChunksizeMb": request.s3_multipart_chunksize_mb,
+        "sourceKey": request.source_key,
+        "targetKey": request.target_key,
+        "sourceBucket": request.source_bucket,
+    }
+
+
+def copy_message(request: CopyRequest) -> Outgoing:
+    """A request as a message to the recovery queue."""
+    return Outgoing(body=dump(copy_document(request)))

@@ -1,0 +1,59 @@
+"""A message on its way to a queue: exactly the bytes and attributes that ORCA's own producers send."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+LARGEST_MESSAGE = 262_144
+"""Bytes of body and attributes together that ORCA's queues take (their `MaximumMessageSize`)."""
+INTERNAL_REPORT_GROUP = "general_group"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """One message to send.  `group` and `deduplication_id` are for FIFO queues only."""
+
+    body: str
+    group: str | None = None
+    deduplication_id: str | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    """String attributes by name."""
+
+    @property
+    def size(self) -> int:
+        """Bytes as SQS counts them: body, and name, type and value of each attribute."""
+        attributes = sum(
+            len(name.encode()) + len("String") + len(value.encode())
+            for name, value in self.attributes.items()
+        )
+        return len(self.body.encode()) + attributes
+
+    def parameters(self) -> dict[str, Any]:
+        """The message as keyword arguments of SendMessage, and as an entry of SendMessageBatch."""
+        sent: dict[str, Any] = {"MessageBody": self.body}
+        if self.group is not None:
+            sent["MessageGroupId"] = self.group
+        if self.deduplication_id is not None:
+            sent["MessageDeduplicationId"] = self.deduplication_id
+        if self.attributes:
+            sent["MessageAttributes"] = {
+                name: {"DataType": "String", "StringValue": value} for name, value in self.attributes.items()
+            }
+        return sent
+
+
+def dump(document: object) -> str:
+    """JSON as ORCA writes it; deduplication ids are hashes of exactly this text."""
+    return json.dumps(document)
+
+
+def digest(body: str) -> str:
+    """Lower-case hexadecimal SHA-256 of the body's bytes."""
+    return hashlib.sha256(body.encode()).hexdigest()
+
+
+def md5(body: str) -> str:
+    """What SQS must answer as `MD5OfMessageBody`."""
+    return hashlib.md5(body.encode(), usedforsecurity=False).hexdigest()

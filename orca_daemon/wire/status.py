@@ -1,0 +1,167 @@
+"""status-update queue: the start of a granule's recovery, and the progress of one of its files."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping
+from enum import IntEnum, StrEnum
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, field_validator
+from pydantic_core import PydanticCustomError
+
+from orca_daemon.wire.outgoing import Outgoing, digest, dump
+from orca_daemon.wire.shape import Malformed, Megabytes, Shape, Text, read
+from orca_daemon.wire.times import OrcaTime, show
+
+ATTRIBUTE = "RequestMethod"
+GROUP = "request_files"
+"""The one message group of all of ORCA's own producers."""
+
+
+class RequestMethod(StrEnum):
+    """What a message asks for; the value of its attribute."""
+
+    NEW_JOB = "new_job"
+    UPDATE_FILE = "update_file"
+
+
+class RecoveryStatus(IntEnum):
+    """How far the recovery of a file has come; the numbers are rows of `recovery_status`."""
+
+    PENDING = 1
+    STAGED = 2
+    FAILED = 3
+    SUCCESS = 4
+
+
+def _status(value: object) -> RecoveryStatus:
+    # JSON Schema, which ORCA checks with, calls 3.0 an integer and true none.
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise PydanticCustomError("status", "is not an integer")
+    try:
+        return RecoveryStatus(value)  # type: ignore[arg-type]  # equal numbers find their member
+    except ValueError:
+        raise PydanticCustomError("status", "is none of 1, 2, 3, 4") from None
+
+
+Status = Annotated[RecoveryStatus, BeforeValidator(_status)]
+
+
+class NewFile(Shape):
+    """A file of a granule whose recovery begins, or failed to."""
+
+    filename: Text
+    key_path: Text
+    restore_destination: Text
+    s3_multipart_chunksize_mb: Megabytes = Field(alias="s3MultipartChunksizeMb")
+    status: Status = Field(alias="statusId")
+    error_message: Text | None = None
+    request_time: OrcaTime
+    last_update: OrcaTime
+    completion_time: OrcaTime | None = None
+
+    @field_validator("status")
+    @classmethod
+    def _begins(cls, status: RecoveryStatus) -> RecoveryStatus:
+        if status not in {RecoveryStatus.PENDING, RecoveryStatus.FAILED}:
+            raise PydanticCustomError("status", "is neither 1 nor 3, the only ones a new file can have")
+        return status
+
+
+class NewJob(Shape):
+    """A granule's recovery begins.  `collection_id` is None from producers older than ORCA 8.1."""
+
+    job_id: Text
+    collection_id: Text | None = None
+    granule_id: Text
+    request_time: OrcaTime
+    archive_destination: Text
+    files: tuple[NewFile, ...]
+
+    @field_validator("files")
+    @classmethod
+    def _distinct(cls, files: tuple[NewFile, ...]) -> tuple[NewFile, ...]:
+        # The tables know a file by its name alone, without its directory.
+        if any(count > 1 for count in Counter(file.filename for file in files).values()):
+            raise PydanticCustomError("files", "holds two files of the same filename")
+        return files
+
+
+class UpdateFile(Shape):
+    """One file has come to a status.  `collection_id` is None from producers older than ORCA 8.1."""
+
+    job_id: Text
+    collection_id: Text | None = None
+    granule_id: Text
+    filename: Text
+    last_update: OrcaTime
+    status: Status = Field(alias="statusId")
+    completion_time: OrcaTime | None = None
+    error_message: Text | None = None
+
+
+StatusMessage = NewJob | UpdateFile
+
+
+def decode(body: str, attributes: Mapping[str, str]) -> StatusMessage:
+    """The message in this body, of the kind that the attribute `RequestMethod` names.
+
+    Null is taken as absence where absence is allowed.
+
+    Raises:
+        Malformed: the attribute or a field is missing or wrong.
+    """
+    match attributes.get(ATTRIBUTE):
+        case RequestMethod.UPDATE_FILE.value:
+            return read(UpdateFile, body, "update_file")
+        case RequestMethod.NEW_JOB.value:
+            return read(NewJob, body, "new_job")
+        case None:
+            raise Malformed(f"the message attribute {ATTRIBUTE} is missing")
+        case _:
+            raise Malformed(f"the message attribute {ATTRIBUTE} is neither new_job nor update_file")
+
+
+def granule_group(job_id: str, collection_id: str | None, granule_id: str) -> str:
+    """The message group of one granule: a hash, as group ids are limited to 128 ASCII characters."""
+    return hashlib.sha256(dump([job_id, collection_id, granule_id]).encode()).hexdigest()
+
+
+def outgoing(document: Mapping[str, Any], method: RequestMethod, *, group: str = GROUP) -> Outgoing:
+    """This document as a message to the status-update queue."""
+    body = dump(document)
+    return Outgoing(
+        body=body,
+        group=group,
+        deduplication_id=method.value + digest(body),
+        attributes={ATTRIBUTE: method.value},
+    )
+
+
+def update_document(update: UpdateFile) -> dict[str, Any]:
+    """The JSON object of an update, keys in ORCA's order.
+
+    Raises:
+        ValueError: the status is FAILED and no error is named; ORCA's readers rely on one.
+    """
+    if update.status is RecoveryStatus.FAILED and not update.error_message:
+        raise ValueError("error message is required when the status is FAILED")
+    document: dict[str, Any] = {"jobId": update.job_id}
+    if update.collection_id is not None:
+        document["collectionId"] = update.collection_id
+    document |= {
+        "granuleId": update.granule_id,
+        "filename": update.filename,
+        "lastUpdate": show(update.last_update),
+        "statusId": update.status.value,
+    }
+    if update.completion_time is not None:
+        document["completionTime"] = show(update.completion_time)
+    if update.error_message is not None:
+        document["errorMessage"] = update.error_message
+    return document
+
+
+def update_message(update: UpdateFile, *, group: str = GROUP) -> Outgoing:
+    """An update as a message to the status-update queue.  Raises ValueError as `update_document` does."""
+    return outgoing(update_document(update), RequestMethod.UPDATE_FILE, group=group)
