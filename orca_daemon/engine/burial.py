@@ -1,0 +1,76 @@
+"""The end of a message that no retry can save: announced, copied to the dead-letter queue with evidence."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from orca_daemon.engine.errors import SourceError
+from orca_daemon.engine.events import Observer, SettlementFailed
+from orca_daemon.engine.held import Held
+from orca_daemon.engine.route import Route
+from orca_daemon.engine.source import Source
+from orca_daemon.engine.verdict import reason
+
+
+class Burial:
+    """Announces and buries condemned messages of one queue; deleting them is the caller's."""
+
+    def __init__(
+        self, queue: str, route: Route[Any], source: Source, *, about: Mapping[str, object], observe: Observer
+    ) -> None:
+        self._queue = queue
+        self._route = route
+        self._source = source
+        self._about = about
+        self._observe = observe
+        self._failures: dict[str, int] = {}
+
+    async def announce(self, held: Held) -> None:
+        """Run the route's `gave_up`, which may raise anything."""
+        if self._route.gave_up is not None:
+            await self._route.gave_up(held.message, held.envelope, held.condemned or "")
+
+    async def bury(self, held: Held) -> None:
+        """Announce, then send to the dead-letter queue.  Both may raise; both may be repeated."""
+        await self.announce(held)
+        await self._source.bury(held.envelope, self.evidence(held, time.time()))
+        self._failures.pop(held.envelope.id, None)
+
+    def evidence(self, held: Held, now: float) -> dict[str, object]:
+        """What an operator wants to know of a dead letter.  `now` is seconds since the epoch."""
+        envelope = held.envelope
+        return {
+            "reason": held.condemned,
+            "error": held.error,
+            "attempts": held.attempts,
+            "queue": self._queue,
+            "route": self._route.name,
+            "message_id": envelope.id,
+            "group": envelope.group,
+            "receives": envelope.receive_count,
+            "sent_at": envelope.sent_at,
+            "first_received_at": envelope.first_received_at,
+            "buried_at": round(now, 3),
+            **self._about,
+        }
+
+    def failed(self, held: Held, error: Exception) -> None:
+        """Count and tell of a burial that did not succeed."""
+        self._failures[held.envelope.id] = self.failures(held) + 1
+        operation = "dead_letter" if isinstance(error, SourceError) else "gave_up"
+        self._observe(SettlementFailed(self._queue, operation, 1, reason(error)))
+
+    def failures(self, held: Held) -> int:
+        """Burials of this message that failed so far, at least one."""
+        return max(self._failures.get(held.envelope.id, 0), 1)
+
+    async def last_receive(self, held: Held, max_receives: int | None) -> None:
+        """A message goes back on its last receive: SQS will move it, so the world is told now."""
+        if max_receives is None or held.envelope.receive_count < max_receives or self._route.gave_up is None:
+            return
+        try:
+            await self._route.gave_up(
+                held.message, held.envelope, "the daemon stopped while it had the message for the last time"
+            )
+        except Exception as error:  # noqa: BLE001  the message leaves all the same
+            self._observe(SettlementFailed(self._queue, "gave_up", 1, reason(error)))

@@ -1,0 +1,219 @@
+"""All queues of the process: start, run, drain, stop."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from orca_daemon.engine.breaker import Breaker
+from orca_daemon.engine.consumer import Consumer, Options
+from orca_daemon.engine.errors import RouteError
+from orca_daemon.engine.events import Drain, Observer, Paused
+from orca_daemon.engine.leases import Keeper
+from orca_daemon.engine.route import Route
+from orca_daemon.engine.source import QueueFacts, Source
+
+T = TypeVar("T")
+CANCELLED_SECONDS = 2.0
+"""How long cancelled work may take to stop before the process goes without it."""
+FLUSH_SECONDS = 5.0
+"""How long the last deletes and releases may take."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binding:
+    """A queue and what is to be done with its messages."""
+
+    name: str
+    route: Route[Any]
+    source: Source
+    facts: QueueFacts
+    options: Options = field(default_factory=Options)
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """How the engine ended: messages that were not finished when the time was up, and seconds it took."""
+
+    unfinished: int
+    seconds: float
+
+
+class Engine:
+    """Consumes the queues until `stop`, then drains.  An engine runs once."""
+
+    def __init__(
+        self,
+        bindings: Sequence[Binding],
+        *,
+        probes: Mapping[str, Callable[[], Awaitable[None]]],
+        drain_seconds: float,
+        observe: Observer,
+        about: Mapping[str, object] | None = None,
+        rng: random.Random | None = None,
+    ) -> None:
+        rng = rng or random.Random()
+        self._observe = observe
+        self._drain_seconds = drain_seconds
+        self.breakers = {
+            name: Breaker(name, probe, observe=observe, rng=rng) for name, probe in probes.items()
+        }
+        for binding in bindings:
+            if missing := binding.route.needs - probes.keys():
+                raise RouteError(
+                    f"{binding.name} needs {', '.join(sorted(missing))}, which is not configured"
+                )
+        self.consumers = [
+            Consumer(
+                binding.name,
+                binding.route,
+                binding.source,
+                binding.facts,
+                binding.options,
+                self.breakers,
+                observe=observe,
+                rng=rng,
+                about=about or {},
+            )
+            for binding in bindings
+        ]
+        for breaker in self.breakers.values():
+            breaker.on_close = self._nudge
+        self._keeper = Keeper(self.consumers, observe)
+        self._stopping = asyncio.Event()
+        self.draining = False
+        self.started = False
+
+    def stop(self) -> None:
+        """Begin the drain.  Safe to call again."""
+        self._stopping.set()
+
+    def set_paused(self, *, paused: bool) -> None:
+        """Stop or resume the intake of all queues; what is in hand is worked."""
+        for consumer in self.consumers:
+            consumer.set_paused(paused=paused)
+        self._observe(Paused(paused))
+
+    @property
+    def paused(self) -> bool:
+        """Whether the intake is stopped by an operator."""
+        return any(consumer.paused for consumer in self.consumers)
+
+    async def run(self) -> Drained:
+        """Consume until `stop`, then drain.
+
+        Raises:
+            Stuck: work that was cancelled did not stop; the process must end at once.
+            Exception: whatever ended one of the engine's own tasks: a bug, and the process must end.
+        """
+        fault: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        for consumer in self.consumers:
+            consumer.fault = fault
+        async with AsyncExitStack() as stack:
+            supervise = _Supervisor(fault, stack)
+            supervise.task(self._keeper.run(), "lease keeper")
+            for breaker in self.breakers.values():
+                supervise.task(breaker.run(), f"breaker of {breaker.name}")
+            pollers = [
+                supervise.task(consumer.poller.run(), f"poller of {consumer.name}", may_end=True)
+                for consumer in self.consumers
+            ]
+            self.started = True
+            await self._or_fault(self._stopping.wait(), fault)
+            return await self._or_fault(self._drain(pollers), fault)
+
+    async def _drain(self, pollers: Sequence[asyncio.Task[None]]) -> Drained:
+        loop = asyncio.get_running_loop()
+        since = loop.time()
+        self.draining = True
+        self._tell("started", since)
+        for consumer in self.consumers:
+            consumer.close()
+        if pollers:
+            await asyncio.wait(pollers)
+        self._tell("polls_joined", since)
+        # Not before the polls have been joined: they would receive again what is given back.
+        for consumer in self.consumers:
+            consumer.release_waiting()
+        left = max(since + self._drain_seconds - loop.time(), 0.0)
+        unfinished = 0
+        if not await self._idle(left):
+            unfinished = sum(len(run.messages) for consumer in self.consumers for run in consumer.runs())
+            self._tell("deadline", since)
+            for consumer in self.consumers:
+                consumer.cancel_runs()
+            if not await self._idle(CANCELLED_SECONDS):
+                for consumer in self.consumers:
+                    consumer.abandon()
+        await self._flush()
+        self._tell("finished", since)
+        return Drained(unfinished, loop.time() - since)
+
+    async def _idle(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                for consumer in self.consumers:
+                    await consumer.idle()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _flush(self) -> None:
+        try:
+            async with asyncio.timeout(FLUSH_SECONDS):
+                for consumer in self.consumers:
+                    await consumer.settlement.flush()
+        except TimeoutError:
+            pass  # what was not deleted comes back, and changes nothing the second time
+
+    def _nudge(self) -> None:
+        for consumer in self.consumers:
+            consumer.nudge()
+
+    def _tell(self, phase: str, since: float) -> None:
+        held = sum(consumer.room.held for consumer in self.consumers)
+        running = sum(1 for consumer in self.consumers for _ in consumer.runs())
+        self._observe(Drain(phase, held, running, asyncio.get_running_loop().time() - since))
+
+    async def _or_fault(self, work: Awaitable[T], fault: asyncio.Future[None]) -> T:
+        task = asyncio.ensure_future(work)
+        either: set[asyncio.Future[Any]] = {task, fault}
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if not task.done():
+                task.cancel()
+        if fault.done():
+            fault.result()
+        return await task
+
+
+class _Supervisor:
+    """Long-lived tasks whose end is the engine's end: no half-alive daemon."""
+
+    def __init__(self, fault: asyncio.Future[None], stack: AsyncExitStack) -> None:
+        self._fault = fault
+        self._stack = stack
+
+    def task(self, work: Any, name: str, *, may_end: bool = False) -> asyncio.Task[None]:
+        """Start a task; it is cancelled with the stack."""
+        task: asyncio.Task[None] = asyncio.create_task(work, name=name)
+        task.add_done_callback(lambda ended: self._ended(ended, may_end=may_end))
+        self._stack.push_async_callback(_cancelled, task)
+        return task
+
+    def _ended(self, task: asyncio.Task[None], *, may_end: bool) -> None:
+        if task.cancelled() or self._fault.done():
+            return
+        error = task.exception()
+        if error is not None:
+            self._fault.set_exception(error)
+        elif not may_end:
+            self._fault.set_exception(RuntimeError(f"the {task.get_name()} ended by itself"))
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait({task})

@@ -1,0 +1,69 @@
+"""A message in hand: its lease, its attempts, and what has been found out about it."""
+
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+from typing import Any
+
+from orca_daemon.engine.message import Envelope
+from orca_daemon.engine.source import LONGEST_LEASE
+
+
+class Phase(Enum):
+    """Where a message in hand stands."""
+
+    WAITING = "waiting"
+    """In its lane: not started, or between two attempts."""
+    RUNNING = "running"
+    SETTLING = "settling"
+    """Its work is durable, its delete is under way."""
+    LEAVING = "leaving"
+    """Being given back; a new delivery of it is a new message to us."""
+
+
+class Company(IntEnum):
+    """With whom a message may share a run; failures narrow it, so that a culprit ends up alone."""
+
+    ANY = 0
+    GROUP = 1
+    NONE = 2
+
+
+@dataclass(slots=True, eq=False)
+class Held:
+    """One delivery, from its receive to its settlement.  Times are the loop's, in seconds."""
+
+    envelope: Envelope
+    received: float
+    deadline: float
+    """When the lease ends, on the safe side."""
+    extend_at: float
+    message: Any = None
+    """What the body decodes to; None where it does not."""
+    phase: Phase = Phase.WAITING
+    company: Company = Company.ANY
+    attempts: int = 0
+    """Failed attempts that this message made alone."""
+    suspicions: int = 0
+    """How often a dependency was said to be down for it and was not."""
+    condemned: str | None = None
+    """Why it is to be dead-lettered, once that is decided."""
+    error: str = "Reject"
+    """Class of the error that condemned it."""
+    lost: bool = False
+    extending: bool = False
+    work_seconds: float = 0.0
+
+    def renew(self, envelope: Envelope, now: float, lease: float) -> None:
+        """A newer delivery of the same message: its receipt is the one that counts."""
+        self.envelope = envelope
+        self.lost = False
+        self.leased(now, lease)
+
+    def leased(self, since: float, seconds: float) -> None:
+        """The lease runs for `seconds` from `since`; extend it when a third of it is over."""
+        self.deadline = since + seconds
+        self.extend_at = since + seconds / 3
+
+    def longest_extension(self, now: float, lease: float) -> float:
+        """Seconds that the lease may still be given: SQS ends every delivery after twelve hours."""
+        return min(lease, LONGEST_LEASE - (now - self.received) - 5.0)

@@ -1,0 +1,118 @@
+"""The keeper of leases: nothing in hand becomes visible to others while it is waiting or at work."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from orca_daemon.engine.errors import SourceError, Stuck
+from orca_daemon.engine.events import Extended, Observer
+from orca_daemon.engine.held import Held, Phase
+from orca_daemon.engine.lanes import Run
+from orca_daemon.engine.source import BATCH, Outcome, Source
+
+TICK = 1.0
+RETRY = 2.0
+"""Seconds until an extension that failed is asked for again."""
+UNSTOPPABLE = 10.0
+"""Seconds after its cancellation in which work must have stopped."""
+
+
+class Keepable(Protocol):
+    """One queue, as the keeper sees it."""
+
+    name: str
+    source: Source
+    lease: float
+
+    def in_hand(self) -> Iterable[Held]:
+        """Every message that a lease is to be kept for."""
+        ...
+
+    def runs(self) -> Iterable[Run]:
+        """The runs at work."""
+        ...
+
+    def lost(self, held: Held) -> None:
+        """The lease of a message is lost."""
+        ...
+
+    def expired(self, run: Run) -> None:
+        """A run has used up its time limit."""
+        ...
+
+
+class Keeper:
+    """One task for all queues: extends leases, notices lost ones, and ends work that takes too long."""
+
+    def __init__(self, queues: Sequence[Keepable], observe: Observer) -> None:
+        self._queues = queues
+        self._observe = observe
+        self._calls: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Keep leases until cancelled; a supervised task."""
+        now = asyncio.get_running_loop().time
+        while True:
+            for queue in self._queues:
+                self._look_at(queue, now())
+            await asyncio.sleep(TICK)
+
+    def _look_at(self, queue: Keepable, now: float) -> None:
+        due: list[Held] = []
+        for held in list(queue.in_hand()):
+            if held.deadline <= now and not held.lost:
+                held.lost = True
+                queue.lost(held)
+            elif held.extend_at <= now and not held.extending and not held.lost:
+                due.append(held)
+        for start in range(0, len(due), BATCH):
+            self._extend(queue, due[start : start + BATCH])
+        for run in list(queue.runs()):
+            if run.stop is None and run.expires <= now:
+                queue.expired(run)
+            elif run.stop is not None and run.stopped_at + UNSTOPPABLE <= now:
+                raise Stuck(f"work on {queue.name} does not stop {UNSTOPPABLE:.0f} s after it was cancelled")
+
+    def _extend(self, queue: Keepable, batch: Sequence[Held]) -> None:
+        for held in batch:
+            held.extending = True
+        # A task of its own: a call that hangs on one queue must not cost another its leases.
+        call = asyncio.create_task(self._call(queue, batch))
+        self._calls.add(call)
+        call.add_done_callback(self._calls.discard)
+
+    async def _call(self, queue: Keepable, batch: Sequence[Held]) -> None:
+        clock = asyncio.get_running_loop().time
+        since = clock()
+        # One call has one length: that of the message with the least left of its twelve hours.
+        seconds = min(held.longest_extension(since, queue.lease) for held in batch)
+        sent = [held.envelope for held in batch]
+        try:
+            outcomes: Sequence[Outcome] = (
+                await queue.source.hide(sent, int(seconds)) if seconds >= 1 else [Outcome.FAILED] * len(batch)
+            )
+        except SourceError:
+            outcomes = [Outcome.FAILED] * len(batch)
+        finally:
+            for held in batch:
+                held.extending = False
+        for held, envelope, outcome in zip(batch, sent, outcomes, strict=True):
+            self._ended(
+                queue, held, outcome, since=since, seconds=int(seconds), stale=held.envelope is not envelope
+            )
+        for outcome in set(outcomes):
+            self._observe(Extended(queue.name, outcome.value, list(outcomes).count(outcome)))
+
+    def _ended(
+        self, queue: Keepable, held: Held, outcome: Outcome, *, since: float, seconds: float, stale: bool
+    ) -> None:
+        # Settled meanwhile, or delivered again under a newer receipt: this answer is of the past.
+        if held.phase is Phase.LEAVING or stale or held.lost:
+            return
+        if outcome is Outcome.DONE:
+            held.leased(since, seconds)
+        elif outcome is Outcome.FAILED:
+            held.extend_at = since + RETRY
+        elif held.phase is not Phase.SETTLING:
+            held.lost = True
+            queue.lost(held)

@@ -1,0 +1,149 @@
+"""Deletes and releases, in batches of ten, each entry followed to its end."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from orca_daemon.engine.errors import SourceError
+from orca_daemon.engine.events import Observer, SettlementFailed
+from orca_daemon.engine.held import Held
+from orca_daemon.engine.message import Envelope
+from orca_daemon.engine.policy import Backoff
+from orca_daemon.engine.source import BATCH, Outcome, Source
+
+RETRY = Backoff(base=0.2, cap=5.0)
+_Call: TypeAlias = Callable[[Sequence[Envelope]], Awaitable[Sequence[Outcome]]]
+CALLS = 8
+"""Delete calls at one time: the bound on what is on its way."""
+
+
+@dataclass(slots=True)
+class _Ticket:
+    """What one caller waits for: all of its deletes."""
+
+    left: int
+    done: asyncio.Future[None]
+
+
+class Settlement:
+    """Ends the stay of messages: `delete` waits until each is confirmed, or its lease is lost.
+
+    Entries of several callers share a call; a batch leaves when it is full, when its company is urgent, or
+    after `linger` seconds.  Cancelling a caller does not cancel its deletes.
+    """
+
+    def __init__(
+        self, queue: str, source: Source, *, linger: float, observe: Observer, rng: random.Random
+    ) -> None:
+        self._queue = queue
+        self._source = source
+        self._linger = linger
+        self._observe = observe
+        self._rng = rng
+        self._waiting: list[tuple[Held, _Ticket]] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._calls: set[asyncio.Task[None]] = set()
+        self._slots = asyncio.Semaphore(CALLS)
+        self.on_fault: Callable[[BaseException], None] = lambda _: None
+
+    async def delete(self, messages: Sequence[Held], *, urgent: bool) -> None:
+        """Delete; afterwards `held.lost` tells of each whether it is gone or was lost."""
+        if not messages:
+            return
+        loop = asyncio.get_running_loop()
+        ticket = _Ticket(len(messages), loop.create_future())
+        self._waiting.extend((held, ticket) for held in messages)
+        while len(self._waiting) >= BATCH or (urgent and self._waiting):
+            self._send()
+        if self._waiting and self._timer is None:
+            self._timer = loop.call_later(self._linger, self._flush)
+        await asyncio.shield(ticket.done)
+
+    async def release(self, messages: Sequence[Held], seconds: float = 0.0) -> list[Held]:
+        """Give messages back, the last one first; return those that could not be.
+
+        The queue serves the head of a group before its followers only if it is the last to become visible.
+        """
+        left: list[Held] = []
+        backwards = list(reversed(messages))
+        for start in range(0, len(backwards), BATCH):
+            left += await self._each(
+                backwards[start : start + BATCH],
+                "release",
+                lambda envelopes: self._source.hide(envelopes, seconds),
+                tries=4,
+            )
+        return left
+
+    async def flush(self) -> None:
+        """Send what waits, and wait for everything that is on its way."""
+        self._flush()
+        while self._calls:
+            await asyncio.wait(self._calls)
+
+    @property
+    def backlog(self) -> int:
+        """Deletes that wait for a call or are under way, roughly: for a look from outside."""
+        return len(self._waiting) + BATCH * len(self._calls)
+
+    def _flush(self) -> None:
+        while self._waiting:
+            self._send()
+
+    def _send(self) -> None:
+        batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+        if self._timer is not None and not self._waiting:
+            self._timer.cancel()
+            self._timer = None
+        call = asyncio.create_task(self._call(batch))
+        self._calls.add(call)
+        call.add_done_callback(self._called)
+
+    def _called(self, call: asyncio.Task[None]) -> None:
+        self._calls.discard(call)
+        if not call.cancelled() and (error := call.exception()):
+            self.on_fault(error)
+
+    async def _call(self, batch: list[tuple[Held, _Ticket]]) -> None:
+        async with self._slots:
+            lost = await self._each([held for held, _ in batch], "delete", self._source.delete, tries=None)
+        for held in lost:
+            held.lost = True
+        for _, ticket in batch:
+            ticket.left -= 1
+            if not ticket.left and not ticket.done.done():
+                ticket.done.set_result(None)
+
+    async def _each(
+        self,
+        messages: Sequence[Held],
+        operation: str,
+        call: _Call,
+        *,
+        tries: int | None,
+    ) -> list[Held]:
+        """Repeat a call for the entries that failed, while their leases hold; return the late ones."""
+        now = asyncio.get_running_loop().time
+        left = list(messages)
+        late: list[Held] = []
+        failures = 0
+        while True:
+            late += [held for held in left if held.lost or held.deadline <= now()]
+            left = [held for held in left if not held.lost and held.deadline > now()]
+            if not left or failures == tries:
+                return late + left
+            outcomes, reason = await self._once(call, left)
+            late += [held for held, end in zip(left, outcomes, strict=True) if end is Outcome.GONE]
+            left = [held for held, end in zip(left, outcomes, strict=True) if end is Outcome.FAILED]
+            if left:
+                failures += 1
+                self._observe(SettlementFailed(self._queue, operation, len(left), reason))
+                await asyncio.sleep(RETRY.delay(failures, self._rng))
+
+    async def _once(self, call: _Call, messages: list[Held]) -> tuple[Sequence[Outcome], str]:
+        try:
+            return await call([held.envelope for held in messages]), "the queue refused some entries"
+        except SourceError as error:
+            return [Outcome.FAILED] * len(messages), f"{error.kind}: {error}"

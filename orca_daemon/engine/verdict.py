@@ -1,0 +1,52 @@
+"""What a failure means for the messages of a run, as a function of values."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from orca_daemon.engine.errors import Reject
+
+REASON_LENGTH = 500
+
+
+class Next(Enum):
+    """What to do with a run whose attempt failed."""
+
+    SPLIT = "split"
+    """Repeat it in smaller runs: which message is at fault is not known yet."""
+    RETRY = "retry"
+    """Repeat it after a pause."""
+    BURY = "bury"
+    """Dead-letter its one message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A failed attempt: its error, the size of its run, its message's attempts with this one."""
+
+    error: BaseException
+    messages: int
+    attempts: int
+
+
+def after(failure: Failure, max_attempts: int) -> Next:
+    """A run of several is taken apart; a message alone is retried until it is rejected or used up."""
+    if failure.messages > 1:
+        return Next.SPLIT
+    if isinstance(failure.error, Reject) or failure.attempts >= max_attempts:
+        return Next.BURY
+    return Next.RETRY
+
+
+def after_suspicion(messages: int, suspicions: int, max_attempts: int) -> Next:
+    """A dependency was called down and answered at once: perhaps the message itself breaks the connection."""
+    if suspicions < max_attempts:
+        return Next.RETRY
+    return Next.SPLIT if messages > 1 else Next.BURY
+
+
+def reason(error: BaseException) -> str:
+    """One line of an error for operators, cut."""
+    text = " ".join(str(error).split())
+    name = type(error).__name__
+    line = text if isinstance(error, Reject) and text else f"{name}: {text}" if text else name
+    return line if len(line) <= REASON_LENGTH else line[: REASON_LENGTH - 1] + "…"
