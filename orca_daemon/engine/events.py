@@ -50,6 +50,8 @@ class Settled:
     lease_left: float = 0.0
     work_seconds: float = 0.0
     facts: Mapping[str, str] = field(default_factory=dict)
+    error: str = ""
+    """Class of the error that condemned a message which was dead-lettered."""
 
 
 @dataclass(frozen=True, slots=True)

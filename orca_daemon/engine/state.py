@@ -16,8 +16,8 @@ class QueueState:
     """Name of the route."""
     last_poll_success: float | None = None
     """When a receive last came back well, with messages or without; None before the first."""
-    last_poll_end: float | None = None
-    """When a receive last came back at all, well or not: what a dead poller does not do."""
+    poller_moved: float | None = None
+    """When a poller last began or ended a receive, well or not: what a dead one does not do."""
     waiting_for_permits: bool = False
     """Whether receives wait because all that may be in hand is in hand."""
     breaker_open: bool = False

@@ -1,0 +1,123 @@
+"""What the engine's events look like in the log: one line for each message that left, with all its facts.
+
+Warnings are for what is tried again, errors for what is lost or given up, so that alarms can count errors.
+"""
+
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from orca_daemon.engine.errors import DependencyDown, Reject
+from orca_daemon.engine.events import (
+    Attempted,
+    BreakerChanged,
+    Drain,
+    Event,
+    Extended,
+    Paused,
+    Polled,
+    Settled,
+    SettlementFailed,
+)
+
+LEVELS: Mapping[str, str] = {
+    "deleted": "info",
+    "released": "info",
+    "duplicate": "info",
+    "hidden": "warning",
+    "lease_lost": "warning",
+    "dead_lettered": "error",
+}
+MOST_IDS = 10
+_log: Any = structlog.get_logger()
+
+
+def observe(event: Event) -> None:
+    """Log what is worth a line."""
+    match event:
+        case Settled():
+            _settled(event)
+        case Attempted() if event.outcome != "done":
+            _attempted(event)
+        case Polled() if event.outcome in {"error", "throttled"}:
+            _log.warning("poll.failed", queue=event.queue, outcome=event.outcome, reason=event.reason)
+        case Extended() if event.outcome != "done":
+            _log.warning("lease.not_extended", queue=event.queue, outcome=event.outcome, count=event.count)
+        case SettlementFailed():
+            _not_settled(event)
+        case BreakerChanged():
+            write = _log.warning if event.open else _log.info
+            name = "dependency.down" if event.open else "dependency.up"
+            write(name, dependency=event.dependency, reason=event.reason)
+        case Paused():
+            _log.warning("intake.paused" if event.paused else "intake.resumed")
+        case Drain():
+            _log.info(
+                f"drain.{event.phase}",
+                held=event.held,
+                running=event.running,
+                seconds=round(event.seconds, 3),
+            )
+        case _:
+            pass
+
+
+def _settled(event: Settled) -> None:
+    envelope = event.envelope
+    facts: dict[str, Any] = {
+        **event.facts,
+        "queue": event.queue,
+        "message_id": envelope.id,
+        "attempts": event.attempts,
+        "receives": envelope.receive_count,
+        "held_seconds": round(event.held_seconds, 4),
+        "work_seconds": round(event.work_seconds, 4),
+        "lease_left": round(event.lease_left, 1),
+    }
+    if envelope.group is not None:
+        facts["group_id"] = envelope.group
+    if event.reason:
+        facts["reason"] = event.reason
+    if event.error:
+        facts["error"] = event.error
+    getattr(_log, LEVELS.get(event.outcome, "warning"))(f"message.{event.outcome}", **facts)
+
+
+def _attempted(event: Attempted) -> None:
+    # A dependency that is down has a line of its own, and its messages lose nothing.
+    write = _log.debug if event.outcome in {"down", "drained"} else _log.warning
+    write(
+        f"attempt.{event.outcome}",
+        queue=event.queue,
+        message_ids=[envelope.id for envelope in event.envelopes[:MOST_IDS]],
+        messages=len(event.envelopes),
+        attempt=event.attempt,
+        seconds=round(event.seconds, 4),
+        **_told(event.error),
+    )
+
+
+def _not_settled(event: SettlementFailed) -> None:
+    write = _log.error if event.operation in {"dead_letter", "gave_up"} else _log.warning
+    write(
+        "settlement.failed",
+        queue=event.queue,
+        operation=event.operation,
+        count=event.count,
+        reason=event.reason,
+    )
+
+
+def _told(error: BaseException | None) -> dict[str, str]:
+    """What may be said of an error: our own are made for the log, the text of others may quote a row."""
+    if error is None:
+        return {}
+    told = {"error": type(error).__name__}
+    if isinstance(error, Reject | DependencyDown):
+        told["reason"] = str(error)
+    elif frames := traceback.extract_tb(error.__traceback__):
+        told["where"] = f"{Path(frames[-1].filename).name}:{frames[-1].lineno} in {frames[-1].name}"
+    return told

@@ -1,0 +1,58 @@
+"""The process: which build it is, whether its loop keeps up, how its end went."""
+
+import platform
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+
+from prometheus_client import CollectorRegistry, Gauge, Histogram, ProcessCollector
+
+from orca_daemon import __version__
+from orca_daemon.engine.events import Drain
+from orca_daemon.ops.metrics.labels import PREFIX
+
+LAGS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30)
+
+
+class ProcessMetrics:
+    """Facts and health of the process itself."""
+
+    def __init__(self, registry: CollectorRegistry, wall: Callable[[], float] = time.time) -> None:
+        self._wall = wall
+        ProcessCollector(registry=registry)
+        build = Gauge(
+            f"{PREFIX}_build_info",
+            "Always 1; the labels say which build this is.",
+            ["version", "python", "aiobotocore", "botocore"],
+            registry=registry,
+        )
+        build.labels(__version__, platform.python_version(), version("aiobotocore"), version("botocore")).set(
+            1
+        )
+        self.loop_lag = Histogram(
+            f"{PREFIX}_event_loop_lag_seconds",
+            "How much later than asked the event loop ran a timer.",
+            buckets=LAGS,
+            registry=registry,
+        )
+        self.drain_started = Gauge(
+            f"{PREFIX}_drain_started_timestamp_seconds",
+            "When the drain began; 0 before it.",
+            registry=registry,
+        )
+        self.drain_limit = Gauge(
+            f"{PREFIX}_drain_limit_seconds", "How long a drain may take.", registry=registry
+        )
+        self.drain_duration = Histogram(
+            f"{PREFIX}_drain_duration_seconds",
+            "How long the drain took.",
+            buckets=(0.5, 1, 5, 10, 20, 30, 40, 50, 60, 120),
+            registry=registry,
+        )
+
+    def drained(self, event: Drain) -> None:
+        """A drain began, or ended."""
+        if event.phase == "started":
+            self.drain_started.set(self._wall())
+        elif event.phase == "finished":
+            self.drain_duration.observe(event.seconds)

@@ -1,0 +1,81 @@
+"""Polls and handlers: whether the daemon is at work, and how its work ends."""
+
+import time
+from collections.abc import Callable, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from orca_daemon.engine.events import Attempted, Polled
+from orca_daemon.ops.metrics.labels import PREFIX, SECONDS, filled
+
+POLLS = ("messages", "empty", "throttled", "error")
+ATTEMPTS = ("done", "failed", "rejected", "down", "suspect", "lost", "expired", "drained")
+
+
+class WorkMetrics:
+    """What pollers and handlers did.  `queues` is the name of each queue's handler."""
+
+    def __init__(
+        self, registry: CollectorRegistry, queues: Mapping[str, str], wall: Callable[[], float] = time.time
+    ) -> None:
+        self._handlers = queues
+        self._wall = wall
+        self.polls = filled(
+            Counter(
+                f"{PREFIX}_polls",
+                "Receives that returned, by outcome.",
+                ["queue", "outcome"],
+                registry=registry,
+            ),
+            queues,
+            POLLS,
+        )
+        self.last_poll = filled(
+            Gauge(
+                f"{PREFIX}_last_poll_success_timestamp_seconds",
+                "When a receive last came back well, with messages or without; 0 before the first.",
+                ["queue"],
+                registry=registry,
+            ),
+            queues,
+        )
+        self.duration = Histogram(
+            f"{PREFIX}_handler_duration_seconds",
+            "Time of one call of a handler with a run of messages.",
+            ["queue", "handler", "outcome"],
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.errors = Counter(
+            f"{PREFIX}_handler_errors",
+            "Calls of a handler that did not end in durable work, by what they came to.",
+            ["queue", "handler", "error_class"],
+            registry=registry,
+        )
+        self.run_messages = filled(
+            Histogram(
+                f"{PREFIX}_run_messages",
+                "Messages in one call of a handler.",
+                ["queue"],
+                buckets=(1, 2, 5, 10, 20, 50, 100),
+                registry=registry,
+            ),
+            queues,
+        )
+        for queue, handler in queues.items():
+            filled(self.duration, [queue], [handler], ATTEMPTS)
+            filled(self.errors, [queue], [handler], ATTEMPTS[1:])
+
+    def polled(self, event: Polled) -> None:
+        """A receive returned."""
+        self.polls.labels(event.queue, event.outcome).inc()
+        if event.outcome in {"messages", "empty"}:
+            self.last_poll.labels(event.queue).set(self._wall())
+
+    def attempted(self, event: Attempted) -> None:
+        """A handler returned."""
+        handler = self._handlers.get(event.queue, event.queue)
+        self.duration.labels(event.queue, handler, event.outcome).observe(event.seconds)
+        self.run_messages.labels(event.queue).observe(len(event.envelopes))
+        if event.outcome != "done":
+            self.errors.labels(event.queue, handler, event.outcome).inc()

@@ -1,0 +1,81 @@
+"""Health: what each state of the engine comes to."""
+
+from dataclasses import replace
+
+import pytest
+
+from orca_daemon.engine.state import EngineState, QueueState
+from orca_daemon.ops.health import Limits, holds, liveness, readiness
+
+NOW = 10_000.0
+LIMITS = Limits.of(wait=10)
+QUEUE = QueueState(
+    name="recovery", handler="recovery", last_poll_success=NOW - 5, poller_moved=NOW - 5, age_limit=300
+)
+WELL = EngineState(started_at=NOW - 1000, queues=(QUEUE,), breakers={"postgres": None})
+
+
+def with_queue(**changes: object) -> EngineState:
+    return replace(WELL, queues=(replace(QUEUE, **changes),))  # type: ignore[arg-type]  # changes of any field
+
+
+def live(state: EngineState, loop_lag: float = 0.0) -> bool:
+    return holds(liveness(state, LIMITS, now=NOW, loop_lag=loop_lag))
+
+
+def failing(state: EngineState) -> list[str]:
+    return [check.name for check in readiness(state, LIMITS, now=NOW) if not check.ok]
+
+
+def test_a_working_engine_is_live_and_ready() -> None:
+    assert live(WELL)
+    assert failing(WELL) == []
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        EngineState(),
+        replace(WELL, draining=True, queues=(replace(QUEUE, poller_moved=0.0),)),
+        replace(WELL, paused=True, queues=(replace(QUEUE, poller_moved=0.0),)),
+        replace(WELL, breakers={"postgres": NOW - 3600.0}),
+        with_queue(poller_moved=0.0, breaker_open=True),
+        with_queue(poller_moved=0.0, waiting_for_permits=True, oldest_held=NOW - 299),
+    ],
+    ids=["starting", "draining", "paused", "database down", "queue's breaker open", "all in hand"],
+)
+def test_a_restart_would_mend_none_of_these(state: EngineState) -> None:
+    assert live(state)
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        with_queue(poller_moved=NOW - LIMITS.poll_cycle - 1),
+        with_queue(poller_moved=None, last_poll_success=None),
+        with_queue(poller_moved=0.0, waiting_for_permits=True, oldest_held=NOW - 2000),
+    ],
+    ids=["dead poller", "poller that never began", "stuck handler"],
+)
+def test_a_restart_would_mend_these(state: EngineState) -> None:
+    assert not live(state)
+
+
+def test_a_loop_that_lags_is_not_live() -> None:
+    assert not live(WELL, loop_lag=5.1)
+
+
+@pytest.mark.parametrize(
+    ("state", "names"),
+    [
+        (EngineState(), ["started"]),
+        (replace(WELL, draining=True), ["draining"]),
+        (replace(WELL, paused=True), ["paused"]),
+        (replace(WELL, breakers={"postgres": NOW - 1}), ["dependency:postgres"]),
+        (with_queue(last_poll_success=NOW - 121), ["queue:recovery"]),
+        (with_queue(last_poll_success=None), ["queue:recovery"]),
+        (with_queue(last_poll_success=NOW - 500, waiting_for_permits=True), []),
+    ],
+)
+def test_readiness_names_what_is_missing(state: EngineState, names: list[str]) -> None:
+    assert names == failing(state)

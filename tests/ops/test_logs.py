@@ -1,0 +1,112 @@
+"""Logs: one line for a message, never a secret, a level that changes while running."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+
+from orca_daemon.engine.errors import Reject
+from orca_daemon.engine.events import Attempted, BreakerChanged, Settled
+from orca_daemon.engine.message import Envelope
+from orca_daemon.ops import log_events, logs
+
+ENVELOPE = Envelope(id="m-1", receipt="r", body='{"secret": "row"}', group="g", receive_count=2)
+
+
+@pytest.fixture
+def stream() -> Iterator[io.StringIO]:
+    stream = io.StringIO()
+    root = logging.getLogger()
+    before, level = list(root.handlers), root.level
+    logs.configure("info", "json", stream)
+    yield stream
+    structlog.reset_defaults()
+    root.handlers[:] = before
+    root.setLevel(level)
+
+
+def lines(stream: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_a_message_that_left_is_one_line_with_its_facts(stream: io.StringIO) -> None:
+    log_events.observe(
+        Settled("recovery", ENVELOPE, "deleted", attempts=1, held_seconds=1.5, facts={"job_id": "j"})
+    )
+
+    (line,) = lines(stream)
+    wanted = {"event": "message.deleted", "level": "info", "message_id": "m-1", "group_id": "g"}
+    assert {**line, **wanted, "job_id": "j", "held_seconds": 1.5, "receives": 2} == line
+    assert line["timestamp"].endswith("Z")
+
+
+def test_a_dead_letter_is_an_error_with_its_reason(stream: io.StringIO) -> None:
+    log_events.observe(Settled("recovery", ENVELOPE, "dead_lettered", "no such granule", error="Reject"))
+
+    (line,) = lines(stream)
+    assert (line["level"], line["reason"]) == ("error", "no such granule")
+
+
+def test_what_a_foreign_error_says_is_not_logged(stream: io.StringIO) -> None:
+    try:
+        int("secret-row")
+    except ValueError as error:
+        log_events.observe(Attempted("recovery", (ENVELOPE,), 1, 0.5, error, "failed"))
+
+    assert "secret-row" not in stream.getvalue()
+    (line,) = lines(stream)
+    assert line["error"] == "ValueError"
+    assert "test_logs.py" in line["where"]
+
+
+def test_our_own_errors_say_why(stream: io.StringIO) -> None:
+    log_events.observe(Attempted("recovery", (ENVELOPE,), 1, 0.5, Reject("no such key"), "rejected"))
+
+    assert lines(stream)[0]["reason"] == "no such key"
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"password": "hunter2"},
+        {"url": "postgresql://orca:hunter2@db:5432/orca"},
+        {"url": "https://b.s3.amazonaws.com/k?X-Amz-Credential=a&X-Amz-Signature=hunter2"},
+        {"session_token": "hunter2"},
+    ],
+)
+def test_secrets_are_taken_out(stream: io.StringIO, facts: dict[str, str]) -> None:
+    structlog.get_logger().warning("careless", **facts)
+
+    assert "hunter2" not in stream.getvalue()
+    assert "[redacted]" in stream.getvalue()
+
+
+def test_the_level_changes_while_running(stream: io.StringIO) -> None:
+    log = structlog.get_logger()
+    log.debug("unheard")
+    logs.set_level("debug")
+    log.debug("heard")
+
+    assert [line["event"] for line in lines(stream)] == ["heard"]
+
+
+def test_libraries_are_heard_from_warning_up(stream: io.StringIO) -> None:
+    logging.getLogger("botocore").debug("Authorization: hunter2")
+    logging.getLogger("aiohttp").warning("odd %s", "thing")
+
+    (line,) = lines(stream)
+    assert (line["logger"], line["text"], line["level"]) == ("aiohttp", "odd thing", "warning")
+
+
+def test_the_console_is_for_eyes() -> None:
+    stream = io.StringIO()
+    logs.configure("info", "console", stream)
+    log_events.observe(BreakerChanged("postgres", open=True, reason="connection refused"))
+    structlog.reset_defaults()
+
+    assert "dependency.down" in stream.getvalue()
+    assert not stream.getvalue().startswith("{")

@@ -1,0 +1,81 @@
+"""sd_notify, against a real socket."""
+
+import os
+import socket
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from orca_daemon.engine.state import EngineState, QueueState
+from orca_daemon.ops.systemd import Notifier
+from orca_daemon.ops.watchdog import summary, watch
+
+
+@pytest.fixture(params=["path", "abstract"])
+def manager(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, socket.socket]]:
+    """The service manager's end, and the value of NOTIFY_SOCKET."""
+    name = str(tmp_path / "notify") if request.param == "path" else f"@orca-daemon-{uuid.uuid4()}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
+        receiver.bind("\0" + name[1:] if name.startswith("@") else name)
+        receiver.settimeout(5)
+        yield name, receiver
+
+
+def test_a_life_is_told_in_order(manager: tuple[str, socket.socket]) -> None:
+    name, receiver = manager
+    notifier = Notifier({"NOTIFY_SOCKET": name})
+
+    notifier.ready()
+    notifier.status("working:\n3 queues")
+    notifier.reloading()
+    notifier.stopping()
+
+    told = [receiver.recv(1000).decode() for _ in range(4)]
+    assert told[0] == "READY=1"
+    assert told[1] == "STATUS=working: 3 queues"
+    assert told[2].startswith("RELOADING=1\nMONOTONIC_USEC=")
+    assert told[3] == "STOPPING=1"
+
+
+def test_nobody_listens_and_nothing_happens() -> None:
+    assert not Notifier({}).ready()
+    assert not Notifier({"NOTIFY_SOCKET": "/nonexistent/notify"}).ready()
+
+
+@pytest.mark.parametrize(
+    ("environ", "seconds"),
+    [
+        ({}, None),
+        ({"WATCHDOG_USEC": "60000000"}, 60.0),
+        ({"WATCHDOG_USEC": "60000000", "WATCHDOG_PID": str(os.getpid())}, 60.0),
+        ({"WATCHDOG_USEC": "60000000", "WATCHDOG_PID": "1"}, None),
+        ({"WATCHDOG_USEC": "soon"}, None),
+    ],
+)
+def test_the_watchdog_is_fed_only_where_it_is_meant_for_us(
+    environ: dict[str, str], seconds: float | None
+) -> None:
+    assert seconds == Notifier(environ).watchdog_seconds
+
+
+async def test_the_watchdog_is_fed_while_the_process_is_live(manager: tuple[str, socket.socket]) -> None:
+    import asyncio
+
+    name, receiver = manager
+    notifier = Notifier({"NOTIFY_SOCKET": name, "WATCHDOG_USEC": "20000"})
+    task = asyncio.create_task(watch(notifier, tuple, EngineState))
+
+    told = {(await asyncio.to_thread(receiver.recv, 1000)).decode() for _ in range(3)}
+
+    task.cancel()
+    assert told == {"WATCHDOG=1", "STATUS=starting: 0 queues, 0 messages in hand"}
+
+
+def test_the_status_line_says_what_is_down() -> None:
+    state = EngineState(
+        started_at=1.0, queues=(QueueState(name="a", handler="a", held=3),), breakers={"postgres": 5.0}
+    )
+
+    assert summary(state) == "working: 1 queues, 3 messages in hand; down: postgres"
