@@ -54,15 +54,12 @@ class Burial:
             **self._about,
         }
 
-    def failed(self, held: Held, error: Exception) -> None:
-        """Count and tell of a burial that did not succeed."""
-        self._failures[held.envelope.id] = self.failures(held) + 1
+    def failed(self, held: Held, error: Exception) -> int:
+        """Tell of a burial that did not succeed, and count: how often it did not by now."""
+        self._failures[held.envelope.id] = failures = self._failures.get(held.envelope.id, 0) + 1
         operation = "dead_letter" if isinstance(error, SourceError) else "gave_up"
         self._observe(SettlementFailed(self._queue, operation, 1, reason(error)))
-
-    def failures(self, held: Held) -> int:
-        """Burials of this message that failed so far, at least one."""
-        return max(self._failures.get(held.envelope.id, 0), 1)
+        return failures
 
     async def last_receive(self, held: Held, max_receives: int | None) -> None:
         """A message goes back on its last receive: SQS will move it, so the world is told now."""

@@ -14,6 +14,7 @@ from orca_daemon.engine.events import Drain, Observer, Paused
 from orca_daemon.engine.leases import Keeper
 from orca_daemon.engine.route import Route
 from orca_daemon.engine.source import QueueFacts, Source
+from orca_daemon.engine.state import EngineState
 
 T = TypeVar("T")
 CANCELLED_SECONDS = 2.0
@@ -84,7 +85,7 @@ class Engine:
         self._keeper = Keeper(self.consumers, observe)
         self._stopping = asyncio.Event()
         self.draining = False
-        self.started = False
+        self._started_at: float | None = None
 
     def stop(self) -> None:
         """Begin the drain.  Safe to call again."""
@@ -100,6 +101,16 @@ class Engine:
     def paused(self) -> bool:
         """Whether the intake is stopped by an operator."""
         return any(consumer.paused for consumer in self.consumers)
+
+    def state(self) -> EngineState:
+        """What the engine looks like now."""
+        return EngineState(
+            started_at=self._started_at,
+            draining=self.draining,
+            paused=self.paused,
+            queues=tuple(consumer.state() for consumer in self.consumers),
+            breakers={name: breaker.open_since for name, breaker in self.breakers.items()},
+        )
 
     async def run(self) -> Drained:
         """Consume until `stop`, then drain.
@@ -120,7 +131,7 @@ class Engine:
                 supervise.task(consumer.poller.run(), f"poller of {consumer.name}", may_end=True)
                 for consumer in self.consumers
             ]
-            self.started = True
+            self._started_at = asyncio.get_running_loop().time()
             await self._or_fault(self._stopping.wait(), fault)
             return await self._or_fault(self._drain(pollers), fault)
 

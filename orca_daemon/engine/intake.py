@@ -86,6 +86,7 @@ class Poller:
         self._rng = rng
         self._extra: set[asyncio.Task[None]] = set()
         self.last_success: float | None = None
+        self.last_end: float | None = None
         self.on_fault: Callable[[BaseException], None] = lambda _: None
 
     async def run(self) -> None:
@@ -138,8 +139,9 @@ class Poller:
             return None
         finally:
             self._room.give_back(asked)
+            self.last_end = now()
         attempt.renew()
-        self.last_success = now()
+        self.last_success = self.last_end
         self._observe(Polled(self._queue, "messages" if envelopes else "empty", tuple(envelopes)))
         self._accept(envelopes)
         return len(envelopes)

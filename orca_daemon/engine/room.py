@@ -13,7 +13,7 @@ from orca_daemon.engine.source import BATCH
 class Room:
     """Two limits: messages in hand at all, and messages at work or ready for it."""
 
-    def __init__(self, *, held: int, active: int, least: int) -> None:
+    def __init__(self, *, held: int, active: int, least: int, parked: Callable[[], int]) -> None:
         self._held_limit = held
         self._active_limit = active
         self._least = min(least, BATCH, active, held)
@@ -21,13 +21,13 @@ class Room:
         self.held = 0
         self.reserved = 0
         self.settling = 0
-        self.parked: Callable[[], int] = lambda: 0
+        self._parked = parked
         self._changed = asyncio.Event()
 
     @property
     def free(self) -> int:
         """How many messages one receive may ask for now."""
-        active = self.held - self.parked() - self.settling
+        active = self.held - self._parked() - self.settling
         return min(
             BATCH,
             self._held_limit - self.held - self.reserved,

@@ -1,0 +1,64 @@
+"""One call of a handler with a run, and how it ended."""
+
+import asyncio
+from typing import Any
+
+from orca_daemon.engine.errors import DependencyDown, Reject
+from orca_daemon.engine.events import Attempted, Observer
+from orca_daemon.engine.lanes import Run
+from orca_daemon.engine.message import Delivery
+from orca_daemon.engine.route import Route
+
+
+class Stopped(Exception):  # noqa: N818  an outcome, never raised to anyone
+    """The attempt was cancelled by the engine, which has other plans for its messages."""
+
+
+async def attempt(queue: str, route: Route[Any], run: Run, observe: Observer) -> BaseException | None:
+    """Call the handler once; its error is returned, not raised.
+
+    A cancellation that the engine asked for (`run.stop`) ends here; any other one goes on.
+    """
+    messages = run.messages
+    now = asyncio.get_running_loop().time
+    error: BaseException | None = None
+    try:
+        await route.handle([Delivery(held.message, held.envelope, held.attempts + 1) for held in messages])
+    except asyncio.CancelledError:
+        if run.stop is None:
+            raise
+        error = Stopped(run.stop)
+    except Exception as problem:  # noqa: BLE001  any error is an outcome
+        error = problem
+    if run.stop is not None:
+        _forget_cancellation()
+        if run.stop == "expired" and error is not None:
+            error = TimeoutError(f"not done within {route.time_limit:.0f} s")
+    seconds = now() - run.started
+    for held in messages:
+        held.work_seconds += seconds
+    envelopes = tuple(held.envelope for held in messages)
+    told = None if isinstance(error, Stopped) else error
+    observe(Attempted(queue, envelopes, messages[0].attempts + 1, seconds, told, _outcome(run, error)))
+    # The work is over, one way or the other: what follows may be stopped for reasons of its own.
+    run.stop, run.expires = None, now() + route.time_limit
+    return error
+
+
+def _forget_cancellation() -> None:
+    if task := asyncio.current_task():
+        task.uncancel()
+
+
+def _outcome(run: Run, error: BaseException | None) -> str:
+    match error:
+        case None:
+            return "done"
+        case Stopped() | TimeoutError() if run.stop is not None:
+            return run.stop
+        case Reject():
+            return "rejected"
+        case DependencyDown():
+            return "down"
+        case _:
+            return "failed"

@@ -1,0 +1,165 @@
+"""How messages leave one queue's hands: deleted, given back, lost."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from typing import Any
+
+from orca_daemon.engine.burial import Burial
+from orca_daemon.engine.events import Observer, Settled
+from orca_daemon.engine.held import Held, Phase
+from orca_daemon.engine.lanes import Lane, Lanes, Run
+from orca_daemon.engine.message import Envelope
+from orca_daemon.engine.room import Room
+from orca_daemon.engine.route import Route
+from orca_daemon.engine.settlement import Settlement
+
+
+class Hands:
+    """The messages in hand of one queue, by id, until each has left."""
+
+    def __init__(
+        self,
+        queue: str,
+        route: Route[Any],
+        lanes: Lanes,
+        room: Room,
+        settlement: Settlement,
+        burial: Burial,
+        *,
+        max_receives: int | None,
+        observe: Observer,
+    ) -> None:
+        self._queue = queue
+        self._route = route
+        self._lanes = lanes
+        self._room = room
+        self._settlement = settlement
+        self._burial = burial
+        self._max_receives = max_receives
+        self._observe = observe
+        self._by_id: dict[str, Held] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.on_fault: Callable[[BaseException], None] = lambda _: None
+
+    def __iter__(self) -> Iterator[Held]:
+        return (held for held in self._by_id.values() if held.phase is not Phase.LEAVING)
+
+    @property
+    def tasks(self) -> set[asyncio.Task[None]]:
+        """Departures under way."""
+        return self._tasks
+
+    def known(self, envelope: Envelope) -> Held | None:
+        """The message of this delivery, if it is in hand already."""
+        held = self._by_id.get(envelope.id)
+        return None if held is None or held.lost or held.phase is Phase.LEAVING else held
+
+    def take(self, held: Held) -> None:
+        """A message is in hand."""
+        self._by_id[held.envelope.id] = held
+        self._room.held += 1
+
+    async def delete(self, run: Run, *, urgent: bool) -> None:
+        """Delete what is durable: of each lane, all before the first message whose lease was lost."""
+        split = [(lane, part, _before_lost(part)) for lane, part in run.parts]
+        for held in run.messages:
+            held.phase = Phase.SETTLING
+        await self._settlement.delete([held for _, _, kept in split for held in kept], urgent=urgent)
+        for lane, part, kept in split:
+            gone = {held for held in kept if not held.lost}
+            for held in kept:
+                if held in gone:
+                    self.left(held, "deleted")
+            if len(gone) < len(part):
+                self._lanes.put_back(lane, [held for held in part if held not in gone])
+                self.drop_lost(lane)
+
+    def delete_later(self, run: Run) -> None:
+        """Delete without anybody waiting for it: the slot works on meanwhile."""
+        self._room.settling += len(run.messages)
+        self._later(self._delete_apart(run))
+
+    async def _delete_apart(self, run: Run) -> None:
+        try:
+            await self.delete(run, urgent=False)
+        finally:
+            self._room.settling -= len(run.messages)
+            self._room.changed()
+
+    async def bury(self, lane: Lane, held: Held) -> None:
+        """Dead-letter one message: a copy to the dead-letter queue, then the delete.  May raise anything."""
+        await self._burial.bury(held)
+        held.phase = Phase.SETTLING
+        await self._settlement.delete([held], urgent=True)
+        if held.lost:
+            self._lanes.put_back(lane, [held])
+            self.drop_lost(lane)
+        else:
+            self.left(held, "dead_lettered")
+
+    def drop_lost(self, lane: Lane) -> None:
+        """Nothing may run before a lost message of its lane: forget it, and give back what is behind it."""
+        first = next((held for held in lane.waiting if held.lost), None)
+        if first is None:
+            return
+        behind = self._lanes.cut(lane, first)
+        for held in behind:
+            if held.lost:
+                self.left(held, "lease_lost")
+        self.release([held for held in behind if not held.lost])
+
+    def release(self, messages: Iterable[Held], seconds: float = 0.0) -> None:
+        """Give messages back, in their order; with `seconds`, the first stays hidden that long."""
+        leaving = list(messages)
+        for held in leaving:
+            held.phase = Phase.LEAVING
+        if leaving:
+            self._later(self._give_back(leaving, seconds))
+
+    async def _give_back(self, messages: list[Held], seconds: float) -> None:
+        for held in messages:
+            await self._burial.last_receive(held, self._max_receives)
+        stuck = await self._settlement.release(messages[1:] if seconds else messages)
+        if seconds:
+            stuck += await self._settlement.release(messages[:1], seconds)
+        for held in messages:
+            self.left(held, "hidden" if held in stuck else "released")
+
+    def left(self, held: Held, outcome: str) -> None:
+        """A message is no longer in hand."""
+        if self._by_id.get(held.envelope.id) is held:
+            del self._by_id[held.envelope.id]
+        self._room.held -= 1
+        self._room.changed()
+        now = asyncio.get_running_loop().time()
+        self._observe(
+            Settled(
+                self._queue,
+                held.envelope,
+                outcome,
+                reason=held.condemned or "",
+                attempts=held.attempts + (outcome == "deleted"),
+                held_seconds=now - held.received,
+                lease_left=max(held.deadline - now, 0.0),
+                work_seconds=held.work_seconds,
+                facts=self._route.describe(held.message) if held.message is not None else {},
+            )
+        )
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            self.on_fault(error)
+
+
+def _before_lost(messages: list[Held]) -> list[Held]:
+    """The messages before the first one whose lease was lost."""
+    for index, held in enumerate(messages):
+        if held.lost:
+            return messages[:index]
+    return messages
