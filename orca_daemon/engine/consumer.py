@@ -349,7 +349,7 @@ class Consumer:
             name=self.name,
             handler=self.route.name,
             last_poll_success=self.poller.last_success,
-            last_poll_end=self.poller.last_end,
+            poller_moved=self.poller.moved,
             waiting_for_permits=self.room.full,
             breaker_open=self.blocked,
             held=self.room.held,

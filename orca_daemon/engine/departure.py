@@ -138,6 +138,7 @@ class Hands:
                 held.envelope,
                 outcome,
                 reason=held.condemned or "",
+                error=held.error if held.condemned is not None else "",
                 attempts=held.attempts + (outcome == "deleted"),
                 held_seconds=now - held.received,
                 lease_left=max(held.deadline - now, 0.0),

@@ -86,7 +86,8 @@ class Poller:
         self._rng = rng
         self._extra: set[asyncio.Task[None]] = set()
         self.last_success: float | None = None
-        self.last_end: float | None = None
+        self.moved: float | None = None
+        """When a receive last began or ended."""
         self.on_fault: Callable[[BaseException], None] = lambda _: None
 
     async def run(self) -> None:
@@ -119,6 +120,7 @@ class Poller:
     async def _poll(self, asked: int, attempt: Attempt) -> int | None:
         """One receive: how many messages it brought, None where it failed."""
         now = asyncio.get_running_loop().time
+        self.moved = now()
         try:
             # Only this watchdog ends a receive early.  Stopping does not: what an abandoned receive had
             # taken stays hidden for its whole lease, and its group with it.
@@ -139,9 +141,9 @@ class Poller:
             return None
         finally:
             self._room.give_back(asked)
-            self.last_end = now()
+            self.moved = now()
         attempt.renew()
-        self.last_success = self.last_end
+        self.last_success = self.moved
         self._observe(Polled(self._queue, "messages" if envelopes else "empty", tuple(envelopes)))
         self._accept(envelopes)
         return len(envelopes)
