@@ -1,1 +1,40 @@
-"""What other programs import to put messages on the queues."""
+"""What other programs import to put messages on the queues: synchronous, and quick to import.
+
+The names and arguments are those of `orca_shared`, ORCA's own shared library, with `collection_id` as a
+keyword.  The two `OrcaStatus` live in `recovery` (also here) and in `reconciliation`; `database` has the rest
+of that library.
+"""
+
+from orca_daemon.producer.batch import Sent, send_batch
+from orca_daemon.producer.queue import SendError, get_aws_region, send
+from orca_daemon.producer.recovery import (
+    OrcaStatus,
+    create_status_for_job,
+    create_status_for_jobs,
+    post_entries_to_fifo_queue,
+    post_entries_to_standard_queue,
+    post_entry_to_fifo_queue,
+    post_entry_to_standard_queue,
+    update_status_for_file,
+    update_status_for_files,
+)
+from orca_daemon.wire.status import Grouping, RequestMethod
+
+__all__ = [
+    "Grouping",
+    "OrcaStatus",
+    "RequestMethod",
+    "SendError",
+    "Sent",
+    "create_status_for_job",
+    "create_status_for_jobs",
+    "get_aws_region",
+    "post_entries_to_fifo_queue",
+    "post_entries_to_standard_queue",
+    "post_entry_to_fifo_queue",
+    "post_entry_to_standard_queue",
+    "send",
+    "send_batch",
+    "update_status_for_file",
+    "update_status_for_files",
+]

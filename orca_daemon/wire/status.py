@@ -2,7 +2,8 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Annotated, Any
 
@@ -122,20 +123,62 @@ def decode(body: str, attributes: Mapping[str, str]) -> StatusMessage:
             raise Malformed(f"the message attribute {ATTRIBUTE} is neither new_job nor update_file")
 
 
+class Grouping(StrEnum):
+    """How status messages are divided into message groups: by all producers of a queue alike, or by none."""
+
+    QUEUE = "queue"
+    """All in one group, as ORCA's own producers have it: one ordered stream."""
+    GRANULE = "granule"
+    """One group for each granule of a job: granules do not wait for one another."""
+
+
 def granule_group(job_id: str, collection_id: str | None, granule_id: str) -> str:
     """The message group of one granule: a hash, as group ids are limited to 128 ASCII characters."""
     return hashlib.sha256(dump([job_id, collection_id, granule_id]).encode()).hexdigest()
 
 
-def outgoing(document: Mapping[str, Any], method: RequestMethod, *, group: str = GROUP) -> Outgoing:
-    """This document as a message to the status-update queue."""
+def group_of(document: Mapping[str, Any], grouping: Grouping) -> str:
+    """The message group in which this document is sent.
+
+    Raises:
+        ValueError: it is to be sent in its granule's group, and names no job or no granule.
+    """
+    if grouping is Grouping.QUEUE:
+        return GROUP
+    job, granule = document.get("jobId"), document.get("granuleId")
+    if not isinstance(job, str) or not isinstance(granule, str):
+        raise ValueError("a message for its granule's group must name jobId and granuleId")  # noqa: TRY004  a bad message
+    return granule_group(job, document.get("collectionId"), granule)
+
+
+def outgoing(
+    document: Mapping[str, Any], method: RequestMethod, *, grouping: Grouping = Grouping.QUEUE
+) -> Outgoing:
+    """This document as a message to the status-update queue.  Raises ValueError as `group_of` does."""
     body = dump(document)
     return Outgoing(
         body=body,
-        group=group,
+        group=group_of(document, grouping),
         deduplication_id=method.value + digest(body),
         attributes={ATTRIBUTE: method.value},
     )
+
+
+def job_document(
+    *,
+    job_id: str,
+    collection_id: str | None,
+    granule_id: str,
+    request_time: datetime,
+    archive_destination: str,
+    files: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """The JSON object of a new job, keys in ORCA's order; `files` are JSON objects already."""
+    return _granule(job_id, collection_id, granule_id) | {
+        "requestTime": show(request_time),
+        "archiveDestination": archive_destination,
+        "files": list(files),
+    }
 
 
 def update_document(update: UpdateFile) -> dict[str, Any]:
@@ -146,11 +189,7 @@ def update_document(update: UpdateFile) -> dict[str, Any]:
     """
     if update.status is RecoveryStatus.FAILED and not update.error_message:
         raise ValueError("error message is required when the status is FAILED")
-    document: dict[str, Any] = {"jobId": update.job_id}
-    if update.collection_id is not None:
-        document["collectionId"] = update.collection_id
-    document |= {
-        "granuleId": update.granule_id,
+    document = _granule(update.job_id, update.collection_id, update.granule_id) | {
         "filename": update.filename,
         "lastUpdate": show(update.last_update),
         "statusId": update.status.value,
@@ -162,6 +201,12 @@ def update_document(update: UpdateFile) -> dict[str, Any]:
     return document
 
 
-def update_message(update: UpdateFile, *, group: str = GROUP) -> Outgoing:
+def _granule(job_id: str, collection_id: str | None, granule_id: str) -> dict[str, Any]:
+    # A producer that knows no collection leaves the key out, as those before ORCA 8.1 did.
+    collection = {} if collection_id is None else {"collectionId": collection_id}
+    return {"jobId": job_id, **collection, "granuleId": granule_id}
+
+
+def update_message(update: UpdateFile, *, grouping: Grouping = Grouping.QUEUE) -> Outgoing:
     """An update as a message to the status-update queue.  Raises ValueError as `update_document` does."""
-    return outgoing(update_document(update), RequestMethod.UPDATE_FILE, group=group)
+    return outgoing(update_document(update), RequestMethod.UPDATE_FILE, grouping=grouping)

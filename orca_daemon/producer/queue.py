@@ -1,0 +1,75 @@
+"""Sending one message, and making sure that it arrived as it was meant."""
+
+import os
+from functools import lru_cache
+from threading import Lock
+from typing import Any
+
+from orca_daemon.wire.outgoing import Outgoing, md5
+
+_ENDPOINTS = ("AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL")
+_making_clients = Lock()
+
+
+class SendError(Exception):
+    """SQS did not take the message, or took another one than was sent; it may be sent again."""
+
+
+def get_aws_region() -> str:
+    """The region in which the queues are.
+
+    Raises:
+        ValueError: the environment variable AWS_REGION is not set, or is empty.
+    """
+    region = os.environ.get("AWS_REGION")
+    if not region:
+        raise ValueError("the environment variable AWS_REGION is not set, or is empty")
+    return region
+
+
+def sqs() -> Any:
+    """The process's SQS client, from the environment as it is now."""
+    # boto3 makes clients in one thread at a time only; using them is safe in all.
+    with _making_clients:
+        return _sqs(get_aws_region(), *(os.environ.get(name) for name in _ENDPOINTS))
+
+
+@lru_cache(maxsize=4)
+def _sqs(region: str, *_endpoints: str | None) -> Any:
+    import boto3
+
+    return boto3.session.Session().client("sqs", region_name=region)
+
+
+def send(message: Outgoing, queue_url: str, *, client: Any = None) -> str:
+    """Send one message.
+
+    Args:
+        message: what to send.
+        queue_url: the queue.
+        client: a boto3 SQS client; by default one for the region in AWS_REGION.
+
+    Returns:
+        The message id that SQS gave it.
+
+    Raises:
+        SendError: the answer was not in the 200s, or its MD5 is not that of the body.
+        botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError: as boto3 raises them.
+    """
+    answer = (client or sqs()).send_message(QueueUrl=queue_url, **message.parameters())
+    check_answer(answer)
+    check_body(message, answer)
+    return str(answer["MessageId"])
+
+
+def check_answer(answer: Any) -> None:
+    """Raise `SendError` unless the HTTP status is in the 200s."""
+    status = answer["ResponseMetadata"]["HTTPStatusCode"]
+    if not 200 <= status <= 299:  # noqa: PLR2004  what HTTP calls success
+        raise SendError(f"SQS answered with HTTP status {status}")
+
+
+def check_body(message: Outgoing, receipt: Any) -> None:
+    """Raise `SendError` unless SQS says it holds the body that was sent."""
+    if receipt.get("MD5OfMessageBody") != md5(message.body):
+        raise SendError("the MD5 of the body that SQS took is not that of the body that was sent")

@@ -1,0 +1,194 @@
+"""One message at a time: the bytes on the wire, and the checks on the answer."""
+
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from orca_daemon import producer
+from orca_daemon.producer import Grouping, OrcaStatus, RequestMethod, SendError
+from orca_daemon.producer.queue import check_answer
+from orca_daemon.producer.reconciliation import OrcaStatus as ReconcileStatus
+from orca_daemon.wire import status
+from tests.producer.conftest import Answer, Queue
+
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?\+00:00"
+FILE = {
+    "success": False,
+    "filename": "g.h5",
+    "keyPath": "d/g.h5",
+    "restoreDestination": "demo-protected",
+    "s3MultipartChunksizeMb": None,
+    "statusId": 1,
+    "requestTime": "2026-11-21T00:13:35.439458+00:00",
+    "lastUpdate": "2026-11-21T00:13:35.439458+00:00",
+}
+
+
+def attributes(message: dict[str, Any]) -> dict[str, str]:
+    return {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
+
+
+def test_a_new_job_goes_out_in_the_bytes_of_orca(fifo: Queue) -> None:
+    producer.create_status_for_job(
+        "op-1", "g-1", "demo-orca-archive", [FILE], fifo.url, collection_id="C___001"
+    )
+    (message,) = fifo.take()
+    assert re.fullmatch(
+        r'{"jobId": "op-1", "collectionId": "C___001", "granuleId": "g-1", '
+        rf'"requestTime": "{TIME}", "archiveDestination": "demo-orca-archive", '
+        rf'"files": \[{re.escape(json.dumps(FILE))}\]}}',
+        message["Body"],
+    )
+    digest = hashlib.sha256(message["Body"].encode()).hexdigest()
+    assert message["Attributes"]["MessageGroupId"] == "request_files"
+    assert message["Attributes"]["MessageDeduplicationId"] == "new_job" + digest
+    assert message["MessageAttributes"] == {"RequestMethod": {"StringValue": "new_job", "DataType": "String"}}
+    assert isinstance(status.decode(message["Body"], attributes(message)), status.NewJob)
+
+
+@pytest.mark.parametrize(
+    ("orca_status", "error", "rest"),
+    [
+        (OrcaStatus.STAGED, None, '"statusId": 2'),
+        (OrcaStatus.SUCCESS, "ignored", f'"statusId": 4, "completionTime": "{TIME}"'),
+        (OrcaStatus.FAILED, "gone", f'"statusId": 3, "completionTime": "{TIME}", "errorMessage": "gone"'),
+    ],
+)
+def test_an_update_goes_out_in_the_bytes_of_orca(
+    fifo: Queue, orca_status: OrcaStatus, error: str | None, rest: str
+) -> None:
+    producer.update_status_for_file(
+        "op-1", "g-1", "g.h5", orca_status, error, fifo.url, collection_id="C___001"
+    )
+    (message,) = fifo.take()
+    assert re.fullmatch(
+        r'{"jobId": "op-1", "collectionId": "C___001", "granuleId": "g-1", "filename": "g.h5", '
+        rf'"lastUpdate": "{TIME}", {rest}}}',
+        message["Body"],
+    )
+    assert isinstance(status.decode(message["Body"], attributes(message)), status.UpdateFile)
+
+
+def test_the_arguments_of_the_first_library_make_its_bytes(fifo: Queue) -> None:
+    producer.update_status_for_file(
+        job_id="op-1",
+        granule_id="g-1",
+        filename="g.h5",
+        orca_status=OrcaStatus.STAGED,
+        error_message=None,
+        db_queue_url=fifo.url,
+    )
+    producer.create_status_for_job(
+        job_id="op-1", granule_id="g-1", archive_destination="a", files=[], db_queue_url=fifo.url
+    )
+    assert ["collectionId" in message["Body"] for message in fifo.take()] == [False, False]
+
+
+@pytest.mark.parametrize("error", [None, ""])
+def test_a_failure_needs_its_error(error: str | None) -> None:
+    with pytest.raises(ValueError, match="error message is required"):
+        producer.update_status_for_file("j", "g", "f", OrcaStatus.FAILED, error, "https://nowhere.invalid")
+
+
+def test_any_object_can_be_posted(fifo: Queue, standard: Queue) -> None:
+    document = {"jobId": "é", "number": 1, "granuleId": "g"}
+    producer.post_entry_to_fifo_queue(document, RequestMethod.UPDATE_FILE, fifo.url)
+    producer.post_entry_to_standard_queue(document, standard.url)
+    assert [fifo.take()[0]["Body"], standard.take()[0]["Body"]] == [json.dumps(document)] * 2
+
+
+def test_a_granule_can_have_a_group_of_its_own(fifo: Queue) -> None:
+    for granule in ("g-1", "g-2"):
+        producer.create_status_for_job("op-1", granule, "a", [], fifo.url, grouping=Grouping.GRANULE)
+        producer.update_status_for_file(
+            "op-1", granule, "f", OrcaStatus.STAGED, None, fifo.url, grouping=Grouping.GRANULE
+        )
+    groups = {message["Body"]: message["Attributes"]["MessageGroupId"] for message in fifo.take()}
+    assert len(groups) == 4
+    assert sorted(groups.values()) == sorted(
+        2 * [status.granule_group("op-1", None, g) for g in ("g-1", "g-2")]
+    )
+
+
+def test_an_object_without_granule_has_no_group_of_a_granule() -> None:
+    with pytest.raises(ValueError, match="must name jobId and granuleId"):
+        producer.post_entry_to_fifo_queue(
+            {}, RequestMethod.NEW_JOB, "https://nowhere.invalid", grouping=Grouping.GRANULE
+        )
+
+
+def test_another_body_than_was_sent_is_noticed(answering: Any) -> None:
+    answer: Answer = lambda _operation, _parameters: (200, {"MessageId": "m", "MD5OfMessageBody": "0" * 32})  # noqa: E731
+    answering(answer)
+    with pytest.raises(SendError, match="MD5"):
+        producer.post_entry_to_standard_queue({}, "https://nowhere.invalid/q")
+
+
+@pytest.mark.parametrize("status", [300, 403, 500])
+def test_an_answer_outside_the_200s_is_an_error(answering: Any, status: int) -> None:
+    answering(lambda _operation, _parameters: (status, {}))
+    with pytest.raises((SendError, ClientError)):
+        producer.post_entry_to_standard_queue({}, "https://nowhere.invalid/q")
+
+
+@pytest.mark.parametrize("status", [199, 300])
+def test_the_status_is_checked_even_where_boto3_does_not(status: int) -> None:
+    with pytest.raises(SendError, match=f"HTTP status {status}"):
+        check_answer({"ResponseMetadata": {"HTTPStatusCode": status}})
+
+
+@pytest.mark.parametrize("region", [None, ""])
+def test_the_region_must_be_named(monkeypatch: pytest.MonkeyPatch, region: str | None) -> None:
+    monkeypatch.delenv("AWS_REGION", raising=False)
+    if region is not None:
+        monkeypatch.setenv("AWS_REGION", region)
+    with pytest.raises(ValueError, match="AWS_REGION"):
+        producer.get_aws_region()
+    monkeypatch.setenv("AWS_REGION", "us-west-2")
+    assert producer.get_aws_region() == "us-west-2"
+
+
+def test_the_enums_have_the_values_of_orca() -> None:
+    assert {each.name: each.value for each in RequestMethod} == {
+        "NEW_JOB": "new_job",
+        "UPDATE_FILE": "update_file",
+    }
+    assert [(each.name, each.value) for each in OrcaStatus] == [
+        ("PENDING", 1),
+        ("STAGED", 2),
+        ("FAILED", 3),
+        ("SUCCESS", 4),
+    ]
+    assert [(each.name, each.value) for each in ReconcileStatus] == [
+        ("GETTING_S3_LIST", 1),
+        ("STAGED", 2),
+        ("GENERATING_REPORTS", 3),
+        ("ERROR", 4),
+        ("SUCCESS", 5),
+    ]
+
+
+def test_importing_the_library_imports_nothing_heavy() -> None:
+    script = (
+        "import sys; from orca_daemon.producer import database, reconciliation;"
+        "print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    heavy = {
+        "aiobotocore",
+        "aiohttp",
+        "alembic",
+        "boto3",
+        "botocore",
+        "duckdb",
+        "prometheus_client",
+        "psycopg2",
+    }
+    heavy |= {"pyarrow", "rich", "sqlalchemy", "structlog", "typer", "asyncio"}
+    assert heavy.isdisjoint(ran.stdout.split())
