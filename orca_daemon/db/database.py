@@ -1,0 +1,126 @@
+"""The database as handlers use it: short transactions, and streams that do not get in their way."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Connection, text
+
+from orca_daemon.db.address import Address, AddressError, Vault, resolve
+from orca_daemon.db.connect import Unreachable, connect
+from orca_daemon.db.failures import DEMOTED, DEPENDENCY, Meaning, is_ours, meaning, sqlstate_of, translate
+from orca_daemon.db.pool import Pool
+from orca_daemon.engine.errors import DependencyDown
+from orca_daemon.settings import Database as DatabaseSettings
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_STREAMS = 2
+_TRIES = 4
+"""Times that a transaction is begun which meets deadlocks or serialization failures."""
+
+
+class Database:
+    """One Postgres.  Nothing is connected before the first use.
+
+    Args:
+        settings: where it is, how many connections, how long statements may take.
+        vault: reads the secrets that the settings name.
+    """
+
+    def __init__(self, settings: DatabaseSettings, vault: Vault | None = None) -> None:
+        self._settings = settings
+        self._vault = vault
+        self._address: Address | None = None
+        self._reading = asyncio.Lock()
+        self._short = self._pool("short", settings.pool_size, settings.statement_timeout)
+        self._long = self._pool("stream", _STREAMS, 0)
+
+    async def transact(
+        self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run `work(connection, …)` in one transaction, committed when it returns.
+
+        It may run more than once, each time from nothing (deadlock, serialization failure).  Cancelled,
+        nothing of it can become durable after this has raised.
+
+        Raises:
+            DependencyDown: the database is unreachable, refuses us, or is no longer the writer.
+            Reject: the data can never be stored (SQLSTATE classes 22 and 23).
+            Failed: anything else that Postgres said; it may pass.
+        """
+        return await self._run(self._short, partial(_call, work, args, kwargs))
+
+    async def stream(
+        self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """The same for COPY: on connections of its own, and without a limit of time."""
+        return await self._run(self._long, partial(_call, work, args, kwargs))
+
+    async def probe(self) -> None:
+        """Ask for one row.  Raises DependencyDown."""
+        await self.transact(lambda connection: connection.execute(text("SELECT 1")).one())
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._short.close()
+        self._long.close()
+
+    async def _run(self, pool: Pool, work: Callable[[Connection], T]) -> T:
+        for tries in range(1, _TRIES + 1):
+            used = await self._known()
+            try:
+                return await pool.run(work)
+            except Exception as error:
+                if not is_ours(error):
+                    raise
+                if tries == _TRIES or not await self._mended(pool, error, used):
+                    # Their text and their causes hold statements and values of rows.
+                    raise translate(error) from None
+            await asyncio.sleep(random.uniform(0, 0.05 * tries))
+        raise AssertionError("the last try raises")
+
+    async def _mended(self, pool: Pool, error: Exception, used: Address) -> bool:
+        """Whether it is worth the same again at once."""
+        if isinstance(error, Unreachable):
+            # It may be the password: whoever rotates it also changes the secret.
+            return await self._read_again(used)
+        if sqlstate_of(error) == DEMOTED:
+            pool.engine.dispose()
+        return meaning(sqlstate_of(error)) is Meaning.AGAIN
+
+    async def _known(self) -> Address:
+        async with self._reading:
+            if self._address is None:
+                self._address = await self._resolve()
+            return self._address
+
+    async def _read_again(self, used: Address) -> bool:
+        """Read the address, unless somebody else just did; whether it differs from `used`."""
+        async with self._reading:
+            if self._address == used:
+                self._address = await self._resolve()
+            return self._address != used
+
+    async def _resolve(self) -> Address:
+        try:
+            return await resolve(self._settings, self._vault)
+        except AddressError:
+            raise
+        except Exception as error:  # noqa: BLE001  whatever AWS says, we cannot connect
+            raise DependencyDown(DEPENDENCY, f"its secret cannot be read ({type(error).__name__})") from None
+
+    def _pool(self, name: str, size: int, statement_timeout: float) -> Pool:
+        def open_one() -> Any:
+            if self._address is None:
+                raise Unreachable("the address is not known yet")
+            return connect(self._address, self._settings, statement_timeout=statement_timeout)
+
+        return Pool(open_one, name=name, size=size, timeout=self._settings.pool_timeout)
+
+
+def _call(work: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any], connection: Connection) -> T:
+    return work(connection, *args, **kwargs)

@@ -1,0 +1,15 @@
+-- name: daemon_recovery_file_key_path
+CREATE INDEX CONCURRENTLY daemon_recovery_file_key_path ON orca.recovery_file (key_path);
+
+-- name: daemon_recovery_job_granule
+CREATE INDEX CONCURRENTLY daemon_recovery_job_granule ON orca.recovery_job (granule_id, job_id);
+
+-- name: daemon_recovery_job_request_time
+CREATE INDEX CONCURRENTLY daemon_recovery_job_request_time ON orca.recovery_job (request_time);
+
+-- name: daemon_recovery_job_open
+CREATE INDEX CONCURRENTLY daemon_recovery_job_open ON orca.recovery_job (request_time) WHERE status_id < 3;
+
+-- name: daemon_reconcile_job_inventory
+CREATE INDEX CONCURRENTLY daemon_reconcile_job_inventory
+ON orca.reconcile_job (orca_archive_location, inventory_creation_time);

@@ -1,0 +1,138 @@
+"""Brings a database to the schema that the daemon works with, and says beforehand what that takes."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg2
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, NullPool, create_engine, text
+
+from orca_daemon.db import shape
+from orca_daemon.db.address import parse
+from orca_daemon.db.shape import Shape, Verdict
+from orca_daemon.db.sql import load
+
+_ROLES = load("orca_daemon.db.migrations", "roles.sql")
+_LOCK = 0x6F726361  # "orca": one upgrade of a database at a time
+
+
+class UpgradeError(Exception):
+    """The database cannot be brought to version 7 from here, or not by this user."""
+
+
+def status(url: str) -> Shape:
+    """What the database looks like now.  `url` is `postgresql://user:password@host:port/database`."""
+    with _connected(url) as connection:
+        return shape.read(connection)
+
+
+def plan(found: Shape) -> list[str]:
+    """What `upgrade` would do to a database of this shape, step by step; nothing is an empty list.
+
+    Raises:
+        UpgradeError: it is none that can be brought to version 7.
+    """
+    steps = []
+    match found.verdict:
+        case Verdict.FOREIGN:
+            raise UpgradeError(
+                "the schema orca is older than ORCA's version 5, or not ORCA's: "
+                "bring it to version 5 or later with ORCA's own deployment first"
+            )
+        case Verdict.ABSENT:
+            steps += [
+                "create the roles orca_dbo and orca_app, if this user may",
+                "create the schema orca, its tables and its lookup rows",
+            ]
+        case Verdict.OLD:
+            if found.version == shape.WITHOUT_STORAGE_CLASS:
+                steps.append("add the storage class to the catalog and two reports; old rows become GLACIER")
+            steps.append(
+                "add collection_id to recovery_job and recovery_file and widen their keys; old rows take it "
+                "from the catalog where one collection has the granule, else UNKNOWN"
+            )
+        case _:
+            pass
+    if found.recorded != shape.CURRENT:
+        steps.append("record version 7 as the latest, so that ORCA's deployment leaves the schema alone")
+    return steps + [f"build the index {name}, beside running work" for name in found.missing_indexes]
+
+
+def upgrade(url: str) -> list[str]:
+    """Bring the database to version 7 with our indexes, and return the steps that were taken.
+
+    Safe to run twice, and beside a running daemon: a second run waits for the first and finds nothing to
+    do.  `url` belongs to the owner of the schema, or to someone who may create it.
+
+    Raises:
+        UpgradeError: the database, or this user, will not do.
+    """
+    with _connected(url) as connection, _alone(connection):
+        found = shape.read(connection)
+        steps = plan(found)
+        _prepare(connection, found)
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", "orca_daemon.db:migrations")
+        # A table that is busy is waited for, but not with everybody else queueing behind.
+        connection.execute(text("SET lock_timeout = '15s'"))
+        connection.commit()
+        connection.execution_options(isolation_level="READ COMMITTED")
+        command.upgrade(config, "head")
+        connection.commit()
+        connection.execution_options(isolation_level="AUTOCOMMIT")
+        connection.execute(text("SET lock_timeout = 0"))
+        for name in shape.read(connection).missing_indexes:
+            connection.execute(text(f"DROP INDEX IF EXISTS orca.{name}"))  # what a broken build left
+            connection.execute(shape.INDEXES[name])
+        return steps
+
+
+def _prepare(connection: Connection, found: Shape) -> None:
+    """Become the owner of the schema, which is made with its roles where it is absent."""
+    if found.verdict is Verdict.ABSENT:
+        connection.execute(_ROLES["create_roles"])
+        connection.execute(_ROLES["join_owner"])
+        owned = connection.scalar(_ROLES["may_be_owner"])
+        connection.execute(_ROLES["create_schema_of_owner" if owned else "create_schema"])
+    owner, member = connection.execute(_ROLES["owner"]).one()
+    if not member:
+        raise UpgradeError(f"only a member of the role {owner}, which owns the schema orca, can do this")
+    connection.exec_driver_sql(f"SET ROLE {connection.dialect.identifier_preparer.quote(owner)}")
+    connection.execute(_ROLES["grants"])
+
+
+@contextmanager
+def _connected(url: str) -> Iterator[Connection]:
+    """A connection that commits each statement: indexes are built concurrently outside transactions."""
+    engine = _engine(url)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def _engine(url: str) -> Engine:
+    return create_engine(
+        "postgresql+psycopg2://",
+        creator=lambda: psycopg2.connect(
+            **parse(url).parameters, application_name="orca-daemon-upgrade", connect_timeout=10
+        ),
+        isolation_level="AUTOCOMMIT",
+        poolclass=NullPool,
+        hide_parameters=True,
+    )
+
+
+@contextmanager
+def _alone(connection: Connection) -> Iterator[None]:
+    # Asked for again and again, not waited for: a waiting statement holds a snapshot, and the one who has
+    # the lock waits for all snapshots before an index that is built concurrently is valid.
+    while not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": _LOCK}):
+        time.sleep(0.2)
+    try:
+        yield
+    finally:
+        connection.scalar(text("SELECT pg_advisory_unlock(:key)"), {"key": _LOCK})

@@ -1,0 +1,1 @@
+"""The schema `orca`, step by step."""

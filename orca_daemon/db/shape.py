@@ -1,0 +1,82 @@
+"""What a database looks like, and whether the daemon can work with it.  Reads only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from sqlalchemy import Connection
+
+from orca_daemon.db.sql import load
+
+_SQL = load(__package__, "shape.sql")
+INDEXES = load(__package__, "indexes.sql")
+"""The indexes that ORCA lacks: name to the statement that builds it beside running work."""
+
+CURRENT = 7
+WITHOUT_STORAGE_CLASS = 5
+WITHOUT_COLLECTION = (5, 6)
+
+
+class Verdict(Enum):
+    """What the daemon makes of a database."""
+
+    OK = "ok"
+    SLOW = "indexes are missing"
+    OLD = "the schema is older than version 7"
+    ABSENT = "there is no schema orca"
+    FOREIGN = "the schema orca is none that can be completed"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The tables of the schema `orca` with their columns, the names of its valid indexes, and more."""
+
+    columns: Mapping[str, frozenset[str]]
+    indexes: frozenset[str]
+    recorded: int | None
+    """The latest row of `schema_versions`; a fresh ORCA 5.1 to 10.1 says 5 and is 7."""
+    partitions: tuple[str, ...]
+    """The bounds of the partitions of `reconcile_s3_object`."""
+
+    @property
+    def version(self) -> int | None:
+        """ORCA's schema version by the columns: 0 for no tables, None for what is no ORCA from 5 to 7."""
+        if not self.columns.keys() - {"orca_daemon_revision"}:
+            return 0
+        if not {"recovery_job", "recovery_file", "files", "reconcile_job"} <= self.columns.keys():
+            return None
+        if "storage_class_id" not in self.columns["files"]:
+            return WITHOUT_STORAGE_CLASS
+        return CURRENT if "collection_id" in self.columns["recovery_file"] else CURRENT - 1
+
+    @property
+    def missing_indexes(self) -> tuple[str, ...]:
+        """Our indexes that are not there, or whose building was broken off."""
+        return tuple(name for name in INDEXES if name not in self.indexes)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the daemon can work here."""
+        match self.version:
+            case None:
+                return Verdict.FOREIGN
+            case 0:
+                return Verdict.ABSENT
+            case version if version < CURRENT:
+                return Verdict.OLD
+            case _:
+                return Verdict.SLOW if self.missing_indexes else Verdict.OK
+
+
+def read(connection: Connection) -> Shape:
+    """Look at the schema `orca`.  Needs no privilege on its tables but SELECT on `schema_versions`."""
+    columns: dict[str, set[str]] = {}
+    for table, column in connection.execute(_SQL["columns"]):
+        columns.setdefault(table, set()).add(column)
+    recorded = connection.scalar(_SQL["recorded_version"]) if "schema_versions" in columns else None
+    return Shape(
+        columns={table: frozenset(names) for table, names in columns.items()},
+        indexes=frozenset(connection.scalars(_SQL["indexes"])),
+        recorded=recorded,
+        partitions=tuple(connection.scalars(_SQL["partitions"])),
+    )

@@ -1,0 +1,23 @@
+-- name: columns
+SELECT table_.relname, column_.attname
+FROM pg_catalog.pg_class AS table_
+JOIN pg_catalog.pg_namespace AS schema_ ON schema_.oid = table_.relnamespace
+JOIN pg_catalog.pg_attribute AS column_ ON column_.attrelid = table_.oid
+WHERE schema_.nspname = 'orca' AND table_.relkind IN ('r', 'p')
+    AND column_.attnum > 0 AND NOT column_.attisdropped;
+
+-- name: indexes
+SELECT index_.relname
+FROM pg_catalog.pg_class AS index_
+JOIN pg_catalog.pg_namespace AS schema_ ON schema_.oid = index_.relnamespace
+JOIN pg_catalog.pg_index AS entry ON entry.indexrelid = index_.oid
+WHERE schema_.nspname = 'orca' AND entry.indisvalid;
+
+-- name: recorded_version
+SELECT max(version_id) FROM orca.schema_versions WHERE is_latest;
+
+-- name: partitions
+SELECT pg_get_expr(part.relpartbound, part.oid)
+FROM pg_catalog.pg_inherits AS link
+JOIN pg_catalog.pg_class AS part ON part.oid = link.inhrelid
+WHERE link.inhparent = to_regclass('orca.reconcile_s3_object');
