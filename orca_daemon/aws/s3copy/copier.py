@@ -1,0 +1,222 @@
+"""One copy from beginning to end: look, skip, copy, verify."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from orca_daemon.aws.s3copy.errors import Archived, CopyFailed, Missing, Unfit, explained
+from orca_daemon.aws.s3copy.leftovers import clear
+from orca_daemon.aws.s3copy.multipart import Upload, pinned
+from orca_daemon.aws.s3copy.objects import Facts, Place, look
+from orca_daemon.aws.s3copy.plan import MIB, Plan, plan
+from orca_daemon.aws.s3copy.progress import Observer, Progress, unobserved
+from orca_daemon.aws.s3copy.requests import Requests
+from orca_daemon.aws.s3copy.same import Verdict, compare
+from orca_daemon.aws.s3copy.tags import tag_set
+from orca_daemon.engine.policy import Backoff
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How copies are made."""
+
+    files: int = 16
+    """Files at one time."""
+    requests: int = 32
+    """Requests at one time, over all files."""
+    chunk: int = 250 * MIB
+    """Bytes of a part, where a copy does not ask for another size."""
+    threshold: int = 1024 * MIB
+    """Up to this many bytes, one CopyObject does it."""
+    storage_class: str = "STANDARD"
+    kms_key_id: str | None = None
+    """Default: the target bucket's own encryption."""
+    tries: int = 5
+    """Of one request that fails in a transient way."""
+    backoff: Backoff = field(default_factory=lambda: Backoff(base=0.5, cap=20.0))
+    idle: float = 60.0
+    """Seconds without a new part after which an upload to the same key is taken for dead and aborted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copied:
+    """The target holds what the source holds."""
+
+    size: int
+    parts: int
+    skipped: bool
+    """It did already; nothing was copied."""
+    by: str
+    """What proved it: a checksum's name, `ETag`, or `size and every part` where S3 tells no more."""
+    seconds: float = 0.0
+
+
+class Copier:
+    """Copies objects over one aiobotocore S3 client.
+
+    Two copies to the same target wait for each other, and the second finds the work done.
+    """
+
+    def __init__(self, s3: Any, options: Options, observe: Observer = unobserved) -> None:
+        self._options, self._observe = options, observe
+        self._files = asyncio.Semaphore(options.files)
+        self._targets: dict[Place, tuple[asyncio.Lock, int]] = {}
+        self.requests = Requests(s3, limit=options.requests, tries=options.tries, backoff=options.backoff)
+
+    async def copy(self, source: Place, target: Place, *, chunk: int | None = None) -> Copied:
+        """Bring the newest version of `source` to `target`.
+
+        Args:
+            source: must be readable now, that is, not archived.
+            target: is replaced, unless it holds the same already.
+            chunk: bytes of a part; default: the source's own parts where that lets the ETags be compared,
+                else the option.
+
+        Raises:
+            Reject: `Missing`, `Archived`, or another reason that no retry mends; it is a sentence.
+            CopyFailed: worth trying again; `SourceChanged`, `Unfit` or in general.
+            DependencyDown: S3 cannot be reached, asks to slow down for long, or refuses the credentials.
+        """
+        try:
+            async with self._alone(target), self._files:
+                return await self._copy(source, target, chunk)
+        except (ClientError, BotoCoreError, OSError) as error:
+            raise explained(error, source, target) from error
+
+    async def look(self, place: Place) -> Facts:
+        """The facts of an object.
+
+        Raises:
+            Missing: there is none.
+            CopyFailed: S3 does not show it to us.
+            DependencyDown: S3 cannot be reached.
+        """
+        try:
+            return await look(self.requests, place)
+        except ClientError as error:
+            raise explained(error, place, place) from error
+        except (BotoCoreError, OSError) as error:
+            raise explained(error, place, place) from error
+
+    @asynccontextmanager
+    async def _alone(self, target: Place) -> AsyncIterator[None]:
+        lock, users = self._targets.get(target, (asyncio.Lock(), 0))
+        self._targets[target] = lock, users + 1
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, users = self._targets.pop(target)
+            if users > 1:
+                self._targets[target] = lock, users - 1
+
+    async def _copy(self, source: Place, target: Place, chunk: int | None) -> Copied:
+        began = time.monotonic()
+        facts = await self.look(source)
+        if facts.archived:
+            raise Archived(_asleep(source, facts))
+        cut = await self._plan(source, facts, chunk)
+        if cut.part:
+            await clear(self.requests, target, idle=self._options.idle)
+        if already := await self._held(target, facts):
+            return Copied(size=facts.size, parts=0, skipped=True, by=already.by)
+        track = _Track(self._observe, source, target, cut, began)
+        track.moved(0)
+        etag = await self._write(source, facts, target, cut, track)
+        verdict = await self._verify(facts, target, etag)
+        return Copied(
+            size=facts.size,
+            parts=cut.parts,
+            skipped=False,
+            by=verdict.by if verdict.same else "size and every part",
+            seconds=time.monotonic() - began,
+        )
+
+    async def _plan(self, source: Place, facts: Facts, chunk: int | None) -> Plan:
+        options = self._options
+        alike = None
+        # Cut like the source, the copy has the source's ETag: the only proof of equal content where the
+        # archive is older than S3's checksums.  KMS makes ETags that prove nothing.
+        if not chunk and facts.cut and not facts.checksums and "kms" not in facts.encryption:
+            head = await self.requests.call("head_object", **source.parameters, PartNumber=1)
+            first = head["ContentLength"]
+            alike = first if first and -(-facts.size // first) == facts.cut else None
+        return plan(facts.size, chunk=chunk or options.chunk, threshold=options.threshold, alike=alike)
+
+    async def _held(self, target: Place, facts: Facts) -> Verdict | None:
+        """How the target proves to hold the content already, if it does."""
+        try:
+            there = await self.look(target)
+        except (Missing, CopyFailed):  # S3 denies what is missing to those who may not list
+            return None
+        verdict = compare(facts, there)
+        return verdict if verdict.same and not there.asleep else None
+
+    async def _write(self, source: Place, facts: Facts, target: Place, cut: Plan, track: "_Track") -> str:
+        """Copy, and return the ETag that the target should have now."""
+        if not cut.part:
+            answer = await self.requests.call(
+                "copy_object", **target.parameters, **pinned(source, facts), **self._storage
+            )
+            track.moved(facts.size)
+            return str(answer["CopyObjectResult"]["ETag"])
+        tags = await tag_set(self.requests, source, facts)
+        upload = Upload(self.requests, source, facts, target, cut)
+        return await upload.run({**self._storage, **({"Tagging": tags} if tags else {})}, track.moved)
+
+    @property
+    def _storage(self) -> Mapping[str, str]:
+        key = self._options.kms_key_id
+        encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key} if key else {}
+        # Never the source's: an object kept in GLACIER would be archived again.
+        return {"StorageClass": self._options.storage_class, **encryption}
+
+    async def _verify(self, facts: Facts, target: Place, etag: str) -> Verdict:
+        try:
+            there = await self.look(target)
+        except Missing as error:
+            raise CopyFailed(f"{target} is not there after the copy") from error
+        verdict = compare(facts, there)
+        if verdict.same is False:
+            raise Unfit(f"{target} differs from its source in {verdict.by} after the copy")
+        if not verdict.same and there.etag != etag:
+            raise Unfit(f"{target} was replaced by somebody else during the copy")
+        return verdict
+
+
+@dataclass(slots=True)
+class _Track:
+    """Adds up the bytes of one copy and tells the observer."""
+
+    observe: Observer
+    source: Place
+    target: Place
+    cut: Plan
+    began: float
+    done: int = 0
+
+    def moved(self, step: int) -> None:
+        self.done += step
+        self.observe(
+            Progress(
+                source=self.source,
+                target=self.target,
+                size=self.cut.size,
+                done=self.done,
+                step=step,
+                parts=self.cut.parts,
+                seconds=time.monotonic() - self.began,
+            )
+        )
+
+
+def _asleep(source: Place, facts: Facts) -> str:
+    where = facts.archive_status or facts.storage_class
+    if facts.restoring:
+        return f"{source} is in {where} and its restore is still running"
+    return f"{source} is in {where} and not restored (or its restore has expired)"

@@ -1,0 +1,59 @@
+"""Multipart uploads that a killed process left behind at a target."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from orca_daemon.aws.s3copy.multipart import abort
+from orca_daemon.aws.s3copy.objects import Place
+from orca_daemon.aws.s3copy.requests import Requests
+
+
+async def clear(requests: Requests, target: Place, *, idle: float) -> int:
+    """Abort the uploads to exactly this key into which nothing was stored for `idle` seconds; how many.
+
+    A copy that is alive stores a part every few seconds.  Should one of a slow twin be hit all the same,
+    its process starts over: nothing is lost but time.  Without the permission to list, nothing is done.
+    """
+    try:
+        found = await requests.call("list_multipart_uploads", Bucket=target.bucket, Prefix=target.key)
+    except ClientError:
+        return 0
+    now = _date(found)
+    aborted = 0
+    for upload in found.get("Uploads", []):
+        if upload["Key"] == target.key and await _idle(requests, target, upload, now) >= idle:
+            await abort(requests, target, upload["UploadId"])
+            aborted += 1
+    return aborted
+
+
+async def _idle(requests: Requests, target: Place, upload: Mapping[str, Any], now: datetime) -> float:
+    try:
+        parts = await _parts(requests, target, upload["UploadId"])
+    except ClientError:
+        return 0.0  # gone meanwhile, or not ours to see
+    stored = [part["LastModified"] for part in parts if part.get("LastModified")]
+    latest: datetime = max([upload["Initiated"], *stored])
+    return (now - latest).total_seconds()
+
+
+async def _parts(requests: Requests, target: Place, upload: str) -> list[Mapping[str, Any]]:
+    marker, parts = 0, []
+    while True:
+        page = await requests.call(
+            "list_parts", **target.parameters, UploadId=upload, PartNumberMarker=marker
+        )
+        parts += page.get("Parts", [])
+        if not page.get("IsTruncated"):
+            return parts
+        marker = page["NextPartNumberMarker"]
+
+
+def _date(answer: Mapping[str, Any]) -> datetime:
+    """S3's own clock: the times that it is compared with are S3's too."""
+    text = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+    return parsedate_to_datetime(text) if text else datetime.now(UTC)

@@ -1,0 +1,145 @@
+"""One multipart copy: begun, its parts copied side by side, completed, or aborted whatever happens."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from orca_daemon.aws.s3copy.errors import code_of
+from orca_daemon.aws.s3copy.finish import finish
+from orca_daemon.aws.s3copy.objects import Facts, Place
+from orca_daemon.aws.s3copy.plan import Plan
+from orca_daemon.aws.s3copy.requests import Requests
+
+WHOLE = ("CRC64NVME", "CRC32C", "CRC32")
+"""Algorithms that S3 can compute over a whole multipart object (AWS: checking object integrity)."""
+ABORTS = 5
+"""A part that was in flight may be stored after the abort, which then has to be repeated (AWS)."""
+
+
+class Upload:
+    """A multipart copy from a pinned source; used once."""
+
+    def __init__(self, requests: Requests, source: Place, facts: Facts, target: Place, plan: Plan) -> None:
+        self._requests = requests
+        self._source, self._facts, self._target, self._plan = source, facts, target, plan
+        self._parts: dict[int, dict[str, Any]] = {}
+        self._etag = ""
+        self.id: str | None = None
+        self.algorithm = next((name for name in WHOLE if name in facts.checksums), WHOLE[0])
+
+    async def run(self, options: Mapping[str, Any], moved: Callable[[int], None]) -> str:
+        """Copy, and return the ETag of the new object.
+
+        Cancelled or failing, it leaves no upload behind, unless S3 refuses even the abort.
+        """
+        try:
+            await finish(self._begin(options))
+            await self._copy_parts(moved)
+            await finish(self._complete())
+        except BaseException:
+            if self.id:
+                await finish(self.abort())
+            raise
+        return self._etag or composed([self._parts[number]["ETag"] for number in sorted(self._parts)])
+
+    async def _begin(self, options: Mapping[str, Any]) -> None:
+        answer = await self._requests.call(
+            "create_multipart_upload",
+            **self._target.parameters,
+            **self._facts.headers,
+            Metadata=dict(self._facts.metadata),
+            ChecksumAlgorithm=self.algorithm,
+            ChecksumType="FULL_OBJECT",
+            **options,
+        )
+        self.id = answer["UploadId"]
+
+    async def _copy_parts(self, moved: Callable[[int], None]) -> None:
+        # The workers share one iterator: ten thousand parts need no ten thousand tasks.
+        todo = self._plan.ranges()
+
+        async def worker() -> None:
+            for number, first, last in todo:
+                await self._copy_part(number, first, last)
+                moved(last - first + 1)
+
+        try:
+            async with asyncio.TaskGroup() as workers:
+                for _ in range(min(self._requests.limit, self._plan.parts)):
+                    workers.create_task(worker())
+        except BaseExceptionGroup as several:
+            raise several.exceptions[0] from several
+
+    async def _copy_part(self, number: int, first: int, last: int) -> None:
+        answer = await self._requests.call(
+            "upload_part_copy",
+            **self._target.parameters,
+            UploadId=self.id,
+            PartNumber=number,
+            CopySourceRange=f"bytes={first}-{last}",
+            **pinned(self._source, self._facts),
+        )
+        result = answer["CopyPartResult"]
+        checksum = f"Checksum{self.algorithm}"
+        self._parts[number] = {
+            "PartNumber": number,
+            "ETag": result["ETag"],
+            **({checksum: result[checksum]} if result.get(checksum) else {}),
+        }
+
+    async def _complete(self) -> None:
+        # S3 refuses to complete what does not have this size and checksum, so a torn object never appears.
+        promise: dict[str, Any] = {"MpuObjectSize": self._plan.size}
+        if known := self._facts.checksums.get(self.algorithm):
+            promise |= {f"Checksum{self.algorithm}": known, "ChecksumType": "FULL_OBJECT"}
+        try:
+            answer = await self._requests.call(
+                "complete_multipart_upload",
+                **self._target.parameters,
+                UploadId=self.id,
+                MultipartUpload={"Parts": [self._parts[number] for number in sorted(self._parts)]},
+                **promise,
+            )
+            self._etag = answer["ETag"]
+        except ClientError as error:
+            # A repeated request finds nothing when the first one succeeded and its answer was lost; the
+            # verification that follows tells.
+            if code_of(error) != "NoSuchUpload":
+                raise
+        self.id = None
+
+    async def abort(self) -> None:
+        """Make S3 forget the parts.
+
+        Raises:
+            ClientError: S3 refused, for instance without credentials.
+        """
+        await abort(self._requests, self._target, self.id or "")
+        self.id = None
+
+
+async def abort(requests: Requests, target: Place, upload: str) -> None:
+    """Abort an upload until nothing of it is left."""
+    for _ in range(ABORTS):
+        try:
+            await requests.call("abort_multipart_upload", **target.parameters, UploadId=upload)
+            await requests.call("list_parts", **target.parameters, UploadId=upload, MaxParts=1)
+        except ClientError as error:
+            if code_of(error) == "NoSuchUpload":
+                return
+            raise
+
+
+def composed(etags: list[str]) -> str:
+    """The ETag that S3 gives to an object of these parts."""
+    digests = b"".join(bytes.fromhex(etag.strip('"')) for etag in etags)
+    return f'"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(etags)}"'
+
+
+def pinned(source: Place, facts: Facts) -> dict[str, Any]:
+    """The parameters that tie a copy to the very source that was looked at."""
+    version = {"VersionId": facts.version} if facts.version else {}
+    return {"CopySource": {**source.parameters, **version}, "CopySourceIfMatch": facts.etag}

@@ -1,0 +1,142 @@
+"""What is known of an object: its place, and the facts that S3 tells about it."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from orca_daemon.aws.s3copy.errors import Missing, status_of
+from orca_daemon.aws.s3copy.requests import Requests
+
+ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
+"""Storage classes whose objects can only be read after a restore (AWS: S3 storage classes)."""
+HEADERS = (
+    "CacheControl",
+    "ContentDisposition",
+    "ContentEncoding",
+    "ContentLanguage",
+    "ContentType",
+    "Expires",
+)
+CHECKSUMS = ("CRC64NVME", "CRC32C", "CRC32", "SHA256", "SHA1")
+"""Algorithms whose checksums are compared, the ones of whole multipart objects first."""
+_PLAIN_ETAG = re.compile(r'^"?[0-9a-f]{32}"?$')
+_CUT_ETAG = re.compile(r'^"?[0-9a-f]{32}-(\d+)"?$')
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A bucket and a key, as S3 stores it (not URL-encoded)."""
+
+    bucket: str
+    key: str
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
+    @classmethod
+    def of(cls, url: str) -> "Place":
+        """The place that `s3://bucket/key` names.
+
+        Raises:
+            ValueError: it does not name one.
+        """
+        bucket, slash, key = url.removeprefix("s3://").partition("/")
+        if not (url.startswith("s3://") and bucket and slash and key):
+            raise ValueError(f"{url!r} is not of the form s3://bucket/key")
+        return cls(bucket, key)
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """As S3's operations take it."""
+        return {"Bucket": self.bucket, "Key": self.key}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What HeadObject says of one version of an object."""
+
+    size: int
+    etag: str
+    """With its quotation marks."""
+    version: str | None = None
+    storage_class: str = "STANDARD"
+    restore: str = ""
+    """The `x-amz-restore` header."""
+    archive_status: str = ""
+    """Which archive of Intelligent-Tiering the object sleeps in."""
+    encryption: str = ""
+    headers: Mapping[str, Any] = field(default_factory=dict)
+    """Content type, cache headers and the like, by parameter name."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    checksums: Mapping[str, str] = field(default_factory=dict)
+    """Checksums of the whole object, by algorithm."""
+    tags: int | None = None
+    """Number of tags; None where S3 does not say."""
+
+    @property
+    def asleep(self) -> bool:
+        """Whether it lives in an archive, though it may be restored for some days."""
+        return self.storage_class in ARCHIVES or bool(self.archive_status)
+
+    @property
+    def archived(self) -> bool:
+        """Whether it cannot be read now."""
+        return self.asleep and 'ongoing-request="false"' not in self.restore
+
+    @property
+    def restoring(self) -> bool:
+        """Whether a restore is under way."""
+        return 'ongoing-request="true"' in self.restore
+
+    @property
+    def digest(self) -> bool:
+        """Whether the ETag is the MD5 of the whole content (it is not under KMS, nor in parts)."""
+        return bool(_PLAIN_ETAG.match(self.etag)) and "kms" not in self.encryption
+
+    @property
+    def cut(self) -> int:
+        """Number of parts that the ETag tells of; 0 where it tells of none."""
+        match = _CUT_ETAG.match(self.etag)
+        return int(match[1]) if match else 0
+
+
+async def look(requests: Requests, place: Place) -> Facts:
+    """The facts of the newest version.
+
+    Raises:
+        Missing: there is no such object, or no such bucket: the answer to HEAD has no body that says which.
+    """
+    try:
+        return facts(await requests.call("head_object", **place.parameters, ChecksumMode="ENABLED"))
+    except ClientError as error:
+        if status_of(error) == HTTPStatus.NOT_FOUND:
+            raise Missing(f"{place} does not exist") from error
+        raise
+
+
+def facts(head: Mapping[str, Any]) -> Facts:
+    """Read the answer of HeadObject."""
+    return Facts(
+        size=head["ContentLength"],
+        etag=head["ETag"],
+        version=head.get("VersionId"),
+        storage_class=head.get("StorageClass") or "STANDARD",
+        restore=head.get("Restore", ""),
+        archive_status=head.get("ArchiveStatus", ""),
+        encryption=head.get("ServerSideEncryption", ""),
+        headers={name: head[name] for name in HEADERS if head.get(name)},
+        metadata=head.get("Metadata", {}),
+        checksums=_whole_checksums(head),
+        tags=head.get("TagCount"),
+    )
+
+
+def _whole_checksums(head: Mapping[str, Any]) -> dict[str, str]:
+    if head.get("ChecksumType") == "COMPOSITE":
+        return {}
+    found = {name: head.get(f"Checksum{name}") for name in CHECKSUMS}
+    return {name: value for name, value in found.items() if value and "-" not in value}

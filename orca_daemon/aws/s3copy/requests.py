@@ -1,0 +1,45 @@
+"""Requests to S3, few enough at a time and patient with its moods."""
+
+import asyncio
+import random
+from typing import Any
+
+from orca_daemon.aws.s3copy.errors import transient
+from orca_daemon.engine.policy import Backoff
+
+
+class Requests:
+    """Calls of one S3 client, at most `limit` at a time, repeated while the failure is transient.
+
+    This stands above botocore's own retries, whose budget a long storm of SlowDown uses up.
+    """
+
+    def __init__(self, s3: Any, *, limit: int, tries: int, backoff: Backoff) -> None:
+        self._s3 = s3
+        self._permits = asyncio.Semaphore(limit)
+        self._tries, self._backoff = tries, backoff
+        self._rng = random.Random()
+        self.limit = limit
+        self.in_flight = 0
+
+    async def call(self, operation: str, /, **parameters: Any) -> dict[str, Any]:
+        """One operation of the client, by its method's name.  Raises what botocore raises."""
+        attempt = 1
+        while True:
+            try:
+                return await self._once(operation, parameters)
+            except Exception as error:
+                if attempt >= self._tries or not transient(error):
+                    raise
+            # Slept without a permit: others may have better luck meanwhile.
+            await asyncio.sleep(self._backoff.delay(attempt, self._rng))
+            attempt += 1
+
+    async def _once(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        async with self._permits:
+            self.in_flight += 1
+            try:
+                answer: dict[str, Any] = await getattr(self._s3, operation)(**parameters)
+                return answer
+            finally:
+                self.in_flight -= 1

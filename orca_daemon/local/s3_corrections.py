@@ -1,0 +1,168 @@
+"""What moto's S3 does otherwise than S3, put right in front of it.
+
+1. `CopySourceIfMatch` is honoured, by CopyObject and UploadPartCopy; moto ignores it.
+2. UploadPartCopy refuses an archived source that is not restored; moto copies it.
+3. A second restore while one is running answers RestoreAlreadyInProgress; moto starts over.
+4. CopyObject gives an object of one piece the ETag of one piece; moto keeps the ETag of the source's parts.
+5. UploadPartCopy reads the range that it copies; moto reads the whole source for every part.
+6. ListMultipartUploads tells when each upload began; moto says 2010.
+
+That a restore takes time is a setting of moto itself (`moto_server.restore_seconds`).
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from moto.s3 import models
+from moto.s3.exceptions import NoSuchUpload, S3ClientError
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+ACCOUNT = "123456789012"
+"""The account that all of moto's visitors share."""
+_MOTO_TIME = b"2010-11-10T20:48:33.000Z"
+_BEGAN: dict[str, str] = {}
+"""When each upload began, by its id."""
+
+
+class Refusal(Exception):  # noqa: N818  an answer
+    """An error as S3 answers it."""
+
+    def __init__(self, status: HTTPStatus, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status, self.code = status, code
+
+    @property
+    def body(self) -> bytes:
+        """The XML of it."""
+        return (
+            f"<?xml version='1.0'?><Error><Code>{self.code}</Code><Message>{self}</Message></Error>".encode()
+        )
+
+
+class Corrections:
+    """WSGI: answers what moto would answer wrongly, and passes the rest on."""
+
+    def __init__(self, moto: "WSGIApplication") -> None:
+        self._moto = moto
+        _patch()
+
+    def __call__(self, environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
+        """Serve one request."""
+        try:
+            for check in (_check_copy, _check_restore):
+                check(environ)
+        except Refusal as refusal:
+            body = refusal.body
+            headers = [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))]
+            start(f"{refusal.status.value} {refusal.status.phrase}", headers)
+            return [body]
+        answer = self._moto(environ, start)
+        if environ["REQUEST_METHOD"] == "GET" and "uploads" in _query(environ):
+            return [_with_times(b"".join(answer))]
+        return answer
+
+
+def _check_copy(environ: "WSGIEnvironment") -> None:
+    source = environ.get("HTTP_X_AMZ_COPY_SOURCE")
+    if environ["REQUEST_METHOD"] != "PUT" or not source:
+        return
+    key = _key(source)
+    if key is None:
+        return
+    wanted = environ.get("HTTP_X_AMZ_COPY_SOURCE_IF_MATCH")
+    if wanted and wanted.strip('"') != key.etag.strip('"'):
+        raise Refusal(HTTPStatus.PRECONDITION_FAILED, "PreconditionFailed", "the source is another one")
+    asleep = key.storage_class in {"GLACIER", "DEEP_ARCHIVE"}
+    if asleep and 'ongoing-request="false"' not in key.response_dict.get("x-amz-restore", ""):
+        raise Refusal(HTTPStatus.FORBIDDEN, "InvalidObjectState", "the source is archived")
+
+
+def _check_restore(environ: "WSGIEnvironment") -> None:
+    if environ["REQUEST_METHOD"] == "POST" and "restore" in _query(environ):
+        # WSGI hands the path over decoded, as Latin-1.
+        key = _key(environ["PATH_INFO"].encode("latin-1").decode(), decoded=True)
+        if key and 'ongoing-request="true"' in key.response_dict.get("x-amz-restore", ""):
+            raise Refusal(HTTPStatus.CONFLICT, "RestoreAlreadyInProgress", "the restore is running")
+
+
+def _query(environ: "WSGIEnvironment") -> dict[str, list[str]]:
+    return parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
+
+
+def _with_times(listing: bytes) -> bytes:
+    """Of the same length as before, as its length was already told."""
+
+    def corrected(found: re.Match[bytes]) -> bytes:
+        began = _BEGAN.get(found[1].decode())
+        return found[0].replace(_MOTO_TIME, began.encode()) if began else found[0]
+
+    return re.sub(rb"<UploadId>(.*?)</UploadId>.*?</Initiated>", corrected, listing, flags=re.DOTALL)
+
+
+def _key(path: str, *, decoded: bool = False) -> Any:
+    """The object that `/bucket/key?versionId=…` names, or None."""
+    split = None if decoded else urlsplit(path)
+    plain = path if split is None else unquote(split.path)
+    version = parse_qs(split.query).get("versionId", [None])[0] if split else None
+    bucket, _, key = plain.lstrip("/").partition("/")
+    try:
+        return models.s3_backends[ACCOUNT]["aws"].get_object(bucket, key, version_id=version)
+    except S3ClientError:
+        return None
+
+
+def _patch() -> None:
+    backend: Any = models.S3Backend
+    if getattr(backend, "corrected", False):
+        return
+    backend.corrected = True
+    backend.upload_part_copy = _copy_range
+    backend.create_multipart_upload = _timed(backend.create_multipart_upload)
+    backend.copy_object = _in_one_piece(backend.copy_object)
+
+
+def _copy_range(
+    self: Any,
+    dest_bucket_name: str,
+    multipart_id: str,
+    part_id: int,
+    src_bucket_name: str,
+    src_key_name: str,
+    src_version_id: str | None,
+    start_byte: int | None,
+    end_byte: int | None,
+) -> Any:
+    multipart = self.get_bucket(dest_bucket_name).multiparts.get(multipart_id)
+    if multipart is None:
+        raise NoSuchUpload(upload_id=multipart_id)
+    source = self.get_object(src_bucket_name, src_key_name, version_id=src_version_id)
+    with source.lock:
+        first = start_byte or 0
+        source._value_buffer.seek(first)  # noqa: SLF001  moto offers no other way to a range
+        value = source._value_buffer.read((end_byte or source.size) + 1 - first)  # noqa: SLF001
+    return multipart.set_part(part_id, value)
+
+
+def _timed(create: Callable[..., Any]) -> Callable[..., Any]:
+    def corrected(*arguments: Any, **options: Any) -> Any:
+        upload = create(*arguments, **options)
+        _BEGAN[upload.id] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+        return upload
+
+    return corrected
+
+
+def _in_one_piece(copy: Callable[..., None]) -> Callable[..., None]:
+    def corrected(self: Any, src_key: Any, dest_bucket_name: str, dest_key_name: str, **options: Any) -> None:
+        copy(self, src_key, dest_bucket_name, dest_key_name, **options)
+        made = self.get_object(dest_bucket_name, dest_key_name)
+        made.multipart = None
+        made._etag = None  # noqa: SLF001  moto computes it from the content when it is asked for
+
+    return corrected

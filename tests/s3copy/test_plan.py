@@ -1,0 +1,87 @@
+"""How objects are cut into parts."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orca_daemon.aws.s3copy.plan import (
+    LARGEST_OBJECT,
+    LARGEST_PART,
+    MIB,
+    MOST_PARTS,
+    SMALLEST_PART,
+    Plan,
+    chunk_bytes,
+    plan,
+)
+from orca_daemon.engine.errors import Reject
+
+GIB = 1024 * MIB
+TIB = 1024 * GIB
+
+
+@pytest.mark.parametrize(
+    ("size", "chunk", "threshold", "alike", "part", "parts"),
+    [
+        (0, 250 * MIB, GIB, None, 0, 1),
+        (1, 250 * MIB, GIB, None, 0, 1),
+        (GIB, 250 * MIB, GIB, None, 0, 1),
+        (GIB + 1, 250 * MIB, GIB, None, 250 * MIB, 5),
+        (5 * GIB, 250 * MIB, 5 * GIB, None, 0, 1),
+        (5 * GIB + 1, 250 * MIB, 9 * GIB, None, 250 * MIB, 21),
+        (250 * GIB, 250 * MIB, GIB, None, 250 * MIB, 1024),
+        (2 * TIB, 250 * MIB, GIB, None, 250 * MIB, 8389),
+        (3 * TIB, 250 * MIB, GIB, None, 315 * MIB, 9987),
+        (5 * TIB, 250 * MIB, GIB, None, 525 * MIB, 9987),
+        (5 * TIB, 5 * GIB, GIB, None, 5 * GIB, 1024),
+        (5 * TIB, 9 * GIB, GIB, None, 5 * GIB, 1024),
+        (8 * MIB, 1 * MIB, 5 * MIB, None, 5 * MIB, 2),
+        (80 * MIB, 250 * MIB, GIB, 8 * MIB, 8 * MIB, 10),
+        (3 * MIB, 250 * MIB, GIB, 3 * MIB, 3 * MIB, 1),
+        (30 * MIB, 250 * MIB, GIB, 3 * MIB, 0, 1),
+        (0, 250 * MIB, GIB, 8 * MIB, 0, 1),
+        (90_000 * MIB, 250 * MIB, GIB, 8 * MIB, 250 * MIB, 360),
+        (12 * GIB, 250 * MIB, GIB, 6 * GIB, 250 * MIB, 50),
+    ],
+)
+def test_the_table_of_plans(
+    size: int, chunk: int, threshold: int, alike: int | None, part: int, parts: int
+) -> None:
+    made = plan(size, chunk=chunk, threshold=threshold, alike=alike)
+    assert made == Plan(size, part)
+    assert made.parts == parts
+
+
+def test_more_than_s3_holds_is_rejected() -> None:
+    with pytest.raises(Reject, match="5 TiB"):
+        plan(LARGEST_OBJECT + 1, chunk=250 * MIB, threshold=GIB)
+
+
+@given(
+    size=st.integers(5 * GIB + 1, LARGEST_OBJECT),
+    chunk=st.integers(1, 6 * GIB),
+    alike=st.none() | st.integers(1, 6 * GIB),
+)
+def test_every_plan_is_one_that_s3_takes(size: int, chunk: int, alike: int | None) -> None:
+    made = plan(size, chunk=chunk, threshold=GIB, alike=alike)
+    assert SMALLEST_PART <= made.part <= LARGEST_PART
+    assert 1 <= made.parts <= MOST_PARTS
+
+
+@given(size=st.integers(1, 400 * MIB), part=st.integers(5 * MIB, 40 * MIB))
+def test_the_parts_are_the_whole_and_nothing_else(size: int, part: int) -> None:
+    ranges = list(Plan(size, part).ranges())
+    assert [number for number, _, _ in ranges] == list(range(1, Plan(size, part).parts + 1))
+    assert ranges[0][1] == 0
+    assert ranges[-1][2] == size - 1
+    assert all(after[1] == before[2] + 1 for before, after in itertools.pairwise(ranges))
+
+
+@pytest.mark.parametrize(
+    ("asked", "bytes_"),
+    [(None, 77), (0, 77), (-3, 77), (float("nan"), 77), (float("inf"), 77), (250, 250 * MIB), (1.5, 1572864)],
+)
+def test_the_chunk_of_a_message(asked: float | None, bytes_: int) -> None:
+    assert chunk_bytes(asked, 77) == bytes_
