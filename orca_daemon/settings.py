@@ -22,6 +22,8 @@ from pydantic import (
     model_validator,
 )
 
+from orca_daemon.wire.status import Grouping
+
 DEFAULT_FILE = Path("config/orca-daemon.toml")
 
 
@@ -59,7 +61,7 @@ class Aws(Section):
     """How AWS is reached; credentials come from botocore's own chain, never from here."""
 
     region: str | None = None
-    """Region; default: botocore's chain (`AWS_REGION`, profile, …)."""
+    """Region (`AWS_REGION`); default: botocore's chain (`AWS_DEFAULT_REGION`, profile, …)."""
     endpoint_url: HttpUrl | None = None
     """Endpoint of every service but SQS, for LocalStack and other stand-ins."""
     sqs_endpoint_url: HttpUrl | None = None
@@ -107,6 +109,11 @@ class Queue(Section):
     """Attempts before the dead-letter queue; default: the route's."""
     pollers: Annotated[int, Field(ge=1, le=32)] = 4
     """The most receives at one time; one while the queue is quiet."""
+    grouping: Grouping = Grouping.QUEUE
+    """Status updates only: `queue`, one message group as ORCA has it, or `granule`, one for each granule.
+
+    For all producers of the queue, or for none: the order of a granule's messages hangs on it.
+    """
 
 
 class Engine(Section):
@@ -248,6 +255,8 @@ class Settings(Section):
 
 
 ORCA_NAMES: Mapping[str, str] = {
+    # Lambda and ECS set it, and ORCA reads it; botocore's own chain knows AWS_DEFAULT_REGION only.
+    "AWS_REGION": "aws.region",
     "STATUS_UPDATE_QUEUE_URL": "queues.status_update.url",
     "RECOVERY_QUEUE_URL": "queues.recovery.url",
     "INTERNAL_REPORT_QUEUE_URL": "queues.internal_report.url",

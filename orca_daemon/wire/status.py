@@ -56,9 +56,9 @@ class NewFile(Shape):
     restore_destination: Text
     s3_multipart_chunksize_mb: Megabytes = Field(alias="s3MultipartChunksizeMb")
     status: Status = Field(alias="statusId")
-    error_message: Text | None = None
     request_time: OrcaTime
     last_update: OrcaTime
+    error_message: Text | None = None
     completion_time: OrcaTime | None = None
 
     @field_validator("status")

@@ -1,0 +1,118 @@
+"""Sending from the command line: the queue is found, progress is shown, and every message's end is told."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import typer
+
+from orca_daemon.producer.batch import Sent, send_batch
+from orca_daemon.settings import Settings
+from orca_daemon.wire.outgoing import Outgoing
+from orca_daemon.wire.shape import Malformed
+
+_SHOWN = 20
+"""Failures that are listed one by one."""
+
+
+def queue_url(settings: Settings, queue: str) -> str:
+    """The URL of a queue named by URL or by its name in the settings; exits 2 when it is not known."""
+    if "://" in queue:
+        return queue
+    known = settings.queues.get(queue)
+    if known is None or not known.url:
+        typer.echo(f"orca-daemon: no queue {queue!r} in the settings; name its URL with --queue", err=True)
+        raise typer.Exit(2)
+    return known.url
+
+
+def sqs_client(settings: Settings) -> Any:
+    """A boto3 SQS client for the region and endpoint of the settings; exits 78 when there is no region."""
+    import boto3
+    from botocore.exceptions import BotoCoreError
+
+    aws = settings.aws
+    try:
+        return boto3.session.Session().client(
+            "sqs", region_name=aws.region, endpoint_url=aws.sqs_endpoint_url or aws.endpoint_url
+        )
+    except (BotoCoreError, ValueError) as error:
+        typer.echo(f"orca-daemon: {error}", err=True)
+        raise typer.Exit(78) from None
+
+
+def deliver(
+    messages: Callable[[], Iterator[Outgoing]],
+    settings: Settings,
+    queue: str,
+    *,
+    as_json: bool,
+    dry_run: bool,
+) -> None:
+    """Send the messages and tell how it went; exits 1 when one of them was not taken.
+
+    `messages` is called twice: to look at all of them, and to send them.
+    """
+    total = _counted(messages())
+    if dry_run:
+        for message in messages():
+            typer.echo(json.dumps(message.parameters()) if as_json else message.body)
+        return
+    url = queue_url(settings, queue)
+    sent = send_batch(messages(), url, client=sqs_client(settings))
+    failed = _tell_json(sent, url) if as_json else _tell(sent, url, total)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _counted(messages: Iterator[Outgoing]) -> int:
+    """How many there are; exits 2 at the first that is malformed, before anything is sent."""
+    try:
+        return sum(1 for _ in messages)
+    except (Malformed, OSError, UnicodeDecodeError) as error:
+        typer.echo(f"orca-daemon: nothing sent: {error}", err=True)
+        raise typer.Exit(2) from None
+
+
+def _tell_json(sent: Iterator[Sent], url: str) -> int:
+    results = list(sent)
+    failed = sum(result.message_id is None for result in results)
+    messages = [
+        {"index": result.index, "message_id": result.message_id, "error": result.error} for result in results
+    ]
+    typer.echo(
+        json.dumps(
+            {"queue": url, "sent": len(results) - failed, "failed": failed, "messages": messages}, indent=2
+        )
+    )
+    return failed
+
+
+def _tell(sent: Iterator[Sent], url: str, total: int) -> int:
+    failures: list[Sent] = []
+    last: Sent | None = None
+    for result in _watched(sent, total):
+        last = result
+        if result.message_id is None:
+            failures.append(result)
+    name = url.rpartition("/")[2]
+    if total == 1 and last and last.message_id:
+        typer.echo(f"sent to {name}: message {last.message_id}")
+    else:
+        typer.echo(f"sent {total - len(failures)} of {total} to {name}")
+    for failure in failures[:_SHOWN]:
+        typer.echo(f"  message {failure.index + 1}: {failure.error}", err=True)
+    if len(failures) > _SHOWN:
+        typer.echo(f"  and {len(failures) - _SHOWN} more", err=True)
+    return len(failures)
+
+
+def _watched(sent: Iterator[Sent], total: int) -> Iterator[Sent]:
+    """The same, with a progress bar for more than one call's worth."""
+    if total <= 10:  # noqa: PLR2004  one call
+        yield from sent
+        return
+    from rich.console import Console
+    from rich.progress import track
+
+    yield from track(sent, "sending", total, console=Console(stderr=True))

@@ -1,0 +1,158 @@
+"""`orca-daemon send`: from flags, files and standard input to real queues."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from orca_daemon.cli import app
+from orca_daemon.wire import copy, inventory, status
+from tests.producer.conftest import Queue
+
+UPDATE = {"jobId": "j", "collectionId": "c", "granuleId": "g", "filename": "f", "statusId": 2}
+
+
+def run(*arguments: str, stdin: str | None = None) -> Result:
+    return CliRunner().invoke(app, ["send", *arguments], input=stdin)
+
+
+def lines(path: Path, documents: Sequence[object]) -> str:
+    file = path / "messages.jsonl"
+    file.write_text("\n\n".join(json.dumps(document) for document in documents), "utf-8")
+    return str(file)
+
+
+def attributes(message: dict[str, Any]) -> dict[str, str]:
+    return {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
+
+
+def test_a_new_job_from_flags(fifo: Queue) -> None:
+    ran = run(
+        *("new-job", "--job", "j", "--collection", "c", "--granule", "g", "--archive", "a"),
+        *("--destination", "d", "--key", "p/q.h5", "--key", "p/r.h5", "--chunk-mb", "9", "--queue", fifo.url),
+    )
+    assert ran.exit_code == 0, ran.output
+    (message,) = fifo.take()
+    job = status.decode(message["Body"], attributes(message))
+    assert isinstance(job, status.NewJob)
+    assert [(file.filename, file.s3_multipart_chunksize_mb) for file in job.files] == [
+        ("q.h5", 9),
+        ("r.h5", 9),
+    ]
+    order = ["jobId", "collectionId", "granuleId", "requestTime", "archiveDestination", "files"]
+    assert list(json.loads(message["Body"])) == order
+
+
+def test_a_failure_from_flags(fifo: Queue) -> None:
+    ran = run(
+        *("file-status", "--job", "j", "--granule", "g", "--filename", "f", "--status", "failed"),
+        *("--error", "gone", "--queue", fifo.url, "--grouping", "granule"),
+    )
+    assert ran.exit_code == 0, ran.output
+    (message,) = fifo.take()
+    update = status.decode(message["Body"], attributes(message))
+    assert isinstance(update, status.UpdateFile)
+    assert update.error_message == "gone"
+    assert update.completion_time == update.last_update
+    assert message["Attributes"]["MessageGroupId"] == status.granule_group("j", None, "g")
+
+
+def test_a_copy_request_from_flags(standard: Queue) -> None:
+    ran = run(
+        *("copy", "--job", "j", "--granule", "g", "--source", "s3://a/p/q r.h5", "--destination", "d"),
+        *("--queue", standard.url, "--json"),
+    )
+    (message,) = standard.take()
+    request = copy.decode(message["Body"])
+    assert (request.source_bucket, request.source_key, request.target_key) == ("a", "p/q r.h5", "p/q r.h5")
+    assert request.filename == "q r.h5"
+    told = json.loads(ran.stdout)
+    assert (told["queue"], told["sent"], told["failed"]) == (standard.url, 1, 0)
+    assert told["messages"] == [{"index": 0, "message_id": message["MessageId"], "error": None}]
+
+
+def test_an_inventory_and_an_export_from_arguments(fifo: Queue) -> None:
+    assert run("inventory", "s3://r/x/manifest.json", "--region", "r1", "--queue", fifo.url).exit_code == 0
+    assert run("export", "recovery_job", "files", "--queue", fifo.url).exit_code == 0
+    assert [inventory.decode(message["Body"]) for message in fifo.take()] == [
+        inventory.InventoryPointer(
+            report_bucket_region="r1", report_bucket_name="r", manifest_key="x/manifest.json"
+        ),
+        inventory.ExportRequest(tables_to_query=("recovery_job", "files")),
+    ]
+
+
+def test_many_from_a_file_keep_their_order(fifo: Queue, tmp_path: Path) -> None:
+    file = lines(tmp_path, [{**UPDATE, "filename": str(number)} for number in range(35)])
+    ran = run("file-status", "--file", file, "--queue", fifo.url)
+    assert "sent 35 of 35" in ran.output
+    assert [json.loads(message["Body"])["filename"] for message in fifo.take(35)] == [
+        str(n) for n in range(35)
+    ]
+
+
+def test_a_complete_message_is_sent_as_it_is(fifo: Queue) -> None:
+    body = json.dumps({"extra": 1, **UPDATE, "lastUpdate": "2026-11-21T00:13:35+00:00"})
+    assert run("file-status", "--file", "-", "--queue", fifo.url, stdin=body).exit_code == 0
+    assert [message["Body"] for message in fifo.take()] == [body]
+
+
+@pytest.mark.parametrize(
+    ("document", "problem"),
+    [
+        ({**UPDATE, "statusId": 9}, "line 3: not a valid update_file: statusId is none of 1, 2, 3, 4"),
+        ({**UPDATE, "statusId": 3}, "line 3: not a valid update_file: errorMessage is missing"),
+        ({**UPDATE, "jobId": 1}, "line 3: not a valid update_file: jobId is not a string"),
+        ([], "line 3: the body is JSON, but not an object"),
+    ],
+)
+def test_one_bad_line_and_nothing_is_sent(
+    fifo: Queue, tmp_path: Path, document: object, problem: str
+) -> None:
+    ran = run("file-status", "--file", lines(tmp_path, [UPDATE, document]), "--queue", fifo.url)
+    assert ran.exit_code == 2
+    assert f"nothing sent: {problem}" in ran.output
+    assert fifo.take() == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("copy", "--source", "d/g.h5"),
+        ("copy", "--job", "j"),
+        ("new-job",),
+        ("export",),
+        ("inventory", "s3://bucket/other.json", "--region", "r"),
+        ("file-status", "--file", "absent.jsonl"),
+        ("file-status", "--file", "x", "--job", "j"),
+        ("export", "t", "--queue", "unknown"),
+    ],
+)
+def test_what_is_used_wrongly_exits_2(arguments: Sequence[str]) -> None:
+    assert run(*arguments).exit_code == 2
+
+
+def test_a_dry_run_shows_the_messages_and_sends_none(fifo: Queue) -> None:
+    ran = run("export", "files", "--dry-run", "--queue", fifo.url)
+    assert ran.stdout == '{"tables_to_query": ["files"]}\n'
+    assert fifo.take() == []
+
+
+def test_a_queue_that_is_not_there_exits_1(environment: None, fifo: Queue) -> None:
+    ran = run("export", "files", "--queue", fifo.url + "x", "--json")
+    assert ran.exit_code == 1
+    told = json.loads(ran.stdout)
+    assert (told["sent"], told["failed"]) == (0, 1)
+    assert "QueueDoesNotExist" in told["messages"][0]["error"] or "not exist" in told["messages"][0]["error"]
+
+
+def test_queues_have_names_in_the_settings(fifo: Queue, tmp_path: Path) -> None:
+    config = tmp_path / "settings.toml"
+    config.write_text(f'[queues.status_update]\nurl = "{fifo.url}"\ngrouping = "granule"\n', "utf-8")
+    ran = run("file-status", "--config", str(config), "--file", lines(tmp_path, [UPDATE]))
+    assert ran.exit_code == 0, ran.output
+    (message,) = fifo.take()
+    assert message["Attributes"]["MessageGroupId"] == status.granule_group("j", "c", "g")
