@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from orca_daemon.engine.errors import DependencyDown, Reject
+from orca_daemon.engine.errors import DependencyDown, NotYet, Reject
 from orca_daemon.engine.events import Attempted, Observer
 from orca_daemon.engine.lanes import Run
 from orca_daemon.engine.message import Delivery
@@ -23,7 +23,9 @@ async def attempt(queue: str, route: Route[Any], run: Run, observe: Observer) ->
     now = asyncio.get_running_loop().time
     error: BaseException | None = None
     try:
-        await route.handle([Delivery(held.message, held.envelope, held.attempts + 1) for held in messages])
+        await route.handle(
+            [Delivery(held.message, held.envelope, held.attempts + 1, held.facts) for held in messages]
+        )
     except asyncio.CancelledError:
         if run.stop is None:
             raise
@@ -60,5 +62,7 @@ def _outcome(run: Run, error: BaseException | None) -> str:
             return "rejected"
         case DependencyDown():
             return "down"
+        case NotYet():
+            return "early"
         case _:
             return "failed"

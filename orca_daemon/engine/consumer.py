@@ -14,12 +14,13 @@ from orca_daemon.engine.attempt import Stopped, attempt
 from orca_daemon.engine.breaker import Breaker
 from orca_daemon.engine.burial import Burial
 from orca_daemon.engine.departure import Hands
-from orca_daemon.engine.errors import DependencyDown
+from orca_daemon.engine.errors import DependencyDown, NotYet
 from orca_daemon.engine.events import Observer, Settled
 from orca_daemon.engine.held import Company, Held, Phase
 from orca_daemon.engine.intake import Poller
 from orca_daemon.engine.lanes import Lane, Lanes, Run
 from orca_daemon.engine.message import Envelope
+from orca_daemon.engine.policy import WAITING
 from orca_daemon.engine.room import Room
 from orca_daemon.engine.route import Route
 from orca_daemon.engine.settlement import Settlement
@@ -211,6 +212,10 @@ class Consumer:
                 self._return(run)
             case DependencyDown() as error if error.dependency in self._breakers:
                 await self._down(run, error)
+            case NotYet() if len(run.messages) == 1:
+                [held] = run.messages
+                held.early += 1
+                self._return(run, park=WAITING.delay(held.early, self._rng))
             case error:
                 await self._failed(run, error)
 

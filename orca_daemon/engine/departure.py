@@ -143,7 +143,10 @@ class Hands:
                 held_seconds=now - held.received,
                 lease_left=max(held.deadline - now, 0.0),
                 work_seconds=held.work_seconds,
-                facts=self._route.describe(held.message) if held.message is not None else {},
+                facts={
+                    **(self._route.describe(held.message) if held.message is not None else {}),
+                    **held.facts,
+                },
             )
         )
 

@@ -16,6 +16,13 @@ class DependencyDown(Exception):  # noqa: N818  a state of the world, not a faul
         self.dependency = dependency
 
 
+class NotYet(Exception):  # noqa: N818  a state of the world, not a fault
+    """The message is ahead of something that is still to come: wait for it, and charge the message nothing.
+
+    Whoever raises it looks at the message's age, and rejects the message when that is enough.
+    """
+
+
 class Stuck(Exception):  # noqa: N818  ends the process
     """Work that was cancelled does not stop; only the end of the process can stop it."""
 

@@ -1,6 +1,6 @@
 """A message in hand: its lease, its attempts, and what has been found out about it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from typing import Any
 
@@ -45,6 +45,8 @@ class Held:
     """Failed attempts that this message made alone."""
     suspicions: int = 0
     """How often a dependency was said to be down for it and was not."""
+    early: int = 0
+    """How often it came before what it needs."""
     condemned: str | None = None
     """Why it is to be dead-lettered, once that is decided."""
     error: str = "Reject"
@@ -52,6 +54,8 @@ class Held:
     lost: bool = False
     extending: bool = False
     work_seconds: float = 0.0
+    facts: dict[str, str] = field(default_factory=dict)
+    """What handlers found out about it."""
 
     def renew(self, envelope: Envelope, now: float, lease: float) -> None:
         """A newer delivery of the same message: its receipt is the one that counts."""

@@ -34,3 +34,5 @@ class Delivery(Generic[M_co]):
     envelope: Envelope
     attempt: int = 1
     """The how-manieth attempt of this process this is, from 1."""
+    facts: dict[str, str] = field(default_factory=dict)
+    """What the handler finds out, for the message's log line; kept from attempt to attempt.  No secrets."""

@@ -19,3 +19,7 @@ class Backoff:
         # The exponent is bounded: attempts are counted for hours, and 2**2000 is no float.
         ceiling = min(self.cap, self.base * self.factor ** min(attempt - 1, 60))
         return max(min(self.floor, ceiling), rng.uniform(0.0, ceiling))
+
+
+WAITING = Backoff(base=1.0, cap=15.0, floor=0.2)
+"""Between two looks for something that is still to come."""

@@ -17,8 +17,9 @@ class Handler(Protocol[M_contra]):
 
     Return once that is durable: the messages are then deleted.  Delivered twice, the work must change
     nothing the second time.  Raise `Reject` for a run that no retry can save, `DependencyDown` where
-    something that it needs is unreachable, anything else to be tried again.  A run of several messages
-    that fails is repeated in smaller ones, so a handler need not say which message was at fault.
+    something that it needs is unreachable, `NotYet` where something is still to come, anything else to be
+    tried again.  A run of several messages that fails is repeated in smaller ones, so a handler need not
+    say which message was at fault.
 
     A handler that is cancelled (its lease was lost, its time is up, the process ends) returns only when
     nothing of its work can become durable any more; until then the messages stay hidden.

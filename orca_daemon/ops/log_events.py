@@ -88,7 +88,7 @@ def _settled(event: Settled) -> None:
 
 def _attempted(event: Attempted) -> None:
     # A dependency that is down has a line of its own, and its messages lose nothing.
-    write = _log.debug if event.outcome in {"down", "drained"} else _log.warning
+    write = _log.debug if event.outcome in {"down", "drained", "early"} else _log.warning
     write(
         f"attempt.{event.outcome}",
         queue=event.queue,
