@@ -1,1 +1,112 @@
-"""Fixtures: a real Postgres and real AWS endpoints over HTTP, one of each for a test session."""
+"""Fixtures: a real Postgres and real AWS endpoints over HTTP, one of each for a process that runs tests."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import boto3
+import psycopg2
+import pytest
+
+from orca_daemon.db.migrate import upgrade
+from orca_daemon.local.moto import CREDENTIALS, REGION, Moto
+from orca_daemon.local.postgres import Postgres
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+_FOREIGN = ("AWS_", "ORCA_", "DATABASE_", "PREFIX", "PG")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def bare_environment() -> None:
+    """No settings, no credentials and no endpoint of whoever runs the tests; the embedded ones instead."""
+    for name in [name for name in os.environ if name.startswith(_FOREIGN)]:
+        if name not in {"AWS_CA_BUNDLE", "ORCA_PG_BIN"}:
+            del os.environ[name]
+    os.environ.update(CREDENTIALS, AWS_EC2_METADATA_DISABLED="true")
+
+
+class Server:
+    """A PostgreSQL server, and databases on it."""
+
+    def __init__(self, postgres: Postgres) -> None:
+        self._postgres = postgres
+        self.url = postgres.url()
+        self._template = ""
+
+    def empty(self) -> str:
+        """URL of a new database with nothing in it."""
+        return self._create("template0")
+
+    def migrated(self) -> str:
+        """URL of a new database at the current schema."""
+        if not self._template:
+            url = self.empty()
+            upgrade(url)
+            self._template = url.rpartition("/")[2]
+        return self._create(self._template)
+
+    def drop(self, url: str) -> None:
+        """Remove a database, whoever is connected to it."""
+        self._execute(f'DROP DATABASE IF EXISTS "{url.rpartition("/")[2]}" WITH (FORCE)')
+
+    def _create(self, template: str) -> str:
+        name = f"t_{uuid4().hex}"
+        self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy')
+        return self._postgres.url(name)
+
+    def _execute(self, statement: str) -> None:
+        with closing(psycopg2.connect(self.url)) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(statement)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    with Postgres(fast=True) as server:
+        yield Server(server)
+
+
+@pytest.fixture
+def empty_database(postgres: Server) -> Iterator[str]:
+    """URL of a new, empty database."""
+    url = postgres.empty()
+    yield url
+    postgres.drop(url)
+
+
+@pytest.fixture
+def database_url(postgres: Server) -> Iterator[str]:
+    """URL of a new database at the current schema."""
+    url = postgres.migrated()
+    yield url
+    postgres.drop(url)
+
+
+@pytest.fixture(scope="session")
+def aws_endpoint(bare_environment: None) -> Iterator[str]:
+    """URL of S3, Secrets Manager, SSM and STS."""
+    with Moto() as server:
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def s3(aws_endpoint: str) -> "Iterator[S3Client]":
+    with closing(boto3.client("s3", endpoint_url=aws_endpoint, region_name=REGION)) as client:
+        yield client
+
+
+@pytest.fixture
+def bucket(s3: "S3Client") -> Callable[[], str]:
+    """Makes buckets: each call a new one, empty."""
+
+    def make() -> str:
+        name = f"b-{uuid4().hex}"
+        s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+        return name
+
+    return make

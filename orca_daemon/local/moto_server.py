@@ -1,34 +1,45 @@
 """The process that is S3, Secrets Manager and STS in local mode: moto, with our corrections in front.
 
-`python -m orca_daemon.local.moto_server [PORT] [RESTORE_SECONDS]` binds loopback and prints its port.
+`python -m orca_daemon.local.moto_server [PORT [RESTORE_SECONDS [STATE]]]` binds loopback, prints its port
+and serves until SIGTERM.
 """
 
 import logging
+import signal
 import sys
+from pathlib import Path
+
+from moto.moto_api import state_manager
+from moto.moto_server.werkzeug_app import (
+    DomainDispatcherApplication,
+    MotoRequestHandler,
+    create_backend_app,
+)
+from werkzeug.serving import make_server
+
+from orca_daemon.local import moto_state
+from orca_daemon.local.s3_corrections import Corrections
 
 
-def main(port: int = 0, restore_seconds: float = 0.0) -> None:
-    """Serve until killed.
+class _Stop(BaseException):
+    pass
+
+
+def main(port: int = 0, restore_seconds: float = 0.0, state: Path | None = None) -> None:
+    """Serve until SIGTERM.
 
     Args:
         port: 0 takes a free one.
         restore_seconds: how long a restore from an archive takes; 0 is at once.
+        state: file to read objects and secrets from, and to write them to at the end; None forgets them.
     """
-    from moto.moto_api import state_manager
-    from moto.moto_server.werkzeug_app import (
-        DomainDispatcherApplication,
-        MotoRequestHandler,
-        create_backend_app,
-    )
-    from werkzeug.serving import make_server
-
-    from orca_daemon.local.s3_corrections import Corrections
-
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     progression = {"progression": "time", "seconds": restore_seconds}
     state_manager.set_transition(
         "s3::keyrestore", progression if restore_seconds else {"progression": "immediate"}
     )
+    if state:
+        moto_state.read(state)
     server = make_server(
         "127.0.0.1",
         port,
@@ -36,9 +47,23 @@ def main(port: int = 0, restore_seconds: float = 0.0) -> None:
         threaded=True,
         request_handler=MotoRequestHandler,
     )
+    signal.signal(signal.SIGTERM, _stop)
     print(server.server_port, flush=True)  # noqa: T201  the process that started this one reads it
-    server.serve_forever()
+    try:
+        server.serve_forever()
+    except _Stop:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if state:
+            moto_state.write(state)
+
+
+def _stop(_number: int, _frame: object) -> None:
+    raise _Stop
 
 
 if __name__ == "__main__":
-    main(*(int(argument) for argument in sys.argv[1:2]), *(float(argument) for argument in sys.argv[2:3]))
+    main(
+        *(int(argument) for argument in sys.argv[1:2]),
+        *(float(argument) for argument in sys.argv[2:3]),
+        *(Path(argument) for argument in sys.argv[3:4]),
+    )

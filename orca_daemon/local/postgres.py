@@ -1,0 +1,181 @@
+"""A real PostgreSQL on loopback, for one process and no longer than it.
+
+The launchers of the packages that bring the programs add users, open closed directories to everyone and
+lose servers after an unclean exit; this one does none of it.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import NoReturn, Self
+
+import psycopg2
+
+from orca_daemon.local.binaries import NoPostgresError, account, binaries
+from orca_daemon.local.leash import command
+
+START_SECONDS = 30.0
+_PROC = Path("/proc/self/cwd").exists()
+_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+_SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "timezone": "UTC",
+    "max_connections": "100",
+    "log_min_messages": "warning",
+}
+
+
+class Postgres:
+    """A server that runs between `start` and `stop`, and not after this process.
+
+    Args:
+        data: where the data lies, kept from run to run; None for a directory that goes with the server.
+        fast: forget about crashes of the machine; for tests.
+    """
+
+    def __init__(self, data: Path | None = None, *, fast: bool = False) -> None:
+        self._fast = fast
+        self._account = account()
+        self._own = Path(tempfile.mkdtemp(prefix="orca-pg-"))  # sockets need a short path
+        self._data = (data or self._own / "data").resolve()
+        # Started by root, it runs as somebody who may not be able to walk to the data; this needs no walk.
+        self._place = "/proc/self/cwd" if self._account and _PROC else str(self._data)
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = 0
+
+    def url(self, database: str = "postgres") -> str:
+        """`postgresql://…` of a database, as the superuser.  On loopback no password is asked for."""
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
+
+    def start(self) -> None:
+        """Start it, and return when it answers.
+
+        Raises:
+            NoPostgresError: there is none to start, or it would not; its own words are in the error.
+        """
+        try:
+            self._give(self._own)
+            if not (self._data / "PG_VERSION").exists():
+                self._initialise()
+            _stop_orphan(self._data)
+            # Between our choice of a port and Postgres taking it, another process may have it.
+            if not any(self._serve() for _ in range(3)):
+                self._refuse()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stop it, cleanly unless that takes too long.  Twice is once."""
+        if self._process:
+            _end(self._process)
+            self._process = None
+        shutil.rmtree(self._own, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _initialise(self) -> None:
+        self._data.mkdir(parents=True, exist_ok=True)
+        self._give(self._data)
+        options = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-D", self._place]
+        options += ["--no-sync"] if self._fast else []
+        program = self._leashed("initdb", *options)
+        made = subprocess.run(program, cwd=self._data, capture_output=True, check=False)
+        if made.returncode:
+            raise NoPostgresError(f"initdb in {self._data} failed: {_tail(made.stderr)}")
+
+    def _serve(self) -> bool:
+        """Start the server on some port; whether it stayed to answer there."""
+        self.port = _free_port()
+        settings = _SETTINGS | (_FAST if self._fast else {})
+        settings |= {"port": str(self.port), "unix_socket_directories": str(self._own)}
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        with (self._own / "log").open("wb") as log:
+            self._process = subprocess.Popen(
+                self._leashed("postgres", "-D", self._place, *options),
+                cwd=self._data,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is for the program above, which stops us in its order
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while self._process.poll() is None and time.monotonic() < deadline:
+            with suppress(psycopg2.OperationalError):
+                psycopg2.connect(self.url(), connect_timeout=2).close()
+                return True
+            time.sleep(0.01)
+        return False
+
+    def _leashed(self, program: str, *arguments: str) -> list[str]:
+        # SIGINT is Postgres's fast shutdown: clients are cut off, data is safe.
+        path = str(binaries() / program)
+        return command([path, *arguments], stop_with=signal.SIGINT, account=self._account)
+
+    def _give(self, folder: Path) -> None:
+        if self._account:
+            os.chown(folder, *self._account)
+
+    def _refuse(self) -> NoReturn:
+        raise NoPostgresError(f"PostgreSQL did not start: {_tail((self._own / 'log').read_bytes())}")
+
+
+def _end(process: "subprocess.Popen[bytes]", patience: float = 20.0) -> None:
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(patience)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _stop_orphan(data: Path) -> None:
+    """Stop a server that still has this directory: its parent died, and not every system has a leash.
+
+    On Linux it is stopping already, and is waited for.
+    """
+    try:
+        pid = int((data / "postmaster.pid").read_text().split("\n", 1)[0])
+    except (FileNotFoundError, ValueError):
+        return
+    deadline = time.monotonic() + START_SECONDS
+    while _serves(pid, data) and time.monotonic() < deadline:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGINT)
+        time.sleep(0.05)
+
+
+def _serves(pid: int, data: Path) -> bool:
+    """Whether the process is a Postgres of this directory: numbers of processes are given out again."""
+    if _PROC:
+        with suppress(FileNotFoundError, PermissionError):
+            return Path(f"/proc/{pid}/cwd").readlink() == data
+        return False
+    listed = ["ps", "-ww", "-o", "command=", "-p", str(pid)]
+    said = subprocess.run(listed, capture_output=True, text=True, check=False).stdout
+    return "postgres" in said and str(data) in said
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _tail(said: bytes) -> str:
+    return " / ".join(said.decode(errors="replace").strip().splitlines()[-3:])

@@ -1,0 +1,76 @@
+"""The embedded servers: what they keep, and that they end with whoever started them."""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import boto3
+import psycopg2
+import pytest
+
+from orca_daemon.local.moto import REGION, Moto
+from orca_daemon.local.postgres import Postgres
+
+PARENT = """
+import sys
+from orca_daemon.local.moto import Moto
+from orca_daemon.local.postgres import Postgres
+moto, postgres = Moto(), Postgres(fast=True)
+moto.start(); postgres.start()
+print(moto._process.pid, postgres._process.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_database_is_a_clone_of_the_current_schema(database_url: str) -> None:
+    with closing(psycopg2.connect(database_url)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT max(version_id) FROM orca.schema_versions WHERE is_latest")
+        assert cursor.fetchone() == (7,)
+
+
+def test_postgres_keeps_its_data_from_run_to_run(tmp_path: Path) -> None:
+    for statement in ("CREATE TABLE kept ()", "SELECT * FROM kept"):
+        with Postgres(tmp_path / "data", fast=True) as server, closing(psycopg2.connect(server.url())) as c:
+            c.autocommit = True
+            c.cursor().execute(statement)
+
+
+def test_moto_keeps_objects_and_secrets_from_run_to_run(tmp_path: Path) -> None:
+    with Moto(tmp_path / "state") as server:
+        s3 = boto3.client("s3", endpoint_url=server.url, region_name=REGION)
+        s3.create_bucket(Bucket="kept", CreateBucketConfiguration={"LocationConstraint": REGION})
+        s3.put_bucket_versioning(Bucket="kept", VersioningConfiguration={"Status": "Enabled"})
+        s3.put_object(Bucket="kept", Key="a", Body=b"one", StorageClass="GLACIER", Metadata={"m": "1"})
+        before = s3.list_object_versions(Bucket="kept")["Versions"]
+        secrets = boto3.client("secretsmanager", endpoint_url=server.url, region_name=REGION)
+        secrets.create_secret(Name="kept", SecretString="s")
+    with Moto(tmp_path / "state") as server:
+        s3 = boto3.client("s3", endpoint_url=server.url, region_name=REGION)
+        assert before == s3.list_object_versions(Bucket="kept")["Versions"]
+        assert s3.head_object(Bucket="kept", Key="a")["Metadata"] == {"m": "1"}
+        secrets = boto3.client("secretsmanager", endpoint_url=server.url, region_name=REGION)
+        assert secrets.get_secret_value(SecretId="kept")["SecretString"] == "s"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has the leash")
+def test_no_server_survives_a_parent_that_was_killed() -> None:
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdout
+    servers = [os.pidfd_open(int(pid)) for pid in parent.stdout.readline().split()]
+    parent.send_signal(signal.SIGKILL)
+    parent.communicate()
+    assert len(servers) == 2
+    for server in servers:
+        assert _ended(server, within=20)
+        os.close(server)
+
+
+def _ended(process: int, within: float) -> bool:
+    """Whether the process of this file descriptor ended in time; it is readable then."""
+    return bool(select.select([process], [], [], within)[0])
