@@ -62,8 +62,5 @@ def _stop(_number: int, _frame: object) -> None:
 
 
 if __name__ == "__main__":
-    main(
-        *(int(argument) for argument in sys.argv[1:2]),
-        *(float(argument) for argument in sys.argv[2:3]),
-        *(Path(argument) for argument in sys.argv[3:4]),
-    )
+    _types = (int, float, Path)
+    main(*(kind(given) for kind, given in zip(_types, sys.argv[1:], strict=False)))
