@@ -11,7 +11,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-COMMANDS: tuple[str, ...] = ("send",)
+COMMANDS: tuple[str, ...] = (
+    "run",
+    "send",
+)
 """Modules of this package; each has `register(app)`.  Listed in the order of `--help`."""
 
 for _name in COMMANDS:

@@ -222,7 +222,7 @@ class Consumer:
     async def _settle(self, run: Run) -> None:
         # On a FIFO queue the next run of a group starts only when this one's delete is confirmed.
         if self._facts.fifo:
-            await self._hands.delete(run, urgent=True)
+            await self._hands.delete(run)
         else:
             self._hands.delete_later(run)
 

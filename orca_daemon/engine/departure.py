@@ -59,32 +59,33 @@ class Hands:
         self._by_id[held.envelope.id] = held
         self._room.held += 1
 
-    async def delete(self, run: Run, *, urgent: bool) -> None:
+    async def delete(self, run: Run) -> None:
         """Delete what is durable: of each lane, all before the first message whose lease was lost."""
-        split = [(lane, part, _before_lost(part)) for lane, part in run.parts]
-        for held in run.messages:
-            held.phase = Phase.SETTLING
-        await self._settlement.delete([held for _, _, kept in split for held in kept], urgent=urgent)
-        for lane, part, kept in split:
-            gone = {held for held in kept if not held.lost}
-            for held in kept:
-                if held in gone:
-                    self.left(held, "deleted")
-            if len(gone) < len(part):
-                self._lanes.put_back(lane, [held for held in part if held not in gone])
-                self.drop_lost(lane)
+        await self._settlement.delete(_settling(run), urgent=True)
+        self._deleted(run)
 
     def delete_later(self, run: Run) -> None:
         """Delete without anybody waiting for it: the slot works on meanwhile."""
-        self._room.settling += len(run.messages)
-        self._later(self._delete_apart(run))
+        messages = _settling(run)
+        self._room.settling += len(messages)
 
-    async def _delete_apart(self, run: Run) -> None:
-        try:
-            await self.delete(run, urgent=False)
-        finally:
-            self._room.settling -= len(run.messages)
-            self._room.changed()
+        def done() -> None:
+            self._room.settling -= len(messages)
+            self._deleted(run)
+
+        if messages:
+            self._settlement.submit(messages, done)
+        else:
+            done()
+
+    def _deleted(self, run: Run) -> None:
+        for lane, part in run.parts:
+            gone = [held for held in part if held.phase is Phase.SETTLING and not held.lost]
+            for held in gone:
+                self.left(held, "deleted")
+            if len(gone) < len(part):
+                self._lanes.put_back(lane, [held for held in part if held not in gone])
+                self.drop_lost(lane)
 
     async def bury(self, lane: Lane, held: Held) -> None:
         """Dead-letter one message: a copy to the dead-letter queue, then the delete.  May raise anything."""
@@ -161,9 +162,13 @@ class Hands:
             self.on_fault(error)
 
 
-def _before_lost(messages: list[Held]) -> list[Held]:
-    """The messages before the first one whose lease was lost."""
-    for index, held in enumerate(messages):
-        if held.lost:
-            return messages[:index]
-    return messages
+def _settling(run: Run) -> list[Held]:
+    """The messages to delete: of each lane those before the first whose lease was lost."""
+    kept: list[Held] = []
+    for _, part in run.parts:
+        for held in part:
+            if held.lost:
+                break
+            held.phase = Phase.SETTLING
+            kept.append(held)
+    return kept

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -112,8 +112,8 @@ class Engine:
             breakers={name: breaker.open_since for name, breaker in self.breakers.items()},
         )
 
-    async def run(self) -> Drained:
-        """Consume until `stop`, then drain.
+    async def run(self, side: Mapping[str, Coroutine[Any, Any, None]] | None = None) -> Drained:
+        """Consume until `stop`, then drain.  `side` are tasks by name that have to live as long.
 
         Raises:
             Stuck: work that was cancelled did not stop; the process must end at once.
@@ -127,6 +127,8 @@ class Engine:
             supervise.task(self._keeper.run(), "lease keeper")
             for breaker in self.breakers.values():
                 supervise.task(breaker.run(), f"breaker of {breaker.name}")
+            for name, work in (side or {}).items():
+                supervise.task(work, name)
             pollers = [
                 supervise.task(consumer.poller.run(), f"poller of {consumer.name}", may_end=True)
                 for consumer in self.consumers

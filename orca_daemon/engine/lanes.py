@@ -27,17 +27,14 @@ class Run:
     """Messages that are worked together: of one lane, or of the heads of several."""
 
     parts: list[tuple[Lane, list[Held]]]
+    messages: list[Held]
+    """All of them, lane by lane, each lane in order."""
     started: float = 0.0
     expires: float = 0.0
     """When its time limit is over."""
     stop: str | None = None
     """Why it was cancelled: `lost`, `expired` or `drained`."""
     stopped_at: float = 0.0
-
-    @property
-    def messages(self) -> list[Held]:
-        """All messages, lane by lane, each lane in order."""
-        return [held for _, part in self.parts for held in part]
 
 
 class Lanes:
@@ -72,14 +69,15 @@ class Lanes:
             lane = self._ready.popleft()
             lane.queued = False
             if self._is_ready(lane):
-                run = Run([(lane, self._take(lane, self._batch))])
-                if self._merge and run.parts[0][1][0].company is Company.ANY:
+                part = self._take(lane, self._batch)
+                run = Run([(lane, part)], list(part))
+                if self._merge and part[0].company is Company.ANY:
                     self._fill(run)
                 return run
         return None
 
     def _fill(self, run: Run) -> None:
-        room = self._batch - len(run.parts[0][1])
+        room = self._batch - len(run.messages)
         others: list[Lane] = []
         while room and self._ready:
             lane = self._ready.popleft()
@@ -92,6 +90,7 @@ class Lanes:
             part = self._take(lane, room)
             room -= len(part)
             run.parts.append((lane, part))
+            run.messages += part
         for lane in reversed(others):
             lane.queued = True
             self._ready.appendleft(lane)

@@ -24,7 +24,7 @@ class _Ticket:
     """What one caller waits for: all of its deletes."""
 
     left: int
-    done: asyncio.Future[None]
+    done: Callable[[], None]
 
 
 class Settlement:
@@ -44,22 +44,30 @@ class Settlement:
         self._rng = rng
         self._waiting: list[tuple[Held, _Ticket]] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._hurried = False
         self._calls: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(CALLS)
         self.on_fault: Callable[[BaseException], None] = lambda _: None
 
     async def delete(self, messages: Sequence[Held], *, urgent: bool) -> None:
         """Delete; afterwards `held.lost` tells of each whether it is gone or was lost."""
-        if not messages:
-            return
-        loop = asyncio.get_running_loop()
-        ticket = _Ticket(len(messages), loop.create_future())
+        if messages:
+            finished = asyncio.Event()
+            self.submit(messages, finished.set, urgent=urgent)
+            await finished.wait()
+
+    def submit(self, messages: Sequence[Held], done: Callable[[], None], *, urgent: bool = False) -> None:
+        """The same without waiting: `done` is called when the last of them has ended."""
+        ticket = _Ticket(len(messages), done)
         self._waiting.extend((held, ticket) for held in messages)
-        while len(self._waiting) >= BATCH or (urgent and self._waiting):
+        while len(self._waiting) >= BATCH:
             self._send()
-        if self._waiting and self._timer is None:
-            self._timer = loop.call_later(self._linger, self._flush)
-        await asyncio.shield(ticket.done)
+        if self._waiting and urgent and not self._hurried:
+            # Not at once: others of this moment may share the call.
+            self._hurried = True
+            asyncio.get_running_loop().call_soon(self._flush)
+        elif self._waiting and self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._linger, self._flush)
 
     async def release(self, messages: Sequence[Held], seconds: float = 0.0) -> list[Held]:
         """Give messages back, the last one first; return those that could not be.
@@ -89,6 +97,7 @@ class Settlement:
         return len(self._waiting) + BATCH * len(self._calls)
 
     def _flush(self) -> None:
+        self._hurried = False
         while self._waiting:
             self._send()
 
@@ -113,8 +122,8 @@ class Settlement:
             held.lost = True
         for _, ticket in batch:
             ticket.left -= 1
-            if not ticket.left and not ticket.done.done():
-                ticket.done.set_result(None)
+            if not ticket.left:
+                ticket.done()
 
     async def _each(
         self,

@@ -2,7 +2,12 @@
 
 from dataclasses import dataclass
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from orca_daemon.aws.clients import Clients
+from orca_daemon.db.database import Database
+from orca_daemon.engine.errors import DependencyDown
+from orca_daemon.ops.metrics import Metrics
 from orca_daemon.settings import Settings
 
 
@@ -12,3 +17,18 @@ class Services:
 
     settings: Settings
     clients: Clients
+    database: Database | None
+    metrics: Metrics
+
+    async def probe_s3(self) -> None:
+        """Ask S3 for anything.  A refusal is an answer.  Raises DependencyDown."""
+        try:
+            await self.clients.s3.list_buckets(MaxBuckets=1)
+        except ClientError as error:
+            if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= SERVER_ERROR:
+                raise DependencyDown("s3", type(error).__name__) from error
+        except (TimeoutError, BotoCoreError, OSError) as error:
+            raise DependencyDown("s3", type(error).__name__) from error
+
+
+SERVER_ERROR = 500

@@ -1,1 +1,0 @@
-"""Builds everything, then start, run, drain, stop."""

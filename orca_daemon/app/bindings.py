@@ -1,0 +1,153 @@
+"""Queues of the settings, as they are found at AWS, paired with their routes."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+import structlog
+
+from orca_daemon.app.exits import ConfigurationError
+from orca_daemon.aws.sqs import SqsSource
+from orca_daemon.db import shape
+from orca_daemon.db.address import AddressError
+from orca_daemon.engine.consumer import Options
+from orca_daemon.engine.engine import Binding
+from orca_daemon.engine.errors import DependencyDown, SourceError
+from orca_daemon.engine.policy import Backoff
+from orca_daemon.engine.route import Route, index
+from orca_daemon.engine.source import QueueFacts
+from orca_daemon.queues import routes
+from orca_daemon.queues.services import Services
+from orca_daemon.settings import Queue, Settings
+
+T = TypeVar("T")
+ENOUGH_RECEIVES = 5
+"""SQS may count a delivery that nobody got, and a stop costs one too."""
+START_BACKOFF = Backoff(base=1.0, cap=15.0)
+_log: Any = structlog.get_logger()
+
+
+def handlers(settings: Settings) -> Mapping[str, str]:
+    """Each queue that is on, and the name of its route."""
+    return {name: queue.route or name for name, queue in settings.bound.items()}
+
+
+async def bind(services: Services) -> list[Binding]:
+    """Look at every queue and at the database, and pair queues with routes.
+
+    Raises:
+        ConfigurationError: a queue or the database is missing, forbidden, or not as it must be.
+        RouteError: a queue names a route that does not exist.
+    """
+    settings = services.settings
+    by_queue = index(routes(services), handlers(settings))
+    await _look_at_database(services, by_queue)
+    made = []
+    for name, queue in settings.bound.items():
+        source = SqsSource(services.clients.poll, services.clients.control, queue.url or "")
+        facts = await _patiently(f"queue {name}", source.describe, _queue_problem(name, queue))
+        _advise(name, facts)
+        made.append(
+            Binding(
+                name=name,
+                route=by_queue[name],
+                source=source,
+                facts=facts,
+                options=_options(settings, queue, by_queue[name]),
+            )
+        )
+    return made
+
+
+def probes(services: Services, bound: Sequence[Binding]) -> dict[str, Callable[[], Awaitable[None]]]:
+    """How to ask whether a dependency is up, for those that some route needs and that are configured."""
+    known: dict[str, Callable[[], Awaitable[None]]] = {"s3": services.probe_s3}
+    if services.database is not None:
+        known["postgres"] = services.database.probe
+    needed = {name for binding in bound for name in binding.route.needs}
+    return {name: probe for name, probe in known.items() if name in needed}
+
+
+async def _look_at_database(services: Services, by_queue: Mapping[str, Route[Any]]) -> None:
+    needing = sorted(name for name, route in by_queue.items() if "postgres" in route.needs)
+    if not needing:
+        return
+    if services.database is None:
+        raise ConfigurationError(
+            f"{', '.join(needing)} needs a database and none is configured: set ORCA_DATABASE__URL, "
+            "ORCA_DATABASE__SECRET_ARN or ORCA_DATABASE__HOST"
+        )
+    database = services.database
+    found = await _patiently("the database", partial(database.transact, shape.read), _database_problem)
+    match found.verdict:
+        case shape.Verdict.OK:
+            pass
+        case shape.Verdict.SLOW:
+            _log.warning(
+                "database.indexes_missing", missing=found.missing_indexes, do="orca-daemon db upgrade"
+            )
+        case verdict:
+            raise ConfigurationError(
+                f"the database cannot be used: {verdict.value}; run 'orca-daemon db upgrade'"
+            )
+
+
+async def _patiently(
+    what: str, ask: Callable[[], Awaitable[T]], final: Callable[[Exception], str | None]
+) -> T:
+    """Ask until there is an answer; `final` says which failure waiting will not mend, and what to do."""
+    rng = random.Random()
+    failures = 0
+    while True:
+        try:
+            return await ask()
+        except (SourceError, DependencyDown, AddressError) as error:
+            if sentence := final(error):
+                raise ConfigurationError(sentence) from error
+            failures += 1
+            _log.warning("start.waiting", for_=what, reason=str(error), failures=failures)
+            await asyncio.sleep(START_BACKOFF.delay(failures, rng))
+
+
+def _queue_problem(name: str, queue: Queue) -> Callable[[Exception], str | None]:
+    def problem(error: Exception) -> str | None:
+        match getattr(error, "kind", ""):
+            case "missing":
+                where = f"ORCA_QUEUES__{name.upper()}__URL"
+                return f"queue {name}: {queue.url} does not exist; create it, or correct {where}"
+            case "denied":
+                return f"queue {name}: {queue.url}: {error}; allow this role to use it"
+            case _:
+                return None
+
+    return problem
+
+
+def _database_problem(error: Exception) -> str | None:
+    if isinstance(error, AddressError):
+        return f"the database: {error}"
+    return f"{error}" if getattr(error, "final", False) else None
+
+
+def _advise(name: str, facts: QueueFacts) -> None:
+    if facts.dead_letter is None:
+        _log.warning("queue.no_dead_letter_queue", queue=name, effect="messages that fail stay on the queue")
+    elif facts.max_receives is not None and facts.max_receives < ENOUGH_RECEIVES:
+        _log.warning(
+            "queue.few_receives", queue=name, max_receive_count=facts.max_receives, advice="5 or more"
+        )
+
+
+def _options(settings: Settings, queue: Queue, route: Route[Any]) -> Options:
+    engine = settings.engine
+    return Options(
+        lease=engine.lease,
+        wait=engine.wait,
+        held=engine.held,
+        linger=engine.settle_linger,
+        pollers=queue.pollers,
+        concurrency=queue.concurrency or route.concurrency,
+        max_attempts=queue.max_attempts or route.max_attempts,
+    )

@@ -1,0 +1,63 @@
+"""Gauges that somebody has to ask for: how long the queues are, and which recoveries are open."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+
+from orca_daemon.aws.sqs import SqsSource
+from orca_daemon.db import recoveries
+from orca_daemon.engine.errors import SourceError
+from orca_daemon.queues.services import Services
+
+QUEUE_SECONDS = 30.0
+RECOVERY_SECONDS = 60.0
+_log: Any = structlog.get_logger()
+
+
+class Gauges:
+    """Asks the queues and the database, now and then; neither may disturb the work."""
+
+    def __init__(self, services: Services, *, recoveries: bool) -> None:
+        self._services = services
+        clients = services.clients
+        self._queues = {
+            name: SqsSource(clients.poll, clients.control, queue.url or "")
+            for name, queue in services.settings.bound.items()
+        }
+        self._recoveries = recoveries
+
+    async def run(self) -> None:
+        """Ask for ever; a supervised task."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._every(QUEUE_SECONDS, self._depths))
+            if self._recoveries:
+                tasks.create_task(self._every(RECOVERY_SECONDS, self._open_recoveries))
+            else:
+                await asyncio.Event().wait()
+
+    async def _every(self, seconds: float, ask: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await ask()
+            except Exception as error:  # noqa: BLE001  a gauge that cannot be read is no reason to die
+                _log.debug("gauge.unread", error=type(error).__name__)
+            await asyncio.sleep(seconds)
+
+    async def _depths(self) -> None:
+        for name, source in self._queues.items():
+            try:
+                depth = await source.depth()
+            except SourceError:
+                continue  # the poller tells of it
+            self._services.metrics.queues.depth(
+                name, visible=depth.visible, inflight=depth.inflight, delayed=depth.delayed
+            )
+
+    async def _open_recoveries(self) -> None:
+        if self._services.database is None:
+            return
+        found = await self._services.database.transact(recoveries.overview)
+        self._services.metrics.recovery.show(found.files, found.oldest_open, time.time())

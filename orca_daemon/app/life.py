@@ -1,0 +1,107 @@
+"""The life of the process: start, run, drain, stop; and the exit code that it ends with."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any, NoReturn, TypeVar
+
+import structlog
+
+from orca_daemon import __version__
+from orca_daemon.app import dump
+from orca_daemon.app.exits import ConfigurationError, Exit
+from orca_daemon.app.process import Process
+from orca_daemon.app.signals import handled
+from orca_daemon.engine.engine import Drained
+from orca_daemon.engine.errors import RouteError, Stuck
+from orca_daemon.ops import logs
+from orca_daemon.settings import Settings, SettingsError
+
+T = TypeVar("T")
+_log: Any = structlog.get_logger()
+
+
+def main(settings: Settings, reload: Callable[[], Settings]) -> NoReturn:
+    """Run the daemon in this process until it ends; `reload` reads the settings again."""
+    logs.configure(settings.log.level, settings.log.format)
+    code = asyncio.run(serve(settings, reload))
+    sys.stdout.flush()
+    if code is Exit.CLEAN:
+        sys.exit(code)
+    # A thread that cannot be stopped must not keep the process from ending.
+    os._exit(code)
+
+
+async def serve(settings: Settings, reload: Callable[[], Settings]) -> Exit:
+    """Start, run until a signal, drain, stop."""
+    stopping = asyncio.Event()
+    process = Process(settings)
+    others = {
+        signal.SIGHUP: lambda: _reload(process, reload),
+        signal.SIGUSR1: lambda: dump.dump(process.state()),
+        signal.SIGUSR2: process.toggle_pause,
+    }
+    with handled(stopping.set, others):
+        try:
+            async with AsyncExitStack() as stack:
+                return await _live(process, stack, stopping)
+        except (ConfigurationError, RouteError) as error:
+            _log.error("start.refused", reason=str(error))
+            return Exit.CONFIGURATION
+        except Stuck as error:
+            _log.critical("work.stuck", reason=str(error))
+            dump.dump(process.state())
+            return Exit.TASK_DIED
+        except Exception:  # noqa: BLE001  whatever it is, the supervisor starts a clean process
+            _log.critical("task.died", exc_info=True)
+            return Exit.TASK_DIED
+
+
+async def _live(process: Process, stack: AsyncExitStack, stopping: asyncio.Event) -> Exit:
+    _log.info("start", version=__version__, pid=os.getpid(), queues=sorted(process.settings.bound))
+    if await _unless(stopping, process.start(stack)) is None:
+        _log.info("stopped", reason="asked to, before the start was complete")
+        return Exit.CLEAN
+    process.notifier.ready()
+    watch = asyncio.create_task(_stop_engine(process, stopping))
+    try:
+        drained: Drained = await process.run()
+    finally:
+        watch.cancel()
+    _log.info("stopped", seconds=round(drained.seconds, 3), unfinished=drained.unfinished)
+    return Exit.DRAIN_RAN_OUT if drained.unfinished else Exit.CLEAN
+
+
+async def _stop_engine(process: Process, stopping: asyncio.Event) -> None:
+    await stopping.wait()
+    process.stop()
+
+
+async def _unless(stopping: asyncio.Event, work: Awaitable[T]) -> T | None:
+    """The result of `work`, or None if the process is told to stop first."""
+    doing = asyncio.ensure_future(work)
+    told = asyncio.ensure_future(stopping.wait())
+    either: set[asyncio.Future[Any]] = {doing, told}
+    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    told.cancel()
+    if doing.done():
+        return doing.result()
+    doing.cancel()
+    await asyncio.wait({doing})
+    return None
+
+
+def _reload(process: Process, reload: Callable[[], Settings]) -> None:
+    """Take over what can change while running: the log level."""
+    process.notifier.reloading()
+    try:
+        level = reload().log.level
+    except SettingsError as error:
+        _log.error("reload.refused", mistakes=error.mistakes)
+    else:
+        logs.set_level(level)
+        _log.info("reloaded", log_level=level)
+    process.notifier.ready()

@@ -1,0 +1,141 @@
+"""Everything that one daemon process is made of, built in the order in which it is needed."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from typing import Any
+
+import structlog
+from botocore.exceptions import NoRegionError
+
+from orca_daemon import __version__
+from orca_daemon.app import bindings, gauges
+from orca_daemon.app.exits import ConfigurationError
+from orca_daemon.aws.clients import Clients, connect
+from orca_daemon.aws.vault import Vault
+from orca_daemon.db.database import Database
+from orca_daemon.engine.engine import Drained, Engine
+from orca_daemon.engine.events import Event
+from orca_daemon.engine.state import EngineState
+from orca_daemon.ops import health, http, log_events, watchdog
+from orca_daemon.ops.loop_lag import LoopLag
+from orca_daemon.ops.metrics import Metrics
+from orca_daemon.ops.systemd import Notifier
+from orca_daemon.queues.services import Services
+from orca_daemon.settings import Settings
+
+_log: Any = structlog.get_logger()
+
+
+class Process:
+    """One daemon: `start`, `run`, `stop`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.notifier = Notifier()
+        self._limits = health.Limits.of(wait=settings.engine.wait)
+        self._metrics = Metrics(bindings.handlers(settings))
+        self._metrics.watch(self.state)
+        self._lag = LoopLag(self._metrics.process.loop_lag.observe)
+        self._engine: Engine | None = None
+        self._gauges: gauges.Gauges | None = None
+
+    async def start(self, stack: AsyncExitStack) -> Engine:
+        """Open the port, connect, look at the queues and the database, and make the engine.
+
+        Raises:
+            ConfigurationError: something is not there or not allowed, and waiting will not mend it.
+        """
+        await self._open_port(stack)
+        clients = await self._connect(stack)
+        services = Services(
+            settings=self.settings,
+            clients=clients,
+            database=self._database(clients, stack),
+            metrics=self._metrics,
+        )
+        engine = self.settings.engine
+        bound = await bindings.bind(services)
+        probes = bindings.probes(services, bound)
+        self._gauges = gauges.Gauges(services, recoveries="postgres" in probes)
+        for binding in bound:
+            self._metrics.queues.configured(binding.name, binding.facts)
+        self._engine = Engine(
+            bound,
+            probes=probes,
+            drain_seconds=engine.drain_seconds,
+            observe=self._observe,
+            about={"version": __version__},
+        )
+        return self._engine
+
+    async def run(self) -> Drained:
+        """Consume until `stop`, then drain."""
+        if self._engine is None or self._gauges is None:
+            raise RuntimeError("the process was not started")
+        now = asyncio.get_running_loop().time
+        side = {
+            "loop lag": self._lag.run(),
+            "watchdog": watchdog.watch(self.notifier, self._live, self.state),
+            "gauges": self._gauges.run(),
+        }
+        _log.info("ready", at=round(now(), 3))
+        return await self._engine.run(side)
+
+    def stop(self) -> None:
+        """Begin the drain."""
+        self.notifier.stopping()
+        if self._engine is not None:
+            self._engine.stop()
+
+    def toggle_pause(self) -> None:
+        """Stop the intake, or resume it."""
+        if self._engine is not None:
+            self._engine.set_paused(paused=not self._engine.paused)
+
+    def state(self) -> EngineState:
+        """What the engine is doing; nothing, before it is made."""
+        return EngineState() if self._engine is None else self._engine.state()
+
+    def _observe(self, event: Event) -> None:
+        self._metrics.observe(event)
+        log_events.observe(event)
+
+    async def _connect(self, stack: AsyncExitStack) -> Clients:
+        try:
+            return await stack.enter_async_context(connect(self.settings))
+        except NoRegionError as error:
+            raise ConfigurationError("no AWS region is known: set AWS_REGION or ORCA_AWS__REGION") from error
+
+    async def _open_port(self, stack: AsyncExitStack) -> None:
+        where = self.settings.http
+        try:
+            url = await stack.enter_async_context(
+                http.serve(
+                    where.host,
+                    where.port,
+                    metrics=self._metrics.exposition,
+                    live=self._live,
+                    ready=self._ready,
+                )
+            )
+        except OSError as error:
+            raise ConfigurationError(
+                f"cannot listen on {where.host}:{where.port} ({error.strerror}): set ORCA_HTTP__PORT, "
+                "or 0 for any free port"
+            ) from error
+        _log.info("http.listening", url=url)
+
+    def _database(self, clients: Clients, stack: AsyncExitStack) -> Database | None:
+        if not self.settings.database.configured:
+            return None
+        database = Database(self.settings.database, Vault(clients))
+        stack.callback(database.close)
+        return database
+
+    def _live(self) -> Sequence[health.Check]:
+        now = asyncio.get_running_loop().time()
+        return health.liveness(self.state(), self._limits, now=now, loop_lag=self._lag.latest)
+
+    def _ready(self) -> Sequence[health.Check]:
+        return health.readiness(self.state(), self._limits, now=asyncio.get_running_loop().time())

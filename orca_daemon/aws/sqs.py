@@ -1,0 +1,226 @@
+"""One SQS queue, as the engine's `Source`: aiobotocore's answers and errors translated once, here."""
+
+import json
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from orca_daemon.engine.errors import SourceError
+from orca_daemon.engine.message import Envelope
+from orca_daemon.engine.source import Outcome, QueueFacts
+
+T = TypeVar("T")
+EVIDENCE = "OrcaDaemonEvidence"
+"""Message attribute of a dead letter: why it is one, as JSON."""
+MOST_ATTRIBUTES = 10
+"""Message attributes of one message (AWS: SQS message metadata)."""
+SYSTEM_ATTRIBUTES = (
+    "MessageGroupId",
+    "SequenceNumber",
+    "MessageDeduplicationId",
+    "ApproximateReceiveCount",
+    "ApproximateFirstReceiveTimestamp",
+    "SentTimestamp",
+)
+_GONE = frozenset({"ReceiptHandleIsInvalid", "MessageNotInflight", "InvalidParameterValue"})
+_KINDS: Mapping[str, str] = {
+    "QueueDoesNotExist": "missing",
+    "NonExistentQueue": "missing",
+    "InvalidAddress": "missing",
+    "AccessDenied": "denied",
+    "AccessDeniedException": "denied",
+    "RequestThrottled": "throttled",
+    "ThrottlingException": "throttled",
+    "Throttling": "throttled",
+    "KmsThrottled": "throttled",
+    "OverLimit": "throttled",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """Messages on a queue, approximately (AWS: GetQueueAttributes)."""
+
+    visible: int
+    inflight: int
+    delayed: int
+
+
+class SqsSource:
+    """One queue over two clients: one for receives, one for everything else."""
+
+    def __init__(self, poll: Any, control: Any, url: str) -> None:
+        self._poll = poll
+        self._control = control
+        self._url = url
+        self._facts: QueueFacts | None = None
+        self._dead_letter_limit = 262_144
+
+    async def describe(self) -> QueueFacts:
+        """Read what the queue says about itself, and find its dead-letter queue.
+
+        Raises:
+            SourceError: of kind `missing` or `denied` where that is so.
+        """
+        attributes = await self._attributes(self._url)
+        policy = json.loads(attributes.get("RedrivePolicy", "{}"))
+        target = policy.get("deadLetterTargetArn")
+        dead_letter = await self._url_of(target) if target else None
+        if dead_letter:
+            limit = (await self._attributes(dead_letter)).get("MaximumMessageSize")
+            self._dead_letter_limit = int(limit or self._dead_letter_limit)
+        self._facts = QueueFacts(
+            fifo=attributes.get("FifoQueue") == "true",
+            visibility=float(attributes.get("VisibilityTimeout", 30)),
+            dead_letter=dead_letter,
+            max_receives=int(policy["maxReceiveCount"]) if "maxReceiveCount" in policy else None,
+            retention=float(attributes.get("MessageRetentionPeriod", 345_600)),
+        )
+        return self._facts
+
+    async def depth(self) -> Depth:
+        """How many messages the queue holds, approximately."""
+        attributes = await self._attributes(self._url)
+        return Depth(
+            int(attributes.get("ApproximateNumberOfMessages", 0)),
+            int(attributes.get("ApproximateNumberOfMessagesNotVisible", 0)),
+            int(attributes.get("ApproximateNumberOfMessagesDelayed", 0)),
+        )
+
+    async def receive(
+        self, limit: int, *, wait: float, lease: float, attempt_id: str | None = None
+    ) -> Sequence[Envelope]:
+        """See `Source`."""
+        request: dict[str, Any] = {
+            "QueueUrl": self._url,
+            "MaxNumberOfMessages": limit,
+            "WaitTimeSeconds": int(wait),
+            "VisibilityTimeout": int(lease),
+            "MessageSystemAttributeNames": SYSTEM_ATTRIBUTES,
+            "MessageAttributeNames": ["All"],
+        }
+        if attempt_id is not None:
+            request["ReceiveRequestAttemptId"] = attempt_id
+        answer = await _translated(self._poll.receive_message(**request))
+        return [envelope(message) for message in answer.get("Messages", ())]
+
+    async def delete(self, envelopes: Sequence[Envelope]) -> Sequence[Outcome]:
+        """See `Source`."""
+        entries = [{"Id": str(i), "ReceiptHandle": one.receipt} for i, one in enumerate(envelopes)]
+        return _outcomes(
+            await _translated(self._control.delete_message_batch(QueueUrl=self._url, Entries=entries)),
+            len(entries),
+        )
+
+    async def hide(self, envelopes: Sequence[Envelope], seconds: float) -> Sequence[Outcome]:
+        """See `Source`."""
+        entries = [
+            {"Id": str(i), "ReceiptHandle": one.receipt, "VisibilityTimeout": int(seconds)}
+            for i, one in enumerate(envelopes)
+        ]
+        call = self._control.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
+        return _outcomes(await _translated(call), len(entries))
+
+    async def bury(self, envelope: Envelope, evidence: Mapping[str, object]) -> None:
+        """See `Source`."""
+        facts = self._facts or await self.describe()
+        if facts.dead_letter is None:
+            raise SourceError("missing", "the queue has no dead-letter queue")
+        request: dict[str, Any] = {
+            "QueueUrl": facts.dead_letter,
+            "MessageBody": envelope.body,
+            "MessageAttributes": with_evidence(envelope, evidence, self._dead_letter_limit),
+        }
+        if facts.fifo:
+            request |= {"MessageGroupId": envelope.group, "MessageDeduplicationId": envelope.id}
+        await _translated(self._control.send_message(**request))
+
+    async def _attributes(self, url: str) -> dict[str, str]:
+        call = self._control.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
+        attributes: dict[str, str] = (await _translated(call)).get("Attributes", {})
+        return attributes
+
+    async def _url_of(self, arn: str) -> str:
+        account, name = arn.split(":")[-2:]
+        call = self._control.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)
+        return str((await _translated(call))["QueueUrl"])
+
+
+def envelope(message: Mapping[str, Any]) -> Envelope:
+    """A message of ReceiveMessage's answer."""
+    system = message.get("Attributes", {})
+    raw = message.get("MessageAttributes", {})
+    return Envelope(
+        id=message["MessageId"],
+        receipt=message["ReceiptHandle"],
+        body=message.get("Body", ""),
+        attributes={name: value["StringValue"] for name, value in raw.items() if "StringValue" in value},
+        raw_attributes=raw,
+        group=system.get("MessageGroupId"),
+        sequence=int(system.get("SequenceNumber", 0)),
+        deduplication_id=system.get("MessageDeduplicationId"),
+        receive_count=int(system.get("ApproximateReceiveCount", 1)),
+        sent_at=int(system.get("SentTimestamp", 0)) / 1000,
+        first_received_at=int(system.get("ApproximateFirstReceiveTimestamp", 0)) / 1000,
+    )
+
+
+def with_evidence(
+    envelope: Envelope, evidence: Mapping[str, object], limit: int
+) -> dict[str, Mapping[str, object]]:
+    """The message's own attributes and the evidence, as much of it as fits: all, the reason, or none.
+
+    `limit` is the dead-letter queue's MaximumMessageSize, bytes: it counts the body and all attributes.
+    """
+    attributes = {
+        name: _sendable(value) for name, value in envelope.raw_attributes.items() if name != EVIDENCE
+    }
+    if len(attributes) >= MOST_ATTRIBUTES:
+        return attributes
+    size = len(envelope.body.encode()) + sum(_size(name, value) for name, value in attributes.items())
+    brief = {name: evidence[name] for name in ("reason", "error", "message_id") if name in evidence}
+    for content in (evidence, brief):
+        attribute = {"DataType": "String", "StringValue": json.dumps(content)}
+        if size + _size(EVIDENCE, attribute) <= limit:
+            return attributes | {EVIDENCE: attribute}
+    return attributes
+
+
+def _sendable(value: Mapping[str, object]) -> Mapping[str, object]:
+    """A received attribute as SendMessage takes it: answers carry lists that requests may not."""
+    return {key: part for key, part in value.items() if key in {"DataType", "StringValue", "BinaryValue"}}
+
+
+def _size(name: str, value: Mapping[str, object]) -> int:
+    content = value.get("StringValue", value.get("BinaryValue", b""))
+    raw = content if isinstance(content, bytes) else str(content).encode()
+    return len(name.encode()) + len(str(value["DataType"])) + len(raw)
+
+
+def _outcomes(answer: Mapping[str, Any], count: int) -> list[Outcome]:
+    # What the answer does not name has failed.
+    outcomes = [Outcome.FAILED] * count
+    for entry in answer.get("Successful", ()):
+        outcomes[int(entry["Id"])] = Outcome.DONE
+    for entry in answer.get("Failed", ()):
+        code = str(entry.get("Code", "")).rsplit(".", 1)[-1]
+        outcomes[int(entry["Id"])] = Outcome.GONE if code in _GONE else Outcome.FAILED
+    return outcomes
+
+
+async def _translated(call: Awaitable[T]) -> T:
+    try:
+        return await call
+    except ClientError as error:
+        code = str(error.response.get("Error", {}).get("Code", "")).rsplit(".", 1)[-1]
+        raise SourceError(_kind(code), f"{code or 'unknown error'} on {error.operation_name}") from error
+    except (TimeoutError, BotoCoreError, OSError) as error:
+        raise SourceError("unavailable", type(error).__name__) from error
+
+
+def _kind(code: str) -> str:
+    if "AttemptId" in code:
+        return "attempt"
+    return _KINDS.get(code, "unavailable")

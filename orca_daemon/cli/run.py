@@ -1,0 +1,43 @@
+"""`orca-daemon run`: consume the queues until told to stop."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orca_daemon.cli.settings import settings_or_exit
+from orca_daemon.settings import load
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("run")(run)
+
+
+def run(
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="Settings file (TOML).", envvar="ORCA_CONFIG")
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="Port for metrics and health; 0 takes a free one.")] = None,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning, error.")] = None,
+    log_format: Annotated[str | None, typer.Option(help="json or console.")] = None,
+    print_config: Annotated[
+        bool, typer.Option("--print-config", help="Show the effective settings, secrets hidden, and exit.")
+    ] = False,
+) -> None:
+    """Consume the queues until SIGTERM or Ctrl-C.
+
+    Settings come from the file, then the environment (ORCA_<SECTION>__<KEY>, and ORCA's own names), then
+    flags.  A queue without a URL is off.
+
+    Exit codes: 0 stopped cleanly, 1 a bug, 2 usage, 70 start anew, 75 the time for the drain ran out, 78
+    settings or permissions are wrong.
+    """
+    flags = {"http.port": port, "log.level": log_level, "log.format": log_format}
+    settings = settings_or_exit(config, flags, need_queue=not print_config)
+    if print_config:
+        typer.echo(settings.model_dump_json(indent=2))
+        return
+    from orca_daemon.app import main
+
+    main(settings, reload=lambda: load(config, flags=flags))

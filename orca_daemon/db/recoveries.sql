@@ -1,0 +1,16 @@
+-- name: files
+-- Both branches are answered by an index of ours; the primary key finds the files.
+WITH watched AS (
+    SELECT job_id, collection_id, granule_id FROM orca.recovery_job WHERE status_id < 3
+    UNION
+    SELECT job_id, collection_id, granule_id FROM orca.recovery_job
+    WHERE request_time > now() - interval '1 day'
+)
+SELECT status.value AS status, count(*) AS files
+FROM watched
+JOIN orca.recovery_file AS file USING (job_id, collection_id, granule_id)
+JOIN orca.recovery_status AS status ON status.id = file.status_id
+GROUP BY status.value;
+
+-- name: oldest_open
+SELECT extract(epoch FROM min(request_time))::float8 AS requested FROM orca.recovery_job WHERE status_id < 3;

@@ -1,0 +1,51 @@
+"""What a failure means."""
+
+import random
+
+import pytest
+
+from orca_daemon.engine.errors import Reject
+from orca_daemon.engine.policy import Backoff
+from orca_daemon.engine.verdict import REASON_LENGTH, Failure, Next, after, after_suspicion, reason
+
+
+@pytest.mark.parametrize(
+    ("error", "messages", "attempts", "expected"),
+    [
+        (ValueError(), 10, 0, Next.SPLIT),
+        (Reject("bad"), 10, 0, Next.SPLIT),
+        (ValueError(), 1, 1, Next.RETRY),
+        (ValueError(), 1, 4, Next.RETRY),
+        (ValueError(), 1, 5, Next.BURY),
+        (Reject("bad"), 1, 1, Next.BURY),
+    ],
+)
+def test_a_run_is_taken_apart_and_a_message_retried_until_it_is_used_up(
+    error: Exception, messages: int, attempts: int, expected: Next
+) -> None:
+    assert after(Failure(error, messages, attempts), max_attempts=5) is expected
+
+
+@pytest.mark.parametrize(
+    ("messages", "suspicions", "expected"),
+    [(1, 4, Next.RETRY), (1, 5, Next.BURY), (3, 4, Next.RETRY), (3, 5, Next.SPLIT)],
+)
+def test_suspicions_lead_to_the_culprit(messages: int, suspicions: int, expected: Next) -> None:
+    assert after_suspicion(messages, suspicions, max_attempts=5) is expected
+
+
+def test_a_reason_is_one_short_line() -> None:
+    assert reason(Reject("no such\n  file")) == "no such file"
+    assert reason(KeyError("x")) == "KeyError: 'x'"
+    assert reason(ValueError()) == "ValueError"
+    assert len(reason(Reject("x" * 9999))) == REASON_LENGTH
+
+
+def test_delays_grow_to_the_cap_and_are_never_immediate() -> None:
+    rng = random.Random(1)
+    backoff = Backoff(base=1, cap=30)
+    for attempt in (1, 2, 5, 10, 10_000):
+        delays = [backoff.delay(attempt, rng) for _ in range(200)]
+        ceiling = min(30.0, 2.0 ** min(attempt - 1, 10))
+        assert backoff.floor <= min(delays)
+        assert ceiling * 0.8 < max(delays) <= ceiling
