@@ -3,10 +3,12 @@
 from typing import Any
 
 from orca_daemon.engine.route import Route
+from orca_daemon.queues import status_update
 from orca_daemon.queues.services import Services
 
 
 def routes(services: Services) -> list[Route[Any]]:
     """Every route there is; settings bind queues to them by name."""
-    _ = services
-    return []
+    return [
+        status_update.route(services),
+    ]

@@ -14,6 +14,7 @@ from orca_daemon.ops.metrics.messages import MessageMetrics
 from orca_daemon.ops.metrics.moment import MomentMetrics
 from orca_daemon.ops.metrics.outside import AwsMetrics, DatabaseMetrics, QueueMetrics, RecoveryMetrics
 from orca_daemon.ops.metrics.process import ProcessMetrics
+from orca_daemon.ops.metrics.status import StatusMetrics
 from orca_daemon.ops.metrics.work import WorkMetrics
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -46,6 +47,7 @@ class Metrics:
         self.aws = AwsMetrics(self.registry, operations)
         self.database = DatabaseMetrics(self.registry)
         self.recovery = RecoveryMetrics(self.registry)
+        self.status = StatusMetrics(self.registry)
 
     def watch(self, state: Callable[[], EngineState]) -> None:
         """Read the gauges off this at each scrape."""
