@@ -14,6 +14,7 @@ app = typer.Typer(
 COMMANDS: tuple[str, ...] = (
     "run",
     "send",
+    "jobs",
 )
 """Modules of this package; each has `register(app)`.  Listed in the order of `--help`."""
 

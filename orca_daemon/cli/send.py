@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,25 +10,22 @@ import typer
 
 from orca_daemon.cli import drafts
 from orca_daemon.cli.drafts import Document, Draft
+from orca_daemon.cli.options import AsJson, Config, StatusName
 from orca_daemon.cli.outbox import deliver
 from orca_daemon.cli.settings import settings_or_exit
 from orca_daemon.settings import Settings
 from orca_daemon.wire.outgoing import Outgoing
-from orca_daemon.wire.status import Grouping, RecoveryStatus
+from orca_daemon.wire.status import Grouping
 
 send = typer.Typer(
     help="Put messages on the queues: one from flags, or many from JSON lines.", no_args_is_help=True
 )
 
-Config = Annotated[
-    Path | None, typer.Option("--config", "-c", help="Settings file (TOML).", envvar="ORCA_CONFIG")
-]
 File = Annotated[
     str | None,
     typer.Option("--file", "-f", help="One JSON object a line, as on the queue; - reads standard input."),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the messages, send nothing.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Groups = Annotated[
     Grouping | None,
     typer.Option("--grouping", help="One message group for the queue, or one for each granule."),
@@ -42,15 +38,6 @@ Chunk = Annotated[int | None, typer.Option("--chunk-mb", help="Part size of larg
 _QUEUE_HELP = "The queue: its name in the settings, or its URL."
 StatusQueue = Annotated[str, typer.Option("--queue", help=_QUEUE_HELP)]
 ReportQueue = Annotated[str, typer.Option("--queue", help=_QUEUE_HELP)]
-
-
-class StatusName(Enum):
-    """A status by name."""
-
-    PENDING = "pending"
-    STAGED = "staged"
-    FAILED = "failed"
-    SUCCESS = "success"
 
 
 def register(app: typer.Typer) -> None:
@@ -129,7 +116,7 @@ def file_status(
         "collectionId": collection,
         "granuleId": granule,
         "filename": filename,
-        "statusId": RecoveryStatus[status.name].value if status else None,
+        "statusId": status.status.value if status else None,
         "errorMessage": error,
     }
     draft = drafts.file_status(datetime.now(UTC), _grouping(settings, queue, grouping))

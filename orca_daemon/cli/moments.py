@@ -1,0 +1,33 @@
+"""Moments and spans of time as people write and read them on a command line."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import typer
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def span(text: str) -> timedelta:
+    """`90s`, `30m`, `24h`, `7d`, `2w`.  Raises BadParameter."""
+    found = re.fullmatch(r"(\d{1,6})([smhdw])", text)
+    if not found:
+        raise typer.BadParameter(f"{text!r} is no span of time such as 30m, 24h or 7d")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+def moment(text: str, now: datetime) -> datetime:
+    """A date or time of ISO 8601, in UTC unless it says otherwise, or a span before now.
+
+    Raises BadParameter.
+    """
+    try:
+        said = datetime.fromisoformat(text)
+    except ValueError:
+        return now - span(text)
+    return said if said.tzinfo else said.replace(tzinfo=UTC)
+
+
+def shown(when: datetime | None) -> str:
+    """To the second, in UTC; a dash for never."""
+    return f"{when.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if when else "-"

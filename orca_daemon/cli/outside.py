@@ -1,0 +1,60 @@
+"""What commands reach: the database and AWS, for the time of one command; and what is said when they fail."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, TypeVar
+
+import typer
+
+from orca_daemon.cli.settings import WRONG_SETTINGS
+from orca_daemon.db.address import AddressError
+from orca_daemon.db.database import Database
+from orca_daemon.db.failures import Failed
+from orca_daemon.engine.errors import DependencyDown, Reject
+from orca_daemon.settings import Settings
+
+T = TypeVar("T")
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """The result of a command's work; exits 78 where the settings are at fault, 1 where the world is."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        return asyncio.run(work)
+    except AddressError as error:
+        code, said = WRONG_SETTINGS, str(error)
+    except (DependencyDown, Failed, Reject, BotoCoreError, ClientError) as error:
+        code, said = 1, str(error)
+    except KeyboardInterrupt:
+        code, said = 130, "interrupted"
+    typer.echo(f"orca-daemon: {said}", err=True)
+    sys.exit(code)
+
+
+@asynccontextmanager
+async def database(settings: Settings) -> AsyncIterator[Database]:
+    """The database of the settings; AWS is asked only where they name a secret."""
+    if not settings.database.configured:
+        raise AddressError("no database is configured: set DATABASE_URL or DB_CONNECT_INFO_SECRET_ARN")
+    async with AsyncExitStack() as stack:
+        vault = None
+        if _in_aws(settings):
+            from orca_daemon.aws.clients import connect
+            from orca_daemon.aws.vault import Vault
+
+            vault = Vault(await stack.enter_async_context(connect(settings)))
+        opened = Database(settings.database, vault)
+        stack.callback(opened.close)
+        yield opened
+
+
+def _in_aws(settings: Settings) -> bool:
+    place = settings.database
+    if place.secret_arn or place.prefix:
+        return True
+    secret = [value.get_secret_value() for value in (place.url, place.password) if value]
+    plain = [value for value in (place.host, place.name, place.user) if value]
+    return any(value.startswith(("ssm:", "secret:")) for value in secret + plain)

@@ -1,0 +1,128 @@
+"""What the tables say about recovery jobs, for people who look at them.  Reads only."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from orca_daemon.db.sql import load
+from orca_daemon.wire.status import RecoveryStatus
+
+_SQL = load(__package__, "jobs.sql")
+ALL = tuple(RecoveryStatus)
+OPEN = (RecoveryStatus.PENDING, RecoveryStatus.STAGED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """Which jobs are wanted: those for which all of this holds."""
+
+    status: RecoveryStatus | None = None
+    granule: str | None = None
+    """One of its granules has this id."""
+    collection: str | None = None
+    archive: str | None = None
+    """One of its granules lies in this archive bucket."""
+    since: datetime | None = None
+    """Requested at this moment or later."""
+    until: datetime | None = None
+    """Requested before this moment."""
+    idle_since: datetime | None = None
+    """A file of it is neither copied nor failed, and has not moved since this moment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A job: all granules of one request."""
+
+    job_id: str
+    status: RecoveryStatus
+    """The least advanced of its granules'."""
+    request_time: datetime
+    completion_time: datetime | None
+    last_update: datetime | None
+    """When a file of it last moved; None when it has no files."""
+    granules: int
+    pending: int
+    """Number of files; so are the next three."""
+    staged: int
+    failed: int
+    success: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Granule:
+    """A granule of a job."""
+
+    collection_id: str
+    granule_id: str
+    archive_destination: str
+    status: RecoveryStatus
+    request_time: datetime
+    completion_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A file of a granule."""
+
+    collection_id: str
+    granule_id: str
+    filename: str
+    status: RecoveryStatus
+    error_message: str | None
+    request_time: datetime
+    last_update: datetime
+    completion_time: datetime | None
+    archive_destination: str
+    key_path: str
+    restore_destination: str
+    multipart_chunksize_mb: int | None
+
+
+def jobs(connection: Connection, chosen: Chosen, *, limit: int, after: str | None = None) -> list[Job]:
+    """The newest jobs first, at most `limit`; `after` is the last job of the page before."""
+    parameters = {
+        "status": chosen.status,
+        "granule": chosen.granule,
+        "collection": chosen.collection,
+        "archive": chosen.archive,
+        "since": chosen.since,
+        "until": chosen.until,
+        "idle_since": chosen.idle_since,
+        "after": after,
+        "limit": limit,
+    }
+    return [Job(**_row(row)) for row in connection.execute(_SQL["jobs"], parameters)]
+
+
+def granules(connection: Connection, job: str, *, granule: str | None = None) -> list[Granule]:
+    """The granules of a job; none when there is no such job."""
+    rows = connection.execute(_SQL["granules"], {"job": job, "granule": granule})
+    return [Granule(**_row(row)) for row in rows]
+
+
+def files(
+    connection: Connection,
+    job: str,
+    *,
+    granule: str | None = None,
+    statuses: Iterable[RecoveryStatus] = ALL,
+    limit: int | None = None,
+) -> list[File]:
+    """The files of a job that have one of these statuses, at most `limit` of them."""
+    parameters = {
+        "job": job,
+        "granule": granule,
+        "statuses": [status.value for status in statuses],
+        "limit": limit,
+    }
+    return [File(**_row(row)) for row in connection.execute(_SQL["files"], parameters)]
+
+
+def _row(row: Any) -> dict[str, Any]:
+    fields = dict(row._mapping)  # noqa: SLF001  SQLAlchemy's documented name
+    fields["status"] = RecoveryStatus(fields.pop("status_id"))
+    return fields
