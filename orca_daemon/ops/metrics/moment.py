@@ -32,6 +32,9 @@ class MomentMetrics:
         self.oldest = per_queue(
             "oldest_held_timestamp_seconds", "When the message longest in hand was received; 0 without one."
         )
+        self.age_limit = per_queue(
+            "message_age_limit_seconds", "How long the work of one message may take before it is cancelled."
+        )
         self.paused = per_queue("queue_paused", "1 while an operator holds the intake.")
         self.up = filled(
             Gauge(
@@ -72,4 +75,5 @@ class MomentMetrics:
         self.bytes_held.labels(queue.name).set(queue.bytes_held)
         self.permits.labels(queue.name).set(queue.permits_free)
         self.lanes.labels(queue.name).set(queue.groups)
+        self.age_limit.labels(queue.name).set(queue.age_limit)
         self.oldest.labels(queue.name).set(0 if queue.oldest_held is None else queue.oldest_held + epoch)

@@ -5,10 +5,11 @@ from collections.abc import Iterable, Mapping
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 
 from orca_daemon.engine.source import QueueFacts
-from orca_daemon.ops.metrics.labels import PREFIX, SECONDS, filled
+from orca_daemon.ops.metrics.labels import PREFIX, filled
 
 AWS_OUTCOMES = ("ok", "throttled", "error")
 STATUSES = ("pending", "staged", "success", "failed")
+CALLS = (0.01, 0.05, 0.25, 1, 5, 15, 60)
 WAITS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10)
 
 
@@ -58,7 +59,7 @@ class AwsMetrics:
                 f"{PREFIX}_aws_request_duration_seconds",
                 "Time of one call to AWS; long polls wait on purpose.",
                 ["operation", "outcome"],
-                buckets=SECONDS,
+                buckets=CALLS,
                 registry=registry,
             ),
             [*sorted(self._operations), "other"],
@@ -93,7 +94,7 @@ class RecoveryMetrics:
         self.files = filled(
             Gauge(
                 f"{PREFIX}_recovery_files",
-                "Files of recoveries: open ones, and those that ended within a day.",
+                "Files of the recoveries that are open or were requested within a day.",
                 ["status"],
                 registry=registry,
             ),
