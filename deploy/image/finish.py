@@ -1,0 +1,57 @@
+"""Puts the daemon into the image's environment, and takes out what it never opens."""
+
+import compileall
+import shutil
+import sys
+from pathlib import Path
+
+SITE = Path(sys.prefix) / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
+SERVICES = frozenset({"s3", "sqs", "secretsmanager", "ssm", "sts", "sso", "sso-oidc", "signin"})
+"""API descriptions that botocore reads for us: our five, and those that credentials may come from."""
+UNUSED = (
+    "pyarrow/include",
+    "pyarrow/includes",
+    "pyarrow/src",
+    "pyarrow/tests",
+    "pyarrow/libarrow_flight.so*",
+    "pyarrow/_flight*",
+    "pyarrow/libarrow_python_flight.so*",
+    "pyarrow/**/*.pyx",
+    "pyarrow/**/*.pxd",
+    "pyarrow/**/*.pxi",
+    "boto3/examples",
+    "**/*.pyi",
+)
+
+
+def main() -> None:
+    """Copy, trim, compile, and see that everything still loads."""
+    shutil.copytree("orca_daemon", SITE / "orca_daemon", dirs_exist_ok=True)
+    _command()
+    trim()
+    # Sources are never changed in the image, so the compiled files need not be compared with them.
+    mode = __import__("py_compile").PycInvalidationMode.UNCHECKED_HASH
+    compileall.compile_dir(SITE, quiet=1, invalidation_mode=mode, workers=0)
+
+
+def _command() -> None:
+    command = Path(sys.prefix) / "bin" / "orca-daemon"
+    command.write_text(f"#!{sys.executable}\nfrom orca_daemon.__main__ import main\n\nmain()\n", "utf-8")
+    command.chmod(0o755)
+
+
+def trim() -> None:
+    """Remove the parts of libraries that the daemon does not load."""
+    for service in (SITE / "botocore" / "data").iterdir():
+        if service.is_dir() and service.name not in SERVICES:
+            shutil.rmtree(service)
+    for pattern in UNUSED:
+        for path in SITE.glob(pattern):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+
+if __name__ == "__main__":
+    main()
