@@ -1,6 +1,7 @@
 """Puts the daemon into the image's environment, and takes out what it never opens."""
 
 import compileall
+import py_compile
 import shutil
 import sys
 from pathlib import Path
@@ -16,6 +17,10 @@ UNUSED = (
     "pyarrow/libarrow_flight.so*",
     "pyarrow/_flight*",
     "pyarrow/libarrow_python_flight.so*",
+    "pyarrow/libarrow_substrait.so*",
+    "pyarrow/_substrait*",
+    "pyarrow/libarrow_s3.so*",
+    "pyarrow/_s3fs*",
     "pyarrow/**/*.pyx",
     "pyarrow/**/*.pxd",
     "pyarrow/**/*.pxi",
@@ -30,7 +35,7 @@ def main() -> None:
     _command()
     trim()
     # Sources are never changed in the image, so the compiled files need not be compared with them.
-    mode = __import__("py_compile").PycInvalidationMode.UNCHECKED_HASH
+    mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
     compileall.compile_dir(SITE, quiet=1, invalidation_mode=mode, workers=0)
 
 

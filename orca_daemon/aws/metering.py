@@ -1,0 +1,44 @@
+"""Times every call to AWS: a hook in the clients, so that no caller has to think of it."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+THROTTLES = frozenset({"Throttling", "ThrottlingException", "RequestThrottled", "SlowDown", "TooManyRequests"})
+_STARTED = "orca_daemon_started"
+
+
+def meter(client: Any, called: Callable[[str, str, float], None]) -> None:
+    """Tell `called` of each call of an aiobotocore client: `service:Operation`, outcome, seconds.
+
+    The outcome is `ok`, `throttled` or `error`; retries of the client count as one call.
+    """
+    service = client.meta.service_model.service_name
+
+    def begun(context: dict[str, Any], **_: Any) -> None:
+        context[_STARTED] = time.monotonic()
+
+    def ended(model: Any, context: dict[str, Any], outcome: str) -> None:
+        if (started := context.pop(_STARTED, None)) is not None:
+            called(f"{service}:{model.name}", outcome, time.monotonic() - started)
+
+    def answered(parsed: dict[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:
+        ended(model, context, outcome_of(parsed))
+
+    def failed(event_name: str, context: dict[str, Any], **_: Any) -> None:
+        operation = client.meta.service_model.operation_model(event_name.rsplit(".", 1)[1])
+        ended(operation, context, "error")
+
+    client.meta.events.register("before-call", begun)
+    client.meta.events.register("after-call", answered)
+    client.meta.events.register("after-call-error", failed)
+
+
+def outcome_of(parsed: dict[str, Any]) -> str:
+    """What a parsed answer amounts to."""
+    code = parsed.get("Error", {}).get("Code", "")
+    if any(code.endswith(throttle) for throttle in THROTTLES):
+        return "throttled"
+    status = parsed.get("ResponseMetadata", {}).get("HTTPStatusCode", 200)
+    # 304, 404 and 412 answer a question that was asked; they are no failure of AWS.
+    return "ok" if status < 400 or status in {404, 412} else "error"

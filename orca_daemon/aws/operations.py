@@ -1,0 +1,38 @@
+"""Every call that the daemon makes to AWS, and the IAM actions that each needs.
+
+`deploy/iam/policy.json` grants these actions and no others; a test compares both with the code.
+"""
+
+from collections.abc import Mapping
+
+_READ = ("s3:GetObject", "s3:GetObjectVersion")
+_WRITE = ("s3:PutObject",)
+_TAGS = ("s3:GetObjectTagging", "s3:PutObjectTagging")
+
+OPERATIONS: Mapping[str, tuple[str, ...]] = {
+    "s3:AbortMultipartUpload": ("s3:AbortMultipartUpload",),
+    "s3:CompleteMultipartUpload": _WRITE,
+    # A copy takes the object's tags along.
+    "s3:CopyObject": (*_READ, *_WRITE, *_TAGS),
+    "s3:CreateMultipartUpload": (*_WRITE, "s3:PutObjectTagging"),
+    "s3:GetObject": _READ,
+    "s3:GetObjectTagging": ("s3:GetObjectTagging",),
+    "s3:HeadBucket": ("s3:ListBucket",),
+    "s3:HeadObject": _READ,
+    "s3:ListMultipartUploads": ("s3:ListBucketMultipartUploads",),
+    "s3:ListObjectsV2": ("s3:ListBucket",),
+    "s3:ListParts": ("s3:ListMultipartUploadParts",),
+    "s3:PutObject": _WRITE,
+    "s3:UploadPart": _WRITE,
+    "s3:UploadPartCopy": (*_READ, *_WRITE),
+    "secretsmanager:GetSecretValue": ("secretsmanager:GetSecretValue",),
+    "sqs:ChangeMessageVisibilityBatch": ("sqs:ChangeMessageVisibility",),
+    "sqs:DeleteMessageBatch": ("sqs:DeleteMessage",),
+    "sqs:GetQueueAttributes": ("sqs:GetQueueAttributes",),
+    "sqs:GetQueueUrl": ("sqs:GetQueueUrl",),
+    "sqs:ReceiveMessage": ("sqs:ReceiveMessage",),
+    "sqs:SendMessage": ("sqs:SendMessage",),
+    "sqs:SendMessageBatch": ("sqs:SendMessage",),
+    "ssm:GetParameter": ("ssm:GetParameter",),
+    "sts:GetCallerIdentity": (),
+}
