@@ -1,4 +1,4 @@
-"""Prints what the image is made of, as CycloneDX 1.5 JSON: Python packages, and Debian's where there are some."""
+"""Prints what the image is made of, as CycloneDX 1.5 JSON: Python's packages and Debian's."""
 
 import json
 import shutil

@@ -12,6 +12,8 @@ from orca_daemon import __version__
 from orca_daemon.app import bindings, gauges
 from orca_daemon.app.exits import ConfigurationError
 from orca_daemon.aws.clients import Clients, connect
+from orca_daemon.aws.metering import meter
+from orca_daemon.aws.operations import OPERATIONS
 from orca_daemon.aws.vault import Vault
 from orca_daemon.db.database import Database
 from orca_daemon.engine.engine import Drained, Engine
@@ -34,7 +36,8 @@ class Process:
         self.settings = settings
         self.notifier = Notifier()
         self._limits = health.Limits.of(wait=settings.engine.wait)
-        self._metrics = Metrics(bindings.handlers(settings))
+        self._metrics = Metrics(bindings.handlers(settings), operations=OPERATIONS)
+        self._metrics.process.drain_limit.set(settings.engine.drain_seconds)
         self._metrics.watch(self.state)
         self._lag = LoopLag(self._metrics.process.loop_lag.observe)
         self._engine: Engine | None = None
@@ -103,9 +106,11 @@ class Process:
 
     async def _connect(self, stack: AsyncExitStack) -> Clients:
         try:
-            return await stack.enter_async_context(connect(self.settings))
+            clients = await stack.enter_async_context(connect(self.settings))
         except NoRegionError as error:
             raise ConfigurationError("no AWS region is known: set AWS_REGION or ORCA_AWS__REGION") from error
+        meter(clients, self._metrics.aws.called)
+        return clients
 
     async def _open_port(self, stack: AsyncExitStack) -> None:
         where = self.settings.http
@@ -130,6 +135,8 @@ class Process:
         if not self.settings.database.configured:
             return None
         database = Database(self.settings.database, Vault(clients))
+        database.watch(self._metrics.database.wait.observe)
+        self._metrics.database.in_use.set_function(lambda: database.in_use)
         stack.callback(database.close)
         return database
 

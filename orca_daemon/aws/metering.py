@@ -2,17 +2,30 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import fields
+from http import HTTPStatus
 from typing import Any
 
-THROTTLES = frozenset({"Throttling", "ThrottlingException", "RequestThrottled", "SlowDown", "TooManyRequests"})
+from orca_daemon.aws.clients import Clients
+
+THROTTLES = frozenset(
+    {"Throttling", "ThrottlingException", "RequestThrottled", "SlowDown", "TooManyRequests"}
+)
+ANSWERS = frozenset({HTTPStatus.NOT_MODIFIED, HTTPStatus.NOT_FOUND, HTTPStatus.PRECONDITION_FAILED})
+"""These answer a question that was asked; they are no failure of AWS."""
 _STARTED = "orca_daemon_started"
 
 
-def meter(client: Any, called: Callable[[str, str, float], None]) -> None:
-    """Tell `called` of each call of an aiobotocore client: `service:Operation`, outcome, seconds.
+def meter(clients: Clients, called: Callable[[str, str, float], None]) -> None:
+    """Tell `called` of each call of each client: `service:Operation`, outcome, seconds.
 
     The outcome is `ok`, `throttled` or `error`; retries of the client count as one call.
     """
+    for field in fields(clients):
+        _meter(getattr(clients, field.name), called)
+
+
+def _meter(client: Any, called: Callable[[str, str, float], None]) -> None:
     service = client.meta.service_model.service_name
 
     def begun(context: dict[str, Any], **_: Any) -> None:
@@ -40,5 +53,4 @@ def outcome_of(parsed: dict[str, Any]) -> str:
     if any(code.endswith(throttle) for throttle in THROTTLES):
         return "throttled"
     status = parsed.get("ResponseMetadata", {}).get("HTTPStatusCode", 200)
-    # 304, 404 and 412 answer a question that was asked; they are no failure of AWS.
-    return "ok" if status < 400 or status in {404, 412} else "error"
+    return "ok" if status < HTTPStatus.BAD_REQUEST or status in ANSWERS else "error"

@@ -64,6 +64,15 @@ class Database:
         """Ask for one row.  Raises DependencyDown."""
         await self.transact(lambda connection: connection.execute(text("SELECT 1")).one())
 
+    def watch(self, waited: Callable[[float], None]) -> None:
+        """Tell `waited` how many seconds each short transaction waited for its turn, from any thread."""
+        self._short.waited = waited
+
+    @property
+    def in_use(self) -> int:
+        """Connections that work at this moment."""
+        return self._short.in_use + self._long.in_use
+
     def close(self) -> None:
         """Close every connection."""
         self._short.close()

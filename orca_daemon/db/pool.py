@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -93,6 +94,9 @@ class Pool:
         )
         self._threads = ThreadPoolExecutor(size, thread_name_prefix=f"db-{name}")
         self._breakers = ThreadPoolExecutor(2, thread_name_prefix=f"db-{name}-cancel")
+        self._counting = threading.Lock()
+        self.in_use = 0
+        self.waited: Callable[[float], None] = lambda _: None
 
     async def run(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a thread, inside one transaction.
@@ -101,7 +105,7 @@ class Pool:
         after this has returned or raised.
         """
         unit = Work()
-        future = self._threads.submit(unit.run, self.engine, work)
+        future = self._threads.submit(self._work, unit, work, time.monotonic())
         waiter = asyncio.wrap_future(future)
         try:
             return await asyncio.shield(waiter)
@@ -110,6 +114,17 @@ class Pool:
                 waiter.add_done_callback(asyncio.Future.exception)  # nobody else will look at it
                 await self._break(unit, future)
             raise
+
+    def _work(self, unit: Work, work: Callable[[Connection], T], asked: float) -> T:
+        # There are as many threads as connections, so the wait for a thread is the whole wait.
+        self.waited(time.monotonic() - asked)
+        with self._counting:
+            self.in_use += 1
+        try:
+            return unit.run(self.engine, work)
+        finally:
+            with self._counting:
+                self.in_use -= 1
 
     async def _break(self, unit: Work, future: "Future[Any]") -> None:
         attempt = 0

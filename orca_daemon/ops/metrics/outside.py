@@ -8,7 +8,8 @@ from orca_daemon.engine.source import QueueFacts
 from orca_daemon.ops.metrics.labels import PREFIX, filled
 
 AWS_OUTCOMES = ("ok", "throttled", "error")
-STATUSES = ("pending", "staged", "success", "failed")
+STATUSES = ("pending", "staged", "success", "error")
+"""As the table `recovery_status` has them."""
 CALLS = (0.01, 0.05, 0.25, 1, 5, 15, 60)
 WAITS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10)
 
