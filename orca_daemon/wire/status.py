@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from orca_daemon.wire.outgoing import Outgoing, digest, dump
@@ -67,6 +67,12 @@ class NewFile(Shape):
         if status not in {RecoveryStatus.PENDING, RecoveryStatus.FAILED}:
             raise PydanticCustomError("status", "is neither 1 nor 3, the only ones a new file can have")
         return status
+
+    @model_validator(mode="after")
+    def _ended(self) -> "NewFile":
+        if self.status is RecoveryStatus.FAILED and self.completion_time is None:
+            raise PydanticCustomError("ended", "has status 3 and no completionTime")
+        return self
 
 
 class NewJob(Shape):

@@ -1,6 +1,6 @@
 """A run of status messages ends exactly as the same messages one by one would."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, text
 
 from orca_daemon.queues.status_update.rules import Unplaced
 from orca_daemon.queues.status_update.store import apply
@@ -75,14 +75,6 @@ updates = st.builds(
 mixes = st.tuples(
     st.lists(new_jobs, max_size=4), st.lists(st.one_of(updates, updates, updates, new_jobs), max_size=14)
 ).map(lambda parts: [*parts[0], *parts[1]])
-
-
-@pytest.fixture
-def connection(database_url: str) -> Iterator[Connection]:
-    engine = create_engine(database_url.replace("postgresql://", "postgresql+psycopg2://"))
-    with engine.connect() as connection:
-        yield connection
-    engine.dispose()
 
 
 def tables(connection: Connection) -> tuple[list[Any], list[Any]]:
