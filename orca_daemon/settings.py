@@ -4,6 +4,7 @@ Later wins: the TOML file, the environment (ORCA's own names, then `ORCA_<SECTIO
 mistakes are reported together, as one `SettingsError`, before anything is connected.
 """
 
+import json
 import os
 import re
 import tomllib
@@ -37,6 +38,15 @@ class SettingsError(Exception):
 
 def _comma_separated(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _json_object(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        raise ValueError("must be a JSON object") from None
 
 
 def _http_url(url: str) -> str:
@@ -137,14 +147,24 @@ class Recovery(Section):
     event_grace: Annotated[float, Field(ge=0)] = 900.0
     """Seconds for which an S3 event may be ahead of its `new_job`."""
     unknown_keys: Literal["reject", "route"] = "reject"
-    """After that: reject the event, or copy by rule (disaster recovery, needs no database)."""
+    """After that: reject the event, or copy by rule (disaster recovery; without a database, at once)."""
     protected_bucket: str | None = None
     """Disaster recovery: where data files go."""
     public_bucket: str | None = None
     """Disaster recovery: where all other files go."""
     data_extensions: Names = (".hdf", ".h5", ".nc", ".nc4", ".he5", ".tif")
-    bucket_map: dict[str, str] = Field(default_factory=dict)
+    bucket_map: Annotated[dict[str, str], BeforeValidator(_json_object)] = Field(default_factory=dict)
     """Disaster recovery: extension to bucket, with the fallback `other`; wins over the two buckets."""
+    status_url: HttpUrl | None = None
+    """Queue that progress is posted to; default: the URL of the queue `status_update`."""
+
+    @model_validator(mode="after")
+    def _has_destinations(self) -> "Recovery":
+        if self.unknown_keys == "route" and not (
+            self.bucket_map or self.protected_bucket or self.public_bucket
+        ):
+            raise ValueError("unknown_keys is route: set bucket_map, or protected_bucket and public_bucket")
+        return self
 
 
 class Copies(Section):
@@ -253,6 +273,22 @@ class Settings(Section):
             raise ValueError("two queues have the same URL")
         return self
 
+    @model_validator(mode="after")
+    def _somewhere_to_post(self) -> "Settings":
+        recovers = any((queue.route or name) == "recovery" for name, queue in self.bound.items())
+        if recovers and self.recovery.unknown_keys == "reject" and not self.status_url:
+            raise ValueError(
+                "recoveries post their progress, and no status queue has a URL: set "
+                "ORCA_QUEUES__STATUS_UPDATE__URL, or ORCA_RECOVERY__STATUS_URL where another process reads it"
+            )
+        return self
+
+    @property
+    def status_url(self) -> str | None:
+        """The queue that progress is posted to."""
+        update = self.queues.get("status_update")
+        return self.recovery.status_url or (update.url if update else None)
+
 
 ORCA_NAMES: Mapping[str, str] = {
     # Lambda and ECS set it, and ORCA reads it; botocore's own chain knows AWS_DEFAULT_REGION only.
@@ -275,6 +311,7 @@ ORCA_NAMES: Mapping[str, str] = {
     "INTERNAL_RECONCILIATION_EXPIRATION_DAYS": "reconcile.expire_days",
     "PROTECTED_BUCKET": "recovery.protected_bucket",
     "PUBLIC_BUCKET": "recovery.public_bucket",
+    "BUCKET_MAP": "recovery.bucket_map",
     "LOG_LEVEL": "log.level",
 }
 """Names that ORCA's Lambdas read (contract 4), and what they set here; lower case is accepted too."""

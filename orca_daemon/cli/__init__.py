@@ -15,7 +15,6 @@ COMMANDS: tuple[str, ...] = (
     "run",
     "send",
     "jobs",
-    "recover",
 )
 """Modules of this package; each has `register(app)`.  Listed in the order of `--help`."""
 

@@ -1,13 +1,9 @@
 """A copier over real HTTP: aiobotocore, a proxy that can be told to fail, moto with its corrections."""
 
-import subprocess
-import sys
-import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from typing import Any
 
-import boto3
 import pytest
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
@@ -16,46 +12,19 @@ from types_boto3_s3 import S3Client
 from orca_daemon.aws.s3copy import Copier, Options
 from orca_daemon.aws.s3copy.progress import Observer, unobserved
 from orca_daemon.engine.policy import Backoff
+from orca_daemon.local.moto import REGION
 from tests.s3copy.faulty import Faulty
 
 AT_ONCE = Backoff(base=0.0, floor=0.0)
 
 
-@pytest.fixture(scope="session")
-def aws_endpoint() -> Iterator[str]:
-    server = subprocess.Popen(
-        [sys.executable, "-m", "orca_daemon.local.moto_server"], stdout=subprocess.PIPE, text=True
-    )
-    assert server.stdout
-    try:
-        yield f"http://127.0.0.1:{int(server.stdout.readline())}"
-    finally:
-        server.kill()
-        server.wait()
-        server.stdout.close()
-
-
-@pytest.fixture(scope="session")
-def s3(aws_endpoint: str) -> Iterator[S3Client]:
-    client = boto3.client(
-        "s3",
-        region_name="us-west-2",
-        endpoint_url=aws_endpoint,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
-    yield client
-    client.close()
-
-
 @pytest.fixture
-def bucket(s3: S3Client) -> Iterator[Callable[[], str]]:
+def bucket(bucket: Callable[[], str], s3: S3Client) -> Iterator[Callable[[], str]]:
     """Makes empty buckets; at the end of the test, none of them holds an unfinished upload."""
     made: list[str] = []
 
     def make() -> str:
-        made.append(f"bucket-{uuid.uuid4().hex[:12]}")
-        s3.create_bucket(Bucket=made[-1], CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
+        made.append(bucket())
         return made[-1]
 
     yield make
@@ -82,10 +51,8 @@ async def aio_s3(faulty: Faulty) -> AsyncIterator[Any]:
         yield await stack.enter_async_context(
             AioSession().create_client(
                 "s3",
-                region_name="us-west-2",
+                region_name=REGION,
                 endpoint_url=faulty.url,
-                aws_access_key_id="test",
-                aws_secret_access_key="test",
                 config=config,
             )
         )

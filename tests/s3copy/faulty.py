@@ -69,6 +69,7 @@ class Faulty:
         self.seen: list[str] = []
         self.most_at_once = 0
         self._now = 0
+        self.restoring = False
         self.url = ""
 
     async def __aenter__(self) -> Self:
@@ -139,4 +140,6 @@ class Faulty:
         response = web.Response(status=answer.status, body=body, headers=headers)
         if request.method == "HEAD" and "Content-Length" in answer.headers:
             response.headers["Content-Length"] = answer.headers["Content-Length"]
+        if self.restoring and "x-amz-restore" in response.headers:
+            response.headers["x-amz-restore"] = 'ongoing-request="true"'
         return response

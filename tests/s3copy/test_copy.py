@@ -198,7 +198,7 @@ async def test_the_newest_version_is_copied_and_pinned(
 
 async def test_a_missing_source_is_rejected_in_a_sentence(bucket: MakeBucket, copier: MakeCopier) -> None:
     source, target = places(bucket)
-    with pytest.raises(Missing, match=r"^s3://bucket-\w+/d/g\.h5 does not exist$"):
+    with pytest.raises(Missing, match=r"^s3://[\w-]+/d/g\.h5 does not exist$"):
         await copier().copy(source, target)
 
 
@@ -223,7 +223,7 @@ async def test_requests_and_files_are_bounded(
     one = copier(threshold=5 * MIB, chunk=5 * MIB, requests=4, files=3)
     await asyncio.gather(*(one.copy(Place(here, f"{n}"), Place(there, f"{n}")) for n in range(12)))
     assert faulty.most_at_once == 4
-    assert one.requests.in_flight == 0
+    assert not +one.requests.in_flight
 
 
 async def test_progress_is_told_part_by_part(s3: S3Client, bucket: MakeBucket, copier: MakeCopier) -> None:

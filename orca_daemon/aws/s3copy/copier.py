@@ -88,6 +88,10 @@ class Copier:
         except (ClientError, BotoCoreError, OSError) as error:
             raise explained(error, source, target) from error
 
+    async def holds(self, source: Place, target: Place) -> bool:
+        """Whether the target is known to hold what the source holds.  Raises as `look` does."""
+        return await self._held(target, await self.look(source)) is not None
+
     async def look(self, place: Place) -> Facts:
         """The facts of an object.
 

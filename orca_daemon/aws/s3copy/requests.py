@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import Counter
 from typing import Any
 
 from orca_daemon.aws.s3copy.errors import transient
@@ -20,7 +21,8 @@ class Requests:
         self._tries, self._backoff = tries, backoff
         self._rng = random.Random()
         self.limit = limit
-        self.in_flight = 0
+        self.in_flight: Counter[str] = Counter()
+        """Requests that S3 is at work on, by operation."""
 
     async def call(self, operation: str, /, **parameters: Any) -> dict[str, Any]:
         """One operation of the client, by its method's name.  Raises what botocore raises."""
@@ -37,9 +39,9 @@ class Requests:
 
     async def _once(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
         async with self._permits:
-            self.in_flight += 1
+            self.in_flight[operation] += 1
             try:
                 answer: dict[str, Any] = await getattr(self._s3, operation)(**parameters)
                 return answer
             finally:
-                self.in_flight -= 1
+                self.in_flight[operation] -= 1

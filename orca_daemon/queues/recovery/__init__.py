@@ -1,0 +1,79 @@
+"""recovery queue: bring restored objects to where people use them, and say how it went.
+
+A copy request names its destination.  An S3 event names an object: its open rows in `recovery_file` say
+where it is wanted, and in disaster recovery a rule of the settings does.
+"""
+
+from orca_daemon.aws.publisher import Publisher
+from orca_daemon.aws.s3copy import Copier, Options
+from orca_daemon.aws.s3copy.plan import MIB
+from orca_daemon.engine.message import Envelope
+from orca_daemon.engine.policy import Backoff
+from orca_daemon.engine.route import Route
+from orca_daemon.queues.recovery.closing import Closing
+from orca_daemon.queues.recovery.facts import describe
+from orca_daemon.queues.recovery.handler import Recovery
+from orca_daemon.queues.recovery.postbox import Postbox
+from orca_daemon.queues.recovery.watch import Watch
+from orca_daemon.queues.services import Services
+from orca_daemon.settings import Copies, Settings
+from orca_daemon.wire import recovery as wire
+from orca_daemon.wire.recovery import RecoveryMessage
+from orca_daemon.wire.status import Grouping
+
+NAME = "recovery"
+LONGEST = 39_600.0
+"""Seconds for one message: SQS lets no delivery live longer than twelve hours."""
+
+
+def route(services: Services) -> Route[RecoveryMessage]:
+    """How recoveries are worked."""
+    settings = services.settings
+    watch = Watch(services.metrics.copies)
+    copier = Copier(services.clients.s3, options(settings.copies), watch.moved)
+    services.metrics.copies.watch(lambda: copier.requests.in_flight["upload_part_copy"])
+    box, database = postbox(services), services.database
+    return Route(
+        name=NAME,
+        decode=_decode,
+        handle=Recovery(copier, box, database, settings.recovery, watch),
+        gave_up=Closing(copier, box, database) if box else None,
+        needs=needs(settings, database=database is not None),
+        concurrency=settings.copies.files,
+        max_attempts=settings.copies.attempts,
+        backoff=Backoff(base=settings.copies.retry_sleep, cap=max(30.0, settings.copies.retry_sleep)),
+        time_limit=LONGEST,
+        describe=describe,
+    )
+
+
+def needs(settings: Settings, *, database: bool) -> frozenset[str]:
+    """S3 always; Postgres too, except in a disaster recovery for which none is configured."""
+    alone = settings.recovery.unknown_keys == "route" and not database
+    return frozenset({"s3"} if alone else {"s3", "postgres"})
+
+
+def options(copies: Copies) -> Options:
+    """The settings as the copier takes them."""
+    return Options(
+        files=copies.files,
+        requests=copies.parts,
+        chunk=copies.chunk_mib * MIB,
+        threshold=copies.threshold_mib * MIB,
+        storage_class=copies.storage_class,
+        kms_key_id=copies.kms_key_id,
+    )
+
+
+def postbox(services: Services) -> Postbox | None:
+    """Where progress is posted; None where nobody asked for it."""
+    settings = services.settings
+    if settings.status_url is None:
+        return None
+    update = settings.queues.get("status_update")
+    grouping = update.grouping if update else Grouping.QUEUE
+    return Postbox(Publisher(services.clients.control, settings.status_url, grouping=grouping))
+
+
+def _decode(envelope: Envelope) -> RecoveryMessage:
+    return wire.decode(envelope.body)

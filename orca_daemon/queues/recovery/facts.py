@@ -1,0 +1,77 @@
+"""What the log line of a finished message says of its copies."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from orca_daemon.aws.s3copy import Copied, Place
+from orca_daemon.wire.copy import CopyRequest
+from orca_daemon.wire.recovery import RecoveryMessage
+
+MOST = 20
+"""Results that one line tells one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How the copy of one object to one bucket ended: `copied` or `error` is set."""
+
+    source: Place
+    target: Place
+    copied: Copied | None = None
+    error: Exception | None = None
+
+
+def describe(message: RecoveryMessage) -> dict[str, str]:
+    """What is known before any work."""
+    if isinstance(message, CopyRequest):
+        return {
+            "job_id": message.job_id,
+            "granule_id": message.granule_id,
+            "filename": message.filename,
+            "source": str(Place(message.source_bucket, message.source_key)),
+            "target": str(Place(message.restore_destination, message.target_key)),
+        }
+    if message.test:
+        return {"event": "s3:TestEvent"}
+    first = message.records[0]
+    facts = {"s3_event": first.name or "synthetic", "source": str(Place(first.bucket, first.key))}
+    return facts if len(message.records) == 1 else {**facts, "records": str(len(message.records))}
+
+
+def of_results(results: Sequence[Result]) -> dict[str, str]:
+    """The facts of one copy, or the counts and the list of many."""
+    if len(results) == 1:
+        return _of_one(results[0])
+    ended = [_ending(result) for result in results]
+    counts = {f"files_{name}": str(ended.count(name)) for name in ("copied", "skipped", "failed")}
+    return {**counts, "results": json.dumps([_seed(result) for result in results[:MOST]])}
+
+
+def _of_one(result: Result) -> dict[str, str]:
+    facts = {"target": str(result.target), "result": _ending(result)}
+    if result.copied:
+        copied = result.copied
+        facts |= {"bytes": str(copied.size), "verified_by": copied.by}
+        if not copied.skipped:
+            facts |= {"parts": str(copied.parts), "copy_seconds": f"{copied.seconds:.3f}"}
+    if result.error:
+        facts["error"] = str(result.error)
+    return facts
+
+
+def _ending(result: Result) -> str:
+    if result.copied is None:
+        return "failed"
+    return "skipped" if result.copied.skipped else "copied"
+
+
+def _seed(result: Result) -> dict[str, object]:
+    """The keys that operators know from ORCA's first disaster recovery."""
+    return {
+        "success": result.copied is not None,
+        "source_bucket": result.source.bucket,
+        "source_key": result.source.key,
+        "target_bucket": result.target.bucket,
+        "err_msg": str(result.error or ""),
+    }

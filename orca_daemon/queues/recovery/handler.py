@@ -1,0 +1,127 @@
+"""The work of one message: its copies, and the news of them."""
+
+import time
+from collections.abc import Callable, Sequence
+
+from orca_daemon.aws.s3copy import Copier, Place
+from orca_daemon.db.database import Database
+from orca_daemon.engine.errors import NotYet, Reject
+from orca_daemon.engine.message import Delivery, Envelope
+from orca_daemon.queues.recovery.company import all_of
+from orca_daemon.queues.recovery.destination import destination
+from orca_daemon.queues.recovery.facts import Result, of_results
+from orca_daemon.queues.recovery.postbox import Postbox
+from orca_daemon.queues.recovery.rows import Row, by_destination, chunk_of, of_object
+from orca_daemon.queues.recovery.shapes import EXPIRED, is_restore, parts_of
+from orca_daemon.queues.recovery.watch import Watch
+from orca_daemon.settings import Recovery as Settings
+from orca_daemon.wire.copy import CopyRequest
+from orca_daemon.wire.recovery import RecoveryMessage
+from orca_daemon.wire.status import RecoveryStatus
+
+
+class Recovery:
+    """Handles copy requests and S3 events.
+
+    Doing a message twice changes nothing: a target that holds its content is not copied again, and rows
+    that are closed are left alone.
+    """
+
+    def __init__(
+        self,
+        copier: Copier,
+        postbox: Postbox | None,
+        database: Database | None,
+        settings: Settings,
+        watch: Watch,
+        *,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._copier, self._postbox, self._database = copier, postbox, database
+        self._settings, self._watch, self._now = settings, watch, now
+
+    async def __call__(self, run: Sequence[Delivery[RecoveryMessage]], /) -> None:
+        """Work the one message of a run."""
+        [delivery] = run
+        results: list[Result] = []
+        try:
+            await self._work(delivery.message, delivery.envelope, results)
+        finally:
+            if results:
+                delivery.facts.update(of_results(results))
+
+    async def _work(self, message: RecoveryMessage, envelope: Envelope, results: list[Result]) -> None:
+        if isinstance(message, CopyRequest):
+            source, target, row = parts_of(message)
+            await self._deliver(source, target, [row], results)
+        elif message.test:
+            self._watch.metrics.event("test")
+        else:
+            unique = dict.fromkeys((record.bucket, record.key, record.name) for record in message.records)
+            await all_of(
+                self._record(Place(bucket, key), name, envelope, results) for bucket, key, name in unique
+            )
+
+    async def _record(
+        self, source: Place, event: str | None, envelope: Envelope, results: list[Result]
+    ) -> None:
+        outcome = await self._restored(source, event, envelope, results)
+        self._watch.metrics.event(outcome)
+
+    async def _restored(
+        self, source: Place, event: str | None, envelope: Envelope, results: list[Result]
+    ) -> str:
+        """What an event came to; `event` is None in ORCA's synthetic records."""
+        if event == EXPIRED:
+            return "expired"
+        if not is_restore(event):
+            raise Reject(f"{event} is no news of a restore: the queue is subscribed to too much")
+        facts = await self._copier.look(source)
+        if facts.restoring:
+            return "restoring"  # S3 will tell when it is completed
+        rows = await self._rows(source)
+        if waiting := [row for row in rows if row.open]:
+            if facts.archived:
+                raise Reject(f"{source} is archived and not restored (or its restore has expired)")
+            await self._share(source, waiting, results)
+            return "recovered"
+        if rows:
+            return "duplicate"
+        return await self._unknown(source, envelope, results)
+
+    async def _rows(self, source: Place) -> list[Row]:
+        return [] if self._database is None else await self._database.transact(of_object, source)
+
+    async def _share(self, source: Place, waiting: list[Row], results: list[Result]) -> None:
+        await all_of(
+            self._deliver(source, Place(bucket, source.key), rows, results)
+            for bucket, rows in by_destination(waiting).items()
+        )
+
+    async def _unknown(self, source: Place, envelope: Envelope, results: list[Result]) -> str:
+        """No job of the database knows the object."""
+        grace_ends = envelope.sent_at + self._settings.event_grace
+        if self._database is not None and self._now() < grace_ends:
+            raise NotYet(f"no job asked for {source} so far")
+        if self._settings.unknown_keys == "reject":
+            self._watch.metrics.event("unknown")
+            raise Reject(f"no job asked for {source}")
+        target = Place(destination(source.key, self._settings), source.key)
+        await self._deliver(source, target, [], results)
+        return "routed"
+
+    async def _deliver(self, source: Place, target: Place, rows: list[Row], results: list[Result]) -> None:
+        """One copy, and its news for all who wait for it."""
+        for row in rows:
+            if row.status is RecoveryStatus.PENDING and self._postbox:
+                await self._postbox.staged(row)
+        try:
+            async with self._watch.timed(target) as result:
+                result.append(await self._copier.copy(source, target, chunk=chunk_of(rows)))
+        except Exception as error:
+            results.append(Result(source, target, error=error))
+            raise
+        results.append(Result(source, target, result[0]))
+        for row in rows:
+            if self._postbox:
+                await self._postbox.succeeded(row)

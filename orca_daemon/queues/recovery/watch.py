@@ -1,0 +1,63 @@
+"""Metrics of all copies, and a log line now and then for those that take long."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+
+from orca_daemon.aws.s3copy import Copied, Place, Progress
+from orca_daemon.ops.metrics.copies import CopyMetrics
+
+EVERY = 30.0
+"""Seconds between two lines about one copy."""
+MIB = 1024**2
+_log: Any = structlog.get_logger()
+
+
+class Watch:
+    """Counts bytes as they are copied, and tells of long copies."""
+
+    def __init__(self, metrics: CopyMetrics, every: float = EVERY) -> None:
+        self.metrics = metrics
+        self._every = every
+        self._told: dict[Place, float] = {}
+
+    def moved(self, progress: Progress) -> None:
+        """A copy came further; the observer of the copier."""
+        self.metrics.bytes.inc(progress.step)
+        told = self._told.get(progress.target, 0.0)
+        if progress.done >= progress.size:
+            self._told.pop(progress.target, None)
+        elif due(progress, told, self._every):
+            self._told[progress.target] = progress.seconds
+            _log.info("copy.progress", **line(progress))
+
+    @asynccontextmanager
+    async def timed(self, target: Place) -> AsyncIterator[list[Copied]]:
+        """Measures one copy, whose result is put into the list."""
+        began, result = time.monotonic(), list[Copied]()
+        try:
+            yield result
+        finally:
+            self._told.pop(target, None)
+            outcome = "failed" if not result else "skipped" if result[0].skipped else "copied"
+            self.metrics.ended(outcome, time.monotonic() - began)
+
+
+def due(progress: Progress, told: float, every: float) -> bool:
+    """Whether a line is due, the last one having been written when the copy was `told` seconds old."""
+    return progress.step > 0 and progress.seconds - told >= every
+
+
+def line(progress: Progress) -> dict[str, object]:
+    """The facts of such a line."""
+    return {
+        "source": str(progress.source),
+        "target": str(progress.target),
+        "bytes": progress.done,
+        "size": progress.size,
+        "mib_per_second": round(progress.rate / MIB, 1),
+        "seconds_left": None if progress.left is None else round(progress.left),
+    }
