@@ -15,6 +15,7 @@ COMMANDS: tuple[str, ...] = (
     "run",
     "send",
     "jobs",
+    "recover",
 )
 """Modules of this package; each has `register(app)`.  Listed in the order of `--help`."""
 

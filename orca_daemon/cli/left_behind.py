@@ -1,0 +1,100 @@
+"""Files that a recovery left behind, and what their objects in the archive show about them."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from orca_daemon.settings import Settings
+from orca_daemon.wire.copy import CopyRequest, copy_message
+from orca_daemon.wire.outgoing import Outgoing
+from orca_daemon.wire.status import RecoveryStatus
+
+if TYPE_CHECKING:
+    from orca_daemon.aws.s3copy import Facts
+    from orca_daemon.aws.s3copy.requests import Requests
+    from orca_daemon.db.jobs import File
+
+_AT_ONCE = 16
+
+
+class Finding(Enum):
+    """What can be done about a file, as its object in the archive shows."""
+
+    READY = "can be copied"
+    RESTORING = "is being restored; wait"
+    ARCHIVED = "is archived; ask for its restore first"
+    MISSING = "does not exist"
+    UNKNOWN = "cannot be looked at"
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A file, and what its object shows."""
+
+    file: "File"
+    finding: Finding
+    reason: str | None = None
+
+
+def finding(facts: "Facts") -> Finding:
+    """What the answer to HeadObject means for a copy."""
+    if facts.restoring:
+        return Finding.RESTORING
+    return Finding.ARCHIVED if facts.archived else Finding.READY
+
+
+def request(file: "File", job_id: str) -> Outgoing:
+    """The copy request of a file, as it was when its restore completed."""
+    return copy_message(
+        CopyRequest(
+            job_id=job_id,
+            collection_id=file.collection_id,
+            granule_id=file.granule_id,
+            filename=file.filename,
+            restore_destination=file.restore_destination,
+            s3_multipart_chunksize_mb=file.multipart_chunksize_mb,
+            source_key=file.key_path,
+            target_key=file.key_path,
+            source_bucket=file.archive_destination,
+        )
+    )
+
+
+async def look(
+    settings: Settings, job_id: str, granule: str | None, statuses: Sequence[RecoveryStatus]
+) -> tuple[int, list[Looked]]:
+    """Look at the objects of a job's files that have one of these statuses.
+
+    Returns:
+        The number of the job's granules, none when there is no such job; and what was found.
+    """
+    from orca_daemon.aws.clients import connect
+    from orca_daemon.aws.s3copy.requests import Requests
+    from orca_daemon.cli.outside import database
+    from orca_daemon.db import jobs
+    from orca_daemon.engine.policy import Backoff
+
+    async with database(settings) as db:
+        granules = await db.transact(jobs.granules, job_id, granule=granule)
+        files = await db.transact(jobs.files, job_id, granule=granule, statuses=statuses)
+    if not files:
+        return len(granules), []
+    async with connect(settings) as clients:
+        requests = Requests(clients.s3, limit=_AT_ONCE, tries=5, backoff=Backoff())
+        return len(granules), await asyncio.gather(*(_head(requests, file) for file in files))
+
+
+async def _head(requests: "Requests", file: "File") -> Looked:
+    from botocore.exceptions import ClientError
+
+    from orca_daemon.aws.s3copy import Missing, Place
+    from orca_daemon.aws.s3copy import look as head
+
+    try:
+        return Looked(file, finding(await head(requests, Place(file.archive_destination, file.key_path))))
+    except Missing:
+        return Looked(file, Finding.MISSING)
+    except ClientError as error:
+        return Looked(file, Finding.UNKNOWN, str(error))
