@@ -3,7 +3,7 @@
 from typing import Any
 
 from orca_daemon.engine.route import Route
-from orca_daemon.queues import status_update
+from orca_daemon.queues import recovery, status_update
 from orca_daemon.queues.services import Services
 
 
@@ -11,4 +11,5 @@ def routes(services: Services) -> list[Route[Any]]:
     """Every route there is; settings bind queues to them by name."""
     return [
         status_update.route(services),
+        recovery.route(services),
     ]
