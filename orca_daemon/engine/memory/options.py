@@ -1,0 +1,23 @@
+"""What can be set on a queue, in SQS's units and with SQS's defaults."""
+
+from dataclasses import dataclass
+
+from orca_daemon.engine.size import LARGEST
+
+MOST_IN_FLIGHT = 120_000
+"""For standard and FIFO queues alike (AWS: ChangeMessageVisibility, API reference)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Attributes of one queue; times in seconds, sizes in bytes (AWS: CreateQueue, API reference)."""
+
+    fifo: bool = False
+    visibility: float = 30
+    delay: float = 0
+    retention: float = 345_600
+    wait: float = 0
+    max_size: int = LARGEST
+    content_deduplication: bool = False
+    deduplication_per_group: bool = False
+    max_in_flight: int = MOST_IN_FLIGHT

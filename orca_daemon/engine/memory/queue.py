@@ -1,0 +1,321 @@
+"""One queue: what each of SQS's calls does to its messages."""
+
+import random
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from uuid import UUID
+
+from orca_daemon.engine.memory import admission
+from orca_daemon.engine.memory.content import check
+from orca_daemon.engine.memory.deduplication import Deduplication
+from orca_daemon.engine.memory.options import Options
+from orca_daemon.engine.memory.polls import Polls
+from orca_daemon.engine.memory.record import Record, Recorder
+from orca_daemon.engine.memory.refusal import Refused, invalid
+from orca_daemon.engine.memory.replays import Replays
+from orca_daemon.engine.memory.shelf import Shelf
+from orca_daemon.engine.memory.stored import Received, Sent, State, Stored
+from orca_daemon.engine.size import Attributes
+from orca_daemon.engine.source import LONGEST_LEASE
+
+
+@dataclass(frozen=True, slots=True)
+class Redrive:
+    """Where a message goes instead of to a receiver, once it was received `max_receives` times."""
+
+    target: "MemoryQueue"
+    max_receives: int
+
+
+class MemoryQueue:
+    """A standard or FIFO queue.  All of it runs on one event loop; only `receive` waits.
+
+    `clock` tells seconds since the epoch.  Nothing happens by itself: leases, delays and retention are looked
+    at when the queue is called, and by a timer of the running loop while a long poll waits.  Every call may
+    raise `Refused`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        options: Options,
+        *,
+        clock: Callable[[], float],
+        rng: random.Random | None = None,
+        record: Record | None = None,
+    ) -> None:
+        self.name = name
+        self.options = options
+        self.redrive: Redrive | None = None
+        self.deleted = False
+        self._clock = clock
+        self._rng = rng or random.SystemRandom()
+        self._token = f"{self._rng.getrandbits(48):012x}"
+        self._sequence = 0
+        self._receives = 0
+        recorder = Recorder(name, record)
+        self._tell = recorder.tell
+        self._tell_of = recorder.tell_of
+        self._shelf = Shelf(fifo=options.fifo, tell=recorder.tell)
+        self._deduplication = Deduplication()
+        self._replays = Replays()
+        self._polls = Polls(clock, self._look_ahead)
+
+    def send(
+        self,
+        body: str,
+        *,
+        attributes: Attributes | None = None,
+        group: str | None = None,
+        deduplication_id: str | None = None,
+        delay: float | None = None,
+        trace: str | None = None,
+    ) -> Sent:
+        """Store a message, or find that the same was sent less than five minutes ago."""
+        now = self._now()
+        attributes = attributes or {}
+        check(body, attributes, self.options.max_size)
+        delay = admission.delay(self.options, delay)
+        key = admission.deduplication_id(self.options, body, group, deduplication_id)
+        scope = (group or "") if self.options.deduplication_per_group else ""
+        if key is not None and (known := self._deduplication.find(scope, key, now)):
+            self._tell_of(now, "deduplicated", known, group)
+            return known
+        message = Stored(
+            id=str(UUID(int=self._rng.getrandbits(128), version=4)),
+            sequence=self._next(),
+            body=body,
+            attributes=attributes,
+            group=group,
+            deduplication_id=key,
+            trace=trace,
+            sent_at=now,
+        )
+        sent = Sent(message.id, message.sequence)
+        if key is not None:
+            self._deduplication.add(scope, key, sent, now)
+        self._tell(now, "sent", message)
+        self._shelf.add(message, delayed_until=now + delay if delay else None)
+        self._polls.arm()
+        return sent
+
+    async def receive(
+        self,
+        limit: int = 1,
+        *,
+        wait: float | None = None,
+        visibility: float | None = None,
+        attempt_id: str | None = None,
+    ) -> list[Received]:
+        """Up to `limit` messages; waits `wait` seconds at most for the first.
+
+        Cancelled, it takes nothing with it.  SQS does not promise that; the daemon does not rely on it.
+        """
+        until = self._clock() + admission.wait(self.options, wait)
+        while True:
+            taken = self.take(limit, visibility=visibility, attempt_id=attempt_id)
+            if taken or self._clock() >= until or not await self._polls.wait(until):
+                return taken
+
+    def take(
+        self, limit: int = 1, *, visibility: float | None = None, attempt_id: str | None = None
+    ) -> list[Received]:
+        """What can be received at this moment: a receive that does not wait."""
+        now = self._now()
+        admission.check_receive(self.options, limit, attempt_id)
+        lease = admission.lease(self.options, visibility)
+        if attempt_id and (again := self._replays.find(attempt_id, now)):
+            for each in again:
+                self._tell(now, "replayed", each.message, seconds=lease)
+                self._hide(each.message, now, lease)
+            return again
+        limit = min(limit, self._room())
+        taken = self._deliver_up_to(limit, now, lease) if limit else []
+        if taken and attempt_id:
+            self._replays.remember(attempt_id, taken, now)
+        self._polls.arm()
+        return taken
+
+    def _room(self) -> int:
+        room = self.options.max_in_flight - self._shelf.in_flight
+        if room <= 0 and not self.options.fifo:
+            raise Refused("OverLimit", "Too many messages in flight.")
+        return max(room, 0)
+
+    def _deliver_up_to(self, limit: int, now: float, lease: float) -> list[Received]:
+        taken: list[Received] = []
+        with closing(self._shelf.candidates()) as candidates:
+            for message in candidates:
+                if self._move_worn_out(message, now):
+                    continue
+                self._shelf.take(message)
+                taken.append(self._deliver(message, now, lease))
+                if len(taken) == limit:
+                    break
+        # Only now: with a lease of 0 the same message would be found again.
+        for each in taken:
+            self._hide(each.message, now, lease)
+        return taken
+
+    def _deliver(self, message: Stored, now: float, lease: float) -> Received:
+        self._receives += 1
+        message.receipt = f"{self._token}.{message.sequence}.{self._receives}"
+        message.receive_count += 1
+        message.received_at = now
+        message.first_received_at = message.first_received_at or now
+        self._tell(now, "received", message, seconds=lease)
+        return Received(message, message.receipt, message.receive_count, message.first_received_at)
+
+    def _hide(self, message: Stored, now: float, seconds: float) -> None:
+        if seconds > 0:
+            self._shelf.hide(message, now + seconds)
+        else:
+            self._shelf.show(message)
+
+    def delete(self, receipt: str) -> None:
+        """Remove a message for ever.
+
+        A standard queue takes the latest handle even after its lease, and answers an older one with a success
+        that means nothing; a FIFO queue refuses a handle whose lease is over.
+        """
+        now = self._now()
+        message = self._find(receipt)
+        if message is None:
+            return  # deleted before, which is no error
+        if self.options.fifo and not _holds(message, receipt):
+            raise _expired(receipt)
+        if message.receipt != receipt:
+            self._tell(now, "ignored", message)
+            return
+        self._shelf.remove(message)
+        self._tell(now, "deleted", message)
+        self._polls.arm()
+
+    def hide(self, receipt: str, seconds: float) -> None:
+        """Set what is left of a delivery's lease; 0 gives the message back."""
+        now = self._now()
+        admission.check_visibility(seconds)
+        message = self._find(receipt)
+        if message is None:
+            reason = "Message does not exist or is not available for visibility timeout change."
+            raise invalid("ReceiptHandle", receipt, reason)
+        if not _holds(message, receipt):
+            raise _expired(receipt) if self.options.fifo else Refused("MessageNotInflight", "Not in flight.")
+        if now + seconds > message.received_at + LONGEST_LEASE:
+            reason = (
+                f"Total VisibilityTimeout for the message is beyond the limit [{LONGEST_LEASE:.0f} seconds]."
+            )
+            raise invalid("VisibilityTimeout", seconds, reason)
+        message.modified += 1
+        self._tell(now, "hidden", message, seconds=seconds)
+        self._hide(message, now, seconds)
+        self._polls.arm()
+
+    def _find(self, receipt: str) -> Stored | None:
+        token, _, rest = receipt.partition(".")
+        sequence, _, receive = rest.partition(".")
+        if token != self._token or not sequence.isdecimal() or not receive.isdecimal():
+            raise Refused("ReceiptHandleIsInvalid", "The input receipt handle is invalid.")
+        return self._shelf.get(int(sequence))
+
+    def _move_worn_out(self, message: Stored, now: float) -> bool:
+        redrive = self.redrive
+        if redrive is None or message.receive_count < redrive.max_receives or redrive.target.deleted:
+            return False
+        self._shelf.remove(message)
+        self._tell(now, "moved", message)
+        redrive.target.adopt(message, came_from=self.name)
+        return True
+
+    def adopt(self, message: Stored, *, came_from: str | None = None) -> None:
+        """Take a message that another queue has given up: same id, same body, its receives go on counting.
+
+        On a standard queue its age goes on too, on a FIFO queue it begins anew (AWS: dead-letter queues).
+        """
+        now = self._now()
+        moved = Stored(
+            id=message.id,
+            sequence=self._next(),
+            body=message.body,
+            attributes=message.attributes,
+            group=message.group,
+            deduplication_id=message.deduplication_id,
+            trace=message.trace,
+            sent_at=now if self.options.fifo else message.sent_at,
+            receive_count=message.receive_count,
+            first_received_at=message.first_received_at,
+            came_from=came_from,
+        )
+        self._tell(now, "sent", moved)
+        self._shelf.add(moved)
+        self._polls.arm()
+
+    def messages(self) -> list[Stored]:
+        """Everything on the queue now, in order of arrival."""
+        self._now()
+        return list(self._shelf)
+
+    def counts(self) -> tuple[int, int, int]:
+        """How many messages are visible, in flight and delayed."""
+        self._now()
+        hidden = self._shelf.in_flight + self._shelf.delayed
+        return len(self._shelf) - hidden, self._shelf.in_flight, self._shelf.delayed
+
+    def change(self, options: Options) -> None:
+        """Set new attributes; the type stays.  A FIFO queue's delay applies to what waits already, too."""
+        old, self.options = self.options, options
+        if options.fifo and options.delay != old.delay:
+            for message in self._shelf:
+                if message.state is State.DELAYED:
+                    self._shelf.hide(message, message.sent_at + options.delay)
+        self._polls.arm()
+
+    def purge(self) -> None:
+        """Remove all messages, also those in flight.  Their deduplication ids stay known."""
+        now = self._now()
+        for message in self._shelf:
+            self._shelf.remove(message)
+            self._tell(now, "purged", message)
+
+    def double(self, id_: str) -> bool:
+        """Let a standard queue deliver a message in flight once more, as SQS does on rare occasions."""
+        for message in self._shelf:
+            if message.id == id_ and message.state is State.IN_FLIGHT and not self.options.fifo:
+                self._tell(self._clock(), "doubled", message)
+                self._shelf.show(message)
+                self._polls.arm()
+                return True
+        return False
+
+    def close(self) -> None:
+        """The queue is deleted; its polls are told so."""
+        self.deleted = True
+        self._polls.wake_all()
+
+    def _now(self) -> float:
+        if self.deleted:
+            raise Refused("QueueDoesNotExist", "The specified queue does not exist.")
+        now = self._clock()
+        self._shelf.advance(now, self.options.retention)
+        return now
+
+    def _look_ahead(self) -> float | None:
+        if self.deleted:
+            return None
+        self._now()
+        if self._shelf.ready and self._shelf.in_flight < self.options.max_in_flight:
+            self._polls.wake()
+        return self._shelf.next_change
+
+    def _next(self) -> int:
+        self._sequence += 1
+        return self._sequence
+
+
+def _holds(message: Stored, receipt: str) -> bool:
+    return message.state is State.IN_FLIGHT and message.receipt == receipt
+
+
+def _expired(receipt: str) -> Refused:
+    return invalid("ReceiptHandle", receipt, "The receipt handle has expired.")
