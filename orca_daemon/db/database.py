@@ -60,6 +60,10 @@ class Database:
         """The same for COPY: on connections of its own, and without a limit of time."""
         return await self._run(self._long, partial(_call, work, args, kwargs))
 
+    async def address(self) -> Address:
+        """Where the database is: for a child process that connects by itself."""
+        return await self._known()
+
     async def probe(self) -> None:
         """Ask for one row.  Raises DependencyDown."""
         await self.transact(lambda connection: connection.execute(text("SELECT 1")).one())

@@ -1,0 +1,121 @@
+"""internal-report queue: compare inventories or stored listings with the catalog, export tables."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import structlog
+
+from orca_daemon.engine.errors import Reject
+from orca_daemon.engine.message import Delivery, Envelope
+from orca_daemon.engine.route import Route
+from orca_daemon.queues.services import Services
+from orca_daemon.reconcile.protocol import Event, Waiting
+from orca_daemon.reconcile.run import Outcome, Reconciler
+from orca_daemon.wire import inventory
+from orca_daemon.wire.inventory import ExportRequest, InternalReportMessage, InventoryPointer, StoredListing
+from orca_daemon.wire.s3_event import S3Notification
+
+_HOURS = 3600.0
+log = structlog.get_logger()
+
+
+def route(services: Services) -> Route[InternalReportMessage]:
+    """Everything of this queue; a comparison may take hours."""
+    handler = InternalReport(services)
+    return Route(
+        name="internal_report",
+        decode=decode,
+        handle=handler,
+        gave_up=handler.gave_up,
+        needs=frozenset({"postgres", "s3"}),
+        concurrency=2,
+        max_attempts=3,
+        time_limit=11 * _HOURS,
+        describe=describe,
+    )
+
+
+def decode(envelope: Envelope) -> InternalReportMessage:
+    """The message inside; the attributes say nothing on this queue."""
+    return inventory.decode(envelope.body)
+
+
+def describe(message: InternalReportMessage) -> dict[str, str]:
+    """What a log line should name."""
+    match message:
+        case InventoryPointer():
+            return {"manifest": f"s3://{message.report_bucket_name}/{message.manifest_key}"}
+        case StoredListing():
+            return {"job": str(message.job_id), "bucket": message.orca_archive_location}
+        case ExportRequest():
+            return {"tables": ",".join(message.tables_to_query)}
+        case S3Notification():
+            return {"manifest": ",".join(f"s3://{found.bucket}/{found.key}" for found in message.records)}
+
+
+class InternalReport:
+    """Takes one message at a time."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def __call__(self, run: Sequence[Delivery[InternalReportMessage]], /) -> None:
+        """Do what the message asks for; see `Handler`."""
+        for delivery in run:
+            await self._one(delivery.message, datetime.fromtimestamp(delivery.envelope.sent_at, UTC))
+
+    async def _one(self, message: InternalReportMessage, asked: datetime) -> None:
+        match message:
+            case InventoryPointer():
+                _report(await self._reconciler.inventory(message, asked=asked, hear=_hear))
+            case StoredListing():
+                _report(await self._reconciler.stored(message, asked=asked, hear=_hear))
+            case ExportRequest():
+                await self._export(message)
+            case S3Notification():
+                for pointer in pointers(message):
+                    await self._one(pointer, asked)
+
+    async def gave_up(self, message: InternalReportMessage | None, _: Envelope, reason: str, /) -> None:
+        """Put the reason on the job, where there is one."""
+        match message:
+            case InventoryPointer() | StoredListing():
+                await self._reconciler.give_up(message, reason)
+            case S3Notification():
+                for pointer in pointers(message):
+                    await self._reconciler.give_up(pointer, reason)
+            case _:
+                return
+
+    @property
+    def _reconciler(self) -> Reconciler:
+        services = self._services
+        if services.database is None:
+            raise Reject("no database is configured")
+        return Reconciler(services.settings, services.database, services.clients.s3)
+
+    async def _export(self, request: ExportRequest) -> None:
+        raise Reject(f"exports of {', '.join(request.tables_to_query)} are not served here")
+
+
+def pointers(event: S3Notification) -> list[InventoryPointer]:
+    """The inventories that an event announces; a test of S3, or another object, announces none."""
+    return [found for record in event.records if (found := inventory.pointer(record))]
+
+
+def _hear(event: Event) -> None:
+    if isinstance(event, Waiting):
+        log.info("reconcile.waiting", reason="another process works on this job")
+
+
+def _report(outcome: Outcome) -> None:
+    if outcome.counts is None:
+        log.info("reconcile.nothing_to_do", job=outcome.job, bucket=outcome.bucket)
+        return
+    log.info(
+        "reconcile.done",
+        job=outcome.job,
+        bucket=outcome.bucket,
+        seconds=round(outcome.seconds, 3),
+        **outcome.counts.model_dump(),
+    )

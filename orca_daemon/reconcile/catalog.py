@@ -1,0 +1,77 @@
+"""The catalog of one bucket, and a listing that ORCA stored, as relations that DuckDB can join."""
+
+from collections.abc import Callable
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from orca_daemon.db.sql import load
+from orca_daemon.reconcile.copy_stream import CopyStream
+from orca_daemon.reconcile.listing import KEY, Listing, quoted_etag
+from orca_daemon.reconcile.protocol import Task
+
+_SQL = load(__package__, "source.sql")
+_CATALOG = pa.schema(
+    [
+        ("id", pa.int64()),
+        ("key_path", pa.string()),
+        ("etag", pa.string()),
+        ("size_in_bytes", pa.int64()),
+        ("storage_class_id", pa.int16()),
+        ("recent", pa.bool_()),
+    ]
+)
+_STORED = pa.schema(
+    [
+        ("key_path", pa.string()),
+        ("etag", pa.string()),
+        ("size_in_bytes", pa.int64()),
+        ("last_update", pa.string()),
+        ("storage_class", pa.string()),
+    ]
+)
+
+
+def attach_catalog(
+    engine: duckdb.DuckDBPyConnection, connection: Any, task: Task, arrived: Callable[[int], None]
+) -> CopyStream:
+    """Make the bucket's rows readable as `catalog`, once.
+
+    `connection` is in use until the rows are read; `arrived` is told their number so far.
+    """
+    classes = _storage_classes(connection)
+    values = {"bucket": task.bucket, "recent_after": task.recent_after or "infinity"}
+    stream = CopyStream(connection, _SQL["catalog"], values, _CATALOG, arrived)
+    engine.register("catalog_rows", stream.reader())
+    # Not a join: a second hash table beside the big one keeps DuckDB from spilling (seen with 2.0.0).
+    engine.execute(
+        "CREATE VIEW catalog AS SELECT id, key_path, etag, size_in_bytes, "
+        f"CASE storage_class_id {classes} END AS storage_class, recent FROM catalog_rows"
+    )
+    return stream
+
+
+def stored_listing(
+    engine: duckdb.DuckDBPyConnection, connection: Any, task: Task
+) -> tuple[Listing, CopyStream]:
+    """A listing that lies in `reconcile_s3_object`.  ORCA stored its keys as they came: encoded."""
+    values = {"bucket": task.bucket, "job": task.stored_job}
+    stream = CopyStream(connection, _SQL["stored_listing"], values, _STORED)
+    engine.register("stored_rows", stream.reader())
+    source = (
+        f"SELECT {KEY.format('key_path')} AS key_path, {quoted_etag('etag')} AS etag, "
+        "size_in_bytes, last_update, storage_class FROM stored_rows"
+    )
+    return Listing(source=source, stamp="s3_last_update"), stream
+
+
+def _storage_classes(connection: Any) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute(_SQL["storage_classes"].text)
+        return " ".join(f"WHEN {int(key)} THEN {literal(value)}" for key, value in cursor.fetchall())
+
+
+def literal(text: str) -> str:
+    """The text as SQL writes it."""
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,86 @@
+"""Joins listing and catalog in DuckDB, within its memory, and leaves the differences in a file."""
+
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+
+import duckdb
+
+from orca_daemon.reconcile.listing import Listing
+from orca_daemon.reconcile.protocol import COLUMNS, Counts, Task
+
+_APART_FROM_DUCKDB = 256
+"""MiB of the child that are not DuckDB's to limit: Python, Arrow's batches, what DuckDB does not count."""
+_STATEMENT = files(__package__).joinpath("compare.sql").read_text("utf-8")
+
+
+class Refused(ValueError):  # noqa: N818  a verdict on the listing
+    """The listing cannot be compared with the catalog."""
+
+
+def open_engine(task: Task) -> duckdb.DuckDBPyConnection:
+    """DuckDB with the task's limits, spilling to its folder."""
+    return duckdb.connect(
+        config={
+            "memory_limit": f"{max(task.memory_mib - _APART_FROM_DUCKDB, 128)}MiB",
+            "threads": task.threads,
+            "temp_directory": str(task.work_dir / "spill"),
+            "preserve_insertion_order": False,
+            "autoinstall_known_extensions": False,
+        }
+    )
+
+
+def compare(engine: duckdb.DuckDBPyConnection, listing: Listing, catalogued: Callable[[], int]) -> Counts:
+    """Run the comparison; `catalog` is there already.  The differences stay in the engine.
+
+    Args:
+        engine: where `catalog` is.
+        listing: what to compare it with.
+        catalogued: the number of rows that the catalog had, asked for afterwards.
+
+    Raises:
+        Refused: the listing names a key more than once.
+    """
+    engine.execute(f"CREATE VIEW listing AS {listing.source}")
+    engine.execute(f"CREATE TABLE differences AS {_STATEMENT}")
+    times = dict(engine.execute("SELECT kind, sum(times)::BIGINT FROM differences GROUP BY kind").fetchall())
+    counts = Counts(
+        listed=sum(times.get(kind, 0) for kind in ("match", "mismatch", "orphan")),
+        catalogued=catalogued(),
+        matched=times.get("match", 0),
+        mismatched=times.get("mismatch", 0),
+        phantoms=times.get("phantom", 0),
+        recent=times.get("recent", 0),
+        orphans=times.get("orphan", 0),
+    )
+    if repeated := _repeated(engine, counts):
+        raise Refused(f"the inventory lists {repeated} keys more than once as their latest version")
+    return counts
+
+
+def _repeated(engine: duckdb.DuckDBPyConnection, counts: Counts) -> int:
+    """Listed keys beyond the first of each.
+
+    Keys are unique in the catalog, so a row of it that was met twice shows in the sums; only orphans have
+    to be looked at.
+    """
+    met = counts.matched + counts.mismatched + counts.phantoms + counts.recent
+    (orphans,) = engine.execute(
+        "SELECT coalesce(sum(times) - count(DISTINCT key_path), 0)::BIGINT "
+        "FROM differences WHERE kind = 'orphan'"
+    ).fetchall()[0]
+    return met - counts.catalogued + int(orphans)
+
+
+def write(engine: duckdb.DuckDBPyConnection, listing: Listing, target: Path) -> None:
+    """Write the differences to a file that Postgres can COPY; `protocol.COLUMNS` says what is in it."""
+    columns = ", ".join(
+        f"{listing.stamp} AS {name}" if name == "s3_last_update" else name for name in COLUMNS
+    )
+    path = str(target).replace("'", "''")
+    engine.execute(
+        # No values of rows: our own column names, and a path of ours.
+        f"COPY (SELECT {columns} FROM differences WHERE kind IN ('phantom', 'orphan', 'mismatch')) "
+        f"TO '{path}' (FORMAT csv, HEADER false, NULLSTR '\\N', FORCE_QUOTE *)"
+    )

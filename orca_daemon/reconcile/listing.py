@@ -1,0 +1,126 @@
+"""The data files of an inventory as one relation, whatever their format: latest versions that exist."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from orca_daemon.reconcile.manifest import Format, require
+
+REFUSED = "inventory refused: "
+"""Begins every error that our own SQL raises."""
+
+# S3 encodes the keys of CSV inventories, a space as `+`; most keys need nothing, and that test is cheap.
+KEY = (
+    "CASE WHEN contains({0}, '%') OR contains({0}, '+') THEN url_decode(replace({0}, '+', ' ')) ELSE {0} END"
+)
+_NO_ROWS = (
+    "SELECT '' AS key_path, '' AS etag, CAST(0 AS BIGINT) AS size_in_bytes, '' AS last_update, "
+    "'' AS storage_class WHERE false"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """A relation of `key_path, etag, size_in_bytes, last_update, storage_class`."""
+
+    source: str
+    """A SELECT in DuckDB's SQL."""
+    stamp: str
+    """Makes of `s3_last_update` a text that Postgres reads as a timestamp."""
+
+
+def listing(
+    engine: duckdb.DuckDBPyConnection,
+    form: Format,
+    columns: tuple[str, ...],
+    bucket: str,
+    files: Sequence[Path],
+) -> Listing:
+    """The objects in these files; ORC has become Parquet by now.
+
+    Raises:
+        ManifestError: Parquet files without the columns that a comparison needs.
+    """
+    if not files:
+        return Listing(source=_NO_ROWS, stamp="s3_last_update")
+    if form == "CSV":
+        return Listing(source=_csv(columns, bucket, files), stamp="s3_last_update")
+    names = [row[0] for row in engine.execute(f"DESCRIBE SELECT * FROM {_parquet(files)}").fetchall()]
+    require(tuple(names))
+    return Listing(
+        source=_typed(names, bucket, files),
+        stamp="strftime(make_timestamp(s3_last_update), '%Y-%m-%dT%H:%M:%S.%fZ')",
+    )
+
+
+def quoted_etag(column: str) -> str:
+    """The ETag in double quotes, as the catalog has it, whether the listing had them or not."""
+    return f"'\"' || trim(coalesce({column}, ''), '\"') || '\"'"
+
+
+def _csv(columns: tuple[str, ...], bucket: str, files: Sequence[Path]) -> str:
+    names = [name or f"unread_{position}" for position, name in enumerate(columns)]
+    types = ", ".join(f"'{name}': 'VARCHAR'" for name in names)
+    # Nothing is guessed: a sniffer that sees one odd row reads all others differently.
+    rows = (
+        f"read_csv({_paths(files)}, columns = {{{types}}}, header = false, auto_detect = false, "
+        "delim = ',', quote = '\"', escape = '\"', compression = 'gzip', strict_mode = true)"
+    )
+    return _select(
+        rows,
+        names,
+        bucket,
+        key=KEY.format("key"),
+        size="CAST(coalesce(nullif(size, ''), '0') AS BIGINT)",
+        modified="last_modified_date",
+        flag=lambda name: (
+            f"CASE lower({name}) WHEN 'true' THEN true WHEN 'false' THEN false "
+            f"ELSE error('{REFUSED}{name} is neither true nor false') END"
+        ),
+    )
+
+
+def _typed(names: Sequence[str], bucket: str, files: Sequence[Path]) -> str:
+    return _select(
+        _parquet(files),
+        names,
+        bucket,
+        key="key",
+        size="coalesce(size, 0)",
+        modified="epoch_us(last_modified_date)",
+        flag=lambda name: f"coalesce({name}, {str(name == 'is_latest').lower()})",
+    )
+
+
+def _select(
+    rows: str,
+    names: Sequence[str],
+    bucket: str,
+    *,
+    key: str,
+    size: str,
+    modified: str,
+    flag: Callable[[str], str],
+) -> str:
+    flags = {"is_latest": "{}", "is_delete_marker": "NOT {}"}
+    exists = " AND ".join(text.format(flag(name)) for name, text in flags.items() if name in names)
+    return (
+        f"SELECT {key} AS key_path, {quoted_etag('e_tag')} AS etag, {size} AS size_in_bytes, "
+        f"{modified} AS last_update, coalesce(storage_class, '') AS storage_class FROM {rows} "
+        f"WHERE CASE WHEN bucket = {_literal(bucket)} THEN {exists or 'true'} "
+        f"ELSE error('{REFUSED}it holds rows of another bucket') END"
+    )
+
+
+def _parquet(files: Sequence[Path]) -> str:
+    return f"read_parquet({_paths(files)})"
+
+
+def _paths(files: Sequence[Path]) -> str:
+    return "[" + ", ".join(_literal(str(file)) for file in files) + "]"
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,88 @@
+"""The child that compares, seen from the daemon: started, told to go on, listened to, killed."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from orca_daemon.reconcile.protocol import EVENT, Event, Task
+
+_LONGEST_LINE = 1 << 20
+
+
+class ChildDied(Exception):  # noqa: N818  what happened to it
+    """The child ended without an answer."""
+
+
+class Child:
+    """A running child.  Made by `start`, which also ends it."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
+    async def hear(self) -> Event:
+        """The next thing that it says.
+
+        Raises:
+            ChildDied: it is gone; the text says how, as far as can be known.
+        """
+        assert self._process.stdout is not None  # noqa: S101  asked for at the start
+        line = await self._process.stdout.readline()
+        if line:
+            return EVENT.validate_json(line)
+        raise ChildDied(_how(await self._process.wait()))
+
+    async def tell(self, line: str = "") -> None:
+        """Send it a line; that it may be gone already is noticed by listening."""
+        assert self._process.stdin is not None  # noqa: S101  asked for at the start
+        try:
+            self._process.stdin.write(line.encode() + b"\n")
+            await self._process.stdin.drain()
+        except ConnectionError:
+            return
+
+    async def end(self) -> None:
+        """Kill it, if it still lives, and see it gone."""
+        if self._process.returncode is None:
+            with suppress(ProcessLookupError):  # it went by itself just now
+                self._process.kill()
+        await asyncio.shield(self._process.wait())
+
+
+@asynccontextmanager
+async def start(task: Task) -> AsyncIterator[Child]:
+    """A child at work on this task; it is gone, with all that it held, when the context is left."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "orca_daemon.reconcile.child",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        # Its libraries write there; its own errors are events.
+        stderr=asyncio.subprocess.DEVNULL,
+        limit=_LONGEST_LINE,
+        env=dict(os.environ),
+        # Signals for the daemon's terminal are the daemon's to answer: it drains first.
+        start_new_session=True,
+    )
+    child = Child(process)
+    try:
+        await child.tell(task.model_dump_json())
+        yield child
+    finally:
+        await child.end()
+
+
+def _how(code: int) -> str:
+    if code == -signal.SIGKILL:
+        return "the comparison was killed: the machine or the container is out of memory, or somebody did it"
+    if code < 0:
+        return f"the comparison ended by {signal.Signals(-code).name}"
+    return f"the comparison ended without an answer (exit code {code})"

@@ -1,0 +1,54 @@
+"""Writes what a comparison found into the three report tables, with the job's success, in one transaction."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from orca_daemon.db.sql import load
+from orca_daemon.reconcile.jobs import Job, finish
+
+_SQL = load(__package__, "reports.sql")
+_BUFFER = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Rows in each report."""
+
+    phantoms: int
+    orphans: int
+    mismatches: int
+
+
+def write(connection: Connection, job: Job, differences: Path) -> Written:
+    """Replace the job's reports by these differences and let the job have succeeded.
+
+    Collection, granule and file names are looked up here, for the few rows that differ, so that the
+    comparison need not carry them for all.  A row that left the catalog meanwhile is no finding any more.
+
+    Args:
+        connection: in a transaction, which is the caller's to commit.
+        job: whose reports these are.
+        differences: the file that the child left.
+    """
+    values = {"job": job.id}
+    for name in ("clear_phantoms", "clear_orphans", "clear_mismatches"):
+        connection.execute(_SQL[name], values)
+    _load(connection, differences)
+    written = Written(
+        phantoms=connection.execute(_SQL["insert_phantoms"], values).rowcount,
+        orphans=connection.execute(_SQL["insert_orphans"], values).rowcount,
+        mismatches=connection.execute(_SQL["insert_mismatches"], values).rowcount,
+    )
+    finish(connection, job)
+    return written
+
+
+def _load(connection: Connection, differences: Path) -> None:
+    connection.execute(_SQL["create_differences"])
+    driver = connection.connection.driver_connection
+    assert driver is not None  # noqa: S101  it is checked out
+    with driver.cursor() as cursor, differences.open("rb") as rows:
+        cursor.copy_expert(_SQL["copy_differences"].text, rows, _BUFFER)
+    connection.execute(_SQL["analyze_differences"])
