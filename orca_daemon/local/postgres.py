@@ -54,6 +54,11 @@ class Postgres:
         """`postgresql://…` of a database, as the superuser.  On loopback no password is asked for."""
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
 
+    @property
+    def pid(self) -> int | None:
+        """The server's first process, while it runs."""
+        return self._process.pid if self._process and self._process.poll() is None else None
+
     def start(self) -> None:
         """Start it, and return when it answers.
 

@@ -21,7 +21,7 @@ from orca_daemon.local.moto import Moto
 from orca_daemon.local.postgres import Postgres
 moto, postgres = Moto(), Postgres(fast=True)
 moto.start(); postgres.start()
-print(moto._process.pid, postgres._process.pid, flush=True)
+print(moto.pid, postgres.pid, flush=True)
 sys.stdin.read()
 """
 

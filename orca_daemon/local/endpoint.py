@@ -1,0 +1,95 @@
+"""An HTTP server of ours in a process of its own: a Python module that prints its port when it listens."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+from orca_daemon.local.leash import command
+
+_PATIENCE = 20.0
+"""Seconds that a server has to write its state and end."""
+
+
+class NoEndpointError(Exception):
+    """The server did not start; what it said went to standard error."""
+
+
+class Endpoint:
+    """A server that runs between `start` and `stop`, and not after this process.
+
+    Args:
+        module: run as `python -m`; prints its port, serves until SIGTERM, writes its state, ends.
+        arguments: its command line.
+        environment: variables it gets besides ours.
+    """
+
+    def __init__(
+        self, module: str, arguments: tuple[str, ...] = (), environment: Mapping[str, str] | None = None
+    ) -> None:
+        self._program = [sys.executable, "-m", module, *arguments]
+        self._environment = {**os.environ, **(environment or {})}
+        self._process: subprocess.Popen[str] | None = None
+        self.url = ""
+
+    def launch(self) -> None:
+        """Begin to start it; `ready` waits for the end of that."""
+        self._process = subprocess.Popen(
+            command(self._program, stop_with=signal.SIGTERM),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=self._environment,
+            start_new_session=True,  # Ctrl-C is for the program above, which stops us in its order
+        )
+
+    def ready(self) -> None:
+        """Return when it listens.
+
+        Raises:
+            NoEndpointError: it ended instead.
+        """
+        said = self._process.stdout.readline() if self._process and self._process.stdout else ""
+        if not said:
+            self.stop()
+            raise NoEndpointError(
+                f"{self._program[2]} did not start: is the extra 'local' installed "
+                "(pip install 'orca-daemon[local]')?"
+            )
+        self.url = f"http://127.0.0.1:{int(said)}"
+
+    def start(self) -> None:
+        """Start it, and return when it listens.  Raises `NoEndpointError`."""
+        self.launch()
+        self.ready()
+
+    def stop(self) -> None:
+        """Stop it; its state is written by then.  Twice is once."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._process.stdout:
+            self._process.stdout.close()
+        self._process = None
+
+    @property
+    def pid(self) -> int | None:
+        """Its process, while it runs."""
+        return self._process.pid if self._process and self._process.poll() is None else None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
