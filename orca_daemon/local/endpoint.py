@@ -8,14 +8,11 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
+from orca_daemon.local import NotStartedError
 from orca_daemon.local.leash import command
 
 _PATIENCE = 20.0
 """Seconds that a server has to write its state and end."""
-
-
-class NoEndpointError(Exception):
-    """The server did not start; what it said went to standard error."""
 
 
 class Endpoint:
@@ -50,19 +47,19 @@ class Endpoint:
         """Return when it listens.
 
         Raises:
-            NoEndpointError: it ended instead.
+            NotStartedError: it ended instead.
         """
         said = self._process.stdout.readline() if self._process and self._process.stdout else ""
         if not said:
             self.stop()
-            raise NoEndpointError(
+            raise NotStartedError(
                 f"{self._program[2]} did not start: is the extra 'local' installed "
                 "(pip install 'orca-daemon[local]')?"
             )
         self.url = f"http://127.0.0.1:{int(said)}"
 
     def start(self) -> None:
-        """Start it, and return when it listens.  Raises `NoEndpointError`."""
+        """Start it, and return when it listens.  Raises `NotStartedError`."""
         self.launch()
         self.ready()
 

@@ -18,7 +18,8 @@ from typing import NoReturn, Self
 
 import psycopg2
 
-from orca_daemon.local.binaries import NoPostgresError, account, binaries
+from orca_daemon.local import NotStartedError
+from orca_daemon.local.binaries import account, binaries
 from orca_daemon.local.leash import command
 
 START_SECONDS = 30.0
@@ -37,10 +38,11 @@ class Postgres:
 
     Args:
         data: where the data lies, kept from run to run; None for a directory that goes with the server.
-        fast: forget about crashes of the machine; for tests.
+        port: taken if it is free; 0 is any.
+        fast: forget about crashes of the machine.
     """
 
-    def __init__(self, data: Path | None = None, *, fast: bool = False) -> None:
+    def __init__(self, data: Path | None = None, *, port: int = 0, fast: bool = False) -> None:
         self._fast = fast
         self._account = account()
         self._own = Path(tempfile.mkdtemp(prefix="orca-pg-"))  # sockets need a short path
@@ -48,7 +50,7 @@ class Postgres:
         # Started by root, it runs as somebody who may not be able to walk to the data; this needs no walk.
         self._place = "/proc/self/cwd" if self._account and _PROC else str(self._data)
         self._process: subprocess.Popen[bytes] | None = None
-        self.port = 0
+        self.port = port
 
     def url(self, database: str = "postgres") -> str:
         """`postgresql://…` of a database, as the superuser.  On loopback no password is asked for."""
@@ -63,7 +65,7 @@ class Postgres:
         """Start it, and return when it answers.
 
         Raises:
-            NoPostgresError: there is none to start, or it would not; its own words are in the error.
+            NotStartedError: there is none to start, or it would not; its own words are in the error.
         """
         try:
             self._give(self._own)
@@ -101,11 +103,11 @@ class Postgres:
         program = self._leashed("initdb", *options)
         made = subprocess.run(program, cwd=self._data, capture_output=True, check=False)
         if made.returncode:
-            raise NoPostgresError(f"initdb in {self._data} failed: {_tail(made.stderr)}")
+            raise NotStartedError(f"initdb in {self._data} failed: {_tail(made.stderr)}")
 
     def _serve(self) -> bool:
         """Start the server on some port; whether it stayed to answer there."""
-        self.port = _free_port()
+        self.port = free_port(self.port)
         settings = _SETTINGS | (_FAST if self._fast else {})
         settings |= {"port": str(self.port), "unix_socket_directories": str(self._own)}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
@@ -136,7 +138,7 @@ class Postgres:
             os.chown(folder, *self._account)
 
     def _refuse(self) -> NoReturn:
-        raise NoPostgresError(f"PostgreSQL did not start: {_tail((self._own / 'log').read_bytes())}")
+        raise NotStartedError(f"PostgreSQL did not start: {_tail((self._own / 'log').read_bytes())}")
 
 
 def _end(process: "subprocess.Popen[bytes]", patience: float = 20.0) -> None:
@@ -175,9 +177,14 @@ def _serves(pid: int, data: Path) -> bool:
     return "postgres" in said and str(data) in said
 
 
-def _free_port() -> int:
+def free_port(wanted: int = 0) -> int:
+    """This port of loopback if nobody has it, else any that nobody has."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            return free_port()
         port: int = probe.getsockname()[1]
         return port
 

@@ -1,0 +1,133 @@
+"""`orca-daemon local`: the daemon with everything it needs, embedded."""
+
+import json
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from orca_daemon.local.stack import Stack
+    from orca_daemon.local.state import Whereabouts
+
+_INTERRUPTED = 130
+_DIED = 70
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("local")(local)
+
+
+def local(
+    state: Annotated[
+        Path | None, typer.Option(help="Directory that keeps the data; without it nothing is kept.")
+    ] = None,
+    endpoint_url: Annotated[
+        str | None, typer.Option(help="LocalStack, used instead of the embedded SQS and S3.")
+    ] = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Feed a sample workload, and tell the story.")] = False,
+    leave: Annotated[
+        bool, typer.Option("--exit", help="Stop after the demo: 0 if everything ended as it should.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
+) -> None:
+    """Run the daemon on an embedded Postgres, SQS and S3, all on loopback, until Ctrl-C.
+
+    With --state, DIR/stack.json tells where everything is as soon as the daemon is ready.
+    """
+    if leave and not demo:
+        raise typer.BadParameter("--exit ends the run after the demo: it needs --demo")
+    try:
+        stack = _stack(state, endpoint_url, quiet=demo or as_json)
+    except ImportError as error:
+        _fail(f"{error.name} is missing: install the extra 'local' (pip install 'orca-daemon[local]')")
+    raise typer.Exit(_run(stack, demo=demo, leave=leave, as_json=as_json))
+
+
+def _stack(state: Path | None, endpoint_url: str | None, *, quiet: bool) -> "Stack":
+    from orca_daemon.local.stack import Stack
+    from orca_daemon.local.state import StateBusyError
+
+    try:
+        return Stack(state, endpoint_url=endpoint_url, log=quiet)
+    except (StateBusyError, OSError) as error:
+        _fail(str(error))
+
+
+def _run(stack: "Stack", *, demo: bool, leave: bool, as_json: bool) -> int:
+    from orca_daemon.local import NotStartedError
+
+    code = 0
+    try:
+        with _interruptible():
+            whereabouts = stack.start()
+            if demo:
+                code = _INTERRUPTED
+                code = _demo(stack, whereabouts, as_json=as_json, stays=not leave)
+            elif as_json:
+                typer.echo(json.dumps(asdict(whereabouts)))
+            else:
+                _announce(whereabouts)
+            if not leave:
+                code = 0
+                code = _watch(stack)
+    except NotStartedError as error:
+        stack.stop()
+        _fail(str(error))
+    except _Interrupted:
+        code = code if leave else 0
+    return stack.stop() or code
+
+
+def _demo(stack: "Stack", whereabouts: "Whereabouts", *, as_json: bool, stays: bool) -> int:
+    from orca_daemon.local.demo import play
+
+    return play(stack, whereabouts, as_json=as_json, stays=stays)
+
+
+def _announce(whereabouts: "Whereabouts") -> None:
+    from orca_daemon.local.demo.telling import where_to_look
+
+    where_to_look(whereabouts)
+
+
+def _watch(stack: "Stack") -> int:
+    """Return when the daemon has ended, which it should not."""
+    while (code := stack.daemon.poll() if stack.daemon else _DIED) is None:
+        time.sleep(0.2)
+    typer.echo(f"orca-daemon: the daemon ended by itself with {code}: see {stack.log or 'above'}", err=True)
+    return code or _DIED
+
+
+class _Interrupted(BaseException):
+    pass
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """SIGINT and SIGTERM leave the block, the first of them; the next ends the process.
+
+    What it started ends with it: every child is on a leash.
+    """
+
+    def interrupt(_number: int, _frame: object) -> NoReturn:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+        raise _Interrupted
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
+    yield
+
+
+def _fail(message: str) -> NoReturn:
+    typer.echo(f"orca-daemon: {message}", err=True)
+    sys.stderr.flush()
+    raise typer.Exit(78)

@@ -1,0 +1,121 @@
+"""The daemon as a child process: what runs in production, told by its environment where everything is."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from orca_daemon.local import NotStartedError
+from orca_daemon.local.leash import command
+
+_START_SECONDS = 60.0
+_FOREIGN = (
+    "AWS_",
+    "ORCA_QUEUES__",
+    "ORCA_AWS__",
+    "ORCA_DATABASE__",
+    "DATABASE_",
+    "DB_CONNECT_INFO_",
+    "PREFIX",
+)
+_FOREIGN_QUEUES = ("STATUS_UPDATE_QUEUE_URL", "RECOVERY_QUEUE_URL", "INTERNAL_REPORT_QUEUE_URL")
+
+
+class Daemon:
+    """One `orca-daemon run`.
+
+    Args:
+        environment: variables that say where everything is; our own ones that say so are not passed on.
+        url: its port for metrics and health, which `environment` names to it.
+        log: file that its log is appended to; None leaves it on our standard output.
+    """
+
+    def __init__(self, environment: Mapping[str, str], url: str, log: Path | None = None) -> None:
+        self._environment = foreign_removed(os.environ) | dict(environment)
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = url
+
+    def start(self) -> None:
+        """Start it, and return when `/readyz` answers 200.
+
+        Raises:
+            NotStartedError: it ended instead, or took too long.
+        """
+        self.launch()
+        self.ready()
+
+    def launch(self) -> None:
+        """Begin to start it."""
+        output = self._log.open("ab") if self._log else None
+        try:
+            self._process = subprocess.Popen(
+                # Its work is on the queues: killed, it loses nothing, and waits for nobody.
+                command([sys.executable, "-m", "orca_daemon", "run"], stop_with=signal.SIGKILL),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT if output else None,
+                env=self._environment,
+                start_new_session=True,  # Ctrl-C is for the program above, which stops us in its order
+            )
+        finally:
+            if output:
+                output.close()
+
+    def ready(self) -> None:
+        """Return when `/readyz` answers 200.  Raises `NotStartedError`."""
+        deadline = time.monotonic() + _START_SECONDS
+        while not _answers(f"{self.url}/readyz"):
+            code = self.poll()
+            if code is not None or time.monotonic() > deadline:
+                self.stop(patience=1)
+                raise NotStartedError(f"the daemon did not become ready: {self._said()}")
+            time.sleep(0.02)
+
+    def poll(self) -> int | None:
+        """What it exited with; None while it runs."""
+        return self._process.poll() if self._process else None
+
+    @property
+    def pid(self) -> int | None:
+        """Its process, once it was started."""
+        return self._process.pid if self._process else None
+
+    def stop(self, patience: float = 60.0) -> int | None:
+        """Let it drain and end.  Returns its exit code; None if it was never started."""
+        if self._process is None:
+            return None
+        self._process.terminate()
+        try:
+            return self._process.wait(patience)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.wait()
+
+    def _said(self) -> str:
+        if self._log is None:
+            return "its log is above"
+        lines = self._log.read_text(errors="replace").splitlines()
+        return " / ".join(lines[-2:]) or "it said nothing"
+
+
+def foreign_removed(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment without what may point at somebody's real queues, database or account."""
+    return {
+        name: value
+        for name, value in environ.items()
+        if not name.upper().startswith(_FOREIGN) and name.upper() not in _FOREIGN_QUEUES
+    }
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urlopen(url, timeout=2) as answer:  # noqa: S310  our own address
+            return bool(answer.status == 200)  # noqa: PLR2004
+    except (URLError, OSError):
+        return False

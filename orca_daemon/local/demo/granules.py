@@ -1,0 +1,65 @@
+"""The sample archive: granules of two collections, as an archive centre names and sizes them."""
+
+import hashlib
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+FILES_PER_GRANULE = 4
+_COLLECTIONS = (("MOD09GQ", "006"), ("VNP46A2", "001"))
+_TILES = ("h08v05", "h11v03", "h18v04", "h21v09", "h25v05", "h31v11")
+_FIRST_DAY = datetime(2026, 3, 1, tzinfo=UTC)
+_SUFFIXES = (".hdf", ".hdf.met", "_BROWSE image+key.jpg", ".cmr.json")
+"""One of them has the characters that S3 encodes in its events and inventories."""
+_PUBLIC = (".jpg", ".json")
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedFile:
+    """One object of the archive, as it was when it was stored."""
+
+    name: str
+    key: str
+    body: bytes
+    destination: str
+    """Role of the bucket that it is recovered to."""
+
+    @property
+    def etag(self) -> str:
+        """With the quotes that S3 gives it."""
+        return f'"{hashlib.md5(self.body, usedforsecurity=False).hexdigest()}"'
+
+
+@dataclass(frozen=True, slots=True)
+class Granule:
+    """One observation: its files are archived and recovered together."""
+
+    id: str
+    shortname: str
+    version: str
+    files: tuple[ArchivedFile, ...]
+
+    @property
+    def collection(self) -> str:
+        """Id of the collection, in Cumulus's form."""
+        return f"{self.shortname}___{self.version}"
+
+
+def granules(count: int, made: datetime) -> Iterator[Granule]:
+    """The same granules for the same time of production, and others for every other."""
+    for number in range(count):
+        shortname, version = _COLLECTIONS[number % len(_COLLECTIONS)]
+        day = _FIRST_DAY + timedelta(days=number // len(_TILES))
+        tile = _TILES[number % len(_TILES)]
+        name = f"{shortname}.A{day:%Y%j}.{tile}.{version}.{made:%Y%j%H%M%S}{number:04}"
+        folder = f"{shortname}.{version}/{day:%Y/%j}"
+        files = tuple(_file(name, folder, suffix) for suffix in _SUFFIXES)
+        yield Granule(name, shortname, version, files)
+
+
+def _file(granule: str, folder: str, suffix: str) -> ArchivedFile:
+    name = granule + suffix
+    content = random.Random(name)
+    body = content.randbytes(content.randint(400, 4000))
+    return ArchivedFile(name, f"{folder}/{name}", body, "public" if suffix.endswith(_PUBLIC) else "protected")

@@ -1,0 +1,95 @@
+"""What is printed: the story of the demo, and where the parts of the stack are."""
+
+import json
+import shlex
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from orca_daemon.local.demo.scene import Check, Step
+from orca_daemon.local.state import Whereabouts
+
+_SHOWN = 12
+"""Longer lists are told by their length."""
+
+
+def as_table(steps: Sequence[Step], whereabouts: Whereabouts, *, stays: bool, kept: bool) -> None:
+    """Print what happened, step by step, and where to look."""
+    console = Console()
+    table = Table(title="What happened", title_justify="left", show_lines=True)
+    for column in ("Step", "Seconds", "Result", "Checked in Postgres and S3"):
+        table.add_column(column, justify="right" if column == "Seconds" else "left")
+    for step in steps:
+        facts = "\n".join(f"{name}: [bold]{escape(str(fact))}[/]" for name, fact in step.facts.items())
+        checks = "\n".join(_told(check) for check in step.checks)
+        table.add_row(step.title, f"{step.seconds:.1f}", facts, checks)
+    console.print(table)
+    if stays or kept:
+        where_to_look(whereabouts)
+    if stays:
+        console.print("The daemon keeps running; Ctrl-C stops everything.")
+    held = all(step.holds for step in steps)
+    console.print(
+        "[green]Everything ended as it should.[/]" if held else "[red]Not all ended as it should.[/]"
+    )
+
+
+def _told(check: Check) -> str:
+    sign = "[green]ok[/]" if check.holds else "[red]NOT[/]"
+    found = (
+        f"{_short(check.found)}" if check.holds else f"{_short(check.found)}, not {_short(check.expected)}"
+    )
+    return f"{sign} {check.what}: {escape(found)}"
+
+
+def _short(value: object) -> str:
+    return str(len(value)) if isinstance(value, list) else str(value)
+
+
+def as_json(steps: Sequence[Step], whereabouts: Whereabouts) -> None:
+    """Print one JSON object."""
+    document = {
+        "ok": all(step.holds for step in steps),
+        "steps": [
+            {
+                "title": step.title,
+                "seconds": step.seconds,
+                "ok": step.holds,
+                "facts": step.facts,
+                "checks": [_checked(check) for check in step.checks],
+            }
+            for step in steps
+        ],
+        "stack": asdict(whereabouts),
+    }
+    print(json.dumps(document, default=str))  # noqa: T201  what was asked for
+
+
+def _checked(check: Check) -> dict[str, Any]:
+    return {
+        "what": check.what,
+        "expected": check.expected,
+        "found": check.found,
+        "ok": check.holds,
+    }
+
+
+def where_to_look(whereabouts: Whereabouts) -> None:
+    """Print the addresses of a running stack, and how to use them."""
+    table = Table(title="Where to look", title_justify="left", show_header=False, box=None)
+    protected = whereabouts.buckets["protected"]
+    endpoint = shlex.quote(whereabouts.aws_endpoint_url)
+    rows = {
+        "metrics": f"{whereabouts.http_url}/metrics",
+        "health": f"{whereabouts.http_url}/readyz",
+        "database": f"psql {whereabouts.database_url} -c 'TABLE orca.recovery_job'",
+        "recovered files": f"aws --endpoint-url {endpoint} s3 ls --recursive s3://{protected}",
+        "SQS": whereabouts.sqs_endpoint_url,
+    }
+    for name, value in rows.items():
+        table.add_row(f"[bold]{name}[/]", escape(value))
+    Console(soft_wrap=True).print(table)

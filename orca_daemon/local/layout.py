@@ -1,0 +1,109 @@
+"""The queues and buckets of the embedded deployment, as ORCA's own deployment makes them."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
+
+from orca_daemon.local.moto import REGION
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+    from types_boto3_sqs import SQSClient
+
+PREFIX = "local"
+DEAD_LETTER = "_dead_letter"
+"""What the name of a queue ends in that is another's dead-letter queue."""
+_DAY = 86_400
+_MAX_RECEIVES: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSpec:
+    """One queue and its dead-letter queue (contract 1.1; seconds)."""
+
+    name: str
+    dead_letter: str
+    visibility: int
+    retention: int
+
+    @property
+    def fifo(self) -> bool:
+        """Whether SQS keeps its order."""
+        return self.name.endswith(".fifo")
+
+
+QUEUES: Mapping[str, QueueSpec] = {
+    "status_update": QueueSpec(
+        f"{PREFIX}-orca-status-update-queue.fifo",
+        f"{PREFIX}-orca-status_update-deadletter-queue.fifo",
+        900,
+        9 * _DAY,
+    ),
+    "recovery": QueueSpec(
+        f"{PREFIX}-orca-staged-recovery-queue",
+        f"{PREFIX}-orca-staged-recovery-deadletter-queue",
+        1800,
+        5 * _DAY,
+    ),
+    "internal_report": QueueSpec(
+        f"{PREFIX}-orca-internal-report-queue.fifo",
+        f"{PREFIX}-orca-internal-report-deadletter-queue.fifo",
+        4320,
+        5 * _DAY,
+    ),
+}
+"""By the name that the settings give them."""
+
+BUCKETS: Mapping[str, str] = {
+    "archive": f"{PREFIX}-orca-archive",
+    "protected": f"{PREFIX}-protected",
+    "public": f"{PREFIX}-public",
+    "reports": f"{PREFIX}-orca-reports",
+    "export": f"{PREFIX}-orca-export",
+}
+"""By role."""
+
+
+def make_queues(sqs: "SQSClient") -> dict[str, str]:
+    """Make the queues that are missing.  Returns URL by name, dead-letter queues included."""
+    urls: dict[str, str] = {}
+    for name, spec in QUEUES.items():
+        urls[name], urls[name + DEAD_LETTER] = make_queue(sqs, spec)
+    return urls
+
+
+def make_queue(sqs: "SQSClient", spec: QueueSpec) -> tuple[str, str]:
+    """Make one queue and its dead-letter queue, where they are missing.  Returns both URLs."""
+    kind: dict[Any, str] = {"FifoQueue": "true", "ContentBasedDeduplication": "true"} if spec.fifo else {}
+    dead_letter = sqs.create_queue(
+        QueueName=spec.dead_letter, Attributes={**kind, "MessageRetentionPeriod": str(spec.retention)}
+    )["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=dead_letter, AttributeNames=["QueueArn"])["Attributes"][
+        "QueueArn"
+    ]
+    redrive = {"deadLetterTargetArn": arn, "maxReceiveCount": _MAX_RECEIVES}
+    url = sqs.create_queue(
+        QueueName=spec.name,
+        Attributes={
+            **kind,
+            "VisibilityTimeout": str(spec.visibility),
+            "MessageRetentionPeriod": str(spec.retention),
+            "MaximumMessageSize": "262144",
+            "RedrivePolicy": json.dumps(redrive),
+        },
+    )["QueueUrl"]
+    return url, dead_letter
+
+
+def make_buckets(s3: "S3Client") -> None:
+    """Make the buckets that are missing; the archive keeps versions, as ORCA's does."""
+    for name in BUCKETS.values():
+        try:
+            s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "BucketAlreadyOwnedByYou":
+                raise
+    s3.put_bucket_versioning(Bucket=BUCKETS["archive"], VersioningConfiguration={"Status": "Enabled"})

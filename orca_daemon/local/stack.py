@@ -1,0 +1,171 @@
+"""Everything the daemon needs, embedded: Postgres, SQS and S3 on loopback, started and stopped in order."""
+
+import tempfile
+from contextlib import ExitStack, closing
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import boto3
+import psycopg2
+
+from orca_daemon.local.daemon import Daemon
+from orca_daemon.local.endpoint import Endpoint
+from orca_daemon.local.layout import BUCKETS, DEAD_LETTER, PREFIX, make_buckets, make_queues
+from orca_daemon.local.moto import CREDENTIALS, REGION, Moto
+from orca_daemon.local.postgres import Postgres, free_port
+from orca_daemon.local.state import StateDirectory, Whereabouts
+
+DATABASE = f"{PREFIX}_orca"
+APPLICATION_USER = f"{PREFIX}_orcauser"
+"""Whom the daemon logs in as: a member of `orca_app`, with no more rights than in a deployment."""
+
+
+class Stack:
+    """Runs between `start` and `stop`, and not after this process.
+
+    Args:
+        state: directory that keeps everything from run to run; None keeps nothing.
+        endpoint_url: LocalStack or another stand-in for AWS, used instead of the embedded SQS and S3.
+        log: whether the daemon's log goes to a file of the directory instead of standard output.
+
+    Raises:
+        StateBusyError: another process runs a stack on this directory.
+    """
+
+    def __init__(
+        self, state: Path | None = None, *, endpoint_url: str | None = None, log: bool = True
+    ) -> None:
+        self._closing = ExitStack()
+        self.keeps = state is not None
+        if state is None:
+            state = Path(self._closing.enter_context(tempfile.TemporaryDirectory(prefix="orca-daemon-")))
+        self.state = StateDirectory(state)
+        self._closing.callback(self.state.close)
+        self._endpoint_url = endpoint_url
+        self.log = self.state.path / "daemon.log" if log else None
+        self.daemon: Daemon | None = None
+
+    def start(self) -> Whereabouts:
+        """Start everything; the daemon is ready and `stack.json` is written by then.
+
+        Raises:
+            NotStartedError: a part of it did not start.
+        """
+        try:
+            return self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> int | None:
+        """Stop everything, the daemon first.  Returns the daemon's exit code, if it was started."""
+        code = self.daemon.stop() if self.daemon else None
+        self._closing.close()
+        return code
+
+    def _start(self) -> Whereabouts:
+        endpoints = self._launch_endpoints()
+        database_url = self._start_postgres()
+        for endpoint in endpoints:
+            endpoint.ready()
+        aws, sqs = [endpoint.url for endpoint in endpoints] or [self._endpoint_url or ""] * 2
+        whereabouts = _fill(
+            aws, sqs, database_url, f"http://127.0.0.1:{free_port(self.state.port('http_url'))}"
+        )
+        user_url = database_url.replace("postgres@", f"{APPLICATION_USER}@", 1)
+        environment = whereabouts.environment | {"ORCA_DATABASE__URL": user_url}
+        self.daemon = Daemon(environment, whereabouts.http_url, self.log)
+        self.daemon.start()
+        self.state.publish(whereabouts)
+        return whereabouts
+
+    def _launch_endpoints(self) -> list[Endpoint]:
+        """Begin to start the embedded AWS, which takes its time to import."""
+        if self._endpoint_url:
+            return []
+        moto = Moto(self._kept("aws.pickle"), port=free_port(self.state.port("aws_endpoint_url")))
+        kept = self._kept("sqs.json")
+        port = str(free_port(self.state.port("sqs_endpoint_url")))
+        sqs = Endpoint("orca_daemon.local.sqs", (port, *([str(kept)] if kept else [])))
+        for endpoint in (moto, sqs):
+            endpoint.launch()
+            self._closing.callback(endpoint.stop)
+        return [moto, sqs]
+
+    def _start_postgres(self) -> str:
+        """Start it, with the database at the current schema.  Returns the database's URL."""
+        from orca_daemon.db.migrate import upgrade
+
+        server = Postgres(self._kept("postgres"), port=self.state.port("database_url"), fast=not self.keeps)
+        server.start()
+        self._closing.callback(server.stop)
+        with closing(psycopg2.connect(server.url())) as connection, connection.cursor() as cursor:
+            connection.autocommit = True
+            cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,))
+            if not cursor.fetchone():
+                cursor.execute(f"CREATE DATABASE {DATABASE}")
+        url = server.url(DATABASE)
+        upgrade(url)
+        with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
+            connection.autocommit = True
+            cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (APPLICATION_USER,))
+            if not cursor.fetchone():
+                cursor.execute(f"CREATE ROLE {APPLICATION_USER} LOGIN IN ROLE orca_app")
+                cursor.execute(f"ALTER ROLE {APPLICATION_USER} SET search_path = orca, public")
+        return url
+
+    def _kept(self, name: str) -> Path | None:
+        return self.state.path / name if self.keeps else None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def _fill(aws: str, sqs: str, database_url: str, http_url: str) -> Whereabouts:
+    """Make the queues and buckets, and say where everything is."""
+    environment = _clients_environment(aws, sqs)
+    session = boto3.session.Session(
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+        region_name=REGION,
+    )
+    with closing(session.client("sqs", endpoint_url=sqs)) as client:
+        queues = make_queues(client)
+    with closing(session.client("s3", endpoint_url=aws)) as client:
+        make_buckets(client)
+    environment |= {
+        "ORCA_DATABASE__URL": database_url,
+        "ORCA_HTTP__PORT": http_url.rpartition(":")[2],
+        "ORCA_EXPORT__BUCKET": BUCKETS["export"],
+    }
+    environment |= {
+        f"ORCA_QUEUES__{name.upper()}__URL": url
+        for name, url in queues.items()
+        if not name.endswith(DEAD_LETTER)
+    }
+    return Whereabouts(
+        aws_endpoint_url=aws,
+        sqs_endpoint_url=sqs,
+        database_url=database_url,
+        http_url=http_url,
+        queues=queues,
+        buckets=dict(BUCKETS),
+        environment=environment,
+    )
+
+
+def _clients_environment(aws: str, sqs: str) -> dict[str, str]:
+    return {
+        **CREDENTIALS,
+        "AWS_REGION": REGION,
+        "AWS_ENDPOINT_URL": aws,
+        "AWS_ENDPOINT_URL_SQS": sqs,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }

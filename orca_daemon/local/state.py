@@ -1,0 +1,82 @@
+"""The state directory of the embedded stack: one user at a time, and where everything is to be found."""
+
+import fcntl
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import IO
+from urllib.parse import urlsplit
+
+STACK_FILE = "stack.json"
+
+
+class StateBusyError(Exception):
+    """Another process runs a stack on this directory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whereabouts:
+    """Where the parts of a running stack are: the content of `stack.json`."""
+
+    aws_endpoint_url: str
+    """S3 and everything else but SQS."""
+    sqs_endpoint_url: str
+    database_url: str
+    http_url: str
+    """The daemon's metrics and health."""
+    queues: dict[str, str]
+    """Name in the settings to URL; a dead-letter queue is `<name>_dead_letter`."""
+    buckets: dict[str, str]
+    """Role to name."""
+    environment: dict[str, str] = field(repr=False)
+    """Variables that point the daemon, its command line and any AWS client at this stack."""
+
+
+class StateDirectory:
+    """A directory that keeps a stack's data from run to run; locked while this object lives.
+
+    Raises:
+        StateBusyError: another process has it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.mkdir(parents=True, exist_ok=True)
+        self.path = path.resolve()
+        self._lock: IO[str] = (self.path / "lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._lock.close()
+            raise StateBusyError(
+                f"another orca-daemon runs on {self.path}: stop it, or name another directory with --state"
+            ) from None
+        self._earlier = self._read()
+        # Not there while the stack is not: who waits for it must not find the last run's.
+        (self.path / STACK_FILE).unlink(missing_ok=True)
+
+    def port(self, key: str) -> int:
+        """The port that an address of `stack.json` had in the last run; 0 when there was none."""
+        return urlsplit(self._earlier.get(key, "")).port or 0
+
+    def publish(self, whereabouts: Whereabouts) -> None:
+        """Write `stack.json`, all or nothing."""
+        making = self.path / f".{STACK_FILE}.{os.getpid()}"
+        making.write_text(json.dumps(asdict(whereabouts), indent=2) + "\n")
+        making.replace(self.path / STACK_FILE)
+
+    def close(self) -> None:
+        """Take the address list back, and let others have the directory."""
+        keep = self.path / ".last.json"
+        if (self.path / STACK_FILE).exists():
+            (self.path / STACK_FILE).replace(keep)
+        self._lock.close()
+
+    def _read(self) -> dict[str, str]:
+        for name in (STACK_FILE, ".last.json"):
+            try:
+                found = json.loads((self.path / name).read_text())
+            except (OSError, ValueError):
+                continue
+            return {key: value for key, value in found.items() if isinstance(value, str)}
+        return {}
