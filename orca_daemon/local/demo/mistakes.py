@@ -26,7 +26,7 @@ class DeadLetter:
 
 
 def make_mistakes(scene: Scene, lost_key: str) -> Step:
-    """Send three bad messages, and find them on their dead-letter queue; the lost file's event is on its own."""
+    """Send three bad messages, and find them on the dead-letter queue; the lost file's is on another."""
     step = Step("Bad messages set aside")
     mark = uuid4().hex
     for number, (method, body) in enumerate(_mistakes(mark).items()):
