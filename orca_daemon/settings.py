@@ -182,6 +182,8 @@ class Copies(Section):
     """Part size, MiB (ORCA: `DEFAULT_MULTIPART_CHUNKSIZE_MB`), raised when 10,000 parts would not do."""
     threshold_mib: Annotated[int, Field(ge=5, le=5120)] = 1024
     """Up to this size, MiB, one CopyObject does it."""
+    abandoned_after: Seconds = 60.0
+    """Seconds without a new part after which an upload to the same key is taken for dead and aborted."""
     storage_class: str = "STANDARD"
     kms_key_id: str | None = None
     """Encrypt copies with this key; default: the target bucket's own encryption."""

@@ -17,6 +17,7 @@ COMMANDS: tuple[str, ...] = (
     "send",
     "jobs",
     "recover",
+    "copy",
 )
 """Modules of this package; each has `register(app)`.  Listed in the order of `--help`."""
 

@@ -62,6 +62,7 @@ def options(copies: Copies) -> Options:
         threshold=copies.threshold_mib * MIB,
         storage_class=copies.storage_class,
         kms_key_id=copies.kms_key_id,
+        idle=copies.abandoned_after,
     )
 
 

@@ -1,0 +1,103 @@
+"""`orca-daemon copy`: one copy by hand, by the code that makes them all."""
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orca_daemon.cli.options import AsJson, Config
+from orca_daemon.cli.settings import settings_or_exit
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+
+    from orca_daemon.aws.s3copy import Copied, Place, Progress
+    from orca_daemon.settings import Settings
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("copy")(copy)
+
+
+def copy(
+    source: Annotated[str, typer.Argument(help="s3://bucket/key of the object.")],
+    target: Annotated[str, typer.Argument(help="s3://bucket/key of the copy.")],
+    chunk: Annotated[
+        int | None, typer.Option(min=5, max=5120, help="Size of a part, MiB; default: the setting.")
+    ] = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Copy one object on the server side: pinned, verified, and skipped if the target holds it already.
+
+    Exit codes: 0 the target holds the object, 1 it does not, 2 usage, 78 settings are wrong.
+    """
+    from orca_daemon.cli.outside import run
+
+    settings = settings_or_exit(config)
+    here, there = _place(source), _place(target)
+    copied = run(_copy(settings, here, there, chunk, quiet=as_json))
+    if as_json:
+        typer.echo(json.dumps({"source": str(here), "target": str(there), **asdict(copied)}))
+    else:
+        typer.echo(_told(copied, there))
+
+
+def _place(url: str) -> "Place":
+    from orca_daemon.aws.s3copy import Place
+
+    try:
+        return Place.of(url)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+async def _copy(
+    settings: "Settings", source: "Place", target: "Place", chunk: int | None, *, quiet: bool
+) -> "Copied":
+    from orca_daemon.aws.clients import connect
+    from orca_daemon.aws.s3copy import Copier, CopyFailed
+    from orca_daemon.aws.s3copy.plan import MIB
+    from orca_daemon.engine.errors import Reject
+    from orca_daemon.queues.recovery import options
+
+    async with connect(settings) as clients:
+        with _bar(quiet=quiet) as bar:
+            copier = Copier(clients.s3, options(settings.copies), _shown_in(bar))
+            try:
+                return await copier.copy(source, target, chunk=chunk * MIB if chunk else None)
+            except CopyFailed as error:
+                raise Reject(str(error)) from error
+
+
+def _bar(*, quiet: bool) -> "Bar":
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import Progress as Bar
+
+    columns: tuple[Any, ...] = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    # On standard error, so that the result can be piped; on a terminal only, where a bar can move.
+    console = Console(stderr=True)
+    return Bar(*columns, console=console, transient=True, disable=quiet or not console.is_terminal)
+
+
+def _shown_in(bar: "Bar") -> "Any":
+    task = bar.add_task("copy", total=None)
+
+    def moved(progress: "Progress") -> None:
+        bar.update(task, total=progress.size, completed=progress.done)
+
+    return moved
+
+
+def _told(copied: "Copied", target: "Place") -> str:
+    if copied.skipped:
+        return f"{target} holds it already ({copied.size:,} bytes, shown by {copied.by})"
+    how = "one request" if copied.parts == 1 else f"{copied.parts:,} parts"
+    rate = copied.size / 1024**2 / copied.seconds if copied.seconds else 0.0
+    return (
+        f"copied {copied.size:,} bytes to {target} by {how} in {copied.seconds:.1f} s "
+        f"({rate:.0f} MiB/s), verified by {copied.by}"
+    )

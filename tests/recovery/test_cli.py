@@ -1,0 +1,51 @@
+"""`orca-daemon copy`."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+from typer.testing import CliRunner, Result
+from types_boto3_s3 import S3Client
+
+from orca_daemon.cli import app
+
+MakeBucket = Callable[[], str]
+
+
+@pytest.fixture
+def invoke(aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws_endpoint)
+    monkeypatch.setenv("AWS_REGION", "us-west-2")
+    return lambda *arguments: CliRunner().invoke(app, ["copy", *arguments])
+
+
+def test_a_copy_is_made_and_told(s3: S3Client, bucket: MakeBucket, invoke: Callable[..., Result]) -> None:
+    here, there = bucket(), bucket()
+    s3.put_object(Bucket=here, Key="d/a b+c.h5", Body=b"granule")
+    source, target = f"s3://{here}/d/a b+c.h5", f"s3://{there}/x.h5"
+    result = invoke(source, target)
+    assert result.exit_code == 0
+    assert result.stdout.startswith(f"copied 7 bytes to {target} by one request in ")
+    assert result.stdout.endswith("verified by CRC32\n")
+    again = invoke(source, target, "--json")
+    assert json.loads(again.stdout) == {
+        "source": source,
+        "target": target,
+        "size": 7,
+        "parts": 0,
+        "skipped": True,
+        "by": "CRC32",
+        "seconds": 0.0,
+    }
+
+
+def test_a_failure_is_a_sentence_and_exit_1(bucket: MakeBucket, invoke: Callable[..., Result]) -> None:
+    here = bucket()
+    result = invoke(f"s3://{here}/no", f"s3://{here}/k")
+    assert (result.exit_code, result.stderr) == (1, f"orca-daemon: s3://{here}/no does not exist\n")
+
+
+def test_what_is_no_place_is_a_mistake_of_usage(invoke: Callable[..., Result]) -> None:
+    result = invoke("d/g.h5", "s3://b/k")
+    assert result.exit_code == 2
+    assert "is not of the form s3://bucket/key" in result.stderr
