@@ -1,12 +1,14 @@
 """ORCA time: the one grammar in which the messages of ORCA write a moment."""
 
 import re
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from pydantic import PlainSerializer, PlainValidator
 from pydantic_core import PydanticCustomError
 
+_MICROSECONDS = 6
 _GRAMMAR = re.compile(r"(-?\d{4,})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d+))?Z?\+00:00", re.ASCII)
 
 
@@ -22,14 +24,21 @@ def parse(text: str) -> datetime:
     found = _GRAMMAR.fullmatch(text)
     if found is None:
         raise ValueError("is not a time of the form YYYY-MM-DDTHH:MM:SS[.ffffff]+00:00")
+    if len(found[7] or "") <= _MICROSECONDS:
+        # As all producers write it.  Three times as fast, and every message has one or two.
+        with suppress(ValueError):
+            return datetime.fromisoformat(text)
+    return _parse(found)
+
+
+def _parse(found: re.Match[str]) -> datetime:
     year, month, day, hour, minute, second = (int(part) for part in found.groups()[:6])
     fraction = round(float(f"0.{found[7] or 0}") * 1_000_000)
-    if minute >= 60 or second > 60 or (hour, minute, second, fraction) > (24, 0, 0, 0):  # noqa: PLR2004  a clock
+    since_midnight = timedelta(hours=hour, minutes=minute, seconds=second, microseconds=fraction)
+    if minute >= 60 or second > 60 or since_midnight > timedelta(days=1):  # noqa: PLR2004  a clock
         raise ValueError("is a time that no clock shows")
     try:
-        return datetime(year, month, day, tzinfo=UTC) + timedelta(
-            hours=hour, minutes=minute, seconds=second, microseconds=fraction
-        )
+        return datetime(year, month, day, tzinfo=UTC) + since_midnight
     except (ValueError, OverflowError):
         raise ValueError("is a day that no calendar has") from None
 

@@ -1,0 +1,74 @@
+"""Whatever lies on a queue is read or refused in one sentence; no reader has a third way to end."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orca_daemon.wire import inventory, recovery, status
+from orca_daemon.wire.shape import Malformed
+
+MOMENT = "2026-11-21T00:13:35.439458+00:00"
+NAMES = {"jobId": "j", "collectionId": "c", "granuleId": "g", "filename": "f"}
+FILE = {
+    "filename": "f",
+    "keyPath": "d/f",
+    "restoreDestination": "b",
+    "s3MultipartChunksizeMb": None,
+    "statusId": 1,
+    "requestTime": MOMENT,
+    "lastUpdate": MOMENT,
+}
+RECORD = {"eventSource": "aws:s3", "awsRegion": "r", "s3": {"bucket": {"name": "b"}, "object": {"key": "k"}}}
+GOOD: list[dict[str, Any]] = [
+    {**NAMES, "lastUpdate": MOMENT, "statusId": 3, "completionTime": MOMENT, "errorMessage": "e"},
+    {**NAMES, "requestTime": MOMENT, "archiveDestination": "a", "files": [FILE]},
+    {**NAMES, "restoreDestination": "b", "s3MultipartChunksizeMb": 1, "sourceKey": "k", "targetKey": "k"},
+    {"Records": [RECORD]},
+    {"Type": "Notification", "TopicArn": "t", "Message": json.dumps({"Records": [RECORD]})},
+    {"source": "aws.s3", "detail-type": "x", "detail": {"bucket": {"name": "b"}, "object": {"key": "k"}}},
+    {"reportBucketRegion": "r", "reportBucketName": "b", "manifestKey": "manifest.json"},
+    {"jobId": 1, "orcaArchiveLocation": "b"},
+    {"tables_to_query": ["t"]},
+]
+READERS: dict[str, Callable[[str], object]] = {
+    "new_job": lambda body: status.decode(body, {"RequestMethod": "new_job"}),
+    "update_file": lambda body: status.decode(body, {"RequestMethod": "update_file"}),
+    "recovery": recovery.decode,
+    "internal_report": inventory.decode,
+}
+
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just("a\0%00\ud800")
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=5
+)
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> str:
+    """A good message in which one value, anywhere, is replaced or removed."""
+    document = json.loads(json.dumps(draw(st.sampled_from(GOOD))))
+    place = document
+    while True:
+        key = draw(st.sampled_from(sorted(place) if isinstance(place, dict) else range(len(place))))
+        below = place[key]
+        if not (isinstance(below, dict | list) and below and draw(st.booleans())):
+            break
+        place = below
+    if draw(st.booleans()):
+        del place[key]
+    else:
+        place[key] = draw(values)
+    return json.dumps(document)
+
+
+@pytest.mark.parametrize("reader", READERS)
+@given(body=damaged() | values.map(json.dumps) | st.text())
+def test_a_body_is_read_or_refused_in_one_line(reader: str, body: str) -> None:
+    try:
+        READERS[reader](body)
+    except Malformed as refusal:
+        assert "\n" not in str(refusal)  # noqa: PT017  both ends are right

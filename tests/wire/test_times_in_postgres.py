@@ -1,0 +1,73 @@
+"""ORCA time means here what it means to Postgres, which reads it in ORCA."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime
+
+import psycopg2
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from orca_daemon.wire import times
+from tests.conftest import Server
+
+
+@pytest.fixture(scope="module")
+def cursor(postgres: Server) -> Iterator[psycopg2.extensions.cursor]:
+    with closing(psycopg2.connect(postgres.url)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("SET timezone TO 'UTC'")
+            yield cursor
+
+
+def two_digits(highest: int) -> st.SearchStrategy[str]:
+    return st.integers(0, highest).map("{:02}".format)
+
+
+MOMENTS = st.builds(
+    "{}-{}-{}T{}:{}:{}{}{}+00:00".format,
+    st.integers(1, 9999).map("{:04}".format),
+    two_digits(13),
+    two_digits(32),
+    two_digits(25),
+    two_digits(61),
+    two_digits(61),
+    st.one_of(st.just(""), st.from_regex(r"\.[0-9]{1,9}", fullmatch=True)),
+    st.sampled_from(["", "Z"]),
+)
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(text=MOMENTS)
+@example(text="2026-12-31T23:59:60+00:00")
+@example(text="2026-12-31T24:00:00+00:00")
+@example(text="2026-12-31T24:00:00.1+00:00")
+@example(text="2026-12-31T23:59:60.5Z+00:00")
+@example(text="2026-12-31T23:58:60.5Z+00:00")
+@example(text="2026-12-31T23:59:59.9999999+00:00")
+@example(text="2024-02-29T00:00:00.0000005+00:00")
+def test_a_time_is_what_postgres_takes_it_for(cursor: psycopg2.extensions.cursor, text: str) -> None:
+    assert ours(text) == postgres_s(cursor, text)
+
+
+def ours(text: str) -> datetime | None:
+    try:
+        return times.parse(text)
+    except ValueError:
+        return None
+
+
+def postgres_s(cursor: psycopg2.extensions.cursor, text: str) -> datetime | None:
+    try:
+        cursor.execute("SELECT CAST(%s AS timestamptz)", [text])
+        row = cursor.fetchone()
+    except psycopg2.DataError:
+        return None
+    except ValueError:  # a year that Python does not have
+        return None
+    assert row is not None
+    moment = row[0]
+    assert isinstance(moment, datetime)
+    return moment
