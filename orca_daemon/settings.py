@@ -207,6 +207,10 @@ class Reconcile(Section):
     """Jobs and reports older than this are removed; 0 keeps them."""
 
 
+TableName = Annotated[str, Field(pattern=r"^[^/]+$")]
+"""It begins the keys of its files."""
+
+
 class ExportTable(Section):
     """One table that may be exported."""
 
@@ -222,13 +226,17 @@ class Export(Section):
     bucket: str | None = None
     preset: Literal["orca", "none"] = "orca"
     """The tables that may be exported without being listed."""
-    tables: dict[str, ExportTable] = Field(default_factory=dict)
+    tables: dict[TableName, ExportTable] = Field(default_factory=dict)
+    """Further tables that may be exported; the name of an entry is what messages and keys say."""
     source_url: SecretStr | None = None
     """Postgres to export from; default: the application's database."""
     source_secret: str | None = None
     overlap_days: Annotated[float, Field(ge=0)] = 14.0
     """How far back a run looks for rows that an earlier snapshot could not see."""
     row_group: Count = 122_880
+    """The most rows of a row group; fewer where rows are large."""
+    numeric_scale: Annotated[int, Field(ge=0, le=38)] | None = None
+    """Digits after the point for `numeric` columns that declare none; default: they become text."""
 
 
 class Http(Section):

@@ -18,6 +18,7 @@ COMMANDS: tuple[str, ...] = (
     "jobs",
     "recover",
     "copy",
+    "export",
 )
 """Modules of this package; each has `register(app)`.  Listed in the order of `--help`."""
 

@@ -75,7 +75,7 @@ async def resolve(settings: DatabaseSettings, vault: Vault | None, *, owner: boo
     }
     found = {
         "host": secret.get("host"),
-        "database": secret.get("user_database") or secret.get("dbname"),
+        "database": secret.get("user_database") or secret.get("dbname") or secret.get("database"),
         "user": secret.get(f"{role}_username") or secret.get("username"),
         "password": secret.get(f"{role}_password") or secret.get("password"),
     }

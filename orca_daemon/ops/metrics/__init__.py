@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, disable_created_metrics, genera
 from orca_daemon.engine.events import Attempted, Drain, Event, Extended, Polled, Settled, SettlementFailed
 from orca_daemon.engine.state import EngineState
 from orca_daemon.ops.metrics.copies import CopyMetrics
+from orca_daemon.ops.metrics.exports import ExportMetrics
 from orca_daemon.ops.metrics.messages import MessageMetrics
 from orca_daemon.ops.metrics.moment import MomentMetrics
 from orca_daemon.ops.metrics.outside import AwsMetrics, DatabaseMetrics, QueueMetrics, RecoveryMetrics
@@ -48,6 +49,7 @@ class Metrics:
         self.aws = AwsMetrics(self.registry, operations)
         self.database = DatabaseMetrics(self.registry)
         self.copies = CopyMetrics(self.registry)
+        self.exports = ExportMetrics(self.registry, wall)
         self.recovery = RecoveryMetrics(self.registry)
         self.status = StatusMetrics(self.registry)
 

@@ -8,6 +8,7 @@ import structlog
 from orca_daemon.engine.errors import Reject
 from orca_daemon.engine.message import Delivery, Envelope
 from orca_daemon.engine.route import Route
+from orca_daemon.queues.internal_report.exports import export_tables
 from orca_daemon.queues.services import Services
 from orca_daemon.reconcile.protocol import Event, Waiting
 from orca_daemon.reconcile.run import Outcome, Reconciler
@@ -71,7 +72,7 @@ class InternalReport:
             case StoredListing():
                 _report(await self._reconciler.stored(message, asked=asked, hear=_hear))
             case ExportRequest():
-                await self._export(message)
+                await export_tables(self._services, message)
             case S3Notification():
                 for pointer in pointers(message):
                     await self._one(pointer, asked)
@@ -93,9 +94,6 @@ class InternalReport:
         if services.database is None:
             raise Reject("no database is configured")
         return Reconciler(services.settings, services.database, services.clients.s3)
-
-    async def _export(self, request: ExportRequest) -> None:
-        raise Reject(f"exports of {', '.join(request.tables_to_query)} are not served here")
 
 
 def pointers(event: S3Notification) -> list[InventoryPointer]:

@@ -1,0 +1,108 @@
+"""The few calls to S3 that an export makes."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from botocore.exceptions import ClientError
+
+from orca_daemon.export import footer, keys
+from orca_daemon.export.window import Last
+
+_TAIL = 64 << 10
+"""Bytes of a file's end that are read at first; most footers fit."""
+_MARK = b"PAR1"
+
+
+class Bucket:
+    """One bucket, through an aiobotocore client."""
+
+    def __init__(self, s3: Any, name: str) -> None:
+        self._s3 = s3
+        self.name = name
+
+    async def last(self, table: str) -> Last | None:
+        """The newest file of a table, by name, with what its footer says; None where there is none."""
+        async for key in self._newest_first(keys.prefix(table), 3):
+            if end := keys.time_of(key, table):
+                return footer.read(key, end, await self._metadata(key))
+        return None
+
+    async def put(self, key: str, body: bytes) -> None:
+        """Write a small object."""
+        await self._s3.put_object(Bucket=self.name, Key=key, Body=body, ContentType=PARQUET)
+
+    async def begin(self, key: str) -> str:
+        """Begin a multipart upload and return its id."""
+        answer = await self._s3.create_multipart_upload(Bucket=self.name, Key=key, ContentType=PARQUET)
+        return str(answer["UploadId"])
+
+    async def part(self, key: str, upload: str, number: int, body: bytes) -> dict[str, Any]:
+        """Upload one part, and return what the completion must say of it."""
+        answer = await self._s3.upload_part(
+            Bucket=self.name, Key=key, UploadId=upload, PartNumber=number, Body=body
+        )
+        checksums = {name: value for name, value in answer.items() if name in _CHECKSUMS}
+        return {"PartNumber": number, "ETag": answer["ETag"], **checksums}
+
+    async def complete(self, key: str, upload: str, parts: list[dict[str, Any]]) -> None:
+        """Make the object appear."""
+        await self._s3.complete_multipart_upload(
+            Bucket=self.name, Key=key, UploadId=upload, MultipartUpload={"Parts": parts}
+        )
+
+    async def abort(self, key: str, upload: str) -> None:
+        """Leave nothing behind."""
+        await self._s3.abort_multipart_upload(Bucket=self.name, Key=key, UploadId=upload)
+
+    async def _newest_first(self, prefix: str, levels: int) -> AsyncIterator[str]:
+        """The keys of a tree of years, months and days, backwards: a handful of calls whatever its age."""
+        folders, found = await self._list(prefix)
+        if levels == 0:
+            for key in sorted(found, reverse=True):
+                yield key
+            return
+        for folder in sorted(folders, reverse=True):
+            if folder[len(prefix) : -1].isdigit():
+                async for key in self._newest_first(folder, levels - 1):
+                    yield key
+
+    async def _list(self, prefix: str) -> tuple[list[str], list[str]]:
+        folders: list[str] = []
+        found: list[str] = []
+        token: dict[str, str] = {}
+        while True:
+            page = await self._s3.list_objects_v2(Bucket=self.name, Prefix=prefix, Delimiter="/", **token)
+            folders += [entry["Prefix"] for entry in page.get("CommonPrefixes", ())]
+            found += [entry["Key"] for entry in page.get("Contents", ())]
+            if not page.get("IsTruncated"):
+                return folders, found
+            token = {"ContinuationToken": page["NextContinuationToken"]}
+
+    async def _metadata(self, key: str) -> dict[bytes, bytes] | None:
+        """The key-value metadata of a Parquet file, of which only the end is read."""
+        tail = await self._tail(key, _TAIL)
+        needed = int.from_bytes(tail[-8:-4], "little") + 8
+        if tail[-4:] != _MARK:
+            return None
+        if needed > len(tail):
+            tail = await self._tail(key, needed)
+        try:
+            return pq.read_metadata(pa.BufferReader(tail[-needed:])).metadata  # type: ignore[no-any-return]
+        except pa.ArrowException:
+            return None
+
+    async def _tail(self, key: str, size: int) -> bytes:
+        try:
+            answer = await self._s3.get_object(Bucket=self.name, Key=key, Range=f"bytes=-{size}")
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "InvalidRange":  # the object is empty
+                return b""
+            raise
+        async with answer["Body"] as body:
+            return bytes(await body.read())
+
+
+PARQUET = "application/vnd.apache.parquet"
+_CHECKSUMS = ("ChecksumCRC32", "ChecksumCRC32C", "ChecksumCRC64NVME", "ChecksumSHA1", "ChecksumSHA256")

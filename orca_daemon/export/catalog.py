@@ -1,0 +1,85 @@
+"""What the source says about a table: where it is, which columns it has, of which types."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from orca_daemon.db.sql import load
+from orca_daemon.export.columns import Column
+from orca_daemon.export.tables import Relation, Table
+
+STATEMENTS = load(__package__, "catalog.sql")
+
+
+class Missing(Exception):  # noqa: N818  a verdict on the settings
+    """The source has no such table or column; the text names those that it has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A table as it stands in the source."""
+
+    relation: Relation
+    """With its schema."""
+    columns: tuple[Column, ...]
+    has_writers: bool
+    """Whether rows tell which transaction wrote them; those of views do not."""
+
+    @property
+    def signature(self) -> tuple[tuple[str, str], ...]:
+        """Name and declared type of each column."""
+        return tuple((column.name, column.declared) for column in self.columns)
+
+
+def find(connection: Connection, relation: Relation) -> Found:
+    """Look a table up.
+
+    Raises:
+        Missing: there is none.
+    """
+    names = {"name": relation.name, "schema": relation.schema}
+    row = connection.execute(STATEMENTS["relation"], names).first()
+    if row is None:
+        others = connection.scalars(STATEMENTS["relations"], {"schema": relation.schema}).all()
+        where = f"schema {relation.schema}" if relation.schema else "the search path"
+        raise Missing(f"there is no table {relation}; {where} has {', '.join(others) or 'none'}")
+    columns = connection.execute(STATEMENTS["columns"], {"oid": row.oid})
+    return Found(
+        Relation(row.relname, row.nspname),
+        tuple(
+            Column(
+                name=column.attname,
+                declared=column.declared,
+                type=column.type,
+                element=column.element,
+                modifier=column.modifier,
+                dimensions=max(1, column.dimensions),
+            )
+            for column in columns
+        ),
+        row.has_writers,
+    )
+
+
+_TIMES = ("timestamptz", "timestamp", "date")
+
+
+def check_clocks(connection: Connection, table: Table, found: Found) -> bool:
+    """Make sure that the change times exist; whether rows of all of them tell who wrote them.
+
+    Raises:
+        Missing: a column does not exist or is no time.
+    """
+    told = found.has_writers
+    for clock in table.clocks:
+        place = found
+        if clock.beside and clock.other:
+            place = find(connection, clock.other)
+            told = told and place.has_writers
+        column = next((column for column in place.columns if column.name == clock.column), None)
+        if column is None:
+            names = ", ".join(column.name for column in place.columns)
+            raise Missing(f"table {place.relation} has no column {clock.column}; it has {names}")
+        if column.type not in _TIMES:
+            raise Missing(f"column {clock.column} of {place.relation} is {column.declared}, which is no time")
+    return told

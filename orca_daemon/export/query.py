@@ -1,0 +1,130 @@
+"""The SQL of an export: names are quoted by the driver, values are its literals."""
+
+from collections.abc import Sequence
+
+from psycopg2 import sql
+
+from orca_daemon.export.columns import Codec, Column
+from orca_daemon.export.snapshot import EPOCH, FIRST_NORMAL, Snapshot
+from orca_daemon.export.tables import Clock, Relation, Table
+from orca_daemon.export.window import Window
+
+_TRUE = sql.SQL("true")
+_OR, _AND = sql.SQL(" OR "), sql.SQL(" AND ")
+
+
+def copy(
+    relation: Relation, columns: Sequence[Column], codecs: Sequence[Codec], where: sql.Composable
+) -> sql.Composed:
+    """COPY of the rows of `where`, in the form that the codecs read."""
+    selected = [
+        codec.select(sql.Identifier("t", column.name)) for column, codec in zip(columns, codecs, strict=True)
+    ]
+    return sql.SQL("COPY (SELECT {} FROM {} AS t WHERE {}) TO STDOUT (FORMAT csv)").format(
+        sql.SQL(", ").join(selected), quoted(relation), where
+    )
+
+
+def count(relation: Relation, where: sql.Composable) -> sql.Composed:
+    """How many rows `where` takes."""
+    return sql.SQL("SELECT count(*) FROM {} AS t WHERE {}").format(quoted(relation), where)
+
+
+def condition(table: Table, window: Window, now: Snapshot) -> sql.Composable:
+    """The rows of the window: those of any of the table's clocks."""
+    if not table.clocks:
+        return _TRUE
+    return _OR.join(_within(clock, window, now) for clock in table.clocks)
+
+
+def seen(table: Table, relation: Relation, window: Window, now: Snapshot, reach: object) -> sql.Composed:
+    """The transactions between `now`'s bounds whose rows stand in the table or beside it.
+
+    Only rows stamped from `reach` until the window's end matter: no later run looks further back.
+    """
+    parts = []
+    for clock in table.clocks:
+        place = clock.other if clock.beside and clock.other else relation
+        parts.append(
+            sql.SQL(
+                "SELECT {writer} FROM {place} AS t WHERE {column} >= {reach} AND {column} < {end}"
+                " AND {writer} >= {low} AND {writer} < {high}"
+            ).format(
+                writer=_writer("t", now),
+                place=quoted(place),
+                column=sql.Identifier("t", clock.column),
+                reach=sql.Literal(reach),
+                end=sql.Literal(window.end),
+                low=sql.Literal(now.xmin),
+                high=sql.Literal(now.xmax),
+            )
+        )
+    return sql.SQL(" UNION ").join(parts)
+
+
+def quoted(relation: Relation) -> sql.Composable:
+    """The table's name, quoted."""
+    return sql.Identifier(*(part for part in (relation.schema, relation.name) if part))
+
+
+def _within(clock: Clock, window: Window, now: Snapshot) -> sql.Composable:
+    if clock.other is None:
+        return sql.SQL("({})").format(_stamped("t", clock.column, window, now))
+    if clock.orphans:
+        return sql.SQL("({} AND NOT EXISTS (SELECT FROM {} AS o WHERE {}))").format(
+            _stamped("t", clock.column, window, now),
+            quoted(clock.other),
+            _AND.join(
+                sql.SQL("{} = {}").format(sql.Identifier("o", other), sql.Identifier("t", own))
+                for own, other in clock.keys
+            ),
+        )
+    # IN, not EXISTS: Postgres hashes it even beside an OR.
+    return sql.SQL("(({}) IN (SELECT {} FROM {} AS o WHERE {}))").format(
+        sql.SQL(", ").join(sql.Identifier("t", own) for own, _ in clock.keys),
+        sql.SQL(", ").join(sql.Identifier("o", other) for _, other in clock.keys),
+        quoted(clock.other),
+        _stamped("o", clock.column, window, now),
+    )
+
+
+def _stamped(alias: str, column: str, window: Window, now: Snapshot) -> sql.Composable:
+    """One range of the column, so that an index on it serves; late rows are picked within it."""
+    stamp = sql.Identifier(alias, column)
+    before = sql.SQL("{} < {}").format(stamp, sql.Literal(window.end))
+    if window.whole:
+        return sql.SQL("({} OR {} IS NULL)").format(before, stamp)
+    if window.start is None:
+        return before
+    in_time = sql.SQL("{} >= {}").format(stamp, sql.Literal(window.start))
+    if window.unseen_by is None:
+        return _AND.join([before, in_time])
+    late = sql.SQL("({} < {} AND {})").format(
+        stamp, sql.Literal(window.late_until), _unseen(alias, window.unseen_by, now)
+    )
+    return sql.SQL("{} AND {} >= {} AND ({} OR {})").format(
+        before, stamp, sql.Literal(min(window.start, window.late_from or window.start)), in_time, late
+    )
+
+
+def _unseen(alias: str, last: Snapshot, now: Snapshot) -> sql.Composable:
+    """`not last.could_see(writer)`, in SQL."""
+    if not last.comparable(now):
+        return _TRUE
+    writer = _writer(alias, now)
+    after = sql.SQL("{} >= {}").format(writer, sql.Literal(last.xmax))
+    if last.settled:
+        return after
+    between = sql.SQL("({} >= {} AND {} <> ALL ({}::bigint[]))").format(
+        writer, sql.Literal(last.xmin), writer, sql.Literal(sorted(last.seen))
+    )
+    return sql.SQL("({} OR {})").format(after, between)
+
+
+def _writer(alias: str, now: Snapshot) -> sql.Composable:
+    """`full_number(xmin)`, in SQL."""
+    low = sql.SQL("{}::text::bigint").format(sql.Identifier(alias, "xmin"))
+    top = sql.Literal(now.xmax - 1)
+    return sql.SQL(
+        "(CASE WHEN {low} < {first} THEN {low} ELSE {top} - (({top} - {low}) & {mask}) END)"
+    ).format(low=low, top=top, first=sql.Literal(FIRST_NORMAL), mask=sql.Literal(EPOCH - 1))

@@ -1,0 +1,167 @@
+"""One run: all its tables from one snapshot, one after another, a failure of one not in the way of others."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from sqlalchemy import Connection, text
+
+from orca_daemon.db.database import Database
+from orca_daemon.db.failures import Meaning, is_ours, meaning, sqlstate_of, translate
+from orca_daemon.export.bridge import Bridge
+from orca_daemon.export.bucket import Bucket
+from orca_daemon.export.catalog import STATEMENTS
+from orca_daemon.export.snapshot import Snapshot
+from orca_daemon.export.table import Order, Outcome, TableExport
+from orca_daemon.export.tables import Table
+
+log = structlog.get_logger(__name__)
+
+_CANCELLED = "57014"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What became of a run."""
+
+    now: datetime
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """Table to key, for those that had rows."""
+        return {outcome.table: outcome.key for outcome in self.outcomes if outcome.key}
+
+    @property
+    def failed(self) -> tuple[Outcome, ...]:
+        """The tables that failed."""
+        return tuple(outcome for outcome in self.outcomes if outcome.error)
+
+    @property
+    def reasons(self) -> str:
+        """Why tables failed, in one sentence without values of rows."""
+        return "; ".join(
+            f"{outcome.table}: {explained(outcome.error)}" for outcome in self.outcomes if outcome.error
+        )
+
+
+class Run:
+    """One run over some tables.  Used once."""
+
+    def __init__(
+        self,
+        database: Database,
+        bucket: Bucket,
+        order: Order,
+        *,
+        progress: Callable[[str, int], None] = lambda _table, _rows: None,
+        finished: Callable[[Outcome], None] = lambda _outcome: None,
+    ) -> None:
+        """`progress` (table, rows so far) and `finished` are called from threads."""
+        self._database, self._bucket, self._order = database, bucket, order
+        self._progress, self._finished = progress, finished
+        self._unfinished: list[TableExport] = []
+
+    async def export(self, tables: Sequence[Table]) -> Report:
+        """Export the tables.  Their failures are in the report.
+
+        Raises:
+            DependencyDown: the database is gone.
+            Failed: the transaction as a whole failed.
+        """
+        bridge = Bridge()
+        reading = asyncio.ensure_future(self._database.stream(self._read, tables, bridge))
+        try:
+            outcomes = await asyncio.shield(reading)
+        except asyncio.CancelledError:
+            # First whatever its threads wait for in the loop: they cannot hear the database meanwhile.
+            bridge.close()
+            reading.cancel()
+            await asyncio.wait([reading])
+            raise
+        finally:
+            for export in self._unfinished:
+                await export.upload.abort()
+        report = Report(self._order.now, tuple(outcomes))
+        if report.failed:
+            log.critical("export.failed", reason=report.reasons)
+        return report
+
+    def _read(self, connection: Connection, tables: Sequence[Table], bridge: Bridge) -> list[Outcome]:
+        snapshot = self._begin(connection)
+        return [self._one(connection, table, snapshot, bridge) for table in tables]
+
+    def _begin(self, connection: Connection) -> Snapshot:
+        connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+        for setting in _SETTINGS:
+            connection.execute(text(f"SET LOCAL {setting}"))
+        cluster = connection.scalar(STATEMENTS["cluster"])
+        found = connection.scalar(text("SELECT pg_catalog.pg_current_snapshot()::text"))
+        return Snapshot.parse(str(found), str(cluster))
+
+    def _one(self, connection: Connection, table: Table, snapshot: Snapshot, bridge: Bridge) -> Outcome:
+        export = TableExport(
+            connection,
+            table,
+            self._order,
+            snapshot=snapshot,
+            bucket=self._bucket,
+            bridge=bridge,
+            progress=self._progress,
+        )
+        self._unfinished.append(export)
+        try:
+            # The savepoint keeps the snapshot when a statement fails.
+            with connection.begin_nested():
+                outcome = export.run()
+        except Exception as error:  # noqa: BLE001  a failure of one table is part of the report
+            if ends_run(error):
+                raise translate(error) if is_ours(error) else error from None
+            outcome = Outcome(table=table.name, error=error)
+        if outcome.error is None:
+            self._unfinished.remove(export)
+        self._tell(outcome)
+        return outcome
+
+    def _tell(self, outcome: Outcome) -> None:
+        self._finished(outcome)
+        if outcome.error:
+            log.error("export.table_failed", table=outcome.table, reason=explained(outcome.error))
+        elif not outcome.rows:
+            log.warning("export.nothing_new", table=outcome.table)
+        elif not self._order.dry_run:
+            log.info(
+                "export.written",
+                table=outcome.table,
+                key=outcome.key,
+                rows=outcome.rows,
+                bytes=outcome.bytes,
+                seconds=round(outcome.seconds, 3),
+            )
+
+
+_SETTINGS = (
+    "client_encoding = 'UTF8'",
+    "timezone = 'UTC'",
+    "datestyle = 'ISO, YMD'",
+    "intervalstyle = 'iso_8601'",
+    "bytea_output = 'hex'",
+    "extra_float_digits = 1",
+)
+"""What the text of values depends on; whatever the server or the role is set to."""
+
+
+def ends_run(error: Exception) -> bool:
+    """Whether no other table can be read after this."""
+    if isinstance(error, CancelledError):
+        return True
+    sqlstate = sqlstate_of(error)
+    return is_ours(error) and (sqlstate == _CANCELLED or meaning(sqlstate) in {Meaning.DOWN, Meaning.AGAIN})
+
+
+def explained(error: Exception) -> str:
+    """A failure in a sentence without values of rows."""
+    return str(translate(error)) if is_ours(error) else str(error)

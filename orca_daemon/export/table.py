@@ -1,0 +1,214 @@
+"""One table of a run: find it, decide the window, read, encode, upload.  Runs in a thread of the database."""
+
+import io
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from psycopg2 import sql
+from psycopg2.errors import QueryCanceled
+from sqlalchemy import Connection
+
+from orca_daemon.export import footer, query
+from orca_daemon.export.bridge import Bridge
+from orca_daemon.export.bucket import Bucket
+from orca_daemon.export.catalog import STATEMENTS, Found, check_clocks, find
+from orca_daemon.export.columns import codec, schema
+from orca_daemon.export.encoder import Encoder
+from orca_daemon.export.framing import BLOCK, Blocks, Reader
+from orca_daemon.export.keys import file_key, write_time
+from orca_daemon.export.parquet import RowGroups
+from orca_daemon.export.snapshot import Snapshot
+from orca_daemon.export.tables import Table
+from orca_daemon.export.upload import Upload
+from orca_daemon.export.window import Last, Window, skipped, window
+
+log = structlog.get_logger(__name__)
+
+
+class NoChangeTime(Exception):  # noqa: N818  a verdict on the request
+    """A table that has no change time can only be exported whole."""
+
+
+class Busy(Exception):  # noqa: N818  a state of the world
+    """Another export of the same table runs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What a run is asked for."""
+
+    now: datetime
+    """Its start, and the end of every window; aware."""
+    overlap: timedelta
+    row_group: int
+    numeric_scale: int | None = None
+    since: datetime | None = None
+    full: bool = False
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of one table."""
+
+    table: str
+    key: str | None = None
+    """The file that was written (or would be, in a dry run); None where there were no rows."""
+    rows: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+    start: datetime | None = None
+    error: Exception | None = None
+
+
+class TableExport:
+    """The export of one table inside the transaction of its run."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        table: Table,
+        order: Order,
+        *,
+        snapshot: Snapshot,
+        bucket: Bucket,
+        bridge: Bridge,
+        progress: Callable[[str, int], None],
+    ) -> None:
+        self._connection, self._table, self._order = connection, table, order
+        self._snapshot, self._bucket, self._bridge = snapshot, bucket, bridge
+        self._progress = progress
+        self._driver: Any = connection.connection.driver_connection
+        self.upload = Upload(bucket, file_key(table.name, order.now), bridge)
+
+    def run(self) -> Outcome:
+        """Export, and return what was written."""
+        began = time.monotonic()
+        found = find(self._connection, self._table.relation)
+        has_writers = check_clocks(self._connection, self._table, found)
+        if not (self._table.clocks or self._order.full):
+            raise NoChangeTime(
+                f"table {self._table.name} has no change time: it is exported with --full only"
+            )
+        self._lock()
+        last = self._bridge.call(self._bucket.last(self._table.name))
+        reach = self._window(last, has_writers=has_writers)
+        where = query.condition(self._table, reach, self._snapshot)
+        if self._order.dry_run:
+            rows = self._scalar(query.count(found.relation, where))
+        else:
+            self._compare(last, found)
+            rows = self._write(found, reach, where, has_writers=has_writers)
+        return Outcome(
+            table=self._table.name,
+            key=self.upload.key if rows else None,
+            rows=rows,
+            bytes=self.upload.size,
+            seconds=time.monotonic() - began,
+            start=reach.start,
+        )
+
+    def _lock(self) -> None:
+        # Two runs at once would start from the same file and write the same rows twice.
+        name = f"{self._bucket.name}/{self._table.name}"
+        if not self._connection.scalar(STATEMENTS["lock"], {"name": name}):
+            raise Busy(f"another export of {self._table.name} to this bucket is running")
+
+    def _window(self, last: Last | None, *, has_writers: bool) -> Window:
+        order = self._order
+        reach = window(order.now, last, overlap=order.overlap, since=order.since, full=order.full)
+        if not has_writers:
+            reach = replace(reach, unseen_by=None)
+        log.info(
+            "export.table",
+            table=self._table.name,
+            start=write_time(reach.start) if reach.start else None,
+            end=write_time(reach.end),
+            full=reach.whole,
+            last_key=last.key if last else None,
+        )
+        if skipped(last, order.since):
+            log.warning(
+                "export.rows_skipped", table=self._table.name, reason="--since is after the newest file"
+            )
+        if last and last.snapshot and not last.snapshot.comparable(self._snapshot):
+            log.warning(
+                "export.other_server",
+                table=self._table.name,
+                reason="the newest file is from another server: the overlap is exported again",
+            )
+        return reach
+
+    def _compare(self, last: Last | None, found: Found) -> None:
+        differences = footer.changes(last.columns if last else (), found.signature)
+        if differences:
+            log.warning("export.schema_changed", table=self._table.name, **differences)
+
+    def _write(self, found: Found, reach: Window, where: sql.Composable, *, has_writers: bool) -> int:
+        codecs = tuple(codec(column, numeric_scale=self._order.numeric_scale) for column in found.columns)
+        file_schema = schema(found.columns, codecs, self._metadata(found, reach, has_writers=has_writers))
+        encoder = Encoder(
+            Reader(found.columns, codecs, file_schema),
+            lambda: RowGroups(self.upload, file_schema, self._order.row_group),
+            lambda rows: self._progress(self._table.name, rows),
+        )
+        encoder.start()
+        try:
+            self._copy(query.copy(found.relation, found.columns, codecs, where), encoder)
+            rows = encoder.finish()
+        except BaseException:
+            self.upload.discard()
+            encoder.abandon()
+            raise
+        if rows:
+            self.upload.finish()
+        return rows
+
+    def _copy(self, statement: sql.Composable, encoder: Encoder) -> None:
+        cancelled = False
+
+        def take(block: bytes) -> None:
+            # It must not raise: that would leave the connection in the middle of a COPY, of no more use.
+            nonlocal cancelled
+            if encoder.error and not cancelled:
+                cancelled = True
+                self._driver.cancel()
+            encoder.take(block)
+
+        try:
+            with self._driver.cursor() as cursor, io.BufferedWriter(Blocks(take), BLOCK) as stream:
+                cursor.copy_expert(statement, stream)
+        except QueryCanceled:
+            if encoder.error is None:
+                raise
+            encoder.join()
+            raise encoder.error from None
+
+    def _metadata(self, found: Found, reach: Window, *, has_writers: bool) -> dict[bytes, bytes]:
+        snapshot = self._snapshot
+        if not snapshot.settled and has_writers and self._table.clocks:
+            statement = query.seen(
+                self._table, found.relation, reach, snapshot, reach.end - self._order.overlap
+            )
+            snapshot = replace(snapshot, seen=frozenset(number for (number,) in self._rows(statement)))
+        place = self._driver.info
+        origin = footer.Origin(
+            table=self._table.name,
+            relation=str(found.relation),
+            source=f"{place.host}:{place.port}/{place.dbname}",
+            columns=found.signature,
+            snapshot=snapshot,
+        )
+        return footer.write(origin, reach)
+
+    def _rows(self, statement: sql.Composable) -> list[tuple[Any, ...]]:
+        with self._driver.cursor() as cursor:
+            cursor.execute(statement)
+            return list(cursor.fetchall())
+
+    def _scalar(self, statement: sql.Composable) -> int:
+        return int(self._rows(statement)[0][0])

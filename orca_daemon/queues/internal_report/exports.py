@@ -1,0 +1,99 @@
+"""`{"tables_to_query": […]}`: export the changes of tables, and say what became of each."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from orca_daemon.aws.s3copy.errors import EXPIRED, code_of, transient
+from orca_daemon.aws.vault import Vault
+from orca_daemon.db.address import AddressError
+from orca_daemon.engine.errors import DependencyDown, Reject
+from orca_daemon.export.bucket import Bucket
+from orca_daemon.export.catalog import Missing
+from orca_daemon.export.framing import Unstorable
+from orca_daemon.export.run import Report, Run
+from orca_daemon.export.source import elsewhere, source
+from orca_daemon.export.table import NoChangeTime, Order, Outcome
+from orca_daemon.export.tables import NotAllowed, Table, allowed, choose
+from orca_daemon.ops.metrics.exports import ExportMetrics
+from orca_daemon.queues.services import Services
+from orca_daemon.settings import Export as ExportSettings
+from orca_daemon.wire.inventory import ExportRequest
+
+log = structlog.get_logger(__name__)
+
+
+class ExportFailed(Exception):  # noqa: N818  a verdict with a sentence
+    """Some tables of the run were not exported; worth trying again."""
+
+
+async def export_tables(services: Services, request: ExportRequest) -> Mapping[str, str]:
+    """Export the tables that a message names; returns table to key, for those that had new rows.
+
+    Done twice, the second run starts where the files of the first one end.
+
+    Raises:
+        DependencyDown: Postgres or S3 cannot be reached.
+        Reject: tables failed, and would again.
+        ExportFailed: tables failed, and may not the next time.
+    """
+    bucket = services.settings.export.bucket
+    if bucket is None:
+        raise Reject("no bucket for exports is set (export.bucket)")
+    tables, refused = choose(request.tables_to_query, allowed(services.settings.export))
+    log.info("export.started", tables=[table.name for table in tables], bucket=bucket)
+    report = await _export(services, bucket, tables)
+    if verdict := judge(report, refused):
+        raise verdict
+    log.info("export.finished", keys=report.keys)
+    return report.keys
+
+
+async def _export(services: Services, bucket: str, tables: Sequence[Table]) -> Report:
+    settings = services.settings
+    try:
+        with source(settings, services.database, Vault(services.clients)) as database:
+            run = Run(
+                database,
+                Bucket(services.clients.s3, bucket),
+                order(settings.export, datetime.now(UTC)),
+                finished=lambda outcome: count(services.metrics.exports, outcome),
+            )
+            return await run.export(tables)
+    except AddressError as error:
+        log.critical("export.failed", reason=str(error))
+        raise Reject(str(error)) from error
+    except DependencyDown as error:
+        if elsewhere(settings):
+            # The breaker asks our own database, which has nothing to do with it.
+            raise ExportFailed(f"the source of exports: {error}") from error
+        raise
+
+
+def order(settings: ExportSettings, now: datetime) -> Order:
+    """What every run is asked for, at `now`."""
+    return Order(
+        now=now,
+        overlap=timedelta(days=settings.overlap_days),
+        row_group=settings.row_group,
+        numeric_scale=settings.numeric_scale,
+    )
+
+
+def judge(report: Report, refused: NotAllowed | None) -> Exception | None:
+    """What the failures of a run come to: the mildest that one of them asks for."""
+    errors = [outcome.error for outcome in report.failed if outcome.error]
+    for error in errors:
+        if transient(error) or code_of(error) in EXPIRED:
+            return DependencyDown("s3", code_of(error))
+    text = "; ".join(part for part in (report.reasons, str(refused or "")) if part)
+    if any(not isinstance(error, Missing | NoChangeTime | Unstorable) for error in errors):
+        return ExportFailed(text)
+    return Reject(text) if text else None
+
+
+def count(metrics: ExportMetrics, outcome: Outcome) -> None:
+    """Put a table's outcome into the metrics."""
+    what = "failed" if outcome.error else "written" if outcome.rows else "nothing_new"
+    metrics.ended(outcome.table, what, rows=outcome.rows, size=outcome.bytes, seconds=outcome.seconds)

@@ -1,0 +1,67 @@
+"""The names of files."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orca_daemon.export import keys
+
+moments = st.datetimes(min_value=datetime(1000, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001  it takes no zone
+
+
+def test_a_key_has_the_table_the_day_and_six_digits_of_microseconds() -> None:
+    key = keys.file_key("staff", datetime(2026, 11, 21, 3, 4, 5, 67, tzinfo=UTC))
+
+    assert key == "staff/2026/11/21/030405000067.parquet"
+
+
+def test_a_key_is_in_utc_whatever_the_clock_of_the_caller() -> None:
+    east = timezone(timedelta(hours=9))
+
+    assert keys.file_key("t", datetime(2026, 1, 1, 1, tzinfo=east)) == "t/2025/12/31/160000000000.parquet"
+
+
+@given(moments)
+def test_the_time_comes_back_from_the_key(moment: datetime) -> None:
+    assert keys.time_of(keys.file_key("a.b", moment), "a.b") == moment
+
+
+@given(moments, moments)
+def test_keys_sort_as_their_times_do(one: datetime, other: datetime) -> None:
+    assert (keys.file_key("t", one) < keys.file_key("t", other)) == (one < other)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "t/2026/13/01/000000000000.parquet",
+        "t/2026/11/21/030405000067.csv",
+        "t/old/2026/11/21/030405000067.parquet",
+        "tt/2026/11/21/030405000067.parquet",
+        "t/2026/11/21/030405.parquet",
+        "t2026/11/21/030405000067.parquet",
+    ],
+)
+def test_other_keys_have_no_time(key: str) -> None:
+    assert keys.time_of(key, "t") is None
+
+
+def test_the_newest_is_the_largest_name_among_files_of_the_table() -> None:
+    found = keys.newest(
+        ["t/2026/01/02/000000000000.parquet", "t/2025/12/31/235959999999.parquet", "t/zzz.parquet"], "t"
+    )
+
+    assert found == "t/2026/01/02/000000000000.parquet"
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2026-13-01", "20 June", ""])
+def test_a_time_that_is_none_is_an_error_that_says_how_to_write_one(text: str) -> None:
+    with pytest.raises(keys.TimeFormatError, match="write 2026-11-21"):
+        keys.read_time(text)
+
+
+@given(moments)
+def test_a_time_can_be_written_and_read(moment: datetime) -> None:
+    assert keys.read_time(keys.write_time(moment)) == moment

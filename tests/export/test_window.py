@@ -1,0 +1,76 @@
+"""Which rows a run takes, and what a snapshot knows."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orca_daemon.export.snapshot import EPOCH, Snapshot, full_number, pack, unpack
+from orca_daemon.export.window import ClockBehind, Last, Window, skipped, window
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+BEFORE = NOW - timedelta(days=1)
+OVERLAP = timedelta(days=14)
+SEEN = Snapshot(10, 20, frozenset({12}), "c1")
+
+
+def test_the_first_run_takes_everything_up_to_now() -> None:
+    assert window(NOW, None, overlap=OVERLAP) == Window(end=NOW)
+
+
+def test_the_next_run_starts_where_the_last_ended_and_looks_back_for_late_rows() -> None:
+    found = window(NOW, Last("k", BEFORE, SEEN), overlap=OVERLAP)
+
+    assert found == Window(
+        end=NOW, start=BEFORE, late_from=BEFORE - OVERLAP, late_until=BEFORE, unseen_by=SEEN
+    )
+
+
+def test_a_file_of_another_program_gives_the_start_and_no_more() -> None:
+    assert window(NOW, Last("k", BEFORE), overlap=OVERLAP) == Window(end=NOW, start=BEFORE)
+
+
+def test_a_full_run_takes_everything_whatever_there_is() -> None:
+    assert window(NOW, Last("k", BEFORE, SEEN), overlap=OVERLAP, full=True) == Window(end=NOW, whole=True)
+
+
+def test_a_start_by_hand_keeps_what_came_late_for_the_last_file() -> None:
+    found = window(NOW, Last("k", BEFORE, SEEN), overlap=OVERLAP, since=BEFORE - timedelta(hours=1))
+
+    assert found.start == found.late_until == BEFORE - timedelta(hours=1)
+
+
+def test_a_start_by_hand_after_the_last_file_is_known_to_skip() -> None:
+    assert skipped(Last("k", BEFORE), NOW)
+    assert not skipped(Last("k", BEFORE), BEFORE)
+
+
+def test_a_newest_file_from_the_future_stops_the_table() -> None:
+    with pytest.raises(ClockBehind, match="newest file is k"):
+        window(NOW, Last("k", NOW), overlap=OVERLAP)
+
+
+def test_a_snapshot_sees_what_was_over_and_in_between_only_what_was_seen() -> None:
+    assert [SEEN.could_see(number) for number in (9, 10, 12, 13, 20)] == [True, False, True, False, False]
+
+
+def test_snapshots_of_two_servers_are_not_compared() -> None:
+    assert not SEEN.comparable(Snapshot(1, 1, cluster="c2"))
+    assert SEEN.comparable(Snapshot(1, 1, cluster=""))
+
+
+@given(top=st.integers(3, 2**50), back=st.integers(0, EPOCH - 1))
+def test_the_number_of_a_writer_is_found_again_across_epochs(top: int, back: int) -> None:
+    number = top - back
+    if number >= 3 and number % EPOCH >= 3:
+        assert full_number(number % EPOCH, top) == number
+
+
+def test_frozen_rows_of_old_clusters_are_older_than_everything() -> None:
+    assert full_number(2, 5 * EPOCH) == 2
+
+
+@given(st.frozensets(st.integers(0, 2**62)))
+def test_transaction_numbers_survive_the_footer(numbers: frozenset[int]) -> None:
+    assert unpack(pack(numbers)) == numbers
