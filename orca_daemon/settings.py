@@ -88,18 +88,27 @@ class Database(Section):
     prefix: str | None = None
     """Deployment prefix: the secret is `<prefix>-orca-db-login-secret`."""
     host: str | None = None
+    """Host of Postgres."""
     port: int = Field(5432, ge=1, le=65535)
+    """Its port."""
     name: str | None = None
+    """Name of the database."""
     user: str | None = None
+    """Role to connect as: a member of `orca_app`."""
     password: SecretStr | None = None
+    """Its password; better named by `secret:ARN` or `ssm:NAME` than written."""
     pool_size: Count = 8
     """Connections for short transactions; as many threads serve them."""
     pool_timeout: Seconds = 5.0
     """Seconds to wait for a free connection."""
     statement_timeout: Seconds = 30.0
+    """Seconds that one statement may take; streams of COPY have no limit."""
     lock_timeout: Seconds = 10.0
+    """Seconds to wait for a lock."""
     connect_timeout: Seconds = 5.0
+    """Seconds to wait for a new connection."""
     application_name: str = "orca-daemon"
+    """Name that `pg_stat_activity` shows."""
 
     @property
     def configured(self) -> bool:
@@ -111,6 +120,7 @@ class Queue(Section):
     """One queue, bound to a route.  A queue without a URL is off."""
 
     url: HttpUrl | None = None
+    """The queue's URL; without one the queue is off."""
     route: str | None = None
     """Name of the route that handles it; default: the queue's own name."""
     concurrency: Count | None = None
@@ -153,6 +163,7 @@ class Recovery(Section):
     public_bucket: str | None = None
     """Disaster recovery: where all other files go."""
     data_extensions: Names = (".hdf", ".h5", ".nc", ".nc4", ".he5", ".tif")
+    """Disaster recovery: what a data file's name ends in."""
     bucket_map: Annotated[dict[str, str], BeforeValidator(_json_object)] = Field(default_factory=dict)
     """Disaster recovery: extension to bucket, with the fallback `other`; wins over the two buckets."""
     status_url: HttpUrl | None = None
@@ -185,6 +196,7 @@ class Copies(Section):
     abandoned_after: Seconds = 60.0
     """Seconds without a new part after which an upload to the same key is taken for dead and aborted."""
     storage_class: str = "STANDARD"
+    """Storage class of the copies; never taken from the source, which would archive them again."""
     kms_key_id: str | None = None
     """Encrypt copies with this key; default: the target bucket's own encryption."""
 
@@ -195,6 +207,7 @@ class Reconcile(Section):
     memory_mib: Annotated[int, Field(ge=128)] = 1024
     """Memory of the child process; past it, it spills to `work_dir`."""
     threads: Count = 2
+    """Threads of the child process."""
     work_dir: Path | None = None
     """Where it spills; default: the system's temporary directory."""
     deadline: Seconds = 36_000.0
@@ -224,6 +237,7 @@ class Export(Section):
     """Copies of tables to Parquet in S3."""
 
     bucket: str | None = None
+    """Where the files go."""
     preset: Literal["orca", "none"] = "orca"
     """The tables that may be exported without being listed."""
     tables: dict[TableName, ExportTable] = Field(default_factory=dict)
@@ -231,6 +245,7 @@ class Export(Section):
     source_url: SecretStr | None = None
     """Postgres to export from; default: the application's database."""
     source_secret: str | None = None
+    """Secret with the address of that Postgres."""
     overlap_days: Annotated[float, Field(ge=0)] = 14.0
     """How far back a run looks for rows that an earlier snapshot could not see."""
     row_group: Count = 122_880
@@ -243,6 +258,7 @@ class Http(Section):
     """The port for metrics and health."""
 
     host: str = "127.0.0.1"
+    """Address to listen on; containers set `0.0.0.0`."""
     port: Annotated[int, Field(ge=0, le=65535)] = 9464
     """0 takes a free one, which is logged."""
 
@@ -251,7 +267,9 @@ class Log(Section):
     """Logs go to standard output."""
 
     level: Literal["debug", "info", "warning", "error", "critical"] = "info"
+    """Least level that is written; SIGHUP reads it again."""
     format: Literal["json", "console"] = "json"
+    """One line of JSON for each event, or lines for eyes."""
 
 
 STANDARD_QUEUES = ("status_update", "recovery", "internal_report")

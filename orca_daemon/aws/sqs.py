@@ -103,14 +103,14 @@ class SqsSource:
         }
         if attempt_id is not None:
             request["ReceiveRequestAttemptId"] = attempt_id
-        answer = await _translated(self._poll.receive_message(**request))
+        answer = await translated(self._poll.receive_message(**request))
         return [envelope(message) for message in answer.get("Messages", ())]
 
     async def delete(self, envelopes: Sequence[Envelope]) -> Sequence[Outcome]:
         """See `Source`."""
         entries = [{"Id": str(i), "ReceiptHandle": one.receipt} for i, one in enumerate(envelopes)]
         return _outcomes(
-            await _translated(self._control.delete_message_batch(QueueUrl=self._url, Entries=entries)),
+            await translated(self._control.delete_message_batch(QueueUrl=self._url, Entries=entries)),
             len(entries),
         )
 
@@ -121,7 +121,7 @@ class SqsSource:
             for i, one in enumerate(envelopes)
         ]
         call = self._control.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
-        return _outcomes(await _translated(call), len(entries))
+        return _outcomes(await translated(call), len(entries))
 
     async def bury(self, envelope: Envelope, evidence: Mapping[str, object]) -> None:
         """See `Source`."""
@@ -135,17 +135,17 @@ class SqsSource:
         }
         if facts.fifo:
             request |= {"MessageGroupId": envelope.group, "MessageDeduplicationId": envelope.id}
-        await _translated(self._control.send_message(**request))
+        await translated(self._control.send_message(**request))
 
     async def _attributes(self, url: str) -> dict[str, str]:
         call = self._control.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
-        attributes: dict[str, str] = (await _translated(call)).get("Attributes", {})
+        attributes: dict[str, str] = (await translated(call)).get("Attributes", {})
         return attributes
 
     async def _url_of(self, arn: str) -> str:
         account, name = arn.split(":")[-2:]
         call = self._control.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)
-        return str((await _translated(call))["QueueUrl"])
+        return str((await translated(call))["QueueUrl"])
 
 
 def envelope(message: Mapping[str, Any]) -> Envelope:
@@ -175,7 +175,7 @@ def with_evidence(
     `limit` is the dead-letter queue's MaximumMessageSize, bytes: it counts the body and all attributes.
     """
     attributes = {
-        name: _sendable(value) for name, value in envelope.raw_attributes.items() if name != EVIDENCE
+        name: sendable(value) for name, value in envelope.raw_attributes.items() if name != EVIDENCE
     }
     if len(attributes) >= MOST_ATTRIBUTES:
         return attributes
@@ -188,7 +188,7 @@ def with_evidence(
     return attributes
 
 
-def _sendable(value: Mapping[str, object]) -> Mapping[str, object]:
+def sendable(value: Mapping[str, object]) -> Mapping[str, object]:
     """A received attribute as SendMessage takes it: answers carry lists that requests may not."""
     return {key: part for key, part in value.items() if key in {"DataType", "StringValue", "BinaryValue"}}
 
@@ -210,7 +210,8 @@ def _outcomes(answer: Mapping[str, Any], count: int) -> list[Outcome]:
     return outcomes
 
 
-async def _translated(call: Awaitable[T]) -> T:
+async def translated(call: Awaitable[T]) -> T:
+    """The answer of a call of the client; its errors become `SourceError`."""
     try:
         return await call
     except ClientError as error:

@@ -19,6 +19,7 @@ COMMANDS: tuple[str, ...] = (
     "recover",
     "copy",
     "export",
+    "dlq",
 )
 """Modules of this package; each has `register(app)`.  Listed in the order of `--help`."""
 

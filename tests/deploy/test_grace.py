@@ -1,0 +1,56 @@
+"""Whoever stops the daemon waits longer than its drain may take; each platform's file says both."""
+
+import configparser
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from orca_daemon.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+LATEST_POLL = 5.0
+"""Seconds beyond the drain for flushing settlements and closing."""
+
+
+def load(path: str) -> Any:
+    text = (ROOT / path).read_text("utf-8")
+    return json.loads(text) if path.endswith(".json") else yaml.safe_load(text)
+
+
+def drain(environment: dict[str, str]) -> float:
+    return float(environment["ORCA_ENGINE__DRAIN_SECONDS"])
+
+
+def named(pairs: list[dict[str, str]]) -> dict[str, str]:
+    return {pair["name"]: pair["value"] for pair in pairs if "value" in pair}
+
+
+def test_kubernetes_waits_for_the_drain() -> None:
+    pod = load("deploy/k8s/base/deployment.yaml")["spec"]["template"]["spec"]
+
+    assert pod["terminationGracePeriodSeconds"] >= drain(named(pod["containers"][0]["env"])) + LATEST_POLL
+
+
+def test_ecs_waits_for_the_drain() -> None:
+    container = load("deploy/ecs/task-definition.json")["containerDefinitions"][0]
+
+    assert container["stopTimeout"] >= drain(named(container["environment"])) + LATEST_POLL
+    assert container["stopTimeout"] <= 120, "the most that Fargate grants"
+
+
+def test_compose_waits_for_the_drain() -> None:
+    daemon = load("compose.yaml")["services"]["daemon"]
+
+    assert float(daemon["stop_grace_period"].rstrip("s")) >= drain(daemon["environment"]) + LATEST_POLL
+
+
+def test_systemd_waits_for_the_drain() -> None:
+    unit = configparser.ConfigParser(strict=False, interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment,method-assign]  # the documented way to keep case
+    unit.read(ROOT / "deploy/systemd/orca-daemon.service")
+
+    assert float(unit["Service"]["TimeoutStopSec"]) >= Settings().engine.drain_seconds + LATEST_POLL
+    assert unit["Service"]["RestartPreventExitStatus"] == "78"
+    assert unit["Service"]["Type"] == "notify"

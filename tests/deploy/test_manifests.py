@@ -1,0 +1,176 @@
+"""Manifests: shapes that AWS and Docker accept, settings that the daemon knows, nothing that runs as root."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import pytest
+import yaml
+from botocore.validate import ParamValidator
+
+from orca_daemon.settings import ORCA_NAMES, load
+
+ROOT = Path(__file__).parents[2]
+ECS = ROOT / "deploy/ecs"
+K8S = ROOT / "deploy/k8s"
+UNIT = ROOT / "deploy/systemd/orca-daemon.service"
+
+
+def kubernetes_settings(overlay: str) -> dict[str, str]:
+    pod = yaml.safe_load((K8S / "base/deployment.yaml").read_text("utf-8"))["spec"]["template"]["spec"]
+    own = {each["name"]: each["value"] for each in pod["containers"][0]["env"]}
+    kustomization = yaml.safe_load((K8S / overlay / "kustomization.yaml").read_text("utf-8"))
+    return own | dict(each.split("=", 1) for each in kustomization["configMapGenerator"][0]["literals"])
+
+
+def ecs_settings() -> dict[str, str]:
+    task = json.loads((ECS / "task-definition.json").read_text("utf-8"))
+    return {each["name"]: each["value"] for each in task["containerDefinitions"][0]["environment"]}
+
+
+def compose_settings() -> dict[str, str]:
+    compose = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))
+    found: dict[str, str] = compose["services"]["daemon"]["environment"]
+    return found
+
+
+def systemd_settings() -> dict[str, str]:
+    lines = (ROOT / "deploy/systemd/environment").read_text("utf-8").splitlines()
+    unit = [
+        assignment
+        for line in UNIT.read_text("utf-8").splitlines()
+        if line.startswith("Environment=")
+        for assignment in line.removeprefix("Environment=").split()
+    ]
+    return dict(line.split("=", 1) for line in [*lines, *unit] if "=" in line and not line.startswith("#"))
+
+
+PLATFORMS = {
+    "k8s minimal": kubernetes_settings("overlays/minimal"),
+    "k8s production": kubernetes_settings("overlays/production"),
+    "ecs": ecs_settings(),
+    "compose": compose_settings(),
+    "systemd": systemd_settings(),
+}
+
+
+@pytest.mark.parametrize("environment", PLATFORMS.values(), ids=PLATFORMS.keys())
+def test_the_settings_of_a_platform_are_settings(environment: dict[str, str], tmp_path: Path) -> None:
+    empty = tmp_path / "empty.toml"
+    empty.touch()
+    settings = load(empty, environment)
+
+    assert {"status_update", "recovery", "internal_report"} == set(settings.bound)
+    assert settings.database.configured
+    foreign = {name for name in environment if not name.startswith(("ORCA_", "AWS_", "PYTHON"))}
+    assert foreign <= ORCA_NAMES.keys()
+
+
+@pytest.mark.parametrize(
+    ("file", "operation"),
+    [("task-definition.json", "RegisterTaskDefinition"), ("service.json", "CreateService")],
+)
+def test_ecs_accepts_the_shape(file: str, operation: str) -> None:
+    shape = botocore.session.get_session().get_service_model("ecs").operation_model(operation).input_shape
+    assert shape is not None
+    report = ParamValidator().validate(json.loads((ECS / file).read_text("utf-8")), shape)
+
+    assert not report.has_errors(), report.generate_report()
+
+
+def test_ecs_accepts_the_overrides_of_the_migration() -> None:
+    model = botocore.session.get_session().get_service_model("ecs")
+    overrides = json.loads((ECS / "migration-overrides.json").read_text("utf-8"))
+
+    report = ParamValidator().validate(overrides, model.shape_for("TaskOverride"))
+
+    assert not report.has_errors(), report.generate_report()
+
+
+def containers() -> list[Any]:
+    pods = [
+        yaml.safe_load((K8S / name).read_text("utf-8"))["spec"]["template"]["spec"]
+        for name in ("base/deployment.yaml", "migration/job.yaml")
+    ]
+    for pod in pods:
+        assert pod["securityContext"]["runAsNonRoot"]
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert pod["enableServiceLinks"] is False
+        assert all("sizeLimit" in volume["emptyDir"] for volume in pod["volumes"])
+    return [container for pod in pods for container in pod["containers"]]
+
+
+@pytest.mark.parametrize("container", containers())
+def test_a_pod_can_do_little(container: dict[str, Any]) -> None:
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert "memory" in container["resources"]["limits"]
+
+
+def test_the_pod_has_memory_for_the_child_of_a_comparison() -> None:
+    pod = yaml.safe_load((K8S / "base/deployment.yaml").read_text("utf-8"))["spec"]["template"]["spec"]
+    child = {each["name"]: each["value"] for each in pod["containers"][0]["env"]}[
+        "ORCA_RECONCILE__MEMORY_MIB"
+    ]
+    limit = int(pod["containers"][0]["resources"]["limits"]["memory"].removesuffix("Mi"))
+
+    # DuckDB's limit is not the child's whole memory: measured, a fifth more and the interpreter.
+    assert limit >= int(child) * 1.2 + 1024
+
+
+def test_the_image_is_pinned_and_runs_the_daemon_itself() -> None:
+    text = (ROOT / "Dockerfile").read_text("utf-8")
+
+    assert re.search(r"^ARG PYTHON_IMAGE=\S+@sha256:[0-9a-f]{64}$", text, re.MULTILINE)
+    assert set(re.findall(r"^FROM (\S+)", text, re.MULTILINE)) == {"${PYTHON_IMAGE}", "build", "scratch"}
+    assert re.search(r'^ENTRYPOINT \["', text, re.MULTILINE)
+    assert re.search(r"^USER 10001:10001$", text, re.MULTILINE)
+    assert "curl" not in text
+
+
+def test_what_the_image_is_made_of_is_sent_to_the_builder() -> None:
+    copied = re.findall(r"^COPY (?!--from)(\S+)", (ROOT / "Dockerfile").read_text("utf-8"), re.MULTILINE)
+    sent = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
+
+    assert {f"!{path}" for path in copied} <= set(sent)
+    assert all((ROOT / path).exists() for path in copied)
+
+
+def test_the_bill_of_materials_names_every_locked_library() -> None:
+    import runpy
+
+    bill = runpy.run_path(str(ROOT / "deploy/image/sbom.py"))["bill"]()
+    locked = re.findall(
+        r"^([a-z0-9-]+)==([^ ;]+) \\$", (ROOT / "requirements/run.txt").read_text(), re.MULTILINE
+    )
+
+    assert {f"pkg:pypi/{name}@{version}" for name, version in locked} <= {
+        component["purl"] for component in bill["components"]
+    }
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
+def test_systemd_accepts_the_unit_and_rates_it_well(tmp_path: Path) -> None:
+    # The daemon is not installed where the unit says.
+    unit = tmp_path / UNIT.name
+    unit.write_text(
+        re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", UNIT.read_text("utf-8"), flags=re.MULTILINE)
+    )
+
+    verified = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=True)
+    rated = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--threshold=20", unit],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert verified.stderr == ""
+    assert rated.returncode == 0, rated.stdout.splitlines()[-1]

@@ -1,0 +1,96 @@
+"""Alerts and dashboard ask only for metrics that the daemon exports, by labels that they have."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from orca_daemon.ops.metrics import Metrics
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+DOCS = Path(__file__).parents[2] / "docs"
+STANDARD = {"up", "ALERTS"}
+"""Prometheus's own."""
+_SELECTOR = re.compile(r"\b((?:orca_daemon|process)_\w+)\s*(?:\{([^}]*)\})?")
+_GROUPING = re.compile(r"\b(?:by|on) \(([^)]*)\)")
+
+
+def exported() -> dict[str, set[str]]:
+    """Each series' name and the names of its labels."""
+    metrics = Metrics({"recovery": "recovery"}, operations=["s3:CopyObject"])
+    text = metrics.exposition().decode()
+    from orca_daemon.engine.source import QueueFacts
+
+    metrics.queues.configured("recovery", QueueFacts(fifo=False, visibility=1.0))
+    text = metrics.exposition().decode()
+    found: dict[str, set[str]] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            found.setdefault(sample.name, set()).update(sample.labels)
+    return found
+
+
+def alerts() -> list[dict[str, Any]]:
+    groups = yaml.safe_load((DEPLOY / "prometheus/alerts.yml").read_text("utf-8"))["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+def dashboard() -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((DEPLOY / "grafana/orca-daemon.json").read_text("utf-8"))
+    return loaded
+
+
+def queries() -> list[str]:
+    panels = [target["expr"] for panel in dashboard()["panels"] for target in panel.get("targets", [])]
+    variables = [each["query"] for each in dashboard()["templating"]["list"] if each["type"] == "query"]
+    annotations = [each["expr"] for each in dashboard()["annotations"]["list"]]
+    return [*panels, *variables, *annotations, *(rule["expr"] for rule in alerts())]
+
+
+@pytest.mark.parametrize("query", queries())
+def test_a_query_asks_for_what_is_exported(query: str) -> None:
+    known = exported()
+    found = _SELECTOR.findall(query)
+
+    assert found or "up{" in query
+    for name, selectors in found:
+        assert name in known
+        labels = set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)\s*\"", selectors))
+        assert labels <= known[name] | {"instance", "job"}
+    groupings = {label.strip() for each in _GROUPING.findall(query) for label in each.split(",")}
+    assert groupings <= set().union(*(known[name] for name, _ in found)) | {"instance", "le"}
+
+
+def test_every_alert_says_what_to_do() -> None:
+    headings = re.findall(r"^#+ (\w+)$", (DOCS / "operate.md").read_text("utf-8"), re.MULTILINE)
+
+    assert {rule["alert"] for rule in alerts()} <= set(headings)
+    for rule in alerts():
+        assert rule["annotations"]["runbook"] == f"docs/operate.md#{rule['alert'].lower()}"
+        assert rule["labels"]["severity"] in {"page", "ticket"}
+
+
+def test_every_alert_is_shown_to_fire() -> None:
+    tests = yaml.safe_load((DEPLOY / "prometheus/alerts_test.yml").read_text("utf-8"))["tests"]
+    fired = {
+        name
+        for test in tests
+        for each in test["promql_expr_test"]
+        for sample in each["exp_samples"]
+        for name in re.findall(r'alertname="(\w+)"', sample["labels"])
+    }
+
+    assert {rule["alert"] for rule in alerts()} == fired
+
+
+def test_every_metric_is_explained() -> None:
+    text = (DOCS / "operate.md").read_text("utf-8")
+    metrics = Metrics({"recovery": "recovery"})
+    families = {family.name for family in text_string_to_metric_families(metrics.exposition().decode())}
+    ours = {name for name in families if name.startswith("orca_daemon_")}
+
+    assert sorted(name for name in ours if name not in text) == []
