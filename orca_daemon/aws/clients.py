@@ -38,7 +38,7 @@ async def connect(settings: Settings) -> AsyncIterator[Clients]:
         "poll": ("sqs", _options(pool=polls, read=engine.wait + 10, tries=1)),
         "control": ("sqs", _options(pool=32, read=10, tries=4)),
         # CopyObject of 5 GiB answers when it is done, which takes minutes.
-        "s3": ("s3", _options(pool=copies.parts + 8, read=900, tries=4)),
+        "s3": ("s3", _options(pool=copies.parts + 8, read=900, tries=4).merge(_SIGNED_URLS)),
         "secrets": ("secretsmanager", _options(pool=2, read=10, tries=4)),
         "ssm": ("ssm", _options(pool=2, read=10, tries=4)),
         "sts": ("sts", _options(pool=2, read=10, tries=2)),
@@ -62,6 +62,10 @@ async def connect(settings: Settings) -> AsyncIterator[Clients]:
 def endpoint(aws: Aws, service: str) -> str | None:
     """The endpoint that the settings name for a service; None leaves it to botocore's chain."""
     return (aws.sqs_endpoint_url or aws.endpoint_url) if service == "sqs" else aws.endpoint_url
+
+
+# Without it, botocore signs URLs the old way, which does not open objects that a key of KMS encrypts.
+_SIGNED_URLS = AioConfig(signature_version="s3v4")
 
 
 def _options(*, pool: int, read: float, tries: int) -> AioConfig:

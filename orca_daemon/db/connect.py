@@ -28,21 +28,26 @@ def connect(address: Address, settings: DatabaseSettings, *, statement_timeout: 
         Unreachable: there is no server, or it refuses us.
     """
     try:
-        connection = psycopg2.connect(
-            **address.parameters,
-            connect_timeout=max(2, round(settings.connect_timeout)),
-            application_name=settings.application_name,
-            # A server that vanished without a word is noticed within half a minute.
-            keepalives_idle=10,
-            keepalives_interval=5,
-            keepalives_count=3,
-            tcp_user_timeout=30_000,
-        )
+        connection = psycopg2.connect(**parameters(address, settings))
     except psycopg2.Error:
         # Its text repeats the address, and old servers' hints more than that.
         raise Unreachable("no connection can be opened") from None
     _limit(connection, settings, statement_timeout)
     return connection
+
+
+def parameters(address: Address, settings: DatabaseSettings) -> dict[str, Any]:
+    """What libpq is given: address, name and limits of a connection.  The password is among it."""
+    return {
+        **address.parameters,
+        "connect_timeout": max(2, round(settings.connect_timeout)),
+        "application_name": settings.application_name,
+        # A server that vanished without a word is noticed within half a minute.
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 30_000,
+    }
 
 
 def _limit(connection: Any, settings: DatabaseSettings, statement_timeout: float) -> None:

@@ -6,12 +6,10 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from orca_daemon.db.sql import load
 from orca_daemon.reconcile.copy_stream import CopyStream
-from orca_daemon.reconcile.listing import KEY, Listing, quoted_etag
-from orca_daemon.reconcile.protocol import Task
+from orca_daemon.reconcile.listing import KEY, Listing, literal, quoted_etag
+from orca_daemon.reconcile.protocol import Statement
 
-_SQL = load(__package__, "source.sql")
 _CATALOG = pa.schema(
     [
         ("id", pa.int64()),
@@ -34,15 +32,14 @@ _STORED = pa.schema(
 
 
 def attach_catalog(
-    engine: duckdb.DuckDBPyConnection, connection: Any, task: Task, arrived: Callable[[int], None]
+    engine: duckdb.DuckDBPyConnection, connection: Any, statement: Statement, arrived: Callable[[int], None]
 ) -> CopyStream:
     """Make the bucket's rows readable as `catalog`, once.
 
     `connection` is in use until the rows are read; `arrived` is told their number so far.
     """
     classes = _storage_classes(connection)
-    values = {"bucket": task.bucket, "recent_after": task.recent_after or "infinity"}
-    stream = CopyStream(connection, _SQL["catalog"], values, _CATALOG, arrived)
+    stream = CopyStream(connection, statement, _CATALOG, arrived)
     engine.register("catalog_rows", stream.reader())
     # Not a join: a second hash table beside the big one keeps DuckDB from spilling (seen with 2.0.0).
     engine.execute(
@@ -53,11 +50,10 @@ def attach_catalog(
 
 
 def stored_listing(
-    engine: duckdb.DuckDBPyConnection, connection: Any, task: Task
+    engine: duckdb.DuckDBPyConnection, connection: Any, statement: Statement
 ) -> tuple[Listing, CopyStream]:
     """A listing that lies in `reconcile_s3_object`.  ORCA stored its keys as they came: encoded."""
-    values = {"bucket": task.bucket, "job": task.stored_job}
-    stream = CopyStream(connection, _SQL["stored_listing"], values, _STORED)
+    stream = CopyStream(connection, statement, _STORED)
     engine.register("stored_rows", stream.reader())
     source = (
         f"SELECT {KEY.format('key_path')} AS key_path, {quoted_etag('etag')} AS etag, "
@@ -68,10 +64,5 @@ def stored_listing(
 
 def _storage_classes(connection: Any) -> str:
     with connection.cursor() as cursor:
-        cursor.execute(_SQL["storage_classes"].text)
+        cursor.execute("SELECT s.id, s.value FROM orca.storage_class AS s ORDER BY s.id")
         return " ".join(f"WHEN {int(key)} THEN {literal(value)}" for key, value in cursor.fetchall())
-
-
-def literal(text: str) -> str:
-    """The text as SQL writes it."""
-    return "'" + text.replace("'", "''") + "'"

@@ -1,17 +1,16 @@
 """Joins listing and catalog in DuckDB, within its memory, and leaves the differences in a file."""
 
 from collections.abc import Callable
-from importlib.resources import files
 from pathlib import Path
 
 import duckdb
 
 from orca_daemon.reconcile.listing import Listing
-from orca_daemon.reconcile.protocol import COLUMNS, Counts, Task
+from orca_daemon.reconcile.protocol import COLUMNS, Compared, Task
 
 _APART_FROM_DUCKDB = 256
 """MiB of the child that are not DuckDB's to limit: Python, Arrow's batches, what DuckDB does not count."""
-_STATEMENT = files(__package__).joinpath("compare.sql").read_text("utf-8")
+_STATEMENT = Path(__file__).with_suffix(".sql").read_text("utf-8")
 
 
 class Refused(ValueError):  # noqa: N818  a verdict on the listing
@@ -24,14 +23,14 @@ def open_engine(task: Task) -> duckdb.DuckDBPyConnection:
         config={
             "memory_limit": f"{max(task.memory_mib - _APART_FROM_DUCKDB, 128)}MiB",
             "threads": task.threads,
-            "temp_directory": str(task.work_dir / "spill"),
+            "temp_directory": str(Path(task.folder) / "spill"),
             "preserve_insertion_order": False,
             "autoinstall_known_extensions": False,
         }
     )
 
 
-def compare(engine: duckdb.DuckDBPyConnection, listing: Listing, catalogued: Callable[[], int]) -> Counts:
+def compare(engine: duckdb.DuckDBPyConnection, listing: Listing, catalogued: Callable[[], int]) -> Compared:
     """Run the comparison; `catalog` is there already.  The differences stay in the engine.
 
     Args:
@@ -45,7 +44,7 @@ def compare(engine: duckdb.DuckDBPyConnection, listing: Listing, catalogued: Cal
     engine.execute(f"CREATE VIEW listing AS {listing.source}")
     engine.execute(f"CREATE TABLE differences AS {_STATEMENT}")
     times = dict(engine.execute("SELECT kind, sum(times)::BIGINT FROM differences GROUP BY kind").fetchall())
-    counts = Counts(
+    found = Compared(
         listed=sum(times.get(kind, 0) for kind in ("match", "mismatch", "orphan")),
         catalogued=catalogued(),
         matched=times.get("match", 0),
@@ -54,23 +53,32 @@ def compare(engine: duckdb.DuckDBPyConnection, listing: Listing, catalogued: Cal
         recent=times.get("recent", 0),
         orphans=times.get("orphan", 0),
     )
-    if repeated := _repeated(engine, counts):
-        raise Refused(f"the inventory lists {repeated} keys more than once as their latest version")
-    return counts
+    if repeated := _repeated(engine, found):
+        raise Refused(f"it lists {repeated} keys more than once as their latest version")
+    return found
 
 
-def _repeated(engine: duckdb.DuckDBPyConnection, counts: Counts) -> int:
+def _repeated(engine: duckdb.DuckDBPyConnection, found: Compared) -> int:
     """Listed keys beyond the first of each.
 
     Keys are unique in the catalog, so a row of it that was met twice shows in the sums; only orphans have
     to be looked at.
     """
-    met = counts.matched + counts.mismatched + counts.phantoms + counts.recent
+    met = found.matched + found.mismatched + found.phantoms + found.recent
     (orphans,) = engine.execute(
         "SELECT coalesce(sum(times) - count(DISTINCT key_path), 0)::BIGINT "
         "FROM differences WHERE kind = 'orphan'"
     ).fetchall()[0]
-    return met - counts.catalogued + int(orphans)
+    return met - found.catalogued + int(orphans)
+
+
+def refuse_empty(found: Compared, *, allowed: bool) -> None:
+    """Raise Refused where a listing without objects meets a catalog with some, unless that is allowed."""
+    if found.listed == 0 and found.catalogued > 0 and not allowed:
+        raise Refused(
+            f"it lists no object, but the catalog has {found.catalogued} of this bucket; "
+            "if that is true, allow it by the setting reconcile.allow_empty"
+        )
 
 
 def write(engine: duckdb.DuckDBPyConnection, listing: Listing, target: Path) -> None:

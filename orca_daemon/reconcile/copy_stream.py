@@ -3,13 +3,13 @@
 import fcntl
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pyarrow as pa
 from pyarrow import csv
-from sqlalchemy import TextClause
-from sqlalchemy.dialects.postgresql import psycopg2 as dialect
+
+from orca_daemon.reconcile.protocol import Statement
 
 QUOTE = "\x01"
 """In no key and no ETag, so that Postgres never has to quote; the usual one is in every ETag."""
@@ -23,7 +23,6 @@ class CopyStream:
     Args:
         connection: the driver's; in use until the stream ends.
         statement: COPY … TO STDOUT in CSV with our quote.
-        values: its parameters.
         schema: names and types of its columns.
         arrived: told the number of rows so far, from the thread that reads.
     """
@@ -31,14 +30,13 @@ class CopyStream:
     def __init__(
         self,
         connection: Any,
-        statement: TextClause,
-        values: Mapping[str, object],
+        statement: Statement,
         schema: pa.Schema,
         arrived: Callable[[int], None] = lambda _: None,
     ) -> None:
         self.rows = 0
         self._connection, self._schema, self._arrived = connection, schema, arrived
-        self._statement, self._values = _for_driver(statement), values
+        self._statement = statement
         self._error: BaseException | None = None
 
     def reader(self) -> pa.RecordBatchReader:
@@ -80,14 +78,11 @@ class CopyStream:
     def _copy(self, outlet: int) -> None:
         try:
             with os.fdopen(outlet, "wb", buffering=_PIPE) as pipe, self._connection.cursor() as cursor:
-                cursor.copy_expert(cursor.mogrify(self._statement, self._values).decode(), pipe)
+                cursor.copy_expert(
+                    cursor.mogrify(self._statement.text, self._statement.values).decode(), pipe
+                )
         except BaseException as error:  # noqa: BLE001  raised again by `check`, in the thread that reads
             self._error = error
-
-
-def _for_driver(statement: TextClause) -> str:
-    """With parameters as the driver writes them."""
-    return str(statement.compile(dialect=dialect.dialect()))  # type: ignore[no-untyped-call]
 
 
 def _pipe() -> tuple[int, int]:

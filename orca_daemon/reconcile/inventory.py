@@ -1,15 +1,23 @@
-"""Reads an inventory's manifest out of S3."""
+"""Reads an inventory's manifest out of S3, and signs URLs of its data files."""
 
 import hashlib
+import os
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from typing import Any
 
+from aiobotocore.config import AioConfig
+from aiobotocore.session import AioSession
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.httpsession import get_cert_path
 
 from orca_daemon.engine.errors import DependencyDown, Reject
-from orca_daemon.reconcile.manifest import Manifest, ManifestError, parse
+from orca_daemon.reconcile.manifest import DataFile, Manifest, ManifestError, parse
+from orca_daemon.reconcile.protocol import Remote
 from orca_daemon.wire.inventory import InventoryPointer
 
 _LARGEST = 64 << 20
+_HOURS = 12
 _GONE = {"NoSuchKey", "NoSuchBucket", "404"}
 _HIDDEN = {"AccessDenied", "403"}
 """What S3 answers for a missing key, too, to those who may not list the bucket."""
@@ -38,6 +46,47 @@ async def read(s3: Any, pointer: InventoryPointer) -> Manifest:
         return parse(text)
     except ManifestError as error:
         raise Reject(str(error)) from None
+
+
+async def signed(s3: Any, pointer: InventoryPointer, files: Sequence[DataFile]) -> list[Remote]:
+    """The data files with URLs that open them for some hours, without credentials.
+
+    Raises:
+        DependencyDown: there are no credentials to sign with.
+    """
+    bucket, region = pointer.report_bucket_name, pointer.report_bucket_region
+    async with AsyncExitStack() as stack:
+        if region and region != s3.meta.region_name and not _elsewhere(s3):
+            s3 = await stack.enter_async_context(_client_of(region))
+        try:
+            return [
+                Remote(
+                    key=file.key,
+                    size=file.size,
+                    md5=file.md5,
+                    url=await s3.generate_presigned_url(
+                        "get_object", Params={"Bucket": bucket, "Key": file.key}, ExpiresIn=_HOURS * 3600
+                    ),
+                )
+                for file in files
+            ]
+        except BotoCoreError as error:
+            raise DependencyDown("s3", type(error).__name__) from None
+
+
+def ca_bundle() -> str | None:
+    """The authorities that botocore trusts."""
+    return os.environ.get("AWS_CA_BUNDLE") or str(get_cert_path(True))
+
+
+def _elsewhere(s3: Any) -> bool:
+    """Whether the client speaks to a stand-in of AWS, which has one endpoint for all regions."""
+    return not str(s3.meta.endpoint_url).endswith((".amazonaws.com", ".amazonaws.com.cn"))
+
+
+def _client_of(region: str) -> Any:
+    # A URL that another region's key signs is refused; a plain call would be redirected.
+    return AioSession().create_client("s3", region_name=region, config=AioConfig(signature_version="s3v4"))
 
 
 async def _checksum(s3: Any, bucket: str, key: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 
-from orca_daemon.reconcile.manifest import Format, require
+from orca_daemon.reconcile.manifest import require
 
 REFUSED = "inventory refused: "
 """Begins every error that our own SQL raises."""
@@ -33,8 +33,8 @@ class Listing:
 
 def listing(
     engine: duckdb.DuckDBPyConnection,
-    form: Format,
-    columns: tuple[str, ...],
+    form: str,
+    columns: Sequence[str],
     bucket: str,
     files: Sequence[Path],
 ) -> Listing:
@@ -60,7 +60,7 @@ def quoted_etag(column: str) -> str:
     return f"'\"' || trim(coalesce({column}, ''), '\"') || '\"'"
 
 
-def _csv(columns: tuple[str, ...], bucket: str, files: Sequence[Path]) -> str:
+def _csv(columns: Sequence[str], bucket: str, files: Sequence[Path]) -> str:
     names = [name or f"unread_{position}" for position, name in enumerate(columns)]
     types = ", ".join(f"'{name}': 'VARCHAR'" for name in names)
     # Nothing is guessed: a sniffer that sees one odd row reads all others differently.
@@ -109,7 +109,7 @@ def _select(
     return (
         f"SELECT {key} AS key_path, {quoted_etag('e_tag')} AS etag, {size} AS size_in_bytes, "
         f"{modified} AS last_update, coalesce(storage_class, '') AS storage_class FROM {rows} "
-        f"WHERE CASE WHEN bucket = {_literal(bucket)} THEN {exists or 'true'} "
+        f"WHERE CASE WHEN bucket = {literal(bucket)} THEN {exists or 'true'} "
         f"ELSE error('{REFUSED}it holds rows of another bucket') END"
     )
 
@@ -119,8 +119,9 @@ def _parquet(files: Sequence[Path]) -> str:
 
 
 def _paths(files: Sequence[Path]) -> str:
-    return "[" + ", ".join(_literal(str(file)) for file in files) + "]"
+    return "[" + ", ".join(literal(str(file)) for file in files) + "]"
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
+    """The text as SQL writes it."""
     return "'" + text.replace("'", "''") + "'"

@@ -2,10 +2,9 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
-
-from pydantic import BaseModel, ConfigDict
 
 Format = Literal["CSV", "Parquet", "ORC"]
 
@@ -29,10 +28,9 @@ class ManifestError(ValueError):
     """The manifest is not one, or its inventory lacks what a comparison needs."""
 
 
-class DataFile(BaseModel):
+@dataclass(frozen=True, slots=True)
+class DataFile:
     """One file of the listing, in the bucket that holds the manifest."""
-
-    model_config = ConfigDict(frozen=True)
 
     key: str
     size: int | None = None
@@ -41,10 +39,9 @@ class DataFile(BaseModel):
     """Hexadecimal, lower case."""
 
 
-class Manifest(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Manifest:
     """An inventory as its manifest describes it."""
-
-    model_config = ConfigDict(frozen=True)
 
     bucket: str
     """The bucket that was listed."""

@@ -7,7 +7,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from orca_daemon.reconcile.protocol import EVENT, Event, Task
+from orca_daemon.reconcile.protocol import Line, Task, decode, encode
 
 _LONGEST_LINE = 1 << 20
 
@@ -27,7 +27,7 @@ class Child:
         """Of the process."""
         return self._process.pid
 
-    async def hear(self) -> Event:
+    async def hear(self) -> Line:
         """The next thing that it says.
 
         Raises:
@@ -36,14 +36,14 @@ class Child:
         assert self._process.stdout is not None  # noqa: S101  asked for at the start
         line = await self._process.stdout.readline()
         if line:
-            return EVENT.validate_json(line)
+            return decode(line)
         raise ChildDied(_how(await self._process.wait()))
 
-    async def tell(self, line: str = "") -> None:
+    async def tell(self, line: Line) -> None:
         """Send it a line; that it may be gone already is noticed by listening."""
         assert self._process.stdin is not None  # noqa: S101  asked for at the start
         try:
-            self._process.stdin.write(line.encode() + b"\n")
+            self._process.stdin.write(encode(line).encode() + b"\n")
             await self._process.stdin.drain()
         except ConnectionError:
             return
@@ -74,7 +74,7 @@ async def start(task: Task) -> AsyncIterator[Child]:
     )
     child = Child(process)
     try:
-        await child.tell(task.model_dump_json())
+        await child.tell(task)
         yield child
     finally:
         await child.end()

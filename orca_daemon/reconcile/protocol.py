@@ -1,15 +1,13 @@
 """What the daemon and the child that compares say to each other, one JSON object a line.
 
-The daemon sends a `Task`, later an empty line for "go on", and at the end it closes the pipe.
+The daemon sends a `Task`, later a `Go`, and at the end it closes the pipe; the child sends everything else.
+Nothing but the standard library here: what the child imports is what a comparison waits for.
 """
 
-from datetime import datetime
+import json
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
-
-from orca_daemon.reconcile.manifest import DataFile, Format
+from typing import Any, TypeAlias
 
 COLUMNS = (
     "kind",
@@ -25,77 +23,91 @@ COLUMNS = (
     "discrepancy_type",
 )
 """The file of differences: CSV without a header, `\\N` for null."""
+DIFFERENCES = "differences.csv"
+"""Its name in the working folder."""
 
 
-class _Line(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remote:
+    """One data file of an inventory."""
+
+    key: str
+    size: int | None
+    md5: str | None
+    url: str = field(repr=False)
+    """Signed: the child has no credentials of AWS."""
 
 
-class Inventory(_Line):
-    """The listing to compare, as files in S3."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """SQL with parameters as the driver writes them."""
 
-    bucket: str
-    """Where the files are."""
-    region: str | None
-    endpoint_url: str | None
-    form: Format
-    columns: tuple[str, ...]
-    """Of CSV only."""
-    files: tuple[DataFile, ...]
+    text: str
+    values: dict[str, Any]
 
 
-class Task(_Line):
-    """All that the child needs to know.  It holds a password, so it travels by pipe."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What the child needs to know at first.  It holds a password, so it travels by pipe."""
 
     bucket: str
     """The archive bucket that was listed."""
     lock: int
     """Advisory lock of the job: 64 bits, signed."""
-    inventory: Inventory | None
-    """None for a listing that lies in `reconcile_s3_object`."""
-    stored_job: int | None = None
-    """The job that it lies there under."""
-    recent_after: datetime | None
-    """Catalog rows ingested later than this may be absent from the listing; None: all must be there."""
+    form: str
+    """`CSV`, `Parquet`, `ORC`, or `stored` for a listing that lies in Postgres."""
+    columns: list[str]
+    """Of CSV only."""
+    catalog: Statement
+    stored: Statement | None
+    """Reads a stored listing."""
     allow_empty: bool
-    work_dir: Path
+    folder: str
+    """Where it may write."""
     memory_mib: int
     threads: int
-    address: dict[str, Any] = Field(repr=False)
-    connect_timeout: float
-    application_name: str
+    ca_bundle: str | None
+    database: dict[str, Any] = field(repr=False)
+    """Parameters of libpq."""
+    session: list[str]
+    """Statements for each new connection."""
 
 
-class Waiting(_Line):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Go:
+    """The job is opened: go on, with these files."""
+
+    files: list[Remote]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
     """Another process works on this job; said once."""
 
-    event: Literal["waiting"] = "waiting"
 
-
-class Locked(_Line):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Locked:
     """The job is this child's.  It waits for the word to go on."""
 
-    event: Literal["locked"] = "locked"
 
-
-class Progress(_Line):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
     """How far it is."""
 
-    event: Literal["progress"] = "progress"
-    stage: Literal["listing", "catalog", "comparing"]
+    stage: str
+    """`listing`, counted in bytes; `catalog`, in rows; `comparing`, in per cent."""
     done: int
     total: int | None = None
-    """Bytes of the listing, rows of the catalog, per cent of the comparison."""
 
 
-class Staged(_Line):
-    """The listing is here, and all of it is sound."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staged:
+    """The listing is here, and all of it is what the manifest says."""
 
-    event: Literal["staged"] = "staged"
 
-
-class Counts(_Line):
-    """What was compared."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """Done: the differences lie in the folder.  The child keeps the lock until the pipe is closed."""
 
     listed: int
     """Objects in the listing: latest versions that are not delete markers."""
@@ -106,24 +118,43 @@ class Counts(_Line):
     recent: int
     """Catalog rows without an object that are too young to be called phantoms."""
     orphans: int
+    peak_mib: int = 0
+    """Memory of the child at its largest, resident."""
 
 
-class Compared(_Line):
-    """Done: the differences lie in this file.  The child keeps the lock until the pipe is closed."""
-
-    event: Literal["compared"] = "compared"
-    counts: Counts
-    path: Path
-
-
-class Failed(_Line):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
     """It cannot go on."""
 
-    event: Literal["failed"] = "failed"
-    kind: Literal["reject", "retry", "postgres", "s3"]
-    """No retry can help, one may, or this dependency is down."""
+    kind: str
+    """`reject`: no retry can help; `retry`: one may; `s3`: that is down; `sql`: Postgres said `sqlstate`."""
     reason: str
+    sqlstate: str | None = None
 
 
-Event = Waiting | Locked | Progress | Staged | Compared | Failed
-EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="event")])
+Line: TypeAlias = Task | Go | Waiting | Locked | Progress | Staged | Compared | Failed
+_KINDS: dict[str, type[Line]] = {
+    kind.__name__: kind for kind in (Task, Go, Waiting, Locked, Progress, Staged, Compared, Failed)
+}
+
+
+def encode(line: Line) -> str:
+    """The object as one line, without its end."""
+    return json.dumps({"is": type(line).__name__, **asdict(line)})
+
+
+def decode(text: str | bytes) -> Line:
+    """The object in this line."""
+    document = json.loads(text)
+    kind = _KINDS[document.pop("is")]
+    if kind is Go:
+        return Go(files=[Remote(**file) for file in document["files"]])
+    if kind is Task:
+        for name in ("catalog", "stored"):
+            document[name] = Statement(**document[name]) if document[name] else None
+    return kind(**document)
+
+
+def differences(folder: str | Path) -> Path:
+    """The file of differences."""
+    return Path(folder) / DIFFERENCES

@@ -2,27 +2,45 @@
 
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from orca_daemon.aws.clients import endpoint
+from sqlalchemy.dialects.postgresql import psycopg2
+
+from orca_daemon.db.connect import parameters
 from orca_daemon.db.database import Database
+from orca_daemon.db.failures import Meaning, meaning
+from orca_daemon.db.sql import load
 from orca_daemon.engine.errors import DependencyDown, Reject
 from orca_daemon.reconcile import jobs, reports
-from orca_daemon.reconcile.inventory import read
+from orca_daemon.reconcile.inventory import ca_bundle, read, signed
 from orca_daemon.reconcile.jobs import Job, lock_of
-from orca_daemon.reconcile.manifest import Manifest, ManifestError
+from orca_daemon.reconcile.manifest import DataFile, Manifest, ManifestError
 from orca_daemon.reconcile.process import Child, ChildDied, start
-from orca_daemon.reconcile.protocol import Compared, Counts, Event, Failed, Inventory, Locked, Staged, Task
+from orca_daemon.reconcile.protocol import (
+    Compared,
+    Failed,
+    Go,
+    Line,
+    Locked,
+    Remote,
+    Staged,
+    Statement,
+    Task,
+    differences,
+)
 from orca_daemon.reconcile.reports import Written
 from orca_daemon.reconcile.workspace import workspace
 from orca_daemon.settings import Settings
 from orca_daemon.wire.inventory import InventoryPointer, StoredListing
 from orca_daemon.wire.reconciliation import ReconcileStatus
 
-E = TypeVar("E", bound=Event)
+E = TypeVar("E", bound=Line)
+_SQL = load(__package__, "source.sql")
+_DIALECT = psycopg2.dialect()  # type: ignore[no-untyped-call]
+_SESSION = ["SET timezone = 'UTC'", "SET statement_timeout = 0", "SET jit = off"]
 
 
 class NotDone(Exception):  # noqa: N818  what became of an attempt
@@ -35,10 +53,14 @@ class Outcome:
 
     job: int
     bucket: str
-    counts: Counts | None = None
+    compared: Compared | None = None
     """None where the reports were there already, and nothing was compared."""
     written: Written | None = None
     seconds: float
+
+
+async def _no_files() -> list[Remote]:
+    return []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +71,13 @@ class _Work:
     created: datetime
     lock: int
     opened: Callable[[], Awaitable[Job]]
-    inventory: Inventory | None = None
+    form: str = "stored"
+    columns: tuple[str, ...] = ()
+    files: Callable[[], Awaitable[list[Remote]]] = _no_files
     stored_job: int | None = None
 
 
-Hear = Callable[[Event], None]
+Hear = Callable[[Line], None]
 
 
 class Reconciler:
@@ -79,12 +103,15 @@ class Reconciler:
         """
         manifest = await read(self._s3, pointer)
         bucket, created = manifest.bucket, manifest.created
+        form, columns, files = _described(manifest)
         work = _Work(
             bucket=bucket,
             created=created,
             lock=lock_of(bucket, created.isoformat()),
             opened=lambda: self._database.transact(jobs.open_job, bucket, created, asked),
-            inventory=self._files(manifest, pointer),
+            form=form,
+            columns=columns,
+            files=lambda: signed(self._s3, pointer, files),
         )
         return await self._run(work, hear)
 
@@ -115,21 +142,6 @@ class Reconciler:
             return
         await self._database.transact(jobs.fail_inventory, manifest.bucket, manifest.created, reason)
 
-    def _files(self, manifest: Manifest, pointer: InventoryPointer) -> Inventory:
-        aws = self._settings.aws
-        try:
-            form = manifest.form
-            return Inventory(
-                bucket=pointer.report_bucket_name,
-                region=pointer.report_bucket_region or aws.region,
-                endpoint_url=endpoint(aws, "s3"),
-                form=form,
-                columns=manifest.columns if form == "CSV" else (),
-                files=manifest.files,
-            )
-        except ManifestError as error:
-            raise Reject(str(error)) from None
-
     async def _run(self, work: _Work, hear: Hear) -> Outcome:
         began = time.monotonic()
         with workspace(self._settings.reconcile.work_dir) as folder:
@@ -138,62 +150,85 @@ class Reconciler:
                 job = await work.opened()
                 if job.done:
                     return Outcome(job=job.id, bucket=work.bucket, seconds=time.monotonic() - began)
-                await child.tell()
+                await child.tell(Go(files=await work.files()))
                 await _until(child, Staged, hear)
                 await self._move(job, ReconcileStatus.STAGED)
                 await self._move(job, ReconcileStatus.GENERATING_REPORTS)
                 compared = await _until(child, Compared, hear)
                 # The child holds the lock until these are committed.
-                written = await self._database.stream(reports.write, job, compared.path)
+                written = await self._database.stream(reports.write, job, differences(folder))
         return Outcome(
             job=job.id,
             bucket=work.bucket,
-            counts=compared.counts,
+            compared=compared,
             written=written,
             seconds=time.monotonic() - began,
         )
 
     async def _task(self, work: _Work, folder: Path) -> Task:
-        ours, database = self._settings.reconcile, self._settings.database
+        ours = self._settings.reconcile
         window = timedelta(seconds=ours.race_window)
+        recent_after = (work.created - window).isoformat() if window else "infinity"
+        stored = None
+        if work.stored_job is not None:
+            stored = _statement("stored_listing", bucket=work.bucket, job=work.stored_job)
         return Task(
             bucket=work.bucket,
             lock=work.lock,
-            inventory=work.inventory,
-            stored_job=work.stored_job,
-            recent_after=work.created - window if window else None,
+            form=work.form,
+            columns=list(work.columns),
+            catalog=_statement("catalog", bucket=work.bucket, recent_after=recent_after),
+            stored=stored,
             allow_empty=ours.allow_empty,
-            work_dir=folder,
+            folder=str(folder),
             memory_mib=ours.memory_mib,
             threads=ours.threads,
-            address=asdict(await self._database.address()),
-            connect_timeout=database.connect_timeout,
-            application_name=database.application_name,
+            ca_bundle=ca_bundle(),
+            database=parameters(await self._database.address(), self._settings.database),
+            session=_SESSION,
         )
 
     async def _move(self, job: Job, status: ReconcileStatus) -> None:
         await self._database.transact(jobs.move, job.id, status)
 
 
+def _described(manifest: Manifest) -> tuple[str, tuple[str, ...], tuple[DataFile, ...]]:
+    """Format, columns and files.  Raises Reject."""
+    try:
+        form, files = manifest.form, manifest.files
+        columns = manifest.columns if form == "CSV" else ()
+    except ManifestError as error:
+        raise Reject(str(error)) from None
+    return form, columns, files
+
+
+def _statement(name: str, **values: Any) -> Statement:
+    return Statement(text=str(_SQL[name].compile(dialect=_DIALECT)), values=values)
+
+
 async def _until(child: Child, kind: type[E], hear: Hear) -> E:
     """Listen until it says this.  Raises as the child's failure asks for."""
     while True:
         try:
-            event = await child.hear()
+            line = await child.hear()
         except ChildDied as error:
             raise NotDone(str(error)) from None
-        hear(event)
-        if isinstance(event, kind):
-            return event
-        if isinstance(event, Failed):
-            raise _failure(event)
+        hear(line)
+        if isinstance(line, kind):
+            return line
+        if isinstance(line, Failed):
+            raise _failure(line)
 
 
 def _failure(failed: Failed) -> Exception:
     match failed.kind:
         case "reject":
             return Reject(failed.reason)
-        case "retry":
+        case "s3":
+            return DependencyDown("s3", failed.reason)
+        case "sql" if meaning(failed.sqlstate) is Meaning.DOWN:
+            return DependencyDown("postgres", failed.reason)
+        case "sql":
+            return NotDone(f"{failed.reason} (SQLSTATE {failed.sqlstate})")
+        case _:
             return NotDone(failed.reason)
-        case dependency:
-            return DependencyDown(dependency, failed.reason)

@@ -1,6 +1,3 @@
--- name: storage_classes
-SELECT s.id, s.value FROM orca.storage_class AS s ORDER BY s.id;
-
 -- name: catalog
 COPY (
     SELECT

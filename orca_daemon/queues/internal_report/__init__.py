@@ -1,6 +1,7 @@
 """internal-report queue: compare inventories or stored listings with the catalog, export tables."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 import structlog
@@ -10,7 +11,7 @@ from orca_daemon.engine.message import Delivery, Envelope
 from orca_daemon.engine.route import Route
 from orca_daemon.queues.internal_report.exports import export_tables
 from orca_daemon.queues.services import Services
-from orca_daemon.reconcile.protocol import Event, Waiting
+from orca_daemon.reconcile.protocol import Line, Waiting
 from orca_daemon.reconcile.run import Outcome, Reconciler
 from orca_daemon.wire import inventory
 from orca_daemon.wire.inventory import ExportRequest, InternalReportMessage, InventoryPointer, StoredListing
@@ -101,13 +102,13 @@ def pointers(event: S3Notification) -> list[InventoryPointer]:
     return [found for record in event.records if (found := inventory.pointer(record))]
 
 
-def _hear(event: Event) -> None:
-    if isinstance(event, Waiting):
+def _hear(line: Line) -> None:
+    if isinstance(line, Waiting):
         log.info("reconcile.waiting", reason="another process works on this job")
 
 
 def _report(outcome: Outcome) -> None:
-    if outcome.counts is None:
+    if outcome.compared is None:
         log.info("reconcile.nothing_to_do", job=outcome.job, bucket=outcome.bucket)
         return
     log.info(
@@ -115,5 +116,5 @@ def _report(outcome: Outcome) -> None:
         job=outcome.job,
         bucket=outcome.bucket,
         seconds=round(outcome.seconds, 3),
-        **outcome.counts.model_dump(),
+        **asdict(outcome.compared),
     )
