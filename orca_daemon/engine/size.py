@@ -22,7 +22,7 @@ def attribute_size(name: str, attribute: Mapping[str, object]) -> int:
     """Bytes of one attribute."""
     value = value_of(attribute)
     data = value if isinstance(value, bytes) else str(value).encode()
-    return len(name.encode()) + len(str(attribute["DataType"])) + len(data)
+    return len(name.encode()) + len(str(attribute.get("DataType", ""))) + len(data)
 
 
 def value_of(attribute: Mapping[str, object]) -> object:

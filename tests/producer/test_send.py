@@ -192,3 +192,12 @@ def test_importing_the_library_imports_nothing_heavy() -> None:
     }
     heavy |= {"pyarrow", "rich", "sqlalchemy", "structlog", "typer", "asyncio"}
     assert heavy.isdisjoint(ran.stdout.split())
+
+
+def test_the_newer_order_of_arguments_is_refused_rather_than_misread() -> None:
+    update: Any = producer.update_status_for_file
+    create: Any = producer.create_status_for_job
+    with pytest.raises(TypeError):
+        update("j", "c", "g", "f", OrcaStatus.STAGED, None, "https://nowhere.invalid")
+    with pytest.raises(TypeError):
+        create("j", "c", "g", "a", [], "https://nowhere.invalid")

@@ -23,6 +23,10 @@ class Agenda:
         heappush(self._heap, (moment, key))
         self._sweep()
 
+    def get(self, key: int) -> float | None:
+        """When `key` is due."""
+        return self._moments.get(key)
+
     def drop(self, key: int) -> None:
         """Make `key` due never."""
         if self._moments.pop(key, None) is not None:

@@ -4,13 +4,16 @@ import random
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from orca_daemon.engine.memory import admission
 from orca_daemon.engine.memory.content import check
 from orca_daemon.engine.memory.deduplication import Deduplication
+from orca_daemon.engine.memory.frozen import freeze, thaw
 from orca_daemon.engine.memory.options import Options
 from orca_daemon.engine.memory.polls import Polls
+from orca_daemon.engine.memory.receipts import Receipts, holds
 from orca_daemon.engine.memory.record import Record, Recorder
 from orca_daemon.engine.memory.refusal import Refused, invalid
 from orca_daemon.engine.memory.replays import Replays
@@ -51,9 +54,8 @@ class MemoryQueue:
         self.deleted = False
         self._clock = clock
         self._rng = rng or random.SystemRandom()
-        self._token = f"{self._rng.getrandbits(48):012x}"
+        self._receipts = Receipts(f"{self._rng.getrandbits(48):012x}")
         self._sequence = 0
-        self._receives = 0
         recorder = Recorder(name, record)
         self._tell = recorder.tell
         self._tell_of = recorder.tell_of
@@ -83,7 +85,7 @@ class MemoryQueue:
             self._tell_of(now, "deduplicated", known, group)
             return known
         message = Stored(
-            id=str(UUID(int=self._rng.getrandbits(128), version=4)),
+            id=self._new_id(),
             sequence=self._next(),
             body=body,
             attributes=attributes,
@@ -159,13 +161,12 @@ class MemoryQueue:
         return taken
 
     def _deliver(self, message: Stored, now: float, lease: float) -> Received:
-        self._receives += 1
-        message.receipt = f"{self._token}.{message.sequence}.{self._receives}"
+        receipt = self._receipts.give(message)
         message.receive_count += 1
         message.received_at = now
         message.first_received_at = message.first_received_at or now
         self._tell(now, "received", message, seconds=lease)
-        return Received(message, message.receipt, message.receive_count, message.first_received_at)
+        return Received(message, receipt, message.receive_count, message.first_received_at)
 
     def _hide(self, message: Stored, now: float, seconds: float) -> None:
         if seconds > 0:
@@ -180,10 +181,10 @@ class MemoryQueue:
         that means nothing; a FIFO queue refuses a handle whose lease is over.
         """
         now = self._now()
-        message = self._find(receipt)
+        message = self._shelf.get(self._receipts.sequence(receipt))
         if message is None:
             return  # deleted before, which is no error
-        if self.options.fifo and not _holds(message, receipt):
+        if self.options.fifo and not holds(message, receipt):
             raise _expired(receipt)
         if message.receipt != receipt:
             self._tell(now, "ignored", message)
@@ -196,11 +197,11 @@ class MemoryQueue:
         """Set what is left of a delivery's lease; 0 gives the message back."""
         now = self._now()
         admission.check_visibility(seconds)
-        message = self._find(receipt)
+        message = self._shelf.get(self._receipts.sequence(receipt))
         if message is None:
             reason = "Message does not exist or is not available for visibility timeout change."
             raise invalid("ReceiptHandle", receipt, reason)
-        if not _holds(message, receipt):
+        if not holds(message, receipt):
             raise _expired(receipt) if self.options.fifo else Refused("MessageNotInflight", "Not in flight.")
         if now + seconds > message.received_at + LONGEST_LEASE:
             reason = (
@@ -212,13 +213,6 @@ class MemoryQueue:
         self._hide(message, now, seconds)
         self._polls.arm()
 
-    def _find(self, receipt: str) -> Stored | None:
-        token, _, rest = receipt.partition(".")
-        sequence, _, receive = rest.partition(".")
-        if token != self._token or not sequence.isdecimal() or not receive.isdecimal():
-            raise Refused("ReceiptHandleIsInvalid", "The input receipt handle is invalid.")
-        return self._shelf.get(int(sequence))
-
     def _move_worn_out(self, message: Stored, now: float) -> bool:
         redrive = self.redrive
         if redrive is None or message.receive_count < redrive.max_receives or redrive.target.deleted:
@@ -228,23 +222,23 @@ class MemoryQueue:
         redrive.target.adopt(message, came_from=self.name)
         return True
 
-    def adopt(self, message: Stored, *, came_from: str | None = None) -> None:
+    def adopt(self, message: Stored, *, came_from: str | None = None, anew: bool = False) -> None:
         """Take a message that another queue has given up: same id, same body, its receives go on counting.
 
         On a standard queue its age goes on too, on a FIFO queue it begins anew (AWS: dead-letter queues).
         """
         now = self._now()
         moved = Stored(
-            id=message.id,
+            id=self._new_id() if anew else message.id,
             sequence=self._next(),
             body=message.body,
             attributes=message.attributes,
             group=message.group,
             deduplication_id=message.deduplication_id,
             trace=message.trace,
-            sent_at=now if self.options.fifo else message.sent_at,
-            receive_count=message.receive_count,
-            first_received_at=message.first_received_at,
+            sent_at=now if self.options.fifo or anew else message.sent_at,
+            receive_count=0 if anew else message.receive_count,
+            first_received_at=0.0 if anew else message.first_received_at,
             came_from=came_from,
         )
         self._tell(now, "sent", moved)
@@ -288,6 +282,39 @@ class MemoryQueue:
                 return True
         return False
 
+    def hand_over(self, target: Callable[[Stored], "MemoryQueue | None"]) -> int:
+        """Send every visible message to the queue that `target` names for it, and count them.
+
+        They begin anew there: another id, no receives (AWS: StartMessageMoveTask).
+        """
+        now, moved = self._now(), 0
+        for message in self._shelf:
+            if message.state is State.VISIBLE and (to := target(message)) is not None:
+                self._shelf.remove(message)
+                self._tell(now, "moved", message)
+                to.adopt(message, anew=True)
+                moved += 1
+        return moved
+
+    def freeze(self) -> dict[str, Any]:
+        """All there is on the queue, as JSON values."""
+        self._now()
+        return {
+            "sequence": self._sequence,
+            "token": self._receipts.token,
+            "given": self._receipts.given,
+            "sends": self._deduplication.entries(),
+            "messages": [freeze(each, self._shelf.hidden_until(each)) for each in self._shelf],
+        }
+
+    def thaw(self, frozen: dict[str, Any]) -> None:
+        """Take up, on a new queue, what another one froze.  Attempt ids are forgotten."""
+        self._sequence = frozen["sequence"]
+        self._receipts = Receipts(frozen["token"], frozen["given"])
+        self._deduplication.restore([(*entry[:3], Sent(*entry[3])) for entry in frozen["sends"]])
+        for message in frozen["messages"]:
+            self._shelf.restore(*thaw(message))
+
     def close(self) -> None:
         """The queue is deleted; its polls are told so."""
         self.deleted = True
@@ -308,13 +335,12 @@ class MemoryQueue:
             self._polls.wake()
         return self._shelf.next_change
 
+    def _new_id(self) -> str:
+        return str(UUID(int=self._rng.getrandbits(128), version=4))
+
     def _next(self) -> int:
         self._sequence += 1
         return self._sequence
-
-
-def _holds(message: Stored, receipt: str) -> bool:
-    return message.state is State.IN_FLIGHT and message.receipt == receipt
 
 
 def _expired(receipt: str) -> Refused:

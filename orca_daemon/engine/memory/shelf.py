@@ -40,13 +40,22 @@ class Shelf:
         return self._messages.get(sequence)
 
     def add(self, message: Stored, *, delayed_until: float | None = None) -> None:
-        """Take a message in."""
+        """Take a new message in."""
+        message.state = State.VISIBLE if delayed_until is None else State.DELAYED
+        self.restore(message, delayed_until)
+
+    def hidden_until(self, message: Stored) -> float | None:
+        """When the message's delay or lease ends; None for a visible one."""
+        return self._hidden.get(message.sequence)
+
+    def restore(self, message: Stored, hidden_until: float | None) -> None:
+        """Take a message in as it was left: in flight, delayed or visible."""
         self._messages[message.sequence] = message
         self._ages.set(message.sequence, message.sent_at)
-        if delayed_until is not None:
-            message.state = State.DELAYED
-            self.delayed += 1
-            self._hidden.set(message.sequence, delayed_until)
+        self.in_flight += message.state is State.IN_FLIGHT
+        self.delayed += message.state is State.DELAYED
+        if hidden_until is not None:
+            self._hidden.set(message.sequence, hidden_until)
         self._line.enter(message)
 
     def candidates(self) -> Generator[Stored]:

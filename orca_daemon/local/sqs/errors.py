@@ -1,0 +1,34 @@
+"""SQS's errors on the wire: shape name, and the code of the older protocol that SDKs still show."""
+
+import json
+
+from orca_daemon.engine.memory import Refused
+
+_OLD = {
+    "BatchEntryIdsNotDistinct": "AWS.SimpleQueueService.BatchEntryIdsNotDistinct",
+    "BatchRequestTooLong": "AWS.SimpleQueueService.BatchRequestTooLong",
+    "EmptyBatchRequest": "AWS.SimpleQueueService.EmptyBatchRequest",
+    "InvalidBatchEntryId": "AWS.SimpleQueueService.InvalidBatchEntryId",
+    "MessageNotInflight": "AWS.SimpleQueueService.MessageNotInflight",
+    "QueueDoesNotExist": "AWS.SimpleQueueService.NonExistentQueue",
+    "QueueNameExists": "QueueAlreadyExists",
+    "TooManyEntriesInBatchRequest": "AWS.SimpleQueueService.TooManyEntriesInBatchRequest",
+    "UnsupportedOperation": "AWS.SimpleQueueService.UnsupportedOperation",
+}
+_OUTSIDE_SQS = {
+    "InvalidParameterValue": "com.amazon.coral.service#InvalidParameterValueException",
+    "MissingParameter": "com.amazon.coral.service#MissingParameterException",
+    "InvalidAction": "com.amazon.coral.service#UnknownOperationException",
+    "SerializationException": "com.amazon.coral.service#SerializationException",
+}
+
+
+def code(error: Refused) -> str:
+    """The code that SDKs show, also of an entry of a batch."""
+    return _OLD.get(error.code, error.code)
+
+
+def answer(error: Refused) -> tuple[bytes, str]:
+    """Body and `x-amzn-query-error` header of an answer with status 400."""
+    shape = _OUTSIDE_SQS.get(error.code, f"com.amazonaws.sqs#{error.code}")
+    return json.dumps({"__type": shape, "message": str(error)}).encode(), f"{code(error)};Sender"

@@ -1,0 +1,77 @@
+"""The HTTP server: a request's target names the action, JSON goes in and out."""
+
+import inspect
+import json
+import re
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from aiohttp import web
+
+from orca_daemon.engine.memory import Refused
+from orca_daemon.local.sqs.actions import Messages
+from orca_daemon.local.sqs.administration import Queues
+from orca_daemon.local.sqs.catalog import Catalog
+from orca_daemon.local.sqs.errors import answer
+
+_CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_CONTENT = "application/x-amz-json-1.0"
+
+
+class SqsServer:
+    """Many queues behind one port, between `start` and `stop`, all on the loop that `start` was called on."""
+
+    def __init__(self, *, region: str = "us-west-2") -> None:
+        self._catalog = Catalog(region)
+        self._messages = Messages(self._catalog)
+        # A poll whose client is gone is cancelled, so that it takes no message with it.
+        self._runner = web.ServerRunner(
+            web.Server(self._serve, handler_cancellation=True, access_log=None), shutdown_timeout=0
+        )
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
+        """Listen; returns the endpoint's URL.  Port 0 takes a free one."""
+        await self._runner.setup()
+        await web.TCPSite(self._runner, host, port).start()
+        return f"http://{host}:{self._runner.addresses[0][1]}"
+
+    async def stop(self) -> None:
+        """Stop listening and end the polls under way."""
+        await self._runner.cleanup()
+
+    def snapshot(self, file: Path) -> None:
+        """Write all queues with their messages, all or nothing."""
+        making = file.with_suffix(".making")
+        making.write_text(json.dumps(self._catalog.freeze()))
+        making.replace(file)
+
+    def restore(self, file: Path) -> None:
+        """Take up what `snapshot` wrote, if the file is there."""
+        if file.exists():
+            self._catalog.thaw(json.loads(file.read_text()))
+
+    async def _serve(self, request: web.BaseRequest) -> web.Response:
+        if request.method == "GET":
+            return web.json_response({"queues": len(list(self._catalog))})
+        headers = {"x-amzn-RequestId": str(uuid4())}
+        try:
+            found = await self._act(request)
+        except Refused as error:
+            body, headers["x-amzn-query-error"] = answer(error)
+            return web.Response(body=body, status=400, headers=headers, content_type=_CONTENT)
+        return web.Response(body=json.dumps(found).encode(), headers=headers, content_type=_CONTENT)
+
+    async def _act(self, request: web.BaseRequest) -> dict[str, Any]:
+        service, _, name = request.headers.get("X-Amz-Target", "").partition(".")
+        method = _CAPITAL.sub("_", name).lower()
+        on_queues = Queues(self._catalog, f"http://{request.host}")
+        action = getattr(self._messages, method, None) or getattr(on_queues, method, None)
+        if service != "AmazonSQS" or method.startswith("_") or action is None:
+            raise Refused("InvalidAction", f"The action {name!r} is not valid for this endpoint.")
+        try:
+            parameters = json.loads(await request.content.read() or b"{}")
+        except ValueError as error:
+            raise Refused("SerializationException", "The request is not JSON.") from error
+        found = action(parameters)
+        return await found if inspect.isawaitable(found) else found  # type: ignore[no-any-return]

@@ -1,0 +1,24 @@
+"""The examples of `docs/producer.md` do what the page says."""
+
+import json
+import re
+from pathlib import Path
+
+from orca_daemon.wire import copy, status
+from tests.producer.conftest import Queue
+
+PAGE = Path(__file__).parents[2] / "docs" / "producer.md"
+
+
+def test_the_examples_send_what_they_promise(fifo: Queue, standard: Queue) -> None:
+    names: dict[str, object] = {"status_queue": fifo.url, "recovery_queue": standard.url}
+    for example in re.findall(r"^```python\n(.*?)^```", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL):
+        exec(compile(example, str(PAGE), "exec"), names)  # noqa: S102  the page is ours
+    sent = fifo.take()
+    bodies = [json.loads(message["Body"]) for message in sent]
+    assert [body.get("statusId") for body in bodies] == [None, 2, 4]
+    for message in sent:
+        method = message["MessageAttributes"]["RequestMethod"]["StringValue"]
+        assert status.decode(message["Body"], {"RequestMethod": method}).collection_id == "MOD09GQ___061"
+    (request,) = standard.take()
+    assert copy.decode(request["Body"]).restore_destination == "protected"
