@@ -20,6 +20,7 @@ COMMANDS: tuple[str, ...] = (
     "copy",
     "export",
     "dlq",
+    "check",
 )
 """Modules of this package; each has `register(app)`.  Listed in the order of `--help`."""
 

@@ -1,0 +1,131 @@
+"""`orca-daemon check`, against real queues, buckets and a real database."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
+from uuid import uuid4
+
+import boto3
+import pytest
+from typer.testing import CliRunner
+
+from orca_daemon.app.checkup.queues import DeadLetterFacts, judge
+from orca_daemon.cli import app
+from orca_daemon.engine.source import QueueFacts
+from orca_daemon.local.moto import REGION
+
+
+@pytest.fixture
+def queue_url(aws_endpoint: str) -> Iterator[str]:
+    with closing(boto3.client("sqs", endpoint_url=aws_endpoint, region_name=REGION)) as sqs:
+        name, fifo = uuid4().hex[:12], {"FifoQueue": "true"}
+        dead = sqs.create_queue(QueueName=f"{name}-dead.fifo", Attributes=fifo)["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 3})
+        made = sqs.create_queue(QueueName=f"{name}.fifo", Attributes={**fifo, "RedrivePolicy": policy})
+        yield made["QueueUrl"]
+
+
+@pytest.fixture
+def check(aws_endpoint: str, queue_url: str, database_url: str) -> Callable[..., tuple[int, Any]]:
+    """Runs `check --json` with settings changed: its exit code and what it printed."""
+
+    def run(*arguments: str, **changes: str) -> tuple[int, Any]:
+        environment = {
+            "AWS_REGION": REGION,
+            "AWS_ENDPOINT_URL": aws_endpoint,
+            "STATUS_UPDATE_QUEUE_URL": queue_url,
+            "DATABASE_URL": database_url,
+            **changes,
+        }
+        result = CliRunner().invoke(app, ["check", *arguments, "--json"], env=environment)
+        return result.exit_code, json.loads(result.stdout) if result.stdout else result.stderr
+
+    return run
+
+
+def wrong(report: Any) -> list[str]:
+    return [each["subject"] for each in report["findings"] if each["grade"] == "wrong"]
+
+
+def test_what_works_exits_0_and_advice_changes_nothing(
+    check: Callable[..., tuple[int, Any]], bucket: Callable[[], str]
+) -> None:
+    code, report = check("--bucket", bucket(), ORCA_EXPORT__BUCKET=bucket())
+
+    assert (code, report["works"], wrong(report)) == (0, True, [])
+    texts = [each["text"] for each in report["findings"] if each["grade"] == "advice"]
+    assert any("maxReceiveCount is 3" in text for text in texts)
+    assert {"settings", "credentials", "queue status_update", "database"} <= {
+        each["subject"] for each in report["findings"]
+    }
+
+
+def test_each_thing_that_will_not_work_is_named(check: Callable[..., tuple[int, Any]]) -> None:
+    code, report = check(
+        RECOVERY_QUEUE_URL="http://127.0.0.1:9/000000000000/nowhere",
+        ORCA_EXPORT__BUCKET="there-is-no-such-bucket",
+        ORCA_AWS__SQS_ENDPOINT_URL="http://127.0.0.1:9",
+        DATABASE_URL="postgresql://nobody@127.0.0.1:9/nothing",
+    )
+
+    assert code == 1
+    assert set(wrong(report)) == {
+        "queue status_update",
+        "queue recovery",
+        "bucket there-is-no-such-bucket",
+        "database",
+    }
+
+
+def test_a_queue_that_is_missing_says_so(check: Callable[..., tuple[int, Any]], queue_url: str) -> None:
+    code, report = check(STATUS_UPDATE_QUEUE_URL=queue_url.replace(".fifo", "-gone.fifo"))
+
+    assert code == 1
+    (found,) = [each for each in report["findings"] if each["grade"] == "wrong"]
+    assert "does not exist" in found["text"]
+
+
+def test_a_database_without_the_schema_says_what_to_do(
+    check: Callable[..., tuple[int, Any]], empty_database: str
+) -> None:
+    code, report = check(DATABASE_URL=empty_database)
+
+    assert code == 1
+    assert "orca-daemon db upgrade" in [each["do"] for each in report["findings"]]
+
+
+def test_wrong_settings_exit_78_before_anything_is_asked(check: Callable[..., tuple[int, Any]]) -> None:
+    code, said = check(ORCA_ENGINE__LEASE="soon")
+
+    assert code == 78
+    assert "engine.lease" in said
+
+
+FIFO = QueueFacts(fifo=True, visibility=900, dead_letter="d", max_receives=10, retention=777_600)
+STANDARD = QueueFacts(fifo=False, visibility=900, dead_letter="d", max_receives=10, retention=777_600)
+DEAD = DeadLetterFacts(fifo=True, retention=1_209_600, count=0)
+
+
+@pytest.mark.parametrize(
+    ("facts", "dead", "said"),
+    [
+        (FIFO, DEAD, []),
+        (FIFO, DeadLetterFacts(fifo=False, retention=1_209_600, count=0), ["of the other type"]),
+        (FIFO, None, ["no dead-letter queue"]),
+        (FIFO, DeadLetterFacts(fifo=True, retention=1_209_600, count=4), ["about 4 dead letters"]),
+        (
+            STANDARD,
+            DeadLetterFacts(fifo=False, retention=345_600, count=0),
+            ["keeps no order", "age goes on counting"],
+        ),
+    ],
+)
+def test_a_queue_is_judged_by_what_it_says(
+    facts: QueueFacts, dead: DeadLetterFacts | None, said: list[str]
+) -> None:
+    texts = [each.text for each in judge("queue q", "status_update", facts, dead) if each.grade.value != "ok"]
+
+    assert len(texts) == len(said)
+    assert all(part in text for part, text in zip(said, texts, strict=True))
