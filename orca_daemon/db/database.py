@@ -21,6 +21,8 @@ T = TypeVar("T")
 _STREAMS = 2
 _TRIES = 4
 """Times that a transaction is begun which meets deadlocks or serialization failures."""
+_FINAL = {"ResourceNotFoundException", "ParameterNotFound", "AccessDeniedException", "ValidationException"}
+"""What AWS says of a secret or parameter that no waiting brings."""
 
 
 class Database:
@@ -124,7 +126,10 @@ class Database:
         except AddressError:
             raise
         except Exception as error:  # noqa: BLE001  whatever AWS says, we cannot connect
-            raise DependencyDown(DEPENDENCY, f"its secret cannot be read ({type(error).__name__})") from None
+            code = _aws_code(error)
+            if self._address is None and code in _FINAL:
+                raise AddressError(f"its secret or parameter cannot be read: {code}") from None
+            raise DependencyDown(DEPENDENCY, f"its secret cannot be read: {code}") from None
 
     def _pool(self, name: str, size: int, statement_timeout: float) -> Pool:
         def open_one() -> Any:
@@ -133,6 +138,11 @@ class Database:
             return connect(self._address, self._settings, statement_timeout=statement_timeout)
 
         return Pool(open_one, name=name, size=size, timeout=self._settings.pool_timeout)
+
+
+def _aws_code(error: Exception) -> str:
+    """What AWS calls it; botocore is asked without being imported."""
+    return str(getattr(error, "response", {}).get("Error", {}).get("Code") or type(error).__name__)
 
 
 def _call(work: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any], connection: Connection) -> T:

@@ -75,9 +75,11 @@ def translate(error: BaseException) -> Exception:
 
 def describe(error: BaseException) -> str:
     """Code, name and the identifiers involved; the server's own sentence only where it holds no values."""
+    if isinstance(error, Unreachable):
+        return str(error)
     origin = error.orig if isinstance(error, DBAPIError) else error
     if not isinstance(origin, psycopg2.Error) or origin.pgcode is None:
-        return "no answer from the server"
+        return "the connection was lost"
     parts = [origin.pgcode, _name(origin.pgcode)]
     diagnostics = origin.diag
     if where := diagnostics.constraint_name or diagnostics.column_name or diagnostics.table_name:

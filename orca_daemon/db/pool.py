@@ -1,84 +1,38 @@
-"""Connections and the threads that use them: work runs in one transaction, and can be cancelled."""
+"""Connections, and exactly as many threads that use them."""
 
 import asyncio
-import os
-import socket
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import psycopg2
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import Connection, create_engine, event
+from sqlalchemy.exc import DisconnectionError
+
+from orca_daemon.db.work import Work
 
 T = TypeVar("T")
 
+_FRESH = 1.0
+"""Seconds after its last use for which a connection is trusted without being asked."""
 _INSIST = 0.1
 """Seconds between attempts to cancel: one that comes between two statements hits nothing."""
-_CUT = 50
-"""Attempts after which the connection is cut: the server does not hear us."""
-
-
-class Withdrawn(Exception):  # noqa: N818  not a fault
-    """The work was cancelled before it was committed."""
-
-
-@dataclass(slots=True, eq=False)
-class Work:
-    """One transaction in one thread."""
-
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    connection: Any = None
-    """The driver's connection, while statements may run on it."""
-    withdrawn: bool = False
-
-    def run(self, engine: Engine, work: Callable[[Connection], T]) -> T:
-        """Connect, work, commit.  Nothing is committed once `withdrawn` is set."""
-        with engine.connect() as connection:
-            self._enter(connection.connection.driver_connection)
-            try:
-                result = work(connection)
-            finally:
-                self._leave()
-            connection.commit()
-            return result
-
-    def _enter(self, connection: object) -> None:
-        with self.lock:
-            self._check()
-            self.connection = connection
-
-    def _leave(self) -> None:
-        # From here on nobody cuts or cancels: what follows is the commit, which must be waited for.
-        with self.lock:
-            self.connection = None
-            self._check()
-
-    def _check(self) -> None:
-        if self.withdrawn:
-            raise Withdrawn
-
-    def withdraw(self, attempt: int) -> None:
-        """Stop it: mark it, and break the statement that runs now.  Called from another thread."""
-        with self.lock:
-            self.withdrawn = True
-            if self.connection is None or self.connection.closed:
-                return
-            if attempt < _CUT:
-                self.connection.cancel()
-            else:
-                _cut(self.connection)
-
-
-def _cut(connection: Any) -> None:
-    with socket.socket(fileno=os.dup(connection.fileno())) as wire:
-        wire.shutdown(socket.SHUT_RDWR)
+_CUT = 5.0
+"""Seconds after which the connection is closed under work that the server does not cancel."""
 
 
 class Pool:
-    """Some connections and exactly as many threads, so that nobody waits for a connection in a thread."""
+    """Runs work in threads, each work in a transaction of its own.
+
+    Args:
+        connect: opens a connection of the driver.
+        name: in the names of the threads.
+        size: of both, connections and threads; so nobody waits for a connection in a thread.
+        timeout: seconds to wait for a connection all the same, should others use the engine too.
+    """
 
     def __init__(self, connect: Callable[[], Any], *, name: str, size: int, timeout: float) -> None:
         self.engine = create_engine(
@@ -87,13 +41,16 @@ class Pool:
             pool_size=size,
             max_overflow=0,
             pool_timeout=timeout,
-            pool_pre_ping=True,
             pool_use_lifo=True,
             pool_recycle=1800,
             hide_parameters=True,
+            use_native_hstore=False,  # asks each new connection for a type that nobody uses
         )
+        event.listen(self.engine, "checkout", self._check)
+        event.listen(self.engine, "checkin", _note)
+        self._connect = connect
         self._threads = ThreadPoolExecutor(size, thread_name_prefix=f"db-{name}")
-        self._breakers = ThreadPoolExecutor(2, thread_name_prefix=f"db-{name}-cancel")
+        self._current = threading.local()
         self._counting = threading.Lock()
         self.in_use = 0
         self.waited: Callable[[float], None] = lambda _: None
@@ -104,20 +61,25 @@ class Pool:
         Cancelled, it breaks the statement that runs and waits for the thread: nothing is committed
         after this has returned or raised.
         """
-        unit = Work()
+        unit = Work(self._connect)
         future = self._threads.submit(self._work, unit, work, time.monotonic())
         waiter = asyncio.wrap_future(future)
         try:
             return await asyncio.shield(waiter)
         except asyncio.CancelledError:
             if not future.cancel():
-                waiter.add_done_callback(asyncio.Future.exception)  # nobody else will look at it
-                await self._break(unit, future)
+                await _break(unit, waiter)
             raise
+
+    def close(self) -> None:
+        """Close all connections; work that waits for a thread is dropped."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self.engine.dispose()
 
     def _work(self, unit: Work, work: Callable[[Connection], T], asked: float) -> T:
         # There are as many threads as connections, so the wait for a thread is the whole wait.
         self.waited(time.monotonic() - asked)
+        self._current.unit = unit
         with self._counting:
             self.in_use += 1
         try:
@@ -126,25 +88,34 @@ class Pool:
             with self._counting:
                 self.in_use -= 1
 
-    async def _break(self, unit: Work, future: "Future[Any]") -> None:
-        attempt = 0
-        while not future.done():
-            try:
-                await asyncio.wrap_future(self._breakers.submit(_quietly, unit.withdraw, attempt))
-                await asyncio.sleep(0 if future.done() else _INSIST)
-            except asyncio.CancelledError:
-                continue  # told twice; the thread still has to end first
-            attempt += 1
-
-    def close(self) -> None:
-        """Close all connections; work that waits for a thread is dropped."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
-        self._breakers.shutdown(wait=False, cancel_futures=True)
-        self.engine.dispose()
+    def _check(self, connection: Any, record: Any, _proxy: object) -> None:
+        """Ask a connection that was idle whether it lives; another one is taken if it does not."""
+        if time.monotonic() - record.info.get("used", time.monotonic()) < _FRESH:
+            return
+        # A connection can also be dead without anybody saying so: the wait for it must be breakable.
+        if unit := getattr(self._current, "unit", None):
+            unit.enter(connection)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+        except psycopg2.Error as error:
+            raise DisconnectionError from error
 
 
-def _quietly(withdraw: Callable[[int], None], attempt: int) -> None:
-    try:
-        withdraw(attempt)
-    except (psycopg2.Error, OSError):
-        return  # the connection is gone, and the work with it
+def _note(_connection: object, record: Any) -> None:
+    record.info["used"] = time.monotonic()
+
+
+async def _break(unit: Work, waiter: "asyncio.Future[Any]") -> None:
+    """Cancel and wait.  Returns only when the thread is done with the work."""
+    begun = time.monotonic()
+    while not waiter.done():
+        if time.monotonic() - begun > _CUT:
+            unit.cut()
+        if not unit.cancelling:
+            # A thread that waits for a server that does not answer must not keep the process alive.
+            threading.Thread(target=unit.withdraw, name="db-cancel", daemon=True).start()
+        with suppress(asyncio.CancelledError):  # told twice; the thread still has to end first
+            await asyncio.wait({waiter}, timeout=_INSIST)
+    if not waiter.cancelled():
+        waiter.exception()  # nobody else will look at it

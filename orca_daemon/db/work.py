@@ -1,0 +1,104 @@
+"""One transaction in one thread, and how it is stopped from outside."""
+
+import os
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import psycopg2
+from sqlalchemy import Connection, Engine
+
+from orca_daemon.db.connect import Unreachable
+
+T = TypeVar("T")
+
+
+class Withdrawn(Exception):  # noqa: N818  not a fault
+    """The work was cancelled before it was committed."""
+
+
+@dataclass(slots=True, eq=False)
+class Work:
+    """Runs once.  `withdraw` and `cut` are called from other threads, any number of times."""
+
+    dial: Callable[[], Any]
+    """Opens another connection, to cancel what runs on the first."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    connection: Any = None
+    """The driver's connection, from its checkout to the commit."""
+    withdrawn: bool = False
+    cancelling: bool = False
+    """Whether `withdraw` holds the lock while it talks to the server."""
+
+    def run(self, engine: Engine, work: Callable[[Connection], T]) -> T:
+        """Connect, work, commit.  Nothing is committed once `withdrawn` is set."""
+        try:
+            with engine.connect() as connection:
+                self.enter(connection.connection.driver_connection)
+                result = work(connection)
+                self._leave()
+                connection.commit()
+                return result
+        finally:
+            self._forget()
+
+    def enter(self, connection: object) -> None:
+        """From now on statements run on this connection.  Raises Withdrawn if they must not."""
+        with self.lock:
+            self.connection = connection
+            self._check()
+
+    def _leave(self) -> None:
+        # From here on nobody cancels or cuts: what follows is the commit, which is waited for.
+        with self.lock:
+            self.connection = None
+            self._check()
+
+    def _forget(self) -> None:
+        with self.lock:
+            self.connection = None
+
+    def _check(self) -> None:
+        if self.withdrawn:
+            raise Withdrawn
+
+    def withdraw(self) -> None:
+        """Forbid the commit, and ask the server to cancel what runs.  May take long; raises nothing."""
+        with self.lock:
+            self.withdrawn = True
+            if self.connection is None:
+                return
+            # The lock is kept meanwhile: the cancellation must not hit the connection's next user.
+            self.cancelling = True
+            try:
+                self._cancel(self.connection.info.backend_pid)
+            except (psycopg2.Error, Unreachable):
+                return  # either connection is gone; `cut` comes next
+            finally:
+                self.cancelling = False
+
+    def _cancel(self, backend: int) -> None:
+        # The driver's own `cancel` keeps the whole interpreter waiting for a server that does not answer.
+        with closing(self.dial()) as other, other.cursor() as cursor:
+            cursor.execute("SELECT pg_cancel_backend(%s)", (backend,))
+
+    def cut(self) -> None:
+        """Close the connection under the work, when the server does not hear us."""
+        free = self.lock.acquire(blocking=False)
+        try:
+            if (free or self.cancelling) and self.connection is not None:
+                _shut(self.connection)
+        finally:
+            if free:
+                self.lock.release()
+
+
+def _shut(connection: Any) -> None:
+    try:
+        with socket.socket(fileno=os.dup(connection.fileno())) as wire:
+            wire.shutdown(socket.SHUT_RDWR)
+    except (OSError, psycopg2.Error):
+        return  # closed already

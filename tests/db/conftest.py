@@ -1,0 +1,66 @@
+"""Databases as handlers have them, and a secret that can be rotated."""
+
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from sqlalchemy import Engine, NullPool, create_engine
+
+from orca_daemon.db.address import Vault
+from orca_daemon.db.database import Database
+from orca_daemon.settings import Database as DatabaseSettings
+
+Make = Callable[..., Database]
+
+
+class Secret:
+    """A vault with one secret; what it holds is set by the test."""
+
+    def __init__(self, **fields: Any) -> None:
+        self.fields = fields
+        self.read = 0
+        self.asked_for: list[str] = []
+
+    async def secret(self, name: str) -> str:
+        self.read += 1
+        self.asked_for.append(name)
+        return json.dumps(self.fields)
+
+    async def parameter(self, name: str) -> str:
+        self.asked_for.append(name)
+        return str(self.fields[name])
+
+
+def place(url: str) -> dict[str, Any]:
+    """Host, port and database of a URL, as ORCA's secret names them."""
+    parts = urlsplit(url)
+    return {"host": parts.hostname, "port": str(parts.port), "user_database": parts.path[1:]}
+
+
+@pytest.fixture
+async def make_database() -> AsyncIterator[Make]:
+    """Makes databases; they are closed with the test."""
+    made: list[Database] = []
+
+    def make(url: str | None = None, vault: Vault | None = None, **options: Any) -> Database:
+        given = {"pool_size": 2, **options} | ({"url": url} if url else {})
+        made.append(Database(DatabaseSettings(**given), vault))
+        return made[-1]
+
+    yield make
+    for database in made:
+        database.close()
+
+
+@pytest.fixture
+def owner(database_url: str) -> Iterator[Engine]:
+    """The superuser in the same database, each statement committed."""
+    engine = create_engine(
+        database_url.replace("postgresql:", "postgresql+psycopg2:"),
+        isolation_level="AUTOCOMMIT",
+        poolclass=NullPool,
+    )
+    yield engine
+    engine.dispose()

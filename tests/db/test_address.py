@@ -1,0 +1,141 @@
+"""Where the database is: from a URL, from secrets of ORCA and of RDS, from parts."""
+
+from typing import Any
+
+import pytest
+
+from orca_daemon.db.address import Address, AddressError, parse, resolve
+from orca_daemon.db.database import Database
+from orca_daemon.engine.errors import DependencyDown
+from orca_daemon.settings import Database as DatabaseSettings
+from tests.db.conftest import Secret
+
+ORCA = {
+    "admin_database": "postgres", "admin_username": "admin", "admin_password": "apw", "user_username": "app",
+    "user_password": "upw", "user_database": "orca", "host": "h", "port": "5433",
+}  # fmt: skip
+RDS = {
+    "engine": "postgres",
+    "host": "h",
+    "port": 5433,
+    "username": "app",
+    "password": "upw",
+    "dbname": "orca",
+}
+APP = Address("h", 5433, "orca", "app", "upw")
+
+
+def settings(**given: Any) -> DatabaseSettings:
+    return DatabaseSettings(**given)
+
+
+@pytest.mark.parametrize(
+    ("given", "secret", "expected"),
+    [
+        pytest.param({"secret_arn": "arn"}, ORCA, APP, id="secret of ORCA"),
+        pytest.param({"secret_arn": "arn"}, RDS, APP, id="secret of RDS"),
+        pytest.param(
+            {"secret_arn": "arn", "host": "h", "port": 5433, "name": "orca"},
+            {"username": "app", "password": "upw"},
+            APP,
+            id="secret that RDS manages, which has no host",
+        ),
+        pytest.param(
+            {"secret_arn": "arn", "host": "proxy", "port": 5432},
+            ORCA,
+            Address("proxy", 5432, "orca", "app", "upw"),
+            id="settings over the secret",
+        ),
+        pytest.param(
+            {
+                "host": "ssm:host",
+                "port": 5433,
+                "name": "orca",
+                "user": "secret:x#user",
+                "password": "secret:x#pw",
+            },
+            {"host": "h", "user": "app", "pw": "upw"},
+            APP,
+            id="parts that name parameters and secrets",
+        ),
+        pytest.param(
+            {"host": "h", "port": 5433, "name": "orca", "user": "app", "password": "upw"}, {}, APP, id="parts"
+        ),
+        pytest.param({"url": "postgresql://app:upw@h:5433/orca"}, {}, APP, id="URL"),
+        pytest.param(
+            {"url": "postgres://app:u%40w@h/orca"}, {}, Address("h", 5432, "orca", "app", "u@w"), id="escaped"
+        ),
+        pytest.param(
+            {"url": "ssm:url"}, {"url": "postgresql://app:upw@h:5433/orca"}, APP, id="URL in a parameter"
+        ),
+    ],
+)
+async def test_is_read(given: dict[str, Any], secret: dict[str, Any], expected: Address) -> None:
+    assert await resolve(settings(**given), Secret(**secret)) == expected
+
+
+async def test_a_prefix_names_orcas_secret() -> None:
+    secret = Secret(**ORCA)
+    assert await resolve(settings(prefix="dev"), secret) == APP
+    assert secret.asked_for == ["dev-orca-db-login-secret"]
+
+
+async def test_the_owner_is_the_administrator_in_the_applications_database() -> None:
+    assert await resolve(settings(prefix="dev"), Secret(**ORCA), owner=True) == Address(
+        "h", 5433, "orca", "admin", "apw"
+    )
+    assert await resolve(settings(prefix="dev"), Secret(**RDS), owner=True) == APP
+
+
+@pytest.mark.parametrize(
+    ("given", "secret", "told"),
+    [
+        ({"host": "h"}, {}, "database, user"),
+        ({"secret_arn": "arn"}, {"host": "h", "user_password": "hunter2"}, "database, user"),
+        ({"secret_arn": "arn"}, ORCA | {"port": "many"}, "port"),
+        ({"url": "no url with hunter2"}, {}, "cannot be understood"),
+        ({"url": "mysql://app:hunter2@h/orca"}, {}, "not that of a Postgres"),
+    ],
+)
+async def test_mistakes_are_told_without_values(
+    given: dict[str, Any], secret: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(AddressError, match=told) as caught:
+        await resolve(settings(**given), Secret(**secret))
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+async def test_a_secret_without_aws_is_a_mistake() -> None:
+    with pytest.raises(AddressError, match="no AWS"):
+        await resolve(settings(prefix="dev"), None)
+
+
+def test_the_password_is_in_no_repr() -> None:
+    address = parse("postgresql://app:hunter2@h/orca?password=hunter2")
+    given = settings(url="postgresql://app:hunter2@h/orca", password="hunter2")
+    assert "hunter2" not in f"{address!r} {address} {given!r} {given} {Database(given)!r}"
+
+
+class Refusing:
+    """A vault that AWS does not open."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+
+    async def secret(self, name: str) -> str:
+        error = RuntimeError(name)
+        error.response = {"Error": {"Code": self.code}}  # type: ignore[attr-defined]  # as botocore's have
+        raise error
+
+    parameter = secret
+
+
+async def test_a_secret_that_is_not_there_is_a_mistake_and_one_that_is_late_is_not() -> None:
+    missing = Database(settings(prefix="dev"), Refusing("ResourceNotFoundException"))
+    with pytest.raises(AddressError, match="ResourceNotFoundException"):
+        await missing.probe()
+    late = Database(settings(prefix="dev"), Refusing("ThrottlingException"))
+    with pytest.raises(DependencyDown, match="ThrottlingException"):
+        await late.probe()

@@ -1,0 +1,233 @@
+"""Transactions against a real Postgres: committed or not at all, limited, repeated, cancelled."""
+
+import asyncio
+import threading
+
+import psycopg2
+import pytest
+from sqlalchemy import Connection, Engine, text
+
+from orca_daemon.db.failures import Failed
+from orca_daemon.engine.errors import DependencyDown, Reject
+from tests.db.conftest import Make
+
+ADD = text("INSERT INTO orca.providers (provider_id) VALUES (:name)")
+SLEEPING = text(
+    "SELECT count(*) FROM pg_stat_activity "
+    "WHERE state = 'active' AND query LIKE '%pg_sleep(60%' AND pid <> pg_backend_pid()"
+)
+
+
+def add(connection: Connection, name: str) -> None:
+    connection.execute(ADD, {"name": name})
+
+
+def providers(connection: Connection) -> list[str]:
+    return list(connection.scalars(text("SELECT provider_id FROM orca.providers ORDER BY 1")))
+
+
+def add_and_sleep(connection: Connection, name: str) -> None:
+    add(connection, name)
+    connection.execute(text("SELECT pg_sleep(60)"))
+
+
+def until_someone_sleeps(connection: Connection) -> None:
+    while not connection.scalar(SLEEPING):
+        connection.rollback()
+
+
+async def test_work_is_committed_when_it_returns(database_url: str, make_database: Make) -> None:
+    database = make_database(database_url)
+    await database.transact(add, "a")
+    assert await database.transact(providers) == ["a"]
+
+
+async def test_work_that_raises_leaves_nothing_and_its_error_is_its_own(
+    database_url: str, make_database: Make
+) -> None:
+    database = make_database(database_url)
+
+    def fail(connection: Connection) -> None:
+        add(connection, "a")
+        raise LookupError("mine")
+
+    with pytest.raises(LookupError, match="mine"):
+        await database.transact(fail)
+    assert await database.transact(providers) == []
+
+
+async def test_connections_have_limits_and_a_name(database_url: str, make_database: Make) -> None:
+    database = make_database(database_url, statement_timeout=7, lock_timeout=3, application_name="me")
+
+    def shown(connection: Connection) -> list[str]:
+        names = (
+            "statement_timeout",
+            "lock_timeout",
+            "idle_in_transaction_session_timeout",
+            "application_name",
+            "timezone",
+        )
+        return [str(connection.scalar(text(f"SHOW {name}"))) for name in names]
+
+    assert await database.transact(shown) == ["7s", "3s", "1min", "me", "UTC"]
+    assert await database.stream(shown) == ["0", "3s", "10min", "me", "UTC"]
+
+
+async def test_a_statement_over_its_time_is_tried_again_later(database_url: str, make_database: Make) -> None:
+    database = make_database(database_url, statement_timeout=0.05)
+    with pytest.raises(Failed, match="57014"):
+        await database.transact(lambda connection: connection.execute(text("SELECT pg_sleep(60)")))
+
+
+async def test_a_deadlock_is_repeated_until_both_are_done(database_url: str, make_database: Make) -> None:
+    database = make_database(database_url)
+    await database.transact(add, "a")
+    await database.transact(add, "b")
+    meeting = threading.Barrier(2)
+    tries: list[str] = []
+
+    def cross(connection: Connection, first: str, second: str) -> None:
+        tries.append(first)
+        connection.execute(text("SET LOCAL deadlock_timeout = '20ms'"))
+        update = text("UPDATE orca.providers SET name = :by WHERE provider_id = :name")
+        connection.execute(update, {"name": first, "by": first})
+        if len(tries) <= 2:
+            meeting.wait(10)
+        connection.execute(update, {"name": second, "by": first})
+
+    await asyncio.gather(database.transact(cross, "a", "b"), database.transact(cross, "b", "a"))
+    assert len(tries) == 3
+
+
+async def test_data_that_can_never_be_stored_is_rejected(database_url: str, make_database: Make) -> None:
+    database = make_database(database_url)
+    await database.transact(add, "a")
+    with pytest.raises(Reject, match="23505 unique_violation on pk_providers"):
+        await database.transact(add, "a")
+
+
+class TestCancellation:
+    async def test_breaks_the_statement_and_commits_nothing(
+        self, database_url: str, make_database: Make
+    ) -> None:
+        database = make_database(database_url)
+        task = asyncio.create_task(database.transact(add_and_sleep, "a"))
+        await database.transact(until_someone_sleeps)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await database.transact(providers) == []
+
+    async def test_between_two_statements_stops_before_the_commit(
+        self, database_url: str, make_database: Make
+    ) -> None:
+        database = make_database(database_url)
+        written, go_on = threading.Event(), threading.Event()
+
+        def pause(connection: Connection) -> None:
+            add(connection, "a")
+            written.set()
+            assert go_on.wait(10)
+
+        task = asyncio.create_task(database.transact(pause))
+        await database.transact(lambda _: written.wait(10))
+        task.cancel()
+        await asyncio.sleep(0)
+        task.cancel()  # told twice, it still waits for its thread
+        await asyncio.sleep(0)
+        assert not task.done()
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await database.transact(providers) == []
+
+    async def test_of_work_that_waits_for_a_thread_drops_it(
+        self, database_url: str, make_database: Make
+    ) -> None:
+        database = make_database(database_url, pool_size=1)
+        busy, go_on = threading.Event(), threading.Event()
+
+        def occupy(_: Connection) -> None:
+            busy.set()
+            assert go_on.wait(10)
+
+        first = asyncio.create_task(database.transact(occupy))
+        await database.stream(lambda _: busy.wait(10))
+        second = asyncio.create_task(database.transact(add, "a"))
+        await asyncio.sleep(0)
+        second.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await second
+        go_on.set()
+        await first
+        assert await database.transact(providers) == []
+
+    async def test_leaves_the_connection_to_its_next_user(
+        self, database_url: str, make_database: Make
+    ) -> None:
+        database = make_database(database_url, pool_size=1)
+        for name in ("a", "b", "c"):
+            task = asyncio.create_task(database.transact(add_and_sleep, name))
+            await database.stream(until_someone_sleeps)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            await database.transact(add, name)
+        assert await database.transact(providers) == ["a", "b", "c"]
+
+
+async def test_streams_do_not_wait_behind_short_transactions(database_url: str, make_database: Make) -> None:
+    database = make_database(database_url, pool_size=1)
+    busy, go_on = threading.Event(), threading.Event()
+
+    def occupy(_: Connection) -> None:
+        busy.set()
+        assert go_on.wait(10)
+
+    occupied = asyncio.create_task(database.transact(occupy))
+    assert await database.stream(lambda _: busy.wait(10))
+    go_on.set()
+    await occupied
+
+
+class TestExhaustion:
+    async def test_of_the_pool_means_that_the_database_is_down(
+        self, database_url: str, make_database: Make
+    ) -> None:
+        database = make_database(database_url, pool_size=1, pool_timeout=0.05)
+        await database.probe()
+        with database._short.engine.connect(), pytest.raises(DependencyDown, match="no free connection"):
+            await database.probe()
+        await database.probe()
+
+    async def test_of_the_server_means_that_the_database_is_down(
+        self, database_url: str, make_database: Make, owner: Engine
+    ) -> None:
+        with owner.connect() as connection:
+            connection.execute(text("CREATE ROLE crowded LOGIN CONNECTION LIMIT 1"))
+        url = database_url.replace("postgres@", "crowded@")
+        try:
+            taken = psycopg2.connect(url)
+            database = make_database(url)
+            with pytest.raises(DependencyDown, match="too many connections"):
+                await database.probe()
+            taken.close()
+            with owner.connect() as connection:
+                while connection.scalar(
+                    text("SELECT count(*) FROM pg_stat_activity WHERE usename = 'crowded'")
+                ):
+                    pass  # the server takes a moment to notice
+            await database.probe()
+            database.close()
+        finally:
+            with owner.connect() as connection:
+                connection.execute(text("DROP ROLE crowded"))
+
+
+async def test_the_wait_for_a_connection_is_told(database_url: str, make_database: Make) -> None:
+    database = make_database(database_url)
+    waits: list[float] = []
+    database.watch(waits.append)
+    await database.probe()
+    assert len(waits) == 1
+    assert database.in_use == 0
