@@ -45,7 +45,7 @@ def _unnamed(model: type[BaseModel], block: str) -> list[str]:
     return [
         name
         for name, default in defaults.items()
-        if not (_is_said(named.get(name), default) or default == {})
+        if not (default == {} or _is_said(named.get(name), default))
     ]
 
 
