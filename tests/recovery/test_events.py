@@ -81,6 +81,7 @@ async def test_closed_rows_mean_a_duplicate(
     await world.handle(event(record(archive)))
     assert (keys(s3, there), world.posted()) == ([], [])
     assert world.count("restore_events_total", outcome="duplicate") == 1
+    assert world.facts == {"outcome": "duplicate"}
 
 
 async def test_jobs_that_wait_for_one_object_share_a_copy_per_destination(
@@ -205,6 +206,7 @@ async def test_many_records_in_one_body_are_all_worked_though_one_fails(
     assert keys(s3, there) == names
     assert len(world.posted()) == 10
     assert (world.facts["files_copied"], world.facts["files_failed"]) == ("5", "0")
+    assert world.facts["outcome"] == "5 recovered"
     await world.give_up(body, "s3://a/d/gone.h5 does not exist")
     assert sorted(world.posted()) == [
         *(("op-1", name.removeprefix("d/"), 4) for name in names),

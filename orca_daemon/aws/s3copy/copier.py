@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -36,8 +36,8 @@ class Options:
     storage_class: str = "STANDARD"
     kms_key_id: str | None = None
     """Default: the target bucket's own encryption."""
-    tries: int = 5
-    """Of one request that fails in a transient way."""
+    tries: int = 3
+    """Of one request that fails in a transient way; more for what an upload hangs on."""
     backoff: Backoff = field(default_factory=lambda: Backoff(base=0.5, cap=20.0))
     idle: float = 60.0
     """Seconds without a new part after which an upload to the same key is taken for dead and aborted."""
@@ -90,7 +90,8 @@ class Copier:
 
     async def holds(self, source: Place, target: Place) -> bool:
         """Whether the target is known to hold what the source holds.  Raises as `look` does."""
-        return await self._held(target, await self.look(source)) is not None
+        facts, there = await self._both(source, target)
+        return _held(facts, there) is not None
 
     async def look(self, place: Place) -> Facts:
         """The facts of an object.
@@ -121,13 +122,13 @@ class Copier:
 
     async def _copy(self, source: Place, target: Place, chunk: int | None) -> Copied:
         began = time.monotonic()
-        facts = await self.look(source)
+        facts, there = await self._both(source, target)
         if facts.archived:
             raise Archived(_asleep(source, facts))
         cut = await self._plan(source, facts, chunk)
         if cut.part:
             await clear(self.requests, target, idle=self._options.idle)
-        if already := await self._held(target, facts):
+        if already := _held(facts, there):
             return Copied(size=facts.size, parts=0, skipped=True, by=already.by)
         track = _Track(self._observe, source, target, cut, began)
         track.moved(0)
@@ -152,14 +153,19 @@ class Copier:
             alike = first if first and -(-facts.size // first) == facts.cut else None
         return plan(facts.size, chunk=chunk or options.chunk, threshold=options.threshold, alike=alike)
 
-    async def _held(self, target: Place, facts: Facts) -> Verdict | None:
-        """How the target proves to hold the content already, if it does."""
+    async def _both(self, source: Place, target: Place) -> tuple[Facts, Facts | None]:
+        """The facts of source and target, asked for at one time; None for a target that is not there."""
+        facts, there = await asyncio.gather(self.look(source), self._there(target), return_exceptions=True)
+        for found in (facts, there):
+            if isinstance(found, BaseException):
+                raise found
+        return cast("tuple[Facts, Facts | None]", (facts, there))
+
+    async def _there(self, target: Place) -> Facts | None:
         try:
-            there = await self.look(target)
+            return await self.look(target)
         except (Missing, CopyFailed):  # S3 denies what is missing to those who may not list
             return None
-        verdict = compare(facts, there)
-        return verdict if verdict.same and not there.asleep else None
 
     async def _write(self, source: Place, facts: Facts, target: Place, cut: Plan, track: "_Track") -> str:
         """Copy, and return the ETag that the target should have now."""
@@ -217,6 +223,14 @@ class _Track:
                 seconds=time.monotonic() - self.began,
             )
         )
+
+
+def _held(facts: Facts, there: Facts | None) -> Verdict | None:
+    """How the target proves to hold the content already, if it does and will."""
+    if there is None or there.asleep:
+        return None
+    verdict = compare(facts, there)
+    return verdict if verdict.same else None
 
 
 def _asleep(source: Place, facts: Facts) -> str:

@@ -8,6 +8,10 @@ from typing import Any
 from orca_daemon.aws.s3copy.errors import transient
 from orca_daemon.engine.policy import Backoff
 
+PATIENT = 8
+"""Tries of what an upload hangs on: hours of parts are not thrown away for a bad minute of S3."""
+_LATE = frozenset({"upload_part_copy", "complete_multipart_upload"})
+
 
 class Requests:
     """Calls of one S3 client, at most `limit` at a time, repeated while the failure is transient.
@@ -26,12 +30,12 @@ class Requests:
 
     async def call(self, operation: str, /, **parameters: Any) -> dict[str, Any]:
         """One operation of the client, by its method's name.  Raises what botocore raises."""
-        attempt = 1
+        attempt, tries = 1, max(self._tries, PATIENT) if operation in _LATE else self._tries
         while True:
             try:
                 return await self._once(operation, parameters)
             except Exception as error:
-                if attempt >= self._tries or not transient(error):
+                if attempt >= tries or not transient(error):
                     raise
             # Slept without a permit: others may have better luck meanwhile.
             await asyncio.sleep(self._backoff.delay(attempt, self._rng))

@@ -23,4 +23,4 @@ async def tag_set(requests: Requests, source: Place, facts: Facts) -> str:
         if status_of(error) == HTTPStatus.NOT_IMPLEMENTED:  # a store without tags
             return ""
         raise
-    return urlencode({tag["Key"]: tag["Value"] for tag in answer["TagSet"]})
+    return urlencode({tag["Key"]: tag["Value"] for tag in answer.get("TagSet", [])})

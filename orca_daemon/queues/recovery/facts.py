@@ -1,8 +1,9 @@
 """What the log line of a finished message says of its copies."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from orca_daemon.aws.s3copy import Copied, Place
 from orca_daemon.wire.copy import CopyRequest
@@ -39,10 +40,29 @@ def describe(message: RecoveryMessage) -> dict[str, str]:
     return facts if len(message.records) == 1 else {**facts, "records": str(len(message.records))}
 
 
-def of_results(results: Sequence[Result]) -> dict[str, str]:
+@dataclass(slots=True)
+class Findings:
+    """What one attempt at a message came to."""
+
+    results: list[Result] = field(default_factory=list)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    """Records of S3 events, by what they came to."""
+
+    def facts(self) -> dict[str, str]:
+        """All of it, for the log line."""
+        told = ", ".join(f"{count} {name}" for name, count in sorted(self.outcomes.items()))
+        only = next(iter(self.outcomes), "") if self.outcomes.total() == 1 else told
+        return {**({"outcome": only} if only else {}), **_of_results(self.results)}
+
+
+def _of_results(results: Sequence[Result]) -> dict[str, str]:
     """The facts of one copy, or the counts and the list of many."""
+    if not results:
+        return {}
     if len(results) == 1:
         return _of_one(results[0])
+    # In an order of their own: they end in any.
+    results = sorted(results, key=lambda result: (result.source.key, result.target.bucket))
     ended = [_ending(result) for result in results]
     counts = {f"files_{name}": str(ended.count(name)) for name in ("copied", "skipped", "failed")}
     return {**counts, "results": json.dumps([_seed(result) for result in results[:MOST]])}

@@ -9,7 +9,7 @@ from orca_daemon.engine.errors import NotYet, Reject
 from orca_daemon.engine.message import Delivery, Envelope
 from orca_daemon.queues.recovery.company import all_of
 from orca_daemon.queues.recovery.destination import destination
-from orca_daemon.queues.recovery.facts import Result, of_results
+from orca_daemon.queues.recovery.facts import Findings, Result
 from orca_daemon.queues.recovery.postbox import Postbox
 from orca_daemon.queues.recovery.rows import Row, by_destination, chunk_of, of_object
 from orca_daemon.queues.recovery.shapes import EXPIRED, is_restore, parts_of
@@ -43,34 +43,32 @@ class Recovery:
     async def __call__(self, run: Sequence[Delivery[RecoveryMessage]], /) -> None:
         """Work the one message of a run."""
         [delivery] = run
-        results: list[Result] = []
+        found = Findings()
         try:
-            await self._work(delivery.message, delivery.envelope, results)
+            await self._work(delivery.message, delivery.envelope, found)
         finally:
-            if results:
-                delivery.facts.update(of_results(results))
+            # Of this attempt only: the error of an earlier one is no fact of the message any more.
+            delivery.facts.clear()
+            delivery.facts.update(found.facts())
 
-    async def _work(self, message: RecoveryMessage, envelope: Envelope, results: list[Result]) -> None:
+    async def _work(self, message: RecoveryMessage, envelope: Envelope, found: Findings) -> None:
         if isinstance(message, CopyRequest):
             source, target, row = parts_of(message)
-            await self._deliver(source, target, [row], results)
+            await self._deliver(source, target, [row], found)
         elif message.test:
             self._watch.metrics.event("test")
         else:
             unique = dict.fromkeys((record.bucket, record.key, record.name) for record in message.records)
             await all_of(
-                self._record(Place(bucket, key), name, envelope, results) for bucket, key, name in unique
+                self._record(Place(bucket, key), name, envelope, found) for bucket, key, name in unique
             )
 
-    async def _record(
-        self, source: Place, event: str | None, envelope: Envelope, results: list[Result]
-    ) -> None:
-        outcome = await self._restored(source, event, envelope, results)
+    async def _record(self, source: Place, event: str | None, envelope: Envelope, found: Findings) -> None:
+        outcome = await self._restored(source, event, envelope, found)
+        found.outcomes[outcome] += 1
         self._watch.metrics.event(outcome)
 
-    async def _restored(
-        self, source: Place, event: str | None, envelope: Envelope, results: list[Result]
-    ) -> str:
+    async def _restored(self, source: Place, event: str | None, envelope: Envelope, found: Findings) -> str:
         """What an event came to; `event` is None in ORCA's synthetic records."""
         if event == EXPIRED:
             return "expired"
@@ -83,22 +81,22 @@ class Recovery:
         if waiting := [row for row in rows if row.open]:
             if facts.archived:
                 raise Reject(f"{source} is archived and not restored (or its restore has expired)")
-            await self._share(source, waiting, results)
+            await self._share(source, waiting, found)
             return "recovered"
         if rows:
             return "duplicate"
-        return await self._unknown(source, envelope, results)
+        return await self._unknown(source, envelope, found)
 
     async def _rows(self, source: Place) -> list[Row]:
         return [] if self._database is None else await self._database.transact(of_object, source)
 
-    async def _share(self, source: Place, waiting: list[Row], results: list[Result]) -> None:
+    async def _share(self, source: Place, waiting: list[Row], found: Findings) -> None:
         await all_of(
-            self._deliver(source, Place(bucket, source.key), rows, results)
+            self._deliver(source, Place(bucket, source.key), rows, found)
             for bucket, rows in by_destination(waiting).items()
         )
 
-    async def _unknown(self, source: Place, envelope: Envelope, results: list[Result]) -> str:
+    async def _unknown(self, source: Place, envelope: Envelope, found: Findings) -> str:
         """No job of the database knows the object."""
         grace_ends = envelope.sent_at + self._settings.event_grace
         if self._database is not None and self._now() < grace_ends:
@@ -107,10 +105,10 @@ class Recovery:
             self._watch.metrics.event("unknown")
             raise Reject(f"no job asked for {source}")
         target = Place(destination(source.key, self._settings), source.key)
-        await self._deliver(source, target, [], results)
+        await self._deliver(source, target, [], found)
         return "routed"
 
-    async def _deliver(self, source: Place, target: Place, rows: list[Row], results: list[Result]) -> None:
+    async def _deliver(self, source: Place, target: Place, rows: list[Row], found: Findings) -> None:
         """One copy, and its news for all who wait for it."""
         for row in rows:
             if row.status is RecoveryStatus.PENDING and self._postbox:
@@ -119,9 +117,9 @@ class Recovery:
             async with self._watch.timed(target) as result:
                 result.append(await self._copier.copy(source, target, chunk=chunk_of(rows)))
         except Exception as error:
-            results.append(Result(source, target, error=error))
+            found.results.append(Result(source, target, error=error))
             raise
-        results.append(Result(source, target, result[0]))
+        found.results.append(Result(source, target, result[0]))
         for row in rows:
             if self._postbox:
                 await self._postbox.succeeded(row)

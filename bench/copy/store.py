@@ -1,0 +1,121 @@
+"""S3 as far as copies need it, in a process of its own: sizes and ETags without content, 20 ms away.
+
+moto answers some 400 requests a second, which would measure moto.  Here an object is its size, so that one of
+terabytes fits.  `python -m bench.copy.store SECONDS` prints its port; every byte in either direction is
+SECONDS under way, as it would be to S3.
+"""
+
+import asyncio
+import hashlib
+import sys
+from contextlib import suppress
+from urllib.parse import unquote
+
+from aiohttp import web
+
+_XML = "<?xml version='1.0'?>"
+
+
+class Store:
+    """Objects by `bucket/key`."""
+
+    def __init__(self) -> None:
+        self._objects: dict[str, tuple[int, str]] = {}
+        self._uploads: dict[str, dict[int, tuple[int, str]]] = {}
+
+    async def handle(self, request: web.Request) -> web.Response:  # noqa: PLR0911  a table
+        """One request, by its method and query."""
+        path, query = unquote(request.raw_path.partition("?")[0]), request.query
+        match request.method:
+            case "HEAD":
+                return self._head(path)
+            case "PUT" if "uploadId" in query:
+                return self._part(request, query["uploadId"], int(query["partNumber"]))
+            case "PUT" if "x-amz-copy-source" in request.headers:
+                return self._copy(request, path)
+            case "PUT":
+                self._objects[path] = int(query["size"]), _digest(path)
+                return web.Response()
+            case "POST" if "uploads" in query:
+                upload = str(len(self._uploads))
+                self._uploads[upload] = {}
+                return _xml("InitiateMultipartUploadResult", f"<UploadId>{upload}</UploadId>")
+            case "POST":
+                return await self._complete(request, path)
+            case _:
+                return _xml("ListMultipartUploadsResult" if "uploads" in query else "Tagging", "<TagSet/>")
+
+    def _head(self, path: str) -> web.Response:
+        if path not in self._objects:
+            return web.Response(status=404, headers={"Content-Length": "0"})
+        size, etag = self._objects[path]
+        return web.Response(headers={"Content-Length": str(size), "ETag": f'"{etag}"'})
+
+    def _copy(self, request: web.Request, path: str) -> web.Response:
+        self._objects[path] = self._objects[_source(request)]
+        return _xml("CopyObjectResult", f'<ETag>"{self._objects[path][1]}"</ETag>')
+
+    def _part(self, request: web.Request, upload: str, number: int) -> web.Response:
+        first, last = request.headers["x-amz-copy-source-range"].removeprefix("bytes=").split("-")
+        etag = _digest(f"{_source(request)} {first} {last}")
+        self._uploads[upload][number] = int(last) - int(first) + 1, etag
+        return _xml("CopyPartResult", f'<ETag>"{etag}"</ETag>')
+
+    async def _complete(self, request: web.Request, path: str) -> web.Response:
+        await request.read()
+        parts = self._uploads.pop(request.query["uploadId"])
+        whole = hashlib.md5(
+            b"".join(bytes.fromhex(parts[n][1]) for n in sorted(parts)), usedforsecurity=False
+        )
+        self._objects[path] = sum(size for size, _ in parts.values()), f"{whole.hexdigest()}-{len(parts)}"
+        return _xml("CompleteMultipartUploadResult", f'<ETag>"{self._objects[path][1]}"</ETag>')
+
+
+def _source(request: web.Request) -> str:
+    return "/" + unquote(request.headers["x-amz-copy-source"]).lstrip("/")
+
+
+def _digest(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _xml(name: str, inner: str) -> web.Response:
+    return web.Response(text=f"{_XML}<{name}>{inner}</{name}>", content_type="application/xml")
+
+
+async def _late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seconds: float) -> None:
+    """Pass bytes on, each `seconds` after it came, without holding up those behind it."""
+    loop = asyncio.get_running_loop()
+    with suppress(ConnectionError):
+        while chunk := await reader.read(65_536):
+            loop.call_later(seconds, writer.write, chunk)
+    loop.call_later(seconds, writer.close)
+
+
+async def serve(seconds: float) -> None:
+    """Serve until killed."""
+    runner = web.AppRunner(_app(Store()), access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    host, port = runner.addresses[0][:2]
+
+    joined: set[object] = set()  # or the loop, which holds them weakly, might lose them
+
+    async def join(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        joined.add(asyncio.current_task())
+        up_reader, up_writer = await asyncio.open_connection(host, port)
+        await asyncio.gather(_late(reader, up_writer, seconds), _late(up_reader, writer, seconds))
+
+    proxy = await asyncio.start_server(join, "127.0.0.1", 0)
+    print(proxy.sockets[0].getsockname()[1], flush=True)
+    await proxy.serve_forever()
+
+
+def _app(store: Store) -> web.Application:
+    app = web.Application()
+    app.router.add_route("*", "/{tail:.*}", store.handle)
+    return app
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(float(sys.argv[1])))
