@@ -250,6 +250,7 @@ def _listing(size: int, form: str, folder: Path) -> Iterator[Path]:
         f"FROM range(:low, :high) t(i) WHERE i % {_ODD} = 1"
     )
     with duckdb.connect(config={"threads": 2}) as engine:
+        engine.execute("SET enable_progress_bar = false")
         for place, low in enumerate(range(0, size, 500_000)):
             path = folder / f"{place:04}{'.csv.gz' if csv else '.parquet'}"
             source = (rows + extra).replace(":low", str(low)).replace(":high", str(min(low + 500_000, size)))

@@ -10,10 +10,12 @@ import structlog
 from orca_daemon.aws.sqs import SqsSource
 from orca_daemon.db import recoveries
 from orca_daemon.engine.errors import SourceError
+from orca_daemon.queues.internal_report.comparisons import show_latest
 from orca_daemon.queues.services import Services
 
 QUEUE_SECONDS = 30.0
 RECOVERY_SECONDS = 60.0
+REPORT_SECONDS = 900.0
 _log: Any = structlog.get_logger()
 
 
@@ -35,6 +37,7 @@ class Gauges:
             tasks.create_task(self._every(QUEUE_SECONDS, self._depths))
             if self._recoveries:
                 tasks.create_task(self._every(RECOVERY_SECONDS, self._open_recoveries))
+                tasks.create_task(self._every(REPORT_SECONDS, self._latest_reports))
             else:
                 await asyncio.Event().wait()
 
@@ -61,3 +64,7 @@ class Gauges:
             return
         found = await self._services.database.transact(recoveries.overview)
         self._services.metrics.recovery.show(found.files, found.oldest_open, time.time())
+
+    async def _latest_reports(self) -> None:
+        if self._services.database is not None:
+            await show_latest(self._services, self._services.database)

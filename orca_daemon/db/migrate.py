@@ -57,7 +57,8 @@ def plan(found: Shape) -> list[str]:
             pass
     if found.recorded != shape.CURRENT:
         steps.append("record version 7 as the latest, so that ORCA's deployment leaves the schema alone")
-    return steps + [f"build the index {name}, beside running work" for name in found.missing_indexes]
+    steps += [f"build the index {name}, beside running work" for name in found.missing_indexes]
+    return steps + [f"index {part} by job, beside running work" for part in found.scanned_partitions]
 
 
 def upgrade(url: str) -> list[str]:
@@ -86,6 +87,8 @@ def upgrade(url: str) -> list[str]:
         for name in shape.read(connection).missing_indexes:
             connection.execute(text(f"DROP INDEX IF EXISTS orca.{name}"))  # what a broken build left
             connection.execute(shape.INDEXES[name])
+        for part in found.scanned_partitions:
+            connection.exec_driver_sql(f"CREATE INDEX CONCURRENTLY ON {part} (job_id)")
         return steps
 
 

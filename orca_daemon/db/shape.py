@@ -37,6 +37,8 @@ class Shape:
     """The latest row of `schema_versions`; a fresh ORCA 5.1 to 10.1 says 5 and is 7."""
     partitions: tuple[str, ...]
     """The bounds of the partitions of `reconcile_s3_object`."""
+    scanned_partitions: tuple[str, ...] = ()
+    """Those of them that lack an index for finding the rows of a job, which the expiry of any job needs."""
 
     @property
     def version(self) -> int | None:
@@ -79,4 +81,5 @@ def read(connection: Connection) -> Shape:
         indexes=frozenset(connection.scalars(_SQL["indexes"])),
         recorded=recorded,
         partitions=tuple(connection.scalars(_SQL["partitions"])),
+        scanned_partitions=tuple(connection.scalars(_SQL["partitions_without_job_index"])),
     )

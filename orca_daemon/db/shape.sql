@@ -16,6 +16,19 @@ WHERE schema_.nspname = 'orca' AND entry.indisvalid;
 -- name: recorded_version
 SELECT max(version_id) FROM orca.schema_versions WHERE is_latest;
 
+-- name: partitions_without_job_index
+SELECT part.oid::regclass::text
+FROM pg_catalog.pg_inherits AS link
+JOIN pg_catalog.pg_class AS part ON part.oid = link.inhrelid
+WHERE link.inhparent = to_regclass('orca.reconcile_s3_object')
+    AND NOT EXISTS (
+        SELECT 1
+        FROM pg_catalog.pg_index AS entry
+        JOIN pg_catalog.pg_attribute AS first_column ON first_column.attrelid = part.oid
+            AND first_column.attnum = entry.indkey[0]
+        WHERE entry.indrelid = part.oid AND entry.indisvalid AND first_column.attname = 'job_id'
+    );
+
 -- name: partitions
 SELECT pg_get_expr(part.relpartbound, part.oid)
 FROM pg_catalog.pg_inherits AS link

@@ -44,10 +44,12 @@ _ASK_AGAIN = 1.0
 _SAY_AGAIN = 0.5
 """Seconds between two reports of progress."""
 _said = threading.Lock()
+_mouth = sys.stdout
 
 
 def main() -> None:
     """Do one task, from standard input to standard output."""
+    _keep_quiet()
     task = decode(sys.stdin.readline())
     assert isinstance(task, Task)  # noqa: S101  the daemon and we are of one version
     _be_the_first_to_go()
@@ -117,6 +119,14 @@ def _listen(word: SimpleQueue[Line]) -> None:
     os._exit(0)
 
 
+def _keep_quiet() -> None:
+    """Whatever a library prints, it is not part of what we say."""
+    global _mouth  # noqa: PLW0603  the one standard output
+    _mouth = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+
+
 def _be_the_first_to_go() -> None:
     """When the machine runs out of memory, this process is to go, not the daemon."""
     with suppress(OSError):  # no Linux
@@ -176,8 +186,8 @@ def _peak_mib() -> int:
 
 def _say(line: Line) -> None:
     with _said:
-        sys.stdout.write(encode(line) + "\n")
-        sys.stdout.flush()
+        _mouth.write(encode(line) + "\n")
+        _mouth.flush()
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ class Refused(ValueError):  # noqa: N818  a verdict on the listing
 
 def open_engine(task: Task) -> duckdb.DuckDBPyConnection:
     """DuckDB with the task's limits, spilling to its folder."""
-    return duckdb.connect(
+    engine = duckdb.connect(
         config={
             "memory_limit": f"{max(task.memory_mib - _APART_FROM_DUCKDB, 128)}MiB",
             "threads": task.threads,
@@ -28,6 +28,10 @@ def open_engine(task: Task) -> duckdb.DuckDBPyConnection:
             "autoinstall_known_extensions": False,
         }
     )
+    # Counted, so that it can be asked for, but not drawn.
+    engine.execute("SET enable_progress_bar = true")
+    engine.execute("SET enable_progress_bar_print = false")
+    return engine
 
 
 def compare(engine: duckdb.DuckDBPyConnection, listing: Listing, catalogued: Callable[[], int]) -> Compared:

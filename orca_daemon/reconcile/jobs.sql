@@ -45,14 +45,3 @@ WHERE id = :job;
 UPDATE orca.reconcile_job
 SET status_id = :status, last_update = now(), end_time = now(), error_message = :reason
 WHERE id = :job AND status_id <> :success;
-
--- name: expired_jobs
-SELECT j.id, j.orca_archive_location
-FROM orca.reconcile_job AS j
-WHERE j.last_update < :before
-ORDER BY j.id
-LIMIT 100;
-
--- name: delete_job
-DELETE FROM orca.reconcile_job AS j
-WHERE j.id = :job AND j.last_update < :before;

@@ -1,5 +1,6 @@
 """Writes what a comparison found into the three report tables, with the job's success, in one transaction."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,11 @@ class Written:
     phantoms: int
     orphans: int
     mismatches: int
+
+    @property
+    def by_kind(self) -> Mapping[str, int]:
+        """The same by the names that the command line and the metrics use."""
+        return {"phantom": self.phantoms, "orphan": self.orphans, "mismatch": self.mismatches}
 
 
 def write(connection: Connection, job: Job, differences: Path) -> Written:

@@ -16,6 +16,7 @@ from orca_daemon.ops.metrics.messages import MessageMetrics
 from orca_daemon.ops.metrics.moment import MomentMetrics
 from orca_daemon.ops.metrics.outside import AwsMetrics, DatabaseMetrics, QueueMetrics, RecoveryMetrics
 from orca_daemon.ops.metrics.process import ProcessMetrics
+from orca_daemon.ops.metrics.reconcile import ReconcileMetrics
 from orca_daemon.ops.metrics.status import StatusMetrics
 from orca_daemon.ops.metrics.work import WorkMetrics
 
@@ -50,6 +51,7 @@ class Metrics:
         self.database = DatabaseMetrics(self.registry)
         self.copies = CopyMetrics(self.registry)
         self.exports = ExportMetrics(self.registry, wall)
+        self.reconcile = ReconcileMetrics(self.registry)
         self.recovery = RecoveryMetrics(self.registry)
         self.status = StatusMetrics(self.registry)
 

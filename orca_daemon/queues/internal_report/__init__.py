@@ -1,24 +1,21 @@
 """internal-report queue: compare inventories or stored listings with the catalog, export tables."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
-
-import structlog
+from functools import partial
 
 from orca_daemon.engine.errors import Reject
 from orca_daemon.engine.message import Delivery, Envelope
 from orca_daemon.engine.route import Route
+from orca_daemon.queues.internal_report.comparisons import told
 from orca_daemon.queues.internal_report.exports import export_tables
 from orca_daemon.queues.services import Services
-from orca_daemon.reconcile.protocol import Line, Waiting
-from orca_daemon.reconcile.run import Outcome, Reconciler
+from orca_daemon.reconcile.run import Reconciler
 from orca_daemon.wire import inventory
 from orca_daemon.wire.inventory import ExportRequest, InternalReportMessage, InventoryPointer, StoredListing
 from orca_daemon.wire.s3_event import S3Notification
 
 _HOURS = 3600.0
-log = structlog.get_logger()
 
 
 def route(services: Services) -> Route[InternalReportMessage]:
@@ -69,9 +66,11 @@ class InternalReport:
     async def _one(self, message: InternalReportMessage, asked: datetime) -> None:
         match message:
             case InventoryPointer():
-                _report(await self._reconciler.inventory(message, asked=asked, hear=_hear))
+                compare = partial(self._reconciler.inventory, message, asked=asked)
+                await told(self._services, lambda hear: compare(hear=hear))
             case StoredListing():
-                _report(await self._reconciler.stored(message, asked=asked, hear=_hear))
+                compare_stored = partial(self._reconciler.stored, message, asked=asked)
+                await told(self._services, lambda hear: compare_stored(hear=hear))
             case ExportRequest():
                 await export_tables(self._services, message)
             case S3Notification():
@@ -100,21 +99,3 @@ class InternalReport:
 def pointers(event: S3Notification) -> list[InventoryPointer]:
     """The inventories that an event announces; a test of S3, or another object, announces none."""
     return [found for record in event.records if (found := inventory.pointer(record))]
-
-
-def _hear(line: Line) -> None:
-    if isinstance(line, Waiting):
-        log.info("reconcile.waiting", reason="another process works on this job")
-
-
-def _report(outcome: Outcome) -> None:
-    if outcome.compared is None:
-        log.info("reconcile.nothing_to_do", job=outcome.job, bucket=outcome.bucket)
-        return
-    log.info(
-        "reconcile.done",
-        job=outcome.job,
-        bucket=outcome.bucket,
-        seconds=round(outcome.seconds, 3),
-        **asdict(outcome.compared),
-    )
