@@ -301,15 +301,21 @@ class Settings(Section):
             raise ValueError("two queues have the same URL")
         return self
 
-    @model_validator(mode="after")
-    def _somewhere_to_post(self) -> "Settings":
+    @property
+    def missing(self) -> str | None:
+        """What a process lacks to consume its queues, though every setting is right; None for nothing."""
+        if not self.bound:
+            return (
+                "no queue has a URL: set ORCA_QUEUES__STATUS_UPDATE__URL, ORCA_QUEUES__RECOVERY__URL or "
+                "ORCA_QUEUES__INTERNAL_REPORT__URL"
+            )
         recovers = any((queue.route or name) == "recovery" for name, queue in self.bound.items())
         if recovers and self.recovery.unknown_keys == "reject" and not self.status_url:
-            raise ValueError(
+            return (
                 "recoveries post their progress, and no status queue has a URL: set "
                 "ORCA_QUEUES__STATUS_UPDATE__URL, or ORCA_RECOVERY__STATUS_URL where another process reads it"
             )
-        return self
+        return None
 
     @property
     def status_url(self) -> str | None:
@@ -360,7 +366,7 @@ def load(
         file: the TOML file; by default `config/orca-daemon.toml`, where it exists.
         environ: the environment.
         flags: `section.key` to value; None values are left out.
-        need_queue: whether it is a mistake that no queue has a URL.
+        need_queue: whether it is a mistake that no queue has a URL, or that one lacks what it needs.
 
     Raises:
         SettingsError: with every mistake that was found.
@@ -373,11 +379,8 @@ def load(
         if flag is not None:
             _put(tree, dotted, flag)
     settings = _validated(tree, mistakes)
-    if settings and need_queue and not settings.bound:
-        mistakes.append(
-            "no queue has a URL: set ORCA_QUEUES__STATUS_UPDATE__URL, ORCA_QUEUES__RECOVERY__URL or "
-            "ORCA_QUEUES__INTERNAL_REPORT__URL"
-        )
+    if settings and need_queue and settings.missing:
+        mistakes.append(settings.missing)
     if mistakes or settings is None:
         raise SettingsError(mistakes)
     return settings

@@ -11,6 +11,7 @@ import psycopg2
 import pytest
 
 from orca_daemon.db.migrate import upgrade
+from orca_daemon.local.endpoint import Endpoint
 from orca_daemon.local.moto import CREDENTIALS, REGION, Moto
 from orca_daemon.local.postgres import Postgres
 
@@ -91,6 +92,13 @@ def database_url(postgres: Server) -> Iterator[str]:
 def aws_endpoint(bare_environment: None) -> Iterator[str]:
     """URL of S3, Secrets Manager, SSM and STS."""
     with Moto() as server:
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def sqs_endpoint(bare_environment: None) -> Iterator[str]:
+    """URL of our own SQS."""
+    with Endpoint("orca_daemon.local.sqs") as server:
         yield server.url
 
 

@@ -256,6 +256,7 @@ class Consumer:
                 self._return(run)
             case Next.BURY:
                 held = run.messages[0]
+                held.company = Company.NONE
                 held.condemned, held.error = reason(error), type(error).__name__
                 await self._bury(run)
 
@@ -334,16 +335,20 @@ class Consumer:
         for run in list(self._runs):
             self._cancel(run, "drained")
 
-    def abandon(self) -> None:
-        """Leave what cannot be stopped to its lease, since it may yet become durable."""
-        for run in self._runs:
-            for held in run.messages:
-                self._hands.left(held, "hidden")
-
     async def idle(self) -> None:
+        """Wait until nothing is at work."""
+        while self._runs:
+            await asyncio.wait(self._runs.values())
+
+    async def gone(self) -> None:
         """Wait until nothing is at work or on its way out."""
         while tasks := {*self._runs.values(), *self._hands.tasks}:
             await asyncio.wait(tasks)
+        await self.settlement.flush()
+
+    def abandon(self) -> None:
+        """Leave what is still in hand to its lease: its work may yet become durable, or nobody answers."""
+        self._hands.abandon()
 
     # Looking in.
 

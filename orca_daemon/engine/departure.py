@@ -126,6 +126,13 @@ class Hands:
         for held in messages:
             self.left(held, "hidden" if held in stuck else "released")
 
+    def abandon(self) -> None:
+        """Everything that is still here is left to its lease."""
+        for task in self._tasks:
+            task.cancel()
+        for held in list(self._by_id.values()):
+            self.left(held, "hidden")
+
     def left(self, held: Held, outcome: str) -> None:
         """A message is no longer in hand."""
         if self._by_id.get(held.envelope.id) is held:

@@ -89,6 +89,9 @@ class Engine:
 
     def stop(self) -> None:
         """Begin the drain.  Safe to call again."""
+        # At once, not when the drain gets its turn: no receive may start after this.
+        for consumer in self.consumers:
+            consumer.close()
         self._stopping.set()
 
     def set_paused(self, *, paused: bool) -> None:
@@ -142,8 +145,6 @@ class Engine:
         since = loop.time()
         self.draining = True
         self._tell("started", since)
-        for consumer in self.consumers:
-            consumer.close()
         if pollers:
             await asyncio.wait(pollers)
         self._tell("polls_joined", since)
@@ -152,34 +153,26 @@ class Engine:
             consumer.release_waiting()
         left = max(since + self._drain_seconds - loop.time(), 0.0)
         unfinished = 0
-        if not await self._idle(left):
+        if not await self._within(left, Consumer.gone):
             unfinished = sum(len(run.messages) for consumer in self.consumers for run in consumer.runs())
             self._tell("deadline", since)
             for consumer in self.consumers:
                 consumer.cancel_runs()
-            if not await self._idle(CANCELLED_SECONDS):
-                for consumer in self.consumers:
-                    consumer.abandon()
-        await self._flush()
+            await self._within(CANCELLED_SECONDS, Consumer.idle)
+            await self._within(FLUSH_SECONDS, Consumer.gone)
+        for consumer in self.consumers:
+            consumer.abandon()
         self._tell("finished", since)
         return Drained(unfinished, loop.time() - since)
 
-    async def _idle(self, seconds: float) -> bool:
+    async def _within(self, seconds: float, wait: Callable[[Consumer], Awaitable[None]]) -> bool:
         try:
             async with asyncio.timeout(seconds):
                 for consumer in self.consumers:
-                    await consumer.idle()
+                    await wait(consumer)
         except TimeoutError:
             return False
         return True
-
-    async def _flush(self) -> None:
-        try:
-            async with asyncio.timeout(FLUSH_SECONDS):
-                for consumer in self.consumers:
-                    await consumer.settlement.flush()
-        except TimeoutError:
-            pass  # what was not deleted comes back, and changes nothing the second time
 
     def _nudge(self) -> None:
         for consumer in self.consumers:

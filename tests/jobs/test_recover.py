@@ -1,7 +1,7 @@
 """`orca-daemon recover`: real objects, real rows, a real queue."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,10 +35,16 @@ class Archive:
 
 @pytest.fixture
 def archive(
-    aws_endpoint: str, s3: Any, bucket: Callable[[], str], tables: Connection, monkeypatch: pytest.MonkeyPatch
-) -> Archive:
+    aws_endpoint: str,
+    sqs_endpoint: str,
+    s3: Any,
+    bucket: Callable[[], str],
+    tables: Connection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Archive]:
     """Files 0 to 4 of job j: one that can be read, one asleep, one gone, one that failed, one copied."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", aws_endpoint)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", sqs_endpoint)
     monkeypatch.setenv("AWS_REGION", "us-west-2")
     sqs = boto3.client("sqs", region_name="us-west-2")
     url = sqs.create_queue(QueueName=(name := bucket()))["QueueUrl"]
@@ -46,7 +52,8 @@ def archive(
     for number, storage in ((0, "STANDARD"), (1, "GLACIER"), (3, "STANDARD"), (4, "STANDARD")):
         s3.put_object(Bucket=name, Key=f"d/{number}.h5", Body=b"x", StorageClass=storage)
     recovery(tables, "j", STAGED, PENDING, PENDING, FAILED, SUCCESS, archive=name)
-    return Archive(name, sqs, url)
+    yield Archive(name, sqs, url)
+    sqs.close()
 
 
 def run(*arguments: str, stdin: str | None = None) -> Result:

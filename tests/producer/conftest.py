@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
@@ -15,9 +16,10 @@ Answer = Callable[[str, dict[str, Any]], tuple[int, dict[str, Any]]]
 
 
 @pytest.fixture
-def environment(monkeypatch: pytest.MonkeyPatch, aws_endpoint: str) -> None:
+def environment(monkeypatch: pytest.MonkeyPatch, aws_endpoint: str, sqs_endpoint: str) -> None:
     """What a producer finds in its environment."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", aws_endpoint)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", sqs_endpoint)
     monkeypatch.setenv("AWS_REGION", "us-west-2")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
@@ -51,13 +53,15 @@ class Queue:
 
 
 @pytest.fixture
-def fifo(environment: None) -> Queue:
-    return Queue(boto3.client("sqs", region_name="us-west-2"), fifo=True)
+def fifo(environment: None) -> Iterator[Queue]:
+    with closing(boto3.client("sqs", region_name="us-west-2")) as client:
+        yield Queue(client, fifo=True)
 
 
 @pytest.fixture
-def standard(environment: None) -> Queue:
-    return Queue(boto3.client("sqs", region_name="us-west-2"), fifo=False)
+def standard(environment: None) -> Iterator[Queue]:
+    with closing(boto3.client("sqs", region_name="us-west-2")) as client:
+        yield Queue(client, fifo=False)
 
 
 @pytest.fixture
@@ -70,7 +74,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, environment: None) -> Iterator[Ca
         server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(answer, asked))
         servers.append(server)
         Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
-        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", f"http://127.0.0.1:{server.server_port}")
         monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
         return asked
 

@@ -1,0 +1,207 @@
+"""The engine broken on purpose, one promise at a time: the simulation must see each of these."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+from unittest.mock import patch
+
+from orca_daemon.engine.burial import Burial
+from orca_daemon.engine.consumer import Consumer
+from orca_daemon.engine.departure import Hands
+from orca_daemon.engine.engine import Engine
+from orca_daemon.engine.errors import DependencyDown
+from orca_daemon.engine.held import Company, Held, Phase
+from orca_daemon.engine.intake import Poller
+from orca_daemon.engine.lanes import Lane, Lanes, Run
+from orca_daemon.engine.room import Room
+from orca_daemon.engine.settlement import Settlement
+from orca_daemon.engine.source import Outcome
+
+
+def acknowledge_before_commit() -> AbstractContextManager[object]:
+    """Delete first, work afterwards."""
+    work = Consumer._work
+
+    async def _work(self: Consumer, run: Run) -> None:
+        await self.source.delete([held.envelope for held in run.messages][:10])
+        await work(self, run)
+
+    return patch.object(Consumer, "_work", _work)
+
+
+def release_before_joining_pollers() -> AbstractContextManager[object]:
+    """Give back what waits while a poll is still under way, which may receive it again."""
+    drain = Engine._drain
+
+    async def _drain(self: Engine, pollers: Sequence[asyncio.Task[None]]) -> Any:
+        for consumer in self.consumers:
+            consumer.release_waiting()
+        return await drain(self, ())
+
+    return patch.object(Engine, "_drain", _drain)
+
+
+def drop_a_permit() -> AbstractContextManager[object]:
+    """Forget to give back what was reserved for a receive that brought nothing."""
+    give_back = Room.give_back
+
+    def _give_back(self: Room, count: int) -> None:
+        give_back(self, count if count > 1 else 0)
+
+    return patch.object(Room, "give_back", _give_back)
+
+
+def keep_only_what_is_at_work() -> AbstractContextManager[object]:
+    """Extend no lease of a message that waits."""
+
+    def in_hand(self: Consumer) -> Iterable[Held]:
+        return (held for held in self._hands if held.phase is Phase.RUNNING)
+
+    return patch.object(Consumer, "in_hand", in_hand)
+
+
+def retry_behind_the_followers() -> AbstractContextManager[object]:
+    """Put a message that failed at the end of its lane."""
+
+    def put_back(self: Lanes, lane: Lane, messages: Iterable[Held], *, park: bool = False) -> None:
+        for held in messages:
+            held.phase = Phase.WAITING
+            lane.waiting.append(held)
+        if park and lane.waiting:
+            lane.parked = True
+            self.parked += len(lane.waiting)
+
+    return patch.object(Lanes, "put_back", put_back)
+
+
+def go_on_before_the_delete_is_confirmed() -> AbstractContextManager[object]:
+    """Start the next run of a group while the delete of the last is under way."""
+
+    async def _settle(self: Consumer, run: Run) -> None:
+        self._hands.delete_later(run)
+
+    return patch.object(Consumer, "_settle", _settle)
+
+
+def delete_without_a_dead_letter() -> AbstractContextManager[object]:
+    """Delete what is rejected, as some consumers do."""
+
+    async def bury(self: Burial, held: Held) -> None:
+        await self.announce(held)
+
+    return patch.object(Burial, "bury", bury)
+
+
+def blame_the_whole_run() -> AbstractContextManager[object]:
+    """Dead-letter every message of a run in which one was bad."""
+
+    async def _failed(self: Consumer, run: Run, error: BaseException) -> None:
+        for lane, part in run.parts:
+            for held in part:
+                held.condemned = "guilty by company"
+                held.company = Company.NONE
+            self._lanes.put_back(lane, part)
+
+    return patch.object(Consumer, "_failed", _failed)
+
+
+def charge_for_an_outage() -> AbstractContextManager[object]:
+    """Count an attempt when the database is down."""
+
+    async def _down(self: Consumer, run: Run, error: DependencyDown) -> None:
+        await self._failed(run, error)
+
+    return patch.object(Consumer, "_down", _down)
+
+
+def settle_after_the_lease() -> AbstractContextManager[object]:
+    """Ask for deletes of messages whose lease is known to be lost, and go on as if it were not."""
+
+    @contextmanager
+    def both() -> Iterator[None]:
+        with (
+            patch.object(Hands, "drop_lost", lambda *_: None),
+            patch.object(Consumer, "lost", lambda *_: None),
+        ):
+            yield
+
+    return both()
+
+
+def abandon_the_poll_on_stop() -> AbstractContextManager[object]:
+    """Cancel the outstanding receive when told to stop."""
+    drain = Engine._drain
+
+    async def _drain(self: Engine, pollers: Sequence[asyncio.Task[None]]) -> Any:
+        for poller in pollers:
+            poller.cancel()
+        return await drain(self, pollers)
+
+    return patch.object(Engine, "_drain", _drain)
+
+
+def believe_partial_failures() -> AbstractContextManager[object]:
+    """Take a batch for done when some of its entries failed."""
+    once = Settlement._once
+
+    async def _once(
+        self: Settlement, call: Callable[..., Any], messages: list[Held]
+    ) -> tuple[Sequence[Outcome], str]:
+        outcomes, reason = await once(self, call, messages)
+        return [Outcome.DONE for _ in outcomes], reason
+
+    return patch.object(Settlement, "_once", _once)
+
+
+def receive_without_room() -> AbstractContextManager[object]:
+    """Ask for ten messages whatever there is room for."""
+
+    def reserve(self: Room) -> int:
+        self.reserved += 10
+        return 10
+
+    return patch.object(Room, "reserve", reserve)
+
+
+def poll_through_an_outage() -> AbstractContextManager[object]:
+    """Go on receiving, and working, while the dependency is down."""
+    return patch.object(Consumer, "blocked", property(lambda _: False))
+
+
+def die_quietly() -> AbstractContextManager[object]:
+    """Let the poller end at its first error."""
+    loop = Poller._loop
+
+    async def _loop(self: Poller, *, extra: bool) -> None:
+        await loop(self, extra=True)
+
+    return patch.object(Poller, "_loop", _loop)
+
+
+def split_a_group_in_two() -> AbstractContextManager[object]:
+    """Give every message a lane of its own."""
+    return patch.object(Consumer, "_key", lambda _, envelope: envelope.id)
+
+
+MUTANTS: Mapping[str, Callable[[], AbstractContextManager[object]]] = {
+    mutant.__name__: mutant
+    for mutant in (
+        acknowledge_before_commit,
+        release_before_joining_pollers,
+        drop_a_permit,
+        keep_only_what_is_at_work,
+        retry_behind_the_followers,
+        go_on_before_the_delete_is_confirmed,
+        delete_without_a_dead_letter,
+        blame_the_whole_run,
+        charge_for_an_outage,
+        settle_after_the_lease,
+        abandon_the_poll_on_stop,
+        believe_partial_failures,
+        receive_without_room,
+        poll_through_an_outage,
+        die_quietly,
+        split_a_group_in_two,
+    )
+}

@@ -1,0 +1,215 @@
+"""The promises of the engine, as checks of a history's record; each tells what broke it."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+
+from tests.simulation.record import Entry
+from tests.simulation.world import Outcome
+
+SLACK = 30.0
+"""Seconds by which a drain may be longer than its parts, for slow answers."""
+
+
+def broken(outcome: Outcome) -> list[str]:
+    """Every promise that a history broke."""
+    return [f"{check.__name__}: {what}" for check in CHECKS for what in check(outcome)]
+
+
+def i1_nothing_is_lost(outcome: Outcome) -> Iterator[str]:
+    """Every message ends deleted or in the dead-letter queue."""
+    for name, state in outcome.queues.states().items():
+        if state not in {"deleted", "dead"}:
+            yield f"{name} is {state}"
+
+
+def i2_effect_before_delete(outcome: Outcome) -> Iterator[str]:
+    """No delete is asked for before the work is committed or a copy is in the dead-letter queue."""
+    safe: set[str] = set()
+    for entry in outcome.record.entries:
+        if entry.what in {"commit", "buried"}:
+            safe.update(entry.ids)
+        elif entry.what == "delete":
+            yield from (f"{name} at {entry.at:.2f}" for name in entry.ids if name not in safe)
+
+
+def i3_group_order(outcome: Outcome) -> Iterator[str]:
+    """The first commits of a group come in the order of sending, but for dead letters."""
+    if not outcome.history.fifo:
+        return
+    done: set[str] = set()
+    order = _order(outcome)
+    for entry in outcome.record.entries:
+        if entry.what == "buried":
+            done.update(entry.ids)
+        elif entry.what == "commit":
+            for name in entry.ids:
+                before = [
+                    other for other in order[name] if other not in done and not _moved(outcome, other, entry)
+                ]
+                if before and name not in done:
+                    yield f"{name} before {before} at {entry.at:.2f}"
+                done.add(name)
+
+
+def i4_single_flight(outcome: Outcome) -> Iterator[str]:
+    """No two attempts at a message, or at a FIFO group, at one time in one life."""
+    group = {sending.id: sending.group for sending in outcome.history.sendings}
+    at_work: dict[tuple[int, str], tuple[str, ...]] = {}
+    for entry in outcome.record.of("begin", "end"):
+        keys = {group[name] if outcome.history.fifo else name for name in entry.ids}
+        for key in keys:
+            if entry.what == "end":
+                at_work.pop((entry.life, key), None)
+            elif (entry.life, key) in at_work:
+                yield f"{entry.ids} beside {at_work[entry.life, key]} at {entry.at:.2f}"
+            else:
+                at_work[entry.life, key] = entry.ids
+
+
+def i5_deletes_in_order(outcome: Outcome) -> Iterator[str]:
+    """Deletes of a group are asked for in its order, and a run starts when those before are confirmed."""
+    if not outcome.history.fifo:
+        return
+    order = _order(outcome)
+    asked: dict[int, set[str]] = defaultdict(set)
+    left: dict[int, set[str]] = defaultdict(set)
+    for entry in outcome.record.of("delete", "left", "begin"):
+        if entry.what == "delete":
+            for name in entry.ids:
+                if late := [n for n in order[name] if n in left[entry.life] and n not in asked[entry.life]]:
+                    yield f"{name} before {late} at {entry.at:.2f}"
+            asked[entry.life].update(entry.ids)
+        elif entry.what == "left":
+            left[entry.life].update(entry.ids)
+            asked[entry.life].update(entry.ids)
+        else:
+            for name in entry.ids:
+                pending = [n for n in order[name] if n in asked[entry.life] and n not in left[entry.life]]
+                if pending:
+                    yield f"{name} began before the delete of {pending} was confirmed at {entry.at:.2f}"
+
+
+def i6_one_receive_each(outcome: Outcome) -> Iterator[str]:
+    """Where nothing disturbs, every message is received once, whatever becomes of its neighbours."""
+    if outcome.history.undisturbed and not _stalls(outcome):
+        for name, receives in outcome.queues.receives().items():
+            if receives != 1:
+                yield f"{name} was received {receives} times"
+
+
+def i7_no_collateral(outcome: Outcome) -> Iterator[str]:
+    """A message whose work would succeed is never dead-lettered by us."""
+    healthy = {sending.id for sending in outcome.history.sendings if sending.healthy}
+    for entry in outcome.record.of("buried"):
+        if healthy & set(entry.ids) and not _stalls(outcome):
+            yield f"{entry.ids} at {entry.at:.2f}: {entry.facts['reason']}"
+
+
+def i8_no_settlement_after_loss(outcome: Outcome) -> Iterator[str]:
+    """After the lease of a delivery was lost nothing is asked for it."""
+    lost: set[tuple[int, str]] = set()
+    for entry in outcome.record.of("left", "delete"):
+        for name, receipt in zip(entry.ids, entry.facts["receipts"], strict=True):
+            key = entry.life, receipt
+            if entry.what == "delete" and key in lost:
+                yield f"{name} at {entry.at:.2f}"
+            elif entry.facts.get("outcome") == "lease_lost":
+                lost.add(key)
+
+
+def i9_permits(outcome: Outcome) -> Iterator[str]:
+    """When an engine has ended, nothing is held and nothing reserved."""
+    yield from outcome.leaks
+
+
+def i10_bounded(outcome: Outcome) -> Iterator[str]:
+    """No more is in hand than the limit."""
+    held: Counter[int] = Counter()
+    for entry in outcome.record.of("polled", "left"):
+        if entry.what == "polled":
+            held[entry.life] += len(entry.ids)
+        else:
+            held[entry.life] -= 1
+        if held[entry.life] > HELD:
+            yield f"{held[entry.life]} at {entry.at:.2f}"
+
+
+def i11_drain(outcome: Outcome) -> Iterator[str]:
+    """After a stop no receive starts, and the end comes in time."""
+    stopped: dict[int, float] = {}
+    history = outcome.history
+    limit = max(history.wait + 10.0, history.drain_seconds) + SLACK
+    for entry in outcome.record.of("stop", "receive", "drained"):
+        if entry.what == "stop":
+            stopped[entry.life] = entry.at
+        elif entry.what == "receive" and entry.life in stopped:
+            yield f"a receive at {entry.at:.2f}, after the stop at {stopped[entry.life]:.2f}"
+        elif entry.what == "drained" and entry.facts["seconds"] > limit and not _stalls(outcome):
+            yield f"{entry.facts['seconds']:.1f} s"
+
+
+def i12_no_silent_death(outcome: Outcome) -> Iterator[str]:
+    """No engine dies, and no error goes unheard."""
+    yield from outcome.faults
+    yield from outcome.complaints
+
+
+def i14_no_storm(outcome: Outcome) -> Iterator[str]:
+    """During an outage nothing is received again and again, and nothing is dead-lettered for it."""
+    for start, end in outcome.history.outages:
+        polls = sum(start + 120 < entry.at < end for entry in outcome.record.of("receive"))
+        allowed = 20 + (end - start) / 60
+        if polls > allowed and len(outcome.record.of("begin")) > 0 and _tried_during(outcome, start, end):
+            yield f"{polls} receives in {end - start:.0f} s"
+
+
+def i15_truth(outcome: Outcome) -> Iterator[str]:
+    """What is said to be deleted has been deleted by then."""
+    for entry in outcome.record.of("left"):
+        if entry.facts["outcome"] == "deleted" and not outcome.queues.gone(entry.ids[0], entry.at):
+            yield f"{entry.ids[0]} at {entry.at:.2f}"
+
+
+HELD = 12
+CHECKS: tuple[Callable[[Outcome], Iterator[str]], ...] = (
+    i1_nothing_is_lost,
+    i2_effect_before_delete,
+    i3_group_order,
+    i4_single_flight,
+    i5_deletes_in_order,
+    i6_one_receive_each,
+    i7_no_collateral,
+    i8_no_settlement_after_loss,
+    i9_permits,
+    i10_bounded,
+    i11_drain,
+    i12_no_silent_death,
+    i14_no_storm,
+    i15_truth,
+)
+
+
+def _order(outcome: Outcome) -> dict[str, list[str]]:
+    """For each message, those that were sent before it to its group."""
+    seen: dict[str, list[str]] = defaultdict(list)
+    order: dict[str, list[str]] = {}
+    for entry in outcome.record.of("sent"):
+        [name] = entry.ids
+        order[name] = list(seen[entry.facts["group"]])
+        seen[entry.facts["group"]].append(name)
+    return order
+
+
+def _moved(outcome: Outcome, name: str, by: Entry) -> bool:
+    """Whether SQS itself had moved the message to the dead-letter queue by then."""
+    when = outcome.queues.moved_at(name)
+    return when is not None and when <= by.at
+
+
+def _stalls(outcome: Outcome) -> bool:
+    """Whether the loop stood still: leases are lost then, whatever anybody does."""
+    return any("stall" in sending.script for sending in outcome.history.sendings)
+
+
+def _tried_during(outcome: Outcome, start: float, end: float) -> bool:
+    return any(start < entry.at < min(start + 60, end) for entry in outcome.record.of("begin"))

@@ -1,0 +1,266 @@
+"""Plays a history: a queue, a daemon that is stopped and killed and started again, and work by script."""
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from orca_daemon.engine.consumer import Options
+from orca_daemon.engine.engine import Binding, Engine
+from orca_daemon.engine.errors import DependencyDown, Reject
+from orca_daemon.engine.events import Event, Extended, Polled, Settled
+from orca_daemon.engine.message import Delivery, Envelope
+from orca_daemon.engine.policy import Backoff
+from orca_daemon.engine.route import Route
+from orca_daemon.engine.source import QueueFacts
+from tests.simulation.faults import FaultySource
+from tests.simulation.history import History, Rates
+from tests.simulation.loop import DeadlockError, LivelockError, VirtualLoop
+from tests.simulation.queues import Queues
+from tests.simulation.record import Record
+
+QUIET = 6 * 3600.0
+"""Seconds that the last, undisturbed life may take to finish everything."""
+DURATION = {
+    "ok": 0.05,
+    "slow": 8.0,
+    "long": 200.0,
+    "fail": 0.02,
+    "reject": 0.01,
+    "suspect": 0.02,
+    "stall": 0.05,
+}
+
+FAILURES: Mapping[str, Callable[[], Exception]] = {
+    "reject": lambda: Reject("bad by script"),
+    "fail": lambda: ValueError("fails by script"),
+    "suspect": lambda: DependencyDown("base", "says this message"),
+}
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a history came to."""
+
+    history: History
+    record: Record
+    queues: Queues
+    complaints: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    """Errors that ended an engine."""
+    leaks: list[str] = field(default_factory=list)
+    """Engines that ended with messages or permits unaccounted for."""
+
+
+def play(history: History) -> Outcome:
+    """Play a history to its end, on a loop of its own."""
+    loop = VirtualLoop()
+    world = _World(history, loop)
+    try:
+        loop.run_until_complete(world.run())
+    except (DeadlockError, LivelockError) as error:
+        world.outcome.faults.append(type(error).__name__)
+    finally:
+        while tasks := asyncio.all_tasks(loop):
+            for task in tasks:
+                task.cancel()
+            loop.run_until_complete(asyncio.wait(tasks))
+        loop.close()
+    world.outcome.complaints += loop.complaints
+    return world.outcome
+
+
+class _World:
+    def __init__(self, history: History, loop: VirtualLoop) -> None:
+        self._history = history
+        self._loop = loop
+        self._rng = random.Random(history.seed ^ 0x5EED)
+        self._record = Record()
+        self._queues = Queues(
+            fifo=history.fifo,
+            max_receives=history.max_receives,
+            visibility=history.lease,
+            clock=loop.time,
+            seed=history.seed,
+        )
+        self.outcome = Outcome(history, self._record, self._queues)
+        self._attempts: dict[str, int] = {}
+        self._scripts = {sending.id: sending for sending in history.sendings}
+
+    async def run(self) -> None:
+        """Send, live, and live once more in peace."""
+        sending = asyncio.create_task(self._send())
+        for life in self._history.lives:
+            await self._live(self._history.rates, seconds=life.seconds, end=life.end)
+            self._record.life += 1
+        await sending
+        # The faults end with the outages: what was promised must now come true.
+        peace = self._history.rates if self._history.undisturbed else Rates()
+        await self._live(peace, seconds=QUIET, end="stop")
+
+    async def _send(self) -> None:
+        for sending in sorted(self._history.sendings, key=lambda one: one.at):
+            await asyncio.sleep(max(0.0, sending.at - self._loop.time()))
+            self._queues.send(sending.id, sending.group)
+            self._record.add(self._loop.time(), "sent", (sending.id,), group=sending.group)
+
+    async def _live(self, rates: Rates, *, seconds: float, end: str) -> None:
+        source = FaultySource(self._queues.source, rates, self._rng, self._record, self._loop.time)
+        engine = self._engine(source)
+        before = asyncio.all_tasks()
+        running = asyncio.create_task(engine.run())
+        running.add_done_callback(lambda task: None if task.cancelled() else task.exception())
+        until = self._loop.time() + seconds
+        while (
+            self._loop.time() < until and not running.done() and not (seconds == QUIET and self._finished())
+        ):
+            await asyncio.sleep(min(1.0, max(until - self._loop.time(), 0.001)))
+            if self._rng.random() < rates.duplicate:
+                self._queues.double(self._rng)
+        if end == "kill":
+            source.dead = True
+            await _bury_alive(asyncio.all_tasks() - before - {asyncio.current_task()})
+            self._record.add(self._loop.time(), "killed")
+            return
+        self._record.add(self._loop.time(), "stop")
+        engine.stop()
+        try:
+            drained = await running
+        except Exception as error:  # noqa: BLE001  whatever ended the engine is a finding
+            self.outcome.faults.append(repr(error))
+            source.dead = True
+        else:
+            self._record.add(self._loop.time(), "drained", seconds=drained.seconds)
+            self._count(engine)
+
+    def _engine(self, source: FaultySource) -> Engine:
+        history = self._history
+        route: Route[str] = Route(
+            name="work",
+            decode=self._decode,
+            handle=_Work(self, source, self._record.life),
+            needs=frozenset({"base"}),
+            batch=history.batch,
+            merge=history.merge,
+            max_attempts=history.max_attempts,
+            backoff=Backoff(base=0.5, cap=5.0),
+            time_limit=60.0,
+        )
+        binding = Binding(
+            name="queue",
+            route=route,
+            source=source,
+            facts=QueueFacts(history.fifo, history.lease, "dead", history.max_receives),
+            options=Options(
+                lease=history.lease,
+                wait=history.wait,
+                held=12,
+                pollers=history.pollers,
+                concurrency=history.concurrency,
+                max_attempts=history.max_attempts,
+            ),
+        )
+        return Engine(
+            [binding],
+            probes={"base": self._probe},
+            drain_seconds=history.drain_seconds,
+            observe=lambda event: self._observed(event, source),
+            rng=random.Random(self._rng.random()),
+        )
+
+    def _decode(self, envelope: Envelope) -> str:
+        if not self._scripts[envelope.body].decodes:
+            raise Reject("unreadable")
+        return envelope.body
+
+    async def _probe(self) -> None:
+        await asyncio.sleep(0.01)
+        if self.down:
+            raise ConnectionError
+
+    @property
+    def down(self) -> bool:
+        """Whether the dependency is down now."""
+        return any(start <= self._loop.time() < end for start, end in self._history.outages)
+
+    def next_step(self, name: str) -> str:
+        """How this attempt at a message goes; the last step of a script goes on for ever."""
+        script = self._scripts[name].script
+        number = self._attempts.get(name, 0)
+        self._attempts[name] = number + 1
+        return script[min(number, len(script) - 1)]
+
+    async def work(self, names: Sequence[str], source: FaultySource) -> None:
+        """One attempt at a run: all of it is committed at one moment, or nothing."""
+        now = self._loop.time
+        if source.dead:
+            raise asyncio.CancelledError  # a timer of a killed daemon: it reaches nobody
+        self._record.add(now(), "begin", tuple(names))
+        try:
+            for step in [self.next_step(name) for name in names]:
+                await self._step(step)
+            if self.down:
+                raise DependencyDown("base", "outage")
+            if not source.dead:
+                self._record.add(now(), "commit", tuple(names))
+        finally:
+            if not source.dead:
+                self._record.add(now(), "end", tuple(names))
+
+    async def _step(self, step: str) -> None:
+        """The work of one message, as its script has it."""
+        if self.down:
+            raise DependencyDown("base", "outage")
+        if step == "stall":
+            self._loop.stall(self._rng.choice((3.0, 20.0, 90.0)))
+        await asyncio.sleep(1e9 if step == "hang" else DURATION[step])
+        if failure := FAILURES.get(step):
+            raise failure()
+
+    def _observed(self, event: Event, source: FaultySource) -> None:
+        if source.dead:
+            return
+        now = self._loop.time()
+        match event:
+            case Settled():
+                receipts = (event.envelope.receipt,)
+                self._record.add(
+                    now, "left", (event.envelope.body,), outcome=event.outcome, receipts=receipts
+                )
+            case Polled():
+                names = tuple(one.body for one in event.messages)
+                self._record.add(now, "polled", names, outcome=event.outcome)
+            case Extended() if event.outcome != "done":
+                self._record.add(now, "not_extended", facts=event.count)
+            case _:
+                pass
+
+    def _finished(self) -> bool:
+        return len(self._record.of("sent")) == len(self._history.sendings) and self._queues.empty()
+
+    def _count(self, engine: Engine) -> None:
+        for consumer in engine.consumers:
+            room = consumer.room
+            if room.held or room.reserved or room.settling:
+                left = f"held {room.held} reserved {room.reserved} settling {room.settling}"
+                self.outcome.leaks.append(f"life {self._record.life}: {left}")
+
+
+class _Work:
+    """The handler of one life."""
+
+    def __init__(self, world: _World, source: FaultySource, life: int) -> None:
+        self._world = world
+        self._source = source
+        self._life = life
+
+    async def __call__(self, run: Sequence[Delivery[str]], /) -> None:
+        await self._world.work([delivery.message for delivery in run], self._source)
+
+
+async def _bury_alive(tasks: set[asyncio.Task[object]]) -> None:
+    """What is left of a killed daemon: its tasks end without reaching anybody."""
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=1.0)
