@@ -1,7 +1,7 @@
 """`config/orca-daemon.toml`: it names every setting, and what it says of defaults is true."""
 
-import json
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -53,5 +53,5 @@ def _is_said(written: str | None, default: object) -> bool:
     """Whether this is the default, or an example of a setting that has none."""
     if written is None or default is None:
         return written is not None
-    value = json.loads(written)
-    return (tuple(value) if isinstance(value, list) else value) == default
+    value = tomllib.loads(f"value = {written}")["value"]
+    return default == {} or (tuple(value) if isinstance(value, list) else value) == default
