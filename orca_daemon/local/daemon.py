@@ -14,6 +14,8 @@ from orca_daemon.local import NotStartedError
 from orca_daemon.local.leash import command
 
 _START_SECONDS = 60.0
+_DEFAULTS = {"ORCA_ENGINE__WAIT": "1"}
+"""A poll is waited for at the end; on loopback, short ones cost nothing."""
 _FOREIGN = (
     "AWS_",
     "ORCA_QUEUES__",
@@ -36,7 +38,7 @@ class Daemon:
     """
 
     def __init__(self, environment: Mapping[str, str], url: str, log: Path | None = None) -> None:
-        self._environment = foreign_removed(os.environ) | dict(environment)
+        self._environment = _DEFAULTS | foreign_removed(os.environ) | dict(environment)
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
         self.url = url

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -19,7 +20,7 @@ _SHOWN = 12
 
 def as_table(steps: Sequence[Step], whereabouts: Whereabouts, *, stays: bool, kept: bool) -> None:
     """Print what happened, step by step, and where to look."""
-    console = Console()
+    console = _console()
     table = Table(title="What happened", title_justify="left", show_lines=True)
     for column in ("Step", "Seconds", "Result", "Checked in Postgres and S3"):
         table.add_column(column, justify="right" if column == "Seconds" else "left")
@@ -92,4 +93,9 @@ def where_to_look(whereabouts: Whereabouts) -> None:
     }
     for name, value in rows.items():
         table.add_row(f"[bold]{name}[/]", escape(value))
-    Console(soft_wrap=True).print(table)
+    _console().print(table, soft_wrap=True)
+
+
+def _console() -> Console:
+    """Standard output; a file or a pipe has no width of its own, and gets one that wraps little."""
+    return Console(width=None if sys.stdout.isatty() else 140)
