@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -12,11 +13,13 @@ import pytest
 
 from orca_daemon.db.migrate import upgrade
 from orca_daemon.local.endpoint import Endpoint
+from orca_daemon.local.layout import QueueSpec, make_queue
 from orca_daemon.local.moto import CREDENTIALS, REGION, Moto
 from orca_daemon.local.postgres import Postgres
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
+    from types_boto3_sqs import SQSClient
 
 _FOREIGN = ("AWS_", "ORCA_", "DATABASE_", "PREFIX", "PG")
 
@@ -96,13 +99,6 @@ def aws_endpoint(bare_environment: None) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def sqs_endpoint(bare_environment: None) -> Iterator[str]:
-    """URL of our own SQS."""
-    with Endpoint("orca_daemon.local.sqs") as server:
-        yield server.url
-
-
-@pytest.fixture(scope="session")
 def s3(aws_endpoint: str) -> "Iterator[S3Client]":
     with closing(boto3.client("s3", endpoint_url=aws_endpoint, region_name=REGION)) as client:
         yield client
@@ -116,5 +112,38 @@ def bucket(s3: "S3Client") -> Callable[[], str]:
         name = f"b-{uuid4().hex}"
         s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
         return name
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def sqs_endpoint(bare_environment: None) -> Iterator[str]:
+    """URL of our own SQS."""
+    with Endpoint("orca_daemon.local.sqs") as server:
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def sqs(sqs_endpoint: str) -> "Iterator[SQSClient]":
+    with closing(boto3.client("sqs", endpoint_url=sqs_endpoint, region_name=REGION)) as client:
+        yield client
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePair:
+    """A queue and its dead-letter queue."""
+
+    url: str
+    dead_letter_url: str
+
+
+@pytest.fixture
+def queues(sqs: "SQSClient") -> Callable[..., QueuePair]:
+    """Makes queues with dead-letter queues: `queues(fifo=True, visibility=30)`, each call new ones."""
+
+    def make(*, fifo: bool = False, visibility: int = 120) -> QueuePair:
+        name, end = f"q-{uuid4().hex}", ".fifo" if fifo else ""
+        spec = QueueSpec(name + end, f"{name}-dead{end}", visibility, 345_600)
+        return QueuePair(*make_queue(sqs, spec))
 
     return make

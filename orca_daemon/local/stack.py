@@ -1,6 +1,7 @@
 """Everything the daemon needs, embedded: Postgres, SQS and S3 on loopback, started and stopped in order."""
 
 import tempfile
+from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
 from types import TracebackType
@@ -130,7 +131,7 @@ class Stack:
 
 def _fill(aws: str, sqs: str, database_url: str, http_url: str) -> Whereabouts:
     """Make the queues and buckets, and say where everything is."""
-    environment = _clients_environment(aws, sqs)
+    environment = clients_environment(aws, sqs)
     session = boto3.session.Session(
         aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
@@ -140,16 +141,7 @@ def _fill(aws: str, sqs: str, database_url: str, http_url: str) -> Whereabouts:
         queues = make_queues(client)
     with closing(session.client("s3", endpoint_url=aws)) as client:
         make_buckets(client)
-    environment |= {
-        "ORCA_DATABASE__URL": database_url,
-        "ORCA_HTTP__PORT": http_url.rpartition(":")[2],
-        "ORCA_EXPORT__BUCKET": BUCKETS["export"],
-    }
-    environment |= {
-        f"ORCA_QUEUES__{name.upper()}__URL": url
-        for name, url in queues.items()
-        if not name.endswith(DEAD_LETTER)
-    }
+    environment |= daemon_environment(database_url, http_url, queues, BUCKETS)
     return Whereabouts(
         aws_endpoint_url=aws,
         sqs_endpoint_url=sqs,
@@ -161,11 +153,28 @@ def _fill(aws: str, sqs: str, database_url: str, http_url: str) -> Whereabouts:
     )
 
 
-def _clients_environment(aws: str, sqs: str) -> dict[str, str]:
+def clients_environment(aws: str, sqs: str) -> dict[str, str]:
+    """Variables that point every AWS client at these endpoints."""
     return {
         **CREDENTIALS,
         "AWS_REGION": REGION,
         "AWS_ENDPOINT_URL": aws,
         "AWS_ENDPOINT_URL_SQS": sqs,
         "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def daemon_environment(
+    database_url: str, http_url: str, queues: Mapping[str, str], buckets: Mapping[str, str]
+) -> dict[str, str]:
+    """Variables that tell the daemon its queues, its database and its port."""
+    urls = {
+        f"ORCA_QUEUES__{name.upper()}__URL": url
+        for name, url in queues.items()
+        if not name.endswith(DEAD_LETTER)
+    }
+    return urls | {
+        "ORCA_DATABASE__URL": database_url,
+        "ORCA_HTTP__PORT": http_url.rpartition(":")[2],
+        "ORCA_EXPORT__BUCKET": buckets["export"],
     }

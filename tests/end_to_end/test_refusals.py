@@ -1,0 +1,49 @@
+"""What the daemon refuses to start with: exit 78, and a sentence that says what and what to do."""
+
+import pytest
+
+from tests.end_to_end.conftest import Deployment
+
+
+def test_all_mistakes_are_told_at_once(deployment: Deployment) -> None:
+    code, said = deployment.refuse(
+        ORCA_HTTP__PORT="many",
+        ORCA_ENGINE__LEASE="-1",
+        ORCA_COPIES__STORAGE="GLACIER",
+        ORCA_DATABSE__URL="postgresql://u:secret@h/d",
+        ORCA_QUEUES__RECOVERY__URL="not a url with a secret",
+    )
+    assert code == 78
+    for name in ("http.port", "engine.lease", "copies.storage", "databse", "queues.recovery.url"):
+        assert name in said
+    assert "secret" not in said
+
+
+@pytest.mark.parametrize("name", ["status_update", "recovery", "internal_report"])
+def test_a_missing_queue_is_named(deployment: Deployment, name: str) -> None:
+    url = deployment.queues[name].replace("q-", "gone-")
+    code, said = deployment.refuse(**{f"ORCA_QUEUES__{name.upper()}__URL": url})
+    assert (code, url in said, f"ORCA_QUEUES__{name.upper()}__URL" in said) == (78, True, True)
+
+
+def test_no_queue_at_all_is_a_mistake(deployment: Deployment) -> None:
+    deployment.queues = {}
+    code, said = deployment.refuse()
+    assert (code, "ORCA_QUEUES__STATUS_UPDATE__URL" in said) == (78, True)
+
+
+def test_a_missing_database_is_named(deployment: Deployment) -> None:
+    code, said = deployment.refuse(ORCA_DATABASE__URL=deployment.database_url.replace("/t_", "/gone_"))
+    assert (code, "gone_" in said) == (78, True)
+
+
+def test_no_database_at_all_is_a_mistake(deployment: Deployment) -> None:
+    code, said = deployment.refuse(ORCA_DATABASE__URL="")
+    assert (code, "ORCA_DATABASE__URL" in said) == (78, True)
+
+
+def test_a_database_without_the_schema_is_told_what_to_do(
+    deployment: Deployment, empty_database: str
+) -> None:
+    code, said = deployment.refuse(ORCA_DATABASE__URL=empty_database)
+    assert (code, "orca-daemon db upgrade" in said) == (78, True)
