@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
@@ -26,6 +27,7 @@ T = TypeVar("T")
 ENOUGH_RECEIVES = 5
 """SQS may count a delivery that nobody got, and a stop costs one too."""
 START_BACKOFF = Backoff(base=1.0, cap=15.0)
+_NO_DATABASE = re.compile(r'database "[^"]*" does not exist')
 _log: Any = structlog.get_logger()
 
 
@@ -128,7 +130,13 @@ def _queue_problem(name: str, queue: Queue) -> Callable[[Exception], str | None]
 def _database_problem(error: Exception) -> str | None:
     if isinstance(error, AddressError):
         return f"the database: {error}"
-    return f"{error}" if getattr(error, "final", False) else None
+    # A connection that is refused has no SQLSTATE: the text is all there is.
+    if missing := _NO_DATABASE.search(str(error)):
+        return (
+            f"the {missing[0]} on this server: create it and run 'orca-daemon db upgrade', "
+            "or correct ORCA_DATABASE__URL (or the secret, or the parts)"
+        )
+    return None
 
 
 def _advise(name: str, facts: QueueFacts) -> None:
