@@ -36,7 +36,7 @@ def test_poison_in_the_middle_of_a_group_hurts_nobody(deployment: Deployment) ->
     assert all(sent.message_id for sent in _send(deployment, messages))
     deployment.start()
     deployment.await_rows([(1, 9)], STATES)
-    [letter] = deployment.dead_letters("status_update", 0)
+    [letter] = deployment.dead_letters("status_update", 1)
     assert letter.body == poison.body
     assert letter.attributes[ATTRIBUTE]["StringValue"] == "new_job"
     assert (letter.evidence["queue"], letter.evidence["attempts"]) == ("status_update", 0)
