@@ -60,7 +60,7 @@ async def _copy(
     from orca_daemon.aws.clients import connect
     from orca_daemon.aws.s3copy import Copier, CopyFailed
     from orca_daemon.aws.s3copy.plan import MIB
-    from orca_daemon.engine.errors import Reject
+    from orca_daemon.engine.errors import NotYet, Reject
     from orca_daemon.queues.recovery import options
 
     async with connect(settings) as clients:
@@ -68,7 +68,7 @@ async def _copy(
             copier = Copier(clients.s3, options(settings.copies), _shown_in(bar))
             try:
                 return await copier.copy(source, target, chunk=chunk * MIB if chunk else None)
-            except CopyFailed as error:
+            except (CopyFailed, NotYet) as error:
                 raise Reject(str(error)) from error
 
 

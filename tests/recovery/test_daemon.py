@@ -114,6 +114,22 @@ async def test_s3_out_of_reach_for_a_while_costs_no_message_anything(
     assert statuses(status_queue) == [4] * 5
 
 
+@pytest.mark.slow
+async def test_credentials_that_expire_for_a_while_cost_no_message_anything(
+    s3: S3Client, bucket: MakeBucket, queues: Queues, settings: Settings, status_queue: Status, faulty: Faulty
+) -> None:
+    here, there = bucket(), bucket()
+    s3.put_object(Bucket=here, Key="d/g.h5", Body=b"granule")
+    expired = faulty.fail(Fault(lambda _: True, 400, "ExpiredToken"))
+    async with Daemon(settings) as daemon:
+        queues.send(request(here, there))
+        await daemon.seen(BreakerChanged)
+        expired.times = 0
+        [end] = await daemon.settle(1)
+        assert (end.outcome, end.attempts) == ("deleted", 1)
+    assert statuses(status_queue) == [4]
+
+
 async def test_an_event_ahead_of_its_job_is_worked_when_the_job_comes(
     s3: S3Client,
     bucket: MakeBucket,

@@ -10,11 +10,12 @@ from types_boto3_s3 import S3Client
 
 from orca_daemon.aws.s3copy import Copier, CopyFailed, Missing, Place, SourceChanged, Unfit
 from orca_daemon.aws.s3copy.plan import MIB
-from orca_daemon.engine.errors import DependencyDown, Reject
+from orca_daemon.engine.errors import DependencyDown, NotYet, Reject
 from tests.s3copy.faulty import Fault, Faulty, operation, part
 
 MakeCopier = Callable[..., Copier]
 MakeBucket = Callable[[], str]
+Match = Callable[[web.Request], bool]
 BIG = bytes(range(256)) * (17 * MIB // 256)
 FORBIDDEN, SLOW = 403, 503
 
@@ -63,11 +64,21 @@ async def test_a_storm_is_weathered(
     assert same(s3, target)
 
 
-async def test_a_storm_that_does_not_end_is_s3_being_down(
+@pytest.mark.parametrize("name", ["HeadObject", "UploadPartCopy"])
+async def test_s3_that_asks_for_patience_for_long_gets_it(
+    s3: S3Client, source: Place, target: Place, parts: Copier, faulty: Faulty, name: str
+) -> None:
+    faulty.fail(Fault(operation(name), SLOW, "SlowDown"))
+    with pytest.raises(NotYet, match="S3 asks for patience"):
+        await parts.copy(source, target)
+    assert keys(s3, target) == []
+
+
+async def test_faults_of_s3_that_do_not_end_are_s3_being_down(
     s3: S3Client, source: Place, target: Place, parts: Copier, faulty: Faulty
 ) -> None:
-    faulty.fail(Fault(operation("UploadPartCopy"), SLOW, "SlowDown"))
-    with pytest.raises(DependencyDown, match="s3 is down: SlowDown after several tries"):
+    faulty.fail(Fault(operation("UploadPartCopy"), 500, "InternalError"))
+    with pytest.raises(DependencyDown, match="s3 is down: InternalError after several tries"):
         await parts.copy(source, target)
     assert keys(s3, target) == []
 
@@ -232,10 +243,11 @@ async def test_a_restore_that_expires_before_the_copy_is_an_archived_source(
         await copier(threshold=threshold).copy(source, target)
 
 
+@pytest.mark.parametrize("match", [operation("HeadObject"), part(2)], ids=["HEAD, without a body", "a part"])
 async def test_expired_credentials_are_waited_for(
-    s3: S3Client, source: Place, target: Place, parts: Copier, faulty: Faulty
+    s3: S3Client, source: Place, target: Place, parts: Copier, faulty: Faulty, match: Match
 ) -> None:
-    expired = faulty.fail(Fault(part(2), 400, "ExpiredToken"))
+    expired = faulty.fail(Fault(match, 400, "ExpiredToken"))
     with pytest.raises(DependencyDown, match="credentials are refused"):
         await parts.copy(source, target)
     expired.times = 0

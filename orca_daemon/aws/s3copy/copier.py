@@ -80,7 +80,8 @@ class Copier:
         Raises:
             Reject: `Missing`, `Archived`, or another reason that no retry mends; it is a sentence.
             CopyFailed: worth trying again; `SourceChanged`, `Unfit` or in general.
-            DependencyDown: S3 cannot be reached, asks to slow down for long, or refuses the credentials.
+            NotYet: S3 asks for patience, and has had some.
+            DependencyDown: S3 cannot be reached, or refuses the credentials.
         """
         try:
             async with self._alone(target), self._files:

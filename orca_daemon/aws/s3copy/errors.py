@@ -11,7 +11,7 @@ from botocore.exceptions import (
     ParamValidationError,
 )
 
-from orca_daemon.engine.errors import DependencyDown, Reject
+from orca_daemon.engine.errors import DependencyDown, NotYet, Reject
 
 SLOW = frozenset(
     {
@@ -21,6 +21,8 @@ SLOW = frozenset(
         "RequestLimitExceeded",
         "TooManyRequestsException",
         "RequestTimeout",
+        "ServiceUnavailable",
+        "503",  # the answer to HEAD has no body that says more
     }
 )
 """Answers below 500 (and some above) that ask for patience."""
@@ -28,6 +30,8 @@ EXPIRED = frozenset(
     {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired", "InvalidToken"}
 )
 """Credentials that were good and are no more: a matter of time, not of the message."""
+_BARE = "400"
+"""The answer to a HEAD with such credentials: it has no body that says so."""
 
 
 class CopyFailed(Exception):  # noqa: N818  a verdict with a sentence
@@ -73,14 +77,12 @@ def transient(error: BaseException) -> bool:
 def explained(error: BaseException, source: object, target: object) -> Exception:
     """What a failed request of the copy from `source` to `target` means.
 
-    `DependencyDown` for S3 unreachable, throttling for long, or without credentials; `Reject` where a
-    retry cannot help; `CopyFailed` for the rest.
+    `NotYet` where S3 asks for patience, `DependencyDown` where it is unreachable or refuses the credentials,
+    `Reject` where a retry cannot help, `CopyFailed` for the rest.
     """
     code = code_of(error)
-    if code in EXPIRED or isinstance(error, NoCredentialsError | CredentialRetrievalError):
-        return DependencyDown("s3", f"the credentials are refused ({code})")
-    if transient(error):
-        return DependencyDown("s3", f"{code} after several tries")
+    if passing := _passing(error, code):
+        return passing
     if not isinstance(error, ClientError):
         return CopyFailed(f"{source} was not copied to {target}: {error}")
     if code in _VERDICTS:
@@ -91,6 +93,18 @@ def explained(error: BaseException, source: object, target: object) -> Exception
         return CopyFailed(_denied(error, source, target))
     text = error.response.get("Error", {}).get("Message", "")
     return CopyFailed(f"{source} was not copied to {target}: {error.operation_name}: {code}: {text}")
+
+
+def _passing(error: BaseException, code: str) -> Exception | None:
+    """What time alone will mend."""
+    if code in EXPIRED or code == _BARE or isinstance(error, NoCredentialsError | CredentialRetrievalError):
+        return DependencyDown("s3", f"the credentials are refused ({code})")
+    if code in SLOW:
+        # A busy prefix is nobody's fault; a probe of S3 would find nothing wrong, and blame the message.
+        return NotYet(f"S3 asks for patience ({code})")
+    if transient(error):
+        return DependencyDown("s3", f"{code} after several tries")
+    return None
 
 
 _VERDICTS: Mapping[str, tuple[type[Exception], str]] = {

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-PATIENCE = 20.0
-"""Seconds that work may still take once it is cancelled."""
+PATIENCE = 4.0
+"""Seconds that work may still take once it is cancelled; whoever cancelled it waits for ten."""
 
 
 async def finish(work: Coroutine[Any, Any, None], patience: float = PATIENCE) -> None:
