@@ -21,6 +21,7 @@ COMMANDS: tuple[str, ...] = (
     "export",
     "dlq",
     "check",
+    "database",
 )
 """Modules of this package; each has `register(app)`.  Listed in the order of `--help`."""
 

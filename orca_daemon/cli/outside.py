@@ -3,17 +3,20 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, TypeVar
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
 from orca_daemon.cli.settings import WRONG_SETTINGS
-from orca_daemon.db.address import AddressError
+from orca_daemon.db.address import Address, AddressError, resolve
 from orca_daemon.db.database import Database
 from orca_daemon.db.failures import Failed
 from orca_daemon.engine.errors import DependencyDown, Reject
 from orca_daemon.settings import Settings
+
+if TYPE_CHECKING:
+    from orca_daemon.aws.vault import Vault
 
 T = TypeVar("T")
 
@@ -37,18 +40,32 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 @asynccontextmanager
 async def database(settings: Settings) -> AsyncIterator[Database]:
     """The database of the settings; AWS is asked only where they name a secret."""
+    async with _vault(settings) as vault:
+        opened = Database(settings.database, vault)
+        try:
+            yield opened
+        finally:
+            opened.close()
+
+
+async def address(settings: Settings, *, owner: bool = False) -> Address:
+    """Where that database is; `owner`: as ORCA's administrator, where a secret names one."""
+    async with _vault(settings) as vault:
+        return await resolve(settings.database, vault, owner=owner)
+
+
+@asynccontextmanager
+async def _vault(settings: Settings) -> "AsyncIterator[Vault | None]":
     if not settings.database.configured:
         raise AddressError("no database is configured: set DATABASE_URL or DB_CONNECT_INFO_SECRET_ARN")
-    async with AsyncExitStack() as stack:
-        vault = None
-        if _in_aws(settings):
-            from orca_daemon.aws.clients import connect
-            from orca_daemon.aws.vault import Vault
+    if not _in_aws(settings):
+        yield None
+        return
+    from orca_daemon.aws.clients import connect
+    from orca_daemon.aws.vault import Vault
 
-            vault = Vault(await stack.enter_async_context(connect(settings)))
-        opened = Database(settings.database, vault)
-        stack.callback(opened.close)
-        yield opened
+    async with connect(settings) as clients:
+        yield Vault(clients)
 
 
 def _in_aws(settings: Settings) -> bool:

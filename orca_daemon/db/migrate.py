@@ -1,16 +1,20 @@
 """Brings a database to the schema that the daemon works with, and says beforehand what that takes."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 import psycopg2
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, NullPool, create_engine, text
+from sqlalchemy import Connection, NullPool, create_engine, text
 
 from orca_daemon.db import shape
-from orca_daemon.db.address import parse
+from orca_daemon.db.address import Address, parse
+from orca_daemon.db.connect import Unreachable, cause
+from orca_daemon.db.failures import is_ours, translate
 from orca_daemon.db.shape import Shape, Verdict
 from orca_daemon.db.sql import load
 
@@ -22,9 +26,17 @@ class UpgradeError(Exception):
     """The database cannot be brought to version 7 from here, or not by this user."""
 
 
-def status(url: str) -> Shape:
-    """What the database looks like now.  `url` is `postgresql://user:password@host:port/database`."""
-    with _connected(url) as connection:
+def status(place: str | Address) -> Shape:
+    """What the database looks like now.
+
+    Args:
+        place: an address, or `postgresql://user:password@host:port/database`.
+
+    Raises:
+        DependencyDown: it cannot be reached.
+        Failed: it does not answer as a Postgres does.
+    """
+    with _connected(place) as connection:
         return shape.read(connection)
 
 
@@ -47,12 +59,7 @@ def plan(found: Shape) -> list[str]:
                 "create the schema orca, its tables and its lookup rows",
             ]
         case Verdict.OLD:
-            if found.version == shape.WITHOUT_STORAGE_CLASS:
-                steps.append("add the storage class to the catalog and two reports; old rows become GLACIER")
-            steps.append(
-                "add collection_id to recovery_job and recovery_file and widen their keys; old rows take it "
-                "from the catalog where one collection has the granule, else UNKNOWN"
-            )
+            steps += _additions(found)
         case _:
             pass
     if found.recorded != shape.CURRENT:
@@ -61,35 +68,62 @@ def plan(found: Shape) -> list[str]:
     return steps + [f"index {part} by job, beside running work" for part in found.scanned_partitions]
 
 
-def upgrade(url: str) -> list[str]:
+def _additions(found: Shape) -> Iterator[str]:
+    if found.lacks_storage_class:
+        yield "add the storage class to the catalog and two reports; old rows become GLACIER"
+    if found.lacks_collection:
+        yield (
+            "add collection_id to recovery_job and recovery_file and widen their keys; old rows take it "
+            "from the catalog where one collection has the granule, else UNKNOWN; stop what writes to them"
+        )
+
+
+def upgrade(place: str | Address, tell: Callable[[str], None] = lambda _: None) -> list[str]:
     """Bring the database to version 7 with our indexes, and return the steps that were taken.
 
     Safe to run twice, and beside a running daemon: a second run waits for the first and finds nothing to
-    do.  `url` belongs to the owner of the schema, or to someone who may create it.
+    do.
+
+    Args:
+        place: an address, or `postgresql://user:password@host:port/database`, of the schema's owner or of
+            someone who may create it.
+        tell: is called before each step that may take long.
 
     Raises:
         UpgradeError: the database, or this user, will not do.
+        DependencyDown: it cannot be reached.
+        Failed: a statement failed, such as one that waited too long for a lock; run it again.
     """
-    with _connected(url) as connection, _alone(connection):
+    with _connected(place) as connection:
+        _take_turn(connection)
         found = shape.read(connection)
         steps = plan(found)
         _prepare(connection, found)
-        config = Config(attributes={"connection": connection})
-        config.set_main_option("script_location", "orca_daemon.db:migrations")
-        # A table that is busy is waited for, but not with everybody else queueing behind.
-        connection.execute(text("SET lock_timeout = '15s'"))
-        connection.commit()
-        connection.execution_options(isolation_level="READ COMMITTED")
-        command.upgrade(config, "head")
-        connection.commit()
-        connection.execution_options(isolation_level="AUTOCOMMIT")
-        connection.execute(text("SET lock_timeout = 0"))
+        tell("bringing the tables up to date")
+        _migrate(connection, found)
         for name in shape.read(connection).missing_indexes:
+            tell(f"building the index {name}")
             connection.execute(text(f"DROP INDEX IF EXISTS orca.{name}"))  # what a broken build left
             connection.execute(shape.INDEXES[name])
         for part in found.scanned_partitions:
             connection.exec_driver_sql(f"CREATE INDEX CONCURRENTLY ON {part} (job_id)")
         return steps
+
+
+def _migrate(connection: Connection, found: Shape) -> None:
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", "orca_daemon.db:migrations")
+    # A table that is busy is waited for, but not with everybody else queueing behind.
+    connection.execute(text("SET lock_timeout = '15s'"))
+    connection.commit()
+    connection.execution_options(isolation_level="READ COMMITTED")
+    if found.verdict in {Verdict.ABSENT, Verdict.OLD}:
+        # The columns are what counts: the tables may have been dropped, or restored from older times.
+        command.stamp(config, "base")
+    command.upgrade(config, "head")
+    connection.commit()
+    connection.execution_options(isolation_level="AUTOCOMMIT")
+    connection.execute(text("SET lock_timeout = 0"))
 
 
 def _prepare(connection: Connection, found: Shape) -> None:
@@ -107,35 +141,39 @@ def _prepare(connection: Connection, found: Shape) -> None:
 
 
 @contextmanager
-def _connected(url: str) -> Iterator[Connection]:
+def _connected(place: str | Address) -> Iterator[Connection]:
     """A connection that commits each statement: indexes are built concurrently outside transactions."""
-    engine = _engine(url)
-    try:
-        with engine.connect() as connection:
-            yield connection
-    finally:
-        engine.dispose()
-
-
-def _engine(url: str) -> Engine:
-    return create_engine(
+    address = parse(place) if isinstance(place, str) else place
+    engine = create_engine(
         "postgresql+psycopg2://",
-        creator=lambda: psycopg2.connect(
-            **parse(url).parameters, application_name="orca-daemon-upgrade", connect_timeout=10
-        ),
+        creator=partial(_open, address),
         isolation_level="AUTOCOMMIT",
         poolclass=NullPool,
         hide_parameters=True,
     )
+    try:
+        with engine.connect() as connection:
+            yield connection
+    except Exception as error:
+        if is_ours(error):
+            raise translate(error) from None
+        raise
+    finally:
+        engine.dispose()
 
 
-@contextmanager
-def _alone(connection: Connection) -> Iterator[None]:
+def _open(address: Address) -> Any:
+    try:
+        return psycopg2.connect(
+            **address.parameters, application_name="orca-daemon-upgrade", connect_timeout=10
+        )
+    except psycopg2.Error as error:
+        raise Unreachable(cause(str(error), address.password)) from None
+
+
+def _take_turn(connection: Connection) -> None:
+    """Wait until no other upgrade of this database runs; the turn ends with the session."""
     # Asked for again and again, not waited for: a waiting statement holds a snapshot, and the one who has
     # the lock waits for all snapshots before an index that is built concurrently is valid.
     while not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": _LOCK}):
         time.sleep(0.2)
-    try:
-        yield
-    finally:
-        connection.scalar(text("SELECT pg_advisory_unlock(:key)"), {"key": _LOCK})

@@ -13,8 +13,6 @@ INDEXES = load(__package__, "indexes.sql")
 """The indexes that ORCA lacks: name to the statement that builds it beside running work."""
 
 CURRENT = 7
-WITHOUT_STORAGE_CLASS = 5
-WITHOUT_COLLECTION = (5, 6)
 
 
 class Verdict(Enum):
@@ -47,9 +45,19 @@ class Shape:
             return 0
         if not {"recovery_job", "recovery_file", "files", "reconcile_job"} <= self.columns.keys():
             return None
-        if "storage_class_id" not in self.columns["files"]:
-            return WITHOUT_STORAGE_CLASS
-        return CURRENT if "collection_id" in self.columns["recovery_file"] else CURRENT - 1
+        if self.lacks_storage_class:
+            return 5
+        return 6 if self.lacks_collection else CURRENT
+
+    @property
+    def lacks_storage_class(self) -> bool:
+        """Whether what version 6 added is missing."""
+        return "storage_class_id" not in self.columns["files"]
+
+    @property
+    def lacks_collection(self) -> bool:
+        """Whether what version 7 added is missing."""
+        return "collection_id" not in self.columns["recovery_file"]
 
     @property
     def missing_indexes(self) -> tuple[str, ...]:
@@ -71,11 +79,13 @@ class Shape:
 
 
 def read(connection: Connection) -> Shape:
-    """Look at the schema `orca`.  Needs no privilege on its tables but SELECT on `schema_versions`."""
+    """Look at the schema `orca`.  Needs no privilege on its tables."""
     columns: dict[str, set[str]] = {}
     for table, column in connection.execute(_SQL["columns"]):
         columns.setdefault(table, set()).add(column)
-    recorded = connection.scalar(_SQL["recorded_version"]) if "schema_versions" in columns else None
+    recorded = None
+    if "schema_versions" in columns and connection.scalar(_SQL["may_read_versions"]):
+        recorded = connection.scalar(_SQL["recorded_version"])
     return Shape(
         columns={table: frozenset(names) for table, names in columns.items()},
         indexes=frozenset(connection.scalars(_SQL["indexes"])),

@@ -13,6 +13,12 @@ JOIN pg_catalog.pg_namespace AS schema_ ON schema_.oid = index_.relnamespace
 JOIN pg_catalog.pg_index AS entry ON entry.indexrelid = index_.oid
 WHERE schema_.nspname = 'orca' AND entry.indisvalid;
 
+-- name: may_read_versions
+SELECT has_schema_privilege(schema_.oid, 'USAGE') AND has_table_privilege(table_.oid, 'SELECT')
+FROM pg_catalog.pg_class AS table_
+JOIN pg_catalog.pg_namespace AS schema_ ON schema_.oid = table_.relnamespace
+WHERE schema_.nspname = 'orca' AND table_.relname = 'schema_versions';
+
 -- name: recorded_version
 SELECT max(version_id) FROM orca.schema_versions WHERE is_latest;
 
@@ -33,4 +39,6 @@ WHERE link.inhparent = to_regclass('orca.reconcile_s3_object')
 SELECT pg_get_expr(part.relpartbound, part.oid)
 FROM pg_catalog.pg_inherits AS link
 JOIN pg_catalog.pg_class AS part ON part.oid = link.inhrelid
-WHERE link.inhparent = to_regclass('orca.reconcile_s3_object');
+JOIN pg_catalog.pg_class AS whole ON whole.oid = link.inhparent
+JOIN pg_catalog.pg_namespace AS schema_ ON schema_.oid = whole.relnamespace
+WHERE schema_.nspname = 'orca' AND whole.relname = 'reconcile_s3_object';

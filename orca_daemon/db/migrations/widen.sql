@@ -1,17 +1,19 @@
 -- name: storage_class_columns
+-- The defaults fill the tables without rewriting them, and then go.
 ALTER TABLE orca.files
     ADD COLUMN storage_class_id int2 NOT NULL DEFAULT 1
-        CONSTRAINT fk_recovery_file_storage_class REFERENCES orca.storage_class,
-    ALTER COLUMN storage_class_id DROP DEFAULT;
+        CONSTRAINT fk_recovery_file_storage_class REFERENCES orca.storage_class;
+ALTER TABLE orca.files ALTER COLUMN storage_class_id DROP DEFAULT;
 ALTER TABLE orca.reconcile_phantom_report
     ADD COLUMN orca_storage_class_id int2 NOT NULL DEFAULT 1
-        CONSTRAINT fk_phantom_storage_class REFERENCES orca.storage_class,
-    ALTER COLUMN orca_storage_class_id DROP DEFAULT;
+        CONSTRAINT fk_phantom_storage_class REFERENCES orca.storage_class;
+ALTER TABLE orca.reconcile_phantom_report ALTER COLUMN orca_storage_class_id DROP DEFAULT;
 ALTER TABLE orca.reconcile_catalog_mismatch_report
     ADD COLUMN orca_storage_class_id int2 NOT NULL DEFAULT 1
         CONSTRAINT fk_mismatch_storage_class REFERENCES orca.storage_class,
+    ADD COLUMN s3_storage_class text NOT NULL DEFAULT 'GLACIER';
+ALTER TABLE orca.reconcile_catalog_mismatch_report
     ALTER COLUMN orca_storage_class_id DROP DEFAULT,
-    ADD COLUMN s3_storage_class text NOT NULL DEFAULT 'GLACIER',
     ALTER COLUMN s3_storage_class DROP DEFAULT;
 
 -- name: collection_columns

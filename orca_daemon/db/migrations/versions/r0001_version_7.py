@@ -18,10 +18,10 @@ def upgrade() -> None:
     if found.version == 0:
         for block in ("storage_classes", "recovery", "catalog", "reconciliation", "versions"):
             op.execute(create[block])
-    if found.version == shape.WITHOUT_STORAGE_CLASS:
+    elif found.lacks_storage_class:
         op.execute(create["storage_classes"])
         op.execute(widen["storage_class_columns"])
-    if found.version in shape.WITHOUT_COLLECTION:
+    if found.version and found.lacks_collection:
         for block in (
             "collection_columns",
             "fill_job_collections",

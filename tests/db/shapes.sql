@@ -1,0 +1,139 @@
+-- name: roles
+CREATE SCHEMA orca AUTHORIZATION orca_dbo;
+GRANT USAGE ON SCHEMA orca TO orca_app;
+ALTER DEFAULT PRIVILEGES FOR ROLE orca_dbo IN SCHEMA orca
+    GRANT SELECT, INSERT, UPDATE, DELETE, REFERENCES, TRIGGER ON TABLES TO orca_app;
+ALTER DEFAULT PRIVILEGES FOR ROLE orca_dbo IN SCHEMA orca GRANT ALL ON SEQUENCES TO orca_app;
+ALTER DEFAULT PRIVILEGES FOR ROLE orca_dbo IN SCHEMA orca GRANT EXECUTE ON FUNCTIONS TO orca_app;
+ALTER DEFAULT PRIVILEGES FOR ROLE orca_dbo IN SCHEMA orca GRANT USAGE ON TYPES TO orca_app;
+
+-- name: version_5
+SET ROLE orca_dbo;
+CREATE TABLE orca.schema_versions (
+    version_id int CONSTRAINT pk_schema_versions PRIMARY KEY, description text NOT NULL,
+    install_date timestamptz NOT NULL, is_latest boolean NOT NULL DEFAULT false
+);
+CREATE UNIQUE INDEX idx_uniq_schema_versions_latest ON orca.schema_versions (is_latest) WHERE is_latest;
+INSERT INTO orca.schema_versions VALUES (5, 'reconciliation', now(), true);
+CREATE TABLE orca.recovery_status (
+    id int2 CONSTRAINT pk_recovery_status PRIMARY KEY, value text NOT NULL CONSTRAINT uniq_recovery_status UNIQUE
+);
+INSERT INTO orca.recovery_status VALUES (1, 'pending'), (2, 'staged'), (3, 'error'), (4, 'success');
+CREATE TABLE orca.recovery_job (
+    job_id text NOT NULL, granule_id text NOT NULL, archive_destination text NOT NULL,
+    status_id int2 NOT NULL CONSTRAINT fk_recovery_job_status REFERENCES orca.recovery_status,
+    request_time timestamptz NOT NULL, completion_time timestamptz,
+    CONSTRAINT pk_recovery_job PRIMARY KEY (job_id, granule_id)
+);
+CREATE TABLE orca.recovery_file (
+    job_id text NOT NULL, granule_id text NOT NULL, filename text NOT NULL, key_path text NOT NULL,
+    restore_destination text NOT NULL,
+    status_id int2 NOT NULL CONSTRAINT fk_recovery_file_status REFERENCES orca.recovery_status,
+    error_message text, request_time timestamptz NOT NULL, last_update timestamptz NOT NULL,
+    completion_time timestamptz, multipart_chunksize_mb integer,
+    CONSTRAINT pk_recovery_file PRIMARY KEY (job_id, granule_id, filename),
+    CONSTRAINT fk_recovery_file_recoverjob FOREIGN KEY (job_id, granule_id) REFERENCES orca.recovery_job
+);
+CREATE TABLE orca.providers (provider_id text CONSTRAINT pk_providers PRIMARY KEY, name text);
+CREATE TABLE orca.collections (
+    collection_id text CONSTRAINT pk_collections PRIMARY KEY, shortname text NOT NULL, version text NOT NULL
+);
+CREATE TABLE orca.granules (
+    id bigserial CONSTRAINT pk_granules PRIMARY KEY,
+    provider_id text NOT NULL CONSTRAINT fk_granules_provider REFERENCES orca.providers,
+    collection_id text NOT NULL CONSTRAINT fk_granules_collection REFERENCES orca.collections,
+    cumulus_granule_id text NOT NULL, execution_id text NOT NULL, ingest_time timestamptz NOT NULL,
+    cumulus_create_time timestamptz NOT NULL, last_update timestamptz NOT NULL,
+    CONSTRAINT uniq_collection_granule UNIQUE (collection_id, cumulus_granule_id)
+);
+CREATE TABLE orca.files (
+    id bigserial CONSTRAINT pk_files PRIMARY KEY,
+    granule_id bigint NOT NULL CONSTRAINT fk_files_granule REFERENCES orca.granules,
+    name text NOT NULL, orca_archive_location text NOT NULL, cumulus_archive_location text NOT NULL,
+    key_path text NOT NULL, ingest_time timestamptz NOT NULL, etag text NOT NULL, version text NOT NULL,
+    size_in_bytes int8 NOT NULL, hash text, hash_type text,
+    CONSTRAINT uniq_orca_archive_location_key_path UNIQUE (orca_archive_location, key_path),
+    CONSTRAINT uniq_cumulus_archive_location_key_path UNIQUE (cumulus_archive_location, key_path)
+);
+CREATE TABLE orca.reconcile_status (
+    id int2 CONSTRAINT pk_reconcile_status PRIMARY KEY, value text NOT NULL CONSTRAINT uniq_reconcile_status UNIQUE
+);
+INSERT INTO orca.reconcile_status
+VALUES (1, 'getting S3 list'), (2, 'staged'), (3, 'generating reports'), (4, 'error'), (5, 'success');
+CREATE TABLE orca.reconcile_job (
+    id bigserial CONSTRAINT pk_reconcile_job PRIMARY KEY, orca_archive_location text NOT NULL,
+    status_id int2 NOT NULL CONSTRAINT fk_reconcile_status REFERENCES orca.reconcile_status,
+    inventory_creation_time timestamptz NOT NULL, start_time timestamptz NOT NULL,
+    last_update timestamptz NOT NULL, end_time timestamptz, error_message text
+);
+CREATE TABLE orca.reconcile_s3_object (
+    job_id int8 NOT NULL, orca_archive_location text NOT NULL, key_path text NOT NULL, etag text NOT NULL,
+    last_update timestamptz NOT NULL, size_in_bytes int8 NOT NULL, storage_class text NOT NULL,
+    delete_marker bool NOT NULL DEFAULT false
+) PARTITION BY LIST (orca_archive_location);
+CREATE TABLE orca.reconcile_phantom_report (
+    job_id int8 NOT NULL CONSTRAINT fk_phantom_reconcile_job REFERENCES orca.reconcile_job,
+    collection_id text NOT NULL, granule_id text NOT NULL, filename text NOT NULL, key_path text NOT NULL,
+    orca_etag text NOT NULL, orca_last_update timestamptz NOT NULL, orca_size int8 NOT NULL,
+    CONSTRAINT pk_reconcile_phantom_report PRIMARY KEY (job_id, collection_id, granule_id, key_path)
+);
+CREATE TABLE orca.reconcile_orphan_report (
+    job_id int8 NOT NULL CONSTRAINT fk_orphan_reconcile_job REFERENCES orca.reconcile_job,
+    key_path text NOT NULL, etag text NOT NULL, last_update timestamptz NOT NULL, size_in_bytes int8 NOT NULL,
+    storage_class text NOT NULL, CONSTRAINT pk_reconcile_orphan_report PRIMARY KEY (job_id, key_path)
+);
+CREATE TABLE orca.reconcile_catalog_mismatch_report (
+    job_id int8 NOT NULL CONSTRAINT fk_mismatch_reconcile_job REFERENCES orca.reconcile_job,
+    collection_id text NOT NULL, granule_id text NOT NULL, filename text NOT NULL, key_path text NOT NULL,
+    cumulus_archive_location text NOT NULL, orca_etag text NOT NULL, s3_etag text NOT NULL,
+    orca_last_update timestamptz NOT NULL, s3_last_update timestamptz NOT NULL,
+    orca_size_in_bytes int8 NOT NULL, s3_size_in_bytes int8 NOT NULL, discrepancy_type text NOT NULL,
+    CONSTRAINT pk_reconcile_catalog_mismatch_report PRIMARY KEY (job_id, collection_id, granule_id, key_path)
+);
+
+-- name: to_version_6
+CREATE TABLE orca.storage_class (
+    id int2 CONSTRAINT pk_storage_class PRIMARY KEY, value text NOT NULL CONSTRAINT uniq_storage_class UNIQUE
+);
+INSERT INTO orca.storage_class VALUES (1, 'GLACIER'), (2, 'DEEP_ARCHIVE');
+ALTER TABLE orca.files ADD COLUMN storage_class_id int2 NOT NULL
+    CONSTRAINT fk_recovery_file_storage_class REFERENCES orca.storage_class;
+ALTER TABLE orca.reconcile_phantom_report ADD COLUMN orca_storage_class_id int2 NOT NULL
+    CONSTRAINT fk_phantom_storage_class REFERENCES orca.storage_class;
+ALTER TABLE orca.reconcile_catalog_mismatch_report
+    ADD COLUMN orca_storage_class_id int2 NOT NULL
+        CONSTRAINT fk_mismatch_storage_class REFERENCES orca.storage_class,
+    ADD COLUMN s3_storage_class text NOT NULL;
+UPDATE orca.schema_versions SET is_latest = false;
+INSERT INTO orca.schema_versions VALUES (6, 'storage class', now(), true);
+
+-- name: to_version_7
+ALTER TABLE orca.recovery_file DROP CONSTRAINT fk_recovery_file_recoverjob, DROP CONSTRAINT pk_recovery_file;
+ALTER TABLE orca.recovery_job DROP CONSTRAINT pk_recovery_job, ADD COLUMN collection_id text NOT NULL;
+ALTER TABLE orca.recovery_job ADD CONSTRAINT pk_recovery_job PRIMARY KEY (job_id, collection_id, granule_id);
+ALTER TABLE orca.recovery_file
+    ADD COLUMN collection_id text NOT NULL,
+    ADD CONSTRAINT pk_recovery_file PRIMARY KEY (job_id, collection_id, granule_id, filename),
+    ADD CONSTRAINT fk_recovery_file_recoverjob
+        FOREIGN KEY (job_id, collection_id, granule_id) REFERENCES orca.recovery_job;
+
+-- name: catalog_rows
+INSERT INTO orca.providers VALUES ('p', NULL);
+INSERT INTO orca.collections VALUES ('A___1', 'A', '1'), ('B___1', 'B', '1');
+INSERT INTO orca.granules (provider_id, collection_id, cumulus_granule_id, execution_id, ingest_time,
+    cumulus_create_time, last_update)
+SELECT 'p', collection, granule, 'e', now(), now(), now()
+FROM (VALUES ('A___1', 'in-one'), ('A___1', 'in-two'), ('B___1', 'in-two')) AS known (collection, granule);
+
+-- name: file_rows_before_6
+INSERT INTO orca.files (granule_id, name, orca_archive_location, cumulus_archive_location, key_path, ingest_time,
+    etag, version, size_in_bytes)
+VALUES (1, 'f', 'arch', 'cum', 'd/f', now(), '"e"', 'v', 1);
+
+-- name: recovery_rows_before_7
+INSERT INTO orca.recovery_job (job_id, granule_id, archive_destination, status_id, request_time)
+SELECT 'j', granule, 'arch', 1, now() FROM unnest(ARRAY['in-one', 'in-two', 'in-none']) AS granule;
+INSERT INTO orca.recovery_file (job_id, granule_id, filename, key_path, restore_destination, status_id,
+    request_time, last_update)
+SELECT 'j', granule, 'f', 'd/f', 'dest', 1, now(), now()
+FROM unnest(ARRAY['in-one', 'in-two', 'in-none']) AS granule;

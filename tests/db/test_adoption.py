@@ -1,0 +1,256 @@
+"""Databases of ORCA as they are met in the field: upgraded by their owner, used by `orca_app`."""
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+from sqlalchemy import Connection, Engine, text
+
+from orca_daemon.db import migrate, shape
+from orca_daemon.db.shape import Verdict
+from orca_daemon.queues.status_update.store import apply
+from orca_daemon.wire.status import NewFile, NewJob, RecoveryStatus
+from tests.db.conftest import Make
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+PARTS = Path(__file__).with_name("shapes.sql").read_text("utf-8").split("-- name: ")[1:]
+BLOCKS = {name: body for name, _, body in (part.partition("\n") for part in PARTS)}
+
+ROLES = """
+DO $$ BEGIN
+    IF to_regrole('orca_dbo') IS NULL THEN CREATE ROLE orca_dbo; END IF;
+    IF to_regrole('orca_app') IS NULL THEN CREATE ROLE orca_app; END IF;
+    IF to_regrole('the_admin') IS NULL THEN CREATE ROLE the_admin LOGIN CREATEROLE; END IF;
+    IF to_regrole('the_app') IS NULL THEN CREATE ROLE the_app LOGIN IN ROLE orca_app; END IF;
+    IF to_regrole('the_stranger') IS NULL THEN CREATE ROLE the_stranger LOGIN; END IF;
+    GRANT orca_dbo TO the_admin;
+    EXECUTE format('ALTER DATABASE %I OWNER TO the_admin', current_database());
+    EXECUTE format('GRANT CREATE ON DATABASE %I TO orca_dbo', current_database());
+END $$;
+"""
+
+VERSION_5 = ("version_5", "catalog_rows", "file_rows_before_6", "recovery_rows_before_7")
+VERSION_6 = ("version_5", "to_version_6", "catalog_rows", "recovery_rows_before_7")
+VERSION_7 = ("version_5", "to_version_6", "to_version_7", "catalog_rows")
+
+
+def execute(url: str, *statements: str) -> None:
+    connection = psycopg2.connect(url)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+    connection.close()
+
+
+def build(url: str, *blocks: str) -> None:
+    execute(url, BLOCKS["roles"], *(BLOCKS[block] for block in blocks))
+
+
+def by(role: str, url: str) -> str:
+    return url.replace("//postgres@", f"//{role}@")
+
+
+@pytest.fixture
+def roles(empty_database: str) -> str:
+    execute(empty_database, ROLES)
+    return empty_database
+
+
+def structure(url: str) -> dict[str, Any]:
+    """Columns without their order, constraints and indexes, as Postgres tells them."""
+    connection = psycopg2.connect(url)
+    with connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT table_name, column_name, data_type, is_nullable, column_default "
+            "FROM information_schema.columns WHERE table_schema = 'orca'"
+        )
+        columns = set(cursor.fetchall())
+        cursor.execute(
+            "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint "
+            "WHERE connamespace = 'orca'::regnamespace AND contype <> 'n'"
+        )
+        constraints = set(cursor.fetchall())
+        cursor.execute("SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'orca'")
+        return {"columns": columns, "constraints": constraints, "indexes": set(cursor.fetchall())}
+
+
+@pytest.mark.parametrize(
+    ("blocks", "version"),
+    [
+        pytest.param(VERSION_5, 5, id="version 5"),
+        pytest.param(VERSION_6, 6, id="version 6"),
+        pytest.param(VERSION_7, 7, id="version 7, migrated, with other column orders"),
+    ],
+)
+def test_an_orca_database_becomes_what_a_new_one_is(
+    roles: str, database_url: str, blocks: tuple[str, ...], version: int
+) -> None:
+    build(roles, *blocks)
+    found = migrate.status(roles)
+    assert found.version == version
+    assert found.verdict is (Verdict.SLOW if version == 7 else Verdict.OLD)
+    planned = migrate.plan(found)
+    assert migrate.upgrade(by("the_admin", roles)) == planned
+    assert structure(roles) == structure(database_url)
+    after = migrate.status(by("the_app", roles))
+    assert (after.verdict, after.recorded) == (Verdict.OK, 7)
+    assert migrate.upgrade(by("the_admin", roles)) == []
+
+
+def test_a_fresh_orca_that_says_5_is_7_and_is_left_as_it_is(roles: str) -> None:
+    migrate.upgrade(by("the_admin", roles))
+    execute(roles, "DROP TABLE orca.orca_daemon_revision", "UPDATE orca.schema_versions SET version_id = 5",
+            "INSERT INTO orca.recovery_job VALUES ('j', 'mine', 'g', 'arch', 1, now(), NULL)")  # fmt: skip
+    before = structure(roles)
+    assert migrate.status(roles).recorded == 5
+    assert migrate.upgrade(by("the_admin", roles)) == [
+        "record version 7 as the latest, so that ORCA's deployment leaves the schema alone"
+    ]
+    after = structure(roles)
+    assert after["constraints"] >= before["constraints"]
+    assert after["columns"] >= before["columns"]
+    assert migrate.status(roles).recorded == 7
+
+
+@pytest.mark.parametrize("blocks", [VERSION_5, VERSION_6])
+def test_old_recoveries_take_their_collection_only_from_a_catalog_that_is_sure(
+    roles: str, blocks: tuple[str, ...]
+) -> None:
+    build(roles, *blocks)
+    migrate.upgrade(by("the_admin", roles))
+    connection = psycopg2.connect(roles)
+    with connection, connection.cursor() as cursor:
+        for table in ("recovery_job", "recovery_file"):
+            cursor.execute(f"SELECT granule_id, collection_id FROM orca.{table}")
+            expected = {"in-one": "A___1", "in-two": "UNKNOWN", "in-none": "UNKNOWN"}
+            assert dict(cursor.fetchall()) == expected
+
+
+def test_old_catalog_rows_are_of_the_class_glacier(roles: str) -> None:
+    build(roles, *VERSION_5)
+    migrate.upgrade(by("the_admin", roles))
+    connection = psycopg2.connect(roles)
+    with connection, connection.cursor() as cursor:
+        cursor.execute("SELECT storage_class_id FROM orca.files")
+        assert cursor.fetchall() == [(1,)]
+
+
+def new_job(granule: str) -> NewJob:
+    file = NewFile(
+        filename="f", key_path="f", restore_destination="d", s3_multipart_chunksize_mb=None,
+        status=RecoveryStatus.PENDING, request_time=NOON, last_update=NOON,
+    )  # fmt: skip
+    return NewJob(
+        job_id="n",
+        collection_id="c",
+        granule_id=granule,
+        request_time=NOON,
+        archive_destination="a",
+        files=(file,),
+    )
+
+
+@pytest.mark.parametrize("blocks", [VERSION_5, VERSION_6, VERSION_7, ()])
+async def test_the_application_role_can_work_and_no_more(
+    roles: str, make_database: Make, blocks: tuple[str, ...]
+) -> None:
+    if blocks:
+        build(roles, *blocks)
+    migrate.upgrade(by("the_admin", roles))
+    database = make_database(by("the_app", roles))
+    await database.transact(apply, [new_job("g")], NOON)
+    assert (await database.transact(shape.read)).verdict is Verdict.OK
+    for refused in ("TRUNCATE orca.recovery_file", "CREATE TABLE orca.mine (id int)"):
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            execute(by("the_app", roles), refused)
+    connection = psycopg2.connect(roles)
+    with connection, connection.cursor() as cursor:
+        cursor.execute("SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'orca'")
+        assert cursor.fetchall() == [("orca_dbo",)]
+
+
+class TestRefusal:
+    def test_of_a_schema_that_is_older_than_5(self, roles: str) -> None:
+        build(roles, "version_5")
+        execute(roles, "DROP TABLE orca.reconcile_job CASCADE")
+        assert migrate.status(roles).verdict is Verdict.FOREIGN
+        with pytest.raises(migrate.UpgradeError, match="older than ORCA's version 5"):
+            migrate.upgrade(by("the_admin", roles))
+
+    def test_of_a_user_who_does_not_own_the_schema(self, roles: str) -> None:
+        build(roles, *VERSION_6)
+        with pytest.raises(migrate.UpgradeError, match="member of the role orca_dbo"):
+            migrate.upgrade(by("the_stranger", roles))
+        assert migrate.status(roles).version == 6
+
+    def test_of_nothing_to_a_user_who_may_create_no_roles(self, roles: str) -> None:
+        execute(roles, f'ALTER DATABASE "{roles.rpartition("/")[2]}" OWNER TO the_stranger')
+        migrate.upgrade(by("the_stranger", roles))
+        assert migrate.status(roles).verdict is Verdict.OK
+
+
+class TestConcurrency:
+    def test_two_upgrades_at_once_are_one(self, roles: str) -> None:
+        taken: list[list[str]] = []
+        threads = [
+            threading.Thread(target=lambda: taken.append(migrate.upgrade(by("the_admin", roles))))
+            for _ in range(2)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert sorted(map(bool, taken)) == [False, True]
+
+    def test_writers_go_on_while_indexes_are_built(self, roles: str, busy: Connection) -> None:
+        build(roles, *VERSION_7)
+        busy.execute(text("INSERT INTO orca.recovery_job VALUES ('j', 'g', 'a', 1, now(), NULL, 'open')"))
+        upgrade = threading.Thread(target=migrate.upgrade, args=(by("the_admin", roles),))
+        upgrade.start()
+        # The build waits for the transaction that is open; others that write do not wait for the build.
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity "
+            "WHERE query LIKE 'CREATE INDEX CONC%' AND wait_event = 'virtualxid'"
+        )
+        with busy.engine.connect() as other:
+            while not other.scalar(text(waiting)):
+                other.rollback()
+            other.execute(text("SET lock_timeout = '1s'"))
+            other.execute(
+                text("INSERT INTO orca.recovery_job VALUES ('k', 'g', 'a', 1, now(), NULL, 'done')")
+            )
+            other.commit()
+        busy.commit()
+        upgrade.join(60)
+        assert migrate.status(roles).verdict is Verdict.OK
+
+
+@pytest.fixture
+def busy(roles: str) -> Iterator[Connection]:
+    """A connection in the middle of things."""
+    from sqlalchemy import NullPool, create_engine
+
+    engine = create_engine(roles.replace("postgresql:", "postgresql+psycopg2:"), poolclass=NullPool)
+    with engine.connect() as connection:
+        yield connection
+    engine.dispose()
+
+
+def test_an_index_whose_building_was_broken_off_is_built_again(database_url: str, owner: Engine) -> None:
+    with owner.connect() as connection:
+        connection.execute(
+            text(
+                "UPDATE pg_index SET indisvalid = false "
+                "WHERE indexrelid = 'orca.daemon_recovery_job_open'::regclass"
+            )
+        )
+    found = migrate.status(database_url)
+    assert found.verdict is Verdict.SLOW
+    assert found.missing_indexes == ("daemon_recovery_job_open",)
+    migrate.upgrade(database_url)
+    assert migrate.status(database_url).verdict is Verdict.OK
