@@ -18,6 +18,8 @@ COMMANDS: tuple[str, ...] = (
     "jobs",
     "recover",
     "copy",
+    "reconcile",
+    "reports",
     "export",
     "dlq",
     "check",

@@ -14,6 +14,7 @@ from orca_daemon.reconcile.manifest import ManifestError
 from orca_daemon.reconcile.protocol import Failed
 from orca_daemon.reconcile.spool import Unavailable, Unsound
 
+_UNREADABLE = "a data file holds values that cannot be read"
 _NO_ROOM = "out of memory or disk: raise reconcile.memory_mib, or free space where reconcile.work_dir is"
 
 
@@ -39,11 +40,12 @@ def _refusal(error: Exception) -> str | None:
         return text.split(REFUSED, 1)[1].splitlines()[0]
     if match := re.search(r"CSV Error on Line: (\d+)", text):
         return f"a data file is not sound CSV at line {match[1]}"
-    if isinstance(error, duckdb.IOException):
+    if isinstance(error, duckdb.ConversionException | ArrowException):
+        return _UNREADABLE
+    if isinstance(error, duckdb.IOException | duckdb.InvalidInputException):
         forms = (form for form in ("gzip", "Parquet") if form.lower() in text.lower())
-        return next((f"a data file is not sound {form}" for form in forms), None)
-    if isinstance(error, duckdb.ConversionException | duckdb.InvalidInputException | ArrowException):
-        return "a data file holds values that cannot be read"
+        unknown = _UNREADABLE if isinstance(error, duckdb.InvalidInputException) else None
+        return next((f"a data file is not sound {form}" for form in forms), unknown)
     return None
 
 

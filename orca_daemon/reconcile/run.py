@@ -3,19 +3,14 @@
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from pathlib import Path
+from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy.dialects.postgresql import psycopg2
-
-from orca_daemon.db.connect import parameters
 from orca_daemon.db.database import Database
 from orca_daemon.db.failures import Meaning, meaning
-from orca_daemon.db.sql import load
 from orca_daemon.engine.errors import DependencyDown, Reject
 from orca_daemon.reconcile import jobs, reports
-from orca_daemon.reconcile.inventory import ca_bundle, read, signed
+from orca_daemon.reconcile.inventory import read, signed
 from orca_daemon.reconcile.jobs import Job, lock_of
 from orca_daemon.reconcile.manifest import DataFile, Manifest, ManifestError
 from orca_daemon.reconcile.process import Child, ChildDied, start
@@ -27,20 +22,16 @@ from orca_daemon.reconcile.protocol import (
     Locked,
     Remote,
     Staged,
-    Statement,
-    Task,
     differences,
 )
 from orca_daemon.reconcile.reports import Written
+from orca_daemon.reconcile.task import Comparison, task
 from orca_daemon.reconcile.workspace import workspace
 from orca_daemon.settings import Settings
 from orca_daemon.wire.inventory import InventoryPointer, StoredListing
 from orca_daemon.wire.reconciliation import ReconcileStatus
 
 E = TypeVar("E", bound=Line)
-_SQL = load(__package__, "source.sql")
-_DIALECT = psycopg2.dialect()  # type: ignore[no-untyped-call]
-_SESSION = ["SET timezone = 'UTC'", "SET statement_timeout = 0", "SET jit = off"]
 
 
 class NotDone(Exception):  # noqa: N818  what became of an attempt
@@ -65,16 +56,12 @@ async def _no_files() -> list[Remote]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Work:
-    """What to compare, and as which job."""
+    """A comparison, and how its job is opened and its files are found."""
 
-    bucket: str
-    created: datetime
+    what: Comparison
     lock: int
     opened: Callable[[], Awaitable[Job]]
-    form: str = "stored"
-    columns: tuple[str, ...] = ()
     files: Callable[[], Awaitable[list[Remote]]] = _no_files
-    stored_job: int | None = None
 
 
 Hear = Callable[[Line], None]
@@ -105,12 +92,9 @@ class Reconciler:
         bucket, created = manifest.bucket, manifest.created
         form, columns, files = _described(manifest)
         work = _Work(
-            bucket=bucket,
-            created=created,
+            what=Comparison(bucket=bucket, created=created, form=form, columns=columns),
             lock=lock_of(bucket, created.isoformat()),
             opened=lambda: self._database.transact(jobs.open_job, bucket, created, asked),
-            form=form,
-            columns=columns,
             files=lambda: signed(self._s3, pointer, files),
         )
         return await self._run(work, hear)
@@ -120,12 +104,11 @@ class Reconciler:
     ) -> Outcome:
         """The same for a listing that ORCA loaded into `reconcile_s3_object`."""
         job, bucket = stored.job_id, stored.orca_archive_location
+        created = await self._database.transact(jobs.created_of, job, bucket)
         work = _Work(
-            bucket=bucket,
-            created=await self._database.transact(jobs.created_of, job, bucket),
+            what=Comparison(bucket=bucket, created=created, stored_job=job),
             lock=lock_of(bucket, str(job)),
             opened=lambda: self._database.transact(jobs.open_stored, job, bucket, asked),
-            stored_job=job,
         )
         return await self._run(work, hear)
 
@@ -145,11 +128,12 @@ class Reconciler:
     async def _run(self, work: _Work, hear: Hear) -> Outcome:
         began = time.monotonic()
         with workspace(self._settings.reconcile.work_dir) as folder:
-            async with start(await self._task(work, folder)) as child:
+            settings, address = self._settings, await self._database.address()
+            async with start(task(settings, address, work.what, folder, work.lock)) as child:
                 await _until(child, Locked, hear)
                 job = await work.opened()
                 if job.done:
-                    return Outcome(job=job.id, bucket=work.bucket, seconds=time.monotonic() - began)
+                    return Outcome(job=job.id, bucket=work.what.bucket, seconds=time.monotonic() - began)
                 await child.tell(Go(files=await work.files()))
                 await _until(child, Staged, hear)
                 await self._move(job, ReconcileStatus.STAGED)
@@ -159,33 +143,10 @@ class Reconciler:
                 written = await self._database.stream(reports.write, job, differences(folder))
         return Outcome(
             job=job.id,
-            bucket=work.bucket,
+            bucket=work.what.bucket,
             compared=compared,
             written=written,
             seconds=time.monotonic() - began,
-        )
-
-    async def _task(self, work: _Work, folder: Path) -> Task:
-        ours = self._settings.reconcile
-        window = timedelta(seconds=ours.race_window)
-        recent_after = (work.created - window).isoformat() if window else "infinity"
-        stored = None
-        if work.stored_job is not None:
-            stored = _statement("stored_listing", bucket=work.bucket, job=work.stored_job)
-        return Task(
-            bucket=work.bucket,
-            lock=work.lock,
-            form=work.form,
-            columns=list(work.columns),
-            catalog=_statement("catalog", bucket=work.bucket, recent_after=recent_after),
-            stored=stored,
-            allow_empty=ours.allow_empty,
-            folder=str(folder),
-            memory_mib=ours.memory_mib,
-            threads=ours.threads,
-            ca_bundle=ca_bundle(),
-            database=parameters(await self._database.address(), self._settings.database),
-            session=_SESSION,
         )
 
     async def _move(self, job: Job, status: ReconcileStatus) -> None:
@@ -200,10 +161,6 @@ def _described(manifest: Manifest) -> tuple[str, tuple[str, ...], tuple[DataFile
     except ManifestError as error:
         raise Reject(str(error)) from None
     return form, columns, files
-
-
-def _statement(name: str, **values: Any) -> Statement:
-    return Statement(text=str(_SQL[name].compile(dialect=_DIALECT)), values=values)
 
 
 async def _until(child: Child, kind: type[E], hear: Hear) -> E:

@@ -65,7 +65,7 @@ class Spool:
                 # A broken connection looks like a short file: only what stays so is the file's fault.
                 if attempt == _TRIES or not _passes(error):
                     raise _named(error, file) from None
-                time.sleep(random.uniform(0, 0.25 * 2**attempt))
+                time.sleep(random.uniform(0, 0.1 * 2**attempt))
         if self.form == "ORC":
             return as_parquet(path, file.key)
         if file.md5 is None and self.form == "CSV":

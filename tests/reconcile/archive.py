@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
@@ -105,7 +105,6 @@ class Archive:
     s3: "S3Client"
     reports: str
     """Bucket of the inventories."""
-    objects: list[str] = field(default_factory=list)
 
     def catalog(self, rows: Iterable[Filed]) -> None:
         """Add these rows to the catalog."""
@@ -115,6 +114,14 @@ class Archive:
                 cursor.execute(_COLLECTION, vars(row))
                 cursor.execute(_GRANULE, vars(row))
                 cursor.execute(_FILE, vars(row) | {"name": row.name})
+
+    def forget(self) -> None:
+        """Empty the catalog, the jobs and the reports."""
+        with self.database.cursor() as cursor:
+            cursor.execute(
+                "TRUNCATE orca.files, orca.granules, orca.collections, orca.providers, orca.reconcile_job "
+                "CASCADE"
+            )
 
     def inventory(
         self,
@@ -128,7 +135,7 @@ class Archive:
         prefix = f"archive/inventory/{created:%Y-%m-%dT%H-%MZ}"
         entries = []
         for place, rows in enumerate(files):
-            body = _encoded(form, schema, rows)
+            body = encoded(form, schema, rows)
             key = f"archive/inventory/data/{created:%Y%m%d%H%M%S%f}-{place}{_SUFFIX[form]}"
             self.s3.put_object(Bucket=self.reports, Key=key, Body=body)
             entries.append(
@@ -199,7 +206,7 @@ WHERE (g.collection_id, g.cumulus_granule_id, s.value) = (%(collection)s, %(gran
 _SUFFIX = {"CSV": ".csv.gz", "Parquet": ".parquet", "ORC": ".orc"}
 
 
-def _encoded(form: Form, schema: Sequence[str], rows: Sequence[Listed]) -> bytes:
+def encoded(form: Form, schema: Sequence[str], rows: Sequence[Listed]) -> bytes:
     if form == "CSV":
         return gzip.compress(_csv(schema, rows).encode())
     table = pa.table(

@@ -1,19 +1,31 @@
 """A catalog in Postgres, inventories in S3, and what compares them."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+import hashlib
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg2
 import pytest
+from sqlalchemy import NullPool, create_engine
 
 from orca_daemon.aws.clients import connect
+from orca_daemon.db.address import parse
 from orca_daemon.db.database import Database
 from orca_daemon.local.moto import REGION
+from orca_daemon.reconcile import reports
+from orca_daemon.reconcile.child import compared
+from orca_daemon.reconcile.jobs import open_job
+from orca_daemon.reconcile.manifest import FIELDS
+from orca_daemon.reconcile.protocol import Compared, Failed, Line, Remote, differences
+from orca_daemon.reconcile.reasons import answer
 from orca_daemon.reconcile.run import Reconciler
+from orca_daemon.reconcile.task import Comparison, task
 from orca_daemon.settings import Settings
-from tests.reconcile.archive import Archive
+from tests.reconcile.archive import ALL_VERSIONS, CREATED, Archive, Form, Listed, encoded
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -47,3 +59,76 @@ async def database(settings: Settings) -> AsyncIterator[Database]:
 async def reconciler(settings: Settings, database: Database) -> AsyncIterator[Reconciler]:
     async with connect(settings) as clients:
         yield Reconciler(settings, database, clients.s3)
+
+
+@dataclass
+class Bench:
+    """Runs the child's code in this process, on files instead of S3."""
+
+    archive: Archive
+    settings: Settings
+    folder: Path
+    allow_empty: bool = False
+    race_window: float = 0
+
+    def compare(
+        self, *files: Sequence[Listed], form: Form = "CSV", schema: Sequence[str] = ALL_VERSIONS
+    ) -> Compared | Failed:
+        """Compare this listing, one file for each list of rows."""
+        return self._compare([encoded(form, schema, rows) for rows in files], form, schema)
+
+    def compare_bytes(
+        self,
+        body: bytes,
+        form: Form = "CSV",
+        schema: Sequence[str] = ALL_VERSIONS,
+        **said: int | str | None,
+    ) -> Compared | Failed:
+        """Compare a listing of one file with these bytes; `said` is what the manifest says of it."""
+        return self._compare([body], form, schema, **said)
+
+    def _compare(
+        self, bodies: list[bytes], form: Form, schema: Sequence[str], **said: int | str | None
+    ) -> Compared | Failed:
+        self.folder = Path(tempfile.mkdtemp(dir=self.folder))
+        files = [
+            replace(self._file(place, body), **said)  # type: ignore[arg-type]  # a test knows the fields
+            for place, body in enumerate(bodies)
+        ]
+        columns = tuple(FIELDS.get(name, "") for name in schema)
+        what = Comparison(bucket="archive", created=CREATED, form=form, columns=columns)
+        ours = self.settings.reconcile.model_copy(
+            update={"allow_empty": self.allow_empty, "race_window": self.race_window}
+        )
+        settings = self.settings.model_copy(update={"reconcile": ours})
+        url = settings.database.url
+        assert url is not None
+        said_lines: list[Line] = []
+        work = task(settings, parse(url.get_secret_value()), what, self.folder, 1)
+        try:
+            return compared(work, files, said_lines.append)
+        except Exception as error:  # noqa: BLE001  as the child answers all of them
+            return answer(error)
+
+    def _file(self, place: int, body: bytes) -> Remote:
+        path = self.folder / f"source-{place}"
+        path.write_bytes(body)
+        md5 = hashlib.md5(body, usedforsecurity=False).hexdigest()
+        return Remote(key=f"data/{place}", size=len(body), md5=md5, url=path.as_uri())
+
+    def write(self) -> int:
+        """Write the reports of what was compared last; the job."""
+        url = self.settings.database.url
+        assert url is not None
+        engine = create_engine(
+            url.get_secret_value().replace("postgresql:", "postgresql+psycopg2:"), poolclass=NullPool
+        )
+        with engine.begin() as connection:
+            job = open_job(connection, "archive", CREATED, None)
+            reports.write(connection, job, differences(self.folder))
+            return job.id
+
+
+@pytest.fixture
+def bench(archive: Archive, settings: Settings, tmp_path: Path) -> Bench:
+    return Bench(archive, settings, tmp_path)

@@ -1,0 +1,258 @@
+"""Inventories of every kind, sound and unsound, read by the child's own code."""
+
+import gzip
+import hashlib
+from urllib.parse import quote
+
+import pytest
+
+from orca_daemon.reconcile.manifest import ManifestError, parse
+from orca_daemon.reconcile.protocol import Compared, Failed
+from tests.reconcile.archive import ALL_VERSIONS, CURRENT_ONLY, Filed, Form, Listed
+from tests.reconcile.conftest import Bench
+
+FORMS: list[Form] = ["CSV", "Parquet", "ORC"]
+ODD_KEYS = [
+    "a/with space+plus.h5",
+    "per%cent/%41.h5",
+    "quote\"'comma,.h5",
+    "line\nfeed\ttab\rreturn.h5",
+    "ünïcödé/日本/🚀.h5",
+    "back\\slash\\n.h5",
+    " leading and trailing ",
+    "\\N",
+    "\\.",
+    "\x01quote of ours\x01",
+    "a//b/",
+]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_keys_of_any_kind_find_their_rows(bench: Bench, form: Form) -> None:
+    bench.archive.catalog([Filed(key) for key in ODD_KEYS])
+
+    found = bench.compare([Listed(key) for key in ODD_KEYS], form=form)
+
+    assert isinstance(found, Compared)
+    assert (found.matched, found.phantoms, found.orphans) == (len(ODD_KEYS), 0, 0)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_odd_keys_come_into_the_reports_unharmed(bench: Bench, form: Form) -> None:
+    bench.compare([Listed(key) for key in ODD_KEYS], form=form)
+
+    job = bench.write()
+
+    assert bench.archive.orphans(job) == set(ODD_KEYS)
+
+
+def test_keys_may_be_encoded_with_per_cent_alone(bench: Bench) -> None:
+    bench.archive.catalog([Filed("a b+c/ü.h5")])
+    line = ",".join(
+        f'"{cell}"'
+        for cell in (
+            "archive",
+            quote("a b+c/ü.h5", safe=""),
+            "10",
+            "2026-01-01T00:00:00.000Z",
+            "e",
+            "GLACIER",
+        )
+    )
+
+    found = bench.compare_bytes(gzip.compress(f"{line}\n".encode()), schema=CURRENT_ONLY)
+
+    assert isinstance(found, Compared)
+    assert found.matched == 1
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("schema", [ALL_VERSIONS, ALL_VERSIONS[::-1], CURRENT_ONLY, CURRENT_ONLY[::-1]])
+def test_columns_may_come_in_any_order_and_versions_be_left_out(
+    bench: Bench, form: Form, schema: tuple[str, ...]
+) -> None:
+    bench.archive.catalog([Filed("a"), Filed("b")])
+
+    found = bench.compare([Listed("a"), Listed("b", "other")], form=form, schema=schema)
+
+    assert isinstance(found, Compared)
+    assert (found.matched, found.mismatched) == (1, 1)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_old_versions_and_deleted_objects_are_absent(bench: Bench, form: Form) -> None:
+    bench.archive.catalog([Filed("a"), Filed("deleted")])
+    old = Listed("a", "old", latest=False)
+    shadowed = Listed("deleted", latest=False)
+
+    found = bench.compare([Listed("a"), old, Listed("deleted").gone(), shadowed], form=form)
+
+    assert isinstance(found, Compared)
+    assert (found.listed, found.matched, found.phantoms) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("form", ["CSV", "Parquet"])
+def test_many_files_make_one_listing(bench: Bench, form: Form) -> None:
+    bench.archive.catalog([Filed(f"k{i}") for i in range(20)])
+
+    found = bench.compare(*[[Listed(f"k{i}")] for i in range(20)], form=form)
+
+    assert isinstance(found, Compared)
+    assert found.matched == 20
+
+
+def test_rows_of_other_buckets_in_the_catalog_are_not_compared(bench: Bench) -> None:
+    bench.archive.catalog([Filed("a"), Filed("a", bucket="another"), Filed("b", bucket="another")])
+
+    found = bench.compare([Listed("a")])
+
+    assert isinstance(found, Compared)
+    assert (found.catalogued, found.matched, found.phantoms) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_rows_of_another_bucket_are_refused(bench: Bench, form: Form) -> None:
+    found = bench.compare([Listed("a"), Listed("b", bucket="another", latest=False)], form=form)
+
+    assert found == Failed(kind="reject", reason="inventory refused: it holds rows of another bucket")
+
+
+@pytest.mark.parametrize("files", [[], [[]], [[Listed("a").gone()]]])
+def test_an_empty_listing_is_refused_while_the_catalog_is_not_empty(
+    bench: Bench, files: list[list[Listed]]
+) -> None:
+    bench.archive.catalog([Filed("a")])
+
+    found = bench.compare(*files)
+
+    assert isinstance(found, Failed)
+    assert "it lists no object, but the catalog has 1" in found.reason
+
+
+def test_an_empty_listing_is_accepted_where_a_setting_allows_it(bench: Bench) -> None:
+    bench.archive.catalog([Filed("a")])
+    bench.allow_empty = True
+
+    found = bench.compare([])
+
+    assert isinstance(found, Compared)
+    assert found.phantoms == 1
+
+
+def test_an_empty_listing_of_an_empty_catalog_is_fine(bench: Bench) -> None:
+    found = bench.compare()
+
+    assert found == Compared(listed=0, catalogued=0, matched=0, mismatched=0, phantoms=0, recent=0, orphans=0)
+
+
+@pytest.mark.parametrize("catalog", [[], [Filed("a")], [Filed("a", '"other"')]])
+def test_a_key_that_is_latest_twice_is_refused(bench: Bench, catalog: list[Filed]) -> None:
+    bench.archive.catalog(catalog)
+
+    found = bench.compare([Listed("a"), Listed("a", "other"), Listed("b")])
+
+    assert found == Failed(
+        kind="reject", reason="inventory refused: it lists 1 keys more than once as their latest version"
+    )
+
+
+GOOD = gzip.compress(b'"archive","k","10","2026-01-01T00:00:00.000Z","e","GLACIER"\n' * 2000)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (GOOD[: len(GOOD) // 2], "not sound gzip"),
+        (GOOD[:-4], "not sound gzip"),
+        (b"", "not sound gzip"),
+        (b"no gzip", "not sound gzip"),
+        (gzip.compress(b'"archive","k","10"\n'), "not sound CSV at line 1"),
+        (
+            gzip.compress(b'"archive","k","10","2026-01-01T00:00:00.000Z","e","GLACIER","more"\n'),
+            "CSV at line 1",
+        ),
+        (gzip.compress(b'"archive","k","ten","2026-01-01T00:00:00.000Z","e","GLACIER"\n'), "cannot be read"),
+        (gzip.compress(b'"archive","%FF","10","2026-01-01T00:00:00.000Z","e","GLACIER"\n'), "cannot be read"),
+        (
+            gzip.compress(b'"archive","k\xff","10","2026-01-01T00:00:00.000Z","e","GLACIER"\n'),
+            "CSV at line 1",
+        ),
+        (gzip.compress(b'"archive","k","10","2026-01-01T00:0'), "CSV at line 1"),
+    ],
+)
+def test_a_damaged_file_is_refused_without_showing_what_is_in_it(
+    bench: Bench, body: bytes, reason: str
+) -> None:
+    found = bench.compare_bytes(body, schema=CURRENT_ONLY)
+
+    assert isinstance(found, Failed)
+    assert found.kind == "reject"
+    assert reason in found.reason
+    assert "archive" not in found.reason
+
+
+def test_without_an_md5_the_checksum_of_gzip_itself_counts(bench: Bench) -> None:
+    broken = bytearray(GOOD)
+    broken[-6] ^= 0xFF
+
+    found = bench.compare_bytes(bytes(broken), schema=CURRENT_ONLY, md5=None)
+
+    assert isinstance(found, Failed)
+    assert "is not sound gzip" in found.reason
+
+
+@pytest.mark.parametrize("form", ["Parquet", "ORC"])
+def test_a_damaged_binary_file_is_refused(bench: Bench, form: Form) -> None:
+    found = bench.compare_bytes(b"PAR1 or ORC, but not for long", form=form)
+
+    assert isinstance(found, Failed)
+    assert found.kind == "reject"
+    assert form in found.reason
+
+
+def test_a_file_with_another_md5_is_refused_after_some_tries(bench: Bench) -> None:
+    found = bench.compare_bytes(
+        GOOD, schema=CURRENT_ONLY, md5=hashlib.md5(b"", usedforsecurity=False).hexdigest()
+    )
+
+    assert isinstance(found, Failed)
+    assert "the MD5 of the data file" in found.reason
+
+
+def test_a_shorter_file_than_the_manifest_says_is_refused(bench: Bench) -> None:
+    found = bench.compare_bytes(GOOD, schema=CURRENT_ONLY, size=len(GOOD) + 1)
+
+    assert isinstance(found, Failed)
+    assert f"has {len(GOOD)} bytes, the manifest says {len(GOOD) + 1}" in found.reason
+
+
+def test_a_missing_field_is_named() -> None:
+    manifest = parse(b'{"sourceBucket": "b", "creationTimestamp": "0", "fileSchema": "Bucket, Key, Size"}')
+
+    with pytest.raises(ManifestError, match="lacks LastModifiedDate, ETag, StorageClass"):
+        manifest.columns  # noqa: B018  a property that raises
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"sourceBucket": "", "creationTimestamp": "0"}',
+        b'{"sourceBucket": "b"}',
+        b"\xff",
+        b'{"sourceBucket": "b", "creationTimestamp": "soon"}',
+        b'{"sourceBucket": 1, "creationTimestamp": "0"}',
+    ],
+)
+def test_what_is_no_manifest_is_refused(text: bytes) -> None:
+    with pytest.raises(ManifestError):
+        parse(text)
+
+
+def test_a_binary_inventory_without_a_needed_column_is_refused(bench: Bench) -> None:
+    found = bench.compare([Listed("a")], form="Parquet", schema=("Bucket", "Key", "Size"))
+
+    assert isinstance(found, Failed)
+    assert "lacks LastModifiedDate, ETag, StorageClass" in found.reason

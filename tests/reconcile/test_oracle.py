@@ -1,0 +1,83 @@
+"""The reports are those of a naive comparison of sets, whatever catalog and listing hold."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from orca_daemon.reconcile.protocol import Compared
+from tests.reconcile.archive import CREATED, LONG_AGO, Filed, Form, Listed
+from tests.reconcile.conftest import Bench
+
+WINDOW = 3600.0
+KEYS = ["a", "b", "a b", "a+b", "a%20b", "ü/é", 'q"x', "a\nb", "A"]
+FORMS: list[Form] = ["CSV", "Parquet", "ORC"]
+
+keys = st.sampled_from(KEYS)
+etags = st.sampled_from(["e", "f"])
+sizes = st.sampled_from([0, 1])
+moments = st.sampled_from([LONG_AGO, CREATED - timedelta(seconds=WINDOW), CREATED])
+filed = st.builds(
+    Filed,
+    keys,
+    etags.map(lambda etag: f'"{etag}"'),
+    sizes,
+    st.sampled_from(["GLACIER", "DEEP_ARCHIVE"]),
+    moments,
+    st.sampled_from(["C___001", "D___001"]),
+    st.sampled_from(["g-1", "g-2"]),
+    st.sampled_from(["archive", "another"]),
+)
+listed = st.builds(
+    Listed,
+    keys,
+    etags,
+    st.sampled_from([0, 1, None]),
+    st.sampled_from(["GLACIER", "DEEP_ARCHIVE", "STANDARD"]),
+)
+states = st.sampled_from(["there", "there", "deleted", "old"])
+catalogs = st.lists(filed, unique_by=lambda row: (row.bucket, row.key), max_size=12)
+listings = st.lists(st.tuples(listed, states), unique_by=lambda row: row[0].key, max_size=9)
+
+
+def as_listed(row: Listed, state: str) -> list[Listed]:
+    """The versions of a key in an inventory."""
+    if state == "there":
+        return [row, replace(row, etag="older", latest=False)]
+    return [row.gone(), replace(row, latest=False)] if state == "deleted" else [replace(row, latest=False)]
+
+
+def label(row: Filed, found: Listed) -> str:
+    differs = {
+        "etag": row.etag != f'"{found.etag}"',
+        "size_in_bytes": row.size != (found.size or 0),
+        "storage_class": row.storage_class != found.storage_class,
+    }
+    return ", ".join(name for name, yes in differs.items() if yes)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(catalogs, listings, st.sampled_from(FORMS), st.sampled_from([0.0, WINDOW]))
+def test_the_reports_are_those_of_a_naive_comparison(
+    bench: Bench, catalog: list[Filed], listing: list[tuple[Listed, str]], form: Form, window: float
+) -> None:
+    bench.archive.forget()
+    bench.archive.catalog(catalog)
+    bench.race_window, bench.allow_empty = window, True
+    rows = [version for row, state in listing for version in as_listed(row, state)]
+
+    found = bench.compare(rows[::2], rows[1::2], form=form)
+    job = bench.write()
+
+    ours = {row.key: row for row in catalog if row.bucket == "archive"}
+    theirs = {row.key: row for row, state in listing if state == "there"}
+    missing = set(ours.keys() - theirs.keys())
+    young = {key for key in missing if window and ours[key].ingested > CREATED - timedelta(seconds=window)}
+    labels = {key: label(ours[key], theirs[key]) for key in ours.keys() & theirs.keys()}
+    assert bench.archive.phantoms(job) == missing - young
+    assert bench.archive.orphans(job) == theirs.keys() - ours.keys()
+    assert bench.archive.mismatches(job) == {key: text for key, text in labels.items() if text}
+    assert isinstance(found, Compared)
+    assert (found.listed, found.catalogued, found.recent) == (len(theirs), len(ours), len(young))
+    assert found.matched == list(labels.values()).count("")
