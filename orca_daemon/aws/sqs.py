@@ -7,15 +7,15 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from orca_daemon.engine import evidence as evidences
 from orca_daemon.engine.errors import SourceError
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.source import Outcome, QueueFacts
 
 T = TypeVar("T")
-EVIDENCE = "OrcaDaemonEvidence"
-"""Message attribute of a dead letter: why it is one, as JSON."""
-MOST_ATTRIBUTES = 10
-"""Message attributes of one message (AWS: SQS message metadata)."""
+EVIDENCE = evidences.NAME
+SMALLEST_LIMIT = 262_144
+"""Bytes that a dead-letter queue takes where it does not say: the default of queues until 2025."""
 SYSTEM_ATTRIBUTES = (
     "MessageGroupId",
     "SequenceNumber",
@@ -25,15 +25,24 @@ SYSTEM_ATTRIBUTES = (
     "SentTimestamp",
 )
 _GONE = frozenset({"ReceiptHandleIsInvalid", "MessageNotInflight", "InvalidParameterValue"})
+_TOO_LONG = "Total VisibilityTimeout"
+"""Part of the sentence in which SQS refuses more than twelve hours, under the code of an expired handle."""
 _KINDS: Mapping[str, str] = {
     "QueueDoesNotExist": "missing",
     "NonExistentQueue": "missing",
     "InvalidAddress": "missing",
     "AccessDenied": "denied",
     "AccessDeniedException": "denied",
+    "InvalidClientTokenId": "denied",
+    "KmsAccessDenied": "denied",
+    "OptInRequired": "denied",
+    "SignatureDoesNotMatch": "denied",
+    "UnrecognizedClientException": "denied",
     "RequestThrottled": "throttled",
     "ThrottlingException": "throttled",
     "Throttling": "throttled",
+    "TooManyRequestsException": "throttled",
+    "RequestLimitExceeded": "throttled",
     "KmsThrottled": "throttled",
     "OverLimit": "throttled",
 }
@@ -56,7 +65,7 @@ class SqsSource:
         self._control = control
         self._url = url
         self._facts: QueueFacts | None = None
-        self._dead_letter_limit = 262_144
+        self._dead_letter_limit = SMALLEST_LIMIT
 
     async def describe(self) -> QueueFacts:
         """Read what the queue says about itself, and find its dead-letter queue.
@@ -66,11 +75,7 @@ class SqsSource:
         """
         attributes = await self._attributes(self._url)
         policy = json.loads(attributes.get("RedrivePolicy", "{}"))
-        target = policy.get("deadLetterTargetArn")
-        dead_letter = await self._url_of(target) if target else None
-        if dead_letter:
-            limit = (await self._attributes(dead_letter)).get("MaximumMessageSize")
-            self._dead_letter_limit = int(limit or self._dead_letter_limit)
+        dead_letter = await self._find_dead_letter_queue(policy.get("deadLetterTargetArn"))
         self._facts = QueueFacts(
             fifo=attributes.get("FifoQueue") == "true",
             visibility=float(attributes.get("VisibilityTimeout", 30)),
@@ -131,10 +136,12 @@ class SqsSource:
         request: dict[str, Any] = {
             "QueueUrl": facts.dead_letter,
             "MessageBody": envelope.body,
-            "MessageAttributes": with_evidence(envelope, evidence, self._dead_letter_limit),
+            "MessageAttributes": self._attributes_of_dead_letter(envelope, evidence),
         }
+        if envelope.group is not None:  # on a standard queue it is a tenant's name
+            request["MessageGroupId"] = envelope.group
         if facts.fifo:
-            request |= {"MessageGroupId": envelope.group, "MessageDeduplicationId": envelope.id}
+            request["MessageDeduplicationId"] = envelope.id
         await translated(self._control.send_message(**request))
 
     async def _attributes(self, url: str) -> dict[str, str]:
@@ -142,10 +149,27 @@ class SqsSource:
         attributes: dict[str, str] = (await translated(call)).get("Attributes", {})
         return attributes
 
-    async def _url_of(self, arn: str) -> str:
+    async def _find_dead_letter_queue(self, arn: str | None) -> str | None:
+        """Its URL; None where the policy names none, or one that was deleted since."""
+        if arn is None:
+            return None
         account, name = arn.split(":")[-2:]
         call = self._control.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)
-        return str((await translated(call))["QueueUrl"])
+        try:
+            url = str((await translated(call))["QueueUrl"])
+            limit = (await self._attributes(url)).get("MaximumMessageSize")
+        except SourceError as error:
+            if error.kind == "missing":
+                return None
+            raise
+        self._dead_letter_limit = int(limit or SMALLEST_LIMIT)
+        return url
+
+    def _attributes_of_dead_letter(
+        self, envelope: Envelope, evidence: Mapping[str, object]
+    ) -> dict[str, Mapping[str, object]]:
+        own = {name: sendable(value) for name, value in envelope.raw_attributes.items()}
+        return evidences.with_evidence(envelope.body, own, evidence, self._dead_letter_limit)
 
 
 def envelope(message: Mapping[str, Any]) -> Envelope:
@@ -167,36 +191,9 @@ def envelope(message: Mapping[str, Any]) -> Envelope:
     )
 
 
-def with_evidence(
-    envelope: Envelope, evidence: Mapping[str, object], limit: int
-) -> dict[str, Mapping[str, object]]:
-    """The message's own attributes and the evidence, as much of it as fits: all, the reason, or none.
-
-    `limit` is the dead-letter queue's MaximumMessageSize, bytes: it counts the body and all attributes.
-    """
-    attributes = {
-        name: sendable(value) for name, value in envelope.raw_attributes.items() if name != EVIDENCE
-    }
-    if len(attributes) >= MOST_ATTRIBUTES:
-        return attributes
-    size = len(envelope.body.encode()) + sum(_size(name, value) for name, value in attributes.items())
-    brief = {name: evidence[name] for name in ("reason", "error", "message_id") if name in evidence}
-    for content in (evidence, brief):
-        attribute = {"DataType": "String", "StringValue": json.dumps(content)}
-        if size + _size(EVIDENCE, attribute) <= limit:
-            return attributes | {EVIDENCE: attribute}
-    return attributes
-
-
 def sendable(value: Mapping[str, object]) -> Mapping[str, object]:
     """A received attribute as SendMessage takes it: answers carry lists that requests may not."""
     return {key: part for key, part in value.items() if key in {"DataType", "StringValue", "BinaryValue"}}
-
-
-def _size(name: str, value: Mapping[str, object]) -> int:
-    content = value.get("StringValue", value.get("BinaryValue", b""))
-    raw = content if isinstance(content, bytes) else str(content).encode()
-    return len(name.encode()) + len(str(value["DataType"])) + len(raw)
 
 
 def _outcomes(answer: Mapping[str, Any], count: int) -> list[Outcome]:
@@ -206,7 +203,8 @@ def _outcomes(answer: Mapping[str, Any], count: int) -> list[Outcome]:
         outcomes[int(entry["Id"])] = Outcome.DONE
     for entry in answer.get("Failed", ()):
         code = str(entry.get("Code", "")).rsplit(".", 1)[-1]
-        outcomes[int(entry["Id"])] = Outcome.GONE if code in _GONE else Outcome.FAILED
+        gone = code in _GONE and _TOO_LONG not in str(entry.get("Message", ""))
+        outcomes[int(entry["Id"])] = Outcome.GONE if gone else Outcome.FAILED
     return outcomes
 
 
@@ -215,13 +213,15 @@ async def translated(call: Awaitable[T]) -> T:
     try:
         return await call
     except ClientError as error:
-        code = str(error.response.get("Error", {}).get("Code", "")).rsplit(".", 1)[-1]
-        raise SourceError(_kind(code), f"{code or 'unknown error'} on {error.operation_name}") from error
+        told = error.response.get("Error", {})
+        code = str(told.get("Code", "")).rsplit(".", 1)[-1]
+        kind = _kind(code, str(told.get("Message", "")))
+        raise SourceError(kind, f"{code or 'unknown error'} on {error.operation_name}") from error
     except (TimeoutError, BotoCoreError, OSError) as error:
         raise SourceError("unavailable", type(error).__name__) from error
 
 
-def _kind(code: str) -> str:
-    if "AttemptId" in code:
+def _kind(code: str, message: str) -> str:
+    if "AttemptId" in code or "ReceiveRequestAttemptId" in message:
         return "attempt"
     return _KINDS.get(code, "unavailable")
