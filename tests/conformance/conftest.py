@@ -1,0 +1,94 @@
+"""Each test runs on every party; where one is known to deviate, the test must fail there."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from aiobotocore.config import AioConfig
+from aiobotocore.session import AioSession
+from botocore.exceptions import ClientError
+
+from orca_daemon.engine.errors import SourceError
+from orca_daemon.local.endpoint import Endpoint
+from orca_daemon.local.moto import REGION
+from tests.conformance.deviations import DEVIATIONS
+from tests.conformance.localstack import LocalStack
+from tests.conformance.parties import Http, Memory, Party, RefusalError
+
+OVER_HTTP = ("http", "moto", "localstack")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--localstack", action="store_true", help="install LocalStack and compare it, too")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "party" not in metafunc.fixturenames:
+        return
+    names: tuple[str, ...] = OVER_HTTP if "client" in metafunc.fixturenames else ("memory", *OVER_HTTP)
+    if not metafunc.config.getoption("--localstack", default=False):
+        names = tuple(name for name in names if name != "localstack")
+    behaviour = metafunc.function.__name__.removeprefix("test_")
+    metafunc.parametrize("party", [_case(name, behaviour) for name in names], indirect=True)
+
+
+def _case(name: str, behaviour: str) -> Any:
+    instead = DEVIATIONS.get(name, {}).get(behaviour)
+    if instead is None:
+        return name
+    raises = (
+        *(AssertionError, pytest.fail.Exception, ValueError, KeyError),  # another answer
+        *(SourceError, RefusalError, ClientError),  # another error
+    )
+    return pytest.param(name, marks=pytest.mark.xfail(strict=True, raises=raises, reason=instead))
+
+
+@pytest.fixture(scope="session")
+def localstack() -> Iterator[str]:
+    with LocalStack() as server:
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def our_sqs(bare_environment: None) -> Iterator[str]:
+    with Endpoint("orca_daemon.local.sqs") as server:
+        yield server.url
+
+
+_ENDPOINTS = {"http": "our_sqs", "moto": "aws_endpoint", "localstack": "localstack"}
+
+
+@pytest_asyncio.fixture(loop_scope="session", scope="session")
+async def parties(request: pytest.FixtureRequest) -> AsyncIterator[dict[str, Any]]:
+    """Those that were asked for so far."""
+    async with AsyncExitStack() as stack:
+        yield {"memory": Memory(), "stack": stack}
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def party(request: pytest.FixtureRequest, parties: dict[str, Any]) -> Party:
+    """One implementation of SQS."""
+    name = request.param
+    if name not in parties:
+        endpoint = request.getfixturevalue(_ENDPOINTS[name])
+        parties[name] = Http(name, await parties["stack"].enter_async_context(_client(endpoint)))
+    found: Party = parties[name]
+    return found
+
+
+@pytest.fixture
+def client(party: Party) -> Any:
+    """The party's client, for what no `Source` can ask for."""
+    assert isinstance(party, Http)
+    return party.client
+
+
+@asynccontextmanager
+async def _client(endpoint: str) -> AsyncIterator[Any]:
+    config = AioConfig(parameter_validation=False, max_pool_connections=30, retries={"total_max_attempts": 1})
+    async with AioSession().create_client(
+        "sqs", endpoint_url=endpoint, region_name=REGION, config=config
+    ) as client:
+        yield client

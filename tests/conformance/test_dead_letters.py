@@ -1,0 +1,102 @@
+"""Dead letters, as AWS documents them and as we bury them ourselves."""
+
+import json
+
+import pytest
+
+from orca_daemon.engine.errors import SourceError
+from orca_daemon.engine.evidence import NAME
+from orca_daemon.engine.source import Outcome
+from tests.conformance.parties import FIFO, Party
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def test_a_message_is_moved_by_the_receive_after_its_last(party: Party) -> None:
+    dead = await party.queue()
+    queue = await party.queue(dead=dead, most=2)
+    sent = await queue.send("poison")
+    for _ in range(2):
+        (got,) = await queue.receive(wait=5)
+        await queue.source.hide([got], 0)
+    assert await dead.counts() == (0, 0, 0)
+    assert await queue.receive() == []
+    (buried,) = await dead.receive(wait=5)
+    assert (buried.id, buried.body) == (sent.id, "poison")
+    assert await queue.counts() == (0, 0, 0)
+
+
+async def test_the_receives_of_a_dead_letter_go_on_counting(party: Party) -> None:
+    dead = await party.queue()
+    queue = await party.queue(dead=dead, most=1)
+    await queue.send("poison")
+    (got,) = await queue.receive(wait=5)
+    await queue.source.hide([got], 0)
+    await queue.receive()
+    (buried,) = await dead.receive(wait=5)
+    assert buried.receive_count == 2
+
+
+async def test_a_group_goes_on_behind_its_dead_letter(party: Party) -> None:
+    dead = await party.queue(FIFO)
+    queue = await party.queue(FIFO, dead=dead, most=1)
+    for name in ("poison", "next"):
+        await queue.send(name, group="g", id=name)
+    (got,) = await queue.receive(1, wait=5)
+    await queue.source.hide([got], 0)
+    (following,) = await queue.receive(1, wait=5)
+    assert following.body == "next"
+    (buried,) = await dead.receive(wait=5)
+    assert (buried.body, buried.group) == ("poison", "g")
+
+
+async def test_a_burial_copies_the_message_with_its_evidence(party: Party) -> None:
+    dead = await party.queue(FIFO)
+    queue = await party.queue(FIFO, dead=dead)
+    attributes = {
+        "RequestMethod": {"DataType": "String", "StringValue": "new_job"},
+        "Bytes": {"DataType": "Binary", "BinaryValue": b"\x00\xff"},
+    }
+    await queue.send("poison", group="g", id="1", attributes=attributes)
+    await queue.describe()
+    (got,) = await queue.receive(wait=5)
+    for _ in range(2):  # the second says the same within five minutes, and is none
+        await queue.source.bury(got, {"reason": "not JSON", "attempts": 1})
+    (buried,) = await dead.receive(10, wait=5)
+    assert (buried.body, buried.group, buried.deduplication_id) == ("poison", "g", got.id)
+    assert buried.attributes["RequestMethod"] == "new_job"
+    assert buried.raw_attributes["Bytes"]["BinaryValue"] == b"\x00\xff"
+    assert json.loads(buried.attributes[NAME]) == {"reason": "not JSON", "attempts": 1}
+    assert await queue.source.delete([got]) == [Outcome.DONE]
+
+
+async def test_a_full_message_is_buried_without_evidence(party: Party) -> None:
+    dead = await party.queue({"MaximumMessageSize": "1024"})
+    queue = await party.queue({"MaximumMessageSize": "1024"}, dead=dead)
+    await queue.describe()
+    await queue.send("a" * 1024)
+    (got,) = await queue.receive(wait=5)
+    await queue.source.bury(got, {"reason": "too much"})
+    (buried,) = await dead.receive(wait=5)
+    assert (len(buried.body), buried.attributes) == (1024, {})
+
+
+async def test_ten_attributes_leave_no_room_for_evidence(party: Party) -> None:
+    dead = await party.queue()
+    queue = await party.queue(dead=dead)
+    await queue.describe()
+    own = {f"a{number}": {"DataType": "String", "StringValue": "1"} for number in range(10)}
+    await queue.send("a", attributes=own)
+    (got,) = await queue.receive(wait=5)
+    await queue.source.bury(got, {"reason": "bad"})
+    (buried,) = await dead.receive(wait=5)
+    assert set(buried.attributes) == set(own)
+
+
+async def test_without_a_dead_letter_queue_nothing_is_buried(party: Party) -> None:
+    queue = await party.queue()
+    await queue.send("a")
+    (got,) = await queue.receive(wait=5)
+    with pytest.raises(SourceError) as error:
+        await queue.source.bury(got, {"reason": "bad"})
+    assert error.value.kind == "missing"

@@ -1,0 +1,272 @@
+"""What only shows on the wire: batches, digests, errors, administration (AWS: SQS API reference)."""
+
+import asyncio
+from hashlib import md5, sha256
+from struct import pack
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from orca_daemon.engine.errors import SourceError
+from tests.conformance.parties import FIFO, Http, OverHttp, Party, RefusalError, refusing
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+TEXT = {"DataType": "String", "StringValue": "é"}
+BYTES = {"DataType": "Binary.png", "BinaryValue": b"\x00\xff"}
+
+
+async def over_http(party: Party, attributes: dict[str, str] | None = None, **more: Any) -> OverHttp:
+    assert isinstance(party, Http)
+    return await party.queue(attributes or {}, **more)
+
+
+async def code_of(call: Any) -> str:
+    with pytest.raises(RefusalError) as refused:
+        await refusing(call)
+    return refused.value.code
+
+
+async def test_ids_of_a_batch_must_differ(party: Party, client: Any) -> None:
+    queue = await over_http(party)
+    entries = [{"Id": "0", "MessageBody": body} for body in "ab"]
+    call = client.send_message_batch(QueueUrl=queue.url, Entries=entries)
+    assert await code_of(call) == "BatchEntryIdsNotDistinct"
+    await queue.send("a")
+    (got,) = await queue.receive(wait=5)
+    handles = [{"Id": "0", "ReceiptHandle": got.receipt}] * 2
+    call = client.delete_message_batch(QueueUrl=queue.url, Entries=handles)
+    assert await code_of(call) == "BatchEntryIdsNotDistinct"
+
+
+async def test_a_batch_has_one_to_ten_entries(party: Party, client: Any) -> None:
+    queue = await over_http(party)
+    assert await code_of(client.send_message_batch(QueueUrl=queue.url, Entries=[])) == "EmptyBatchRequest"
+    entries = [{"Id": str(number), "MessageBody": "a"} for number in range(11)]
+    call = client.send_message_batch(QueueUrl=queue.url, Entries=entries)
+    assert await code_of(call) == "TooManyEntriesInBatchRequest"
+
+
+async def test_an_id_of_a_batch_is_a_plain_word(party: Party, client: Any) -> None:
+    queue = await over_http(party)
+    call = client.send_message_batch(QueueUrl=queue.url, Entries=[{"Id": "a b", "MessageBody": "a"}])
+    assert await code_of(call) == "InvalidBatchEntryId"
+
+
+@pytest.mark.filterwarnings("ignore:Sending a large body")  # aiohttp advises its own caller
+async def test_a_batch_is_a_mebibyte_in_all(party: Party, client: Any) -> None:
+    queue = await over_http(party)
+    entries = [{"Id": str(number), "MessageBody": "a" * 300_000} for number in range(4)]
+    call = client.send_message_batch(QueueUrl=queue.url, Entries=entries)
+    assert await code_of(call) == "BatchRequestTooLong"
+
+
+async def test_a_bad_entry_of_a_batch_fails_alone(party: Party, client: Any) -> None:
+    queue = await over_http(party, FIFO)
+    entries = [
+        {"Id": "good", "MessageBody": "a", "MessageGroupId": "g", "MessageDeduplicationId": "1"},
+        {"Id": "bad", "MessageBody": "b", "MessageGroupId": "g"},
+    ]
+    answer = await client.send_message_batch(QueueUrl=queue.url, Entries=entries)
+    assert [each["Id"] for each in answer["Successful"]] == ["good"]
+    assert [(each["Id"], each["SenderFault"]) for each in answer["Failed"]] == [("bad", True)]
+
+
+async def test_digests_are_those_of_body_and_attributes(party: Party, client: Any) -> None:
+    queue = await over_http(party)
+    attributes = {"b": BYTES, "a": TEXT}
+    sent = await client.send_message(QueueUrl=queue.url, MessageBody="é", MessageAttributes=attributes)
+    body = md5("é".encode(), usedforsecurity=False).hexdigest()
+    expected = md5(usedforsecurity=False)
+    for part in (b"a", b"String", b"\x01", "é".encode(), b"b", b"Binary.png", b"\x02", b"\x00\xff"):
+        expected.update(part if part in {b"\x01", b"\x02"} else pack(">I", len(part)) + part)
+    assert (sent["MD5OfMessageBody"], sent["MD5OfMessageAttributes"]) == (body, expected.hexdigest())
+    answer = await client.receive_message(
+        QueueUrl=queue.url, MessageAttributeNames=["All"], WaitTimeSeconds=5
+    )
+    (got,) = answer["Messages"]
+    assert (got["MD5OfBody"], got["MD5OfMessageAttributes"]) == (body, expected.hexdigest())
+
+
+async def test_attributes_are_those_that_were_asked_for(party: Party, client: Any) -> None:
+    queue = await over_http(party)
+    attributes = dict.fromkeys(("one", "group.a", "group.b", "other"), TEXT)
+    await queue.send("a", attributes=attributes)
+    answer = await client.receive_message(
+        QueueUrl=queue.url,
+        MessageAttributeNames=["one", "group.*"],
+        MessageSystemAttributeNames=["SentTimestamp"],
+        WaitTimeSeconds=5,
+    )
+    (got,) = answer["Messages"]
+    assert set(got["MessageAttributes"]) == {"one", "group.a", "group.b"}
+    assert set(got["Attributes"]) == {"SentTimestamp"}
+
+
+async def test_nothing_is_told_that_was_not_asked_for(party: Party, client: Any) -> None:
+    queue = await over_http(party)
+    await queue.send("a", attributes={"one": TEXT})
+    answer = await client.receive_message(QueueUrl=queue.url, WaitTimeSeconds=5)
+    (got,) = answer["Messages"]
+    assert not {"Attributes", "MessageAttributes", "MD5OfMessageAttributes"} & set(got)
+
+
+async def test_the_trace_header_is_carried(party: Party, client: Any) -> None:
+    queue = await over_http(party)
+    header = {"AWSTraceHeader": {"DataType": "String", "StringValue": "Root=1-67891233-abcdef"}}
+    await client.send_message(QueueUrl=queue.url, MessageBody="a", MessageSystemAttributes=header)
+    answer = await client.receive_message(
+        QueueUrl=queue.url, MessageSystemAttributeNames=["All"], WaitTimeSeconds=5
+    )
+    assert answer["Messages"][0]["Attributes"]["AWSTraceHeader"].startswith("Root=1-")
+
+
+async def test_a_dead_letter_names_the_queue_that_it_was_moved_from(party: Party, client: Any) -> None:
+    assert isinstance(party, Http)
+    dead = await over_http(party)
+    queue = await over_http(party, dead=dead, most=1)
+    await queue.send("poison")
+    (got,) = await queue.receive(wait=5)
+    await queue.source.hide([got], 0)
+    await queue.receive()
+    answer = await client.receive_message(
+        QueueUrl=dead.url, MessageSystemAttributeNames=["DeadLetterQueueSourceArn"], WaitTimeSeconds=5
+    )
+    assert answer["Messages"][0]["Attributes"]["DeadLetterQueueSourceArn"] == await party.arn(queue)
+    listed = await client.list_dead_letter_source_queues(QueueUrl=dead.url)
+    assert listed["queueUrls"] == [queue.url]
+
+
+async def test_content_ids_are_the_sha_256_of_the_body(party: Party, client: Any) -> None:
+    queue = await over_http(party, {**FIFO, "ContentBasedDeduplication": "true"})
+    await queue.send("é", group="g")
+    (got,) = await queue.receive(wait=5)
+    assert got.deduplication_id == sha256("é".encode()).hexdigest()
+
+
+async def test_eleven_messages_are_too_many_to_ask_for(party: Party, client: Any) -> None:
+    queue = await over_http(party)
+    call = client.receive_message(QueueUrl=queue.url, MaxNumberOfMessages=11)
+    assert await code_of(call) == "InvalidParameterValue"
+
+
+async def test_a_receive_waits_twenty_seconds_at_most(party: Party, client: Any) -> None:
+    queue = await over_http(party)
+    call = client.receive_message(QueueUrl=queue.url, WaitTimeSeconds=21)
+    assert await code_of(call) == "InvalidParameterValue"
+
+
+async def test_a_receive_without_a_wait_takes_that_of_the_queue(party: Party, client: Any) -> None:
+    queue = await over_http(party, {"ReceiveMessageWaitTimeSeconds": "20"})
+    poll = asyncio.create_task(client.receive_message(QueueUrl=queue.url))
+    await asyncio.wait([poll], timeout=0.3)
+    await queue.send("a")
+    assert len((await poll)["Messages"]) == 1
+
+
+async def test_an_invented_handle_is_invalid(party: Party, client: Any) -> None:
+    queue = await over_http(party)
+    call = client.delete_message(QueueUrl=queue.url, ReceiptHandle="nonsense")
+    assert await code_of(call) == "ReceiptHandleIsInvalid"
+
+
+async def test_a_missing_queue_is_named_so_in_old_and_new_words(party: Party, client: Any) -> None:
+    with pytest.raises(ClientError) as error:
+        await client.get_queue_url(QueueName="no-such-queue")
+    assert error.value.response["Error"]["Code"] == "AWS.SimpleQueueService.NonExistentQueue"
+    assert type(error.value).__name__ == "QueueDoesNotExist"
+
+
+async def test_a_deleted_queue_is_missing_for_its_source(party: Party, client: Any) -> None:
+    queue = await over_http(party)
+    await client.delete_queue(QueueUrl=queue.url)
+    with pytest.raises(SourceError) as error:
+        await queue.receive()
+    assert error.value.kind == "missing"
+
+
+async def test_a_poll_hears_that_its_queue_was_deleted(party: Party, client: Any) -> None:
+    """AWS says only that requests fail within 60 seconds; on ours they fail at once."""
+    queue = await over_http(party)
+    poll = asyncio.create_task(queue.receive(wait=3))
+    await asyncio.wait([poll], timeout=0.3)
+    await client.delete_queue(QueueUrl=queue.url)
+    with pytest.raises(SourceError):
+        await poll
+
+
+async def test_creating_a_queue_again_with_the_same_attributes_finds_it(party: Party, client: Any) -> None:
+    queue = await over_http(party, {"VisibilityTimeout": "77"})
+    name = queue.url.rpartition("/")[2]
+    again = await client.create_queue(QueueName=name, Attributes={"VisibilityTimeout": "77"})
+    assert again["QueueUrl"] == queue.url
+    call = client.create_queue(QueueName=name, Attributes={"VisibilityTimeout": "78"})
+    assert await code_of(call) == "QueueNameExists"
+
+
+async def test_a_fifo_queue_has_its_suffix(party: Party, client: Any) -> None:
+    assert await code_of(client.create_queue(QueueName="plain", Attributes=FIFO)) == "InvalidParameterValue"
+
+
+async def test_attributes_of_a_queue_are_checked(party: Party, client: Any) -> None:
+    queue = await over_http(party)
+    for name, value in (("VisibilityTimeout", "43201"), ("DelaySeconds", "901"), ("MaximumMessageSize", "9")):
+        call = client.set_queue_attributes(QueueUrl=queue.url, Attributes={name: value})
+        assert await code_of(call) == "InvalidAttributeValue"
+
+
+async def test_changed_attributes_hold(party: Party, client: Any) -> None:
+    queue = await over_http(party)
+    await client.set_queue_attributes(QueueUrl=queue.url, Attributes={"VisibilityTimeout": "1"})
+    await queue.send("a")
+    await client.receive_message(QueueUrl=queue.url, WaitTimeSeconds=5)
+    (got,) = await queue.receive(wait=5)
+    assert got.receive_count == 2
+
+
+async def test_a_dead_letter_queue_is_of_the_same_type(party: Party, client: Any) -> None:
+    dead = await over_http(party)
+    with pytest.raises(RefusalError):
+        await over_http(party, FIFO, dead=dead)
+
+
+async def test_a_purged_queue_is_empty(party: Party, client: Any) -> None:
+    queue = await over_http(party)
+    for body in "ab":
+        await queue.send(body)
+    await queue.receive(1, wait=5, lease=1)
+    await client.purge_queue(QueueUrl=queue.url)
+    assert await queue.receive(wait=2) == []
+
+
+async def test_queues_are_listed_by_prefix(party: Party, client: Any) -> None:
+    queue = await over_http(party)
+    name = queue.url.rpartition("/")[2]
+    answer = await client.list_queues(QueueNamePrefix=name[:20])
+    assert answer["QueueUrls"] == [queue.url]
+    assert (await client.get_queue_url(QueueName=name))["QueueUrl"] == queue.url
+
+
+async def test_tags_come_and_go(party: Party, client: Any) -> None:
+    queue = await over_http(party)
+    await client.tag_queue(QueueUrl=queue.url, Tags={"a": "1", "b": "2"})
+    await client.untag_queue(QueueUrl=queue.url, TagKeys=["a"])
+    assert (await client.list_queue_tags(QueueUrl=queue.url))["Tags"] == {"b": "2"}
+
+
+async def test_dead_letters_can_be_moved_back_by_sqs(party: Party, client: Any) -> None:
+    assert isinstance(party, Http)
+    dead = await over_http(party)
+    queue = await over_http(party, dead=dead, most=1)
+    sent = await queue.send("poison")
+    (got,) = await queue.receive(wait=5)
+    await queue.source.hide([got], 0)
+    await queue.receive()
+    arn = await party.arn(dead)
+    await client.start_message_move_task(SourceArn=arn)
+    (back,) = await queue.receive(wait=5)
+    assert back.body == "poison"
+    assert back.receive_count == 1
+    assert back.id != sent.id
+    (task,) = (await client.list_message_move_tasks(SourceArn=arn))["Results"]
+    assert task["SourceArn"] == arn

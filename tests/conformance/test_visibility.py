@@ -1,0 +1,243 @@
+"""Delivery, leases and deletion, as AWS documents them for every queue (guide: visibility timeout)."""
+
+import asyncio
+
+import pytest
+
+from orca_daemon.engine.message import Envelope
+from orca_daemon.engine.source import Outcome
+from tests.conformance.parties import FIFO, Party, RefusalError, visible
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def test_a_message_arrives_as_it_was_sent(party: Party) -> None:
+    queue = await party.queue()
+    attributes = {
+        "RequestMethod": {"DataType": "String", "StringValue": "new_job"},
+        "Number": {"DataType": "Number.int", "StringValue": "7"},
+        "Bytes": {"DataType": "Binary", "BinaryValue": b"\x00\xff"},
+    }
+    sent = await queue.send('{"a": "é\t𝄞"}', attributes=attributes)
+    (got,) = await queue.receive(wait=5)
+    assert (got.id, got.body, got.receive_count) == (sent.id, '{"a": "é\t𝄞"}', 1)
+    assert got.attributes == {"RequestMethod": "new_job", "Number": "7"}
+    plain = {
+        name: {key: value for key, value in each.items() if value and "List" not in key}
+        for name, each in got.raw_attributes.items()
+    }
+    assert plain == attributes
+    assert 0 < got.sent_at <= got.first_received_at
+
+
+async def test_a_received_message_is_hidden_until_its_lease_lapses(party: Party) -> None:
+    queue = await party.queue()
+    sent = await queue.send("a")
+    (first,) = await queue.receive(wait=5, lease=1)
+    assert await queue.receive() == []
+    (second,) = await queue.receive(wait=5)
+    assert (second.id, second.receive_count) == (sent.id, 2)
+    assert second.receipt != first.receipt
+    assert second.first_received_at == first.first_received_at
+
+
+async def test_a_message_given_back_is_there_at_once(party: Party) -> None:
+    queue = await party.queue()
+    await queue.send("a")
+    (first,) = await queue.receive(wait=5)
+    assert await queue.source.hide([first], 0) == [Outcome.DONE]
+    (second,) = await queue.receive(wait=1)
+    assert second.receive_count == 2
+
+
+async def test_an_extended_lease_counts_from_the_extension(party: Party) -> None:
+    queue = await party.queue()
+    await queue.send("a")
+    (first,) = await queue.receive(wait=5, lease=1)
+    assert await queue.source.hide([first], 60) == [Outcome.DONE]
+    assert await queue.receive(wait=2) == []
+    assert await queue.source.delete([first]) == [Outcome.DONE]
+
+
+async def test_visibility_cannot_be_changed_after_the_lease(party: Party) -> None:
+    queue = await party.queue()
+    await queue.send("a")
+    (got,) = await queue.receive(wait=5, lease=1)
+    await visible(queue)
+    assert await queue.source.hide([got], 60) == [Outcome.GONE]
+
+
+async def test_twelve_hours_are_the_longest_that_a_message_is_hidden_in_all(party: Party) -> None:
+    queue = await party.queue()
+    await queue.send("a")
+    (got,) = await queue.receive(wait=5, lease=43_200)
+    await asyncio.sleep(0.01)  # the clock of the queue has to move on, and nothing else would tell
+    assert await queue.source.hide([got], 43_200) != [Outcome.DONE]
+
+
+async def test_a_deleted_message_is_gone(party: Party) -> None:
+    queue = await party.queue()
+    await queue.send("a")
+    (got,) = await queue.receive(wait=5, lease=1)
+    assert await queue.source.delete([got]) == [Outcome.DONE]
+    assert await queue.receive(wait=2) == []
+    assert await queue.counts() == (0, 0, 0)
+
+
+async def test_deleting_twice_is_no_error(party: Party) -> None:
+    queue = await party.queue()
+    await queue.send("a")
+    (got,) = await queue.receive(wait=5)
+    assert await queue.source.delete([got]) == [Outcome.DONE]
+    assert await queue.source.delete([got]) == [Outcome.DONE]
+
+
+async def test_a_batch_tells_of_each_entry_how_it_ended(party: Party) -> None:
+    queue = await party.queue()
+    await queue.send("a")
+    (got,) = await queue.receive(wait=5)
+    invented = Envelope(id="x", receipt="nonsense", body="")
+    assert await queue.source.delete([invented, got]) == [Outcome.GONE, Outcome.DONE]
+
+
+async def test_the_latest_handle_of_a_standard_queue_deletes_even_after_its_lease(party: Party) -> None:
+    queue = await party.queue()
+    await queue.send("a")
+    (got,) = await queue.receive(wait=5, lease=1)
+    await visible(queue)
+    assert await queue.source.delete([got]) == [Outcome.DONE]
+    assert await queue.counts() == (0, 0, 0)
+
+
+async def test_an_old_handle_of_a_standard_queue_is_no_error(party: Party) -> None:
+    queue = await party.queue()
+    await queue.send("a")
+    (first,) = await queue.receive(wait=5, lease=1)
+    assert len(await queue.receive(wait=5)) == 1
+    assert await queue.source.delete([first]) == [Outcome.DONE]
+
+
+async def test_a_receive_brings_ten_at_most(party: Party) -> None:
+    queue = await party.queue()
+    for number in range(12):
+        await queue.send(str(number))
+    got = list(await queue.receive(10, wait=5))
+    assert len(got) <= 10
+    while more := await queue.receive(10):
+        got += more
+    assert sorted(int(each.body) for each in got) == list(range(12))
+
+
+async def test_a_delayed_message_comes_when_its_delay_is_over(party: Party) -> None:
+    queue = await party.queue()
+    await queue.send("late", delay=1)
+    assert await queue.receive() == []
+    assert await queue.counts() == (0, 0, 1)
+    (got,) = await queue.receive(wait=5)
+    assert got.body == "late"
+
+
+async def test_the_queues_own_delay_holds_where_a_message_names_none(party: Party) -> None:
+    queue = await party.queue({"DelaySeconds": "600"})
+    await queue.send("late")
+    await queue.send("soon", delay=0)
+    (got,) = await queue.receive(wait=5)
+    assert got.body == "soon"
+    assert await queue.counts() == (0, 1, 1)
+
+
+async def test_counts_tell_of_visible_messages_and_of_those_in_flight(party: Party) -> None:
+    queue = await party.queue()
+    for body in "abc":
+        await queue.send(body)
+    await queue.receive(1, wait=5)
+    assert await queue.counts() == (2, 1, 0)
+
+
+async def test_a_long_poll_is_woken_by_a_send(party: Party) -> None:
+    queue = await party.queue()
+    poll = asyncio.create_task(queue.source.receive(10, wait=10, lease=30))
+    await asyncio.sleep(0)
+    sent = await queue.send("a")
+    async with asyncio.timeout(5):
+        (got,) = await poll
+    assert got.id == sent.id
+
+
+async def test_an_abandoned_poll_takes_no_message(party: Party) -> None:
+    """AWS promises nothing here; whoever cancels a receive on a queue that fails this loses a lease."""
+    queue = await party.queue()
+    poll = asyncio.create_task(queue.source.receive(10, wait=10, lease=30))
+    await asyncio.wait([poll], timeout=0.3)
+    poll.cancel()
+    await asyncio.wait([poll])
+    await queue.send("a")
+    (got,) = await queue.receive(wait=2)
+    assert got.receive_count == 1
+
+
+async def test_a_body_over_the_limit_of_its_queue_is_refused(party: Party) -> None:
+    queue = await party.queue({"MaximumMessageSize": "1024"})
+    with pytest.raises(RefusalError):
+        await queue.send("a" * 1025)
+
+
+async def test_the_limit_counts_bytes(party: Party) -> None:
+    queue = await party.queue({"MaximumMessageSize": "1024"})
+    with pytest.raises(RefusalError):
+        await queue.send("é" * 513)
+
+
+@pytest.mark.filterwarnings("ignore:Sending a large body")  # aiohttp advises its own caller
+async def test_a_body_over_a_mebibyte_is_refused(party: Party) -> None:
+    queue = await party.queue()
+    with pytest.raises(RefusalError):
+        await queue.send("a" * 1_048_577)
+
+
+@pytest.mark.parametrize("character", ["\x00", "\uffff"], ids=["zero", "no character"])
+async def test_what_is_no_character_of_xml_is_refused(party: Party, character: str) -> None:
+    queue = await party.queue()
+    with pytest.raises(RefusalError):
+        await queue.send(character)
+
+
+@pytest.mark.filterwarnings("ignore:Sending a large body")  # aiohttp advises its own caller
+async def test_a_mebibyte_is_stored(party: Party) -> None:
+    queue = await party.queue()
+    await queue.send("a" * 1_048_576)
+    (got,) = await queue.receive(wait=5)
+    assert len(got.body) == 1_048_576
+
+
+async def test_attributes_count_against_the_size(party: Party) -> None:
+    queue = await party.queue({"MaximumMessageSize": "1024"})
+    attribute = {"DataType": "String", "StringValue": "a" * 100}
+    with pytest.raises(RefusalError):
+        await queue.send("a" * 1000, attributes={"Name": attribute})
+
+
+async def test_ten_attributes_are_the_most(party: Party) -> None:
+    queue = await party.queue()
+    attribute = {"DataType": "String", "StringValue": "1"}
+    await queue.send("a", attributes={f"a{number}": attribute for number in range(10)})
+    with pytest.raises(RefusalError):
+        await queue.send("a", attributes={f"a{number}": attribute for number in range(11)})
+
+
+async def test_an_attribute_has_a_value(party: Party) -> None:
+    queue = await party.queue()
+    with pytest.raises(RefusalError):
+        await queue.send("a", attributes={"x": {"DataType": "String", "StringValue": ""}})
+
+
+async def test_a_queue_tells_its_facts(party: Party) -> None:
+    dead = await party.queue(FIFO)
+    queue = await party.queue(
+        {**FIFO, "VisibilityTimeout": "77", "MessageRetentionPeriod": "3600"}, dead=dead, most=7
+    )
+    facts = await queue.describe()
+    assert (facts.fifo, facts.visibility, facts.retention, facts.max_receives) == (True, 77, 3600, 7)
+    assert facts.dead_letter
+    alone = await (await party.queue()).describe()
+    assert (alone.fifo, alone.dead_letter, alone.max_receives) == (False, None, None)
