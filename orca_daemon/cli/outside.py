@@ -23,12 +23,14 @@ T = TypeVar("T")
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """The result of a command's work; exits 78 where the settings are at fault, 1 where the world is."""
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 
     try:
         return asyncio.run(work)
     except AddressError as error:
         code, said = WRONG_SETTINGS, str(error)
+    except NoRegionError:
+        code, said = WRONG_SETTINGS, "no AWS region is known: set AWS_REGION or ORCA_AWS__REGION"
     except (DependencyDown, Failed, Reject, BotoCoreError, ClientError) as error:
         code, said = 1, str(error)
     except KeyboardInterrupt:

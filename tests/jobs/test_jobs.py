@@ -119,6 +119,12 @@ def test_what_is_used_wrongly_exits_2(tables: Connection, arguments: tuple[str, 
 
 def test_without_a_database_the_exit_code_says_whose_fault_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     assert run("jobs").exit_code == 78
+    monkeypatch.setenv("DATABASE_URL", "secret:some-arn")
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    ran = run("jobs")
+    assert ran.exit_code == 78
+    assert "no AWS region" in ran.output
     monkeypatch.setenv("DATABASE_URL", "postgresql://somebody:hunter2@127.0.0.1:1/orca")
     ran = run("jobs")
     assert ran.exit_code == 1
