@@ -14,7 +14,7 @@ from orca_daemon.engine.attempt import Stopped, attempt
 from orca_daemon.engine.breaker import Breaker
 from orca_daemon.engine.burial import Burial
 from orca_daemon.engine.departure import Hands
-from orca_daemon.engine.errors import DependencyDown, NotYet
+from orca_daemon.engine.errors import DependencyDown, NotYet, Reject
 from orca_daemon.engine.events import Observer, Settled
 from orca_daemon.engine.held import Company, Held, Phase
 from orca_daemon.engine.intake import Poller
@@ -258,6 +258,7 @@ class Consumer:
                 held = run.messages[0]
                 held.company = Company.NONE
                 held.condemned, held.error = reason(error), type(error).__name__
+                held.cause = "rejected" if isinstance(error, Reject) else "attempts"
                 await self._bury(run)
 
     async def _bury(self, run: Run) -> None:

@@ -147,6 +147,7 @@ class Hands:
                 outcome,
                 reason=held.condemned or "",
                 error=held.error if held.condemned is not None else "",
+                cause=held.cause if held.condemned is not None else "",
                 attempts=held.attempts + (outcome == "deleted"),
                 held_seconds=now - held.received,
                 lease_left=max(held.deadline - now, 0.0),

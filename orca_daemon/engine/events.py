@@ -52,6 +52,8 @@ class Settled:
     facts: Mapping[str, str] = field(default_factory=dict)
     error: str = ""
     """Class of the error that condemned a message which was dead-lettered."""
+    cause: str = ""
+    """What condemned it: `rejected` (no retry can help) or `attempts` (there were too many)."""
 
 
 @dataclass(frozen=True, slots=True)

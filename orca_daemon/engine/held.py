@@ -51,6 +51,8 @@ class Held:
     """Why it is to be dead-lettered, once that is decided."""
     error: str = "Reject"
     """Class of the error that condemned it."""
+    cause: str = "rejected"
+    """`rejected` or `attempts`."""
     lost: bool = False
     extending: bool = False
     work_seconds: float = 0.0

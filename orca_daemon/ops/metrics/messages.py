@@ -104,7 +104,7 @@ class MessageMetrics:
         self.held.labels(event.queue).observe(event.held_seconds)
         self.lease_left.labels(event.queue).observe(event.lease_left)
         if event.outcome == "dead_lettered":
-            self.buried.labels(event.queue, "rejected" if event.error == "Reject" else "attempts").inc()
+            self.buried.labels(event.queue, event.cause or "attempts").inc()
 
     def extended(self, event: Extended) -> None:
         """The keeper asked for longer leases."""

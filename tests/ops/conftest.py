@@ -1,0 +1,125 @@
+"""A daemon of its own for a test: real queues over HTTP, a real database, its port and its log."""
+
+import json
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
+from uuid import uuid4
+
+import boto3
+import pytest
+
+from orca_daemon.local.daemon import Daemon
+from orca_daemon.local.endpoint import Endpoint
+from orca_daemon.local.moto import CREDENTIALS, REGION
+
+PATIENCE = 30.0
+
+
+@dataclass
+class Running:
+    """A daemon that runs, and what it is told by."""
+
+    daemon: Daemon
+    log: Path
+    sqs: Any
+    queue: str
+
+    @property
+    def url(self) -> str:
+        return self.daemon.url
+
+    @property
+    def pid(self) -> int:
+        assert self.daemon.pid is not None
+        return self.daemon.pid
+
+    def get(self, path: str) -> tuple[int, str]:
+        try:
+            with urlopen(f"{self.url}{path}", timeout=5) as answer:  # noqa: S310  our own address
+                return answer.status, answer.read().decode()
+        except HTTPError as error:
+            return error.code, error.read().decode()
+
+    def checks(self, path: str) -> tuple[int, dict[str, bool]]:
+        status, text = self.get(path)
+        return status, {line["name"]: line["ok"] for line in map(json.loads, text.splitlines())}
+
+    def value(self, series: str) -> float:
+        """The value of a series, written as in the exposition, without the prefix."""
+        for line in self.get("/metrics")[1].splitlines():
+            if line.startswith(f"orca_daemon_{series} "):
+                return float(line.rsplit(" ", 1)[1])
+        raise AssertionError(f"{series} is not exported")
+
+    def signal(self, name: signal.Signals) -> None:
+        os.kill(self.pid, name)
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        lines = [json.loads(line) for line in self.log.read_text("utf-8").splitlines() if line[:1] == "{"]
+        return [line for line in lines if line["event"] == name]
+
+    def send(self, body: object, **attributes: str) -> None:
+        self.sqs.send_message(
+            QueueUrl=self.queue,
+            MessageBody=body if isinstance(body, str) else json.dumps(body),
+            MessageGroupId="request_files",
+            MessageDeduplicationId=uuid4().hex,
+            MessageAttributes={
+                name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
+            },
+        )
+
+
+def until(what: Callable[[], object]) -> None:
+    """Look until it is so; no test of a process can wait for anything better."""
+    deadline = time.monotonic() + PATIENCE
+    while not what():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="session")
+def http_sqs(bare_environment: None) -> Iterator[str]:
+    with Endpoint("orca_daemon.local.sqs") as endpoint:
+        yield endpoint.url
+
+
+@pytest.fixture
+def running(http_sqs: str, database_url: str, tmp_path: Path) -> Iterator[Running]:
+    """One daemon on one status queue."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with closing(boto3.client("sqs", endpoint_url=http_sqs, region_name=REGION)) as sqs:
+        queue = made(sqs)
+        environment = {
+            **CREDENTIALS,
+            "AWS_REGION": REGION,
+            "AWS_ENDPOINT_URL": http_sqs,
+            "STATUS_UPDATE_QUEUE_URL": queue,
+            "DATABASE_URL": database_url,
+            "ORCA_ENGINE__WAIT": "1",
+            "ORCA_HTTP__PORT": str(port),
+        }
+        daemon = Daemon(environment, f"http://127.0.0.1:{port}", log=tmp_path / "log")
+        daemon.start()
+        yield Running(daemon, tmp_path / "log", sqs, queue)
+        daemon.stop(patience=10)
+
+
+def made(sqs: Any) -> str:
+    """A FIFO queue with a dead-letter queue."""
+    name, fifo = uuid4().hex[:12], {"FifoQueue": "true"}
+    dead = sqs.create_queue(QueueName=f"{name}-dead.fifo", Attributes=fifo)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": "10"})
+    attributes = {**fifo, "RedrivePolicy": policy}
+    return str(sqs.create_queue(QueueName=f"{name}.fifo", Attributes=attributes)["QueueUrl"])

@@ -1,0 +1,165 @@
+"""A running daemon: what it tells about itself, and what signals do to it."""
+
+import json
+import re
+import signal
+import time
+from contextlib import closing
+from urllib.error import URLError
+
+import psycopg2
+import pytest
+
+from tests.conftest import Server
+from tests.ops.conftest import Running, until
+
+FINISHED = 'messages_settled_total{outcome="dead_lettered",queue="status_update"}'
+RECEIVED = 'messages_received_total{queue="status_update"}'
+PAUSED = 'queue_paused{queue="status_update"}'
+
+
+def execute(url: str, statement: str) -> None:
+    with closing(psycopg2.connect(url)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+
+
+def update(job: str) -> dict[str, object]:
+    return {
+        "jobId": job,
+        "granuleId": "g",
+        "collectionId": "c",
+        "filename": "f",
+        "lastUpdate": "2026-01-01T00:00:00+00:00",
+        "statusId": 2,
+    }
+
+
+def test_it_is_live_and_ready_and_each_check_is_a_line(running: Running) -> None:
+    live, checks = running.checks("/livez")
+    ready, more = running.checks("/readyz")
+
+    assert (live, ready) == (200, 200)
+    assert set(checks) == {"event_loop", "poller:status_update"}
+    assert set(more) == {"started", "draining", "paused", "dependency:postgres", "queue:status_update"}
+
+
+def test_a_message_that_left_is_counted_and_logged_once(running: Running) -> None:
+    running.send("no JSON", RequestMethod="update_file")
+
+    until(lambda: running.value(FINISHED) == 1)
+    until(lambda: running.events("message.dead_lettered"))
+    (line,) = running.events("message.dead_lettered")
+    assert line["level"] == "error"
+    assert line["group_id"] == "request_files"
+    assert running.value(RECEIVED) == 1
+    assert running.value('dlq_messages_total{queue="status_update",reason="rejected"}') == 1
+
+
+def test_no_series_appears_while_it_works(running: Running) -> None:
+    def series() -> set[str]:
+        return set(re.findall(r"^\w+(?:\{[^}]*\})?", running.get("/metrics")[1], re.MULTILINE))
+
+    before = series()
+    for number in range(20):
+        running.send("no JSON", RequestMethod="update_file")
+        running.send(update(f"j-{number}"), RequestMethod="update_file")
+    until(lambda: running.value(FINISHED) == 40)
+
+    assert before == series()
+
+
+def test_usr2_stops_and_resumes_the_intake(running: Running) -> None:
+    running.signal(signal.SIGUSR2)
+    until(lambda: running.value(PAUSED) == 1)
+    status, checks = running.checks("/readyz")
+    assert (status, checks["paused"]) == (503, False)
+    assert running.get("/livez")[0] == 200
+    until(lambda: running.events("intake.paused"))
+
+    running.signal(signal.SIGUSR2)
+    until(lambda: running.value(PAUSED) == 0)
+    running.send("no JSON", RequestMethod="update_file")
+    until(lambda: running.value(FINISHED) == 1)
+    assert running.get("/readyz")[0] == 200
+
+
+def test_usr1_writes_the_state_and_all_stacks(running: Running) -> None:
+    running.signal(signal.SIGUSR1)
+
+    until(lambda: running.events("dump.task"))
+    assert running.events("dump.state")
+    assert any(line["thread"] == "MainThread" for line in running.events("dump.thread"))
+
+
+def test_hup_reads_the_level_of_the_log_again(running: Running) -> None:
+    running.signal(signal.SIGHUP)
+
+    until(lambda: running.events("reloaded"))
+    assert running.events("reloaded")[0]["log_level"] == "info"
+
+
+def test_a_stalled_loop_fails_its_probe_and_is_seen_afterwards(running: Running) -> None:
+    running.signal(signal.SIGSTOP)
+    try:
+        with pytest.raises((TimeoutError, URLError)):
+            running.get("/livez")
+    finally:
+        running.signal(signal.SIGCONT)
+
+    until(
+        lambda: (
+            running.value('event_loop_lag_seconds_bucket{le="1.0"}')
+            < running.value("event_loop_lag_seconds_count")
+        )
+    )
+    until(lambda: running.get("/livez")[0] == 200)
+
+
+def test_an_open_breaker_shows_and_closes_by_itself(
+    running: Running, postgres: Server, database_url: str
+) -> None:
+    name = database_url.rpartition("/")[2]
+    execute(postgres.url, f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+    execute(postgres.url, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+    running.send(update("j"), RequestMethod="update_file")
+    until(lambda: running.value('breaker_open{dependency="postgres"}') == 1)
+    status, checks = running.checks("/readyz")
+    assert (status, checks["dependency:postgres"]) == (503, False)
+    assert running.get("/livez")[0] == 200
+    until(lambda: running.events("dependency.down"))
+
+    execute(postgres.url, f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+
+    until(lambda: running.get("/readyz")[0] == 200)
+    assert running.events("dependency.up")
+    assert running.value(FINISHED) == 0
+
+
+def test_a_drain_shows_until_it_ends(running: Running, database_url: str) -> None:
+    with closing(psycopg2.connect(database_url)) as connection, connection.cursor() as cursor:
+        # The handler waits for this lock, so the drain waits for the handler.
+        cursor.execute("LOCK TABLE orca.recovery_job, orca.recovery_file IN ACCESS EXCLUSIVE MODE")
+        running.send(update("j"), RequestMethod="update_file")
+        until(lambda: running.value('messages_held{queue="status_update",state="running"}') == 1)
+        began = time.time()
+        running.signal(signal.SIGTERM)
+        until(lambda: running.value("draining") == 1)
+        status, checks = running.checks("/readyz")
+        assert (status, checks["draining"]) == (503, False)
+        assert running.get("/livez")[0] == 200
+        assert abs(running.value("drain_started_timestamp_seconds") - began) < 5
+        connection.rollback()
+
+    until(lambda: running.daemon.poll() is not None)
+    assert running.daemon.poll() == 0
+    assert [line["event"] for line in running.events("stopped")] == ["stopped"]
+
+
+def test_the_log_holds_no_bodies_and_no_passwords(running: Running, database_url: str) -> None:
+    running.send(json.dumps(update("j")) + "hunter2", RequestMethod="update_file")
+    until(lambda: running.value(FINISHED) == 1)
+    until(lambda: running.events("message.dead_lettered"))
+
+    assert "hunter2" not in running.log.read_text("utf-8")
