@@ -141,8 +141,8 @@ class Engine(Section):
 
     lease: Annotated[float, Field(ge=6, le=43_200)] = 120.0
     """How long a received message stays hidden unless extended; it is extended at a third of it."""
-    wait: Annotated[float, Field(ge=0, le=20)] = 10.0
-    """Length of a long poll."""
+    wait: Annotated[float, Field(ge=1, le=20)] = 10.0
+    """Length of a long poll; short polls would ask an empty queue without a pause."""
     held: Count = 1000
     """Messages in hand per queue, at work, waiting or between attempts."""
     drain_seconds: Annotated[float, Field(ge=0)] = 50.0
