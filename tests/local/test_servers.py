@@ -44,7 +44,14 @@ def test_moto_keeps_objects_and_secrets_from_run_to_run(tmp_path: Path) -> None:
         s3 = boto3.client("s3", endpoint_url=server.url, region_name=REGION)
         s3.create_bucket(Bucket="kept", CreateBucketConfiguration={"LocationConstraint": REGION})
         s3.put_bucket_versioning(Bucket="kept", VersioningConfiguration={"Status": "Enabled"})
-        s3.put_object(Bucket="kept", Key="a", Body=b"one", StorageClass="GLACIER", Metadata={"m": "1"})
+        s3.put_object(
+            Bucket="kept",
+            Key="a",
+            Body=b"one",
+            StorageClass="STANDARD_IA",
+            Metadata={"m": "1"},
+            Tagging="t=1",
+        )
         before = s3.list_object_versions(Bucket="kept")["Versions"]
         secrets = boto3.client("secretsmanager", endpoint_url=server.url, region_name=REGION)
         secrets.create_secret(Name="kept", SecretString="s")
@@ -52,6 +59,9 @@ def test_moto_keeps_objects_and_secrets_from_run_to_run(tmp_path: Path) -> None:
         s3 = boto3.client("s3", endpoint_url=server.url, region_name=REGION)
         assert before == s3.list_object_versions(Bucket="kept")["Versions"]
         assert s3.head_object(Bucket="kept", Key="a")["Metadata"] == {"m": "1"}
+        assert s3.get_object_tagging(Bucket="kept", Key="a")["TagSet"] == [{"Key": "t", "Value": "1"}]
+        with pytest.raises(s3.exceptions.BucketAlreadyOwnedByYou):
+            s3.create_bucket(Bucket="kept", CreateBucketConfiguration={"LocationConstraint": REGION})
         secrets = boto3.client("secretsmanager", endpoint_url=server.url, region_name=REGION)
         assert secrets.get_secret_value(SecretId="kept")["SecretString"] == "s"
 
