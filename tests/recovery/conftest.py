@@ -54,6 +54,12 @@ async def faulty(aws_endpoint: str) -> AsyncIterator[Faulty]:
         yield proxy
 
 
+@pytest.fixture(scope="session")
+def session() -> AioSession:
+    """One for all tests: it reads the models of the services once."""
+    return AioSession()
+
+
 @dataclass
 class Job:
     """A row of recovery_file, and of recovery_job."""
@@ -161,6 +167,7 @@ MakeWorld = Callable[..., World]
 @pytest.fixture
 async def make_world(
     faulty: Faulty,
+    session: AioSession,
     aws_endpoint: str,
     database_url: str,
     status_queue: tuple[str, Callable[[], list[dict[str, Any]]]],
@@ -168,7 +175,6 @@ async def make_world(
     """Makes handlers; `database=False` for one without a database."""
     config = AioConfig(retries={"total_max_attempts": 1, "mode": "standard"}, max_pool_connections=40)
     async with AsyncExitStack() as stack:
-        session = AioSession()
 
         async def client(service: str, url: str) -> Any:
             return await stack.enter_async_context(

@@ -36,6 +36,11 @@ class Queues:
     def send(self, body: object) -> None:
         self.sqs.send_message(QueueUrl=self.url, MessageBody=json.dumps(body))
 
+    def last_receive_is(self, number: int) -> None:
+        arn = self.sqs.get_queue_attributes(QueueUrl=self.dead, AttributeNames=["QueueArn"])["Attributes"]
+        policy = json.dumps({"deadLetterTargetArn": arn["QueueArn"], "maxReceiveCount": number})
+        self.sqs.set_queue_attributes(QueueUrl=self.url, Attributes={"RedrivePolicy": policy})
+
     def buried(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.sqs.receive_message(
             QueueUrl=self.dead, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
@@ -47,10 +52,9 @@ class Queues:
 def queues(aws_endpoint: str) -> Iterator[Queues]:
     with closing(boto3.client("sqs", endpoint_url=aws_endpoint, region_name=REGION)) as sqs:
         dead = sqs.create_queue(QueueName=f"dead-{uuid4().hex}")["QueueUrl"]
-        arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 5})
-        url = sqs.create_queue(QueueName=uuid4().hex, Attributes={"RedrivePolicy": policy})["QueueUrl"]
-        yield Queues(sqs, url, dead)
+        made = Queues(sqs, sqs.create_queue(QueueName=uuid4().hex)["QueueUrl"], dead)
+        made.last_receive_is(5)
+        yield made
 
 
 @pytest.fixture
@@ -148,6 +152,21 @@ async def test_an_event_ahead_of_its_job_is_worked_when_the_job_comes(
         assert (end.outcome, end.attempts, end.facts["result"]) == ("deleted", 1, "copied")
     assert {getattr(one, "outcome", "") for one in daemon.events} >= {"early", "done"}
     assert statuses(status_queue) == [2, 4]
+
+
+async def test_a_drain_on_the_last_receive_posts_failed_before_sqs_moves_the_message(
+    s3: S3Client, bucket: MakeBucket, queues: Queues, settings: Settings, status_queue: Status, faulty: Faulty
+) -> None:
+    here, there = bucket(), bucket()
+    s3.put_object(Bucket=here, Key="d/g.h5", Body=b"granule")
+    queues.last_receive_is(1)
+    queues.send(request(here, there))
+    hung = faulty.fail(Fault(operation("CopyObject"), hold=asyncio.Event()))
+    hasty = settings.model_copy(update={"engine": settings.engine.model_copy(update={"drain_seconds": 0.1})})
+    async with Daemon(hasty):
+        await hung.reached.wait()
+    [post] = status_queue[1]()
+    assert (post["statusId"], "for the last time" in post["errorMessage"]) == (3, True)
 
 
 async def test_a_drain_aborts_the_copy_and_gives_the_message_back(

@@ -49,6 +49,31 @@ async def start(environment: dict[str, str]) -> asyncio.subprocess.Process:
     )
 
 
+@pytest.mark.slow
+async def test_ctrl_c_on_a_copy_by_hand_leaves_no_upload(
+    s3: S3Client, bucket: MakeBucket, environment: dict[str, str], faulty: Faulty
+) -> None:
+    here, there = bucket(), bucket()
+    s3.put_object(Bucket=here, Key="d/g.h5", Body=BODY)
+    hung = faulty.fail(Fault(part(3), hold=asyncio.Event(), times=1))
+    places = f"s3://{here}/d/g.h5", f"s3://{there}/d/g.h5"
+    async with asyncio.timeout(SECONDS):
+        copying = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "orca_daemon",
+            "copy",
+            *places,
+            env=environment,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        await hung.reached.wait()
+        copying.send_signal(signal.SIGINT)
+        _, said = await copying.communicate()
+    assert (copying.returncode, said) == (130, b"orca-daemon: interrupted\n")
+    assert "Uploads" not in s3.list_multipart_uploads(Bucket=there)
+
+
 async def line_with(process: asyncio.subprocess.Process, text: str) -> None:
     """Read its log until a line says this."""
     assert process.stdout

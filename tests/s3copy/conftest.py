@@ -37,8 +37,14 @@ async def faulty(aws_endpoint: str) -> AsyncIterator[Faulty]:
         yield proxy
 
 
+@pytest.fixture(scope="session")
+def session() -> AioSession:
+    """One for all tests: it reads the models of the services once."""
+    return AioSession()
+
+
 @pytest.fixture
-async def aio_s3(faulty: Faulty) -> AsyncIterator[Any]:
+async def aio_s3(faulty: Faulty, session: AioSession) -> AsyncIterator[Any]:
     """An aiobotocore client that asks once only, so that retries in a test are our own."""
     config = AioConfig(
         parameter_validation=False,
@@ -49,7 +55,7 @@ async def aio_s3(faulty: Faulty) -> AsyncIterator[Any]:
     )
     async with AsyncExitStack() as stack:
         yield await stack.enter_async_context(
-            AioSession().create_client(
+            session.create_client(
                 "s3",
                 region_name=REGION,
                 endpoint_url=faulty.url,
