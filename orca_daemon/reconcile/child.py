@@ -58,7 +58,7 @@ def main() -> None:
     try:
         with connection_of(task) as keeper:
             _take_lock(keeper, task.lock)
-            _say(Locked())
+            _say(Locked(pid=os.getpid()))
             go = word.get()
             assert isinstance(go, Go)  # noqa: S101  as above
             found = compared(task, go.files, _say)

@@ -89,6 +89,8 @@ class Waiting:
 class Locked:
     """The job is this child's.  It waits for the word to go on."""
 
+    pid: int
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:

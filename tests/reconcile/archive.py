@@ -161,6 +161,14 @@ class Archive:
             report_bucket_region="us-west-2", report_bucket_name=self.reports, manifest_key=key
         )
 
+    def stored(self, job: int, rows: Iterable[tuple[str, str, int, bool]], status: int) -> None:
+        """A job whose listing lies in Postgres, as ORCA loads it: key, ETag, size, delete marker."""
+        with self.database.cursor() as cursor:
+            cursor.execute(_PARTITION)
+            cursor.execute(_JOB, (job, status))
+            for key, etag, size, marker in rows:
+                cursor.execute(_STORED, (job, key, etag, size, "" if marker else "GLACIER", marker))
+
     def rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         with self.database.cursor() as cursor:
             cursor.execute(statement, values)
@@ -188,6 +196,22 @@ class Archive:
         return {key for (key,) in self.rows(f"SELECT key_path FROM orca.{table} WHERE job_id = %s", job)}
 
 
+_PARTITION = """
+CREATE TABLE IF NOT EXISTS orca.reconcile_s3_object_archive PARTITION OF orca.reconcile_s3_object (
+    CONSTRAINT pk_reconcile_s3_object_archive PRIMARY KEY (key_path),
+    CONSTRAINT fk_reconcile_job_archive FOREIGN KEY (job_id) REFERENCES orca.reconcile_job (id)
+) FOR VALUES IN ('archive')
+"""
+_JOB = """
+INSERT INTO orca.reconcile_job
+    (id, orca_archive_location, status_id, inventory_creation_time, start_time, last_update)
+VALUES (%s, 'archive', %s, '2026-11-20T01:00Z', now(), now())
+"""
+_STORED = """
+INSERT INTO orca.reconcile_s3_object
+    (job_id, orca_archive_location, key_path, etag, last_update, size_in_bytes, storage_class, delete_marker)
+VALUES (%s, 'archive', %s, %s, '2026-01-01Z', %s, %s, %s)
+"""
 _PROVIDER = "INSERT INTO orca.providers VALUES ('p', 'P') ON CONFLICT DO NOTHING"
 _COLLECTION = "INSERT INTO orca.collections VALUES (%(collection)s, 'C', '1') ON CONFLICT DO NOTHING"
 _GRANULE = """
