@@ -1,0 +1,107 @@
+"""A preloaded FIFO queue, drained: by a bare loop, and by the daemon's engine into Postgres."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from bench.status.workload import Sent
+from orca_daemon.aws.clients import connect
+from orca_daemon.aws.sqs import SqsSource
+from orca_daemon.db.database import Database
+from orca_daemon.engine.consumer import Options
+from orca_daemon.engine.engine import Binding, Engine
+from orca_daemon.engine.events import Event, Settled
+from orca_daemon.ops.metrics import Metrics
+from orca_daemon.queues import status_update
+from orca_daemon.queues.services import Services
+from orca_daemon.settings import Settings
+
+POLLERS = 4
+
+
+def settings(endpoint: str, queue: str, database: str) -> Settings:
+    """The daemon's, for one queue and one database."""
+    return Settings.model_validate(
+        {
+            "aws": {"region": "us-west-2", "endpoint_url": endpoint},
+            "database": {"url": database},
+            "queues": {"status_update": {"url": queue, "pollers": POLLERS}},
+        }
+    )
+
+
+async def preload(client: Any, name: str, messages: Sequence[Sent]) -> str:
+    """Make a queue that holds these messages; answers its URL."""
+    created = await client.create_queue(
+        QueueName=name, Attributes={"FifoQueue": "true", "VisibilityTimeout": "120"}
+    )
+    url = str(created["QueueUrl"])
+    for start in range(0, len(messages), 10):
+        entries = [
+            {
+                "Id": str(number),
+                "MessageBody": one.body,
+                "MessageGroupId": one.group,
+                "MessageDeduplicationId": f"{start}-{number}",
+                "MessageAttributes": {"RequestMethod": {"DataType": "String", "StringValue": one.method}},
+            }
+            for number, one in enumerate(messages[start : start + 10])
+        ]
+        await client.send_message_batch(QueueUrl=url, Entries=entries)
+    return url
+
+
+async def bare(given: Settings, queue: str, count: int) -> float:
+    """Seconds for receive and delete, and nothing in between."""
+    left = count
+    async with connect(given) as clients:
+        source = SqsSource(clients.poll, clients.control, queue)
+        await source.describe()
+
+        async def loop() -> None:
+            nonlocal left
+            while left > 0:
+                if envelopes := await source.receive(10, wait=0, lease=120):
+                    await source.delete(envelopes)
+                    left -= len(envelopes)
+
+        began = time.perf_counter()
+        await asyncio.gather(*(loop() for _ in range(POLLERS)))
+        return time.perf_counter() - began
+
+
+async def daemon(given: Settings, count: int) -> float:
+    """Seconds for the engine with the route of status updates."""
+    database = Database(given.database)
+    await database.probe()
+    async with connect(given) as clients:
+        services = Services(settings=given, clients=clients, database=database, metrics=Metrics())
+        source = SqsSource(clients.poll, clients.control, given.queues["status_update"].url or "")
+        left, done = count, asyncio.Event()
+
+        def observe(event: Event) -> None:
+            nonlocal left
+            if isinstance(event, Settled):
+                assert event.outcome == "deleted", event
+                left -= 1
+                if not left:
+                    done.set()
+
+        route = status_update.route(services)
+        binding = Binding(
+            name="status_update",
+            route=route,
+            source=source,
+            facts=await source.describe(),
+            options=Options(pollers=POLLERS, concurrency=route.concurrency, wait=1.0),
+        )
+        engine = Engine([binding], probes={"postgres": database.probe}, drain_seconds=5, observe=observe)
+        began = time.perf_counter()
+        running = asyncio.create_task(engine.run())
+        await done.wait()
+        seconds = time.perf_counter() - began
+        engine.stop()
+        await running
+    database.close()
+    return seconds

@@ -1,0 +1,68 @@
+"""Recoveries as messages: each granule's `new_job`, then every file staged, then every file copied."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+FILES = 5
+PER_GRANULE = 1 + 2 * FILES
+_BEGAN = datetime(2026, 11, 20, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message to the queue."""
+
+    method: str
+    body: str
+    group: str
+
+
+def messages(count: int, *, groups: int) -> Sequence[Sent]:
+    """About `count` messages; with several groups, their granules are recovered side by side."""
+    granules = max(count // PER_GRANULE, groups)
+    sent: list[Sent] = []
+    for first in range(0, granules, groups):
+        together = range(first, min(first + groups, granules))
+        for step in range(PER_GRANULE):
+            sent += [_message(granule, step, f"group-{granule % groups}") for granule in together]
+    return sent
+
+
+def _message(granule: int, step: int, group: str) -> Sent:
+    key: dict[str, Any] = {
+        "jobId": f"job-{granule // 50}",
+        "collectionId": "MOD09GQ___006",
+        "granuleId": f"MOD09GQ.A{granule:07}",
+    }
+    if step == 0:
+        body = key | {"requestTime": _at(0), "archiveDestination": "demo-orca-archive"}
+        return Sent(
+            "new_job", json.dumps(body | {"files": [_file(number) for number in range(FILES)]}), group
+        )
+    copied, number = divmod(step - 1, FILES)
+    body = key | {"filename": _name(number), "lastUpdate": _at(step), "statusId": 4 if copied else 2}
+    return Sent("update_file", json.dumps(body | ({"completionTime": _at(step)} if copied else {})), group)
+
+
+def _file(number: int) -> dict[str, Any]:
+    return {
+        "success": True,
+        "filename": _name(number),
+        "keyPath": f"MOD09GQ___006/2017/025/{_name(number)}",
+        "restoreDestination": "demo-protected",
+        "s3MultipartChunksizeMb": None,
+        "statusId": 1,
+        "requestTime": _at(0),
+        "lastUpdate": _at(0),
+    }
+
+
+def _name(number: int) -> str:
+    return f"MOD09GQ.A2017025.h21v00.006.{number}.hdf"
+
+
+def _at(second: int) -> str:
+    return (_BEGAN + timedelta(seconds=second, microseconds=1)).isoformat()
