@@ -109,6 +109,8 @@ def _scalar(name: str, kind: pa.DataType) -> Codec:
         return Codec(_itself, pa.binary(), kind, decode.bytea)
     if isinstance(kind, pa.JsonType):
         return Codec(_itself, pa.string(), kind, decode.json)
+    if pa.types.is_decimal256(kind):  # which the CSV reader does not know
+        return Codec(_itself, pa.string(), kind, lambda values: values.cast(kind))
     if name in _PLAIN or pa.types.is_decimal(kind):
         return Codec(_itself, kind, kind, _unchanged)
     return Codec(_itself, pa.string(), kind, _unchanged)

@@ -96,7 +96,7 @@ class Run:
 
     def _begin(self, connection: Connection) -> Snapshot:
         connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
-        for setting in _SETTINGS:
+        for setting in SETTINGS:
             connection.execute(text(f"SET LOCAL {setting}"))
         cluster = connection.scalar(STATEMENTS["cluster"])
         found = connection.scalar(text("SELECT pg_catalog.pg_current_snapshot()::text"))
@@ -143,7 +143,7 @@ class Run:
             )
 
 
-_SETTINGS = (
+SETTINGS = (
     "client_encoding = 'UTF8'",
     "timezone = 'UTC'",
     "datestyle = 'ISO, YMD'",

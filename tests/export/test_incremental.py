@@ -1,11 +1,24 @@
 """Nothing is lost and nothing is written twice, whoever commits when."""
 
-from datetime import datetime
+import json
+from contextlib import closing
+from datetime import datetime, timedelta
+from io import BytesIO
 
 import psycopg2
+import pyarrow.parquet as pq
+import pytest
+from structlog.testing import capture_logs
 
+from orca_daemon.export import query
+from orca_daemon.export.footer import KEY
+from orca_daemon.export.keys import file_key
+from orca_daemon.export.snapshot import EPOCH, Snapshot, full_number
+from orca_daemon.export.table import Busy
+from orca_daemon.export.window import ClockBehind, Window
 from tests.export.conftest import HOUR, T0, Exporter, Source, table
 
+DAY = timedelta(days=1)
 STAFF = table("staff")
 
 
@@ -59,3 +72,168 @@ async def test_a_transaction_that_stays_open_across_two_runs_is_in_the_third(
     open_one.close()
     assert await _ids(exporter, T0 + 2 * HOUR) == [7]
     assert await _ids(exporter, T0 + 3 * HOUR) == []
+
+
+async def test_a_savepoint_of_an_open_transaction_is_in_the_next_run(
+    source: Source, exporter: Exporter
+) -> None:
+    _staff(source)
+    with closing(psycopg2.connect(source.url)) as open_one, open_one.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_current_xact_id(); SAVEPOINT s; INSERT INTO staff VALUES (7, %s)", (T0 - HOUR,)
+        )
+        # Later transactions than the savepoint's: it lies in between, and no list of running ones names it.
+        _add(source, 1, T0 - HOUR)
+        assert await _ids(exporter, T0) == [1]
+        open_one.commit()
+    assert await _ids(exporter, T0 + HOUR) == [7]
+    assert await _ids(exporter, T0 + 2 * HOUR) == []
+
+
+async def test_a_long_transaction_elsewhere_repeats_nothing(source: Source, exporter: Exporter) -> None:
+    _staff(source)
+    with closing(psycopg2.connect(source.url)) as open_one, open_one.cursor() as cursor:
+        cursor.execute("SELECT pg_current_xact_id()")
+        for number in range(5):
+            _add(source, number, T0 - HOUR)
+        assert await _ids(exporter, T0) == [0, 1, 2, 3, 4]
+        assert await _ids(exporter, T0 + HOUR) == []
+        _add(source, 5, T0 - HOUR)
+        assert await _ids(exporter, T0 + 2 * HOUR) == [5]
+
+
+async def test_a_row_that_changed_without_a_new_stamp_is_exported_again(
+    source: Source, exporter: Exporter
+) -> None:
+    _staff(source)
+    _add(source, 1, T0 - HOUR)
+    await _ids(exporter, T0)
+    source.run("UPDATE staff SET id = 2")
+    assert await _ids(exporter, T0 + HOUR) == [2]
+
+
+async def test_late_rows_are_sought_no_further_back_than_the_overlap(
+    source: Source, exporter: Exporter
+) -> None:
+    _staff(source)
+    _add(source, 1, T0 - HOUR)
+    await _ids(exporter, T0)
+    _add(source, 2, T0 - 15 * DAY)
+    _add(source, 3, T0 - 13 * DAY)
+    assert await _ids(exporter, T0 + HOUR) == [3]
+
+
+async def test_a_run_without_rows_writes_nothing_and_the_next_one_starts_from_the_same_file(
+    source: Source, exporter: Exporter
+) -> None:
+    _staff(source)
+    _add(source, 1, T0 - HOUR)
+    await _ids(exporter, T0)
+    assert await _ids(exporter, T0 + HOUR) == []
+    assert len(exporter.keys()) == 1
+    _add(source, 2, T0 + HOUR / 2)
+    assert await _ids(exporter, T0 + 2 * HOUR) == [2]
+
+
+async def test_a_file_of_another_program_is_where_the_next_run_starts(
+    source: Source, exporter: Exporter
+) -> None:
+    _staff(source)
+    _add(source, 1, T0 - HOUR)
+    _add(source, 2, T0)
+    exporter.s3.put_object(Bucket=exporter.bucket, Key=file_key("staff", T0), Body=b"")
+    assert await _ids(exporter, T0 + HOUR) == [2]
+
+
+async def test_the_overlap_is_taken_again_after_a_move_to_another_server(
+    source: Source, exporter: Exporter
+) -> None:
+    _staff(source)
+    _add(source, 1, T0 - HOUR)
+    report = await exporter.run(T0, STAFF)
+    file = exporter.read(report.keys["staff"])
+    footer = json.loads(file.schema.metadata[KEY])
+    footer["snapshot"]["cluster"] = "another"
+    with BytesIO() as moved:
+        pq.write_table(file.replace_schema_metadata({KEY: json.dumps(footer)}), moved)
+        exporter.s3.put_object(Bucket=exporter.bucket, Key=report.keys["staff"], Body=moved.getvalue())
+
+    with capture_logs() as logs:
+        assert await _ids(exporter, T0 + HOUR) == [1]
+
+    assert "export.other_server" in [entry["event"] for entry in logs]
+
+
+async def test_a_start_by_hand_takes_rows_again(source: Source, exporter: Exporter) -> None:
+    _staff(source)
+    _add(source, 1, T0 - 2 * HOUR)
+    _add(source, 2, T0 - HOUR)
+    await _ids(exporter, T0)
+    _add(source, 3, T0 - 3 * HOUR)
+    assert sorted(row["id"] for row in await exporter.rows(T0 + HOUR, STAFF, since=T0 - HOUR)) == [2, 3]
+    assert await _ids(exporter, T0 + 2 * HOUR) == []
+
+
+async def test_a_full_export_has_every_row_and_the_next_run_repeats_none(
+    source: Source, exporter: Exporter
+) -> None:
+    _staff(source)
+    _add(source, 1, T0 - 400 * DAY)
+    source.run("INSERT INTO staff VALUES (2, NULL)")
+    await _ids(exporter, T0)
+    assert sorted(row["id"] for row in await exporter.rows(T0 + HOUR, STAFF, full=True)) == [1, 2]
+    assert await _ids(exporter, T0 + 2 * HOUR) == []
+
+
+async def test_times_without_zone_and_dates_are_taken_as_utc(source: Source, exporter: Exporter) -> None:
+    source.run("ALTER DATABASE %s SET timezone = 'Asia/Tokyo'" % source.url.rpartition("/")[2])  # noqa: UP031
+    source.run(
+        "CREATE TABLE local (id int, last_updated timestamp); CREATE TABLE daily (id int, last_updated date)"
+    )
+    source.run("INSERT INTO local VALUES (1, '2026-11-01 11:59:59.999999'), (2, '2026-11-01 12:00')")
+    source.run("INSERT INTO daily VALUES (1, '2026-10-31'), (2, '2026-11-01'), (3, '2026-11-02')")
+
+    assert [row["id"] for row in await exporter.rows(T0, table("local"))] == [1]
+    assert [row["id"] for row in await exporter.rows(T0, table("daily"))] == [1, 2]
+
+
+async def test_two_exports_of_a_table_at_once_are_one(source: Source, exporter: Exporter) -> None:
+    _staff(source)
+    _add(source, 1, T0 - HOUR)
+    with closing(psycopg2.connect(source.url)) as other, other.cursor() as cursor:
+        name = f"{exporter.bucket}/staff"
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 8117))", (name,))
+        with pytest.raises(Busy, match="another export of staff"):
+            await exporter.rows(T0, STAFF)
+    assert await _ids(exporter, T0 + HOUR) == [1]
+
+
+async def test_a_clock_behind_the_newest_file_fails_the_table(source: Source, exporter: Exporter) -> None:
+    _staff(source)
+    _add(source, 1, T0 - HOUR)
+    await _ids(exporter, T0)
+    with pytest.raises(ClockBehind):
+        await _ids(exporter, T0 - HOUR)
+
+
+@pytest.mark.parametrize("epochs", [0, 1, 5])
+def test_sql_and_python_find_the_same_writers_late(source: Source, epochs: int) -> None:
+    _staff(source)
+    for number in range(6):
+        _add(source, number, T0)
+    top, low = source.run(
+        "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint, min(xmin::text::bigint) FROM staff"
+    )[0]
+    shift = epochs * EPOCH
+    last = Snapshot(low + shift, low + 4 + shift, frozenset({low + 1 + shift, low + 3 + shift}))
+    now = Snapshot(top + shift, top + shift)
+    reach = Window(
+        end=T0 + 2 * HOUR, start=T0 + HOUR, late_from=T0 - DAY, late_until=T0 + HOUR, unseen_by=last
+    )
+
+    statement = query.condition(STAFF, reach, now).as_string(source.connection)
+    late = source.run(f"SELECT xmin::text::bigint FROM staff AS t WHERE {statement}")
+
+    rows = [number for (number,) in source.run("SELECT xmin::text::bigint FROM staff")]
+    expected = [n for n in rows if not last.could_see(full_number(n % EPOCH, now.xmax - 1))]
+    assert [number for (number,) in late] == expected == [low, low + 2, low + 4, low + 5]
