@@ -12,7 +12,10 @@ GROUP_BYTES = 64 << 20
 class Sink(Protocol):
     """Where the bytes of a file go."""
 
-    closed: bool
+    @property
+    def closed(self) -> bool:
+        """Whether it takes no more."""
+        ...
 
     def write(self, data: Any) -> int:
         """Take these bytes."""

@@ -113,7 +113,7 @@ def session(source: Source) -> Iterator[Connection]:
     engine = create_engine(source.url.replace("postgresql:", "postgresql+psycopg2:"))
     with engine.connect() as connection:
         driver: Any = connection.connection.driver_connection
-        psycopg2.extras.register_uuid(conn_or_curs=driver)
+        psycopg2.extras.register_uuid(conn_or_curs=driver)  # type: ignore[no-untyped-call]
         for setting in SETTINGS:
             connection.execute(text(f"SET {setting}"))
         connection.commit()  # a rollback would take them back
@@ -167,7 +167,7 @@ def stored(name: str, value: Any) -> Any:
 
 
 def same(one: Any, other: Any) -> bool:
-    return one == other or (one != one and other != other)  # noqa: PLR0124  NaN is NaN
+    return bool(one == other or (one != one and other != other))  # noqa: PLR0124  NaN is NaN
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -197,12 +197,15 @@ def test_duckdb_reads_every_value_as_it_was(
     file.write_bytes(exported(session))
     session.connection.rollback()
 
-    found = duckdb.sql(
+    found = duckdb.execute(
         "SELECT small, whole, large, price, flag, words, day, clock, local, epoch_us(moment), ref, raw, doc,"
         f" numbers, names, prices, refs, matrix, email, mood, double FROM '{file}'"
     ).fetchall()
 
-    names = "small whole large price flag words day clock local moment ref raw doc numbers names prices refs matrix email mood double"
+    names = (
+        "small whole large price flag words day clock local moment ref raw doc numbers names prices refs"
+        " matrix email mood double"
+    )
     for expected, row in zip(rows, found, strict=True):
         for name, value in zip(names.split(), row, strict=True):
             assert same(_of_duckdb(name, value), expected[name]), name
@@ -265,7 +268,9 @@ def test_years_that_python_cannot_name_and_infinity_are_kept(session: Connection
     file = tmp_path / "far.parquet"
     file.write_bytes(exported(session))
 
-    found = duckdb.sql(f"SET TimeZone = 'UTC'; SELECT moment::varchar, day::varchar FROM '{file}'").fetchall()
+    found = duckdb.execute(
+        f"SET TimeZone = 'UTC'; SELECT moment::varchar, day::varchar FROM '{file}'"
+    ).fetchall()
 
     assert found == [
         ("infinity", "infinity"),

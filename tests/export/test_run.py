@@ -1,0 +1,231 @@
+"""A run over several tables: one snapshot, failures that stay with their table, files whole or not there."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from structlog.testing import capture_logs
+
+from orca_daemon.export.catalog import Missing
+from orca_daemon.export.footer import KEY
+from orca_daemon.export.framing import Unstorable
+from orca_daemon.export.table import NoChangeTime
+from orca_daemon.export.tables import Relation, Table
+from orca_daemon.export.upload import PART, part_size
+from tests.export.conftest import HOUR, T0, Exporter, Source, table
+
+ONE, TWO = table("one"), table("two")
+
+
+@pytest.fixture
+def tables(source: Source) -> Source:
+    for name in ("one", "two"):
+        source.run(f"CREATE TABLE {name} (id int, last_updated timestamptz)")
+        source.run(f"INSERT INTO {name} VALUES (1, %s)", T0 - HOUR)
+    return source
+
+
+async def test_the_result_maps_each_table_with_new_rows_to_its_key(
+    tables: Source, exporter: Exporter
+) -> None:
+    tables.run("DELETE FROM two")
+
+    with capture_logs() as logs:
+        report = await exporter.run(T0, ONE, TWO)
+
+    assert report.keys == {"one": "one/2026/11/01/120000000000.parquet"}
+    said = [(entry["log_level"], entry["event"], entry["table"]) for entry in logs]
+    assert said == [
+        ("info", "export.table", "one"),
+        ("info", "export.written", "one"),
+        ("info", "export.table", "two"),
+        ("warning", "export.nothing_new", "two"),
+    ]
+
+
+async def test_all_tables_are_read_from_one_snapshot(tables: Source, exporter: Exporter) -> None:
+    def between(table: str, _rows: int) -> None:
+        if table == "one":
+            tables.run("INSERT INTO two VALUES (2, %s)", T0 - HOUR)
+
+    exporter.options["progress"] = between
+
+    report = await exporter.run(T0, ONE, TWO)
+
+    assert exporter.read(report.keys["two"]).column("id").to_pylist() == [1]
+    exporter.options.clear()
+    assert [row["id"] for row in await exporter.rows(T0 + HOUR, TWO)] == [2]
+
+
+async def test_a_table_that_fails_does_not_stop_the_others_and_the_run_says_so(
+    tables: Source, exporter: Exporter
+) -> None:
+    tables.run("CREATE TABLE broken (price numeric(5,2), last_updated timestamptz)")
+    tables.run("INSERT INTO broken VALUES ('NaN', %s)", T0 - HOUR)
+
+    with capture_logs() as logs:
+        report = await exporter.run(T0, table("absent"), ONE, table("broken"), TWO)
+
+    assert sorted(report.keys) == ["one", "two"]
+    assert [type(outcome.error) for outcome in report.failed] == [Missing, Unstorable]
+    assert sorted(exporter.keys()) == sorted(report.keys.values())
+    assert [entry["event"] for entry in logs if entry["log_level"] == "critical"] == ["export.failed"]
+    assert "NaN" not in report.reasons
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        (table("absent"), "no table absent; the search path has one, two"),
+        (table("elsewhere.one"), "no table elsewhere.one; schema elsewhere has none"),
+        (table("one", "changed"), "no column changed; it has id, last_updated"),
+        (table("one", "id"), "column id of public.one is integer, which is no time"),
+        (table('one"; DROP TABLE one; --'), "there is no table"),
+    ],
+)
+async def test_what_does_not_exist_is_named_with_what_does(
+    tables: Source, exporter: Exporter, wanted: Table, said: str
+) -> None:
+    with pytest.raises(Missing) as caught:
+        await exporter.rows(T0, wanted)
+
+    assert said in str(caught.value)
+
+
+async def test_a_table_without_change_time_is_exported_whole_or_not_at_all(
+    tables: Source, exporter: Exporter
+) -> None:
+    lookup = Table("one", Relation("one"))
+    with pytest.raises(NoChangeTime, match="--full"):
+        await exporter.rows(T0, lookup)
+
+    assert len(await exporter.rows(T0, lookup, full=True)) == 1
+
+
+async def test_a_view_is_exported_by_its_change_time_alone(tables: Source, exporter: Exporter) -> None:
+    tables.run("CREATE VIEW seen AS SELECT * FROM one")
+
+    assert len(await exporter.rows(T0, table("seen"))) == 1
+    assert await exporter.rows(T0 + HOUR, table("seen")) == []
+
+
+async def test_the_footer_says_where_the_rows_are_from(tables: Source, exporter: Exporter) -> None:
+    report = await exporter.run(T0, ONE)
+
+    metadata = pq.read_metadata(BytesIO(exporter.bytes(report.keys["one"]))).metadata
+    assert b'"relation": "public.one"' in metadata[KEY]
+    assert b'["last_updated", "timestamp with time zone"]' in metadata[KEY]
+    assert b"password" not in metadata[KEY]
+
+
+async def test_a_changed_schema_is_written_and_logged(tables: Source, exporter: Exporter) -> None:
+    await exporter.run(T0, ONE)
+    tables.run("ALTER TABLE one ADD name text, ALTER id TYPE bigint; UPDATE one SET name = 'x'")
+
+    with capture_logs() as logs:
+        report = await exporter.run(T0 + HOUR, ONE)
+
+    assert exporter.read(report.keys["one"]).schema.names == ["id", "last_updated", "name"]
+    (entry,) = [entry for entry in logs if entry["event"] == "export.schema_changed"]
+    assert entry["added"] == ["name"]
+    assert entry["retyped"] == ["id: integer -> bigint"]
+
+
+async def test_a_dry_run_counts_and_writes_nothing(tables: Source, exporter: Exporter) -> None:
+    report = await exporter.run(T0, ONE, dry_run=True)
+
+    assert [(outcome.rows, outcome.key) for outcome in report.outcomes] == [
+        (1, "one/2026/11/01/120000000000.parquet")
+    ]
+    assert exporter.keys() == []
+
+
+async def test_many_rows_make_several_row_groups_and_parts(tables: Source, exporter: Exporter) -> None:
+    tables.run(
+        "INSERT INTO one SELECT i, %s + i * interval '1 millisecond' FROM generate_series(2, 200000) i",
+        T0 - HOUR,
+    )
+    tables.run("ALTER TABLE one ADD noise bytea")
+    tables.run("UPDATE one SET noise = sha512(id::text::bytea)")
+
+    report = await exporter.run(T0, ONE, row_group=50_000)
+
+    (outcome,) = report.outcomes
+    file = pq.ParquetFile(BytesIO(exporter.bytes(report.keys["one"])))
+    assert file.metadata.num_row_groups == 4
+    assert outcome.bytes > PART
+    assert outcome.rows == file.metadata.num_rows == 200_000
+    assert sorted(file.read(["id"]).column("id").to_pylist()) == list(range(1, 200_001))
+    assert exporter.s3.head_object(Bucket=exporter.bucket, Key=report.keys["one"])["ETag"].endswith('-2"')
+
+
+class InTheMiddleError(Exception):
+    """The end of a table in the middle."""
+
+
+@contextmanager
+def _endless(source: Source) -> Iterator[None]:
+    """A table whose rows are many, so that something can happen while they are read."""
+    source.run("CREATE VIEW endless AS SELECT i AS id, sha512(i::text::bytea) AS noise, %s AS last_updated"
+               " FROM (SELECT generate_series(1, 50000000) AS i) AS streamed", T0 - HOUR)  # fmt: skip
+    yield
+
+
+async def test_a_failure_in_the_middle_leaves_nothing_behind_and_the_next_table_is_read(
+    tables: Source, exporter: Exporter
+) -> None:
+    def fail(table: str, rows: int) -> None:
+        if table == "endless" and rows > 300_000:
+            raise InTheMiddleError
+
+    exporter.options["progress"] = fail
+    with _endless(tables):
+        report = await exporter.run(T0, table("endless"), ONE)
+
+    assert [type(outcome.error) for outcome in report.outcomes] == [InTheMiddleError, type(None)]
+    assert exporter.keys() == [report.keys["one"]]
+    assert exporter.s3.list_multipart_uploads(Bucket=exporter.bucket).get("Uploads", []) == []
+
+
+async def test_a_cancelled_run_ends_at_once_and_leaves_nothing_behind(
+    tables: Source, exporter: Exporter
+) -> None:
+    under_way = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def notice(_table: str, rows: int) -> None:
+        if rows > 300_000:
+            loop.call_soon_threadsafe(under_way.set)
+
+    exporter.options["progress"] = notice
+    with _endless(tables):
+        running = asyncio.create_task(exporter.run(T0, table("endless"), ONE))
+        await under_way.wait()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+    assert exporter.keys() == []
+    assert exporter.s3.list_multipart_uploads(Bucket=exporter.bucket).get("Uploads", []) == []
+    assert [thread.name for thread in threading.enumerate() if thread.name == "export-encoder"] == []
+
+
+async def test_a_bucket_that_is_not_there_fails_the_tables(tables: Source, exporter: Exporter) -> None:
+    exporter.bucket = "no-such-bucket"
+
+    report = await exporter.run(T0, ONE)
+
+    assert "NoSuchBucket" in report.reasons
+
+
+def test_parts_grow_so_that_ten_thousand_hold_more_than_a_tebibyte() -> None:
+    sizes: list[Any] = [part_size(number) for number in range(1, 10_001)]
+
+    assert sizes[0] == sizes[249] == PART
+    assert sizes == sorted(sizes)
+    assert sum(sizes) > 1 << 40
