@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -10,17 +9,17 @@ from uuid import UUID
 from orca_daemon.engine.memory import admission
 from orca_daemon.engine.memory.content import check
 from orca_daemon.engine.memory.deduplication import Deduplication
+from orca_daemon.engine.memory.deliveries import Deliveries
 from orca_daemon.engine.memory.frozen import freeze, thaw
 from orca_daemon.engine.memory.options import Options
 from orca_daemon.engine.memory.polls import Polls
-from orca_daemon.engine.memory.receipts import Receipts, holds
+from orca_daemon.engine.memory.receipts import Receipts
 from orca_daemon.engine.memory.record import Record, Recorder
-from orca_daemon.engine.memory.refusal import Refused, invalid
+from orca_daemon.engine.memory.refusal import Refused
 from orca_daemon.engine.memory.replays import Replays
 from orca_daemon.engine.memory.shelf import Shelf
 from orca_daemon.engine.memory.stored import Received, Sent, State, Stored
 from orca_daemon.engine.size import Attributes
-from orca_daemon.engine.source import LONGEST_LEASE
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +53,13 @@ class MemoryQueue:
         self.deleted = False
         self._clock = clock
         self._rng = rng or random.SystemRandom()
-        self._receipts = Receipts(f"{self._rng.getrandbits(48):012x}")
         self._sequence = 0
         recorder = Recorder(name, record)
         self._tell = recorder.tell
         self._tell_of = recorder.tell_of
+        self._receipts = Receipts(f"{self._rng.getrandbits(48):012x}")
         self._shelf = Shelf(fifo=options.fifo, tell=recorder.tell)
+        self._deliveries = Deliveries(self._shelf, self._receipts, recorder, fifo=options.fifo)
         self._deduplication = Deduplication()
         self._replays = Replays()
         self._polls = Polls(clock, self._look_ahead)
@@ -128,12 +128,10 @@ class MemoryQueue:
         admission.check_receive(self.options, limit, attempt_id)
         lease = admission.lease(self.options, visibility)
         if attempt_id and (again := self._replays.find(attempt_id, now)):
-            for each in again:
-                self._tell(now, "replayed", each.message, seconds=lease)
-                self._hide(each.message, now, lease)
+            self._deliveries.repeat(again, now, lease)
             return again
         limit = min(limit, self._room())
-        taken = self._deliver_up_to(limit, now, lease) if limit else []
+        taken = self._deliveries.give(limit, now, lease, self._move_worn_out) if limit else []
         if taken and attempt_id:
             self._replays.remember(attempt_id, taken, now)
         self._polls.arm()
@@ -145,35 +143,6 @@ class MemoryQueue:
             raise Refused("OverLimit", "Too many messages in flight.")
         return max(room, 0)
 
-    def _deliver_up_to(self, limit: int, now: float, lease: float) -> list[Received]:
-        taken: list[Received] = []
-        with closing(self._shelf.candidates()) as candidates:
-            for message in candidates:
-                if self._move_worn_out(message, now):
-                    continue
-                self._shelf.take(message)
-                taken.append(self._deliver(message, now, lease))
-                if len(taken) == limit:
-                    break
-        # Only now: with a lease of 0 the same message would be found again.
-        for each in taken:
-            self._hide(each.message, now, lease)
-        return taken
-
-    def _deliver(self, message: Stored, now: float, lease: float) -> Received:
-        receipt = self._receipts.give(message)
-        message.receive_count += 1
-        message.received_at = now
-        message.first_received_at = message.first_received_at or now
-        self._tell(now, "received", message, seconds=lease)
-        return Received(message, receipt, message.receive_count, message.first_received_at)
-
-    def _hide(self, message: Stored, now: float, seconds: float) -> None:
-        if seconds > 0:
-            self._shelf.hide(message, now + seconds)
-        else:
-            self._shelf.show(message)
-
     def delete(self, receipt: str) -> None:
         """Remove a message for ever.
 
@@ -181,44 +150,22 @@ class MemoryQueue:
         that means nothing; a FIFO queue refuses a handle whose lease is over.
         """
         now = self._now()
-        message = self._shelf.get(self._receipts.sequence(receipt))
-        if message is None:
-            return  # deleted before, which is no error
-        if self.options.fifo and not holds(message, receipt):
-            raise _expired(receipt)
-        if message.receipt != receipt:
-            self._tell(now, "ignored", message)
-            return
-        self._shelf.remove(message)
-        self._tell(now, "deleted", message)
+        self._deliveries.delete(receipt, now)
         self._polls.arm()
 
     def hide(self, receipt: str, seconds: float) -> None:
         """Set what is left of a delivery's lease; 0 gives the message back."""
         now = self._now()
         admission.check_visibility(seconds)
-        message = self._shelf.get(self._receipts.sequence(receipt))
-        if message is None:
-            reason = "Message does not exist or is not available for visibility timeout change."
-            raise invalid("ReceiptHandle", receipt, reason)
-        if not holds(message, receipt):
-            raise _expired(receipt) if self.options.fifo else Refused("MessageNotInflight", "Not in flight.")
-        if now + seconds > message.received_at + LONGEST_LEASE:
-            reason = (
-                f"Total VisibilityTimeout for the message is beyond the limit [{LONGEST_LEASE:.0f} seconds]."
-            )
-            raise invalid("VisibilityTimeout", seconds, reason)
-        message.modified += 1
-        self._tell(now, "hidden", message, seconds=seconds)
-        self._hide(message, now, seconds)
+        self._deliveries.hide(receipt, now, seconds)
         self._polls.arm()
 
-    def _move_worn_out(self, message: Stored, now: float) -> bool:
+    def _move_worn_out(self, message: Stored) -> bool:
         redrive = self.redrive
         if redrive is None or message.receive_count < redrive.max_receives or redrive.target.deleted:
             return False
         self._shelf.remove(message)
-        self._tell(now, "moved", message)
+        self._tell(self._clock(), "moved", message)
         redrive.target.adopt(message, came_from=self.name)
         return True
 
@@ -310,7 +257,7 @@ class MemoryQueue:
     def thaw(self, frozen: dict[str, Any]) -> None:
         """Take up, on a new queue, what another one froze.  Attempt ids are forgotten."""
         self._sequence = frozen["sequence"]
-        self._receipts = Receipts(frozen["token"], frozen["given"])
+        self._receipts.token, self._receipts.given = frozen["token"], frozen["given"]
         self._deduplication.restore([(*entry[:3], Sent(*entry[3])) for entry in frozen["sends"]])
         for message in frozen["messages"]:
             self._shelf.restore(*thaw(message))
@@ -341,7 +288,3 @@ class MemoryQueue:
     def _next(self) -> int:
         self._sequence += 1
         return self._sequence
-
-
-def _expired(receipt: str) -> Refused:
-    return invalid("ReceiptHandle", receipt, "The receipt handle has expired.")
