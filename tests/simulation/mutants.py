@@ -17,17 +17,18 @@ from orca_daemon.engine.lanes import Lane, Lanes, Run
 from orca_daemon.engine.room import Room
 from orca_daemon.engine.settlement import Settlement
 from orca_daemon.engine.source import Outcome
+from orca_daemon.engine.work import Work
 
 
 def acknowledge_before_commit() -> AbstractContextManager[object]:
     """Delete first, work afterwards."""
-    work = Consumer._work
+    work = Work._work
 
-    async def _work(self: Consumer, run: Run) -> None:
-        await self.source.delete([held.envelope for held in run.messages][:10])
+    async def _work(self: Work, run: Run) -> None:
+        await self._hands._settlement._source.delete([held.envelope for held in run.messages][:10])
         await work(self, run)
 
-    return patch.object(Consumer, "_work", _work)
+    return patch.object(Work, "_work", _work)
 
 
 def release_before_joining_pollers() -> AbstractContextManager[object]:
@@ -78,10 +79,10 @@ def retry_behind_the_followers() -> AbstractContextManager[object]:
 def go_on_before_the_delete_is_confirmed() -> AbstractContextManager[object]:
     """Start the next run of a group while the delete of the last is under way."""
 
-    async def _settle(self: Consumer, run: Run) -> None:
+    async def _settle(self: Work, run: Run) -> None:
         self._hands.delete_later(run)
 
-    return patch.object(Consumer, "_settle", _settle)
+    return patch.object(Work, "_settle", _settle)
 
 
 def delete_without_a_dead_letter() -> AbstractContextManager[object]:
@@ -96,23 +97,23 @@ def delete_without_a_dead_letter() -> AbstractContextManager[object]:
 def blame_the_whole_run() -> AbstractContextManager[object]:
     """Dead-letter every message of a run in which one was bad."""
 
-    async def _failed(self: Consumer, run: Run, error: BaseException) -> None:
+    async def _failed(self: Work, run: Run, error: BaseException) -> None:
         for lane, part in run.parts:
             for held in part:
                 held.condemned = "guilty by company"
                 held.company = Company.NONE
             self._lanes.put_back(lane, part)
 
-    return patch.object(Consumer, "_failed", _failed)
+    return patch.object(Work, "_failed", _failed)
 
 
 def charge_for_an_outage() -> AbstractContextManager[object]:
     """Count an attempt when the database is down."""
 
-    async def _down(self: Consumer, run: Run, error: DependencyDown) -> None:
+    async def _down(self: Work, run: Run, error: DependencyDown) -> None:
         await self._failed(run, error)
 
-    return patch.object(Consumer, "_down", _down)
+    return patch.object(Work, "_down", _down)
 
 
 def settle_after_the_lease() -> AbstractContextManager[object]:
@@ -166,7 +167,7 @@ def receive_without_room() -> AbstractContextManager[object]:
 
 def poll_through_an_outage() -> AbstractContextManager[object]:
     """Go on receiving, and working, while the dependency is down."""
-    return patch.object(Consumer, "blocked", property(lambda _: False))
+    return patch.object(Work, "blocked", property(lambda _: False))
 
 
 def die_quietly() -> AbstractContextManager[object]:
