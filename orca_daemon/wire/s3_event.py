@@ -1,6 +1,7 @@
 """S3 notifications: what happened to which objects, as S3, SNS, EventBridge and ORCA itself say it."""
 
 import json
+from datetime import datetime
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -21,6 +22,8 @@ class S3Record(Shape):
     """`ObjectRestore:Completed` and the like, without `s3:`; None in ORCA's synthetic records."""
     region: str | None = None
     version_id: str | None = None
+    time: datetime | None = None
+    """When it happened, by S3's clock."""
 
 
 class S3Notification(Shape):
@@ -48,6 +51,7 @@ class _Record(Shape):
     event_source: Text | None = None
     event_name: Text | None = None
     aws_region: Text | None = None
+    event_time: object = None
     s3: _Entity
 
 
@@ -68,6 +72,7 @@ class _Detail(Shape):
 class _Bridged(Shape):
     kind: Text = Field(alias="detail-type")
     region: Text | None = None
+    time: object = None
     detail: _Detail
 
 
@@ -135,7 +140,17 @@ def _plain(record: _Record) -> S3Record:
         name=record.event_name.removeprefix("s3:") if record.event_name else None,
         region=record.aws_region,
         version_id=record.s3.thing.version_id,
+        time=_moment(record.event_time),
     )
+
+
+def _moment(value: object) -> datetime | None:
+    """A time as S3 writes it; nothing depends so much on it that another form would be a mistake."""
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return moment if moment and moment.tzinfo else None
 
 
 def _unquote(key: str) -> str:
@@ -156,4 +171,5 @@ def _bridged(event: _Bridged) -> S3Record:
         name=_BRIDGED_NAMES.get(event.kind, event.kind),
         region=event.region,
         version_id=event.detail.thing.version_id,
+        time=_moment(event.time),
     )

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -103,6 +104,20 @@ async def test_jobs_that_wait_for_one_object_share_a_copy_per_destination(
         ("op-3", "g.h5", 2),
         ("op-3", "g.h5", 4),
     ]
+
+
+async def test_an_event_sent_again_is_for_the_rows_that_failed_after_it_and_for_no_others(
+    s3: S3Client, world: World, archive: str, bucket: MakeBucket
+) -> None:
+    there, elsewhere = bucket(), bucket()
+    world.add(Job(archive, KEY, there, status=3), Job(archive, KEY, elsewhere, job="op-2", status=4))
+    at = {"eventTime": (datetime.now(UTC) - timedelta(hours=1)).isoformat()}
+    await world.handle(event({**record(archive), **at}))
+    assert (keys(s3, there), keys(s3, elsewhere)) == ([KEY], [])
+    assert world.posted() == [("op-1", "g.h5", 4)]
+    later = {"eventTime": (datetime.now(UTC) + timedelta(hours=1)).isoformat()}
+    await world.handle(event({**record(archive), **later}))
+    assert world.facts == {"outcome": "duplicate"}
 
 
 async def test_rows_of_the_same_key_in_another_bucket_are_not_meant(

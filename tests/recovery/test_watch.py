@@ -1,5 +1,6 @@
 """What long copies tell while they last."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -38,6 +39,14 @@ def test_a_line_tells_bytes_rate_and_time_left() -> None:
         "mib_per_second": 200.0,
         "seconds_left": 256,
     }
+
+
+async def test_a_copy_that_was_cancelled_is_no_failure() -> None:
+    metrics = Metrics()
+    with pytest.raises(asyncio.CancelledError):
+        async with Watch(metrics.copies).timed(HALF.target):
+            raise asyncio.CancelledError
+    assert metrics.registry.get_sample_value("orca_daemon_copy_seconds_count", {"outcome": "failed"}) == 0
 
 
 def test_long_copies_are_told_of_and_short_ones_are_not() -> None:

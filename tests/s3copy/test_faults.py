@@ -83,6 +83,16 @@ async def test_faults_of_s3_that_do_not_end_are_s3_being_down(
     assert keys(s3, target) == []
 
 
+@pytest.mark.parametrize("name", ["CopyObject", "UploadPartCopy", "CompleteMultipartUpload"])
+async def test_an_error_in_an_answer_of_200_is_an_error(
+    s3: S3Client, source: Place, target: Place, copier: MakeCopier, faulty: Faulty, name: str
+) -> None:
+    fault = faulty.fail(Fault(operation(name), 200, "InternalError", times=2))
+    await copier(threshold=(1024 if name == "CopyObject" else 5) * MIB).copy(source, target)
+    assert fault.hits == 2
+    assert same(s3, target)
+
+
 async def test_a_part_may_fail_twice(
     s3: S3Client, source: Place, target: Place, parts: Copier, faulty: Faulty
 ) -> None:

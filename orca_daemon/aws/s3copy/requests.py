@@ -11,6 +11,9 @@ from orca_daemon.engine.policy import Backoff
 PATIENT = 8
 """Tries of what an upload hangs on: hours of parts are not thrown away for a bad minute of S3."""
 _LATE = frozenset({"upload_part_copy", "complete_multipart_upload"})
+_LONG = _LATE | {"copy_object"}
+QUICK = 120.0
+"""Seconds for all other requests, with the client's own retries: its time limit is that of the long ones."""
 
 
 class Requests:
@@ -45,7 +48,8 @@ class Requests:
         async with self._permits:
             self.in_flight[operation] += 1
             try:
-                answer: dict[str, Any] = await getattr(self._s3, operation)(**parameters)
+                async with asyncio.timeout(None if operation in _LONG else QUICK):
+                    answer: dict[str, Any] = await getattr(self._s3, operation)(**parameters)
                 return answer
             finally:
                 self.in_flight[operation] -= 1

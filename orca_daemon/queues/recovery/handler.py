@@ -17,6 +17,7 @@ from orca_daemon.queues.recovery.watch import Watch
 from orca_daemon.settings import Recovery as Settings
 from orca_daemon.wire.copy import CopyRequest
 from orca_daemon.wire.recovery import RecoveryMessage
+from orca_daemon.wire.s3_event import S3Record
 from orca_daemon.wire.status import RecoveryStatus
 
 
@@ -58,27 +59,26 @@ class Recovery:
         elif message.test:
             self._watch.metrics.event("test")
         else:
-            unique = dict.fromkeys((record.bucket, record.key, record.name) for record in message.records)
-            await all_of(
-                self._record(Place(bucket, key), name, envelope, found) for bucket, key, name in unique
-            )
+            unique = {(record.bucket, record.key, record.name): record for record in message.records}
+            await all_of(self._record(record, envelope, found) for record in unique.values())
 
-    async def _record(self, source: Place, event: str | None, envelope: Envelope, found: Findings) -> None:
-        outcome = await self._restored(source, event, envelope, found)
+    async def _record(self, record: S3Record, envelope: Envelope, found: Findings) -> None:
+        outcome = await self._restored(record, envelope, found)
         found.outcomes[outcome] += 1
         self._watch.metrics.event(outcome)
 
-    async def _restored(self, source: Place, event: str | None, envelope: Envelope, found: Findings) -> str:
-        """What an event came to; `event` is None in ORCA's synthetic records."""
-        if event == EXPIRED:
+    async def _restored(self, record: S3Record, envelope: Envelope, found: Findings) -> str:
+        """What an event came to."""
+        source = Place(record.bucket, record.key)
+        if record.name == EXPIRED:
             return "expired"
-        if not is_restore(event):
-            raise Reject(f"{event} is no news of a restore: the queue is subscribed to too much")
+        if not is_restore(record.name):
+            raise Reject(f"{record.name} is no news of a restore: the queue is subscribed to too much")
         facts = await self._copier.look(source)
         if facts.restoring:
             return "restoring"  # S3 will tell when it is completed
         rows = await self._rows(source)
-        if waiting := [row for row in rows if row.open]:
+        if waiting := [row for row in rows if row.waits(record.time)]:
             if facts.archived:
                 raise Reject(f"{source} is archived and not restored (or its restore has expired)")
             await self._share(source, waiting, found)

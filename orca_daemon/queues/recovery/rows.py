@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -25,11 +26,25 @@ class Row:
     """A bucket."""
     chunk_mb: float | None
     status: RecoveryStatus
+    updated: datetime | None = None
 
     @property
     def open(self) -> bool:
         """Whether it still waits."""
         return self.status in {RecoveryStatus.PENDING, RecoveryStatus.STAGED}
+
+    def waits(self, since: datetime | None) -> bool:
+        """Whether an event of that time is for it: it waits still, or failed only after the event.
+
+        The latter is a dead letter that was sent again: its cause is mended, and the file wanted after all.
+        """
+        failed_since = (
+            self.status is RecoveryStatus.FAILED
+            and since is not None
+            and self.updated is not None
+            and self.updated > since
+        )
+        return self.open or failed_since
 
 
 def of_object(connection: Connection, place: Place) -> list[Row]:
@@ -44,6 +59,7 @@ def of_object(connection: Connection, place: Place) -> list[Row]:
             destination=row.restore_destination,
             chunk_mb=row.multipart_chunksize_mb,
             status=RecoveryStatus(row.status_id),
+            updated=row.last_update,
         )
         for row in found
     ]

@@ -40,10 +40,13 @@ class Watch:
         began, result = time.monotonic(), list[Copied]()
         try:
             yield result
+        except Exception:
+            self.metrics.ended("failed", time.monotonic() - began)
+            raise
+        else:
+            self.metrics.ended("skipped" if result[0].skipped else "copied", time.monotonic() - began)
         finally:
             self._told.pop(target, None)
-            outcome = "failed" if not result else "skipped" if result[0].skipped else "copied"
-            self.metrics.ended(outcome, time.monotonic() - began)
 
 
 def due(progress: Progress, told: float, every: float) -> bool:
