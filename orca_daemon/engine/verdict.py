@@ -1,11 +1,14 @@
 """What a failure means for the messages of a run, as a function of values."""
 
+import traceback
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 
 from orca_daemon.engine.errors import Reject
 
 REASON_LENGTH = 500
+OURS = __name__.partition(".")[0] + "."
 
 
 class Next(Enum):
@@ -45,8 +48,20 @@ def after_suspicion(messages: int, suspicions: int, max_attempts: int) -> Next:
 
 
 def reason(error: BaseException) -> str:
-    """One line of an error for operators, cut."""
+    """One line of an error for operators, cut.
+
+    Our own errors are worded for them.  The text of any other may quote what it choked on, a row or a
+    secret, so of those only the class and the place are told.
+    """
+    if not type(error).__module__.startswith(OURS) and not isinstance(error, TimeoutError):
+        return _with_place(error)
     text = " ".join(str(error).split())
     name = type(error).__name__
     line = text if isinstance(error, Reject) and text else f"{name}: {text}" if text else name
     return line if len(line) <= REASON_LENGTH else line[: REASON_LENGTH - 1] + "…"
+
+
+def _with_place(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    name = type(error).__name__
+    return f"{name} at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else name

@@ -3,14 +3,11 @@
 Warnings are for what is tried again, errors for what is lost or given up, so that alarms can count errors.
 """
 
-import traceback
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import structlog
 
-from orca_daemon.engine.errors import DependencyDown, Reject
 from orca_daemon.engine.events import (
     Attempted,
     BreakerChanged,
@@ -22,6 +19,7 @@ from orca_daemon.engine.events import (
     Settled,
     SettlementFailed,
 )
+from orca_daemon.engine.verdict import reason
 
 LEVELS: Mapping[str, str] = {
     "deleted": "info",
@@ -112,12 +110,4 @@ def _not_settled(event: SettlementFailed) -> None:
 
 
 def _told(error: BaseException | None) -> dict[str, str]:
-    """What may be said of an error: our own are made for the log, the text of others may quote a row."""
-    if error is None:
-        return {}
-    told = {"error": type(error).__name__}
-    if isinstance(error, Reject | DependencyDown):
-        told["reason"] = str(error)
-    elif frames := traceback.extract_tb(error.__traceback__):
-        told["where"] = f"{Path(frames[-1].filename).name}:{frames[-1].lineno} in {frames[-1].name}"
-    return told
+    return {} if error is None else {"error": type(error).__name__, "reason": reason(error)}

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from orca_daemon.engine.errors import Reject
+from orca_daemon.engine.errors import DependencyDown, Reject
 from orca_daemon.engine.policy import Backoff
 from orca_daemon.engine.verdict import REASON_LENGTH, Failure, Next, after, after_suspicion, reason
 
@@ -36,9 +36,17 @@ def test_suspicions_lead_to_the_culprit(messages: int, suspicions: int, expected
 
 def test_a_reason_is_one_short_line() -> None:
     assert reason(Reject("no such\n  file")) == "no such file"
-    assert reason(KeyError("x")) == "KeyError: 'x'"
+    assert reason(DependencyDown("s3", "no answer")) == "DependencyDown: s3 is down: no answer"
     assert reason(ValueError()) == "ValueError"
     assert len(reason(Reject("x" * 9999))) == REASON_LENGTH
+
+
+def test_a_reason_does_not_quote_what_others_choked_on() -> None:
+    with pytest.raises(ValueError, match="password") as caught:
+        int("the password")
+    told = reason(caught.value)
+    assert told.startswith("ValueError at test_verdict.py:")
+    assert "password" not in told
 
 
 def test_delays_grow_to_the_cap_and_are_never_immediate() -> None:
