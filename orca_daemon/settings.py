@@ -59,6 +59,9 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_comma_separated)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Named = Annotated[str, Field(pattern=r"^(ssm|secret):.+")]
+"""A value that lies in Parameter Store or Secrets Manager."""
 
 
 class Section(BaseModel):
@@ -89,7 +92,7 @@ class Database(Section):
     """Deployment prefix: the secret is `<prefix>-orca-db-login-secret`."""
     host: str | None = None
     """Host of Postgres."""
-    port: int = Field(5432, ge=1, le=65535)
+    port: Port | Named = 5432
     """Its port."""
     name: str | None = None
     """Name of the database."""

@@ -75,5 +75,5 @@ def _in_aws(settings: Settings) -> bool:
     if place.secret_arn or place.prefix:
         return True
     secret = [value.get_secret_value() for value in (place.url, place.password) if value]
-    plain = [value for value in (place.host, place.name, place.user) if value]
+    plain = [value for value in (place.host, str(place.port), place.name, place.user) if value]
     return any(value.startswith(("ssm:", "secret:")) for value in secret + plain)

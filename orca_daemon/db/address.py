@@ -84,7 +84,8 @@ async def resolve(settings: DatabaseSettings, vault: Vault | None, *, owner: boo
         raise AddressError(
             f"the database's {', '.join(missing)} is named neither by settings nor by a secret"
         )
-    port = settings.port if "port" in settings.model_fields_set else secret.get("port") or settings.port
+    said_port = await _value(str(settings.port), vault)
+    port = said_port if "port" in settings.model_fields_set else secret.get("port") or said_port
     return Address(
         host=str(whole["host"]),
         port=_port(port),

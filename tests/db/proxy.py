@@ -15,6 +15,7 @@ class Proxy:
         self._target = (parts.hostname or "", parts.port or 0)
         self._url = url
         self._server: asyncio.Server | None = None
+        self._port = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
         self.silent = False
@@ -26,12 +27,10 @@ class Proxy:
     @property
     def url(self) -> str:
         """The server's URL, by way of the proxy."""
-        assert self._server
-        port = self._server.sockets[0].getsockname()[1]
-        return self._url.replace(f":{self._target[1]}/", f":{port}/")
+        return self._url.replace(f":{self._target[1]}/", f":{self._port}/")
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1")
+        await self.admit()
         return self
 
     async def __aexit__(
@@ -41,6 +40,11 @@ class Proxy:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def admit(self) -> None:
+        """Let everyone in, at first and after `refuse`; the port stays the same."""
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self._port)
+        self._port = self._server.sockets[0].getsockname()[1]
 
     def refuse(self) -> None:
         """Cut everyone off and let nobody in."""

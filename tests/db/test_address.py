@@ -49,12 +49,12 @@ def settings(**given: Any) -> DatabaseSettings:
         pytest.param(
             {
                 "host": "ssm:host",
-                "port": 5433,
+                "port": "ssm:port",
                 "name": "orca",
                 "user": "secret:x#user",
                 "password": "secret:x#pw",
             },
-            {"host": "h", "user": "app", "pw": "upw"},
+            {"host": "h", "port": 5433, "user": "app", "pw": "upw"},
             APP,
             id="parts that name parameters and secrets",
         ),
