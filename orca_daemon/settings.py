@@ -207,8 +207,8 @@ class Copies(Section):
 class Reconcile(Section):
     """Comparison of S3 Inventory with the catalog."""
 
-    memory_mib: Annotated[int, Field(ge=128)] = 1024
-    """Memory of the child process; past it, it spills to `work_dir`."""
+    memory_mib: Annotated[int, Field(ge=512)] = 1024
+    """Memory of the child process, MiB; past it, it spills to `work_dir`."""
     threads: Count = 2
     """Threads of the child process."""
     work_dir: Path | None = None

@@ -8,7 +8,7 @@ import duckdb
 from orca_daemon.reconcile.listing import Listing
 from orca_daemon.reconcile.protocol import COLUMNS, Compared, Task
 
-_APART_FROM_DUCKDB = 256
+_APART_FROM_DUCKDB = 288
 """MiB of the child that are not DuckDB's to limit: Python, Arrow's batches, what DuckDB does not count."""
 _STATEMENT = Path(__file__).with_suffix(".sql").read_text("utf-8")
 

@@ -1,6 +1,6 @@
 """The data files of an inventory as one relation, whatever their format: latest versions that exist."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ REFUSED = "inventory refused: "
 KEY = (
     "CASE WHEN contains({0}, '%') OR contains({0}, '+') THEN url_decode(replace({0}, '+', ' ')) ELSE {0} END"
 )
+_EXISTING = {"is_latest": "true", "is_delete_marker": "false"}
 _NO_ROWS = (
     "SELECT '' AS key_path, '' AS etag, CAST(0 AS BIGINT) AS size_in_bytes, '' AS last_update, "
     "'' AS storage_class WHERE false"
@@ -57,7 +58,8 @@ def listing(
 
 def quoted_etag(column: str) -> str:
     """The ETag in double quotes, as the catalog has it, whether the listing had them or not."""
-    return f"'\"' || trim(coalesce({column}, ''), '\"') || '\"'"
+    # Not by trim, which takes six times as long.
+    return f"CASE WHEN starts_with({column}, '\"') THEN {column} ELSE concat('\"', {column}, '\"') END"
 
 
 def _csv(columns: Sequence[str], bucket: str, files: Sequence[Path]) -> str:
@@ -75,9 +77,10 @@ def _csv(columns: Sequence[str], bucket: str, files: Sequence[Path]) -> str:
         key=KEY.format("key"),
         size="CAST(coalesce(nullif(size, ''), '0') AS BIGINT)",
         modified="last_modified_date",
-        flag=lambda name: (
-            f"CASE lower({name}) WHEN 'true' THEN true WHEN 'false' THEN false "
-            f"ELSE error('{REFUSED}{name} is neither true nor false') END"
+        plain="{} = '{}'",
+        flag=(
+            "CASE lower({0}) WHEN 'true' THEN true WHEN 'false' THEN false "
+            f"ELSE error('{REFUSED}{{0}} is neither true nor false') END = {{1}}"
         ),
     )
 
@@ -90,7 +93,8 @@ def _typed(names: Sequence[str], bucket: str, files: Sequence[Path]) -> str:
         key="key",
         size="coalesce(size, 0)",
         modified="epoch_us(last_modified_date)",
-        flag=lambda name: f"coalesce({name}, {str(name == 'is_latest').lower()})",
+        plain="{} = {}",
+        flag="coalesce({0}, {1}) = {1}",
     )
 
 
@@ -102,15 +106,20 @@ def _select(
     key: str,
     size: str,
     modified: str,
-    flag: Callable[[str], str],
+    plain: str,
+    flag: str,
 ) -> str:
-    flags = {"is_latest": "{}", "is_delete_marker": "NOT {}"}
-    exists = " AND ".join(text.format(flag(name)) for name, text in flags.items() if name in names)
+    wanted = {name: value for name, value in _EXISTING.items() if name in names}
+    # Nearly all rows are the first case, which costs a fifth of the last.
+    at_once = " AND ".join(plain.format(*item) for item in wanted.items()) or "true"
+    looked_at = " AND ".join(flag.format(*item) for item in wanted.items()) or "true"
     return (
         f"SELECT {key} AS key_path, {quoted_etag('e_tag')} AS etag, {size} AS size_in_bytes, "
         f"{modified} AS last_update, coalesce(storage_class, '') AS storage_class FROM {rows} "
-        f"WHERE CASE WHEN bucket = {literal(bucket)} THEN {exists or 'true'} "
-        f"ELSE error('{REFUSED}it holds rows of another bucket') END"
+        f"WHERE CASE WHEN bucket = {literal(bucket)} AND {at_once} THEN true "
+        f"WHEN bucket IS DISTINCT FROM {literal(bucket)} "
+        f"THEN error('{REFUSED}it holds rows of another bucket') "
+        f"ELSE {looked_at} END"
     )
 
 
