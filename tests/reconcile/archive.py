@@ -169,6 +169,10 @@ class Archive:
             for key, etag, size, marker in rows:
                 cursor.execute(_STORED, (job, key, etag, size, "" if marker else "GLACIER", marker))
 
+    def execute(self, statement: str, *values: object) -> None:
+        with self.database.cursor() as cursor:
+            cursor.execute(statement, values)
+
     def rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         with self.database.cursor() as cursor:
             cursor.execute(statement, values)
@@ -200,7 +204,8 @@ _PARTITION = """
 CREATE TABLE IF NOT EXISTS orca.reconcile_s3_object_archive PARTITION OF orca.reconcile_s3_object (
     CONSTRAINT pk_reconcile_s3_object_archive PRIMARY KEY (key_path),
     CONSTRAINT fk_reconcile_job_archive FOREIGN KEY (job_id) REFERENCES orca.reconcile_job (id)
-) FOR VALUES IN ('archive')
+) FOR VALUES IN ('archive');
+ALTER TABLE orca.reconcile_s3_object_archive OWNER TO orca_dbo
 """
 _JOB = """
 INSERT INTO orca.reconcile_job

@@ -1,0 +1,99 @@
+"""`orca-daemon reconcile`, `reports` and `report`."""
+
+import csv
+import io
+import json
+from collections.abc import Callable
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from orca_daemon.cli import app
+from tests.reconcile.archive import Archive, Filed, Listed
+
+Invoke = Callable[..., Result]
+
+
+@pytest.fixture
+def invoke(database_url: str, aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Invoke:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws_endpoint)
+    monkeypatch.setenv("AWS_REGION", "us-west-2")
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("ORCA_RECONCILE__RACE_WINDOW", "0")
+    return lambda *arguments: CliRunner().invoke(app, arguments)
+
+
+def manifest(archive: Archive, *rows: Listed) -> str:
+    pointer = archive.inventory(list(rows))
+    return f"s3://{pointer.report_bucket_name}/{pointer.manifest_key}"
+
+
+def test_a_comparison_by_hand_is_summed_up(archive: Archive, invoke: Invoke) -> None:
+    archive.catalog([Filed("same"), Filed("lost")])
+
+    result = invoke("reconcile", manifest(archive, Listed("same"), Listed("new")), "--json")
+
+    assert result.exit_code == 0, result.stderr
+    said = json.loads(result.stdout)
+    assert said["job"] == 1
+    assert said["bucket"] == "archive"
+    assert said["reports"] == {"phantom": 1, "orphan": 1, "mismatch": 0}
+    assert said["compared"]["matched"] == 1
+
+
+def test_the_reports_can_be_read_back(archive: Archive, invoke: Invoke) -> None:
+    archive.catalog([Filed("lost", granule="g-7")])
+    place = manifest(archive, *(Listed(f"new{i}") for i in range(3)))
+    assert "phantoms: catalogued, but not in S3" in invoke("reconcile", place).stdout
+
+    listed = json.loads(invoke("reports", "--json").stdout)
+    assert [(row["id"], row["status"], row["phantom"], row["orphan"]) for row in listed] == [
+        (1, "success", 1, 3)
+    ]
+    assert invoke("reports", "--bucket", "another", "--json").stdout.strip() == "[]"
+    assert "archive" in invoke("reports").stdout
+    shown = invoke("report", "1").stdout
+    assert "lost" in shown
+    assert "new2" in shown
+    found = json.loads(invoke("report", "1", "--kind", "orphan", "--limit", "2", "--json").stdout)
+    assert [row["key_path"] for row in found["rows"]["orphan"]] == ["new0", "new1"]
+    rows = list(csv.DictReader(io.StringIO(invoke("report", "1", "--kind", "phantom", "--csv").stdout)))
+    assert [(row["key_path"], row["granule_id"]) for row in rows] == [("lost", "g-7")]
+
+
+def test_a_refused_inventory_is_a_sentence_and_an_error_on_the_job(archive: Archive, invoke: Invoke) -> None:
+    archive.catalog([Filed("a")])
+
+    result = invoke("reconcile", manifest(archive))
+
+    assert result.exit_code == 1
+    assert "it lists no object, but the catalog has 1" in result.stderr
+    assert archive.job(1)[0] == 4
+    assert invoke("reconcile", manifest(archive), "--allow-empty").exit_code == 0
+
+
+def test_a_listing_that_orca_stored_is_named_by_its_job(archive: Archive, invoke: Invoke) -> None:
+    archive.stored(1, [("a", '"e"', 10, False)], status=2)
+
+    assert invoke("reconcile", "1", "--bucket", "archive").exit_code == 0
+    assert archive.orphans(1) == {"a"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("reconcile", "reports/manifest.json"),
+        ("reconcile", "s3://b/other.json"),
+        ("reconcile", "7"),
+        ("report", "1", "--csv"),
+        ("report", "1", "--csv", "--kind", "phantom", "--json"),
+    ],
+)
+def test_mistakes_of_usage(invoke: Invoke, arguments: tuple[str, ...]) -> None:
+    assert invoke(*arguments).exit_code == 2
+
+
+def test_an_unknown_job_is_an_error(invoke: Invoke) -> None:
+    result = invoke("report", "7")
+
+    assert (result.exit_code, result.stderr) == (1, "orca-daemon: no job 7\n")

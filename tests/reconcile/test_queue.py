@@ -1,0 +1,151 @@
+"""The internal-report queue: every body it carries, and what becomes of it."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import closing
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from orca_daemon.aws.clients import connect
+from orca_daemon.db.database import Database
+from orca_daemon.engine.errors import Reject
+from orca_daemon.engine.message import Delivery, Envelope
+from orca_daemon.engine.route import Route
+from orca_daemon.ops.metrics import Metrics
+from orca_daemon.queues.internal_report import route
+from orca_daemon.queues.internal_report.comparisons import show_latest
+from orca_daemon.queues.services import Services
+from orca_daemon.settings import Settings
+from orca_daemon.wire.inventory import InventoryPointer
+from tests.reconcile.archive import CREATED, Archive, Filed, Listed
+
+
+@pytest.fixture
+async def services(settings: Settings, database: Database) -> AsyncIterator[Services]:
+    async with connect(settings) as clients:
+        yield Services(settings=settings, clients=clients, database=database, metrics=Metrics())
+
+
+@pytest.fixture
+def work(services: Services) -> Route[Any]:
+    return route(services)
+
+
+def envelope(document: object) -> Envelope:
+    return Envelope(id="m", receipt="r", body=json.dumps(document), group="general_group")
+
+
+async def handle(work: Route[Any], document: object) -> None:
+    message = envelope(document)
+    await work.handle([Delivery(work.decode(message), message)])
+
+
+def body(pointer: InventoryPointer) -> dict[str, object]:
+    return pointer.model_dump(by_alias=True)
+
+
+def event(pointer: InventoryPointer, key: str | None = None) -> dict[str, object]:
+    thing = {"bucket": {"name": pointer.report_bucket_name}, "object": {"key": key or pointer.manifest_key}}
+    record = {
+        "eventSource": "aws:s3",
+        "eventName": "ObjectCreated:Put",
+        "awsRegion": "us-west-2",
+        "s3": thing,
+    }
+    return {"Records": [record]}
+
+
+async def test_an_inventory_pointer_is_compared(archive: Archive, work: Route[Any]) -> None:
+    await handle(work, body(archive.inventory([Listed("a")])))
+
+    assert archive.job(1) == (5, True, None)
+
+
+async def test_an_event_of_a_manifest_is_compared(archive: Archive, work: Route[Any]) -> None:
+    await handle(work, event(archive.inventory([Listed("a")])))
+
+    assert archive.job(1) == (5, True, None)
+
+
+async def test_events_of_other_objects_and_tests_of_s3_ask_for_nothing(
+    archive: Archive, work: Route[Any]
+) -> None:
+    await handle(work, event(archive.inventory([Listed("a")]), "archive/inventory/data/x.csv.gz"))
+    await handle(work, {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b"})
+
+    assert archive.rows("SELECT 1 FROM orca.reconcile_job") == []
+
+
+async def test_a_stored_listing_is_compared(archive: Archive, work: Route[Any]) -> None:
+    archive.stored(1, [("a", '"e"', 10, False)], status=2)
+
+    await handle(work, {"jobId": 1, "orcaArchiveLocation": "archive"})
+
+    assert archive.job(1) == (5, True, None)
+
+
+async def test_giving_up_says_why_on_the_job(archive: Archive, work: Route[Any]) -> None:
+    archive.catalog([Filed("a")])
+    pointer = archive.inventory([])
+    with pytest.raises(Reject) as refused:
+        await handle(work, body(pointer))
+
+    assert work.gave_up is not None
+    for message in (pointer, work.decode(envelope(event(pointer)))):
+        await work.gave_up(message, envelope({}), str(refused.value))
+
+    status, ended, reason = archive.job(1)
+    assert (status, ended) == (4, True)
+    assert reason.startswith("inventory refused: it lists no object")
+    assert len(archive.rows("SELECT 1 FROM orca.reconcile_job")) == 1
+
+
+async def test_giving_up_on_what_could_not_be_read_needs_no_job(archive: Archive, work: Route[Any]) -> None:
+    assert work.gave_up is not None
+    await work.gave_up(None, envelope({}), "no JSON")
+
+
+async def test_differences_and_the_last_success_are_metrics(
+    archive: Archive, work: Route[Any], services: Services
+) -> None:
+    archive.catalog([Filed("lost"), Filed("changed")])
+
+    await handle(work, body(archive.inventory([Listed("changed", "x"), Listed("new"), Listed("newer")])))
+
+    (ended,) = archive.rows("SELECT extract(EPOCH FROM end_time)::float8 FROM orca.reconcile_job")[0]
+    value = services.metrics.registry.get_sample_value
+    differences = {
+        kind: value("orca_daemon_reconcile_differences", {"bucket": "archive", "kind": kind})
+        for kind in ("phantom", "orphan", "mismatch")
+    }
+    assert differences == {"phantom": 1, "orphan": 2, "mismatch": 1}
+    assert value("orca_daemon_reconcile_last_success_timestamp_seconds", {"bucket": "archive"}) == ended
+    assert value("orca_daemon_reconcile_rows_total", {"side": "listing"}) == 3
+    assert value("orca_daemon_reconcile_rows_total", {"side": "catalog"}) == 2
+    assert value("orca_daemon_reconcile_duration_seconds_count", {"outcome": "success"}) == 1
+
+
+async def test_another_process_knows_the_latest_reports_from_the_database(
+    archive: Archive, work: Route[Any], services: Services, settings: Settings
+) -> None:
+    await handle(work, body(archive.inventory([Listed("new")])))
+    fresh = Metrics()
+
+    with closing(Database(settings.database)) as database:
+        other = Services(settings=settings, clients=services.clients, database=database, metrics=fresh)
+        await show_latest(other, database)
+
+    labels = {"bucket": "archive", "kind": "orphan"}
+    assert fresh.registry.get_sample_value("orca_daemon_reconcile_differences", labels) == 1
+
+
+async def test_old_jobs_are_removed_after_a_comparison(archive: Archive, work: Route[Any]) -> None:
+    archive.stored(1, [], status=2)
+    archive.execute("UPDATE orca.reconcile_job SET last_update = now() - interval '31 days'")
+    archive.execute("SELECT setval('orca.reconcile_job_id_seq', 1)")
+
+    await handle(work, body(archive.inventory([Listed("a")], created=CREATED + timedelta(days=1))))
+
+    assert archive.rows("SELECT id FROM orca.reconcile_job") == [(2,)]
