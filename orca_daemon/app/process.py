@@ -1,6 +1,7 @@
 """Everything that one daemon process is made of, built in the order in which it is needed."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Any
@@ -40,6 +41,7 @@ class Process:
         self._metrics.process.drain_limit.set(settings.engine.drain_seconds)
         self._metrics.watch(self.state)
         self._lag = LoopLag(self._metrics.process.loop_lag.observe)
+        self._began = time.monotonic()
         self._engine: Engine | None = None
         self._gauges: gauges.Gauges | None = None
 
@@ -76,13 +78,12 @@ class Process:
         """Consume until `stop`, then drain."""
         if self._engine is None or self._gauges is None:
             raise RuntimeError("the process was not started")
-        now = asyncio.get_running_loop().time
         side = {
             "loop lag": self._lag.run(),
             "watchdog": watchdog.watch(self.notifier, self._live, self.state),
             "gauges": self._gauges.run(),
         }
-        _log.info("ready", at=round(now(), 3))
+        _log.info("ready", seconds=round(time.monotonic() - self._began, 3))
         return await self._engine.run(side)
 
     def stop(self) -> None:

@@ -229,7 +229,7 @@ class Consumer:
             handler=self.route.name,
             last_poll_success=self.poller.last_success,
             poller_moved=self.poller.moved,
-            waiting_for_permits=self.room.full,
+            waiting_for_permits=self.room.full and not self.room.reserved,
             breaker_open=self._work.blocked,
             held=self.room.held,
             running=sum(one.phase is Phase.RUNNING for one in held),

@@ -55,9 +55,7 @@ def reason(error: BaseException) -> str:
     """
     if not type(error).__module__.startswith(OURS) and not isinstance(error, TimeoutError):
         return _with_place(error)
-    text = " ".join(str(error).split())
-    name = type(error).__name__
-    line = text if isinstance(error, Reject) and text else f"{name}: {text}" if text else name
+    line = " ".join(str(error).split()) or type(error).__name__
     return line if len(line) <= REASON_LENGTH else line[: REASON_LENGTH - 1] + "…"
 
 

@@ -36,7 +36,7 @@ def test_suspicions_lead_to_the_culprit(messages: int, suspicions: int, expected
 
 def test_a_reason_is_one_short_line() -> None:
     assert reason(Reject("no such\n  file")) == "no such file"
-    assert reason(DependencyDown("s3", "no answer")) == "DependencyDown: s3 is down: no answer"
+    assert reason(DependencyDown("s3", "no answer")) == "s3 is down: no answer"
     assert reason(ValueError()) == "ValueError"
     assert len(reason(Reject("x" * 9999))) == REASON_LENGTH
 
