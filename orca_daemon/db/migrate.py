@@ -1,5 +1,6 @@
 """Brings a database to the schema that the daemon works with, and says beforehand what that takes."""
 
+import hashlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -101,13 +102,28 @@ def upgrade(place: str | Address, tell: Callable[[str], None] = lambda _: None) 
         _prepare(connection, found)
         tell("bringing the tables up to date")
         _migrate(connection, found)
-        for name in shape.read(connection).missing_indexes:
+        now = shape.read(connection)
+        for name in now.missing_indexes:
             tell(f"building the index {name}")
-            connection.execute(text(f"DROP INDEX IF EXISTS orca.{name}"))  # what a broken build left
+            _drop_index(connection, name)
             connection.execute(shape.INDEXES[name])
-        for part in found.scanned_partitions:
-            connection.exec_driver_sql(f"CREATE INDEX CONCURRENTLY ON {part} (job_id)")
+        for part in now.scanned_partitions:
+            tell(f"indexing {part} by job")
+            _index_by_job(connection, part)
         return steps
+
+
+def _drop_index(connection: Connection, name: str) -> None:
+    """Remove what a build left that was broken off."""
+    connection.exec_driver_sql(f'DROP INDEX IF EXISTS orca."{name}"')
+
+
+def _index_by_job(connection: Connection, partition: str) -> None:
+    quote = connection.dialect.identifier_preparer.quote
+    # The partition's own name may be as long as a name can be.
+    name = f"daemon_job_{hashlib.sha256(partition.encode()).hexdigest()[:16]}"
+    _drop_index(connection, name)
+    connection.exec_driver_sql(f"CREATE INDEX CONCURRENTLY {name} ON orca.{quote(partition)} (job_id)")
 
 
 def _migrate(connection: Connection, found: Shape) -> None:

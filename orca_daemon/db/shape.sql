@@ -23,11 +23,13 @@ WHERE schema_.nspname = 'orca' AND table_.relname = 'schema_versions';
 SELECT max(version_id) FROM orca.schema_versions WHERE is_latest;
 
 -- name: partitions_without_job_index
-SELECT part.oid::regclass::text
+SELECT part.relname
 FROM pg_catalog.pg_inherits AS link
 JOIN pg_catalog.pg_class AS part ON part.oid = link.inhrelid
-WHERE link.inhparent = to_regclass('orca.reconcile_s3_object')
-    AND NOT EXISTS (
+JOIN pg_catalog.pg_namespace AS own ON own.oid = part.relnamespace AND own.nspname = 'orca'
+JOIN pg_catalog.pg_class AS whole ON whole.oid = link.inhparent AND whole.relname = 'reconcile_s3_object'
+JOIN pg_catalog.pg_namespace AS schema_ ON schema_.oid = whole.relnamespace AND schema_.nspname = 'orca'
+WHERE NOT EXISTS (
         SELECT 1
         FROM pg_catalog.pg_index AS entry
         JOIN pg_catalog.pg_attribute AS first_column ON first_column.attrelid = part.oid

@@ -140,6 +140,22 @@ def test_old_catalog_rows_are_of_the_class_glacier(roles: str) -> None:
         assert cursor.fetchall() == [(1,)]
 
 
+def test_partitions_are_left_as_they_are_but_for_an_index_by_job(roles: str) -> None:
+    build(roles, *VERSION_7)
+    part = "reconcile_s3_object_" + "b" * 43
+    execute(
+        roles,
+        f"CREATE TABLE orca.{part} PARTITION OF orca.reconcile_s3_object FOR VALUES IN ('{'b' * 43}')",
+        f"ALTER TABLE orca.{part} OWNER TO orca_dbo",
+    )
+    assert migrate.status(roles).scanned_partitions == (part,)
+    assert migrate.upgrade(by("the_admin", roles))[-1] == f"index {part} by job, beside running work"
+    found = migrate.status(roles)
+    assert found.scanned_partitions == ()
+    assert found.partitions == (f"FOR VALUES IN ('{'b' * 43}')",)
+    assert migrate.upgrade(by("the_admin", roles)) == []
+
+
 def new_job(granule: str) -> NewJob:
     file = NewFile(
         filename="f", key_path="f", restore_destination="d", s3_multipart_chunksize_mb=None,

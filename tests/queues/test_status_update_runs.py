@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, event, text
 
 from orca_daemon.queues.status_update.rules import Unplaced
 from orca_daemon.queues.status_update.store import apply
@@ -144,6 +144,38 @@ def test_a_run_delivered_twice_in_a_row_of_single_messages_changes_nothing_more(
         assert one_by_one(connection, [message]) == once
         assert tables(connection) == before
     connection.rollback()
+
+
+def test_a_run_of_a_hundred_takes_no_more_statements_than_one_of_a_few(connection: Connection) -> None:
+    def run(granules: range) -> list[StatusMessage]:
+        key = {"job_id": "j", "collection_id": "c"}
+        opened = [
+            new_job(
+                **key,
+                granule_id=str(number),
+                request_time=NOON,
+                archive_destination="x",
+                files=tuple(new_file(name, 1, NOON, None) for name in "abc"),
+            )
+            for number in granules
+        ]
+        moved = [
+            update(
+                **key, granule_id=str(number), filename="a", last_update=NOON, status=RecoveryStatus.STAGED
+            )
+            for number in granules
+        ]
+        return [*opened, *moved]
+
+    statements: list[str] = []
+    event.listen(connection, "before_cursor_execute", lambda *given: statements.append(given[2]))
+    counts = []
+    for granules in (range(2), range(2), range(100, 150), range(100, 150)):
+        statements.clear()
+        apply(connection, run(granules), NOON)
+        counts.append(len(statements))
+    assert counts[2:] == counts[:2]
+    assert max(counts) <= 7
 
 
 def model(messages: Sequence[StatusMessage]) -> tuple[list[Any], list[Any]]:
