@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ KEPT: dict[str, Any] = {
     "ContentDisposition": 'attachment; filename="g.h5"',
     "ContentEncoding": "gzip",
     "ContentLanguage": "en",
+    "Expires": datetime(2030, 1, 1, tzinfo=UTC),
     "Metadata": {"granule": "g-1"},
 }
 

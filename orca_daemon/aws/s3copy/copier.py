@@ -20,6 +20,8 @@ from orca_daemon.aws.s3copy.same import Verdict, compare
 from orca_daemon.aws.s3copy.tags import tag_set
 from orca_daemon.engine.policy import Backoff
 
+USUAL_PART = 250 * MIB
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
@@ -40,7 +42,10 @@ class Options:
     """Of one request that fails in a transient way; more for what an upload hangs on."""
     backoff: Backoff = field(default_factory=lambda: Backoff(base=0.5, cap=20.0))
     idle: float = 60.0
-    """Seconds without a new part after which an upload to the same key is taken for dead and aborted."""
+    """Seconds without a new part after which an upload to the same key is taken for dead and aborted.
+
+    More for parts larger than usual, which take longer.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +133,7 @@ class Copier:
             raise Archived(_asleep(source, facts))
         cut = await self._plan(source, facts, chunk)
         if cut.part:
-            await clear(self.requests, target, idle=self._options.idle)
+            await clear(self.requests, target, idle=self._options.idle * max(1.0, cut.part / USUAL_PART))
         if already := _held(facts, there):
             return Copied(size=facts.size, parts=0, skipped=True, by=already.by)
         track = _Track(self._observe, source, target, cut, began)
@@ -172,7 +177,11 @@ class Copier:
         """Copy, and return the ETag that the target should have now."""
         if not cut.part:
             answer = await self.requests.call(
-                "copy_object", **target.parameters, **pinned(source, facts), **self._storage
+                "copy_object",
+                facts.size,
+                **target.parameters,
+                **pinned(source, facts),
+                **self._storage,
             )
             track.moved(facts.size)
             return str(answer["CopyObjectResult"]["ETag"])

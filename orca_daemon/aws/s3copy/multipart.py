@@ -76,6 +76,7 @@ class Upload:
     async def _copy_part(self, number: int, first: int, last: int) -> None:
         answer = await self._requests.call(
             "upload_part_copy",
+            last - first + 1,
             **self._target.parameters,
             UploadId=self.id,
             PartNumber=number,

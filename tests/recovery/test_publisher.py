@@ -1,0 +1,74 @@
+"""Status updates on their way to the queue."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from aiobotocore.session import AioSession
+
+from orca_daemon.aws.publisher import Publisher, PublishError
+from orca_daemon.local.moto import REGION
+from orca_daemon.wire.status import Grouping, RecoveryStatus, UpdateFile
+
+NOW = datetime(2026, 11, 21, 3, 0, 0, 123456, tzinfo=UTC)
+STAGED = UpdateFile(
+    job_id="op-1",
+    collection_id="c",
+    granule_id="g",
+    filename="f",
+    last_update=NOW,
+    status=RecoveryStatus.STAGED,
+)
+BODY = (
+    '{"jobId": "op-1", "collectionId": "c", "granuleId": "g", "filename": "f", '
+    '"lastUpdate": "2026-11-21T03:00:00.123456+00:00", "statusId": 2}'
+)
+
+
+@pytest.fixture
+async def sqs(aws_endpoint: str, session: AioSession) -> AsyncIterator[Any]:
+    async with AsyncExitStack() as stack:
+        yield await stack.enter_async_context(
+            session.create_client("sqs", region_name=REGION, endpoint_url=aws_endpoint)
+        )
+
+
+async def sent(sqs: Any, url: str) -> dict[str, Any]:
+    answer = await sqs.receive_message(QueueUrl=url, AttributeNames=["All"], MessageAttributeNames=["All"])
+    [message] = answer["Messages"]
+    found: dict[str, Any] = message
+    return found
+
+
+async def test_an_update_is_sent_as_orca_sends_it(
+    sqs: Any, status_queue: tuple[str, Callable[[], list[dict[str, Any]]]]
+) -> None:
+    await Publisher(sqs, status_queue[0]).post(STAGED)
+    message = await sent(sqs, status_queue[0])
+    assert message["Body"] == BODY
+    assert message["Attributes"]["MessageGroupId"] == "request_files"
+    assert message["Attributes"]["MessageDeduplicationId"].startswith("update_file")
+    assert message["MessageAttributes"]["RequestMethod"]["StringValue"] == "update_file"
+
+
+async def test_groups_are_those_of_the_settings(
+    sqs: Any, status_queue: tuple[str, Callable[[], list[dict[str, Any]]]]
+) -> None:
+    await Publisher(sqs, status_queue[0], grouping=Grouping.GRANULE).post(STAGED)
+    assert len((await sent(sqs, status_queue[0]))["Attributes"]["MessageGroupId"]) == 64
+
+
+async def test_a_queue_that_does_not_exist_is_an_error_that_says_so(sqs: Any, aws_endpoint: str) -> None:
+    with pytest.raises(PublishError, match=r"NonExistentQueue|does not exist"):
+        await Publisher(sqs, f"{aws_endpoint}/123456789012/no-such.fifo").post(STAGED)
+
+
+async def test_an_answer_for_another_message_is_noticed() -> None:
+    class Confused:
+        async def send_message(self, **_: Any) -> dict[str, str]:
+            return {"MD5OfMessageBody": "0" * 32}
+
+    with pytest.raises(PublishError, match="the MD5 differs"):
+        await Publisher(Confused(), "http://127.0.0.1/q").post(STAGED)
