@@ -78,7 +78,7 @@ class Exporter:
     def read(self, key: str) -> pa.Table:
         return pq.read_table(BytesIO(self.bytes(key)))
 
-    def keys(self) -> list[str]:
+    def listed(self) -> list[str]:
         listed = self.s3.list_objects_v2(Bucket=self.bucket).get("Contents", [])
         return [entry["Key"] for entry in listed]
 

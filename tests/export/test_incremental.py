@@ -130,7 +130,7 @@ async def test_a_run_without_rows_writes_nothing_and_the_next_one_starts_from_th
     _add(source, 1, T0 - HOUR)
     await _ids(exporter, T0)
     assert await _ids(exporter, T0 + HOUR) == []
-    assert len(exporter.keys()) == 1
+    assert len(exporter.listed()) == 1
     _add(source, 2, T0 + HOUR / 2)
     assert await _ids(exporter, T0 + 2 * HOUR) == [2]
 

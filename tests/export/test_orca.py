@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 
 from orca_daemon.export.table import NoChangeTime
-from orca_daemon.export.tables import ORCA, allowed, choose
+from orca_daemon.export.tables import ORCA, Table, allowed, choose
 from orca_daemon.settings import Export as ExportSettings
 from tests.export.conftest import HOUR, T0, Exporter, Source
 
@@ -26,8 +26,8 @@ def job(source: Source) -> Callable[..., None]:
 
     def add(granule: str, requested: datetime, *changed: datetime) -> None:
         source.run(
-            "INSERT INTO orca.recovery_job (job_id, collection_id, granule_id, archive_destination, status_id,"
-            " request_time) VALUES ('j', 'c', %s, 'a', 1, %s)",
+            "INSERT INTO orca.recovery_job (job_id, collection_id, granule_id, archive_destination,"
+            " status_id, request_time) VALUES ('j', 'c', %s, 'a', 1, %s)",
             *(granule, requested),
         )
         for number, moment in enumerate(changed):
@@ -104,8 +104,8 @@ async def test_report_rows_are_exported_when_their_job_has_ended(source: Source,
 
 
 @pytest.mark.parametrize("table", LOOKUPS, ids=lambda table: str(table.name))
-async def test_lookup_tables_have_no_change_time(source: Source, exporter: Exporter, table: object) -> None:
-    (outcome,) = (await exporter.run(T0, table)).outcomes  # type: ignore[arg-type]  one of the preset's
+async def test_lookup_tables_have_no_change_time(source: Source, exporter: Exporter, table: Table) -> None:
+    (outcome,) = (await exporter.run(T0, table)).outcomes
 
     assert isinstance(outcome.error, NoChangeTime)
 

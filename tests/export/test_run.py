@@ -73,7 +73,7 @@ async def test_a_table_that_fails_does_not_stop_the_others_and_the_run_says_so(
 
     assert sorted(report.keys) == ["one", "two"]
     assert [type(outcome.error) for outcome in report.failed] == [Missing, Unstorable]
-    assert sorted(exporter.keys()) == sorted(report.keys.values())
+    assert sorted(exporter.listed()) == sorted(report.keys.values())
     assert [entry["event"] for entry in logs if entry["log_level"] == "critical"] == ["export.failed"]
     assert "NaN" not in report.reasons
 
@@ -142,7 +142,7 @@ async def test_a_dry_run_counts_and_writes_nothing(tables: Source, exporter: Exp
     assert [(outcome.rows, outcome.key) for outcome in report.outcomes] == [
         (1, "one/2026/11/01/120000000000.parquet")
     ]
-    assert exporter.keys() == []
+    assert exporter.listed() == []
 
 
 async def test_many_rows_make_several_row_groups_and_parts(tables: Source, exporter: Exporter) -> None:
@@ -188,7 +188,7 @@ async def test_a_failure_in_the_middle_leaves_nothing_behind_and_the_next_table_
         report = await exporter.run(T0, table("endless"), ONE)
 
     assert [type(outcome.error) for outcome in report.outcomes] == [InTheMiddleError, type(None)]
-    assert exporter.keys() == [report.keys["one"]]
+    assert exporter.listed() == [report.keys["one"]]
     assert exporter.s3.list_multipart_uploads(Bucket=exporter.bucket).get("Uploads", []) == []
 
 
@@ -210,7 +210,7 @@ async def test_a_cancelled_run_ends_at_once_and_leaves_nothing_behind(
         with pytest.raises(asyncio.CancelledError):
             await running
 
-    assert exporter.keys() == []
+    assert exporter.listed() == []
     assert exporter.s3.list_multipart_uploads(Bucket=exporter.bucket).get("Uploads", []) == []
     assert [thread.name for thread in threading.enumerate() if thread.name == "export-encoder"] == []
 

@@ -1,0 +1,90 @@
+"""`orca-daemon export`."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+from types_boto3_s3 import S3Client
+
+from orca_daemon.cli import app
+from tests.export.conftest import Source
+
+Invoke = Callable[..., Result]
+
+
+@pytest.fixture
+def place(bucket: Callable[[], str]) -> str:
+    return bucket()
+
+
+@pytest.fixture
+def invoke(
+    source: Source, aws_endpoint: str, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Invoke:
+    source.run("CREATE TABLE staff (id int, last_updated timestamptz DEFAULT now() - interval '1 hour')")
+    source.run("INSERT INTO staff VALUES (1), (2)")
+    config = tmp_path / "settings.toml"
+    config.write_text(
+        f'[export]\nbucket = "{place}"\n[export.tables.staff]\n[export.tables.absent]\n', "utf-8"
+    )
+    monkeypatch.setenv("ORCA_CONFIG", str(config))
+    monkeypatch.setenv("DATABASE_URL", source.url)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws_endpoint)
+    monkeypatch.setenv("AWS_REGION", "us-west-2")
+    return lambda *arguments: CliRunner().invoke(app, ["export", *arguments])
+
+
+def test_a_table_is_exported_and_told(invoke: Invoke, s3: S3Client, place: str) -> None:
+    result = invoke("staff", "--json")
+
+    assert result.exit_code == 0
+    told = json.loads(result.stdout)
+    (key,) = [entry["Key"] for entry in s3.list_objects_v2(Bucket=place)["Contents"]]
+    assert told["keys"] == {"staff": key}
+    assert told["tables"][0]["rows"] == 2
+
+
+def test_a_dry_run_says_what_would_be_written(invoke: Invoke, s3: S3Client, place: str) -> None:
+    result = invoke("staff", "--dry-run")
+
+    assert result.exit_code == 0
+    assert "would be" in result.stdout
+    assert f"s3://{place}/staff/" in result.stdout
+    assert s3.list_objects_v2(Bucket=place)["KeyCount"] == 0
+
+
+def test_a_start_can_be_given(invoke: Invoke) -> None:
+    assert json.loads(invoke("staff", "--since", "30m", "--json").stdout)["tables"][0]["rows"] == 0
+    assert json.loads(invoke("staff", "--since", "2h", "--json").stdout)["tables"][0]["rows"] == 2
+
+
+def test_a_table_that_fails_is_exit_1_and_the_others_are_written(invoke: Invoke) -> None:
+    result = invoke("absent", "staff")
+
+    assert result.exit_code == 1
+    assert "there is no table absent; the search path has staff" in result.stderr
+    assert "/staff/" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["pg_authid"], "not to be exported"),
+        (["staff", "--since", "20 June"], "no span of time"),
+        (["staff", "--since", "1h", "--full"], "contradict"),
+        ([], "Missing argument"),
+    ],
+)
+def test_mistakes_of_usage_are_exit_2(invoke: Invoke, arguments: list[str], said: str) -> None:
+    result = invoke(*arguments)
+
+    assert result.exit_code == 2
+    assert said in result.stderr
+
+
+def test_no_bucket_is_a_mistake_of_the_settings(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ORCA_CONFIG")
+
+    assert invoke("files").exit_code == 78

@@ -1,0 +1,151 @@
+"""An export asked for by a message, as the handler of the internal-report queue does it."""
+
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing
+from typing import Any
+from uuid import uuid4
+
+import boto3
+import pytest
+from sqlalchemy import make_url
+from structlog.testing import capture_logs
+from types_boto3_s3 import S3Client
+
+from orca_daemon.aws.clients import connect
+from orca_daemon.db.database import Database
+from orca_daemon.engine.errors import DependencyDown, Reject
+from orca_daemon.local.moto import REGION
+from orca_daemon.ops.metrics import Metrics
+from orca_daemon.queues.internal_report.exports import ExportFailed, export_tables
+from orca_daemon.queues.services import Services
+from orca_daemon.settings import Settings
+from orca_daemon.wire.inventory import ExportRequest, decode
+from tests.export.conftest import Source
+
+Open = Callable[..., Any]
+
+
+@pytest.fixture
+def shop(source: Source) -> Source:
+    source.run("CREATE TABLE staff (id int, last_updated timestamptz DEFAULT now() - interval '1 hour')")
+    source.run("INSERT INTO staff VALUES (1), (2)")
+    return source
+
+
+@pytest.fixture
+def services(shop: Source, aws_endpoint: str, bucket: Callable[[], str]) -> Open:
+    """Opens services for settings, whose own database is the shop's unless they say otherwise."""
+
+    @asynccontextmanager
+    async def opened(**sections: dict[str, Any]) -> AsyncIterator[Services]:
+        export = {"bucket": bucket(), "tables": {"staff": {}}} | sections.pop("export", {})
+        tree: dict[str, Any] = {
+            "aws": {"region": REGION, "endpoint_url": aws_endpoint},
+            "database": {"url": shop.url},
+            "export": export,
+        }
+        settings = Settings.model_validate(tree | sections)
+        async with connect(settings) as clients:
+            with closing(Database(settings.database)) as database:
+                yield Services(
+                    settings=settings,
+                    clients=clients,
+                    database=database if settings.database.configured else None,
+                    metrics=Metrics(),
+                )
+
+    return opened
+
+
+def request(*tables: str) -> ExportRequest:
+    message = decode(json.dumps({"tables_to_query": tables}))
+    assert isinstance(message, ExportRequest)
+    return message
+
+
+async def test_a_message_gets_its_tables_exported_once(services: Open, s3: S3Client) -> None:
+    async with services() as opened:
+        keys = await export_tables(opened, request("staff"))
+        again = await export_tables(opened, request("staff"))
+
+        assert list(keys) == ["staff"]
+        assert again == {}
+        listed = s3.list_objects_v2(Bucket=opened.settings.export.bucket)["Contents"]
+        assert [entry["Key"] for entry in listed] == [keys["staff"]]
+        said = opened.metrics.exposition().decode()
+    assert "orca_daemon_export_rows_total 2.0" in said
+    assert 'orca_daemon_export_seconds_count{outcome="written"} 1.0' in said
+    assert 'orca_daemon_export_seconds_count{outcome="nothing_new"} 1.0' in said
+
+
+async def test_a_table_that_is_not_allowed_is_rejected_after_the_others_are_done(
+    services: Open, s3: S3Client
+) -> None:
+    async with services() as opened:
+        with pytest.raises(Reject, match=r"not to be exported: pg_authid; allowed by the settings: .*staff"):
+            await export_tables(opened, request("pg_authid", "staff"))
+
+        assert s3.list_objects_v2(Bucket=opened.settings.export.bucket)["KeyCount"] == 1
+
+
+async def test_without_a_bucket_the_message_is_rejected(services: Open) -> None:
+    async with services(export={"bucket": None}) as opened:
+        with pytest.raises(Reject, match=r"export\.bucket"):
+            await export_tables(opened, request("staff"))
+
+
+async def test_a_bucket_that_does_not_exist_is_worth_another_try(services: Open) -> None:
+    async with services(export={"bucket": "nowhere"}) as opened:
+        with capture_logs() as logs, pytest.raises(ExportFailed, match="NoSuchBucket"):
+            await export_tables(opened, request("staff"))
+    assert [entry["event"] for entry in logs if entry["log_level"] == "critical"] == ["export.failed"]
+
+
+async def test_a_database_that_is_down_is_waited_for(services: Open) -> None:
+    async with services(database={"url": "postgresql://x@127.0.0.1:1/x"}) as opened:
+        with pytest.raises(DependencyDown):
+            await export_tables(opened, request("staff"))
+
+
+async def test_an_s3_that_is_down_is_waited_for(services: Open, shop: Source) -> None:
+    async with services() as opened:
+        gone = Settings.model_validate({"aws": {"region": REGION, "endpoint_url": "http://127.0.0.1:1"}})
+        async with connect(gone) as clients:
+            there = Services(
+                settings=opened.settings, clients=clients, database=opened.database, metrics=Metrics()
+            )
+            with pytest.raises(DependencyDown):
+                await export_tables(there, request("staff"))
+
+
+async def test_another_database_is_read_by_its_secret(
+    services: Open, shop: Source, aws_endpoint: str
+) -> None:
+    url = make_url(shop.url)
+    secret = {
+        "username": url.username,
+        "password": "",
+        "host": url.host,
+        "port": str(url.port),
+        "dbname": url.database,
+    }
+    name = f"totes-{uuid4().hex}"
+    with closing(boto3.client("secretsmanager", endpoint_url=aws_endpoint, region_name=REGION)) as vault:
+        vault.create_secret(Name=name, SecretString=json.dumps(secret))
+
+    async with services(database={}, export={"source_secret": name}) as opened:
+        assert opened.database is None
+        assert list(await export_tables(opened, request("staff"))) == ["staff"]
+
+
+async def test_another_database_that_is_down_does_not_count_as_ours(services: Open) -> None:
+    async with services(export={"source_url": "postgresql://x@127.0.0.1:1/x"}) as opened:
+        with pytest.raises(ExportFailed, match="source of exports"):
+            await export_tables(opened, request("staff"))
+
+
+async def test_a_secret_without_an_address_is_rejected(services: Open) -> None:
+    async with services(database={}) as opened:
+        with pytest.raises(Reject, match="no database is configured"):
+            await export_tables(opened, request("staff"))
