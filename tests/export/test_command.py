@@ -1,10 +1,12 @@
 """`orca-daemon export`."""
 
 import json
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from typer.testing import CliRunner, Result
 from types_boto3_s3 import S3Client
 
@@ -12,6 +14,16 @@ from orca_daemon.cli import app
 from tests.export.conftest import Source
 
 Invoke = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """A command logs to the standard error of its process, which here ends with each call."""
+    handlers, level = logging.getLogger().handlers[:], logging.getLogger().level
+    yield
+    structlog.reset_defaults()
+    logging.getLogger().handlers[:] = handlers
+    logging.getLogger().setLevel(level)
 
 
 @pytest.fixture
