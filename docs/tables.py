@@ -108,6 +108,8 @@ def metrics_table() -> Iterator[str]:
     yield "|---|---|---|---|"
     metrics = Metrics({"recovery": "recovery"}, operations=OPERATIONS)
     metrics.queues.configured("recovery", QueueFacts(fifo=False, visibility=1.0))
+    metrics.reconcile.show("archive", 0.0, {"phantom": 0, "orphan": 0, "mismatch": 0})
+    metrics.reconcile.compared("archive", listed=0, catalogued=0, seconds=1.0, peak_mib=0)
     families = sorted(metrics.registry.collect(), key=lambda family: family.name)
     for family in families:
         if family.name.startswith("orca_daemon_"):

@@ -1,5 +1,6 @@
 """One comparison from beginning to end: lock, job, child, reports."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -135,10 +136,7 @@ class Reconciler:
                 if job.done:
                     return Outcome(job=job.id, bucket=work.what.bucket, seconds=time.monotonic() - began)
                 await child.tell(Go(files=await work.files()))
-                await _until(child, Staged, hear)
-                await self._move(job, ReconcileStatus.STAGED)
-                await self._move(job, ReconcileStatus.GENERATING_REPORTS)
-                compared = await _until(child, Compared, hear)
+                compared = await self._compared(child, job, hear)
                 # The child holds the lock until these are committed.
                 written = await self._database.stream(reports.write, job, differences(folder))
         return Outcome(
@@ -148,6 +146,17 @@ class Reconciler:
             written=written,
             seconds=time.monotonic() - began,
         )
+
+    async def _compared(self, child: Child, job: Job, hear: Hear) -> Compared:
+        deadline = self._settings.reconcile.deadline
+        try:
+            async with asyncio.timeout(deadline):
+                await _until(child, Staged, hear)
+                await self._move(job, ReconcileStatus.STAGED)
+                await self._move(job, ReconcileStatus.GENERATING_REPORTS)
+                return await _until(child, Compared, hear)
+        except TimeoutError:
+            raise Reject(f"the comparison took longer than reconcile.deadline, {deadline:g} s") from None
 
     async def _move(self, job: Job, status: ReconcileStatus) -> None:
         await self._database.transact(jobs.move, job.id, status)

@@ -26,6 +26,8 @@ def exported() -> dict[str, set[str]]:
     from orca_daemon.engine.source import QueueFacts
 
     metrics.queues.configured("recovery", QueueFacts(fifo=False, visibility=1.0))
+    metrics.reconcile.show("archive", 0.0, {"phantom": 0, "orphan": 0, "mismatch": 0})
+    metrics.reconcile.compared("archive", listed=0, catalogued=0, seconds=1.0, peak_mib=0)
     text = metrics.exposition().decode()
     found: dict[str, set[str]] = {}
     for family in text_string_to_metric_families(text):

@@ -145,6 +145,18 @@ async def test_cancelled_work_leaves_nothing_behind(
     assert list(work_dir.iterdir()) == []
 
 
+async def test_a_comparison_that_takes_too_long_is_killed(
+    archive: Archive, settings: Settings, reconciler: Reconciler
+) -> None:
+    ours = settings.reconcile.model_copy(update={"deadline": 0.0})
+    hasty = Reconciler(settings.model_copy(update={"reconcile": ours}), reconciler._database, reconciler._s3)
+
+    with pytest.raises(Reject, match=r"took longer than reconcile\.deadline"):
+        await hasty.inventory(archive.inventory([Listed("a")]))
+
+    assert archive.orphans(1) == set()
+
+
 async def test_what_a_killed_daemon_left_on_disk_is_swept_away(
     archive: Archive, reconciler: Reconciler, settings: Settings
 ) -> None:
