@@ -39,9 +39,9 @@ class Upload:
             await finish(self._begin(options))
             await self._copy_parts(moved)
             await finish(self._complete())
-        except BaseException:
+        except BaseException as error:
             if self.id:
-                await finish(self.abort())
+                await self._abandon(error)
             raise
         return self._etag or composed([self._parts[number]["ETag"] for number in sorted(self._parts)])
 
@@ -111,6 +111,12 @@ class Upload:
             if code_of(error) != "NoSuchUpload":
                 raise
         self.id = None
+
+    async def _abandon(self, error: BaseException) -> None:
+        try:
+            await finish(self.abort())
+        except Exception as refusal:  # noqa: BLE001  what went wrong first is what matters
+            error.add_note(f"the upload to {self._target} could not be aborted ({code_of(refusal)})")
 
     async def abort(self) -> None:
         """Make S3 forget the parts.

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from orca_daemon.aws.s3copy import Copied, Place
+from orca_daemon.engine.verdict import reason
 from orca_daemon.wire.copy import CopyRequest
 from orca_daemon.wire.recovery import RecoveryMessage
 
@@ -76,7 +77,7 @@ def _of_one(result: Result) -> dict[str, str]:
         if not copied.skipped:
             facts |= {"parts": str(copied.parts), "copy_seconds": f"{copied.seconds:.3f}"}
     if result.error:
-        facts["error"] = str(result.error)
+        facts["error"] = reason(result.error)
     return facts
 
 
@@ -93,5 +94,5 @@ def _seed(result: Result) -> dict[str, object]:
         "source_bucket": result.source.bucket,
         "source_key": result.source.key,
         "target_bucket": result.target.bucket,
-        "err_msg": str(result.error or ""),
+        "err_msg": reason(result.error) if result.error else "",
     }
