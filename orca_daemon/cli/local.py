@@ -74,7 +74,7 @@ def _run(stack: "Stack", *, demo: bool, leave: bool, as_json: bool) -> int:
             elif as_json:
                 typer.echo(json.dumps(asdict(whereabouts)))
             else:
-                _announce(whereabouts)
+                _announce(whereabouts, stack.state.path)
             if not leave:
                 code = 0
                 code = _watch(stack)
@@ -92,10 +92,10 @@ def _demo(stack: "Stack", whereabouts: "Whereabouts", *, as_json: bool, stays: b
     return play(stack, whereabouts, as_json=as_json, stays=stays)
 
 
-def _announce(whereabouts: "Whereabouts") -> None:
+def _announce(whereabouts: "Whereabouts", state: Path) -> None:
     from orca_daemon.local.demo.telling import where_to_look
 
-    where_to_look(whereabouts)
+    where_to_look(whereabouts, state)
 
 
 def _watch(stack: "Stack") -> int:

@@ -15,7 +15,7 @@ from orca_daemon.local.endpoint import Endpoint
 from orca_daemon.local.layout import BUCKETS, DEAD_LETTER, PREFIX, make_buckets, make_queues
 from orca_daemon.local.moto import CREDENTIALS, REGION, Moto
 from orca_daemon.local.postgres import Postgres, free_port
-from orca_daemon.local.state import StateDirectory, Whereabouts
+from orca_daemon.local.state import LOG_FILE, StateDirectory, Whereabouts
 
 DATABASE = f"{PREFIX}_orca"
 APPLICATION_USER = f"{PREFIX}_orcauser"
@@ -38,13 +38,13 @@ class Stack:
         self, state: Path | None = None, *, endpoint_url: str | None = None, log: bool = True
     ) -> None:
         self._closing = ExitStack()
-        self.keeps = state is not None
+        self._keeps = state is not None
         if state is None:
             state = Path(self._closing.enter_context(tempfile.TemporaryDirectory(prefix="orca-daemon-")))
         self.state = StateDirectory(state)
         self._closing.callback(self.state.close)
         self._endpoint_url = endpoint_url
-        self.log = self.state.path / "daemon.log" if log else None
+        self.log = self.state.path / LOG_FILE if log else None
         self.daemon: Daemon | None = None
 
     def start(self) -> Whereabouts:
@@ -98,7 +98,7 @@ class Stack:
         """Start it, with the database at the current schema.  Returns the database's URL."""
         from orca_daemon.db.migrate import upgrade
 
-        server = Postgres(self._kept("postgres"), port=self.state.port("database_url"), fast=not self.keeps)
+        server = Postgres(self._kept("postgres"), port=self.state.port("database_url"), fast=not self._keeps)
         server.start()
         self._closing.callback(server.stop)
         with closing(psycopg2.connect(server.url())) as connection, connection.cursor() as cursor:
@@ -117,7 +117,7 @@ class Stack:
         return url
 
     def _kept(self, name: str) -> Path | None:
-        return self.state.path / name if self.keeps else None
+        return self.state.path / name if self._keeps else None
 
     def __enter__(self) -> Self:
         self.start()

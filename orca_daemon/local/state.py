@@ -9,6 +9,8 @@ from typing import IO
 from urllib.parse import urlsplit
 
 STACK_FILE = "stack.json"
+LOG_FILE = "daemon.log"
+"""The daemon's log, unless it goes to standard output."""
 
 
 class StateBusyError(Exception):

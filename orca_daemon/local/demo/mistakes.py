@@ -43,11 +43,8 @@ def make_mistakes(scene: Scene, lost_key: str) -> Step:
     scene.wait("setting bad messages aside", len(_mistakes(mark)), count)
     step.check("bad messages set aside", len(_mistakes(mark)), len(found))
     step.check("of them with a reason", len(_mistakes(mark)), sum(bool(letter.reason) for letter in found))
-    of_lost = [
-        letter
-        for letter in dead_letters(scene, "recovery")
-        if lost_key.rpartition("/")[2][:30] in letter.body
-    ]
+    name = lost_key.rpartition("/")[2]
+    of_lost = [letter for letter in dead_letters(scene, "recovery") if name in letter.body]
     step.check("events of the lost file set aside", 1, len(of_lost))
     step.facts = {f"reason {number}": letter.reason for number, letter in enumerate(found + of_lost, 1)}
     return step

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from orca_daemon.local.demo import telling
 from orca_daemon.local.demo.archive import fill
+from orca_daemon.local.demo.exporting import export
 from orca_daemon.local.demo.granules import granules
 from orca_daemon.local.demo.inventory import reconcile
 from orca_daemon.local.demo.mistakes import make_mistakes
@@ -44,7 +45,7 @@ def play(stack: Stack, whereabouts: Whereabouts, *, as_json: bool, stays: bool) 
     if as_json:
         telling.as_json(steps, whereabouts)
     else:
-        telling.as_table(steps, whereabouts, stays=stays, kept=stack.keeps)
+        telling.as_table(steps, whereabouts, stack.state.path, stays=stays)
     return 0 if all(step.holds for step in steps) else 1
 
 
@@ -58,6 +59,7 @@ def _steps(scene: Scene) -> list[Step]:
         lambda: recover(scene, wanted, lost),
         lambda: make_mistakes(scene, lost.key),
         lambda: reconcile(scene, spare),
+        lambda: export(scene),
     )
     return [_timed(act) for act in acts]
 

@@ -5,6 +5,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -12,14 +13,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from orca_daemon.local.demo.scene import Check, Step
-from orca_daemon.local.state import Whereabouts
+from orca_daemon.local.state import LOG_FILE, STACK_FILE, Whereabouts
 
 _SHOWN = 12
 """Longer lists are told by their length."""
 
 
-def as_table(steps: Sequence[Step], whereabouts: Whereabouts, *, stays: bool, kept: bool) -> None:
-    """Print what happened, step by step, and where to look."""
+def as_table(steps: Sequence[Step], whereabouts: Whereabouts, state: Path, *, stays: bool) -> None:
+    """Print what happened, step by step, and where to look if that is still there."""
     console = _console()
     table = Table(title="What happened", title_justify="left", show_lines=True)
     for column in ("Step", "Seconds", "Result", "Checked in Postgres and S3"):
@@ -29,9 +30,8 @@ def as_table(steps: Sequence[Step], whereabouts: Whereabouts, *, stays: bool, ke
         checks = "\n".join(_told(check) for check in step.checks)
         table.add_row(step.title, f"{step.seconds:.1f}", facts, checks)
     console.print(table)
-    if stays or kept:
-        where_to_look(whereabouts)
     if stays:
+        where_to_look(whereabouts, state)
         console.print("The daemon keeps running; Ctrl-C stops everything.")
     held = all(step.holds for step in steps)
     console.print(
@@ -79,7 +79,7 @@ def _checked(check: Check) -> dict[str, Any]:
     }
 
 
-def where_to_look(whereabouts: Whereabouts) -> None:
+def where_to_look(whereabouts: Whereabouts, state: Path) -> None:
     """Print the addresses of a running stack, and how to use them."""
     table = Table(title="Where to look", title_justify="left", show_header=False, box=None)
     protected = whereabouts.buckets["protected"]
@@ -90,6 +90,8 @@ def where_to_look(whereabouts: Whereabouts) -> None:
         "database": f"psql {whereabouts.database_url} -c 'TABLE orca.recovery_job'",
         "recovered files": f"aws --endpoint-url {endpoint} s3 ls --recursive s3://{protected}",
         "SQS": whereabouts.sqs_endpoint_url,
+        "everything": f"{state / STACK_FILE}: all addresses, and the variables that orca-daemon needs here",
+        "log": str(state / LOG_FILE),
     }
     for name, value in rows.items():
         table.add_row(f"[bold]{name}[/]", escape(value))
