@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
@@ -72,10 +72,10 @@ def main() -> None:
 
 def compared(task: Task, files: list[Remote], say: Callable[[Line], None]) -> Compared:
     """Do the task: fetch, read, join, and write the differences to their file."""
-    with compare.open_engine(task) as engine, connection_of(task) as one, connection_of(task) as other:
-        rows, streams = _listing(engine, other, task, files, say)
+    with compare.open_engine(task) as engine, connection_of(task) as connection, ExitStack() as stack:
+        rows, streams = _listing(engine, stack, task, files, say)
         say(Staged())
-        streams.append(attach_catalog(engine, one, task.catalog, _progress("catalog", say)))
+        streams.append(attach_catalog(engine, connection, task.catalog, _progress("catalog", say)))
         with _per_cent(engine, say):
             found = compare.compare(engine, rows, lambda: streams[-1].rows)
         for stream in streams:
@@ -98,13 +98,13 @@ def connection_of(task: Task) -> Iterator[Any]:
 
 def _listing(
     engine: duckdb.DuckDBPyConnection,
-    connection: Any,
+    stack: ExitStack,
     task: Task,
     files: list[Remote],
     say: Callable[[Line], None],
 ) -> tuple[Listing, list[CopyStream]]:
     if task.stored is not None:
-        rows, stream = stored_listing(engine, connection, task.stored)
+        rows, stream = stored_listing(engine, stack.enter_context(connection_of(task)), task.stored)
         return rows, [stream]
     arrived = _progress("listing", say, sum(file.size or 0 for file in files))
     spool = Spool(Path(task.folder), task.form, task.ca_bundle, counter(arrived))

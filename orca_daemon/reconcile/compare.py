@@ -10,6 +10,7 @@ from orca_daemon.reconcile.protocol import COLUMNS, Compared, Task
 
 _APART_FROM_DUCKDB = 288
 """MiB of the child that are not DuckDB's to limit: Python, Arrow's batches, what DuckDB does not count."""
+_LEAST = 128
 _STATEMENT = Path(__file__).with_suffix(".sql").read_text("utf-8")
 
 
@@ -21,7 +22,7 @@ def open_engine(task: Task) -> duckdb.DuckDBPyConnection:
     """DuckDB with the task's limits, spilling to its folder."""
     engine = duckdb.connect(
         config={
-            "memory_limit": f"{max(task.memory_mib - _APART_FROM_DUCKDB, 128)}MiB",
+            "memory_limit": f"{max(task.memory_mib - _APART_FROM_DUCKDB, _LEAST)}MiB",
             "threads": task.threads,
             "temp_directory": str(Path(task.folder) / "spill"),
             "preserve_insertion_order": False,

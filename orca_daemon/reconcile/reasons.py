@@ -12,7 +12,7 @@ from orca_daemon.reconcile.compare import Refused
 from orca_daemon.reconcile.listing import REFUSED
 from orca_daemon.reconcile.manifest import ManifestError
 from orca_daemon.reconcile.protocol import Failed
-from orca_daemon.reconcile.spool import Unavailable, Unsound
+from orca_daemon.reconcile.spool import NoRoom, Unavailable, Unsound
 
 _UNREADABLE = "a data file holds values that cannot be read"
 _NO_ROOM = "out of memory or disk: raise reconcile.memory_mib, or free space where reconcile.work_dir is"
@@ -20,14 +20,14 @@ _NO_ROOM = "out of memory or disk: raise reconcile.memory_mib, or free space whe
 
 def answer(error: Exception) -> Failed:
     """The failure, in words for an operator."""
+    if isinstance(error, NoRoom | duckdb.OutOfMemoryException | MemoryError) or "No space left" in str(error):
+        return Failed(kind="reject", reason=_NO_ROOM)
     if found := _refusal(error):
         return Failed(kind="reject", reason=REFUSED + found)
     if isinstance(error, Unavailable):
         return Failed(kind="s3", reason=str(error))
     if isinstance(error, psycopg2.Error):
         return Failed(kind="sql", reason="the catalog cannot be read", sqlstate=error.pgcode)
-    if isinstance(error, duckdb.OutOfMemoryException | MemoryError):
-        return Failed(kind="reject", reason=_NO_ROOM)
     return Failed(kind="retry", reason=f"the comparison failed ({type(error).__name__} at {_place(error)})")
 
 

@@ -1,6 +1,7 @@
 """Fetches the data files of an inventory to disk, and vouches for them."""
 
 import hashlib
+import os
 import random
 import ssl
 import time
@@ -9,6 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http.client import HTTPException
+from io import FileIO
 from pathlib import Path
 from threading import Lock
 from urllib.error import HTTPError
@@ -27,6 +29,10 @@ _SERVER_ERROR = 500
 
 class Unsound(Exception):  # noqa: N818  a verdict on a file
     """A data file is not what the manifest says, or cannot be read."""
+
+
+class NoRoom(Exception):  # noqa: N818  a state of the disk
+    """A file cannot be written."""
 
 
 class Unavailable(Exception):  # noqa: N818  a state of the world
@@ -55,6 +61,7 @@ class Spool:
         Raises:
             Unsound: it is not there, or not the one that the manifest names.
             Unavailable: S3 cannot be reached.
+            NoRoom: the disk is full.
         """
         path = self.folder / f"{place:06}.{self.form.lower()}"
         for attempt in range(1, _TRIES + 1):
@@ -76,10 +83,10 @@ class Spool:
         digest, size = hashlib.md5(usedforsecurity=False), 0
         trust = ssl.create_default_context(cafile=self.ca_bundle) if file.url.startswith("https") else None
         try:
-            with urlopen(file.url, timeout=_SILENCE, context=trust) as body, path.open("wb") as target:  # noqa: S310  signed by the daemon
+            with urlopen(file.url, timeout=_SILENCE, context=trust) as body, FileIO(path, "wb") as target:  # noqa: S310  signed by the daemon
                 while chunk := body.read(_CHUNK):
                     digest.update(chunk)
-                    target.write(chunk)
+                    _keep(target, chunk)
                     size += len(chunk)
                     self.count(len(chunk))
             _vouch(file, size, digest.hexdigest())
@@ -139,6 +146,16 @@ def as_parquet(path: Path, key: str) -> Path:
         raise Unsound(f"the data file {key} cannot be read as ORC ({type(error).__name__})") from None
     path.unlink()
     return target
+
+
+def _keep(target: FileIO, chunk: bytes) -> None:
+    # Told apart here: errors of the disk and of the network are of one class.
+    rest = memoryview(chunk)
+    try:
+        while rest:
+            rest = rest[target.write(rest) :]
+    except OSError as error:
+        raise NoRoom(os.strerror(error.errno or 0)) from None
 
 
 def _vouch(file: Remote, size: int, md5: str) -> None:

@@ -2,12 +2,16 @@
 
 import gzip
 import hashlib
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
+from orca_daemon.reconcile import compare
 from orca_daemon.reconcile.manifest import ManifestError, parse
-from orca_daemon.reconcile.protocol import Compared, Failed
+from orca_daemon.reconcile.protocol import Compared, Failed, Remote
+from orca_daemon.reconcile.reasons import answer
+from orca_daemon.reconcile.spool import NoRoom, Spool
 from tests.reconcile.archive import ALL_VERSIONS, CURRENT_ONLY, Filed, Form, Listed
 from tests.reconcile.conftest import Bench
 
@@ -256,3 +260,35 @@ def test_a_binary_inventory_without_a_needed_column_is_refused(bench: Bench) -> 
 
     assert isinstance(found, Failed)
     assert "lacks LastModifiedDate, ETag, StorageClass" in found.reason
+
+
+def test_too_little_memory_is_said_so(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compare, "_APART_FROM_DUCKDB", 10_000)
+    monkeypatch.setattr(compare, "_LEAST", 2)
+    rows = [Listed(f"{i:0200}") for i in range(20_000)]
+
+    found = bench.compare(rows)
+
+    assert isinstance(found, Failed)
+    assert found.reason.startswith("out of memory or disk: raise reconcile.memory_mib")
+
+
+def test_a_full_disk_is_not_taken_for_an_outage_of_s3(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(b"x" * 100)
+    (tmp_path / "000000.csv").symlink_to("/dev/full")
+    spool = Spool(tmp_path, "CSV", None, lambda _: None)
+
+    with pytest.raises(NoRoom) as raised:
+        spool.fetch(0, Remote(key="k", size=100, md5=None, url=source.as_uri()))
+
+    assert answer(raised.value).reason.startswith("out of memory or disk")
+
+
+def test_several_gzip_members_without_an_md5_are_one_file(bench: Bench) -> None:
+    lines = [f'"archive","k{i}","10","2026-01-01T00:00:00.000Z","e","GLACIER"\n'.encode() for i in range(2)]
+
+    found = bench.compare_bytes(b"".join(map(gzip.compress, lines)), schema=CURRENT_ONLY, md5=None)
+
+    assert isinstance(found, Compared)
+    assert found.orphans == 2
