@@ -30,6 +30,8 @@ LEVELS: Mapping[str, str] = {
     "dead_lettered": "error",
 }
 MOST_IDS = 10
+RESERVED = frozenset({"event", "level", "timestamp", "exc_info", "stack_info", "exception"})
+"""What a line of the log says itself; a fact of a message by such a name gets a prefix."""
 _log: Any = structlog.get_logger()
 
 
@@ -66,7 +68,7 @@ def observe(event: Event) -> None:
 def _settled(event: Settled) -> None:
     envelope = event.envelope
     facts: dict[str, Any] = {
-        **event.facts,
+        **{f"message_{name}" if name in RESERVED else name: fact for name, fact in event.facts.items()},
         "queue": event.queue,
         "message_id": envelope.id,
         "attempts": event.attempts,

@@ -44,6 +44,21 @@ def test_a_message_that_left_is_one_line_with_its_facts(stream: io.StringIO) -> 
     assert line["timestamp"].endswith("Z")
 
 
+def test_facts_cannot_take_the_place_of_what_a_line_says_itself(stream: io.StringIO) -> None:
+    facts = dict.fromkeys([*log_events.RESERVED, "queue", "message_id"], "odd")
+
+    log_events.observe(Settled("recovery", ENVELOPE, "deleted", facts=facts))
+
+    (line,) = lines(stream)
+    assert (line["event"], line["level"], line["queue"], line["message_id"]) == (
+        "message.deleted",
+        "info",
+        "recovery",
+        "m-1",
+    )
+    assert line["message_event"] == "odd"
+
+
 def test_a_dead_letter_is_an_error_with_its_reason(stream: io.StringIO) -> None:
     log_events.observe(Settled("recovery", ENVELOPE, "dead_lettered", "no such granule", error="Reject"))
 

@@ -86,25 +86,24 @@ def _disturb(scene: Scene, spare: Sequence[Granule]) -> None:
 def _listing(scene: Scene) -> list[dict[str, str]]:
     """Every version in the archive bucket, as S3 Inventory writes it."""
     bucket = scene.bucket("archive")
-    rows = []
+    rows = {}
     for page in scene.s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
         for version in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
             entry: dict[str, Any] = {**version}
             marker = "Size" not in entry
-            rows.append(
-                {
-                    "Bucket": bucket,
-                    "Key": quote(entry["Key"], safe="/"),
-                    "VersionId": entry["VersionId"],
-                    "IsLatest": str(entry["IsLatest"]).lower(),
-                    "IsDeleteMarker": str(marker).lower(),
-                    "Size": "" if marker else str(entry["Size"]),
-                    "LastModifiedDate": f"{entry['LastModified']:%Y-%m-%dT%H:%M:%S.000Z}",
-                    "ETag": "" if marker else entry["ETag"].strip('"'),
-                    "StorageClass": "" if marker else entry["StorageClass"],
-                }
-            )
-    return rows
+            # LocalStack gives a key with odd characters twice where a page ends.
+            rows[entry["Key"], entry["VersionId"]] = {
+                "Bucket": bucket,
+                "Key": quote(entry["Key"], safe="/"),
+                "VersionId": entry["VersionId"],
+                "IsLatest": str(entry["IsLatest"]).lower(),
+                "IsDeleteMarker": str(marker).lower(),
+                "Size": "" if marker else str(entry["Size"]),
+                "LastModifiedDate": f"{entry['LastModified']:%Y-%m-%dT%H:%M:%S.000Z}",
+                "ETag": "" if marker else entry["ETag"].strip('"'),
+                "StorageClass": "" if marker else entry["StorageClass"],
+            }
+    return list(rows.values())
 
 
 def _publish(scene: Scene, rows: Sequence[Mapping[str, str]], created: datetime) -> InventoryPointer:
