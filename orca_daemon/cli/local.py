@@ -83,6 +83,9 @@ def _run(stack: "Stack", *, demo: bool, leave: bool, as_json: bool) -> int:
         _fail(str(error))
     except _Interrupted:
         code = code if leave else 0
+    except BaseException:
+        stack.stop()
+        raise
     return stack.stop() or code
 
 

@@ -9,7 +9,10 @@ from typing import Self
 
 import boto3
 import psycopg2
+from botocore.exceptions import BotoCoreError, ClientError
 
+from orca_daemon.db.migrate import UpgradeError, upgrade
+from orca_daemon.local import NotStartedError
 from orca_daemon.local.daemon import Daemon
 from orca_daemon.local.endpoint import Endpoint
 from orca_daemon.local.layout import BUCKETS, DEAD_LETTER, PREFIX, make_buckets, make_queues
@@ -55,6 +58,9 @@ class Stack:
         """
         try:
             return self._start()
+        except (BotoCoreError, ClientError, psycopg2.Error, UpgradeError) as error:
+            self.stop()
+            raise NotStartedError(str(error).strip()) from error
         except BaseException:
             self.stop()
             raise
@@ -96,8 +102,6 @@ class Stack:
 
     def _start_postgres(self) -> str:
         """Start it, with the database at the current schema.  Returns the database's URL."""
-        from orca_daemon.db.migrate import upgrade
-
         server = Postgres(self._kept("postgres"), port=self.state.port("database_url"), fast=not self._keeps)
         server.start()
         self._closing.callback(server.stop)

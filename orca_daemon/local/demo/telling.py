@@ -91,8 +91,9 @@ def where_to_look(whereabouts: Whereabouts, state: Path) -> None:
         "recovered files": f"aws --endpoint-url {endpoint} s3 ls --recursive s3://{protected}",
         "SQS": whereabouts.sqs_endpoint_url,
         "everything": f"{state / STACK_FILE}: all addresses, and the variables that orca-daemon needs here",
-        "log": str(state / LOG_FILE),
     }
+    if (state / LOG_FILE).exists():
+        rows["log"] = str(state / LOG_FILE)
     for name, value in rows.items():
         table.add_row(f"[bold]{name}[/]", escape(value))
     _console().print(table, soft_wrap=True)
