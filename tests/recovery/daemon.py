@@ -14,8 +14,8 @@ from orca_daemon.ops.metrics import Metrics
 from orca_daemon.queues.services import Services
 from orca_daemon.settings import Settings
 
-SECONDS = 60
-"""After which a test has failed."""
+SECONDS = 180
+"""After which a test has failed; it takes a few."""
 
 
 class Daemon:
