@@ -39,13 +39,11 @@ def measure(*, short: bool) -> Report:
         rates = {}
         for (name, _), size in zip(_SHAPES, (RUN_OF_ONE_GROUP, RUN_OF_MANY), strict=True):
             decoded = database.decoded(sent[name])
-            with _fresh(server) as url:
-                alone = len(decoded) / database.one_by_one(url, decoded)
-            with _fresh(server) as url:
-                together = len(decoded) / database.in_runs(url, decoded, size)
-            figures[f"{name}: a transaction for each message, messages/s"] = alone
-            figures[f"{name}: runs of {size}, messages/s"] = together
-            rates[name] = together / alone
+            with _fresh(server) as first, _fresh(server) as second:
+                alone, together = database.compare((first, second), decoded, size)
+            figures[f"{name}: a transaction for each message, messages/s"] = len(decoded) / alone
+            figures[f"{name}: runs of {size}, messages/s"] = len(decoded) / together
+            rates[name] = alone / together
         shares = {}
         with Endpoint("orca_daemon.local.sqs", ("0",)) as sqs:
             for name, _ in _SHAPES:

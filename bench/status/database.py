@@ -5,13 +5,13 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, text
 
 from bench.status.workload import Sent
 from orca_daemon.db.database import Database
 from orca_daemon.queues.status_update.store import apply
 from orca_daemon.settings import Database as DatabaseSettings
-from orca_daemon.wire.status import NewJob, StatusMessage, UpdateFile, decode
+from orca_daemon.wire.status import NewFile, NewJob, StatusMessage, UpdateFile, decode
 
 _INSERT_JOB = text("""
     INSERT INTO orca.recovery_job
@@ -48,65 +48,77 @@ def decoded(sent: Sequence[Sent]) -> list[StatusMessage]:
     return [decode(one.body, {"RequestMethod": one.method}) for one in sent]
 
 
-def one_by_one(url: str, messages: Sequence[StatusMessage]) -> float:
-    """Seconds for a transaction of its own for each message, without lock, stale rule or unknown check."""
-    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg2:"))
+def compare(
+    urls: tuple[str, str], messages: Sequence[StatusMessage], size: int, rounds: int = 10
+) -> tuple[float, float]:
+    """Seconds for a transaction of its own for each message, and for runs of `size` messages.
+
+    They take turns, each on its own database, so that what else the machine does hits both alike.
+    """
+    return asyncio.run(_compare(urls, messages, size, rounds))
+
+
+async def _compare(
+    urls: tuple[str, str], messages: Sequence[StatusMessage], size: int, rounds: int
+) -> tuple[float, float]:
+    engine = create_engine(urls[0].replace("postgresql:", "postgresql+psycopg2:"))
     with engine.begin() as connection:
         connection.execute(text("SELECT 1"))
+    database = Database(DatabaseSettings.model_validate({"url": urls[1]}))
+    await database.probe()
+    turn = -(-len(messages) // rounds // size) * size
+    alone = together = 0.0
+    for start in range(0, len(messages), turn):
+        part = messages[start : start + turn]
+        alone += _one_by_one(engine, part)
+        together += await _in_runs(database, part, size)
+    engine.dispose()
+    database.close()
+    return alone, together
+
+
+def _one_by_one(engine: Engine, messages: Sequence[StatusMessage]) -> float:
+    """As ORCA: without lock, stale rule or unknown check."""
     began = time.perf_counter()
     for message in messages:
-        key = {
-            "job": message.job_id,
-            "collection": message.collection_id,
-            "granule": message.granule_id,
-        }
         with engine.begin() as connection:
-            match message:
-                case NewJob():
-                    opened = {"archive": message.archive_destination, "requested": message.request_time}
-                    connection.execute(_INSERT_JOB, key | opened)
-                    connection.execute(
-                        _INSERT_FILE,
-                        [
-                            key
-                            | {
-                                "filename": file.filename,
-                                "path": file.key_path,
-                                "destination": file.restore_destination,
-                                "chunk": file.s3_multipart_chunksize_mb,
-                                "status": file.status.value,
-                                "requested": file.request_time,
-                                "updated": file.last_update,
-                            }
-                            for file in message.files
-                        ],
-                    )
-                case UpdateFile():
-                    moved = {
-                        "filename": message.filename,
-                        "status": message.status.value,
-                        "updated": message.last_update,
-                        "completed": message.completion_time,
-                        "error": message.error_message,
-                    }
-                    connection.execute(_UPDATE_FILE, key | moved)
-                    connection.execute(_UPDATE_JOB, key)
-    seconds = time.perf_counter() - began
-    engine.dispose()
-    return seconds
+            _write(connection, message)
+    return time.perf_counter() - began
 
 
-def in_runs(url: str, messages: Sequence[StatusMessage], size: int) -> float:
-    """Seconds for runs of `size` messages, one after the other."""
-    return asyncio.run(_in_runs(url, messages, size))
+def _write(connection: Connection, message: StatusMessage) -> None:
+    key = {"job": message.job_id, "collection": message.collection_id, "granule": message.granule_id}
+    match message:
+        case NewJob():
+            opened = {"archive": message.archive_destination, "requested": message.request_time}
+            connection.execute(_INSERT_JOB, key | opened)
+            connection.execute(_INSERT_FILE, [key | _columns(file) for file in message.files])
+        case UpdateFile():
+            moved = {
+                "filename": message.filename,
+                "status": message.status.value,
+                "updated": message.last_update,
+                "completed": message.completion_time,
+                "error": message.error_message,
+            }
+            connection.execute(_UPDATE_FILE, key | moved)
+            connection.execute(_UPDATE_JOB, key)
 
 
-async def _in_runs(url: str, messages: Sequence[StatusMessage], size: int) -> float:
-    database = Database(DatabaseSettings.model_validate({"url": url}))
-    await database.probe()
+def _columns(file: NewFile) -> dict[str, object]:
+    return {
+        "filename": file.filename,
+        "path": file.key_path,
+        "destination": file.restore_destination,
+        "chunk": file.s3_multipart_chunksize_mb,
+        "status": file.status.value,
+        "requested": file.request_time,
+        "updated": file.last_update,
+    }
+
+
+async def _in_runs(database: Database, messages: Sequence[StatusMessage], size: int) -> float:
     began = time.perf_counter()
     for start in range(0, len(messages), size):
         await database.transact(apply, messages[start : start + size], datetime.now(UTC))
-    seconds = time.perf_counter() - began
-    database.close()
-    return seconds
+    return time.perf_counter() - began

@@ -1,9 +1,9 @@
 """What a run of status messages makes of the files it is about, as a function of values."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from orca_daemon.wire.status import NewFile, NewJob, RecoveryStatus, StatusMessage, UpdateFile
 
@@ -42,6 +42,17 @@ class Progress(NamedTuple):
     error_message: str | None = None
 
 
+class Whole(NamedTuple):
+    """How far a granule's recovery has come: the columns of its job that follow from its files."""
+
+    status: RecoveryStatus
+    completion_time: datetime | None
+
+
+Files: TypeAlias = Mapping[JobKey, Mapping[str, Progress]]
+"""The files of jobs, by filename."""
+
+
 class Unplaced(Exception):  # noqa: N818  a verdict on one message
     """No row, or no single row, is meant by the message at `position` of the run."""
 
@@ -58,13 +69,10 @@ class Outcome:
 
     created: Mapping[FileKey, tuple[NewFile, Progress]]
     moved: Mapping[FileKey, Progress]
+    rolled_up: Mapping[JobKey, Whole]
+    """The jobs whose files changed, as they are afterwards."""
     stale: Sequence[int]
     """Positions of the updates that changed nothing."""
-
-    @property
-    def jobs(self) -> Iterable[JobKey]:
-        """The jobs whose files changed."""
-        return {key.job for key in (*self.created, *self.moved)}
 
 
 def job_key(message: StatusMessage) -> JobKey:
@@ -90,94 +98,100 @@ def is_stale(stored: Progress, update: UpdateFile) -> bool:
     return update.last_update < stored.last_update and not forward
 
 
-def opening(job: NewJob, now: datetime) -> tuple[RecoveryStatus, datetime | None]:
+def opening(job: NewJob, now: datetime) -> Whole:
     """Status and completion time of a job that begins; without files it has failed `now`, as in ORCA."""
-    if any(file.status is RecoveryStatus.PENDING for file in job.files):
-        return RecoveryStatus.PENDING, None
-    times = [file.completion_time for file in job.files if file.completion_time is not None]
-    return RecoveryStatus.FAILED, max(times) if times else None if job.files else now
+    if not job.files:
+        return Whole(RecoveryStatus.FAILED, now)
+    return roll_up([_beginning(file) for file in job.files])
 
 
-def fold(messages: Sequence[StatusMessage], stored: Mapping[FileKey, Progress]) -> Outcome:
+def roll_up(files: Collection[Progress]) -> Whole:
+    """The least advanced of some files; the time of the last one, once all have ended."""
+    status = min(file.status for file in files)
+    if status < RecoveryStatus.FAILED:
+        return Whole(status, None)
+    return Whole(status, max((file.completion_time for file in files if file.completion_time), default=None))
+
+
+def fold(messages: Sequence[StatusMessage], stored: Files) -> Outcome:
     """Take the messages one by one, in order.
 
     Args:
         messages: the run.
-        stored: the rows of every file that a message can mean, as they are before the run.
+        stored: every job that a message can mean, with all its files, as they are before the run; jobs
+            that the run opens have none.
 
     Raises:
         Unplaced: an update has no row, or several.
     """
-    ledger = _Ledger(stored)
+    ledger = _Ledger({job: dict(files) for job, files in stored.items()})
     for position, message in enumerate(messages):
         match message:
             case NewJob():
                 ledger.open(message)
             case UpdateFile():
                 ledger.move(position, message)
-    return Outcome(ledger.created, ledger.moved, ledger.stale)
+    whole = {job: roll_up(ledger.files[job].values()) for job in ledger.changed}
+    return Outcome(ledger.created, ledger.moved, whole, ledger.stale)
+
+
+def _beginning(file: NewFile) -> Progress:
+    return Progress(file.status, file.last_update, file.completion_time, file.error_message)
 
 
 @dataclass(slots=True)
 class _Ledger:
     """The files during a fold."""
 
-    stored: Mapping[FileKey, Progress]
+    files: dict[JobKey, dict[str, Progress]]
     created: dict[FileKey, tuple[NewFile, Progress]] = field(default_factory=dict)
     moved: dict[FileKey, Progress] = field(default_factory=dict)
+    changed: dict[JobKey, None] = field(default_factory=dict)
     stale: list[int] = field(default_factory=list)
-    known: dict[tuple[str, str], set[str]] = field(default_factory=dict)
-    """Collections by job and granule."""
-
-    def __post_init__(self) -> None:
-        for key in self.stored:
-            self._know(key.job)
 
     def open(self, job: NewJob) -> None:
         """Add the files that are not there yet; those that are may have moved on since the first delivery."""
         owner = job_key(job)
         for file in job.files:
-            key = FileKey(owner, file.filename)
-            if self._find(key) is None:
-                began = Progress(file.status, file.last_update, file.completion_time, file.error_message)
-                self.created[key] = file, began
-                self._know(owner)
+            if file.filename not in self.files[owner]:
+                began = _beginning(file)
+                self.created[FileKey(owner, file.filename)] = file, began
+                self._write(owner, file.filename, began)
 
     def move(self, position: int, update: UpdateFile) -> None:
         """Write the update to the one row that it means, unless it is stale."""
-        key = self._place(position, update)
-        before = self._find(key)
-        if before is None or is_stale(before, update):
+        owner = self._place(position, update)
+        before = self.files[owner][update.filename]
+        if is_stale(before, update):
             self.stale.append(position)
             return
-        after = Progress(
-            update.status,
-            max(before.last_update, update.last_update),
-            update.completion_time,
-            update.error_message,
-        )
+        latest = max(before.last_update, update.last_update)
+        after = Progress(update.status, latest, update.completion_time, update.error_message)
+        key = FileKey(owner, update.filename)
         if key in self.created:
             self.created[key] = self.created[key][0], after
         else:
             self.moved[key] = after
+        self._write(owner, update.filename, after)
 
-    def _place(self, position: int, update: UpdateFile) -> FileKey:
-        possible = candidates(update, lambda job_id, granule_id: self.known.get((job_id, granule_id), ()))
-        rows = [key for job in possible if self._find(key := FileKey(job, update.filename)) is not None]
-        if not rows:
+    def _write(self, job: JobKey, filename: str, progress: Progress) -> None:
+        self.files[job][filename] = progress
+        self.changed[job] = None
+
+    def _place(self, position: int, update: UpdateFile) -> JobKey:
+        jobs = [
+            job for job in candidates(update, self._collections) if update.filename in self.files.get(job, ())
+        ]
+        if not jobs:
             raise Unplaced(position, "no new_job has named this file", may_come=True)
-        if len(rows) > 1 and update.collection_id is None:
+        if len(jobs) > 1 and update.collection_id is None:
             raise Unplaced(
                 position,
                 "it names no collection, and several collections have such a file in this job",
                 may_come=False,
             )
-        return rows[0]
+        return jobs[0]
 
-    def _find(self, key: FileKey) -> Progress | None:
-        if key in self.created:
-            return self.created[key][1]
-        return self.moved.get(key) or self.stored.get(key)
-
-    def _know(self, job: JobKey) -> None:
-        self.known.setdefault((job.job_id, job.granule_id), set()).add(job.collection_id)
+    def _collections(self, job_id: str, granule_id: str) -> list[str]:
+        named = (job for job in self.files if (job.job_id, job.granule_id) == (job_id, granule_id))
+        return [job.collection_id for job in named]

@@ -1,9 +1,9 @@
-"""A run of status messages in one transaction: a few statements, however many messages, jobs and files."""
+"""A run of status messages in one transaction: two round trips, however many messages, jobs and files."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from orca_daemon.db.sql import load
 from orca_daemon.queues.status_update.rules import (
@@ -11,6 +11,7 @@ from orca_daemon.queues.status_update.rules import (
     JobKey,
     Outcome,
     Progress,
+    Whole,
     candidates,
     fold,
     job_key,
@@ -19,6 +20,10 @@ from orca_daemon.queues.status_update.rules import (
 from orca_daemon.wire.status import NewJob, RecoveryStatus, StatusMessage, UpdateFile
 
 _SQL = load(__package__, "statements.sql")
+# Several statements in one round trip; each sees what was committed before it, so what is read is read
+# under the locks.
+_LOOK = text(f"{_SQL['lock_jobs'].text};\n{_SQL['read_jobs'].text}")
+_OPEN_AND_LOOK = text(f"{_SQL['insert_jobs'].text};\n{_LOOK.text}")
 
 
 def apply(connection: Connection, messages: Sequence[StatusMessage], now: datetime) -> Outcome:
@@ -32,51 +37,35 @@ def apply(connection: Connection, messages: Sequence[StatusMessage], now: dateti
     Raises:
         Unplaced: an update has no row, or several; nothing may be committed then.
     """
-    opened = _insert_jobs(connection, [job for job in messages if isinstance(job, NewJob)], now)
-    wanted = _wanted(connection, messages) - {key for key in _new_files(messages) if key.job in opened}
     # Every change of a granule's files is made under the lock of its job: no roll-up can miss another's.
-    _lock(connection, {key.job for key in wanted} - opened)
-    outcome = fold(messages, _read(connection, wanted))
-    _insert_files(connection, outcome)
-    _move_files(connection, outcome.moved)
-    _roll_up(connection, outcome.jobs)
+    jobs, files = _look(connection, _opened(messages), sorted(_meant(connection, messages)), now)
+    outcome = fold(messages, files)
+    rolled_up = {job: whole for job, whole in outcome.rolled_up.items() if whole != jobs[job]}
+    if outcome.created or outcome.moved:
+        _write(connection, outcome, rolled_up)
     return outcome
 
 
-def _insert_jobs(connection: Connection, jobs: Iterable[NewJob], now: datetime) -> set[JobKey]:
-    """Insert the jobs that do not exist, sorted so that two runs never deadlock; answers which these were."""
+def _opened(messages: Iterable[StatusMessage]) -> dict[JobKey, NewJob]:
+    """The jobs that begin, each by its first message; sorted, so that two runs never deadlock."""
     first: dict[JobKey, NewJob] = {}
-    for job in jobs:
-        first.setdefault(job_key(job), job)
-    if not first:
-        return set()
-    ordered = sorted(first.items())
-    openings = [opening(job, now) for _, job in ordered]
-    inserted = connection.execute(
-        _SQL["insert_jobs"],
-        _columns([key for key, _ in ordered])
-        | {
-            "archives": [job.archive_destination for _, job in ordered],
-            "requested": [job.request_time for _, job in ordered],
-            "statuses": [status.value for status, _ in openings],
-            "completed": [completed for _, completed in openings],
-        },
-    )
-    return {JobKey(*row) for row in inserted}
+    for message in messages:
+        if isinstance(message, NewJob):
+            first.setdefault(job_key(message), message)
+    return dict(sorted(first.items()))
 
 
-def _wanted(connection: Connection, messages: Sequence[StatusMessage]) -> set[FileKey]:
-    """The files that the messages can mean, those of new jobs included."""
+def _meant(connection: Connection, messages: Sequence[StatusMessage]) -> set[JobKey]:
+    """The jobs that the messages can mean."""
     updates = [message for message in messages if isinstance(message, UpdateFile)]
     known = _collections(connection, [update for update in updates if update.collection_id is None])
-    for message in messages:
-        if isinstance(message, NewJob) and (message.job_id, message.granule_id) in known:
-            known[message.job_id, message.granule_id].add(job_key(message).collection_id)
-    wanted = set(_new_files(messages))
+    meant = {job_key(message) for message in messages if isinstance(message, NewJob)}
+    for job in meant:
+        if (job.job_id, job.granule_id) in known:
+            known[job.job_id, job.granule_id].add(job.collection_id)
     for update in updates:
-        for job in candidates(update, lambda job_id, granule_id: known[job_id, granule_id]):
-            wanted.add(FileKey(job, update.filename))
-    return wanted
+        meant.update(candidates(update, lambda job_id, granule_id: known[job_id, granule_id]))
+    return meant
 
 
 def _collections(connection: Connection, updates: Sequence[UpdateFile]) -> dict[tuple[str, str], set[str]]:
@@ -89,58 +78,57 @@ def _collections(connection: Connection, updates: Sequence[UpdateFile]) -> dict[
     return known
 
 
-def _new_files(messages: Iterable[StatusMessage]) -> Iterable[FileKey]:
-    for message in messages:
-        if isinstance(message, NewJob):
-            owner = job_key(message)
-            yield from (FileKey(owner, file.filename) for file in message.files)
+def _look(
+    connection: Connection, opened: Mapping[JobKey, NewJob], meant: Sequence[JobKey], now: datetime
+) -> tuple[dict[JobKey, Whole], dict[JobKey, dict[str, Progress]]]:
+    """Insert the jobs that begin and do not exist; lock those that are meant; read them and their files."""
+    parameters = _keys(meant)
+    if opened:
+        parameters |= _openings(opened, now)
+    jobs: dict[JobKey, Whole] = {}
+    files: dict[JobKey, dict[str, Progress]] = {}
+    for position, whole, completed, filename, status, updated, ended in connection.execute(
+        _OPEN_AND_LOOK if opened else _LOOK, parameters
+    ):
+        job = meant[position - 1]
+        if job not in jobs:
+            jobs[job], files[job] = Whole(RecoveryStatus(whole), completed), {}
+        if filename is not None:
+            files[job][filename] = Progress(RecoveryStatus(status), updated, ended)
+    return jobs, files
 
 
-def _lock(connection: Connection, jobs: Iterable[JobKey]) -> None:
-    if ordered := sorted(jobs):
-        connection.execute(_SQL["lock_jobs"], _columns(ordered))
-
-
-def _read(connection: Connection, wanted: Iterable[FileKey]) -> dict[FileKey, Progress]:
-    if not (keys := sorted(wanted)):
-        return {}
-    rows = connection.execute(_SQL["read_files"], _file_columns(keys))
-    return {
-        FileKey(JobKey(job, collection, granule), filename): Progress(RecoveryStatus(status), updated)
-        for job, collection, granule, filename, status, updated in rows
+def _openings(opened: Mapping[JobKey, NewJob], now: datetime) -> dict[str, list[object]]:
+    begins = [opening(job, now) for job in opened.values()]
+    keys = _keys(list(opened))
+    return {f"new_{name}": values for name, values in keys.items()} | {
+        "archives": [job.archive_destination for job in opened.values()],
+        "requested": [job.request_time for job in opened.values()],
+        "statuses": [whole.status.value for whole in begins],
+        "completed": [whole.completion_time for whole in begins],
     }
 
 
-def _insert_files(connection: Connection, outcome: Outcome) -> None:
-    if not outcome.created:
-        return
-    keys = list(outcome.created)
-    files = [file for file, _ in outcome.created.values()]
+def _write(connection: Connection, outcome: Outcome, rolled_up: Mapping[JobKey, Whole]) -> None:
+    new = [file for file, _ in outcome.created.values()]
+    created = _file_columns({key: progress for key, (_, progress) in outcome.created.items()}) | {
+        "paths": [file.key_path for file in new],
+        "chunks": [file.s3_multipart_chunksize_mb for file in new],
+        "destinations": [file.restore_destination for file in new],
+        "requested": [file.request_time for file in new],
+    }
+    jobs = _keys(list(rolled_up)) | {
+        "statuses": [whole.status.value for whole in rolled_up.values()],
+        "completed": [whole.completion_time for whole in rolled_up.values()],
+    }
+    parts = {"new": created, "moved": _file_columns(outcome.moved), "job": jobs}
     connection.execute(
-        _SQL["insert_files"],
-        _file_columns(keys)
-        | _progress_columns([progress for _, progress in outcome.created.values()])
-        | {
-            "paths": [file.key_path for file in files],
-            "chunks": [file.s3_multipart_chunksize_mb for file in files],
-            "destinations": [file.restore_destination for file in files],
-            "requested": [file.request_time for file in files],
-        },
+        _SQL["write"],
+        {f"{part}_{name}": values for part, columns in parts.items() for name, values in columns.items()},
     )
 
 
-def _move_files(connection: Connection, moved: Mapping[FileKey, Progress]) -> None:
-    if moved:
-        columns = _file_columns(list(moved)) | _progress_columns(list(moved.values()))
-        connection.execute(_SQL["move_files"], columns)
-
-
-def _roll_up(connection: Connection, jobs: Iterable[JobKey]) -> None:
-    if keys := list(jobs):
-        connection.execute(_SQL["roll_up"], _columns(keys))
-
-
-def _columns(keys: Sequence[JobKey]) -> dict[str, list[object]]:
+def _keys(keys: Sequence[JobKey]) -> dict[str, list[object]]:
     return {
         "jobs": [key.job_id for key in keys],
         "collections": [key.collection_id for key in keys],
@@ -148,14 +136,11 @@ def _columns(keys: Sequence[JobKey]) -> dict[str, list[object]]:
     }
 
 
-def _file_columns(keys: Sequence[FileKey]) -> dict[str, list[object]]:
-    return _columns([key.job for key in keys]) | {"filenames": [key.filename for key in keys]}
-
-
-def _progress_columns(progress: Sequence[Progress]) -> dict[str, list[object]]:
-    return {
-        "statuses": [each.status.value for each in progress],
-        "updated": [each.last_update for each in progress],
-        "completed": [each.completion_time for each in progress],
-        "errors": [each.error_message for each in progress],
+def _file_columns(files: Mapping[FileKey, Progress]) -> dict[str, list[object]]:
+    return _keys([key.job for key in files]) | {
+        "filenames": [key.filename for key in files],
+        "statuses": [progress.status.value for progress in files.values()],
+        "updated": [progress.last_update for progress in files.values()],
+        "completed": [progress.completion_time for progress in files.values()],
+        "errors": [progress.error_message for progress in files.values()],
     }
