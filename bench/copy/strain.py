@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,9 +17,12 @@ class Strain:
     def __init__(self) -> None:
         self._lags: list[float] = []
         self._start = self._peak = 0
+        self.processor = 0.0
+        """Seconds of processor time, which a busy machine does not lengthen."""
 
     async def __aenter__(self) -> Self:
         self._start = self._peak = _resident()
+        self.processor = -time.process_time()
         self._task = asyncio.create_task(self._watch())
         return self
 
@@ -26,6 +30,7 @@ class Strain:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._task.cancel()
+        self.processor += time.process_time()
 
     async def _watch(self) -> None:
         now = asyncio.get_running_loop().time
