@@ -21,6 +21,8 @@ T = TypeVar("T")
 _STREAMS = 2
 _TRIES = 4
 """Times that a transaction is begun which meets deadlocks or serialization failures."""
+_MARGIN = 10.0
+"""Seconds past the limit of a statement in which the server must have said so."""
 _FINAL = {"ResourceNotFoundException", "ParameterNotFound", "AccessDeniedException", "ValidationException"}
 """What AWS says of a secret or parameter that no waiting brings."""
 
@@ -137,7 +139,8 @@ class Database:
                 raise Unreachable("the address is not known yet")
             return connect(self._address, self._settings, statement_timeout=statement_timeout)
 
-        return Pool(open_one, name=name, size=size, timeout=self._settings.pool_timeout)
+        patience = statement_timeout + _MARGIN if statement_timeout else None
+        return Pool(open_one, name=name, size=size, timeout=self._settings.pool_timeout, patience=patience)
 
 
 def _aws_code(error: Exception) -> str:

@@ -22,6 +22,8 @@ _INSIST = 0.1
 """Seconds between attempts to cancel: one that comes between two statements hits nothing."""
 _CUT = 5.0
 """Seconds after which the connection is closed under work that the server does not cancel."""
+_LOOK = 1.0
+"""Seconds between two looks at work whose answer may never come."""
 
 
 class Pool:
@@ -32,9 +34,18 @@ class Pool:
         name: in the names of the threads.
         size: of both, connections and threads; so nobody waits for a connection in a thread.
         timeout: seconds to wait for a connection all the same, should others use the engine too.
+        patience: seconds after which a server that owes an answer is taken for dead; None waits for ever.
     """
 
-    def __init__(self, connect: Callable[[], Any], *, name: str, size: int, timeout: float) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], Any],
+        *,
+        name: str,
+        size: int,
+        timeout: float,
+        patience: float | None = None,
+    ) -> None:
         self.engine = create_engine(
             "postgresql+psycopg2://",
             creator=connect,
@@ -48,7 +59,10 @@ class Pool:
         )
         event.listen(self.engine, "checkout", self._check)
         event.listen(self.engine, "checkin", _note)
+        event.listen(self.engine, "before_cursor_execute", self._asking)
+        event.listen(self.engine, "after_cursor_execute", self._asked)
         self._connect = connect
+        self._patience = patience
         self._threads = ThreadPoolExecutor(size, thread_name_prefix=f"db-{name}")
         self._current = threading.local()
         self._counting = threading.Lock()
@@ -65,7 +79,7 @@ class Pool:
         future = self._threads.submit(self._work, unit, work, time.monotonic())
         waiter = asyncio.wrap_future(future)
         try:
-            return await asyncio.shield(waiter)
+            return await self._answer(unit, waiter)
         except asyncio.CancelledError:
             if not future.cancel():
                 await _break(unit, waiter)
@@ -75,6 +89,22 @@ class Pool:
         """Close all connections; work that waits for a thread is dropped."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         self.engine.dispose()
+
+    async def _answer(self, unit: Work, waiter: "asyncio.Future[T]") -> T:
+        """Wait for it; a machine in between that takes bytes and passes nothing on is no reason to hang."""
+        while not waiter.done():
+            await asyncio.wait({waiter}, timeout=_LOOK)
+            if self._patience is not None:
+                unit.give_up(self._patience)
+        return waiter.result()
+
+    def _asking(self, *_: object) -> None:
+        if unit := getattr(self._current, "unit", None):
+            unit.ask()
+
+    def _asked(self, *_: object) -> None:
+        if unit := getattr(self._current, "unit", None):
+            unit.answered()
 
     def _work(self, unit: Work, work: Callable[[Connection], T], asked: float) -> T:
         # There are as many threads as connections, so the wait for a thread is the whole wait.

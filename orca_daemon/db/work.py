@@ -3,6 +3,7 @@
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -32,15 +33,26 @@ class Work:
     withdrawn: bool = False
     cancelling: bool = False
     """Whether `withdraw` holds the lock while it talks to the server."""
+    wire: Any = None
+    """The driver's connection, from its checkout to its return."""
+    asked: float | None = None
+    """When the server was asked what it has not answered yet, by the monotonic clock."""
 
     def run(self, engine: Engine, work: Callable[[Connection], T]) -> T:
         """Connect, work, commit.  Nothing is committed once `withdrawn` is set."""
         try:
             with engine.connect() as connection:
                 self.enter(connection.connection.driver_connection)
-                result = work(connection)
-                self._leave()
-                connection.commit()
+                self.answered()
+                try:
+                    result = work(connection)
+                    self._leave()
+                    self.ask()
+                    connection.commit()
+                except BaseException:
+                    self.ask()  # the roll-back comes next
+                    raise
+                self.answered()
                 return result
         finally:
             self._forget()
@@ -48,18 +60,28 @@ class Work:
     def enter(self, connection: object) -> None:
         """From now on statements run on this connection.  Raises Withdrawn if they must not."""
         with self.lock:
-            self.connection = connection
+            self.connection = self.wire = connection
+            self.ask()
             self._check()
 
+    def ask(self) -> None:
+        """The server is asked something now."""
+        self.asked = time.monotonic()
+
+    def answered(self) -> None:
+        """It has answered."""
+        self.asked = None
+
     def _leave(self) -> None:
-        # From here on nobody cancels or cuts: what follows is the commit, which is waited for.
+        # From here on nobody cancels or cuts: what follows is the commit, which is waited for, unless the
+        # server falls silent: then nobody knows, and the work is done again.
         with self.lock:
             self.connection = None
             self._check()
 
     def _forget(self) -> None:
         with self.lock:
-            self.connection = None
+            self.connection = self.wire = self.asked = None
 
     def _check(self) -> None:
         if self.withdrawn:
@@ -94,6 +116,12 @@ class Work:
         finally:
             if free:
                 self.lock.release()
+
+    def give_up(self, longest: float) -> None:
+        """Close the connection if the server has owed an answer for more than `longest` seconds."""
+        asked, wire = self.asked, self.wire
+        if asked is not None and wire is not None and time.monotonic() - asked > longest:
+            _shut(wire)
 
 
 def _shut(connection: Any) -> None:

@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import Connection, Engine, text
 
+from orca_daemon.db import database as databases
 from orca_daemon.db import pool
 from orca_daemon.engine.errors import DependencyDown
 from orca_daemon.queues.status_update.store import apply
 from orca_daemon.wire.status import NewFile, NewJob, RecoveryStatus
 from tests.db.conftest import Make, Secret, place
-from tests.db.proxy import Proxy
+from tests.proxy import Proxy
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ADD = text("INSERT INTO orca.providers (provider_id) VALUES (:name)")
@@ -193,3 +194,18 @@ async def test_work_on_a_server_that_fell_silent_can_be_cancelled(
             await task
     proxy.silent = False
     await database.transact(count)
+
+
+async def test_a_server_that_fell_silent_is_down_before_anybody_cancels(
+    proxy: Proxy, make_database: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "_LOOK", 0.05)
+    monkeypatch.setattr(databases, "_MARGIN", 0.5)
+    database = make_database(proxy.url, connect_timeout=2, statement_timeout=1)
+    await database.probe()
+    proxy.silent = True
+    with pytest.raises(DependencyDown, match="connection was lost"):
+        await database.transact(add, "a")
+    proxy.silent = False
+    await database.transact(add, "a")
+    assert await database.transact(count) == 1

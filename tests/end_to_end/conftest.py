@@ -54,11 +54,17 @@ class Deployment:
 
     def start(self, **settings: str) -> Daemon:
         """Start a daemon, ready; settings by their environment names."""
+        daemon = self.launch(**settings)
+        daemon.ready()
+        return daemon
+
+    def launch(self, **settings: str) -> Daemon:
+        """Begin to start a daemon."""
         url = f"http://127.0.0.1:{free_port()}"
         where = daemon_environment(self.database_url, url, self.queues, self.buckets)
         daemon = Daemon({**self.environment, **where, **settings}, url, self.log)
         self.daemons.append(daemon)
-        daemon.start()
+        daemon.launch()
         return daemon
 
     def refuse(self, **settings: str) -> tuple[int, str]:

@@ -4,9 +4,9 @@ import asyncio
 from urllib.request import urlopen
 
 from orca_daemon.producer import OrcaStatus
-from tests.db.proxy import Proxy
 from tests.end_to_end.conftest import Deployment
 from tests.end_to_end.messages import new_job, update
+from tests.proxy import Proxy
 
 PASSWORD = "s3cret-pa55"
 STATES = "SELECT job_id, status_id FROM orca.recovery_job ORDER BY 1"
