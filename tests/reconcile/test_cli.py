@@ -61,6 +61,19 @@ def test_the_reports_can_be_read_back(archive: Archive, invoke: Invoke) -> None:
     assert [(row["key_path"], row["granule_id"]) for row in rows] == [("lost", "g-7")]
 
 
+def test_on_a_terminal_there_are_bars(
+    archive: Archive, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    archive.catalog([Filed("lost")])
+
+    result = invoke("reconcile", manifest(archive, Listed("new")))
+
+    assert result.exit_code == 0, result.stderr
+    assert "fetching the listing" in result.stderr
+    assert "reading the catalog" in result.stderr
+
+
 def test_a_refused_inventory_is_a_sentence_and_an_error_on_the_job(archive: Archive, invoke: Invoke) -> None:
     archive.catalog([Filed("a")])
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import structlog
 
 from orca_daemon.aws.clients import connect
 from orca_daemon.db.database import Database
@@ -15,8 +16,9 @@ from orca_daemon.engine.message import Delivery, Envelope
 from orca_daemon.engine.route import Route
 from orca_daemon.ops.metrics import Metrics
 from orca_daemon.queues.internal_report import route
-from orca_daemon.queues.internal_report.comparisons import show_latest
+from orca_daemon.queues.internal_report.comparisons import Teller, show_latest
 from orca_daemon.queues.services import Services
+from orca_daemon.reconcile.protocol import Progress, Waiting
 from orca_daemon.settings import Settings
 from orca_daemon.wire.inventory import InventoryPointer
 from tests.reconcile.archive import CREATED, Archive, Filed, Listed
@@ -149,3 +151,20 @@ async def test_old_jobs_are_removed_after_a_comparison(archive: Archive, work: R
     await handle(work, body(archive.inventory([Listed("a")], created=CREATED + timedelta(days=1))))
 
     assert archive.rows("SELECT id FROM orca.reconcile_job") == [(2,)]
+
+
+def test_how_far_it_is_is_logged_now_and_then() -> None:
+    now = 0.0
+    teller = Teller(clock=lambda: now)
+
+    with structlog.testing.capture_logs() as logs:
+        teller(Progress(stage="catalog", done=1))
+        now = 31.0
+        teller(Progress(stage="catalog", done=2))
+        teller(Progress(stage="catalog", done=3))
+        teller(Waiting())
+
+    assert [(entry["event"], entry.get("done")) for entry in logs] == [
+        ("reconcile.progress", 2),
+        ("reconcile.waiting", None),
+    ]
