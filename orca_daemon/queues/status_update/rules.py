@@ -179,9 +179,8 @@ class _Ledger:
         self.changed[job] = None
 
     def _place(self, position: int, update: UpdateFile) -> JobKey:
-        jobs = [
-            job for job in candidates(update, self._collections) if update.filename in self.files.get(job, ())
-        ]
+        possible = candidates(update, self._collections)
+        jobs = [job for job in possible if update.filename in self.files.get(job, ())]
         if not jobs:
             raise Unplaced(position, "no new_job has named this file", may_come=True)
         if len(jobs) > 1 and update.collection_id is None:

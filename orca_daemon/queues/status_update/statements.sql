@@ -34,44 +34,42 @@ FROM unnest(
 JOIN orca.recovery_job AS job USING (job_id, collection_id, granule_id)
 LEFT JOIN orca.recovery_file AS file USING (job_id, collection_id, granule_id);
 
--- name: write
--- No part reads what another writes, so that they need not be statements of their own.
-WITH created AS (
-    INSERT INTO orca.recovery_file (
-        job_id, collection_id, granule_id, filename, key_path, restore_destination, multipart_chunksize_mb,
-        status_id, request_time, last_update, completion_time, error_message
-    )
-    SELECT *
-    FROM unnest(
-        CAST(:new_jobs AS text[]), CAST(:new_collections AS text[]), CAST(:new_granules AS text[]),
-        CAST(:new_filenames AS text[]), CAST(:new_paths AS text[]), CAST(:new_destinations AS text[]),
-        CAST(:new_chunks AS int[]), CAST(:new_statuses AS int2[]), CAST(:new_requested AS timestamptz[]),
-        CAST(:new_updated AS timestamptz[]), CAST(:new_completed AS timestamptz[]), CAST(:new_errors AS text[])
-    )
-),
-moved AS (
-    UPDATE orca.recovery_file AS file
-    SET status_id = new.status,
-        last_update = new.updated,
-        completion_time = new.completed,
-        error_message = new.error
-    FROM unnest(
-        CAST(:moved_jobs AS text[]), CAST(:moved_collections AS text[]), CAST(:moved_granules AS text[]),
-        CAST(:moved_filenames AS text[]), CAST(:moved_statuses AS int2[]),
-        CAST(:moved_updated AS timestamptz[]), CAST(:moved_completed AS timestamptz[]),
-        CAST(:moved_errors AS text[])
-    ) AS new (job_id, collection_id, granule_id, filename, status, updated, completed, error)
-    WHERE file.job_id = new.job_id
-        AND file.collection_id = new.collection_id
-        AND file.granule_id = new.granule_id
-        AND file.filename = new.filename
+-- name: insert_files
+INSERT INTO orca.recovery_file (
+    job_id, collection_id, granule_id, filename, key_path, restore_destination, multipart_chunksize_mb,
+    status_id, request_time, last_update, completion_time, error_message
 )
+SELECT *
+FROM unnest(
+    CAST(:new_jobs AS text[]), CAST(:new_collections AS text[]), CAST(:new_granules AS text[]),
+    CAST(:new_filenames AS text[]), CAST(:new_paths AS text[]), CAST(:new_destinations AS text[]),
+    CAST(:new_chunks AS int[]), CAST(:new_statuses AS int2[]), CAST(:new_requested AS timestamptz[]),
+    CAST(:new_updated AS timestamptz[]), CAST(:new_completed AS timestamptz[]), CAST(:new_errors AS text[])
+);
+
+-- name: move_files
+UPDATE orca.recovery_file AS file
+SET status_id = new.status,
+    last_update = new.updated,
+    completion_time = new.completed,
+    error_message = new.error
+FROM unnest(
+    CAST(:moved_jobs AS text[]), CAST(:moved_collections AS text[]), CAST(:moved_granules AS text[]),
+    CAST(:moved_filenames AS text[]), CAST(:moved_statuses AS int2[]), CAST(:moved_updated AS timestamptz[]),
+    CAST(:moved_completed AS timestamptz[]), CAST(:moved_errors AS text[])
+) AS new (job_id, collection_id, granule_id, filename, status, updated, completed, error)
+WHERE file.job_id = new.job_id
+    AND file.collection_id = new.collection_id
+    AND file.granule_id = new.granule_id
+    AND file.filename = new.filename;
+
+-- name: roll_up
 UPDATE orca.recovery_job AS job
 SET status_id = whole.status,
     completion_time = whole.completed
 FROM unnest(
-    CAST(:job_jobs AS text[]), CAST(:job_collections AS text[]), CAST(:job_granules AS text[]),
-    CAST(:job_statuses AS int2[]), CAST(:job_completed AS timestamptz[])
+    CAST(:jobs AS text[]), CAST(:collections AS text[]), CAST(:granules AS text[]),
+    CAST(:statuses AS int2[]), CAST(:completed AS timestamptz[])
 ) AS whole (job_id, collection_id, granule_id, status, completed)
 WHERE job.job_id = whole.job_id
     AND job.collection_id = whole.collection_id

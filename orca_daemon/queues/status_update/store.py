@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, TextClause, text
 
 from orca_daemon.db.sql import load
 from orca_daemon.queues.status_update.rules import (
@@ -20,10 +21,12 @@ from orca_daemon.queues.status_update.rules import (
 from orca_daemon.wire.status import NewJob, RecoveryStatus, StatusMessage, UpdateFile
 
 _SQL = load(__package__, "statements.sql")
-# Several statements in one round trip; each sees what was committed before it, so what is read is read
-# under the locks.
-_LOOK = text(f"{_SQL['lock_jobs'].text};\n{_SQL['read_jobs'].text}")
-_OPEN_AND_LOOK = text(f"{_SQL['insert_jobs'].text};\n{_LOOK.text}")
+
+
+@cache
+def _together(*names: str) -> TextClause:
+    """Several statements in one round trip; each sees what was committed before it began."""
+    return text(";\n".join(_SQL[name].text for name in names))
 
 
 def apply(connection: Connection, messages: Sequence[StatusMessage], now: datetime) -> Outcome:
@@ -40,9 +43,9 @@ def apply(connection: Connection, messages: Sequence[StatusMessage], now: dateti
     # Every change of a granule's files is made under the lock of its job: no roll-up can miss another's.
     jobs, files = _look(connection, _opened(messages), sorted(_meant(connection, messages)), now)
     outcome = fold(messages, files)
-    rolled_up = {job: whole for job, whole in outcome.rolled_up.items() if whole != jobs[job]}
-    if outcome.created or outcome.moved:
-        _write(connection, outcome, rolled_up)
+    _write(
+        connection, outcome, {job: whole for job, whole in outcome.rolled_up.items() if whole != jobs[job]}
+    )
     return outcome
 
 
@@ -88,7 +91,7 @@ def _look(
     jobs: dict[JobKey, Whole] = {}
     files: dict[JobKey, dict[str, Progress]] = {}
     for position, whole, completed, filename, status, updated, ended in connection.execute(
-        _OPEN_AND_LOOK if opened else _LOOK, parameters
+        _together(*(("insert_jobs",) if opened else ()), "lock_jobs", "read_jobs"), parameters
     ):
         job = meant[position - 1]
         if job not in jobs:
@@ -110,22 +113,26 @@ def _openings(opened: Mapping[JobKey, NewJob], now: datetime) -> dict[str, list[
 
 
 def _write(connection: Connection, outcome: Outcome, rolled_up: Mapping[JobKey, Whole]) -> None:
-    new = [file for file, _ in outcome.created.values()]
-    created = _file_columns({key: progress for key, (_, progress) in outcome.created.items()}) | {
-        "paths": [file.key_path for file in new],
-        "chunks": [file.s3_multipart_chunksize_mb for file in new],
-        "destinations": [file.restore_destination for file in new],
-        "requested": [file.request_time for file in new],
-    }
-    jobs = _keys(list(rolled_up)) | {
-        "statuses": [whole.status.value for whole in rolled_up.values()],
-        "completed": [whole.completion_time for whole in rolled_up.values()],
-    }
-    parts = {"new": created, "moved": _file_columns(outcome.moved), "job": jobs}
-    connection.execute(
-        _SQL["write"],
-        {f"{part}_{name}": values for part, columns in parts.items() for name, values in columns.items()},
-    )
+    parts: dict[str, dict[str, list[object]]] = {}
+    if outcome.created:
+        new = [file for file, _ in outcome.created.values()]
+        began = _file_columns("new", {key: progress for key, (_, progress) in outcome.created.items()})
+        parts["insert_files"] = began | {
+            "new_paths": [file.key_path for file in new],
+            "new_chunks": [file.s3_multipart_chunksize_mb for file in new],
+            "new_destinations": [file.restore_destination for file in new],
+            "new_requested": [file.request_time for file in new],
+        }
+    if outcome.moved:
+        parts["move_files"] = _file_columns("moved", outcome.moved)
+    if rolled_up:
+        parts["roll_up"] = _keys(list(rolled_up)) | {
+            "statuses": [whole.status.value for whole in rolled_up.values()],
+            "completed": [whole.completion_time for whole in rolled_up.values()],
+        }
+    if parts:
+        parameters = {name: values for columns in parts.values() for name, values in columns.items()}
+        connection.execute(_together(*parts), parameters)
 
 
 def _keys(keys: Sequence[JobKey]) -> dict[str, list[object]]:
@@ -136,11 +143,12 @@ def _keys(keys: Sequence[JobKey]) -> dict[str, list[object]]:
     }
 
 
-def _file_columns(files: Mapping[FileKey, Progress]) -> dict[str, list[object]]:
-    return _keys([key.job for key in files]) | {
+def _file_columns(prefix: str, files: Mapping[FileKey, Progress]) -> dict[str, list[object]]:
+    columns = _keys([key.job for key in files]) | {
         "filenames": [key.filename for key in files],
         "statuses": [progress.status.value for progress in files.values()],
         "updated": [progress.last_update for progress in files.values()],
         "completed": [progress.completion_time for progress in files.values()],
         "errors": [progress.error_message for progress in files.values()],
     }
+    return {f"{prefix}_{name}": values for name, values in columns.items()}
