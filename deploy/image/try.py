@@ -1,0 +1,98 @@
+"""Starts the image as production does (read-only, no capabilities, not root), stops it, prints figures.
+
+`try.py docker|podman IMAGE`.  The embedded Postgres, SQS and S3 are what it works with.
+"""
+
+import json
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from orca_daemon.local.postgres import free_port
+from orca_daemon.local.stack import Stack
+
+PATIENCE = 60.0
+NAME = "orca-daemon-try"
+FLAGS = (
+    *("--rm", "--name", NAME, "--network=host", "--read-only", "--cap-drop=all"),
+    *("--security-opt=no-new-privileges", "--memory=1g", "--cpus=1"),
+)
+PODMAN = ("--cgroup-manager=cgroupfs", "--events-backend=file")
+"""Without systemd."""
+LIMITS = ("--pull=never", "--ulimit=nofile=1024:1024", "--ulimit=nproc=4096:4096")
+"""Podman asks for more than a container in a container is given."""
+HYBRID = Path("/sys/fs/cgroup/unified")
+
+
+def main() -> None:
+    """Try it; exits 1 when anything is not as it should be."""
+    tool, image = sys.argv[1:]
+    stack = Stack()
+    try:
+        where = stack.start()
+        # Only its queues, buckets and database are wanted: the image's daemon takes the place of its own.
+        if stack.daemon:
+            stack.daemon.stop()
+        port = str(free_port())
+        figures = tried(tool, image, where.environment | {"ORCA_HTTP__PORT": port}, port)
+    finally:
+        stack.stop()
+    print(json.dumps(figures, indent=2))  # noqa: T201  what it is for
+    sys.exit(any(figures[name] for name in ("health_check_exit", "exit")))
+
+
+def tried(tool: str, image: str, environment: dict[str, str], port: str) -> dict[str, float]:
+    """Start, look, stop; times in seconds."""
+    variables = [f"--env={name}={value}" for name, value in environment.items()]
+    limits = LIMITS if tool == "podman" else ()
+    began = time.monotonic()
+    running = subprocess.Popen(
+        command(tool, "run", *FLAGS, *limits, *variables, image), stdout=subprocess.DEVNULL
+    )
+    wait(f"http://127.0.0.1:{port}/readyz")
+    ready = time.monotonic() - began
+    probe = command(tool, "exec", NAME, "/opt/orca-daemon/bin/python", "-m", "orca_daemon.ops.probe")
+    healthy = subprocess.run(probe, check=False, stdout=subprocess.DEVNULL).returncode
+    began = time.monotonic()
+    running.terminate()  # which the tool hands on
+    code = running.wait(PATIENCE)
+    asked = command(tool, "image", "inspect", "--format", "{{.Size}}", image)
+    size = int(subprocess.run(asked, check=True, capture_output=True, text=True).stdout)
+    return {
+        "size_mb": round(size / 1e6),
+        "start_to_ready": round(ready, 2),
+        "health_check_exit": healthy,
+        "stop_of_an_idle_one": round(time.monotonic() - began, 2),
+        "exit": code,
+    }
+
+
+def command(tool: str, *arguments: str) -> list[str]:
+    """The tool's command line."""
+    if tool != "podman":
+        return [tool, *arguments]
+    called = ["podman", *PODMAN, *arguments]
+    # Its runtime refuses two versions of control groups side by side; hide one of them, from it alone.
+    hidden = f"umount {HYBRID}; exec " + '"$@"'
+    return ["unshare", "--mount", "sh", "-c", hidden, "sh", *called] if HYBRID.is_dir() else called
+
+
+def wait(url: str) -> None:
+    """Return when it answers 200."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            with closing(urlopen(url, timeout=2)):  # noqa: S310  our own address
+                return
+        except (URLError, OSError):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+if __name__ == "__main__":
+    main()
