@@ -1,7 +1,7 @@
 """Writes what is made from the code: the tables of docs/operate.md (`./dev docs`).
 
-Every setting with its text comes from `settings.py`, every metric from the registry, so that neither can be
-forgotten.
+Every setting with its text comes from `settings/sections.py`, every metric from the registry, so that neither
+can be forgotten.
 """
 
 import ast
@@ -17,6 +17,7 @@ from orca_daemon import settings
 from orca_daemon.aws.operations import OPERATIONS
 from orca_daemon.engine.source import QueueFacts
 from orca_daemon.ops.metrics import Metrics
+from orca_daemon.settings import sections
 
 PAGE = Path(__file__).parent / "operate.md"
 NAMES = {dotted: name for name, dotted in settings.ORCA_NAMES.items()}
@@ -70,7 +71,7 @@ def _rows(section: str, model: type[BaseModel], texts: dict[str, dict[str, str]]
 def docstrings() -> dict[str, dict[str, str]]:
     """The text under each field of each class of settings."""
     found: dict[str, dict[str, str]] = {}
-    for node in ast.parse(Path(settings.__file__).read_text("utf-8")).body:
+    for node in ast.parse(Path(sections.__file__).read_text("utf-8")).body:
         if isinstance(node, ast.ClassDef):
             pairs = zip(node.body, node.body[1:], strict=False)
             found[node.name] = {

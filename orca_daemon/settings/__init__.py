@@ -1,0 +1,43 @@
+"""Every setting of the daemon, and where it is read from.
+
+Later wins: the TOML file, the environment (ORCA's own names, then `ORCA_<SECTION>__<KEY>`), flags.  All
+mistakes are reported together, as one `SettingsError`, before anything is connected.
+"""
+
+from orca_daemon.settings.sections import (
+    STANDARD_QUEUES,
+    Aws,
+    Copies,
+    Database,
+    Engine,
+    Export,
+    ExportTable,
+    Http,
+    Log,
+    Queue,
+    Reconcile,
+    Recovery,
+    Section,
+    Settings,
+)
+from orca_daemon.settings.sources import ORCA_NAMES, SettingsError, load
+
+__all__ = [
+    "ORCA_NAMES",
+    "STANDARD_QUEUES",
+    "Aws",
+    "Copies",
+    "Database",
+    "Engine",
+    "Export",
+    "ExportTable",
+    "Http",
+    "Log",
+    "Queue",
+    "Reconcile",
+    "Recovery",
+    "Section",
+    "Settings",
+    "SettingsError",
+    "load",
+]
