@@ -1,6 +1,7 @@
 """The few calls to S3 that an export makes."""
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import pyarrow as pa
@@ -55,6 +56,21 @@ class Bucket:
     async def abort(self, key: str, upload: str) -> None:
         """Leave nothing behind."""
         await self._s3.abort_multipart_upload(Bucket=self.name, Key=key, UploadId=upload)
+
+    async def clear(self, table: str) -> int:
+        """Abort the uploads of a table that no process works on any more; how many there were.
+
+        Only for who holds the table's lock.  Without the permission to list them, they are left to the
+        bucket's own rule for incomplete uploads.
+        """
+        aborted = 0
+        with suppress(ClientError):
+            page = await self._s3.list_multipart_uploads(Bucket=self.name, Prefix=keys.prefix(table))
+            for entry in page.get("Uploads", ()):
+                if keys.time_of(entry["Key"], table):
+                    await self.abort(entry["Key"], entry["UploadId"])
+                    aborted += 1
+        return aborted
 
     async def _newest_first(self, prefix: str, levels: int) -> AsyncIterator[str]:
         """The keys of a tree of years, months and days, backwards: a handful of calls whatever its age."""

@@ -150,8 +150,10 @@ SETTINGS = (
     "intervalstyle = 'iso_8601'",
     "bytea_output = 'hex'",
     "extra_float_digits = 1",
+    # Between two tables the transaction waits for S3, as long as that takes.
+    "idle_in_transaction_session_timeout = 0",
 )
-"""What the text of values depends on; whatever the server or the role is set to."""
+"""What the text of values depends on, whatever the server or the role is set to, and patience."""
 
 
 def ends_run(error: Exception) -> bool:

@@ -102,6 +102,8 @@ class TableExport:
             rows = self._scalar(query.count(found.relation, where))
         else:
             self._compare(last, found)
+            if abandoned := self._bridge.call(self._bucket.clear(self._table.name)):
+                log.warning("export.uploads_abandoned", table=self._table.name, aborted=abandoned)
             rows = self._write(found, reach, where, has_writers=has_writers)
         return Outcome(
             table=self._table.name,

@@ -215,6 +215,18 @@ async def test_a_cancelled_run_ends_at_once_and_leaves_nothing_behind(
     assert [thread.name for thread in threading.enumerate() if thread.name == "export-encoder"] == []
 
 
+async def test_what_a_killed_process_left_is_cleared_away(tables: Source, exporter: Exporter) -> None:
+    place = exporter.bucket
+    left = exporter.s3.create_multipart_upload(Bucket=place, Key="one/2026/10/01/000000000000.parquet")
+    foreign = exporter.s3.create_multipart_upload(Bucket=place, Key="one/notes.txt")
+
+    await exporter.run(T0, ONE)
+
+    uploads = [entry["UploadId"] for entry in exporter.s3.list_multipart_uploads(Bucket=place)["Uploads"]]
+    assert left["UploadId"] not in uploads
+    assert uploads == [foreign["UploadId"]]
+
+
 async def test_a_bucket_that_is_not_there_fails_the_tables(tables: Source, exporter: Exporter) -> None:
     exporter.bucket = "no-such-bucket"
 
