@@ -59,10 +59,11 @@ class Deployment:
         return daemon
 
     def launch(self, **settings: str) -> Daemon:
-        """Begin to start a daemon."""
+        """Begin to start a daemon; a setting that is empty is left out."""
         url = f"http://127.0.0.1:{free_port()}"
         where = daemon_environment(self.database_url, url, self.queues, self.buckets)
-        daemon = Daemon({**self.environment, **where, **settings}, url, self.log)
+        told = {**self.environment, **where, **settings}
+        daemon = Daemon({name: value for name, value in told.items() if value}, url, self.log)
         self.daemons.append(daemon)
         daemon.launch()
         return daemon

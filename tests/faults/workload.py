@@ -69,8 +69,13 @@ class Workload:
         """A message that nobody can read, in the group of all others."""
         body = f'{{"jobId": "op-{len(self.poison)}'
         self.poison.append(body)
-        message = Outgoing(body=body, group=GROUP, deduplication_id=body, attributes={ATTRIBUTE: "new_job"})
-        self._send("status_update", [message])
+        poison = Outgoing(
+            body=body,
+            group=GROUP,
+            deduplication_id=f"poison-{len(self.poison)}",
+            attributes={ATTRIBUTE: "new_job"},
+        )
+        self._send("status_update", [poison])
 
     def send_copies(self, files: int) -> None:
         """Files to be copied from the archive, each with its job."""
