@@ -62,7 +62,7 @@ def main() -> None:
             go = word.get()
             assert isinstance(go, Go)  # noqa: S101  as above
             found = compared(task, go.files, _say)
-            _say(replace(found, peak_mib=_peak_mib()))
+            _say(replace(found, peak_mib=_peak_mib(), cpu_seconds=round(time.process_time(), 3)))
             threading.Event().wait()  # `_listen` ends the process
     except Exception as error:  # noqa: BLE001  every error is an answer
         _say(answer(error))

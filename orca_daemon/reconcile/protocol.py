@@ -122,6 +122,8 @@ class Compared:
     orphans: int
     peak_mib: int = 0
     """Memory of the child at its largest, resident."""
+    cpu_seconds: float = 0.0
+    """Processor time of the child."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
