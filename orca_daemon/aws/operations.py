@@ -34,7 +34,6 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "sqs:GetQueueUrl": ("sqs:GetQueueUrl",),
     "sqs:ReceiveMessage": ("sqs:ReceiveMessage",),
     "sqs:SendMessage": ("sqs:SendMessage",),
-    "sqs:SendMessageBatch": ("sqs:SendMessage",),
     "ssm:GetParameter": ("ssm:GetParameter",),
     "sts:GetCallerIdentity": (),
 }
