@@ -27,12 +27,18 @@ _log: Any = structlog.get_logger()
 def main(settings: Settings, reload: Callable[[], Settings]) -> NoReturn:
     """Run the daemon in this process until it ends; `reload` reads the settings again."""
     logs.configure(settings.log.level, settings.log.format)
-    code = asyncio.run(serve(settings, reload))
-    sys.stdout.flush()
-    if code is Exit.CLEAN:
-        sys.exit(code)
-    # A thread that cannot be stopped must not keep the process from ending.
-    os._exit(code)
+    sys.exit(asyncio.run(_ended(settings, reload)))
+
+
+async def _ended(settings: Settings, reload: Callable[[], Settings]) -> Exit:
+    code = await serve(settings, reload)
+    if code is not Exit.CLEAN:
+        # From within the loop, which waits for its tasks, as the interpreter does for its threads: those
+        # that cannot be stopped must not keep the process from ending.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
 
 
 async def serve(settings: Settings, reload: Callable[[], Settings]) -> Exit:

@@ -1,5 +1,6 @@
 """One SQS queue, as the engine's `Source`: aiobotocore's answers and errors translated once, here."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
@@ -219,6 +220,11 @@ async def translated(call: Awaitable[T]) -> T:
         raise SourceError(kind, f"{code or 'unknown error'} on {error.operation_name}") from error
     except (TimeoutError, BotoCoreError, OSError) as error:
         raise SourceError("unavailable", type(error).__name__) from error
+    except asyncio.CancelledError as error:
+        if (task := asyncio.current_task()) and task.cancelling():
+            raise
+        # Nobody cancelled us: another call did, with which ours shared a look-up or a connection.
+        raise SourceError("unavailable", "cancelled with another call") from error
 
 
 def _kind(code: str, message: str) -> str:

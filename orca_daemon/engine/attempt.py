@@ -17,7 +17,8 @@ class Stopped(Exception):  # noqa: N818  an outcome, never raised to anyone
 async def attempt(queue: str, route: Route[Any], run: Run, observe: Observer) -> BaseException | None:
     """Call the handler once; its error is returned, not raised.
 
-    A cancellation that the engine asked for (`run.stop`) ends here; any other one goes on.
+    A cancellation that the engine asked for (`run.stop`) ends here; one of the whole engine goes on; one
+    that comes out of the handler's own doings, from a task that it awaited, is a failure like any other.
     """
     messages = run.messages
     now = asyncio.get_running_loop().time
@@ -26,16 +27,16 @@ async def attempt(queue: str, route: Route[Any], run: Run, observe: Observer) ->
         await route.handle(
             [Delivery(held.message, held.envelope, held.attempts + 1, held.facts) for held in messages]
         )
-    except asyncio.CancelledError:
-        if run.stop is None:
+    except asyncio.CancelledError as problem:
+        if run.stop is None and _being_cancelled():
             raise
-        error = Stopped(run.stop)
+        error = problem
     except Exception as problem:  # noqa: BLE001  any error is an outcome
         error = problem
     if run.stop is not None:
         _forget_cancellation()
-        if run.stop == "expired" and error is not None:
-            error = TimeoutError(f"not done within {route.time_limit:.0f} s")
+        if error is not None:
+            error = _stopped(run.stop, route)
     seconds = now() - run.started
     for held in messages:
         held.work_seconds += seconds
@@ -45,6 +46,16 @@ async def attempt(queue: str, route: Route[Any], run: Run, observe: Observer) ->
     # The work is over, one way or the other: what follows may be stopped for reasons of its own.
     run.stop, run.expires = None, now() + route.time_limit
     return error
+
+
+def _stopped(why: str, route: Route[Any]) -> Exception:
+    """What the error of work that we stopped ourselves is, whatever the handler made of it."""
+    return TimeoutError(f"not done within {route.time_limit:.0f} s") if why == "expired" else Stopped(why)
+
+
+def _being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _forget_cancellation() -> None:

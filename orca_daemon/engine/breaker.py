@@ -65,12 +65,16 @@ class Breaker:
                 self._set(since=None, reason="the probe succeeded")
 
     async def _ask(self) -> str | None:
-        try:
-            async with asyncio.timeout(PROBE_SECONDS):
-                await self._probe()
-        except Exception as error:  # noqa: BLE001  whatever it raises, it is not up
-            return type(error).__name__
-        return None
+        asking = asyncio.ensure_future(self._probe())
+        # Not waited for once it is cancelled: a probe that is deaf must not decide how long others wait.
+        await asyncio.wait({asking}, timeout=PROBE_SECONDS)
+        if not asking.done():
+            asking.add_done_callback(_forget)
+            asking.cancel()
+            return "no answer in time"
+        if asking.cancelled():
+            return "cancelled"
+        return None if (error := asking.exception()) is None else type(error).__name__
 
     def _set(self, *, since: float | None, reason: str) -> None:
         if (since is None) is (self.open_since is None):
@@ -81,3 +85,8 @@ class Breaker:
             self._opened.set()
         else:
             self.on_close()
+
+
+def _forget(ended: asyncio.Future[None]) -> None:
+    if not ended.cancelled():
+        ended.exception()  # nobody else will look at it

@@ -1,5 +1,6 @@
 """The end of a message that no retry can save: announced, copied to the dead-letter queue with evidence."""
 
+import asyncio
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +11,9 @@ from orca_daemon.engine.held import Held
 from orca_daemon.engine.route import Route
 from orca_daemon.engine.source import Source
 from orca_daemon.engine.verdict import reason
+
+ANNOUNCING = 300.0
+"""Seconds that one `gave_up` may take: the limit of the work itself may be many hours."""
 
 
 class Burial:
@@ -23,18 +27,17 @@ class Burial:
         self._source = source
         self._about = about
         self._observe = observe
-        self._failures: dict[str, int] = {}
 
     async def announce(self, held: Held) -> None:
         """Run the route's `gave_up`, which may raise anything."""
         if self._route.gave_up is not None:
-            await self._route.gave_up(held.message, held.envelope, held.condemned or "")
+            async with asyncio.timeout(ANNOUNCING):
+                await self._route.gave_up(held.message, held.envelope, held.condemned or "")
 
     async def bury(self, held: Held) -> None:
         """Announce, then send to the dead-letter queue.  Both may raise; both may be repeated."""
         await self.announce(held)
         await self._source.bury(held.envelope, self.evidence(held, time.time()))
-        self._failures.pop(held.envelope.id, None)
 
     def evidence(self, held: Held, now: float) -> dict[str, object]:
         """What an operator wants to know of a dead letter.  `now` is seconds since the epoch."""
@@ -54,12 +57,11 @@ class Burial:
             **self._about,
         }
 
-    def failed(self, held: Held, error: Exception) -> int:
-        """Tell of a burial that did not succeed, and count: how often it did not by now."""
-        self._failures[held.envelope.id] = failures = self._failures.get(held.envelope.id, 0) + 1
+    def failed(self, held: Held, error: Exception) -> None:
+        """Tell of a burial that did not succeed, and count."""
+        held.unburied += 1
         operation = "dead_letter" if isinstance(error, SourceError) else "gave_up"
         self._observe(SettlementFailed(self._queue, operation, 1, reason(error)))
-        return failures
 
     async def last_receive(self, held: Held, max_receives: int | None) -> None:
         """A message goes back on its last receive: SQS will move it, so the world is told now."""

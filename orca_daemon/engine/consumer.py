@@ -198,7 +198,7 @@ class Consumer:
 
     def release_waiting(self) -> None:
         """Give back what is not at work.  Only after the poller has ended: it would take it again."""
-        self._hands.release([held for lane in self._lanes for held in self._lanes.cut(lane)])
+        self._work.empty()
 
     def cancel_runs(self) -> None:
         """Time is up: stop what is at work."""

@@ -123,6 +123,8 @@ class Engine:
             Exception: whatever ended one of the engine's own tasks: a bug, and the process must end.
         """
         fault: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        # Raised below; where this call is itself cancelled, all tasks are, and nobody is left to hear it.
+        fault.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         for consumer in self.consumers:
             consumer.fault = fault
         async with AsyncExitStack() as stack:
@@ -160,6 +162,8 @@ class Engine:
                 consumer.cancel_runs()
             await self._within(CANCELLED_SECONDS, Consumer.idle)
             await self._within(FLUSH_SECONDS, Consumer.gone)
+        # Work that was cut short is unfinished, and so is what could not be deleted or given back.
+        unfinished = max(unfinished, sum(consumer.room.held for consumer in self.consumers))
         for consumer in self.consumers:
             consumer.abandon()
         self._tell("finished", since)
@@ -202,24 +206,27 @@ class _Supervisor:
     def __init__(self, fault: asyncio.Future[None], stack: AsyncExitStack) -> None:
         self._fault = fault
         self._stack = stack
+        self._stopped: set[asyncio.Task[None]] = set()
 
     def task(self, work: Any, name: str, *, may_end: bool = False) -> asyncio.Task[None]:
         """Start a task; it is cancelled with the stack."""
         task: asyncio.Task[None] = asyncio.create_task(work, name=name)
         task.add_done_callback(lambda ended: self._ended(ended, may_end=may_end))
-        self._stack.push_async_callback(_cancelled, task)
+        self._stack.push_async_callback(self._stop, task)
         return task
 
+    async def _stop(self, task: asyncio.Task[None]) -> None:
+        self._stopped.add(task)
+        task.cancel()
+        # With a limit: a side task may wait for a thread that does not end.
+        await asyncio.wait({task}, timeout=CANCELLED_SECONDS)
+
     def _ended(self, task: asyncio.Task[None], *, may_end: bool) -> None:
-        if task.cancelled() or self._fault.done():
+        if task in self._stopped or self._fault.done():
             return
-        error = task.exception()
-        if error is not None:
+        if task.cancelled():
+            self._fault.set_exception(RuntimeError(f"the {task.get_name()} was cancelled, and not by us"))
+        elif error := task.exception():
             self._fault.set_exception(error)
         elif not may_end:
             self._fault.set_exception(RuntimeError(f"the {task.get_name()} ended by itself"))
-
-
-async def _cancelled(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.wait({task})

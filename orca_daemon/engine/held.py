@@ -7,6 +7,9 @@ from typing import Any
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.source import LONGEST_LEASE
 
+END_MARGIN = 60.0
+"""Seconds before the end of a delivery's twelve hours at which its lease ends: its work has to stop first."""
+
 
 class Phase(Enum):
     """Where a message in hand stands."""
@@ -46,13 +49,15 @@ class Held:
     suspicions: int = 0
     """How often a dependency was said to be down for it and was not."""
     early: int = 0
-    """How often it came before what it needs."""
+    """How often it came before what it needs, or while that was away."""
     condemned: str | None = None
     """Why it is to be dead-lettered, once that is decided."""
     error: str = "Reject"
     """Class of the error that condemned it."""
     cause: str = "rejected"
     """`rejected` or `attempts`."""
+    unburied: int = 0
+    """How often setting it aside did not succeed."""
     lost: bool = False
     extending: bool = False
     work_seconds: float = 0.0
@@ -72,4 +77,4 @@ class Held:
 
     def longest_extension(self, now: float, lease: float) -> float:
         """Seconds that the lease may still be given: SQS ends every delivery after twelve hours."""
-        return min(lease, LONGEST_LEASE - (now - self.received) - 5.0)
+        return min(lease, LONGEST_LEASE - END_MARGIN - (now - self.received))

@@ -106,8 +106,7 @@ class Poller:
             asked = self._room.reserve()
             got = await self._poll(asked, attempt)
             if got is None:
-                if extra:
-                    return
+                # An extra poller stays for this too: with its attempt id a lost answer would be lost.
                 failures += 1
                 await self._gate.pause(POLL_BACKOFF.delay(failures, self._rng))
                 continue

@@ -1,7 +1,7 @@
 """The keeper of leases: nothing in hand becomes visible to others while it is waiting or at work."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from orca_daemon.engine.errors import SourceError, Stuck
@@ -55,6 +55,7 @@ class Keeper:
         while True:
             for queue in self._queues:
                 self._look_at(queue, now())
+            self._look_back()
             await asyncio.sleep(TICK)
 
     def _look_at(self, queue: Keepable, now: float) -> None:
@@ -65,26 +66,29 @@ class Keeper:
                 queue.lost(held)
             elif held.extend_at <= now and not held.extending and not held.lost:
                 due.append(held)
-        for start in range(0, len(due), BATCH):
-            self._extend(queue, due[start : start + BATCH])
+        for batch in _batches(due, queue.lease, now):
+            self._extend(queue, batch)
         for run in list(queue.runs()):
             if run.stop is None and run.expires <= now:
                 queue.expired(run)
             elif run.stop is not None and run.stopped_at + UNSTOPPABLE <= now:
                 raise Stuck(f"work on {queue.name} does not stop {UNSTOPPABLE:.0f} s after it was cancelled")
 
+    def _look_back(self) -> None:
+        """A call that ended in an error of our own ends the keeper, and so the process."""
+        for call in [call for call in self._calls if call.done()]:
+            self._calls.discard(call)
+            call.result()
+
     def _extend(self, queue: Keepable, batch: Sequence[Held]) -> None:
         for held in batch:
             held.extending = True
         # A task of its own: a call that hangs on one queue must not cost another its leases.
-        call = asyncio.create_task(self._call(queue, batch))
-        self._calls.add(call)
-        call.add_done_callback(self._calls.discard)
+        self._calls.add(asyncio.create_task(self._call(queue, batch)))
 
     async def _call(self, queue: Keepable, batch: Sequence[Held]) -> None:
         clock = asyncio.get_running_loop().time
         since = clock()
-        # One call has one length: that of the message with the least left of its twelve hours.
         seconds = min(held.longest_extension(since, queue.lease) for held in batch)
         sent = [held.envelope for held in batch]
         try:
@@ -116,3 +120,13 @@ class Keeper:
         elif held.phase is not Phase.SETTLING:
             held.lost = True
             queue.lost(held)
+
+
+def _batches(due: Sequence[Held], lease: float, now: float) -> Iterator[Sequence[Held]]:
+    """The messages of one call share its length, so those near the end of their twelve hours go apart."""
+    by_length: dict[int, list[Held]] = {}
+    for held in due:
+        by_length.setdefault(int(held.longest_extension(now, lease)), []).append(held)
+    for alike in by_length.values():
+        for start in range(0, len(alike), BATCH):
+            yield alike[start : start + BATCH]

@@ -21,5 +21,7 @@ class Backoff:
         return max(min(self.floor, ceiling), rng.uniform(0.0, ceiling))
 
 
+BURYING = Backoff(base=1.0, cap=30.0, floor=0.2)
+"""Between two attempts to set a message aside: the route's own backoff may be none at all."""
 WAITING = Backoff(base=1.0, cap=15.0, floor=0.2)
 """Between two looks for something that is still to come."""

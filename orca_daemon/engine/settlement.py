@@ -143,16 +143,20 @@ class Settlement:
             left = [held for held in left if not held.lost and held.deadline > now()]
             if not left or failures == tries:
                 return late + left
-            outcomes, reason = await self._once(call, left)
-            late += [held for held, end in zip(left, outcomes, strict=True) if end is Outcome.GONE]
-            left = [held for held, end in zip(left, outcomes, strict=True) if end is Outcome.FAILED]
+            sent = [held.envelope for held in left]
+            outcomes, reason = await self._once(call, sent)
+            ends = list(zip(left, sent, outcomes, strict=True))
+            # Of a message that came again meanwhile, the answer for its older receipt says nothing.
+            again = [held for held, envelope, _ in ends if held.envelope is not envelope]
+            late += [held for held, _, end in ends if end is Outcome.GONE and held not in again]
+            left = [held for held, _, end in ends if end is Outcome.FAILED or held in again]
             if left:
                 failures += 1
                 self._observe(SettlementFailed(self._queue, operation, len(left), reason))
                 await asyncio.sleep(RETRY.delay(failures, self._rng))
 
-    async def _once(self, call: _Call, messages: list[Held]) -> tuple[Sequence[Outcome], str]:
+    async def _once(self, call: _Call, sent: Sequence[Envelope]) -> tuple[Sequence[Outcome], str]:
         try:
-            return await call([held.envelope for held in messages]), "the queue refused some entries"
+            return await call(sent), "the queue refused some entries"
         except SourceError as error:
-            return [Outcome.FAILED] * len(messages), f"{error.kind}: {error}"
+            return [Outcome.FAILED] * len(sent), f"{error.kind}: {error}"

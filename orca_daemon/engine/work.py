@@ -17,16 +17,14 @@ from orca_daemon.engine.errors import DependencyDown, NotYet, Reject
 from orca_daemon.engine.events import Observer
 from orca_daemon.engine.held import Company, Held, Phase
 from orca_daemon.engine.lanes import Lane, Lanes, Run
-from orca_daemon.engine.policy import WAITING
+from orca_daemon.engine.policy import BURYING, WAITING
 from orca_daemon.engine.room import Room
 from orca_daemon.engine.route import Route
-from orca_daemon.engine.source import LONGEST_LEASE, QueueFacts
+from orca_daemon.engine.source import QueueFacts
 from orca_daemon.engine.verdict import Failure, Next, after, after_suspicion, reason
 
 PARK_SECONDS = 900.0
 """How long a condemned message of a queue without a dead-letter queue stays hidden."""
-END_MARGIN = 60.0
-"""Seconds before the end of SQS's twelve hours at which work is ended, so that it can still be settled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +59,7 @@ class Work:
         self._observe = observe
         self._rng = rng
         self._runs: dict[Run, asyncio.Task[None]] = {}
-        self._closed = False
+        self._closed = self._emptying = False
         self.on_fault: Callable[[BaseException], None] = lambda _: None
 
     def __iter__(self) -> Iterator[Run]:
@@ -75,6 +73,11 @@ class Work:
     def close(self) -> None:
         """Start no run any more."""
         self._closed = True
+
+    def empty(self) -> None:
+        """Give back what waits, now and whenever a run ends.  Only after the last poll: it would take it."""
+        self._emptying = True
+        self._hands.release([held for lane in self._lanes for held in self._lanes.cut(lane)])
 
     @property
     def blocked(self) -> bool:
@@ -91,8 +94,7 @@ class Work:
 
     def _start(self, run: Run) -> None:
         run.started = asyncio.get_running_loop().time()
-        oldest = min(held.received for held in run.messages)
-        run.expires = min(run.started + self._route.time_limit, oldest + LONGEST_LEASE - END_MARGIN)
+        run.expires = run.started + self._route.time_limit
         task = asyncio.create_task(self._work(run))
         self._runs[run] = task
         task.add_done_callback(lambda ended: self._worked(run, ended))
@@ -108,7 +110,7 @@ class Work:
             return
         for lane, _ in run.parts:
             self._lanes.done(lane)
-            if self._closed:
+            if self._emptying:
                 self._hands.release(self._lanes.cut(lane))
         self._room.changed()
         self.pump()
@@ -127,9 +129,7 @@ class Work:
             case DependencyDown() as error if error.dependency in self._breakers:
                 await self._down(run, error)
             case NotYet() if len(run.messages) == 1:
-                [held] = run.messages
-                held.early += 1
-                self._return(run, park=WAITING.delay(held.early, self._rng))
+                self._wait(run)
             case error:
                 await self._failed(run, error)
 
@@ -142,7 +142,8 @@ class Work:
 
     async def _down(self, run: Run, error: DependencyDown) -> None:
         if await self._breakers[error.dependency].report(reason(error)):
-            self._return(run)
+            # A breaker that the route does not name holds nothing back: then the run itself has to wait.
+            self._return(run) if self.blocked else self._wait(run)
             return
         messages = run.messages
         for held in messages:
@@ -178,6 +179,9 @@ class Work:
     async def _bury(self, run: Run) -> None:
         """Dead-letter the one message of a run; where that does not work it stays, and is tried again."""
         [(lane, [held])] = run.parts
+        if held.lost:
+            self._return(run)
+            return
         try:
             if self._facts.dead_letter is None:
                 await self._burial.announce(held)
@@ -187,8 +191,14 @@ class Work:
         except Exception as error:  # noqa: BLE001  the message is kept, whatever went wrong
             if isinstance(error, DependencyDown) and error.dependency in self._breakers:
                 await self._breakers[error.dependency].report(reason(error))
-            failures = self._burial.failed(held, error)
-            self._return(run, park=self._route.backoff.delay(failures, self._rng))
+            self._burial.failed(held, error)
+            self._return(run, park=BURYING.delay(held.unburied, self._rng))
+
+    def _wait(self, run: Run) -> None:
+        """Look again later; nobody is charged."""
+        for held in run.messages:
+            held.early += 1
+        self._return(run, park=WAITING.delay(max(held.early for held in run.messages), self._rng))
 
     def _return(self, run: Run, *, park: float = 0.0) -> None:
         """Put a run's messages back at the head of their lanes, for `park` seconds at least."""
