@@ -1,5 +1,6 @@
 """Reads an inventory's manifest out of S3, and signs URLs of its data files."""
 
+import asyncio
 import hashlib
 import os
 from collections.abc import Sequence
@@ -19,12 +20,12 @@ from orca_daemon.wire.inventory import InventoryPointer
 _LARGEST = 64 << 20
 _HOURS = 12
 _GONE = {"NoSuchKey", "NoSuchBucket", "404"}
-_HIDDEN = {"AccessDenied", "403"}
-"""What S3 answers for a missing key, too, to those who may not list the bucket."""
+_LATER = frozenset({408, 429})
+_SERVER_ERROR = 500
 
 
-class Forbidden(Exception):  # noqa: N818  a state of the world
-    """S3 does not let us read the manifest."""
+class Refused(Exception):  # noqa: N818  a state of the world
+    """S3 does not give us the manifest: no permission, wrong region, archived."""
 
 
 async def read(s3: Any, pointer: InventoryPointer) -> Manifest:
@@ -32,7 +33,7 @@ async def read(s3: Any, pointer: InventoryPointer) -> Manifest:
 
     Raises:
         Reject: there is no manifest, or it is damaged.
-        Forbidden: we may not read it.
+        Refused: S3 does not give it to us.
         DependencyDown: S3 cannot be reached.
     """
     bucket, key = pointer.report_bucket_name, pointer.manifest_key
@@ -59,19 +60,17 @@ async def signed(s3: Any, pointer: InventoryPointer, files: Sequence[DataFile]) 
         if region and region != s3.meta.region_name and not _elsewhere(s3):
             s3 = await stack.enter_async_context(_client_of(region))
         try:
-            return [
-                Remote(
-                    key=file.key,
-                    size=file.size,
-                    md5=file.md5,
-                    url=await s3.generate_presigned_url(
-                        "get_object", Params={"Bucket": bucket, "Key": file.key}, ExpiresIn=_HOURS * 3600
-                    ),
-                )
-                for file in files
-            ]
+            return [await _signed(s3, bucket, file) for file in files]
         except BotoCoreError as error:
             raise DependencyDown("s3", type(error).__name__) from None
+
+
+async def _signed(s3: Any, bucket: str, file: DataFile) -> Remote:
+    await asyncio.sleep(0)  # signing thousands of them awaits nothing by itself
+    url = await s3.generate_presigned_url(
+        "get_object", Params={"Bucket": bucket, "Key": file.key}, ExpiresIn=_HOURS * 3600
+    )
+    return Remote(key=file.key, size=file.size, md5=file.md5, url=url)
 
 
 def ca_bundle() -> str | None:
@@ -92,7 +91,8 @@ def _client_of(region: str) -> Any:
 async def _checksum(s3: Any, bucket: str, key: str) -> str:
     try:
         found = await _get(s3, bucket, key.removesuffix(".json") + ".checksum")
-    except Forbidden:
+    except Refused:
+        # Also the answer for what is not there, to those who may not list the bucket.
         return ""
     return (found or b"").decode("ascii", "replace").strip().lower()
 
@@ -106,8 +106,9 @@ async def _get(s3: Any, bucket: str, key: str) -> bytes | None:
         code = error.response.get("Error", {}).get("Code", "")
         if code in _GONE:
             return None
-        if code in _HIDDEN:
-            raise Forbidden(f"S3 does not let us read s3://{bucket}/{key}") from None
-        raise DependencyDown("s3", code) from None
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if status >= _SERVER_ERROR or status in _LATER:
+            raise DependencyDown("s3", code) from None
+        raise Refused(f"S3 answers {code} for s3://{bucket}/{key}") from None
     except (BotoCoreError, OSError, TimeoutError) as error:
         raise DependencyDown("s3", type(error).__name__) from None
