@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from io import BufferedWriter, BytesIO
 from pathlib import Path
@@ -302,6 +302,60 @@ def test_what_the_file_cannot_hold_is_an_error_that_names_the_column_only(
         exported(session)
 
     assert "NaN" not in str(caught.value)
+
+
+ARRAYS: list[tuple[str, str, list[Any]]] = [
+    ("double precision[]", "'{1.5,Infinity,-Infinity,NULL}'", [1.5, float("inf"), float("-inf"), None]),
+    ("real[]", "'{1e-30}'", [pytest.approx(1e-30)]),
+    ("boolean[]", "'{t,f,NULL}'", [True, False, None]),
+    ("bigint[]", "'{9223372036854775807}'", [2**63 - 1]),
+    ("smallint[]", "'{}'", []),
+    ("date[]", "'{2026-02-28}'", [date(2026, 2, 28)]),
+    ("time[]", "'{23:59:59.999999}'", [time(23, 59, 59, 999999)]),
+    ("timestamp[]", "'{2026-02-28 01:02:03.5}'", [datetime(2026, 2, 28, 1, 2, 3, 500000)]),  # noqa: DTZ001
+    ("jsonb[]", """ARRAY['{"a": [1, "x"]}'::jsonb, NULL]""", ['{"a": [1, "x"]}', None]),
+    ("numeric[]", "'{1.50}'", ["1.50"]),
+    ("numeric(50,3)[]", "'{1.5}'", [Decimal("1.500")]),
+    ("mood[]", "'{fair}'", ["fair"]),
+    ("varchar(9)[]", """ARRAY['say "x"', E'\\t\\\\', '']""", ['say "x"', "\t\\", ""]),
+]
+
+
+@pytest.mark.parametrize(("kind", "value", "expected"), ARRAYS, ids=[kind for kind, _, _ in ARRAYS])
+def test_arrays_are_lists_of_their_elements(
+    session: Connection, kind: str, value: str, expected: list[Any]
+) -> None:
+    session.execute(text(f"CREATE TABLE arrays (v {kind})"))
+    session.connection.driver_connection.cursor().execute(f"INSERT INTO arrays VALUES ({value}), (NULL)")  # type: ignore[union-attr]
+
+    read = pq.read_table(BytesIO(exported(session, "arrays"))).column("v").to_pylist()
+
+    assert read == [expected, None]
+
+
+OTHERS: list[tuple[str, str, Any]] = [
+    ("interval", "'1 day 02:03:04'", "P1DT2H3M4S"),
+    ("inet", "'10.0.0.1/8'", "10.0.0.1/8"),
+    ("int4range", "'[1,5)'", "[1,5)"),
+    ("timetz", "'01:02:03+05'", "01:02:03+05"),
+    ("char(3)", "'ab'", "ab "),
+    ("numeric(90,2)", "1.5", "1.50"),
+    ("numeric(3,-2)", "12345", Decimal(12300)),
+    ("oid", "4294967295", 2**32 - 1),
+    ("json", "'{ \"a\" : 1 }'", '{ "a" : 1 }'),
+]
+
+
+@pytest.mark.parametrize(("kind", "value", "expected"), OTHERS, ids=[kind for kind, _, _ in OTHERS])
+def test_other_types_are_text_or_the_nearest_number(
+    session: Connection, kind: str, value: str, expected: Any
+) -> None:
+    session.execute(text(f"CREATE TABLE others (v {kind})"))
+    session.connection.driver_connection.cursor().execute(f"INSERT INTO others VALUES ({value}), (NULL)")  # type: ignore[union-attr]
+
+    read = pq.read_table(BytesIO(exported(session, "others"))).column("v").to_pylist()
+
+    assert read == [expected, None]
 
 
 def test_a_table_of_one_column_keeps_its_nulls_and_empty_texts(session: Connection) -> None:
