@@ -14,7 +14,7 @@ COPY into a file; `upload.py` brings it to S3; `newest.py` finds where the last 
 | the same, times and uuids as hex of `*_send` | 5.3 | intact |
 | ADBC (libpq, COPY binary in C) | 6.1 | numeric becomes text; one dependency more |
 | COPY CSV through a pipe into DuckDB | 9.1 | as the first |
-| COPY binary, unpacked by `struct` | 21 | intact |
+| COPY binary, unpacked by `struct` | 27 | intact |
 | fetch all rows, build arrays | 18.7 | intact, and all rows in memory |
 
 The second is what is done here.  `timestamptz_send` also spares the server the calendar: COPY alone
