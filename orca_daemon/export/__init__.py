@@ -1,8 +1,9 @@
 """A table's changes since the last time, as a Parquet file in S3.
 
 Read from the outside in: `run.py` is one run over several tables, `table.py` one table in it.  What to
-read is decided in `window.py` and `query.py`; `framing.py`, `codecs.py` and `parquet.py` turn the bytes of
-COPY into a file; `upload.py` brings it to S3; `newest.py` finds where the last run ended.
+read is decided in `window.py` and `query.py`, types in `columns.py`; `framing.py`, `decode.py` and
+`parquet.py` turn the bytes of COPY into a file; `upload.py` brings it to S3; `bucket.py` finds where the
+last run ended.
 
 **Why CSV.**  The ways out of Postgres, measured on 3 million rows of the catalog's `files` (13 columns,
 660 MB of text), Postgres 18 on the same two cores, processor seconds of this side until the Parquet file

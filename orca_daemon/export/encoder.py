@@ -20,7 +20,7 @@ class Encoder:
     ) -> None:
         """`progress` is told the rows so far, from the thread."""
         self._reader, self._open, self._progress = reader, open_file, progress
-        self._blocks: queue.Queue[bytes | None] = queue.Queue(_AHEAD)
+        self._blocks: queue.Queue[memoryview | None] = queue.Queue(_AHEAD)
         self._file: RowGroups | None = None
         self._thread = threading.Thread(target=self._work, name="export-encoder", daemon=True)
         self.rows = 0
@@ -30,7 +30,7 @@ class Encoder:
         """Begin."""
         self._thread.start()
 
-    def take(self, block: bytes) -> None:
+    def take(self, block: memoryview) -> None:
         """Whole rows, to be encoded.  After an error they are let go."""
         self._blocks.put(block)
 
@@ -65,7 +65,7 @@ class Encoder:
                 except BaseException as error:  # noqa: BLE001  raised again by `finish`
                     self.error = error
 
-    def _encode(self, block: bytes) -> None:
+    def _encode(self, block: memoryview) -> None:
         rows = self._reader.read(block)
         self._file = self._file or self._open()
         self._file.add(rows)

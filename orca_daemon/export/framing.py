@@ -23,7 +23,7 @@ class Blocks(io.RawIOBase):
     Behind `io.BufferedWriter`, rows reach it thousands at a time: the driver's call for each row ends in C.
     """
 
-    def __init__(self, take: Callable[[bytes], None]) -> None:
+    def __init__(self, take: Callable[[memoryview], None]) -> None:
         super().__init__()
         self._take = take
         self._rest = b""
@@ -33,13 +33,12 @@ class Blocks(io.RawIOBase):
 
     def write(self, data: Any) -> int:
         """Take whole rows, keep the beginning of the next."""
-        given = bytes(data)
-        block = self._rest + given
-        end = last_row_end(block)
-        if end:
-            self._take(block[:end])
+        # The one copy of the data: the writer uses its buffer again.
+        block = b"".join((self._rest, data))
+        if end := last_row_end(block):
+            self._take(memoryview(block)[:end])
         self._rest = block[end:]
-        return len(given)
+        return len(data)
 
 
 def last_row_end(block: bytes) -> int:
@@ -74,7 +73,7 @@ class Reader:
             false_values=["f"],
         )
 
-    def read(self, block: bytes) -> pa.Table:
+    def read(self, block: memoryview) -> pa.Table:
         """The rows of a block.
 
         Raises:
@@ -83,7 +82,7 @@ class Reader:
         # One block, because a row may be longer than any size chosen beforehand.
         options = csv.ReadOptions(column_names=self._names, block_size=len(block) + 1)
         try:
-            rows = csv.read_csv(pa.BufferReader(block), options, self._parse, self._convert)
+            rows = csv.read_csv(pa.BufferReader(pa.py_buffer(block)), options, self._parse, self._convert)
         except pa.ArrowInvalid as error:
             raise Unstorable(culprit(error, self._columns)) from None
         return pa.Table.from_arrays(

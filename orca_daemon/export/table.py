@@ -173,7 +173,7 @@ class TableExport:
     def _copy(self, statement: sql.Composable, encoder: Encoder) -> None:
         cancelled = False
 
-        def take(block: bytes) -> None:
+        def take(block: memoryview) -> None:
             # It must not raise: that would leave the connection in the middle of a COPY, of no more use.
             nonlocal cancelled
             if encoder.error and not cancelled:
