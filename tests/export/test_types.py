@@ -121,13 +121,13 @@ def session(source: Source) -> Iterator[Connection]:
     engine.dispose()
 
 
-def exported(session: Connection, name: str = "everything", scale: int | None = None) -> bytes:
+def exported(session: Connection, name: str = "everything", scale: int | None = None, rows: int = 3) -> bytes:
     """The table's file, made by the code of an export without a window and without S3."""
     found = find(session, Relation.parse(name))
     codecs = tuple(codec(column, numeric_scale=scale) for column in found.columns)
     file_schema = schema(found.columns, codecs, {})
     sink, reader = BytesIO(), Reader(found.columns, codecs, file_schema)
-    groups = RowGroups(sink, file_schema, 3)
+    groups = RowGroups(sink, file_schema, rows)
     driver: Any = session.connection.driver_connection
     with (
         driver.cursor() as cursor,
@@ -385,3 +385,17 @@ def test_a_row_longer_than_a_block_is_one_row(session: Connection) -> None:
     read = pq.read_table(BytesIO(exported(session)), columns=["words", "small"])
 
     assert read.to_pylist() == [{"words": long, "small": 1}, {"words": "short", "small": 2}]
+
+
+def test_only_columns_of_repeating_values_get_a_dictionary(session: Connection) -> None:
+    session.execute(text("CREATE TABLE many (same text, own text, few int, list int[])"))
+    session.execute(
+        text("INSERT INTO many SELECT 'x', md5(i::text), i % 3, ARRAY[i] FROM generate_series(1, 3000) i")
+    )
+
+    metadata = pq.read_metadata(BytesIO(exported(session, "many", rows=2000)))
+
+    group = metadata.row_group(0)
+    encodings = {group.column(n).path_in_schema: group.column(n).encodings for n in range(4)}
+    assert {path for path, found in encodings.items() if "RLE_DICTIONARY" in found} == {"same", "few"}
+    assert [metadata.row_group(n).num_rows for n in range(2)] == [2000, 1000]
