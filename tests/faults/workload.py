@@ -15,6 +15,7 @@ from tests.end_to_end.messages import COLLECTION, new_job, update
 
 SETTLED = {OrcaStatus.SUCCESS, OrcaStatus.FAILED}
 FILE = "a.hdf"
+HELD = "orca_daemon_messages_held{"
 ROWS = (
     "SELECT job_id, file.status_id, job.status_id, file.completion_time IS NOT NULL"
     " FROM orca.recovery_file AS file JOIN orca.recovery_job AS job USING (job_id, collection_id, granule_id)"
@@ -128,7 +129,7 @@ def everything_is_accounted_for(work: Workload, daemon: Daemon) -> None:
         found = deployment.s3.get_object(Bucket=deployment.buckets["protected"], Key=key)["Body"]
         assert found.read() == key.encode()
     order_was_kept(work)
-    deployment.until(lambda: (daemon.poll(), _ready(daemon)), (None, True))
+    deployment.until(lambda: (daemon.poll(), _ready(daemon), _held(daemon)), (None, True, 0))
 
 
 def order_was_kept(work: Workload) -> None:
@@ -146,6 +147,13 @@ def order_was_kept(work: Workload) -> None:
         assert runs == sorted(runs), f"the jobs of {group} began in another order"
     for job, walk in work.walks.items():
         assert seen[job] == [status for status in walk if status in seen[job]], job
+
+
+def _held(daemon: Daemon) -> float:
+    """How many messages the daemon believes to have in hand."""
+    with urlopen(f"{daemon.url}/metrics", timeout=5) as answer:  # noqa: S310  our own address
+        lines = answer.read().decode().splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(HELD))
 
 
 def _ready(daemon: Daemon) -> bool:
