@@ -85,7 +85,8 @@ def candidates(update: UpdateFile, collections: Callable[[str, str], Iterable[st
     if update.collection_id is None:
         named: Iterable[str] = sorted(collections(update.job_id, update.granule_id))
     else:
-        named = dict.fromkeys((update.collection_id, UNKNOWN))
+        own = update.collection_id
+        named = (own,) if own == UNKNOWN else (own, UNKNOWN)
     return [JobKey(update.job_id, collection, update.granule_id) for collection in named]
 
 

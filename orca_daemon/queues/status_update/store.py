@@ -1,5 +1,6 @@
 """A run of status messages in one transaction: two round trips, however many messages, jobs and files."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
@@ -18,7 +19,7 @@ from orca_daemon.queues.status_update.rules import (
     job_key,
     opening,
 )
-from orca_daemon.wire.status import NewJob, RecoveryStatus, StatusMessage, UpdateFile
+from orca_daemon.wire.status import NewFile, NewJob, RecoveryStatus, StatusMessage, UpdateFile
 
 _SQL = load(__package__, "statements.sql")
 
@@ -75,8 +76,10 @@ def _collections(connection: Connection, updates: Sequence[UpdateFile]) -> dict[
     """The collections that jobs know these granules in; asked only for updates that name none."""
     known: dict[tuple[str, str], set[str]] = {(update.job_id, update.granule_id): set() for update in updates}
     if known:
-        named = {"jobs": [job for job, _ in known], "granules": [granule for _, granule in known]}
-        for job_id, granule_id, collection_id in connection.execute(_SQL["find_collections"], named):
+        named = [{"job_id": job_id, "granule_id": granule_id} for job_id, granule_id in known]
+        for job_id, granule_id, collection_id in connection.execute(
+            _SQL["find_collections"], {"granules": json.dumps(named)}
+        ):
             known[job_id, granule_id].add(collection_id)
     return known
 
@@ -85,15 +88,19 @@ def _look(
     connection: Connection, opened: Mapping[JobKey, NewJob], meant: Sequence[JobKey], now: datetime
 ) -> tuple[dict[JobKey, Whole], dict[JobKey, dict[str, Progress]]]:
     """Insert the jobs that begin and do not exist; lock those that are meant; read them and their files."""
-    parameters = _keys(meant)
+    parameters = {
+        "meant": json.dumps([job._asdict() | {"position": position} for position, job in enumerate(meant)])
+    }
+    statements = ["plan", "lock_jobs", "read_jobs"]
     if opened:
-        parameters |= _openings(opened, now)
+        parameters["opened"] = json.dumps([_job_row(key, job, now) for key, job in opened.items()])
+        statements.insert(1, "insert_jobs")
     jobs: dict[JobKey, Whole] = {}
     files: dict[JobKey, dict[str, Progress]] = {}
     for position, whole, completed, filename, status, updated, ended in connection.execute(
-        _together(*(("insert_jobs",) if opened else ()), "lock_jobs", "read_jobs"), parameters
+        _together(*statements), parameters
     ):
-        job = meant[position - 1]
+        job = meant[position]
         if job not in jobs:
             jobs[job], files[job] = Whole(RecoveryStatus(whole), completed), {}
         if filename is not None:
@@ -101,54 +108,49 @@ def _look(
     return jobs, files
 
 
-def _openings(opened: Mapping[JobKey, NewJob], now: datetime) -> dict[str, list[object]]:
-    begins = [opening(job, now) for job in opened.values()]
-    keys = _keys(list(opened))
-    return {f"new_{name}": values for name, values in keys.items()} | {
-        "archives": [job.archive_destination for job in opened.values()],
-        "requested": [job.request_time for job in opened.values()],
-        "statuses": [whole.status.value for whole in begins],
-        "completed": [whole.completion_time for whole in begins],
-    }
-
-
 def _write(connection: Connection, outcome: Outcome, rolled_up: Mapping[JobKey, Whole]) -> None:
-    parts: dict[str, dict[str, list[object]]] = {}
-    if outcome.created:
-        new = [file for file, _ in outcome.created.values()]
-        began = _file_columns("new", {key: progress for key, (_, progress) in outcome.created.items()})
-        parts["insert_files"] = began | {
-            "new_paths": [file.key_path for file in new],
-            "new_chunks": [file.s3_multipart_chunksize_mb for file in new],
-            "new_destinations": [file.restore_destination for file in new],
-            "new_requested": [file.request_time for file in new],
-        }
-    if outcome.moved:
-        parts["move_files"] = _file_columns("moved", outcome.moved)
-    if rolled_up:
-        parts["roll_up"] = _keys(list(rolled_up)) | {
-            "statuses": [whole.status.value for whole in rolled_up.values()],
-            "completed": [whole.completion_time for whole in rolled_up.values()],
-        }
-    if parts:
-        parameters = {name: values for columns in parts.values() for name, values in columns.items()}
-        connection.execute(_together(*parts), parameters)
+    rows: dict[str, tuple[str, list[dict[str, object]]]] = {
+        "insert_files": ("created", [_new_row(key, *began) for key, began in outcome.created.items()]),
+        "move_files": ("moved", [_moved_row(key, progress) for key, progress in outcome.moved.items()]),
+        "roll_up": ("rolled_up", [job._asdict() | _whole_row(whole) for job, whole in rolled_up.items()]),
+    }
+    if statements := [statement for statement, (_, given) in rows.items() if given]:
+        connection.execute(
+            _together(*statements), {name: json.dumps(given) for name, given in rows.values() if given}
+        )
 
 
-def _keys(keys: Sequence[JobKey]) -> dict[str, list[object]]:
+def _job_row(key: JobKey, job: NewJob, now: datetime) -> dict[str, object]:
+    return (
+        key._asdict()
+        | {"archive": job.archive_destination, "requested": job.request_time.isoformat()}
+        | _whole_row(opening(job, now))
+    )
+
+
+def _whole_row(whole: Whole) -> dict[str, object]:
+    return {"status": whole.status.value, "completed": _shown(whole.completion_time)}
+
+
+def _new_row(key: FileKey, file: NewFile, progress: Progress) -> dict[str, object]:
+    return _moved_row(key, progress) | {
+        "path": file.key_path,
+        "destination": file.restore_destination,
+        "chunk": file.s3_multipart_chunksize_mb,
+        "requested": file.request_time.isoformat(),
+    }
+
+
+def _moved_row(key: FileKey, progress: Progress) -> dict[str, object]:
     return {
-        "jobs": [key.job_id for key in keys],
-        "collections": [key.collection_id for key in keys],
-        "granules": [key.granule_id for key in keys],
+        **key.job._asdict(),
+        "filename": key.filename,
+        "status": progress.status.value,
+        "updated": progress.last_update.isoformat(),
+        "completed": _shown(progress.completion_time),
+        "error": progress.error_message,
     }
 
 
-def _file_columns(prefix: str, files: Mapping[FileKey, Progress]) -> dict[str, list[object]]:
-    columns = _keys([key.job for key in files]) | {
-        "filenames": [key.filename for key in files],
-        "statuses": [progress.status.value for progress in files.values()],
-        "updated": [progress.last_update for progress in files.values()],
-        "completed": [progress.completion_time for progress in files.values()],
-        "errors": [progress.error_message for progress in files.values()],
-    }
-    return {f"{prefix}_{name}": values for name, values in columns.items()}
+def _shown(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
