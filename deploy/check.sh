@@ -40,6 +40,20 @@ else
         step "k8s $file" kubernetes-validate --strict --quiet --no-warn "$file"
     done
 fi
+if command -v kubectl >/dev/null && command -v npm >/dev/null; then
+    if [ ! -d "$TOOLS/npm/node_modules" ]; then
+        echo "fetching the schemas of KEDA and the Prometheus operator (once)" >&2
+        npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$TOOLS/npm" \
+            @kubernetes-models/keda@2.0.0 @kubernetes-models/prometheus-operator@6.0.0
+    fi
+    cp deploy/k8s/operators.mjs "$TOOLS/npm/"
+    .venv/bin/python -c 'import json, sys, yaml; json.dump([*yaml.safe_load_all(sys.stdin)], sys.stdout)' \
+        <"$TOOLS/production.yaml" >"$TOOLS/production.json"
+    step "KEDA and ServiceMonitor objects (their own schemas)" \
+        sh -c "node '$TOOLS/npm/operators.mjs' <'$TOOLS/production.json'"
+else
+    skip "KEDA and ServiceMonitor objects" "no kubectl or no npm"
+fi
 if command -v systemd-analyze >/dev/null; then
     sed 's#^ExecStart=[^ ]*#ExecStart=/bin/true#' deploy/systemd/orca-daemon.service >"$TOOLS/orca-daemon.service"
     step "systemd unit (verify)" systemd-analyze verify "$TOOLS/orca-daemon.service"
