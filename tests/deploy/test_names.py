@@ -27,6 +27,7 @@ def exported() -> dict[str, set[str]]:
 
     metrics.queues.configured("recovery", QueueFacts(fifo=False, visibility=1.0))
     metrics.reconcile.show("archive", 0.0, {"phantom": 0, "orphan": 0, "mismatch": 0})
+    metrics.exports.ended("files", "written", rows=0, size=0, seconds=0.0)
     metrics.reconcile.compared("archive", listed=0, catalogued=0, seconds=1.0, peak_mib=0)
     text = metrics.exposition().decode()
     found: dict[str, set[str]] = {}
@@ -96,3 +97,13 @@ def test_every_metric_is_explained() -> None:
     ours = {name for name in families if name.startswith("orca_daemon_")}
 
     assert sorted(name for name in ours if name not in text) == []
+
+
+def test_every_metric_is_drawn() -> None:
+    text = json.dumps(dashboard())
+    metrics = Metrics({"recovery": "recovery"})
+    names = {family.name for family in metrics.registry.collect()}
+    # Limits that only alerts compare with.
+    unseen = {"orca_daemon_message_age_limit_seconds", "orca_daemon_recovery_files_read_timestamp_seconds"}
+
+    assert {name for name in names if name.startswith("orca_daemon_") and name not in text} == unseen
