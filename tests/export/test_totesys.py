@@ -52,8 +52,16 @@ async def test_run_after_run_the_files_together_hold_every_row_once(
     assert together == _database(source, "sales_order")
 
 
+LATEST = """
+SELECT * EXCLUDE filename FROM read_parquet('{folder}/**/*.parquet', filename = true, union_by_name = true)
+QUALIFY row_number() OVER (PARTITION BY sales_order_id ORDER BY filename DESC) = 1
+ORDER BY sales_order_id
+"""
+"""As docs/exports.md has it."""
+
+
 async def test_an_order_that_changes_is_in_both_files_as_it_was_at_each_time(
-    source: Source, exporter: Exporter
+    source: Source, exporter: Exporter, tmp_path: Path
 ) -> None:
     totesys.build(source, 1, T0 - HOUR)
     first = await exporter.run(T0, *ALL)
@@ -67,3 +75,9 @@ async def test_an_order_that_changes_is_in_both_files_as_it_was_at_each_time(
         exporter.read(report.keys["sales_order"]).column("paid").to_pylist() for report in (first, second)
     ]
     assert paid == [[True], [False]]
+    for report in (first, second):
+        file = tmp_path / report.keys["sales_order"]
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(exporter.bytes(report.keys["sales_order"]))
+    latest = duckdb.execute(LATEST.format(folder=tmp_path)).fetchall()
+    assert latest == _database(source, "sales_order")
