@@ -21,7 +21,7 @@ class FaultySource:
         self, inside: Source, rates: Rates, rng: random.Random, record: Record, clock: Callable[[], float]
     ) -> None:
         self._inside = inside
-        self._rates = rates
+        self.rates = rates
         self._rng = rng
         self._record = record
         self._clock = clock
@@ -52,11 +52,11 @@ class FaultySource:
     async def bury(self, envelope: Envelope, evidence: Mapping[str, object]) -> None:
         """Send to a dead-letter queue that may be out of reach."""
         await self._wire()
-        if self._rng.random() < self._rates.dead_letter_down:
+        if self._rng.random() < self.rates.dead_letter_down:
             raise SourceError("unavailable", "the dead-letter queue is out of reach")
         await self._inside.bury(envelope, evidence)
         self._note("buried", (envelope.body,), reason=evidence["reason"])
-        if self._rng.random() < self._rates.lost_answer:
+        if self._rng.random() < self.rates.lost_answer:
             raise SourceError("unavailable", "the answer was lost")
 
     async def _some(
@@ -64,7 +64,7 @@ class FaultySource:
         envelopes: Sequence[Envelope],
         call: Callable[[Sequence[Envelope]], Awaitable[Sequence[Outcome]]],
     ) -> Sequence[Outcome]:
-        reached = [self._rng.random() >= self._rates.partial for _ in envelopes]
+        reached = [self._rng.random() >= self.rates.partial for _ in envelopes]
 
         async def act() -> Sequence[Outcome]:
             part = [one for one, ok in zip(envelopes, reached, strict=True) if ok]
@@ -75,14 +75,14 @@ class FaultySource:
 
     async def _through(self, call: Callable[[], Awaitable[T]], _: str) -> T:
         await self._wire()
-        if self._rng.random() < self._rates.throttled:
+        if self._rng.random() < self.rates.throttled:
             raise SourceError("throttled", "slow down")
-        if self._rng.random() < self._rates.refused:
+        if self._rng.random() < self.rates.refused:
             raise SourceError("unavailable", "connection refused")
         answer = await call()
         if self.dead:
             raise asyncio.CancelledError  # nobody is there to hear it
-        if self._rng.random() < self._rates.lost_answer:
+        if self._rng.random() < self.rates.lost_answer:
             raise SourceError("unavailable", "the answer was lost")
         return answer
 
@@ -90,7 +90,7 @@ class FaultySource:
         """The way there: always a moment, sometimes a long one; no way at all for the dead."""
         if self.dead:
             raise asyncio.CancelledError
-        slow = self._rng.random() < self._rates.slow
+        slow = self._rng.random() < self.rates.slow
         await asyncio.sleep(self._rng.uniform(0.5, 4.0) if slow else self._rng.uniform(0.001, 0.02))
         if self.dead:
             raise asyncio.CancelledError

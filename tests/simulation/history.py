@@ -1,7 +1,7 @@
 """One random history, drawn from a seed: what is sent, how the work goes, which faults strike and when."""
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,12 @@ class Sending:
     @property
     def healthy(self) -> bool:
         """Whether every attempt at it succeeds."""
-        return self.decodes and set(self.script) <= {"ok", "slow", "stall"}
+        return self.decodes and set(self.script) <= {"ok", "slow", "stall", "early"}
+
+    @property
+    def doomed(self) -> bool:
+        """Whether no attempt at it can succeed in the end."""
+        return not self.decodes or self.script[-1] in {"fail", "reject", "hang", "suspect", "long"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,8 @@ class Rates:
     slow: float = 0.0
     duplicate: float = 0.0
     dead_letter_down: float = 0.0
+    deaf_world: float = 0.0
+    """Of `gave_up`."""
 
     @property
     def none(self) -> bool:
@@ -68,11 +75,26 @@ class History:
     rates: Rates
     outages: tuple[tuple[float, float], ...] = field(default=())
     """When the dependency of the work is down, from and to."""
+    pauses: tuple[tuple[float, float], ...] = field(default=())
+    """When an operator holds the intake, from and to."""
+    dead_letter: bool = True
+    """Whether the queue has a dead-letter queue."""
 
     @property
     def undisturbed(self) -> bool:
         """Whether nothing but the messages themselves can go wrong."""
-        return self.rates.none and not self.lives and not self.outages
+        return self.rates.none and not self.lives and not self.outages and self.dead_letter
+
+    @property
+    def staying(self) -> frozenset[str]:
+        """Without a dead-letter queue: what can never leave, being doomed or behind what is in its group."""
+        stay: set[str] = set()
+        blocked: set[str] = set()
+        for sending in () if self.dead_letter else sorted(self.sendings, key=lambda one: one.at):
+            if sending.doomed or (self.fifo and sending.group in blocked):
+                stay.add(sending.id)
+                blocked.add(sending.group)
+        return frozenset(stay)
 
 
 def draw(seed: int) -> History:
@@ -82,7 +104,7 @@ def draw(seed: int) -> History:
     calm = rng.random() < 0.25
     groups = rng.choice((1, 1, 2, 5))
     merge = fifo and rng.random() < 0.5
-    return History(
+    history = History(
         seed=seed,
         fifo=fifo,
         batch=rng.choice((1, 3, 10, 25)) if fifo else rng.choice((1, 1, 1, 5)),
@@ -99,6 +121,39 @@ def draw(seed: int) -> History:
         rates=Rates() if calm else _rates(rng),
         outages=() if calm else _outages(rng),
     )
+    return _harder(history, rng, calm=calm)
+
+
+def _harder(history: History, rng: random.Random, *, calm: bool) -> History:
+    """What was thought of later, drawn after everything else, so that seeds keep their histories."""
+    sendings = tuple(
+        replace(
+            sending,
+            script=(rng.choice(("early", "early", "cancelled")),) * rng.randint(1, 3) + sending.script,
+        )
+        if rng.random() < 0.05
+        else sending
+        for sending in history.sendings
+    )
+    start = rng.uniform(0, 60)
+    dead_letter = rng.random() > 0.06
+    if not dead_letter:
+        # What may succeed does so in the end: then it is known what is left.
+        sendings = tuple(
+            sending if sending.doomed and "ok" not in sending.script else _with_good_end(sending)
+            for sending in sendings
+        )
+    return replace(
+        history,
+        sendings=sendings,
+        rates=history.rates if calm else replace(history.rates, deaf_world=rng.choice((0.0, 0.5))),
+        pauses=((start, start + rng.choice((1.0, 30.0, 300.0))),) if rng.random() < 0.2 else (),
+        dead_letter=dead_letter,
+    )
+
+
+def _with_good_end(sending: Sending) -> Sending:
+    return replace(sending, script=(*sending.script, "ok"))
 
 
 def _sending(rng: random.Random, number: int, groups: int, *, calm: bool) -> Sending:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 from unittest.mock import patch
 
@@ -186,6 +186,50 @@ def split_a_group_in_two() -> AbstractContextManager[object]:
     return patch.object(Consumer, "_key", lambda _, envelope: envelope.id)
 
 
+def bury_without_a_word() -> AbstractContextManager[object]:
+    """Set a message aside although nobody could be told."""
+    announce = Burial.announce
+
+    async def _announce(self: Burial, held: Held) -> None:
+        with suppress(ConnectionError):
+            await announce(self, held)
+
+    return patch.object(Burial, "announce", _announce)
+
+
+def give_back_during_the_last_poll() -> AbstractContextManager[object]:
+    """Give back what waits behind a run as soon as it ends in a drain."""
+    return patch.object(Work, "_emptying", property(lambda self: self._closed, lambda *_: None), create=True)
+
+
+def poll_while_paused() -> AbstractContextManager[object]:
+    """Take no notice of the operator."""
+    return patch.object(Consumer, "set_paused", lambda *_, **__: None)
+
+
+def charge_for_coming_early() -> AbstractContextManager[object]:
+    """Count an attempt when something is still to come."""
+
+    def _wait(self: Work, run: Run) -> None:
+        run.messages[0].attempts += 1
+        if run.messages[0].attempts >= self._limits.max_attempts:
+            run.messages[0].condemned = "it was early"
+        self._return(run)
+
+    return patch.object(Work, "_wait", _wait)
+
+
+def leave_without_a_trace() -> AbstractContextManager[object]:
+    """Drop a message whose lease was lost, and tell nobody."""
+    left = Hands.left
+
+    def _left(self: Hands, held: Held, outcome: str) -> None:
+        if outcome != "lease_lost":
+            left(self, held, outcome)
+
+    return patch.object(Hands, "left", _left)
+
+
 MUTANTS: Mapping[str, Callable[[], AbstractContextManager[object]]] = {
     mutant.__name__: mutant
     for mutant in (
@@ -205,5 +249,10 @@ MUTANTS: Mapping[str, Callable[[], AbstractContextManager[object]]] = {
         poll_through_an_outage,
         die_quietly,
         split_a_group_in_two,
+        bury_without_a_word,
+        give_back_during_the_last_poll,
+        poll_while_paused,
+        charge_for_coming_early,
+        leave_without_a_trace,
     )
 }

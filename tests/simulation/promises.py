@@ -16,9 +16,10 @@ def broken(outcome: Outcome) -> list[str]:
 
 
 def i1_nothing_is_lost(outcome: Outcome) -> Iterator[str]:
-    """Every message ends deleted or in the dead-letter queue."""
+    """Every message ends deleted or in the dead-letter queue; without one, what fails stays on the queue."""
+    staying = outcome.history.staying
     for name, state in outcome.queues.states().items():
-        if state not in {"deleted", "dead"}:
+        if (state in {"deleted", "dead"}) is (name in staying):
             yield f"{name} is {state}"
 
 
@@ -135,13 +136,23 @@ def i10_bounded(outcome: Outcome) -> Iterator[str]:
 
 
 def i11_drain(outcome: Outcome) -> Iterator[str]:
-    """After a stop no receive starts, and the end comes in time."""
+    """After a stop no receive starts, nothing is given back before the last one has ended, in time."""
     stopped: dict[int, float] = {}
+    joined: set[int] = set()
+    # Behind a lost message everything is given back, at any time.
+    calm = outcome.history.dead_letter and not any(
+        entry.facts["outcome"] == "lease_lost" for entry in outcome.record.of("left")
+    )
     history = outcome.history
     limit = max(history.wait + 10.0, history.drain_seconds) + SLACK
-    for entry in outcome.record.of("stop", "receive", "drained"):
+    for entry in outcome.record.of("stop", "receive", "joined", "release", "drained"):
         if entry.what == "stop":
             stopped[entry.life] = entry.at
+        elif entry.what == "joined":
+            joined.add(entry.life)
+        elif entry.what == "release":
+            if calm and entry.life not in joined:
+                yield f"{entry.ids} given back at {entry.at:.2f}, before the polls had ended"
         elif entry.what == "receive" and entry.life in stopped:
             yield f"a receive at {entry.at:.2f}, after the stop at {stopped[entry.life]:.2f}"
         elif entry.what == "drained" and entry.facts["seconds"] > limit and not _stalls(outcome):
@@ -164,10 +175,41 @@ def i14_no_storm(outcome: Outcome) -> Iterator[str]:
 
 
 def i15_truth(outcome: Outcome) -> Iterator[str]:
-    """What is said to be deleted has been deleted by then."""
+    """What is said to be deleted has been deleted by then, and every delivery is told to have left once."""
+    got: Counter[int] = Counter()
+    for entry in outcome.record.of("polled", "left", "drained"):
+        got[entry.life] += {"polled": len(entry.ids), "left": -1}.get(entry.what, 0)
+        if entry.what == "drained" and got[entry.life]:
+            yield f"{got[entry.life]} deliveries have not been told to have left"
     for entry in outcome.record.of("left"):
         if entry.facts["outcome"] == "deleted" and not outcome.queues.gone(entry.ids[0], entry.at):
             yield f"{entry.ids[0]} at {entry.at:.2f}"
+
+
+def i16_announced(outcome: Outcome) -> Iterator[str]:
+    """The world is told of every message before it is set aside, and of none that is not given up."""
+    healthy = {sending.id for sending in outcome.history.sendings if sending.healthy}
+    told: set[tuple[int, str]] = set()
+    for entry in outcome.record.of("announced", "buried"):
+        [name] = entry.ids
+        if entry.what == "announced":
+            told.add((entry.life, name))
+            if name in healthy and "stopped" not in entry.facts["reason"] and not _stalls(outcome):
+                yield f"{name} at {entry.at:.2f}: {entry.facts['reason']}"
+        elif (entry.life, name) not in told:
+            yield f"{name} was buried at {entry.at:.2f} before anybody was told"
+
+
+def i17_pause(outcome: Outcome) -> Iterator[str]:
+    """While an operator holds the intake no receive starts."""
+    paused: set[int] = set()
+    for entry in outcome.record.of("paused", "resumed", "receive"):
+        if entry.what == "paused":
+            paused.add(entry.life)
+        elif entry.what == "resumed":
+            paused.discard(entry.life)
+        elif entry.life in paused:
+            yield f"a receive at {entry.at:.2f}"
 
 
 HELD = 12
@@ -186,6 +228,8 @@ CHECKS: tuple[Callable[[Outcome], Iterator[str]], ...] = (
     i12_no_silent_death,
     i14_no_storm,
     i15_truth,
+    i16_announced,
+    i17_pause,
 )
 
 

@@ -13,15 +13,22 @@ class Queues:
     """Messages are known here by their bodies, which are their names."""
 
     def __init__(
-        self, *, fifo: bool, max_receives: int, visibility: float, clock: Callable[[], float], seed: int
+        self,
+        *,
+        fifo: bool,
+        max_receives: int | None,
+        visibility: float,
+        clock: Callable[[], float],
+        seed: int,
     ) -> None:
         self.happened: list[Happened] = []
         rng = random.Random(seed)
         options = Options(fifo=fifo, visibility=visibility, retention=RETENTION)
         self.dead = MemoryQueue("dead", options, clock=clock, rng=rng, record=self.happened.append)
         self.queue = MemoryQueue("queue", options, clock=clock, rng=rng, record=self.happened.append)
-        self.queue.redrive = Redrive(self.dead, max_receives)
-        self.source = MemorySource(self.queue, self.dead)
+        if max_receives is not None:
+            self.queue.redrive = Redrive(self.dead, max_receives)
+        self.source = MemorySource(self.queue, None if max_receives is None else self.dead)
         self._fifo = fifo
         self._names: dict[str, str] = {}
 
@@ -33,9 +40,9 @@ class Queues:
             sent = self.queue.send(name)
         self._names[sent.id] = name
 
-    def empty(self) -> bool:
-        """Whether every message has left the queue."""
-        return not self.queue.messages()
+    def left(self) -> set[str]:
+        """The messages that are still on the queue."""
+        return {message.body for message in self.queue.messages()}
 
     def states(self) -> dict[str, str]:
         """What each message is: `deleted`, `dead`, or in what state it still is on the queue."""

@@ -1,16 +1,19 @@
 """Random histories of the engine keep its promises, and each way to break the engine on purpose is seen."""
 
+from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 import pytest
 
+from orca_daemon.ops.metrics import Metrics
 from tests.simulation.history import draw
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.promises import broken
 from tests.simulation.world import play
 
 HISTORIES = 400
+PREFIX = "orca_daemon_"
 ENOUGH = 300
 """Histories in which a broken engine must be caught."""
 
@@ -25,6 +28,23 @@ def test_random_histories_keep_every_promise(first: int) -> None:
 def test_a_broken_engine_is_caught(mutant: Callable[[], AbstractContextManager[object]]) -> None:
     with mutant():
         assert any(broken(play(draw(seed))) for seed in range(ENOUGH))
+
+
+def test_counters_equal_the_log_of_events() -> None:
+    for seed in range(30):
+        outcome = play(draw(seed))
+        metrics = Metrics({"queue": "work"})
+        for event in outcome.events:
+            metrics.observe(event)
+        log = outcome.record
+        received = sum(len(entry.ids) for entry in log.of("polled"))
+        assert (
+            metrics.registry.get_sample_value(f"{PREFIX}messages_received_total", {"queue": "queue"})
+            == received
+        )
+        for outcome_name, count in Counter(entry.facts["outcome"] for entry in log.of("left")).items():
+            labels = {"queue": "queue", "outcome": outcome_name}
+            assert metrics.registry.get_sample_value(f"{PREFIX}messages_settled_total", labels) == count
 
 
 def test_a_history_repeats_exactly_from_its_seed() -> None:

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 
 from orca_daemon.engine.consumer import Options
 from orca_daemon.engine.engine import Binding, Engine
-from orca_daemon.engine.errors import DependencyDown, Reject
-from orca_daemon.engine.events import Event, Extended, Polled, Settled
+from orca_daemon.engine.errors import DependencyDown, NotYet, Reject
+from orca_daemon.engine.events import Drain, Event, Extended, Paused, Polled, Settled
 from orca_daemon.engine.message import Delivery, Envelope
 from orca_daemon.engine.policy import Backoff
 from orca_daemon.engine.route import Route
-from orca_daemon.engine.source import QueueFacts
 from tests.simulation.faults import FaultySource
 from tests.simulation.history import History, Rates
 from tests.simulation.loop import DeadlockError, LivelockError, VirtualLoop
@@ -29,12 +28,16 @@ DURATION = {
     "reject": 0.01,
     "suspect": 0.02,
     "stall": 0.05,
+    "early": 0.02,
+    "cancelled": 0.02,
 }
 
-FAILURES: Mapping[str, Callable[[], Exception]] = {
+FAILURES: Mapping[str, Callable[[], BaseException]] = {
     "reject": lambda: Reject("bad by script"),
     "fail": lambda: ValueError("fails by script"),
     "suspect": lambda: DependencyDown("base", "says this message"),
+    "early": lambda: NotYet("something is still to come"),
+    "cancelled": asyncio.CancelledError,  # of something that the handler waited for
 }
 
 
@@ -50,6 +53,8 @@ class Outcome:
     """Errors that ended an engine."""
     leaks: list[str] = field(default_factory=list)
     """Engines that ended with messages or permits unaccounted for."""
+    events: list[Event] = field(default_factory=list)
+    """All that the engines told."""
 
 
 def play(history: History) -> Outcome:
@@ -78,7 +83,7 @@ class _World:
         self._record = Record()
         self._queues = Queues(
             fifo=history.fifo,
-            max_receives=history.max_receives,
+            max_receives=history.max_receives if history.dead_letter else None,
             visibility=history.lease,
             clock=loop.time,
             seed=history.seed,
@@ -115,6 +120,8 @@ class _World:
             self._loop.time() < until and not running.done() and not (seconds == QUIET and self._finished())
         ):
             await asyncio.sleep(min(1.0, max(until - self._loop.time(), 0.001)))
+            if engine.paused is not self._paused:
+                engine.set_paused(paused=self._paused)
             if self._rng.random() < rates.duplicate:
                 self._queues.double(self._rng)
         if end == "kill":
@@ -139,6 +146,7 @@ class _World:
             name="work",
             decode=self._decode,
             handle=_Work(self, source, self._record.life),
+            gave_up=_Announcing(self, source),
             needs=frozenset({"base"}),
             batch=history.batch,
             merge=history.merge,
@@ -150,7 +158,7 @@ class _World:
             name="queue",
             route=route,
             source=source,
-            facts=QueueFacts(history.fifo, history.lease, "dead", history.max_receives),
+            facts=self._queues.source.describe(),
             options=Options(
                 lease=history.lease,
                 wait=history.wait,
@@ -182,6 +190,19 @@ class _World:
     def down(self) -> bool:
         """Whether the dependency is down now."""
         return any(start <= self._loop.time() < end for start, end in self._history.outages)
+
+    @property
+    def _paused(self) -> bool:
+        return any(start <= self._loop.time() < end for start, end in self._history.pauses)
+
+    async def announce(self, name: str, reason: str, source: FaultySource) -> None:
+        """Hear of a message that is given up, or be deaf."""
+        await asyncio.sleep(0.02)
+        if source.dead:
+            raise asyncio.CancelledError
+        if self._rng.random() < source.rates.deaf_world:
+            raise ConnectionError
+        self._record.add(self._loop.time(), "announced", (name,), reason=reason)
 
     def next_step(self, name: str) -> str:
         """How this attempt at a message goes; the last step of a script goes on for ever."""
@@ -221,7 +242,12 @@ class _World:
         if source.dead:
             return
         now = self._loop.time()
+        self.outcome.events.append(event)
         match event:
+            case Paused():
+                self._record.add(now, "paused" if event.paused else "resumed")
+            case Drain() if event.phase == "polls_joined":
+                self._record.add(now, "joined")
             case Settled():
                 receipts = (event.envelope.receipt,)
                 self._record.add(
@@ -236,7 +262,10 @@ class _World:
                 pass
 
     def _finished(self) -> bool:
-        return len(self._record.of("sent")) == len(self._history.sendings) and self._queues.empty()
+        return (
+            len(self._record.of("sent")) == len(self._history.sendings)
+            and self._queues.left() <= self._history.staying
+        )
 
     def _count(self, engine: Engine) -> None:
         for consumer in engine.consumers:
@@ -256,6 +285,17 @@ class _Work:
 
     async def __call__(self, run: Sequence[Delivery[str]], /) -> None:
         await self._world.work([delivery.message for delivery in run], self._source)
+
+
+class _Announcing:
+    """The `gave_up` of one life."""
+
+    def __init__(self, world: _World, source: FaultySource) -> None:
+        self._world = world
+        self._source = source
+
+    async def __call__(self, _: str | None, envelope: Envelope, reason: str, /) -> None:
+        await self._world.announce(envelope.body, reason, self._source)
 
 
 async def _bury_alive(tasks: set[asyncio.Task[object]]) -> None:
