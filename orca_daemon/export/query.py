@@ -115,7 +115,8 @@ def _unseen(alias: str, last: Snapshot, now: Snapshot) -> sql.Composable:
     after = sql.SQL("{} >= {}").format(writer, sql.Literal(last.xmax))
     if last.settled:
         return after
-    between = sql.SQL("({} >= {} AND {} <> ALL ({}::bigint[]))").format(
+    # A sub-select, which every version of Postgres hashes; the set may have very many members.
+    between = sql.SQL("({} >= {} AND {} NOT IN (SELECT pg_catalog.unnest({}::bigint[])))").format(
         writer, sql.Literal(last.xmin), writer, sql.Literal(sorted(last.seen))
     )
     return sql.SQL("({} OR {})").format(after, between)
