@@ -66,15 +66,15 @@ class Breaker:
 
     async def _ask(self) -> str | None:
         asking = asyncio.ensure_future(self._probe())
-        # Not waited for once it is cancelled: a probe that is deaf must not decide how long others wait.
-        await asyncio.wait({asking}, timeout=PROBE_SECONDS)
-        if not asking.done():
-            asking.add_done_callback(_forget)
+        asking.add_done_callback(_forget)
+        try:
+            await asyncio.wait({asking}, timeout=PROBE_SECONDS)
+            if not asking.done():
+                return "no answer in time"
+            return "cancelled" if asking.cancelled() else _name(asking.exception())
+        finally:
+            # Not waited for: a probe that is deaf must not decide how long others wait.
             asking.cancel()
-            return "no answer in time"
-        if asking.cancelled():
-            return "cancelled"
-        return None if (error := asking.exception()) is None else type(error).__name__
 
     def _set(self, *, since: float | None, reason: str) -> None:
         if (since is None) is (self.open_since is None):
@@ -85,6 +85,10 @@ class Breaker:
             self._opened.set()
         else:
             self.on_close()
+
+
+def _name(error: BaseException | None) -> str | None:
+    return None if error is None else type(error).__name__
 
 
 def _forget(ended: asyncio.Future[None]) -> None:

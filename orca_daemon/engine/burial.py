@@ -68,8 +68,11 @@ class Burial:
         if max_receives is None or held.envelope.receive_count < max_receives or self._route.gave_up is None:
             return
         try:
-            await self._route.gave_up(
-                held.message, held.envelope, "the daemon stopped while it had the message for the last time"
-            )
+            async with asyncio.timeout(ANNOUNCING):
+                await self._route.gave_up(
+                    held.message,
+                    held.envelope,
+                    "the daemon stopped while it had the message for the last time",
+                )
         except Exception as error:  # noqa: BLE001  the message leaves all the same
             self._observe(SettlementFailed(self._queue, "gave_up", 1, reason(error)))

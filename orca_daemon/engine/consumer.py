@@ -217,6 +217,7 @@ class Consumer:
 
     def abandon(self) -> None:
         """Leave what is still in hand to its lease: its work may yet become durable, or nobody answers."""
+        self.settlement.abandon()
         self._hands.abandon()
 
     # Looking in.
@@ -238,6 +239,7 @@ class Consumer:
             permits_free=max(self.room.free, 0),
             groups=len(self._lanes) if self._facts.fifo else 0,
             oldest_held=min((one.received for one in held), default=None),
+            at_work_since=self._work.since,
             age_limit=self.route.time_limit,
         )
 

@@ -91,6 +91,12 @@ class Settlement:
         while self._calls:
             await asyncio.wait(self._calls)
 
+    def abandon(self) -> None:
+        """Stop trying: who still waits is not told."""
+        self._waiting.clear()
+        for call in self._calls:
+            call.cancel()
+
     @property
     def backlog(self) -> int:
         """Deletes that wait for a call or are under way, roughly: for a look from outside."""

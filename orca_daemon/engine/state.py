@@ -34,6 +34,8 @@ class QueueState:
     """FIFO groups with a message in hand."""
     oldest_held: float | None = None
     """When the message longest in hand was received; None while nothing is held."""
+    at_work_since: float | None = None
+    """When the oldest attempt that is under way began; None while none is."""
     age_limit: float = 0.0
     """Seconds that one message's work may take; past it the work is cancelled."""
 

@@ -84,6 +84,12 @@ class Work:
         """Whether something that the work needs is down."""
         return any(self._breakers[name].open for name in self._route.needs)
 
+    @property
+    def since(self) -> float | None:
+        """When the oldest attempt under way began, or what followed it; settlements do not count."""
+        working = [run for run in self._runs if all(held.phase is Phase.RUNNING for held in run.messages)]
+        return min((run.expires - self._route.time_limit for run in working), default=None)
+
     def pump(self) -> None:
         """Start runs while there are slots, lanes that are ready, and nothing that forbids it."""
         while len(self._runs) < self._limits.concurrency and not self._closed and not self.blocked:

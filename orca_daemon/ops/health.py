@@ -64,10 +64,12 @@ def _poller(state: EngineState, queue: QueueState, limits: Limits, now: float) -
     if state.draining or state.paused or queue.breaker_open:
         return Check(name, True, "not to poll now")
     if queue.waiting_for_permits:
-        age = 0.0 if queue.oldest_held is None else now - queue.oldest_held
+        # Not how long a message is in hand: behind one that cannot be set aside they wait for hours, and a
+        # restart would only cost each of them a receive.
+        age = 0.0 if queue.at_work_since is None else now - queue.at_work_since
         # Work past its limit is cancelled and settled; a margin for that, then it is a stuck handler.
         limit = queue.age_limit + limits.poll_cycle
-        return Check(name, not queue.age_limit or age <= limit, f"all in hand; the oldest for {age:.0f} s")
+        return Check(name, not queue.age_limit or age <= limit, f"all in hand; at work for {age:.0f} s")
     quiet = now - max(state.started_at, queue.poller_moved or 0.0)
     return Check(name, quiet <= limits.poll_cycle, f"last sign of life {quiet:.0f} s ago")
 

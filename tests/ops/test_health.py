@@ -40,7 +40,9 @@ def test_a_working_engine_is_live_and_ready() -> None:
         replace(WELL, paused=True, queues=(replace(QUEUE, poller_moved=0.0),)),
         replace(WELL, breakers={"postgres": NOW - 3600.0}),
         with_queue(poller_moved=0.0, breaker_open=True),
-        with_queue(poller_moved=0.0, waiting_for_permits=True, oldest_held=NOW - 299),
+        with_queue(
+            poller_moved=0.0, waiting_for_permits=True, at_work_since=NOW - 299, oldest_held=NOW - 9e4
+        ),
     ],
     ids=["starting", "draining", "paused", "database down", "queue's breaker open", "all in hand"],
 )
@@ -53,7 +55,7 @@ def test_a_restart_would_mend_none_of_these(state: EngineState) -> None:
     [
         with_queue(poller_moved=NOW - LIMITS.poll_cycle - 1),
         with_queue(poller_moved=None, last_poll_success=None),
-        with_queue(poller_moved=0.0, waiting_for_permits=True, oldest_held=NOW - 2000),
+        with_queue(poller_moved=0.0, waiting_for_permits=True, at_work_since=NOW - 2000),
     ],
     ids=["dead poller", "poller that never began", "stuck handler"],
 )

@@ -138,7 +138,8 @@ class _World:
             source.dead = True
         else:
             self._record.add(self._loop.time(), "drained", seconds=drained.seconds)
-            self._count(engine)
+            source.dead = True  # the process has ended
+            self._count(engine, finished=not drained.unfinished)
 
     def _engine(self, source: FaultySource) -> Engine:
         history = self._history
@@ -267,10 +268,10 @@ class _World:
             and self._queues.left() <= self._history.staying
         )
 
-    def _count(self, engine: Engine) -> None:
+    def _count(self, engine: Engine, *, finished: bool) -> None:
         for consumer in engine.consumers:
             room = consumer.room
-            if room.held or room.reserved or room.settling:
+            if room.held or room.reserved or (room.settling and finished):
                 left = f"held {room.held} reserved {room.reserved} settling {room.settling}"
                 self.outcome.leaks.append(f"life {self._record.life}: {left}")
 
