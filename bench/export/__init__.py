@@ -40,7 +40,7 @@ def measure(*, short: bool) -> Report:
         url = postgres.url()
         for size in sizes:
             _grow(url, size)
-            ours.append(_best("stream", url, s3.url, 2 if size == sizes[1] else 1))
+            ours.append(_best("stream", url, s3.url, 2 if size == FULL[1] else 1))
             _note(figures, size, "stream", ours[-1])
             if size == sizes[1]:
                 theirs = _best("dicts", url, s3.url, 1)

@@ -28,9 +28,7 @@ def register(app: typer.Typer) -> None:
 
 
 def export(
-    names: Annotated[
-        list[str], typer.Argument(metavar="TABLE...", help="Tables, as the settings name them.")
-    ],
+    names: Annotated[list[str], typer.Argument(metavar="TABLE", help="Tables, as the settings name them.")],
     since: Annotated[
         str | None,
         typer.Option("--since", help="Start here and not at the newest file: a time, or 24h, 7d before now."),
