@@ -11,7 +11,7 @@ from orca_daemon.producer import OrcaStatus, send_batch
 from tests.end_to_end.conftest import Deployment
 from tests.end_to_end.messages import new_job, update
 
-JOBS = 400
+JOBS = 2000
 STATES = "SELECT status_id, count(*) FROM orca.recovery_file GROUP BY 1 ORDER BY 1"
 
 
