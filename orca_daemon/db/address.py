@@ -3,13 +3,18 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from pydantic import SecretStr
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from orca_daemon.engine.errors import DependencyDown
 from orca_daemon.settings import Database as DatabaseSettings
+
+DEPENDENCY = "postgres"
+_FINAL = {"ResourceNotFoundException", "ParameterNotFound", "AccessDeniedException", "ValidationException"}
+"""What AWS says of a secret or parameter that no waiting brings."""
 
 
 class AddressError(Exception):
@@ -62,6 +67,7 @@ async def resolve(settings: DatabaseSettings, vault: Vault | None, *, owner: boo
 
     Raises:
         AddressError: something is missing or cannot be understood.
+        DependencyDown: AWS does not answer.
     """
     if settings.url is not None:
         return parse(await _value(settings.url.get_secret_value(), vault))
@@ -122,7 +128,7 @@ async def _secret(settings: DatabaseSettings, vault: Vault | None) -> Mapping[st
     name = settings.secret_arn or (f"{settings.prefix}-orca-db-login-secret" if settings.prefix else None)
     if name is None:
         return {}
-    return _object(await _read(vault, name))
+    return _object(await _read(vault, "secret", name))
 
 
 async def _optional(value: str | SecretStr | None, vault: Vault | None) -> str | None:
@@ -135,20 +141,29 @@ async def _value(value: str, vault: Vault | None) -> str:
     """The value itself, or what `ssm:NAME`, `secret:NAME` or `secret:NAME#key` stands for."""
     kind, _, name = value.partition(":")
     if kind == "ssm":
-        if vault is None:
-            raise AddressError("a parameter is named, but there is no AWS to read it from")
-        return await vault.parameter(name)
+        return await _read(vault, "parameter", name)
     if kind == "secret":
         name, _, key = name.partition("#")
-        text = await _read(vault, name)
+        text = await _read(vault, "secret", name)
         return str(_object(text).get(key, "")) if key else text
     return value
 
 
-async def _read(vault: Vault | None, name: str) -> str:
+async def _read(vault: Vault | None, kind: Literal["secret", "parameter"], name: str) -> str:
     if vault is None:
-        raise AddressError("a secret is named, but there is no AWS to read it from")
-    return await vault.secret(name)
+        raise AddressError(f"a {kind} is named, but there is no AWS to read it from")
+    try:
+        return await (vault.secret(name) if kind == "secret" else vault.parameter(name))
+    except Exception as error:  # noqa: BLE001  whatever AWS says, we cannot connect
+        code = _aws_code(error)
+        if code in _FINAL:
+            raise AddressError(f"the database's {kind} cannot be read: {code}") from None
+        raise DependencyDown(DEPENDENCY, f"its {kind} cannot be read: {code}") from None
+
+
+def _aws_code(error: Exception) -> str:
+    """What AWS calls it; botocore is asked without being imported."""
+    return str(getattr(error, "response", {}).get("Error", {}).get("Code") or type(error).__name__)
 
 
 def _object(text: str) -> Mapping[str, Any]:

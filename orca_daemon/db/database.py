@@ -8,9 +8,9 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, text
 
-from orca_daemon.db.address import Address, AddressError, Vault, resolve
+from orca_daemon.db.address import DEPENDENCY, Address, AddressError, Vault, resolve
 from orca_daemon.db.connect import Unreachable, connect
-from orca_daemon.db.failures import DEMOTED, DEPENDENCY, Meaning, is_ours, meaning, sqlstate_of, translate
+from orca_daemon.db.failures import DEMOTED, Meaning, is_ours, meaning, sqlstate_of, translate
 from orca_daemon.db.pool import Pool
 from orca_daemon.engine.errors import DependencyDown
 from orca_daemon.settings import Database as DatabaseSettings
@@ -23,8 +23,6 @@ _TRIES = 4
 """Times that a transaction is begun which meets deadlocks or serialization failures."""
 _MARGIN = 10.0
 """Seconds past the limit of a statement in which the server must have said so."""
-_FINAL = {"ResourceNotFoundException", "ParameterNotFound", "AccessDeniedException", "ValidationException"}
-"""What AWS says of a secret or parameter that no waiting brings."""
 
 
 class Database:
@@ -125,13 +123,11 @@ class Database:
     async def _resolve(self) -> Address:
         try:
             return await resolve(self._settings, self._vault)
-        except AddressError:
-            raise
-        except Exception as error:  # noqa: BLE001  whatever AWS says, we cannot connect
-            code = _aws_code(error)
-            if self._address is None and code in _FINAL:
-                raise AddressError(f"its secret or parameter cannot be read: {code}") from None
-            raise DependencyDown(DEPENDENCY, f"its secret cannot be read: {code}") from None
+        except AddressError as error:
+            if self._address is None:
+                raise
+            # It could be read once: this is no mistake of whoever wrote the settings.
+            raise DependencyDown(DEPENDENCY, str(error)) from None
 
     def _pool(self, name: str, size: int, statement_timeout: float) -> Pool:
         def open_one() -> Any:
@@ -141,11 +137,6 @@ class Database:
 
         patience = statement_timeout + _MARGIN if statement_timeout else None
         return Pool(open_one, name=name, size=size, timeout=self._settings.pool_timeout, patience=patience)
-
-
-def _aws_code(error: Exception) -> str:
-    """What AWS calls it; botocore is asked without being imported."""
-    return str(getattr(error, "response", {}).get("Error", {}).get("Code") or type(error).__name__)
 
 
 def _call(work: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any], connection: Connection) -> T:

@@ -7,10 +7,10 @@ from psycopg2 import errorcodes
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
+from orca_daemon.db.address import DEPENDENCY
 from orca_daemon.db.connect import Unreachable
 from orca_daemon.engine.errors import DependencyDown, Reject
 
-DEPENDENCY = "postgres"
 DEMOTED = "25006"
 """read_only_sql_transaction: the server behind this connection is no longer the writer."""
 

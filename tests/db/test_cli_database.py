@@ -1,12 +1,17 @@
 """`orca-daemon db`: what it says, what it does, how it exits."""
 
 import json
+from contextlib import closing
+from uuid import uuid4
 
+import boto3
 import pytest
 from typer.testing import CliRunner, Result
 
 from orca_daemon.cli import app
 from orca_daemon.db import migrate
+from orca_daemon.db.shape import Verdict
+from tests.db.conftest import place
 
 
 @pytest.fixture
@@ -68,3 +73,37 @@ def test_what_is_wrong_is_said_in_one_line(
         assert result.exit_code == code
         assert said in result.stderr
         assert len(result.stderr.splitlines()) == 1
+
+
+def test_orcas_secret_names_the_administrator_for_the_upgrade(
+    empty_database: str, aws_endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = place(empty_database) | {
+        "admin_database": "postgres",
+        "admin_username": "postgres",
+        "admin_password": "s3cret-pa55",
+        "user_username": "nobody_yet",
+        "user_password": "s3cret-pa55",
+    }
+    with closing(
+        boto3.client("secretsmanager", endpoint_url=aws_endpoint, region_name="us-west-2")
+    ) as client:
+        name = f"dev-{uuid4().hex}"
+        client.create_secret(Name=f"{name}-orca-db-login-secret", SecretString=json.dumps(secret))
+    monkeypatch.setenv("ORCA_AWS__ENDPOINT_URL", aws_endpoint)
+    monkeypatch.setenv("ORCA_AWS__REGION", "us-west-2")
+    monkeypatch.setenv("PREFIX", name)
+    refused = call("status")
+    assert (refused.exit_code, "nobody_yet" in refused.stderr) == (1, True)
+    assert call("upgrade", "--yes").exit_code == 0
+    assert migrate.status(empty_database).verdict is Verdict.OK
+
+
+def test_a_secret_that_is_not_there_is_a_wrong_setting(
+    aws_endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORCA_AWS__ENDPOINT_URL", aws_endpoint)
+    monkeypatch.setenv("ORCA_AWS__REGION", "us-west-2")
+    monkeypatch.setenv("PREFIX", "none-of-ours")
+    result = call("status")
+    assert (result.exit_code, "ResourceNotFoundException" in result.stderr) == (78, True)
