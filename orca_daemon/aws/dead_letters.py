@@ -190,13 +190,12 @@ class DeadLetters:
                 if name != EVIDENCE
             },
         }
+        if each.envelope.group is not None:
+            request["MessageGroupId"] = each.envelope.group  # on a standard queue: for its fairness
         if self._fifo:
             # A name of its own: by its old one SQS would take it for a copy, and drop it, for five minutes.
             # Made of the dead letter's id, so that a redrive which is broken off and repeated is one message.
-            request |= {
-                "MessageGroupId": each.envelope.group,
-                "MessageDeduplicationId": f"redrive-{each.envelope.id}",
-            }
+            request["MessageDeduplicationId"] = f"redrive-{each.envelope.id}"
         try:
             await translated(self._control.send_message(**request))
             return await self._delete(each.envelope)
