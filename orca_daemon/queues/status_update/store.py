@@ -22,6 +22,7 @@ from orca_daemon.queues.status_update.rules import (
 from orca_daemon.wire.status import NewFile, NewJob, RecoveryStatus, StatusMessage, UpdateFile
 
 _SQL = load(__package__, "statements.sql")
+_STATUS = {status.value: status for status in RecoveryStatus}
 
 
 @cache
@@ -97,14 +98,13 @@ def _look(
         statements.insert(1, "insert_jobs")
     jobs: dict[JobKey, Whole] = {}
     files: dict[JobKey, dict[str, Progress]] = {}
-    for position, whole, completed, filename, status, updated, ended in connection.execute(
-        _together(*statements), parameters
-    ):
+    rows = connection.execute(_together(*statements), parameters).all()
+    for position, whole, completed, filename, status, updated, ended in rows:
         job = meant[position]
         if job not in jobs:
-            jobs[job], files[job] = Whole(RecoveryStatus(whole), completed), {}
+            jobs[job], files[job] = Whole(_STATUS[whole], completed), {}
         if filename is not None:
-            files[job][filename] = Progress(RecoveryStatus(status), updated, ended)
+            files[job][filename] = Progress(_STATUS[status], updated, ended)
     return jobs, files
 
 
