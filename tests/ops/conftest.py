@@ -32,6 +32,8 @@ class Running:
     log: Path
     sqs: Any
     queue: str
+    settings: Path
+    """Its settings file; empty at first."""
 
     @property
     def url(self) -> str:
@@ -99,7 +101,8 @@ def running(http_sqs: str, database_url: str, tmp_path: Path) -> Iterator[Runnin
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with closing(boto3.client("sqs", endpoint_url=http_sqs, region_name=REGION)) as sqs:
-        queue = made(sqs)
+        queue, settings = made(sqs), tmp_path / "settings.toml"
+        settings.touch()
         environment = {
             **CREDENTIALS,
             "AWS_REGION": REGION,
@@ -108,10 +111,11 @@ def running(http_sqs: str, database_url: str, tmp_path: Path) -> Iterator[Runnin
             "DATABASE_URL": database_url,
             "ORCA_ENGINE__WAIT": "1",
             "ORCA_HTTP__PORT": str(port),
+            "ORCA_CONFIG": str(settings),
         }
         daemon = Daemon(environment, f"http://127.0.0.1:{port}", log=tmp_path / "log")
         daemon.start()
-        yield Running(daemon, tmp_path / "log", sqs, queue)
+        yield Running(daemon, tmp_path / "log", sqs, queue, settings)
         daemon.stop(patience=10)
 
 

@@ -94,10 +94,20 @@ def test_usr1_writes_the_state_and_all_stacks(running: Running) -> None:
 
 
 def test_hup_reads_the_level_of_the_log_again(running: Running) -> None:
+    running.settings.write_text('[log]\nlevel = "debug"\n', "utf-8")
     running.signal(signal.SIGHUP)
 
     until(lambda: running.events("reloaded"))
-    assert running.events("reloaded")[0]["log_level"] == "info"
+    assert [line["log_level"] for line in running.events("reloaded")] == ["debug"]
+
+
+def test_hup_with_wrong_settings_changes_nothing(running: Running) -> None:
+    running.settings.write_text('[log]\nlevel = "loud"\n', "utf-8")
+    running.signal(signal.SIGHUP)
+
+    until(lambda: running.events("reload.refused"))
+    assert "log.level" in running.events("reload.refused")[0]["mistakes"][0]
+    assert running.get("/readyz")[0] == 200
 
 
 def test_a_stalled_loop_fails_its_probe_and_is_seen_afterwards(running: Running) -> None:
