@@ -5,7 +5,7 @@ from pathlib import Path
 
 import duckdb
 
-from orca_daemon.reconcile.listing import Listing
+from orca_daemon.reconcile.listing import CONTENT_HASH, KEY_HASH, Listing
 from orca_daemon.reconcile.protocol import COLUMNS, Compared, Task
 
 _APART_FROM_DUCKDB = 288
@@ -46,7 +46,10 @@ def compare(engine: duckdb.DuckDBPyConnection, listing: Listing, catalogued: Cal
     Raises:
         Refused: the listing names a key more than once.
     """
-    engine.execute(f"CREATE VIEW listing AS {listing.source}")
+    engine.execute(
+        f"CREATE VIEW listing AS SELECT {KEY_HASH} AS key_hash, {CONTENT_HASH} AS content_hash, * "
+        f"FROM ({listing.source})"
+    )
     engine.execute(f"CREATE TABLE differences AS {_STATEMENT}")
     times = dict(engine.execute("SELECT kind, sum(times)::BIGINT FROM differences GROUP BY kind").fetchall())
     found = Compared(

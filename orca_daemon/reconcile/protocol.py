@@ -13,14 +13,10 @@ COLUMNS = (
     "kind",
     "file_id",
     "key_path",
-    "orca_etag",
-    "orca_size_in_bytes",
-    "orca_storage_class",
     "s3_etag",
     "s3_size_in_bytes",
     "s3_last_update",
     "s3_storage_class",
-    "discrepancy_type",
 )
 """The file of differences: CSV without a header, `\\N` for null."""
 DIFFERENCES = "differences.csv"

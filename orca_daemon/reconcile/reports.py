@@ -30,8 +30,8 @@ class Written:
 def write(connection: Connection, job: Job, differences: Path) -> Written:
     """Replace the job's reports by these differences and let the job have succeeded.
 
-    Collection, granule and file names are looked up here, for the few rows that differ, so that the
-    comparison need not carry them for all.  A row that left the catalog meanwhile is no finding any more.
+    What the catalog says of them is looked up here, for the few rows that differ, so that the comparison
+    need not carry it for all.  What left the catalog or was mended meanwhile is no finding any more.
 
     Args:
         connection: in a transaction, which is the caller's to commit.

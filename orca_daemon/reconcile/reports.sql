@@ -11,15 +11,11 @@ DELETE FROM orca.reconcile_catalog_mismatch_report AS r WHERE r.job_id = :job;
 CREATE TEMPORARY TABLE differences (
     kind text NOT NULL,
     file_id bigint,
-    key_path text NOT NULL,
-    orca_etag text,
-    orca_size_in_bytes bigint,
-    orca_storage_class text,
+    key_path text,
     s3_etag text,
     s3_size_in_bytes bigint,
     s3_last_update timestamptz,
-    s3_storage_class text,
-    discrepancy_type text
+    s3_storage_class text
 ) ON COMMIT DROP;
 
 -- name: copy_differences
@@ -34,12 +30,11 @@ INSERT INTO orca.reconcile_phantom_report (
     orca_storage_class_id
 )
 SELECT
-    :job, g.collection_id, g.cumulus_granule_id, f.name, d.key_path, d.orca_etag, g.last_update,
-    d.orca_size_in_bytes, s.id
+    :job, g.collection_id, g.cumulus_granule_id, f.name, f.key_path, f.etag, g.last_update, f.size_in_bytes,
+    f.storage_class_id
 FROM differences AS d
 INNER JOIN orca.files AS f ON f.id = d.file_id
 INNER JOIN orca.granules AS g ON g.id = f.granule_id
-INNER JOIN orca.storage_class AS s ON s.value = d.orca_storage_class
 WHERE d.kind = 'phantom';
 
 -- name: insert_orphans
@@ -55,11 +50,17 @@ INSERT INTO orca.reconcile_catalog_mismatch_report (
     s3_storage_class, discrepancy_type
 )
 SELECT
-    :job, g.collection_id, g.cumulus_granule_id, f.name, d.key_path, f.cumulus_archive_location, d.orca_etag,
-    d.s3_etag, g.last_update, d.s3_last_update, d.orca_size_in_bytes, d.s3_size_in_bytes, s.id,
-    d.s3_storage_class, d.discrepancy_type
+    :job, g.collection_id, g.cumulus_granule_id, f.name, f.key_path, f.cumulus_archive_location, f.etag,
+    d.s3_etag, g.last_update, d.s3_last_update, f.size_in_bytes, d.s3_size_in_bytes, f.storage_class_id,
+    d.s3_storage_class, differs.label
 FROM differences AS d
-INNER JOIN orca.files AS f ON f.id = d.file_id
+INNER JOIN orca.files AS f ON f.id = d.file_id AND f.key_path = d.key_path
 INNER JOIN orca.granules AS g ON g.id = f.granule_id
-INNER JOIN orca.storage_class AS s ON s.value = d.orca_storage_class
-WHERE d.kind = 'mismatch';
+INNER JOIN orca.storage_class AS s ON s.id = f.storage_class_id
+CROSS JOIN LATERAL concat_ws(
+    ', ',
+    CASE WHEN f.etag <> d.s3_etag THEN 'etag' END,
+    CASE WHEN f.size_in_bytes <> d.s3_size_in_bytes THEN 'size_in_bytes' END,
+    CASE WHEN s.value <> d.s3_storage_class THEN 'storage_class' END
+) AS differs (label)
+WHERE d.kind = 'mismatch' AND differs.label <> '';
