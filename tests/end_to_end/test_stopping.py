@@ -2,42 +2,47 @@
 
 import os
 import signal
-import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
+import psycopg2
 import pytest
 
-from orca_daemon.local.daemon import Daemon
 from orca_daemon.producer import OrcaStatus, send_batch
 from tests.end_to_end.conftest import Deployment
 from tests.end_to_end.messages import new_job, update
 
-JOBS = 2000
+JOBS = 200
 STATES = "SELECT status_id, count(*) FROM orca.recovery_file GROUP BY 1 ORDER BY 1"
+HELD_UP = """
+SELECT count(*) > 0 FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_name LIKE 'orca-daemon%%'
+"""
 
 
 def test_sigterm_in_the_middle_of_work_loses_nothing(deployment: Deployment) -> None:
     _preload(deployment)
-    daemon = deployment.start()
-    _await_some(deployment)
-    assert daemon.stop() == 0
-    left = deployment.left("status_update")
-    deployment.start()
-    deployment.await_rows([(4, JOBS)], STATES)
-    deployment.await_empty("status_update")
-    assert left > 0, "the daemon was done before it was stopped"
-    assert deployment.left("status_update_dead_letter") == 0
+    with _work_held_up(deployment):
+        daemon = deployment.start()
+        deployment.until(lambda: deployment.rows(HELD_UP), [(True,)])
+        os.kill(daemon.pid or 0, signal.SIGTERM)
+        deployment.until(lambda: "drain.started" in deployment.log.read_text(), expected=True)
+    deployment.until(daemon.poll, 0)
+    # What was at work is done, what had not begun is left.
+    assert 0 < deployment.left("status_update") < 2 * JOBS
+    _finish(deployment)
 
 
 @pytest.mark.slow
 def test_kill_in_the_middle_of_work_loses_nothing(deployment: Deployment) -> None:
     _preload(deployment)
-    daemon = deployment.start(ORCA_ENGINE__LEASE="6")
-    _await_some(deployment)
-    _kill(daemon)
-    deployment.start(ORCA_ENGINE__LEASE="6")
-    deployment.await_rows([(4, JOBS)], STATES)
-    deployment.await_empty("status_update")
-    assert deployment.left("status_update_dead_letter") == 0
+    with _work_held_up(deployment):
+        daemon = deployment.start(ORCA_ENGINE__LEASE="6")
+        deployment.until(lambda: deployment.rows(HELD_UP), [(True,)])
+        os.kill(daemon.pid or 0, signal.SIGKILL)
+        deployment.until(daemon.poll, -signal.SIGKILL)
+    assert deployment.left("status_update") == 2 * JOBS
+    _finish(deployment)
 
 
 def _preload(deployment: Deployment) -> None:
@@ -48,12 +53,18 @@ def _preload(deployment: Deployment) -> None:
     assert all(result.message_id for result in sent)
 
 
-def _await_some(deployment: Deployment) -> None:
-    deployment.until(lambda: deployment.rows("SELECT count(*) > 20 FROM orca.recovery_file"), [(True,)])
+@contextmanager
+def _work_held_up(deployment: Deployment) -> Iterator[None]:
+    """Every transaction of the daemon waits for the end of this block."""
+    with closing(psycopg2.connect(deployment.database_url)) as connection, connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE orca.recovery_job IN EXCLUSIVE MODE")
+        yield
+        connection.rollback()
 
 
-def _kill(daemon: Daemon) -> None:
-    assert daemon.pid
-    os.kill(daemon.pid, signal.SIGKILL)
-    while daemon.poll() is None:
-        time.sleep(0)
+def _finish(deployment: Deployment) -> None:
+    """Let another daemon do the rest, and look at the whole."""
+    deployment.start()
+    deployment.await_rows([(4, JOBS)], STATES)
+    deployment.await_empty("status_update")
+    assert deployment.left("status_update_dead_letter") == 0
