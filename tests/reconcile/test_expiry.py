@@ -46,7 +46,7 @@ async def test_a_listing_that_orca_stored_goes_with_its_job_once_it_can_be_found
     archive.stored(1, [(f"k{i}", '"e"', 1, False) for i in range(10)], status=2)
     archive.stored(2, [], status=2)
     archive.execute("UPDATE orca.reconcile_job SET last_update = %s WHERE id = 1", NOW - timedelta(days=31))
-    step = "index orca.reconcile_s3_object_archive by job, beside running work"
+    step = "index reconcile_s3_object_archive by job, beside running work"
     assert step in plan(status(database_url))
     upgrade(database_url)
     assert plan(status(database_url)) == []
