@@ -1,6 +1,7 @@
 """Fixtures: a real Postgres and real AWS endpoints over HTTP, one of each for a process that runs tests."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ def bare_environment() -> None:
         if name not in {"AWS_CA_BUNDLE", "ORCA_PG_BIN"}:
             del os.environ[name]
     os.environ.update(CREDENTIALS, AWS_EC2_METADATA_DISABLED="true")
+    # A shell starts what runs in the background with Ctrl-C ignored, and every child inherits that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Server:

@@ -43,5 +43,5 @@ if [ $# -gt 0 ]; then
     LOCALSTACK_URL="http://127.0.0.1:$PORT" "$@"
 else
     .venv/bin/python -m orca_daemon local --endpoint-url "http://127.0.0.1:$PORT" --demo --exit
-    LOCALSTACK_URL="http://127.0.0.1:$PORT" .venv/bin/python -m pytest -q tests/localstack
+    LOCALSTACK_URL="http://127.0.0.1:$PORT" .venv/bin/python -m pytest -q -m outside tests/localstack
 fi

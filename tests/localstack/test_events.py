@@ -18,7 +18,7 @@ from orca_daemon.producer import OrcaStatus, create_status_for_job
 
 URL = os.environ.get("LOCALSTACK_URL", "")
 PATIENCE = 60.0
-pytestmark = pytest.mark.skipif(not URL, reason="needs LocalStack: ./dev localstack")
+pytestmark = pytest.mark.outside
 
 
 @pytest.fixture
