@@ -83,7 +83,8 @@ def judge(subject: str, route: str, facts: QueueFacts, dead: DeadLetterFacts | N
             "give the dead-letter queue 14 days",
         )
     if dead.count:
-        yield advice(subject, f"about {dead.count} dead letters", "see: orca-daemon dlq list")
+        name = subject.removeprefix("queue ")
+        yield advice(subject, f"about {dead.count} dead letters", f"see: orca-daemon dlq list {name}")
 
 
 async def _permissions(subject: str, source: SqsSource) -> list[Finding]:
