@@ -72,8 +72,8 @@ def test_the_data_of_a_directory_survives_a_restart(run: Run, tmp_path: Path) ->
     assert _rows(stack, "SELECT status_id FROM orca.recovery_job") == [(1,)]
     kept = _client("s3", stack).get_object(Bucket=stack["buckets"]["archive"], Key="kept")
     assert kept["Body"].read() == b"data"
-    letters = stack["queues"]["status_update_dead_letter"]
-    _until(lambda: _count(stack, letters), 1)
+    letters, client = stack["queues"]["status_update_dead_letter"], _client("sqs", stack)
+    _until(lambda: _count(client, letters), 1)
     process.send_signal(signal.SIGINT)
     assert process.wait(PATIENCE) == 0
 
@@ -140,9 +140,9 @@ def _rows(stack: dict[str, Any], statement: str) -> list[tuple[Any, ...]]:
         return list(cursor.fetchall())
 
 
-def _count(stack: dict[str, Any], url: str) -> int:
+def _count(client: Any, url: str) -> int:
     name = "ApproximateNumberOfMessages"
-    answer = _client("sqs", stack).get_queue_attributes(QueueUrl=url, AttributeNames=[name])
+    answer = client.get_queue_attributes(QueueUrl=url, AttributeNames=[name])
     return int(answer["Attributes"][name])
 
 
