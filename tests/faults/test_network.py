@@ -11,6 +11,8 @@ from tests.faults.workload import Workload, everything_is_accounted_for
 
 SETTINGS = {"sqs": "AWS_ENDPOINT_URL_SQS", "postgres": "ORCA_DATABASE__URL", "s3": "AWS_ENDPOINT_URL"}
 TO = tuple(SETTINGS)
+LEASE = {"ORCA_ENGINE__LEASE": "10"}
+"""A standard queue has no attempt ids: what a lost answer brought is hidden until the lease is over."""
 IMPATIENT = {"ORCA_DATABASE__STATEMENT_TIMEOUT": "2", "ORCA_DATABASE__CONNECT_TIMEOUT": "2"}
 
 
@@ -21,7 +23,7 @@ def ways(line: MakeLine, sqs_endpoint: str, database_url: str, aws_endpoint: str
 
 
 def settings(ways: Mapping[str, Line]) -> dict[str, str]:
-    return {SETTINGS[to]: way.url for to, way in ways.items()}
+    return {SETTINGS[to]: way.url for to, way in ways.items()} | LEASE
 
 
 def begin(work: Workload) -> None:
