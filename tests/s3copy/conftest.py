@@ -1,46 +1,21 @@
 """A copier over real HTTP: aiobotocore, a proxy that can be told to fail, moto with its corrections."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
-from types_boto3_s3 import S3Client
 
 from orca_daemon.aws.s3copy import Copier, Options
 from orca_daemon.aws.s3copy.progress import Observer, unobserved
 from orca_daemon.engine.policy import Backoff
 from orca_daemon.local.moto import REGION
 from tests.s3copy.faulty import Faulty
+from tests.s3copy.storage import bucket, faulty, session  # noqa: F401  pytest finds fixtures by their names
 
 AT_ONCE = Backoff(base=0.0, floor=0.0)
-
-
-@pytest.fixture
-def bucket(bucket: Callable[[], str], s3: S3Client) -> Iterator[Callable[[], str]]:
-    """Makes empty buckets; at the end of the test, none of them holds an unfinished upload."""
-    made: list[str] = []
-
-    def make() -> str:
-        made.append(bucket())
-        return made[-1]
-
-    yield make
-    assert [s3.list_multipart_uploads(Bucket=name).get("Uploads", []) for name in made] == [[]] * len(made)
-
-
-@pytest.fixture
-async def faulty(aws_endpoint: str) -> AsyncIterator[Faulty]:
-    async with Faulty(aws_endpoint) as proxy:
-        yield proxy
-
-
-@pytest.fixture(scope="session")
-def session() -> AioSession:
-    """One for all tests: it reads the models of the services once."""
-    return AioSession()
 
 
 @pytest.fixture
