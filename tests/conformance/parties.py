@@ -1,6 +1,7 @@
 """The queues that are compared, behind one face: ours in memory, and any that speak SQS's protocol."""
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,10 @@ from orca_daemon.engine.source import QueueFacts, Source
 from orca_daemon.local.sqs import attributes as api
 
 FIFO = {"FifoQueue": "true"}
+ARRIVAL = 0.5
+"""Seconds that a request may take to arrive: nothing tells when a poll has begun at the other end."""
+TRIES = 3
+"""How often such a poll is tried: on a busy machine one may come too late, and show nothing."""
 _NAMES = {"NonExistentQueue": "QueueDoesNotExist", "QueueAlreadyExists": "QueueNameExists"}
 
 
@@ -156,3 +161,11 @@ async def visible(queue: Queue, count: int = 1) -> None:
     async with asyncio.timeout(10):
         while (await queue.counts())[0] < count:  # noqa: ASYNC110  the queue is elsewhere
             await asyncio.sleep(0.05)
+
+
+async def taken(queue: Queue) -> None:
+    """Wait until somebody has taken a message, for as long as a poll that was left over may need for it."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(ARRIVAL):
+            while (await queue.counts())[1] == 0:  # noqa: ASYNC110  the queue is elsewhere
+                await asyncio.sleep(0.05)
