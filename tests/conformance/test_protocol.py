@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from orca_daemon.engine.errors import SourceError
-from tests.conformance.parties import FIFO, Http, OverHttp, Party, RefusalError, refusing
+from tests.conformance.parties import ARRIVAL, FIFO, TRIES, Http, OverHttp, Party, RefusalError, refusing
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 TEXT = {"DataType": "String", "StringValue": "é"}
