@@ -7,16 +7,17 @@ from collections.abc import Mapping
 
 _READ = ("s3:GetObject", "s3:GetObjectVersion")
 _WRITE = ("s3:PutObject",)
-_TAGS = ("s3:GetObjectTagging", "s3:PutObjectTagging")
+# In a versioned bucket, a copy names the version that it looked at, for which S3 has actions of their own.
+_READ_TAGS = ("s3:GetObjectTagging", "s3:GetObjectVersionTagging")
 
 OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "s3:AbortMultipartUpload": ("s3:AbortMultipartUpload",),
     "s3:CompleteMultipartUpload": _WRITE,
     # A copy takes the object's tags along.
-    "s3:CopyObject": (*_READ, *_WRITE, *_TAGS),
+    "s3:CopyObject": (*_READ, *_WRITE, *_READ_TAGS, "s3:PutObjectTagging"),
     "s3:CreateMultipartUpload": (*_WRITE, "s3:PutObjectTagging"),
     "s3:GetObject": _READ,
-    "s3:GetObjectTagging": ("s3:GetObjectTagging",),
+    "s3:GetObjectTagging": _READ_TAGS,
     "s3:HeadBucket": ("s3:ListBucket",),
     "s3:HeadObject": _READ,
     # Asked only whether S3 answers; a refusal is an answer.

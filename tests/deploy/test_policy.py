@@ -59,12 +59,22 @@ def test_every_listed_call_is_made() -> None:
     assert sorted(OPERATIONS.keys() - called().keys()) == []
 
 
-def test_the_policy_grants_what_the_calls_need_and_nothing_else() -> None:
+def granted() -> set[str]:
     policy = json.loads((ROOT / "deploy/iam/policy.json").read_text("utf-8"))
-    granted = {action for statement in policy["Statement"] for action in statement["Action"]}
+    return {action for statement in policy["Statement"] for action in statement["Action"]}
+
+
+def test_the_policy_grants_what_the_calls_need_and_nothing_else() -> None:
     needed = {action for actions in OPERATIONS.values() for action in actions}
 
-    assert needed | ENCRYPTION == granted
+    assert needed | ENCRYPTION == granted()
+
+
+def test_what_may_be_read_may_be_read_by_its_version() -> None:
+    reads = {action for action in granted() if action.startswith("s3:GetObject")}
+    by_version = {action for action in reads if action.startswith("s3:GetObjectVersion")}
+
+    assert {action.replace("Object", "ObjectVersion") for action in reads - by_version} == by_version
 
 
 def test_no_statement_grants_everything() -> None:
