@@ -194,6 +194,17 @@ async def test_a_missing_target_bucket_is_rejected_by_name(source: Place, copier
             await copier(threshold=threshold).copy(source, Place("no-such-bucket", "k"))
 
 
+@pytest.mark.parametrize("bucket_name", ["Bad_Bucket!", "no/such", "arn:aws:s3:::b"])
+async def test_what_is_no_name_of_a_bucket_is_rejected_in_a_short_sentence(
+    source: Place, target: Place, copier: MakeCopier, bucket_name: str
+) -> None:
+    nowhere = Place(bucket_name, "k")
+    for here, there in ((source, nowhere), (nowhere, target)):
+        with pytest.raises(Reject) as caught:
+            await copier().copy(here, there)
+        assert str(caught.value) == f's3://{bucket_name}/k: Invalid bucket name "{bucket_name}"'
+
+
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
@@ -251,6 +262,14 @@ async def test_a_restore_that_expires_before_the_copy_is_an_archived_source(
     )
     with pytest.raises(Reject, match="is archived and not restored"):
         await copier(threshold=threshold).copy(source, target)
+
+
+async def test_a_head_that_is_refused_without_a_reason_tells_what_it_may_be(
+    source: Place, target: Place, copier: MakeCopier, faulty: Faulty
+) -> None:
+    faulty.fail(Fault(operation("HeadObject"), 400))
+    with pytest.raises(DependencyDown, match=r"credentials are refused, or the object has .* \(SSE-C\)$"):
+        await copier().copy(source, target)
 
 
 @pytest.mark.parametrize("match", [operation("HeadObject"), part(2)], ids=["HEAD, without a body", "a part"])

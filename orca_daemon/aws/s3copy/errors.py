@@ -31,7 +31,7 @@ EXPIRED = frozenset(
 )
 """Credentials that were good and are no more: a matter of time, not of the message."""
 _BARE = "400"
-"""The answer to a HEAD with such credentials: it has no body that says so."""
+"""The answer to a HEAD with such credentials, among other things: it has no body that says which."""
 
 
 class CopyFailed(Exception):  # noqa: N818  a verdict with a sentence
@@ -83,6 +83,8 @@ def explained(error: BaseException, source: object, target: object) -> Exception
     code = code_of(error)
     if passing := _passing(error, code):
         return passing
+    if isinstance(error, ParamValidationError):  # botocore sent nothing; the rest of its report is a pattern
+        return Reject(f"{target}: {error.kwargs['report'].partition(': ')[0]}")
     if not isinstance(error, ClientError):
         return CopyFailed(f"{source} was not copied to {target}: {error}")
     if code in _VERDICTS:
@@ -97,8 +99,10 @@ def explained(error: BaseException, source: object, target: object) -> Exception
 
 def _passing(error: BaseException, code: str) -> Exception | None:
     """What time alone will mend."""
-    if code in EXPIRED or code == _BARE or isinstance(error, NoCredentialsError | CredentialRetrievalError):
+    if code in EXPIRED or isinstance(error, NoCredentialsError | CredentialRetrievalError):
         return DependencyDown("s3", f"the credentials are refused ({code})")
+    if code == _BARE:
+        return DependencyDown("s3", "the credentials are refused, or the object has a key of its own (SSE-C)")
     if code in SLOW:
         # A busy prefix is nobody's fault; a probe of S3 would find nothing wrong, and blame the message.
         return NotYet(f"S3 asks for patience ({code})")
