@@ -300,6 +300,17 @@ async def test_an_upload_that_could_not_even_be_aborted_is_aborted_by_the_next_c
     assert same(s3, target)
 
 
+async def test_a_dead_upload_that_may_not_be_aborted_is_no_hindrance(
+    s3: S3Client, source: Place, target: Place, copier: MakeCopier, faulty: Faulty
+) -> None:
+    dead = s3.create_multipart_upload(Bucket=target.bucket, Key=target.key)["UploadId"]
+    refused = faulty.fail(Fault(operation("AbortMultipartUpload"), FORBIDDEN, "AccessDenied"))
+    await copier(threshold=5 * MIB, idle=0.0).copy(source, target)
+    assert (refused.hits, uploads(s3, target)) == (1, [dead])
+    assert same(s3, target)
+    s3.abort_multipart_upload(Bucket=target.bucket, Key=target.key, UploadId=dead)
+
+
 async def test_an_upload_that_is_alive_elsewhere_is_not_aborted(
     s3: S3Client, source: Place, target: Place, parts: Copier
 ) -> None:

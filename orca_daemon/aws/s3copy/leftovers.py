@@ -1,6 +1,7 @@
 """Multipart uploads that a killed process left behind at a target."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -12,30 +13,29 @@ from orca_daemon.aws.s3copy.objects import Place
 from orca_daemon.aws.s3copy.requests import Requests
 
 
-async def clear(requests: Requests, target: Place, *, idle: float) -> int:
-    """Abort the uploads to exactly this key into which nothing was stored for `idle` seconds; how many.
+async def clear(requests: Requests, target: Place, *, idle: float) -> None:
+    """Abort the uploads to exactly this key into which nothing was stored for `idle` seconds.
 
     A copy that is alive stores a part every few seconds.  Should one of a slow twin be hit all the same,
-    its process starts over: nothing is lost but time.  Without the permission to list, nothing is done.
+    its process starts over: nothing is lost but time.  What S3 refuses is left: it is no part of the copy.
     """
-    try:
+    with suppress(ClientError):
         found = await requests.call("list_multipart_uploads", Bucket=target.bucket, Prefix=target.key)
-    except ClientError:
-        return 0
-    now = _date(found)
-    aborted = 0
-    for upload in found.get("Uploads", []):
-        if upload["Key"] == target.key and await _idle(requests, target, upload, now) >= idle:
+        for upload in found.get("Uploads", []):
+            if upload["Key"] == target.key:
+                await _clear(requests, target, upload, now=_date(found), idle=idle)
+
+
+async def _clear(
+    requests: Requests, target: Place, upload: Mapping[str, Any], *, now: datetime, idle: float
+) -> None:
+    with suppress(ClientError):  # gone meanwhile, or not ours
+        if await _idle(requests, target, upload, now) >= idle:
             await abort(requests, target, upload["UploadId"])
-            aborted += 1
-    return aborted
 
 
 async def _idle(requests: Requests, target: Place, upload: Mapping[str, Any], now: datetime) -> float:
-    try:
-        parts = await _parts(requests, target, upload["UploadId"])
-    except ClientError:
-        return 0.0  # gone meanwhile, or not ours to see
+    parts = await _parts(requests, target, upload["UploadId"])
     stored = [part["LastModified"] for part in parts if part.get("LastModified")]
     latest: datetime = max([upload["Initiated"], *stored])
     return (now - latest).total_seconds()
