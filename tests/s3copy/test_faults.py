@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from aiohttp import web
+from structlog.testing import capture_logs
 from types_boto3_s3 import S3Client
 
 from orca_daemon.aws.s3copy import Copier, CopyFailed, Missing, Place, SourceChanged, Unfit
@@ -18,6 +19,7 @@ MakeBucket = Callable[[], str]
 Match = Callable[[web.Request], bool]
 BIG = bytes(range(256)) * (17 * MIB // 256)
 FORBIDDEN, SLOW = 403, 503
+AS_LONG_AS_IT_TAKES = 600.0
 
 
 @pytest.fixture
@@ -292,9 +294,11 @@ async def test_an_upload_that_could_not_even_be_aborted_is_aborted_by_the_next_c
         Fault(lambda request: any(operation(name)(request) for name in copying), 400, "ExpiredToken")
     )
     one = copier(threshold=5 * MIB, chunk=5 * MIB, idle=0.0)
-    with pytest.raises(DependencyDown):
+    with pytest.raises(DependencyDown), capture_logs() as logs:
         await one.copy(source, target)
-    assert len(uploads(s3, target)) == 1
+    [left] = uploads(s3, target)
+    [told] = [entry for entry in logs if entry["event"] == "copy.upload_left"]
+    assert (told["target"], told["upload"], told["reason"]) == (str(target), left, "ExpiredToken")
     expired.times = 0
     await one.copy(source, target)
     assert same(s3, target)
@@ -333,8 +337,15 @@ async def test_s3_unreachable_is_s3_being_down(
     "name", ["CreateMultipartUpload", "UploadPartCopy", "CompleteMultipartUpload", "CopyObject"]
 )
 async def test_a_cancelled_copy_leaves_no_upload_and_no_torn_object(
-    s3: S3Client, source: Place, target: Place, copier: MakeCopier, faulty: Faulty, name: str
+    s3: S3Client,
+    source: Place,
+    target: Place,
+    copier: MakeCopier,
+    faulty: Faulty,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
 ) -> None:
+    monkeypatch.setattr("orca_daemon.aws.s3copy.finish.PATIENCE", AS_LONG_AS_IT_TAKES)
     one = copier(threshold=1024 * MIB if name == "CopyObject" else 5 * MIB, chunk=5 * MIB)
     fault = faulty.fail(Fault(operation(name), times=1, hold=asyncio.Event()))
     copying = asyncio.create_task(one.copy(source, target))
@@ -350,3 +361,21 @@ async def test_a_cancelled_copy_leaves_no_upload_and_no_torn_object(
     assert not +one.requests.in_flight
     await one.copy(source, target)
     assert same(s3, target)
+
+
+async def test_a_cancelled_copy_does_not_wait_for_an_s3_that_hangs(
+    s3: S3Client,
+    source: Place,
+    target: Place,
+    parts: Copier,
+    faulty: Faulty,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("orca_daemon.aws.s3copy.finish.PATIENCE", 0.0)
+    hung = faulty.fail(Fault(operation("CompleteMultipartUpload"), hold=asyncio.Event()))
+    copying = asyncio.create_task(parts.copy(source, target))
+    await hung.reached.wait()
+    copying.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await copying
+    assert (keys(s3, target), uploads(s3, target)) == ([], [])

@@ -8,18 +8,18 @@ PATIENCE = 4.0
 """Seconds that work may still take once it is cancelled; whoever cancelled it waits for ten."""
 
 
-async def finish(work: Coroutine[Any, Any, None], patience: float = PATIENCE) -> None:
-    """Await `work`; a cancellation meanwhile is raised when it has ended, or after `patience` seconds."""
+async def finish(work: Coroutine[Any, Any, None]) -> None:
+    """Await `work`; a cancellation meanwhile is raised when it has ended, or after `PATIENCE` seconds."""
     task = asyncio.ensure_future(work)
     try:
         await asyncio.shield(task)
     except asyncio.CancelledError:
-        await _wait(task, patience)
+        await _wait(task)
         raise
 
 
-async def _wait(task: asyncio.Future[None], patience: float) -> None:
-    deadline = asyncio.get_running_loop().time() + patience
+async def _wait(task: asyncio.Future[None]) -> None:
+    deadline = asyncio.get_running_loop().time() + PATIENCE
     while not task.done():
         left = deadline - asyncio.get_running_loop().time()
         try:

@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import structlog
 from botocore.exceptions import ClientError
 
 from orca_daemon.aws.s3copy.errors import code_of
@@ -17,6 +18,7 @@ WHOLE = ("CRC64NVME", "CRC32C", "CRC32")
 """Algorithms that S3 can compute over a whole multipart object (AWS: checking object integrity)."""
 ABORTS = 5
 """A part that was in flight may be stored after the abort, which then has to be repeated (AWS)."""
+_log: Any = structlog.get_logger()
 
 
 class Upload:
@@ -28,6 +30,7 @@ class Upload:
         self._parts: dict[int, dict[str, Any]] = {}
         self._etag = ""
         self.id: str | None = None
+        """Of the upload while there is one."""
         self.algorithm = next((name for name in WHOLE if name in facts.checksums), WHOLE[0])
 
     async def run(self, options: Mapping[str, Any], moved: Callable[[int], None]) -> str:
@@ -39,9 +42,9 @@ class Upload:
             await finish(self._begin(options))
             await self._copy_parts(moved)
             await finish(self._complete())
-        except BaseException as error:
+        except BaseException:
             if self.id:
-                await self._abandon(error)
+                await self._abandon(self.id)
             raise
         return self._etag or composed([self._parts[number]["ETag"] for number in sorted(self._parts)])
 
@@ -112,20 +115,14 @@ class Upload:
                 raise
         self.id = None
 
-    async def _abandon(self, error: BaseException) -> None:
+    async def _abandon(self, upload: str) -> None:
         try:
-            await finish(self.abort())
-        except Exception as refusal:  # noqa: BLE001  what went wrong first is what matters
-            error.add_note(f"the upload to {self._target} could not be aborted ({code_of(refusal)})")
-
-    async def abort(self) -> None:
-        """Make S3 forget the parts.
-
-        Raises:
-            ClientError: S3 refused, for instance without credentials.
-        """
-        await abort(self._requests, self._target, self.id or "")
-        self.id = None
+            await finish(abort(self._requests, self._target, upload))
+        except Exception as refusal:  # noqa: BLE001  what went wrong first is what the caller has to know
+            # Parts cost money until somebody aborts them: the next copy to this key, or a lifecycle rule.
+            _log.warning(
+                "copy.upload_left", target=str(self._target), upload=upload, reason=code_of(refusal)
+            )
 
 
 async def abort(requests: Requests, target: Place, upload: str) -> None:
