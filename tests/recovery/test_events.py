@@ -220,7 +220,14 @@ async def test_many_records_in_one_body_are_all_worked_though_one_fails(
         await world.handle(body)
     assert keys(s3, there) == names
     assert len(world.posted()) == 10
-    assert (world.facts["files_copied"], world.facts["files_failed"]) == ("5", "0")
+    assert (world.facts["files_copied"], world.facts["files_failed"]) == ("5", "1")
+    assert json.loads(world.facts["results"])[0] == {
+        "success": False,
+        "source_bucket": archive,
+        "source_key": "d/gone.h5",
+        "target_bucket": "",
+        "err_msg": f"s3://{archive}/d/gone.h5 does not exist",
+    }
     assert world.facts["outcome"] == "5 recovered"
     await world.give_up(body, "s3://a/d/gone.h5 does not exist")
     assert sorted(world.posted()) == [

@@ -120,9 +120,7 @@ class Upload:
             await finish(abort(self._requests, self._target, upload))
         except Exception as refusal:  # noqa: BLE001  what went wrong first is what the caller has to know
             # Parts cost money until somebody aborts them: the next copy to this key, or a lifecycle rule.
-            _log.warning(
-                "copy.upload_left", target=str(self._target), upload=upload, reason=code_of(refusal)
-            )
+            _log.warning("copy.upload_left", target=str(self._target), upload=upload, reason=code_of(refusal))
 
 
 async def abort(requests: Requests, target: Place, upload: str) -> None:

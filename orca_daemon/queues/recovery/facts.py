@@ -19,7 +19,8 @@ class Result:
     """How the copy of one object to one bucket ended: `copied` or `error` is set."""
 
     source: Place
-    target: Place
+    target: Place | None
+    """None where it came to no copy."""
     copied: Copied | None = None
     error: Exception | None = None
 
@@ -49,6 +50,11 @@ class Findings:
     outcomes: Counter[str] = field(default_factory=Counter)
     """Records of S3 events, by what they came to."""
 
+    def failed(self, source: Place, error: Exception) -> None:
+        """An object came to nothing; a copy of it that failed has told so already."""
+        if not any(result.source == source and result.error for result in self.results):
+            self.results.append(Result(source, None, error=error))
+
     def facts(self) -> dict[str, str]:
         """All of it, for the log line."""
         told = ", ".join(f"{count} {name}" for name, count in sorted(self.outcomes.items()))
@@ -62,15 +68,18 @@ def _of_results(results: Sequence[Result]) -> dict[str, str]:
         return {}
     if len(results) == 1:
         return _of_one(results[0])
-    # In an order of their own: they end in any.
-    results = sorted(results, key=lambda result: (result.source.key, result.target.bucket))
+    # In an order of their own, as they end in any; failures first, as not all may be told.
+    results = sorted(
+        results, key=lambda result: (result.copied is not None, str(result.source), _bucket(result))
+    )
     ended = [_ending(result) for result in results]
     counts = {f"files_{name}": str(ended.count(name)) for name in ("copied", "skipped", "failed")}
     return {**counts, "results": json.dumps([_seed(result) for result in results[:MOST]])}
 
 
 def _of_one(result: Result) -> dict[str, str]:
-    facts = {"target": str(result.target), "result": _ending(result)}
+    facts = {"target": str(result.target)} if result.target else {}
+    facts["result"] = _ending(result)
     if result.copied:
         copied = result.copied
         facts |= {"bytes": str(copied.size), "verified_by": copied.by}
@@ -87,12 +96,16 @@ def _ending(result: Result) -> str:
     return "skipped" if result.copied.skipped else "copied"
 
 
+def _bucket(result: Result) -> str:
+    return result.target.bucket if result.target else ""
+
+
 def _seed(result: Result) -> dict[str, object]:
     """The keys that operators know from ORCA's first disaster recovery."""
     return {
         "success": result.copied is not None,
         "source_bucket": result.source.bucket,
         "source_key": result.source.key,
-        "target_bucket": result.target.bucket,
+        "target_bucket": _bucket(result),
         "err_msg": reason(result.error) if result.error else "",
     }

@@ -63,13 +63,17 @@ class Recovery:
             await all_of(self._record(record, envelope, found) for record in unique.values())
 
     async def _record(self, record: S3Record, envelope: Envelope, found: Findings) -> None:
-        outcome = await self._restored(record, envelope, found)
+        source = Place(record.bucket, record.key)
+        try:
+            outcome = await self._restored(source, record, envelope, found)
+        except Exception as error:
+            found.failed(source, error)
+            raise
         found.outcomes[outcome] += 1
         self._watch.metrics.event(outcome)
 
-    async def _restored(self, record: S3Record, envelope: Envelope, found: Findings) -> str:
+    async def _restored(self, source: Place, record: S3Record, envelope: Envelope, found: Findings) -> str:
         """What an event came to."""
-        source = Place(record.bucket, record.key)
         if record.name == EXPIRED:
             return "expired"
         if not is_restore(record.name):
