@@ -13,7 +13,6 @@ from orca_daemon.aws.s3copy.plan import (
     MOST_PARTS,
     SMALLEST_PART,
     Plan,
-    chunk_bytes,
     plan,
 )
 from orca_daemon.engine.errors import Reject
@@ -77,11 +76,3 @@ def test_the_parts_are_the_whole_and_nothing_else(size: int, part: int) -> None:
     assert ranges[0][1] == 0
     assert ranges[-1][2] == size - 1
     assert all(after[1] == before[2] + 1 for before, after in itertools.pairwise(ranges))
-
-
-@pytest.mark.parametrize(
-    ("asked", "bytes_"),
-    [(None, 77), (0, 77), (-3, 77), (float("nan"), 77), (float("inf"), 77), (250, 250 * MIB), (1.5, 1572864)],
-)
-def test_the_chunk_of_a_message(asked: float | None, bytes_: int) -> None:
-    assert chunk_bytes(asked, 77) == bytes_

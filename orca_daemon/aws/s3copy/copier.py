@@ -109,9 +109,7 @@ class Copier:
         """
         try:
             return await look(self.requests, place)
-        except ClientError as error:
-            raise explained(error, place, place) from error
-        except (BotoCoreError, OSError) as error:
+        except (ClientError, BotoCoreError, OSError) as error:
             raise explained(error, place, place) from error
 
     @asynccontextmanager

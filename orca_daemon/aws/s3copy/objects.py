@@ -74,8 +74,6 @@ class Facts:
     metadata: Mapping[str, str] = field(default_factory=dict)
     checksums: Mapping[str, str] = field(default_factory=dict)
     """Checksums of the whole object, by algorithm."""
-    tags: int | None = None
-    """Number of tags; None where S3 does not say."""
 
     @property
     def asleep(self) -> bool:
@@ -131,7 +129,6 @@ def facts(head: Mapping[str, Any]) -> Facts:
         headers={name: head[name] for name in HEADERS if head.get(name)},
         metadata=head.get("Metadata", {}),
         checksums=_whole_checksums(head),
-        tags=head.get("TagCount"),
     )
 
 

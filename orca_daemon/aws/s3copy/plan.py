@@ -59,10 +59,3 @@ def plan(size: int, *, chunk: int, threshold: int, alike: int | None = None) -> 
 def _allowed(size: int, part: int) -> bool:
     # The last part may be small, and so may the only one.
     return (part >= SMALLEST_PART or part >= size) and part <= LARGEST_PART and size <= part * MOST_PARTS
-
-
-def chunk_bytes(mebibytes: float | None, default: int) -> int:
-    """Bytes of a part, from the number of a message (contract 1.4: null and 0 mean the default)."""
-    if not mebibytes or not math.isfinite(mebibytes) or mebibytes < 0:
-        return default
-    return int(mebibytes * MIB)

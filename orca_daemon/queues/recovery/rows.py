@@ -24,7 +24,7 @@ class Row:
     filename: str
     destination: str
     """A bucket."""
-    chunk_mb: float | None
+    chunk_mb: int | None
     status: RecoveryStatus
     updated: datetime | None = None
 
@@ -66,8 +66,8 @@ def of_object(connection: Connection, place: Place) -> list[Row]:
 
 
 def chunk_of(rows: Iterable[Row]) -> int | None:
-    """Bytes of a part, of the first row that asks for some."""
-    return next((int(row.chunk_mb * MIB) for row in rows if row.chunk_mb), None)
+    """Bytes of a part, of the first row that asks for some; null and 0 leave it to the setting."""
+    return next((row.chunk_mb * MIB for row in rows if row.chunk_mb and row.chunk_mb > 0), None)
 
 
 def by_destination(rows: Iterable[Row]) -> Mapping[str, list[Row]]:
