@@ -7,6 +7,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from orca_daemon.aws.s3copy.errors import EXPIRED, code_of, status_of
 from orca_daemon.engine.errors import NotYet
 from orca_daemon.engine.policy import Backoff
 from orca_daemon.wire.outgoing import Outgoing, md5
@@ -49,7 +50,7 @@ class Publisher:
                 if not _transient(error):
                     raise PublishError(f"the status queue refused an update: {error}") from error
                 if attempt == TRIES:
-                    raise NotYet(f"the status queue cannot be reached: {type(error).__name__}") from error
+                    raise NotYet(f"the status queue cannot be reached: {code_of(error)}") from error
                 await asyncio.sleep(self._backoff.delay(attempt, self._rng))
             else:
                 return
@@ -63,6 +64,5 @@ class Publisher:
 def _transient(error: Exception) -> bool:
     if not isinstance(error, ClientError):
         return True
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    throttled = "Throttl" in str(error.response.get("Error", {}).get("Code", ""))
-    return status >= HTTPStatus.INTERNAL_SERVER_ERROR or throttled
+    code = code_of(error)
+    return status_of(error) >= HTTPStatus.INTERNAL_SERVER_ERROR or "Throttl" in code or code in EXPIRED

@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 from aiobotocore.session import AioSession
+from botocore.exceptions import ClientError
 
-from orca_daemon.aws.publisher import Publisher, PublishError
+from orca_daemon.aws.publisher import TRIES, Publisher, PublishError
+from orca_daemon.engine.errors import NotYet
+from orca_daemon.engine.policy import Backoff
 from orca_daemon.local.moto import REGION
 from orca_daemon.wire.status import Grouping, RecoveryStatus, UpdateFile
 
@@ -72,3 +75,27 @@ async def test_an_answer_for_another_message_is_noticed() -> None:
 
     with pytest.raises(PublishError, match="the MD5 differs"):
         await Publisher(Confused(), "http://127.0.0.1/q").post(STAGED)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (403, "ExpiredToken"),
+        (400, "ExpiredTokenException"),
+        (400, "RequestThrottled"),
+        (503, "ServiceUnavailable"),
+    ],
+)
+async def test_what_passes_is_waited_for_and_charged_to_no_copy(status: int, code: str) -> None:
+    class Refusing:
+        calls = 0
+
+        async def send_message(self, **_: Any) -> None:
+            self.calls += 1
+            answer = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+            raise ClientError(answer, "SendMessage")  # type: ignore[arg-type]
+
+    sqs = Refusing()
+    with pytest.raises(NotYet, match=f"the status queue cannot be reached: {code}"):
+        await Publisher(sqs, "http://127.0.0.1/q", backoff=Backoff(base=0.0, floor=0.0)).post(STAGED)
+    assert sqs.calls == TRIES
