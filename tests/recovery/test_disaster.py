@@ -7,12 +7,17 @@ import pytest
 from types_boto3_s3 import S3Client
 
 from orca_daemon.engine.errors import Reject
+from orca_daemon.local.moto import REGION
 from orca_daemon.queues.recovery import needs
 from orca_daemon.queues.recovery.destination import destination
 from orca_daemon.settings import Recovery, Settings, load
 from tests.recovery.conftest import World
+from tests.recovery.daemon import Daemon
+from tests.recovery.test_daemon import Queues, queues
 
+__all__ = ["queues"]
 MakeBucket = Callable[[], str]
+KEY = "MOD09GQ___006/2017/MOD/MOD09GQ.A0219114.N5aUCG.006.0656338553321.h5"
 BASE = {"RECOVERY_QUEUE_URL": "http://127.0.0.1/1/recovery", "ORCA_RECOVERY__UNKNOWN_KEYS": "route"}
 
 
@@ -86,25 +91,12 @@ async def test_the_example_event_of_the_seed_is_copied_without_a_database(
     make_world: Callable[..., World], s3: S3Client, bucket: MakeBucket
 ) -> None:
     archive, protected, public = bucket(), bucket(), bucket()
-    key = "MOD09GQ___006/2017/MOD/MOD09GQ.A0219114.N5aUCG.006.0656338553321.h5"
-    s3.put_object(Bucket=archive, Key=key, Body=b"granule")
-    s3.put_object(Bucket=archive, Key=f"{key}.met", Body=b"metadata")
+    s3.put_object(Bucket=archive, Key=KEY, Body=b"granule")
+    s3.put_object(Bucket=archive, Key=f"{KEY}.met", Body=b"metadata")
     world = make_world(database=False, unknown_keys="route", protected_bucket=protected, public_bucket=public)
-    records = [
-        {
-            "eventVersion": "2.1",
-            "eventSource": "aws:s3",
-            "awsRegion": "us-west-2",
-            "eventTime": "2019-06-18T17:15:20.000Z",
-            "eventName": "ObjectRestore:Completed",
-            "glacierBucket": "ignored",
-            "s3": {"bucket": {"name": archive}, "object": {"key": name}},
-        }
-        for name in (key, f"{key}.met")
-    ]
-    await world.handle({"Records": records, "glacierBucket": "ignored"})
-    assert s3.get_object(Bucket=protected, Key=key)["Body"].read() == b"granule"
-    assert s3.get_object(Bucket=public, Key=f"{key}.met")["Body"].read() == b"metadata"
+    await world.handle(example(archive, KEY, f"{KEY}.met"))
+    assert s3.get_object(Bucket=protected, Key=KEY)["Body"].read() == b"granule"
+    assert s3.get_object(Bucket=public, Key=f"{KEY}.met")["Body"].read() == b"metadata"
     assert world.posted() == []
     assert json.loads(world.facts["results"]) == [
         {
@@ -114,5 +106,54 @@ async def test_the_example_event_of_the_seed_is_copied_without_a_database(
             "target_bucket": target,
             "err_msg": "",
         }
-        for name, target in ((key, protected), (f"{key}.met", public))
+        for name, target in ((KEY, protected), (f"{KEY}.met", public))
     ]
+
+
+async def test_a_daemon_with_the_names_of_the_seed_and_without_a_database_works_such_an_event(
+    s3: S3Client, bucket: MakeBucket, queues: Queues, aws_endpoint: str
+) -> None:
+    archive, protected, public = bucket(), bucket(), bucket()
+    s3.put_object(Bucket=archive, Key=KEY, Body=b"granule")
+    settings = load(
+        environ={
+            "AWS_REGION": REGION,
+            "ORCA_AWS__ENDPOINT_URL": aws_endpoint,
+            "ORCA_ENGINE__WAIT": "1",
+            "ORCA_RECOVERY__UNKNOWN_KEYS": "route",
+            "RECOVERY_QUEUE_URL": queues.url,
+            "copy_retries": "2",
+            "copy_retry_sleep_secs": "0",
+            "protected_bucket": protected,
+            "public_bucket": public,
+        }
+    )
+    async with Daemon(settings) as daemon:
+        queues.send(example(archive, KEY))
+        [whole] = await daemon.settle(1)
+        queues.send(example(archive, KEY, "gone.txt"))
+        [_, half] = await daemon.settle(2)
+    assert (whole.outcome, whole.facts["result"]) == ("deleted", "copied")
+    assert s3.get_object(Bucket=protected, Key=KEY)["Body"].read() == b"granule"
+    assert (half.outcome, half.facts["files_skipped"], half.facts["files_failed"]) == (
+        "dead_lettered",
+        "1",
+        "1",
+    )
+    assert half.reason == f"s3://{archive}/gone.txt does not exist"
+
+
+def example(archive: str, *keys: str) -> dict[str, object]:
+    records = [
+        {
+            "eventVersion": "2.1",
+            "eventSource": "aws:s3",
+            "awsRegion": "us-west-2",
+            "eventTime": "2019-06-18T17:15:20.000Z",
+            "eventName": "ObjectRestore:Completed",
+            "glacierBucket": "ignored",
+            "s3": {"bucket": {"name": archive}, "object": {"key": key}},
+        }
+        for key in keys
+    ]
+    return {"Records": records, "glacierBucket": "ignored"}
