@@ -11,7 +11,8 @@ SMALLEST_PART = 5 * MIB
 LARGEST_PART = 5 * 1024 * MIB
 """Also the most that one CopyObject takes (AWS: S3 multipart upload limits)."""
 MOST_PARTS = 10_000
-LARGEST_OBJECT = 5 * 1024**4
+LARGEST_OBJECT = MOST_PARTS * LARGEST_PART
+"""48.8 TiB (AWS: S3 multipart upload limits); it was 5 TiB for long, and other stores may keep to that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ def plan(size: int, *, chunk: int, threshold: int, alike: int | None = None) -> 
         Reject: the object is larger than S3 allows.
     """
     if size > LARGEST_OBJECT:
-        raise Reject(f"{size:,} bytes are more than S3 holds in one object (5 TiB)")
+        raise Reject(f"{size:,} bytes are more than S3 holds in one object (48.8 TiB)")
     if size and alike and _allowed(size, alike):
         return Plan(size, alike)
     if size <= min(threshold, LARGEST_PART):
