@@ -14,6 +14,8 @@ from orca_daemon.engine.verdict import reason
 
 ANNOUNCING = 300.0
 """Seconds that one `gave_up` may take: the limit of the work itself may be many hours."""
+STOPPED = "the daemon stopped while it had the message for the last time"
+"""Why a message is given up that nothing was wrong with."""
 
 
 class Burial:
@@ -29,10 +31,11 @@ class Burial:
         self._observe = observe
 
     async def announce(self, held: Held) -> None:
-        """Run the route's `gave_up`, which may raise anything."""
-        if self._route.gave_up is not None:
+        """Run the route's `gave_up`, which may raise anything, until it has succeeded once."""
+        if self._route.gave_up is not None and not held.announced:
             async with asyncio.timeout(ANNOUNCING):
-                await self._route.gave_up(held.message, held.envelope, held.condemned or "")
+                await self._route.gave_up(held.message, held.envelope, held.condemned or STOPPED)
+            held.announced = True
 
     async def bury(self, held: Held) -> None:
         """Announce, then send to the dead-letter queue.  Both may raise; both may be repeated."""
@@ -65,14 +68,9 @@ class Burial:
 
     async def last_receive(self, held: Held, max_receives: int | None) -> None:
         """A message goes back on its last receive: SQS will move it, so the world is told now."""
-        if max_receives is None or held.envelope.receive_count < max_receives or self._route.gave_up is None:
+        if max_receives is None or held.envelope.receive_count < max_receives:
             return
         try:
-            async with asyncio.timeout(ANNOUNCING):
-                await self._route.gave_up(
-                    held.message,
-                    held.envelope,
-                    "the daemon stopped while it had the message for the last time",
-                )
+            await self.announce(held)
         except Exception as error:  # noqa: BLE001  the message leaves all the same
             self._observe(SettlementFailed(self._queue, "gave_up", 1, reason(error)))

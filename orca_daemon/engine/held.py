@@ -56,6 +56,8 @@ class Held:
     """Class of the error that condemned it."""
     cause: str = "rejected"
     """`rejected` or `attempts`."""
+    announced: bool = False
+    """Whether the world was told that it is given up: once is enough, however long the burial takes."""
     unburied: int = 0
     """How often setting it aside did not succeed."""
     lost: bool = False

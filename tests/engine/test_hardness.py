@@ -172,6 +172,34 @@ def test_an_announcement_that_hangs_is_ended_and_told() -> None:
     on_virtual_time(story())
 
 
+def test_a_message_is_announced_once_however_often_its_burial_fails() -> None:
+    async def story() -> None:
+        rig = Rig()
+        rig.send("a")
+        calls: list[str] = []
+        bury, refusals = rig.source.bury, 5
+
+        async def refuse(envelope: Envelope, evidence: Mapping[str, object]) -> None:
+            nonlocal refusals
+            if refusals:
+                refusals -= 1
+                raise SourceError("unavailable", "no answer")
+            await bury(envelope, evidence)
+
+        async def handle(_: str) -> None:
+            raise ValueError
+
+        async def gave_up(_: str | None, __: Envelope, reason: str, /) -> None:
+            calls.append(reason)
+
+        rig.meddle(bury=refuse)
+        await rig.live(rig.engine(handle, gave_up=gave_up, max_attempts=1), 600.0)
+        assert rig.settled() == [("a", "dead_lettered")]
+        assert (rig.failures("dead_letter"), len(calls)) == (5, 1)
+
+    on_virtual_time(story())
+
+
 def test_work_that_was_out_of_time_and_then_lost_its_lease_is_not_buried() -> None:
     async def story() -> None:
         rig = Rig()
