@@ -6,6 +6,7 @@
 4. CopyObject gives an object of one piece the ETag of one piece; moto keeps the ETag of the source's parts.
 5. UploadPartCopy reads the range that it copies; moto reads the whole source for every part.
 6. ListMultipartUploads tells when each upload began; moto says 2010.
+7. UploadPartCopy refuses a range of an object of 5 MiB or less; moto copies it.
 
 That a restore takes time is a setting of moto itself (`moto_server.restore_seconds`).
 """
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 ACCOUNT = "123456789012"
 """The account that all of moto's visitors share."""
+NO_RANGE = 5 * 1024**2
+"""Bytes of the largest object of which no range is copied (AWS: UploadPartCopy)."""
 _MOTO_TIME = b"2010-11-10T20:48:33.000Z"
 _BEGAN: dict[str, str] = {}
 """When each upload began, by its id."""
@@ -81,6 +84,8 @@ def _check_copy(environ: "WSGIEnvironment") -> None:
     asleep = key.storage_class in {"GLACIER", "DEEP_ARCHIVE"}
     if asleep and 'ongoing-request="false"' not in key.response_dict.get("x-amz-restore", ""):
         raise Refusal(HTTPStatus.FORBIDDEN, "InvalidObjectState", "the source is archived")
+    if "HTTP_X_AMZ_COPY_SOURCE_RANGE" in environ and key.size <= NO_RANGE:
+        raise Refusal(HTTPStatus.BAD_REQUEST, "InvalidRequest", "the source is too small to copy a range of")
 
 
 def _check_restore(environ: "WSGIEnvironment") -> None:
@@ -144,8 +149,9 @@ def _copy_range(
     source = self.get_object(src_bucket_name, src_key_name, version_id=src_version_id)
     with source.lock:
         first = start_byte or 0
+        last = source.size - 1 if end_byte is None else end_byte
         source._value_buffer.seek(first)  # noqa: SLF001  moto offers no other way to a range
-        value = source._value_buffer.read((end_byte or source.size) + 1 - first)  # noqa: SLF001
+        value = source._value_buffer.read(last + 1 - first)  # noqa: SLF001
     return multipart.set_part(part_id, value)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -50,6 +51,25 @@ def test_a_part_of_another_or_of_an_archived_source_is_refused(s3: S3Client, her
         )
     assert code(caught) == "InvalidObjectState"
     s3.abort_multipart_upload(Bucket=here, Key="t", UploadId=upload)
+
+
+def test_a_range_of_a_small_source_is_refused_and_the_whole_of_it_is_not(s3: S3Client, here: str) -> None:
+    upload = s3.create_multipart_upload(Bucket=here, Key="t")["UploadId"]
+    part: Any = {
+        "Bucket": here,
+        "Key": "t",
+        "UploadId": upload,
+        "PartNumber": 1,
+        "CopySource": {"Bucket": here, "Key": "k ü+1"},
+    }
+    with pytest.raises(ClientError) as caught:
+        s3.upload_part_copy(**part, CopySourceRange="bytes=0-3")
+    assert code(caught) == "InvalidRequest"
+    done = s3.upload_part_copy(**part)["CopyPartResult"]["ETag"]
+    s3.complete_multipart_upload(
+        Bucket=here, Key="t", UploadId=upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": done}]}
+    )
+    assert s3.get_object(Bucket=here, Key="t")["Body"].read() == b"data"
 
 
 def test_an_upload_says_when_it_began(s3: S3Client, here: str) -> None:

@@ -175,6 +175,16 @@ async def test_without_checksums_the_copy_is_cut_like_its_source_so_that_etags_p
     assert (await copier().copy(source, target)).skipped
 
 
+async def test_a_small_object_that_was_uploaded_as_one_part_is_copied_as_one_part(
+    s3: S3Client, bucket: MakeBucket, copier: MakeCopier
+) -> None:
+    source, target = places(bucket)
+    etag = put_old_upload(s3, source, [BIG[: 3 * MIB]])
+    result = await copier().copy(source, target)
+    assert (result.parts, result.by) == (1, "ETag")
+    assert s3.head_object(Bucket=target.bucket, Key=target.key)["ETag"] == etag
+
+
 async def test_where_s3_proves_nothing_the_result_says_so(
     s3: S3Client, bucket: MakeBucket, copier: MakeCopier
 ) -> None:

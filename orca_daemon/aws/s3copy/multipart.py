@@ -83,7 +83,8 @@ class Upload:
             **self._target.parameters,
             UploadId=self.id,
             PartNumber=number,
-            CopySourceRange=f"bytes={first}-{last}",
+            # Of an object of 5 MiB or less S3 copies no range, not even one that is the whole.
+            **({"CopySourceRange": f"bytes={first}-{last}"} if self._plan.parts > 1 else {}),
             **pinned(self._source, self._facts),
         )
         result = answer["CopyPartResult"]
