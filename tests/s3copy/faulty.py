@@ -56,6 +56,8 @@ def _operation(request: web.Request) -> str:  # noqa: PLR0911  a table
             return "CreateMultipartUpload"
         case "HEAD", _, _:
             return "HeadObject"
+        case "GET", _, _ if "tagging" in request.query:
+            return "GetObjectTagging"
         case method, _, _:
             return method
 

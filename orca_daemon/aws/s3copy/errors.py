@@ -91,9 +91,9 @@ def explained(error: BaseException, source: object, target: object) -> Exception
         kind, sentence = _VERDICTS[code]
         bucket = error.response["Error"].get("BucketName") or getattr(target, "bucket", target)
         return kind(sentence.format(source=source, target=target, bucket=bucket))
-    if status_of(error) == HTTPStatus.FORBIDDEN:
-        return CopyFailed(_denied(error, source, target))
     text = error.response.get("Error", {}).get("Message", "")
+    if status_of(error) == HTTPStatus.FORBIDDEN:
+        return CopyFailed(_denied(error.operation_name, source, target, text))
     return CopyFailed(f"{source} was not copied to {target}: {error.operation_name}: {code}: {text}")
 
 
@@ -121,11 +121,11 @@ _VERDICTS: Mapping[str, tuple[type[Exception], str]] = {
 }
 
 
-def _denied(error: ClientError, source: object, target: object) -> str:
-    match error.operation_name:
+def _denied(operation: str, source: object, target: object, text: str) -> str:
+    match operation:
         case "HeadObject":  # without the permission to list, S3 denies what does not exist
             return f"access denied: {source} may not be read, or does not exist"
         case "GetObjectTagging":
-            return f"access denied: the tags of {source} may not be read"
-        case operation:
-            return f"access denied: {operation} from {source} to {target}"
+            return f"access denied: the tags of {source} may not be read: {text}"
+        case _:  # AWS says which action is not allowed, and often why
+            return f"access denied: {operation} from {source} to {target}: {text}"
