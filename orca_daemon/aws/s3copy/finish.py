@@ -5,7 +5,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 PATIENCE = 4.0
-"""Seconds that work may still take once it is cancelled; whoever cancelled it waits for ten."""
+"""Seconds that work may still take once it is cancelled; an engine that drains waits for seven in all."""
 
 
 async def finish(work: Coroutine[Any, Any, None]) -> None:
