@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import structlog
-from botocore.exceptions import NoRegionError
 
 from orca_daemon import __version__
 from orca_daemon.app import bindings, gauges
@@ -25,7 +24,7 @@ from orca_daemon.ops.loop_lag import LoopLag
 from orca_daemon.ops.metrics import Metrics
 from orca_daemon.ops.systemd import Notifier
 from orca_daemon.queues.services import Services
-from orca_daemon.settings import Settings
+from orca_daemon.settings import Settings, SettingsError
 
 _log: Any = structlog.get_logger()
 
@@ -108,8 +107,8 @@ class Process:
     async def _connect(self, stack: AsyncExitStack) -> Clients:
         try:
             clients = await stack.enter_async_context(connect(self.settings))
-        except NoRegionError as error:
-            raise ConfigurationError("no AWS region is known: set AWS_REGION or ORCA_AWS__REGION") from error
+        except SettingsError as error:
+            raise ConfigurationError(str(error)) from error
         meter(clients, self._metrics.aws.called)
         return clients
 

@@ -10,9 +10,10 @@ from typing import Any
 
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
+from botocore.exceptions import BotoCoreError, NoRegionError
 
 from orca_daemon import __version__
-from orca_daemon.settings import Aws, Settings
+from orca_daemon.settings import Aws, Settings, SettingsError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +32,11 @@ class Clients:
 
 @asynccontextmanager
 async def connect(settings: Settings) -> AsyncIterator[Clients]:
-    """Make the clients.  Nothing is called yet: wrong credentials show at the first call."""
+    """Make the clients.  Nothing is called yet: wrong credentials show at the first call.
+
+    Raises:
+        SettingsError: no client can be made of them and of AWS's own variables and files.
+    """
     engine, copies = settings.engine, settings.copies
     polls = sum(queue.pollers for queue in settings.bound.values()) + 2
     roles: dict[str, tuple[str, dict[str, Any]]] = {
@@ -45,17 +50,22 @@ async def connect(settings: Settings) -> AsyncIterator[Clients]:
     }
     session = AioSession()
     async with AsyncExitStack() as stack:
-        made = {
-            role: await stack.enter_async_context(
-                session.create_client(
-                    service,
-                    region_name=settings.aws.region,
-                    endpoint_url=endpoint(settings.aws, service),
-                    config=config,
+        try:
+            made = {
+                role: await stack.enter_async_context(
+                    session.create_client(
+                        service,
+                        region_name=settings.aws.region,
+                        endpoint_url=endpoint(settings.aws, service),
+                        config=config,
+                    )
                 )
-            )
-            for role, (service, config) in roles.items()
-        }
+                for role, (service, config) in roles.items()
+            }
+        except NoRegionError as error:
+            raise SettingsError(["no AWS region is known: set AWS_REGION or ORCA_AWS__REGION"]) from error
+        except (BotoCoreError, ValueError) as error:  # a region, a profile or an endpoint that is none
+            raise SettingsError([f"AWS cannot be used as it is set up: {error}"]) from error
         yield Clients(**made)
 
 

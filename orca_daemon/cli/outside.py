@@ -13,7 +13,7 @@ from orca_daemon.db.address import Address, AddressError, resolve
 from orca_daemon.db.database import Database
 from orca_daemon.db.failures import Failed
 from orca_daemon.engine.errors import DependencyDown, Reject
-from orca_daemon.settings import Settings
+from orca_daemon.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from orca_daemon.aws.vault import Vault
@@ -23,14 +23,12 @@ T = TypeVar("T")
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """The result of a command's work; exits 78 where the settings are at fault, 1 where the world is."""
-    from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
+    from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         return asyncio.run(work)
-    except AddressError as error:
+    except (AddressError, SettingsError) as error:
         code, said = WRONG_SETTINGS, str(error)
-    except NoRegionError:
-        code, said = WRONG_SETTINGS, "no AWS region is known: set AWS_REGION or ORCA_AWS__REGION"
     except (DependencyDown, Failed, Reject, BotoCoreError, ClientError) as error:
         code, said = 1, str(error)
     except KeyboardInterrupt:

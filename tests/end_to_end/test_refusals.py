@@ -47,3 +47,12 @@ def test_a_database_without_the_schema_is_told_what_to_do(
 ) -> None:
     code, said = deployment.refuse(ORCA_DATABASE__URL=empty_database)
     assert (code, "orca-daemon db upgrade" in said) == (78, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("AWS_ENDPOINT_URL_S3", "nowhere"), ("AWS_PROFILE", "no-such"), ("AWS_REGION", "us west")],
+)
+def test_what_aws_cannot_be_reached_by_is_told(deployment: Deployment, name: str, value: str) -> None:
+    code, said = deployment.refuse(**{name: value})
+    assert (code, value in said, "Traceback" in said) == (78, True, False)

@@ -49,3 +49,12 @@ def test_what_is_no_place_is_a_mistake_of_usage(invoke: Callable[..., Result]) -
     result = invoke("d/g.h5", "s3://b/k")
     assert result.exit_code == 2
     assert "is not of the form s3://bucket/key" in result.stderr
+
+
+def test_an_endpoint_that_is_none_is_a_mistake_in_the_settings(
+    invoke: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "nowhere")
+    result = invoke("s3://a/k", "s3://b/k")
+    assert result.exit_code == 78
+    assert result.stderr == "orca-daemon: AWS cannot be used as it is set up: Invalid endpoint: nowhere\n"

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from orca_daemon.app.bindings import handlers
 from orca_daemon.app.checkup import buckets, database, queues
@@ -13,7 +13,7 @@ from orca_daemon.app.checkup.findings import Finding, Grade, advice, ok, works, 
 from orca_daemon.aws.clients import connect
 from orca_daemon.aws.vault import Vault
 from orca_daemon.db.database import Database
-from orca_daemon.settings import Settings
+from orca_daemon.settings import Settings, SettingsError
 
 __all__ = ["Finding", "Grade", "findings", "works"]
 WITHOUT_DATABASE = frozenset({"recovery"})
@@ -26,8 +26,8 @@ async def findings(settings: Settings, extra_buckets: tuple[str, ...] = ()) -> l
     async with AsyncExitStack() as stack:
         try:
             clients = await stack.enter_async_context(connect(settings))
-        except NoRegionError:
-            return [*found, wrong("credentials", "no AWS region is known", "set AWS_REGION")]
+        except SettingsError as error:
+            return [*found, wrong("credentials", str(error))]
         found += await _identity(clients.sts)
         found += await queues.findings(settings, clients)
         if settings.database.configured:
