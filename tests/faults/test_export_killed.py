@@ -1,0 +1,75 @@
+"""SIGKILL in the middle of an export: the next daemon finishes it, and no row is in two files."""
+
+
+from collections import Counter
+from datetime import UTC, datetime
+from io import BytesIO
+
+import pyarrow.parquet as pq
+
+from orca_daemon.local.layout import DEAD_LETTER
+from orca_daemon.wire.inventory import ExportRequest, export_message
+from tests.end_to_end.conftest import Deployment
+from tests.faults.conftest import QUICK, MakeLine, kill
+
+ROWS = 200
+TABLES = """
+    CREATE TABLE small AS SELECT i AS id, now() - interval '1 hour' AS last_updated
+        FROM generate_series(1, 3) i;
+    CREATE TABLE large AS SELECT i AS id, now() - interval '1 hour' AS last_updated,
+        (SELECT string_agg(sha512((i * 2000 + j)::text::bytea), ''::bytea) FROM generate_series(1, 1000) j) AS noise
+        FROM generate_series(1, %s) i
+"""
+ALLOWED = {f"ORCA_EXPORT__TABLES__{name}__COLUMN": "last_updated" for name in ("SMALL", "LARGE")}
+SECOND_PART = b"partNumber=2"
+
+
+def test_an_export_whose_daemon_was_killed_is_finished_by_another(
+    deployment: Deployment, line: MakeLine, aws_endpoint: str
+) -> None:
+    deployment.rows(TABLES, ROWS)
+    way = line(aws_endpoint)
+    way.proxy.hold_request = SECOND_PART
+    first = deployment.start(AWS_ENDPOINT_URL=way.url, **ALLOWED, **QUICK)
+    deployment.send("internal_report", export_message(ExportRequest(tables_to_query=("small", "large"))))
+    deployment.until(way.proxy.reached.is_set, expected=True)
+
+    kill(first)
+
+    assert _files(deployment) == {"small": 1}
+    assert _unfinished(deployment) == 1
+    late = datetime.now(UTC)
+    deployment.rows("INSERT INTO small VALUES (4, %s)", late)
+    way.cut()
+    way.let_go()
+    deployment.start(**ALLOWED, **QUICK)
+    deployment.await_empty("internal_report")
+
+    assert _files(deployment) == {"small": 2, "large": 1}
+    assert _unfinished(deployment) == 0
+    assert _ids(deployment, "small") == Counter(range(1, 5))
+    assert _ids(deployment, "large") == Counter(range(1, ROWS + 1))
+    assert deployment.left("internal_report" + DEAD_LETTER) == 0
+
+
+def _keys(deployment: Deployment) -> list[str]:
+    listed = deployment.s3.list_objects_v2(Bucket=deployment.buckets["export"])
+    return [entry["Key"] for entry in listed.get("Contents", [])]
+
+
+def _files(deployment: Deployment) -> Counter[str]:
+    return Counter(key.partition("/")[0] for key in _keys(deployment))
+
+
+def _unfinished(deployment: Deployment) -> int:
+    listed = deployment.s3.list_multipart_uploads(Bucket=deployment.buckets["export"])
+    return len(listed.get("Uploads", []))
+
+
+def _ids(deployment: Deployment, table: str) -> Counter[int]:
+    found: Counter[int] = Counter()
+    for key in _keys(deployment):
+        if key.startswith(f"{table}/"):
+            body = deployment.s3.get_object(Bucket=deployment.buckets["export"], Key=key)["Body"].read()
+            found.update(pq.read_table(BytesIO(body), columns=["id"]).column("id").to_pylist())
+    return found
