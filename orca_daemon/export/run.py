@@ -23,6 +23,10 @@ log = structlog.get_logger(__name__)
 _CANCELLED = "57014"
 
 
+class Busy(Exception):  # noqa: N818  a state of the world
+    """Another export of the same table runs."""
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """What became of a run."""
@@ -69,6 +73,7 @@ class Run:
         """Export the tables.  Their failures are in the report.
 
         Raises:
+            Busy: another run has one of the tables, and the order is to be patient.
             DependencyDown: the database is gone.
             Failed: the transaction as a whole failed.
         """
@@ -92,7 +97,18 @@ class Run:
 
     def _read(self, connection: Connection, tables: Sequence[Table], bridge: Bridge) -> list[Outcome]:
         snapshot = self._begin(connection)
-        return [self._one(connection, table, snapshot, bridge) for table in tables]
+        busy = self._busy(connection, tables)
+        if busy and self._order.patient:
+            raise next(iter(busy.values()))
+        outcomes: list[Outcome] = []
+        for table in tables:
+            if problem := busy.get(table.name):
+                outcome = Outcome(table=table.name, error=problem)
+            else:
+                outcome = self._one(connection, table, snapshot, bridge)
+            self._tell(outcome)
+            outcomes.append(outcome)
+        return outcomes
 
     def _begin(self, connection: Connection) -> Snapshot:
         connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
@@ -101,6 +117,20 @@ class Run:
         cluster = connection.scalar(STATEMENTS["cluster"])
         found = connection.scalar(text("SELECT pg_catalog.pg_current_snapshot()::text"))
         return Snapshot.parse(str(found), str(cluster))
+
+    def _busy(self, connection: Connection, tables: Sequence[Table]) -> dict[str, Busy]:
+        """Lock the tables against other runs; those that another one has."""
+        # Two runs at once would start from the same file and write the same rows twice.  All locks are taken
+        # at the beginning: a run that came to a table later would do so with a snapshot from before the
+        # file that it finds there.
+        if self._order.dry_run:
+            return {}
+        names = {table.name: f"{self._bucket.name}/{table.name}" for table in tables}
+        return {
+            table: Busy(f"another export of {table} to this bucket is running")
+            for table, name in names.items()
+            if not connection.scalar(STATEMENTS["lock"], {"name": name})
+        }
 
     def _one(self, connection: Connection, table: Table, snapshot: Snapshot, bridge: Bridge) -> Outcome:
         export = TableExport(
@@ -123,7 +153,6 @@ class Run:
             outcome = Outcome(table=table.name, error=error)
         if outcome.error is None:
             self._unfinished.remove(export)
-        self._tell(outcome)
         return outcome
 
     def _tell(self, outcome: Outcome) -> None:

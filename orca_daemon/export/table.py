@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from orca_daemon.export import footer, query
 from orca_daemon.export.bridge import Bridge
 from orca_daemon.export.bucket import Bucket
-from orca_daemon.export.catalog import STATEMENTS, Found, check_clocks, find
+from orca_daemon.export.catalog import Found, check_clocks, find
 from orca_daemon.export.columns import codec, schema
 from orca_daemon.export.encoder import Encoder
 from orca_daemon.export.framing import BLOCK, Blocks, Reader
@@ -33,10 +33,6 @@ class NoChangeTime(Exception):  # noqa: N818  a verdict on the request
     """A table that has no change time can only be exported whole."""
 
 
-class Busy(Exception):  # noqa: N818  a state of the world
-    """Another export of the same table runs."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """What a run is asked for."""
@@ -49,6 +45,8 @@ class Order:
     since: datetime | None = None
     full: bool = False
     dry_run: bool = False
+    patient: bool = False
+    """Export nothing as long as another run has one of the tables."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +92,6 @@ class TableExport:
             raise NoChangeTime(
                 f"table {self._table.name} has no change time: it is exported with --full only"
             )
-        self._lock()
         last = self._bridge.call(self._bucket.last(self._table.name))
         reach = self._window(last, has_writers=has_writers)
         where = query.condition(self._table, reach, self._snapshot)
@@ -113,12 +110,6 @@ class TableExport:
             seconds=time.monotonic() - began,
             start=reach.start,
         )
-
-    def _lock(self) -> None:
-        # Two runs at once would start from the same file and write the same rows twice.
-        name = f"{self._bucket.name}/{self._table.name}"
-        if not self._connection.scalar(STATEMENTS["lock"], {"name": name}):
-            raise Busy(f"another export of {self._table.name} to this bucket is running")
 
     def _window(self, last: Last | None, *, has_writers: bool) -> Window:
         order = self._order

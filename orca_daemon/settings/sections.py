@@ -226,13 +226,15 @@ class Export(Section):
     """Where the files go."""
     preset: Literal["orca", "none"] = "orca"
     """The tables that may be exported without being listed."""
-    tables: dict[TableName, ExportTable] = Field(default_factory=dict)
+    tables: Annotated[dict[TableName, ExportTable], BeforeValidator(_json_object)] = Field(
+        default_factory=dict
+    )
     """Further tables that may be exported; the name of an entry is what messages and keys say."""
     source_url: SecretStr | None = None
     """Postgres to export from; default: the application's database."""
     source_secret: str | None = None
     """Secret with the address of that Postgres."""
-    overlap_days: Annotated[float, Field(ge=0)] = 14.0
+    overlap_days: Annotated[float, Field(ge=0, le=36_500)] = 14.0
     """How far back a run looks for rows that an earlier snapshot could not see."""
     row_group: Count = 122_880
     """The most rows of a row group; fewer where rows are large."""

@@ -1,7 +1,7 @@
 """An export from a real Postgres to a real S3 endpoint, at times that the test chooses."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
@@ -86,6 +86,15 @@ class Exporter:
 def table(name: str, column: str = "last_updated") -> Table:
     """A table with a change time, as the settings describe one."""
     return Table(name.rpartition(".")[2], Relation.parse(name), (Clock(column),))
+
+
+@contextmanager
+def another_run(source: Source, exporter: Exporter, table: str) -> Iterator[None]:
+    """While it lasts, another run has the table."""
+    with closing(psycopg2.connect(source.url)) as other, other.cursor() as cursor:
+        name = f"{exporter.bucket}/{table}"
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 8117))", (name,))
+        yield
 
 
 @pytest.fixture

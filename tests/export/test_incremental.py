@@ -13,10 +13,10 @@ from structlog.testing import capture_logs
 from orca_daemon.export import query
 from orca_daemon.export.footer import KEY
 from orca_daemon.export.keys import file_key
+from orca_daemon.export.run import Busy
 from orca_daemon.export.snapshot import EPOCH, Snapshot, full_number
-from orca_daemon.export.table import Busy
 from orca_daemon.export.window import ClockBehind, Window
-from tests.export.conftest import HOUR, T0, Exporter, Source, table
+from tests.export.conftest import HOUR, T0, Exporter, Source, another_run, table
 
 DAY = timedelta(days=1)
 STAFF = table("staff")
@@ -200,11 +200,8 @@ async def test_times_without_zone_and_dates_are_taken_as_utc(source: Source, exp
 async def test_two_exports_of_a_table_at_once_are_one(source: Source, exporter: Exporter) -> None:
     _staff(source)
     _add(source, 1, T0 - HOUR)
-    with closing(psycopg2.connect(source.url)) as other, other.cursor() as cursor:
-        name = f"{exporter.bucket}/staff"
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 8117))", (name,))
-        with pytest.raises(Busy, match="another export of staff"):
-            await exporter.rows(T0, STAFF)
+    with another_run(source, exporter, "staff"), pytest.raises(Busy, match="another export of staff"):
+        await exporter.rows(T0, STAFF)
     assert await _ids(exporter, T0 + HOUR) == [1]
 
 

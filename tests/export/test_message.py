@@ -1,5 +1,6 @@
 """An export asked for by a message, as the handler of the internal-report queue does it."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
@@ -7,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import boto3
+import psycopg2
 import pytest
 from sqlalchemy import make_url
 from structlog.testing import capture_logs
@@ -14,7 +16,7 @@ from types_boto3_s3 import S3Client
 
 from orca_daemon.aws.clients import connect
 from orca_daemon.db.database import Database
-from orca_daemon.engine.errors import DependencyDown, Reject
+from orca_daemon.engine.errors import DependencyDown, NotYet, Reject
 from orca_daemon.local.moto import REGION
 from orca_daemon.ops.metrics import Metrics
 from orca_daemon.queues.internal_report.exports import ExportFailed, export_tables
@@ -24,6 +26,10 @@ from orca_daemon.wire.inventory import ExportRequest, decode
 from tests.export.conftest import Source
 
 Open = Callable[..., Any]
+RUNNING = """
+    SELECT count(*) > 0 FROM pg_locks JOIN pg_database d ON d.oid = database
+    WHERE locktype = 'advisory' AND datname = current_database()
+"""
 
 
 @pytest.fixture
@@ -77,6 +83,23 @@ async def test_a_message_gets_its_tables_exported_once(services: Open, s3: S3Cli
     assert "orca_daemon_export_rows_total 2.0" in said
     assert 'orca_daemon_export_seconds_count{outcome="written"} 1.0' in said
     assert 'orca_daemon_export_seconds_count{outcome="nothing_new"} 1.0' in said
+
+
+async def test_a_message_that_comes_again_while_its_export_runs_waits_and_repeats_nothing(
+    services: Open, shop: Source, s3: S3Client
+) -> None:
+    async with services(database={"url": shop.url, "lock_timeout": 60}) as opened:
+        with closing(psycopg2.connect(shop.url)) as other, other.cursor() as cursor:
+            cursor.execute("LOCK TABLE staff IN ACCESS EXCLUSIVE MODE")
+            first = asyncio.create_task(export_tables(opened, request("staff")))
+            while shop.run(RUNNING) != [(True,)]:  # noqa: ASYNC110  nobody but the server knows
+                await asyncio.sleep(0)
+            with pytest.raises(NotYet, match="another export of staff"):
+                await export_tables(opened, request("staff"))
+
+        assert list(await first) == ["staff"]
+        assert await export_tables(opened, request("staff")) == {}
+        assert s3.list_objects_v2(Bucket=opened.settings.export.bucket)["KeyCount"] == 1
 
 
 async def test_a_table_that_is_not_allowed_is_rejected_after_the_others_are_done(

@@ -6,8 +6,9 @@ from datetime import datetime
 import pytest
 
 from orca_daemon.export.table import NoChangeTime
-from orca_daemon.export.tables import ORCA, Table, allowed, choose
+from orca_daemon.export.tables import ORCA, Clock, Relation, Table, allowed, choose
 from orca_daemon.settings import Export as ExportSettings
+from orca_daemon.settings import load
 from tests.export.conftest import HOUR, T0, Exporter, Source
 
 TABLES = {table.name: table for table in ORCA}
@@ -117,6 +118,15 @@ def test_only_what_the_settings_allow_is_chosen() -> None:
 
     assert [str(table.relation) for table in chosen] == ["totes.staff", "orca.files"]
     assert "not to be exported: pg_authid, x; allowed by the settings: collections, files" in str(refused)
+
+
+def test_tables_can_be_allowed_by_the_environment_whatever_their_names() -> None:
+    told = '{"Orders": {"table": "sales.Sales Order", "column": "changed"}, "staff": {}}'
+
+    tables = allowed(load(environ={"ORCA_EXPORT__TABLES": told}, need_queue=False).export)
+
+    assert tables["Orders"] == Table("Orders", Relation("Sales Order", "sales"), (Clock("changed"),))
+    assert tables["staff"] == Table("staff", Relation("staff"), (Clock("last_updated"),))
 
 
 def test_the_preset_can_be_turned_off() -> None:

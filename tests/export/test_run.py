@@ -14,10 +14,11 @@ from structlog.testing import capture_logs
 from orca_daemon.export.catalog import Missing
 from orca_daemon.export.footer import KEY
 from orca_daemon.export.framing import Unstorable
+from orca_daemon.export.run import Busy
 from orca_daemon.export.table import NoChangeTime
 from orca_daemon.export.tables import Relation, Table
 from orca_daemon.export.upload import PART, part_size
-from tests.export.conftest import HOUR, T0, Exporter, Source, table
+from tests.export.conftest import HOUR, T0, Exporter, Source, another_run, table
 
 ONE, TWO = table("one"), table("two")
 
@@ -76,6 +77,54 @@ async def test_a_table_that_fails_does_not_stop_the_others_and_the_run_says_so(
     assert sorted(exporter.listed()) == sorted(report.keys.values())
     assert [entry["event"] for entry in logs if entry["log_level"] == "critical"] == ["export.failed"]
     assert "NaN" not in report.reasons
+
+
+async def test_a_table_that_another_run_has_does_not_stop_the_others(
+    tables: Source, exporter: Exporter
+) -> None:
+    with another_run(tables, exporter, "one"):
+        report = await exporter.run(T0, ONE, TWO)
+
+    assert list(report.keys) == ["two"]
+    assert [type(outcome.error) for outcome in report.failed] == [Busy]
+
+
+async def test_a_patient_run_exports_nothing_while_another_one_has_a_table(
+    tables: Source, exporter: Exporter
+) -> None:
+    with another_run(tables, exporter, "two"), pytest.raises(Busy, match="another export of two"):
+        await exporter.run(T0, ONE, TWO, patient=True)
+
+    assert exporter.listed() == []
+    assert list((await exporter.run(T0, ONE, TWO, patient=True)).keys) == ["one", "two"]
+
+
+async def test_a_run_has_all_its_tables_from_the_beginning(tables: Source, exporter: Exporter) -> None:
+    # Otherwise another run could write a newer file of the second one in the meantime.
+    free: list[bool] = []
+    exporter.options["finished"] = lambda _outcome: free.append(_is_free(tables, exporter, "two"))
+
+    await exporter.run(T0, ONE, TWO)
+
+    assert free == [False, False]
+
+
+async def test_a_dry_run_neither_waits_for_another_run_nor_is_in_its_way(
+    tables: Source, exporter: Exporter
+) -> None:
+    free: list[bool] = []
+    exporter.options["finished"] = lambda _outcome: free.append(_is_free(tables, exporter, "two"))
+    with another_run(tables, exporter, "one"):
+        report = await exporter.run(T0, ONE, TWO, dry_run=True)
+
+    assert report.reasons == ""
+    assert free == [True, True]
+
+
+def _is_free(source: Source, exporter: Exporter, table: str) -> bool:
+    """Whether no run has the table."""
+    name = f"{exporter.bucket}/{table}"
+    return bool(source.run("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 8117))", name)[0][0])
 
 
 @pytest.mark.parametrize(

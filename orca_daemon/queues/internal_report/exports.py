@@ -1,6 +1,7 @@
 """`{"tables_to_query": […]}`: export the changes of tables, and say what became of each."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -8,11 +9,11 @@ import structlog
 from orca_daemon.aws.s3copy.errors import EXPIRED, code_of, transient
 from orca_daemon.aws.vault import Vault
 from orca_daemon.db.address import AddressError
-from orca_daemon.engine.errors import DependencyDown, Reject
+from orca_daemon.engine.errors import DependencyDown, NotYet, Reject
 from orca_daemon.export.bucket import Bucket
 from orca_daemon.export.catalog import Missing
 from orca_daemon.export.framing import Unstorable
-from orca_daemon.export.run import Report, Run
+from orca_daemon.export.run import Busy, Report, Run
 from orca_daemon.export.source import elsewhere, source
 from orca_daemon.export.table import NoChangeTime, Order, Outcome
 from orca_daemon.export.tables import NotAllowed, Table, allowed, choose
@@ -35,6 +36,7 @@ async def export_tables(services: Services, request: ExportRequest) -> Mapping[s
 
     Raises:
         DependencyDown: Postgres or S3 cannot be reached.
+        NotYet: another export of one of the tables runs.
         Reject: tables failed, and would again.
         ExportFailed: tables failed, and may not the next time.
     """
@@ -57,10 +59,14 @@ async def _export(services: Services, bucket: str, tables: Sequence[Table]) -> R
             run = Run(
                 database,
                 Bucket(services.clients.s3, bucket),
-                order(settings.export, datetime.now(UTC)),
+                replace(order(settings.export, datetime.now(UTC)), patient=True),
                 finished=lambda outcome: count(services.metrics.exports, outcome),
             )
             return await run.export(tables)
+    except Busy as error:
+        # Perhaps the run of a daemon that lost this very message, or died without its server's knowledge.
+        # It ends by itself, after minutes or hours, and nothing was done here so far.
+        raise NotYet(str(error)) from error
     except AddressError as error:
         log.critical("export.failed", reason=str(error))
         raise Reject(str(error)) from error
