@@ -8,12 +8,12 @@ import sys
 from array import array
 from binascii import unhexlify
 from collections.abc import Callable
-from datetime import date as Date  # noqa: N812  a function here has its name
-from datetime import time as Time  # noqa: N812
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from orca_daemon.export import moments
 
 _EPOCH_MICROSECONDS = 946_684_800_000_000
 """2000-01-01, where Postgres counts from, in microseconds since 1970."""
@@ -75,13 +75,18 @@ def arrays(element: str, kind: pa.DataType, nested: pa.DataType) -> Callable[[pa
     storage = kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
     plain = nested if storage is kind else _nested(storage, nested)
     from_text = _FROM_TEXT.get(element)
+    declared = _depth(nested)
 
     def read(values: pa.Array) -> pa.Array:
         found = [None if text is None else jsonlib.loads(text) for text in values.to_pylist()]
+        # Postgres does not hold to the declared number of dimensions, and Arrow takes a text that stands in
+        # the place of a list for a list of its characters.
+        if any(value and _dimensions(value) != declared for value in found):
+            raise BadArray("it has not the declared number of dimensions")
         if from_text:
             found = [_map(from_text, value) for value in found]
         try:
-            # Numbers, decimals and zoned times are read from text by Arrow itself.
+            # Numbers and decimals are read from text by Arrow itself.
             built = (
                 pa.array(found, _nested(pa.string(), nested)).cast(plain)
                 if not from_text
@@ -89,7 +94,7 @@ def arrays(element: str, kind: pa.DataType, nested: pa.DataType) -> Callable[[pa
             )
         except pa.ArrowException:
             # Arrow's text repeats the value.
-            raise BadArray("it does not fit the declared type or number of dimensions") from None
+            raise BadArray("an element does not fit the declared type") from None
         return built if plain == nested else _wrapped(built, nested)
 
     return read
@@ -98,15 +103,26 @@ def arrays(element: str, kind: pa.DataType, nested: pa.DataType) -> Callable[[pa
 _FROM_TEXT: dict[str, Callable[[str], Any]] = {
     "bytea": lambda text: bytes.fromhex(text[2:]),
     "uuid": lambda text: bytes.fromhex(text.replace("-", "")),
-    "date": Date.fromisoformat,
-    "time": Time.fromisoformat,
+    "date": moments.day,
+    "time": moments.clock,
+    "timestamp": moments.moment,
+    "timestamptz": moments.moment,
 }
+
+
+def _dimensions(value: Any) -> int:
+    """How deep the lists are; Postgres's arrays are as deep everywhere."""
+    return 1 + _dimensions(value[0]) if isinstance(value, list) else 0
 
 
 def _map(function: Callable[[str], Any], value: Any) -> Any:
     if isinstance(value, list):
         return [_map(function, part) for part in value]
     return None if value is None else function(value)
+
+
+def _depth(kind: pa.DataType) -> int:
+    return 1 + _depth(kind.value_type) if pa.types.is_list(kind) else 0
 
 
 def _nested(innermost: pa.DataType, like: pa.DataType) -> pa.DataType:

@@ -282,6 +282,29 @@ def test_years_that_python_cannot_name_and_infinity_are_kept(session: Connection
     ]
 
 
+FAR: list[tuple[str, list[str]]] = [
+    ("timestamptz", ["infinity", "-infinity", "20000-01-01 00:00:00.000001+00", "0044-03-15 12:00:00+00 BC"]),
+    ("timestamp", ["infinity", "0001-12-31 23:59:59.5 BC", "294247-01-10 04:00:54.775806", "4713-01-01 BC"]),
+    ("date", ["infinity", "-infinity", "4713-02-29 BC", "5874897-12-31", "2000-02-29", "0004-02-29"]),
+    ("time", ["24:00:00", "00:00:00.000001", "23:59:59.999999"]),
+]
+
+
+@pytest.mark.parametrize(("kind", "values"), FAR, ids=[kind for kind, _ in FAR])
+def test_an_array_has_the_times_that_a_column_of_them_would_have(
+    session: Connection, tmp_path: Path, kind: str, values: list[str]
+) -> None:
+    session.execute(text(f"CREATE TABLE far (alone {kind}, list {kind}[])"))
+    for value in values:
+        session.execute(text(f"INSERT INTO far VALUES ('{value}', ARRAY['{value}'::{kind}, NULL])"))
+    file = tmp_path / "far.parquet"
+    file.write_bytes(exported(session, "far"))
+
+    found = duckdb.execute(f"SELECT alone = list[1], list[2] IS NULL FROM '{file}'").fetchall()
+
+    assert found == [(True, True)] * len(values)
+
+
 def test_undeclared_numerics_become_decimals_where_a_scale_is_set(session: Connection) -> None:
     insert(session, [{"free": Decimal("12.50")}])
 
@@ -293,7 +316,12 @@ def test_undeclared_numerics_become_decimals_where_a_scale_is_set(session: Conne
 
 @pytest.mark.parametrize(
     ("column", "value"),
-    [("price", "'NaN'"), ("numbers", "ARRAY[[1],[2]]"), ("prices", "ARRAY['NaN'::numeric(10,2)]")],
+    [
+        ("price", "'NaN'"),
+        ("numbers", "ARRAY[[1],[2]]"),
+        ("matrix", "ARRAY[1, 2]"),
+        ("prices", "ARRAY['NaN'::numeric(10,2)]"),
+    ],
 )
 def test_what_the_file_cannot_hold_is_an_error_that_names_the_column_only(
     session: Connection, column: str, value: str
@@ -315,6 +343,7 @@ ARRAYS: list[tuple[str, str, list[Any]]] = [
     ("date[]", "'{2026-02-28}'", [date(2026, 2, 28)]),
     ("time[]", "'{23:59:59.999999}'", [time(23, 59, 59, 999999)]),
     ("timestamp[]", "'{2026-02-28 01:02:03.5}'", [datetime(2026, 2, 28, 1, 2, 3, 500000)]),  # noqa: DTZ001
+    ("text[][]", "'{{NULL,ab},{cd,NULL}}'", [[None, "ab"], ["cd", None]]),
     ("jsonb[]", """ARRAY['{"a": [1, "x"]}'::jsonb, NULL]""", ['{"a": [1, "x"]}', None]),
     ("numeric[]", "'{1.50}'", ["1.50"]),
     ("numeric(50,3)[]", "'{1.5}'", [Decimal("1.500")]),
