@@ -128,6 +128,8 @@ class Pool:
         try:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT 1")
+            # The question began a transaction, and one that has begun takes no isolation level any more.
+            connection.rollback()
         except psycopg2.Error as error:
             raise DisconnectionError from error
 

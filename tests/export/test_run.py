@@ -49,6 +49,17 @@ async def test_the_result_maps_each_table_with_new_rows_to_its_key(
     ]
 
 
+async def test_a_run_on_a_connection_that_was_idle_is_like_any_other(
+    tables: Source, exporter: Exporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await exporter.run(T0, ONE)
+    monkeypatch.setattr("orca_daemon.db.pool._FRESH", -1.0)
+
+    report = await exporter.run(T0 + HOUR, TWO)
+
+    assert list(report.keys) == ["two"]
+
+
 async def test_all_tables_are_read_from_one_snapshot(tables: Source, exporter: Exporter) -> None:
     def between(table: str, _rows: int) -> None:
         if table == "one":
