@@ -41,7 +41,7 @@ def write(origin: Origin, window: Window) -> dict[bytes, bytes]:
         "snapshot": {
             "xmin": origin.snapshot.xmin,
             "xmax": origin.snapshot.xmax,
-            "seen": pack(origin.snapshot.seen),
+            "seen_bits": pack(origin.snapshot.seen),
             "cluster": origin.snapshot.cluster,
         },
         "columns": origin.columns,
@@ -60,7 +60,7 @@ def read(key: str, end: datetime, metadata: Mapping[bytes, bytes] | None) -> Las
 
 def _snapshot(document: Mapping[str, Any]) -> Snapshot:
     return Snapshot(
-        int(document["xmin"]), int(document["xmax"]), unpack(document["seen"]), str(document["cluster"])
+        int(document["xmin"]), int(document["xmax"]), unpack(document["seen_bits"]), str(document["cluster"])
     )
 
 

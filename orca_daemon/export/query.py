@@ -47,7 +47,7 @@ def seen(table: Table, relation: Relation, window: Window, now: Snapshot, reach:
         place = clock.other if clock.beside and clock.other else relation
         parts.append(
             sql.SQL(
-                "SELECT {writer} FROM {place} AS t WHERE {column} >= {reach} AND {column} < {end}"
+                "SELECT DISTINCT {writer} FROM {place} AS t WHERE {column} >= {reach} AND {column} < {end}"
                 " AND {writer} >= {low} AND {writer} < {high}"
             ).format(
                 writer=_writer("t", now),
@@ -111,15 +111,19 @@ def _unseen(alias: str, last: Snapshot, now: Snapshot) -> sql.Composable:
     """`not last.could_see(writer)`, in SQL."""
     if not last.comparable(now):
         return _TRUE
-    writer = _writer(alias, now)
-    after = sql.SQL("{} >= {}").format(writer, sql.Literal(last.xmax))
-    if last.settled:
-        return after
-    # A sub-select, which every version of Postgres hashes; the set may have very many members.
-    between = sql.SQL("({} >= {} AND {} NOT IN (SELECT pg_catalog.unnest({}::bigint[])))").format(
-        writer, sql.Literal(last.xmin), writer, sql.Literal(sorted(last.seen))
+    writer, first = _writer(alias, now), sql.Literal(last.xmin)
+    if not last.seen:
+        return sql.SQL("{} >= {}").format(writer, first)
+    # CASE, because the sides of AND may be evaluated in any order, and there is no bit past the last.
+    return sql.SQL(
+        "({writer} >= {first} AND CASE WHEN {writer} < {end}"
+        " THEN pg_catalog.get_bit({seen}, ({writer} - {first})::int) = 0 ELSE true END)"
+    ).format(
+        writer=writer,
+        first=first,
+        end=sql.Literal(last.xmin + 8 * len(last.seen)),
+        seen=sql.Literal(last.seen),
     )
-    return sql.SQL("({} OR {})").format(after, between)
 
 
 def _writer(alias: str, now: Snapshot) -> sql.Composable:

@@ -2,9 +2,8 @@
 
 import base64
 import zlib
-from array import array
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 EPOCH = 2**32
 """Row versions carry the lower 32 bits of a transaction's number."""
@@ -23,7 +22,12 @@ class Snapshot:
 
     xmin: int
     xmax: int
-    seen: frozenset[int] = field(default=frozenset(), repr=False)
+    seen: bytes = field(default=b"", repr=False)
+    """A bit for each number from `xmin`, the lowest of a byte first; past its end, none was seen.
+
+    Bits, because a long transaction elsewhere leaves millions in between: a set of so many is more than
+    Postgres hashes, and it would look through all of them for each row.
+    """
     cluster: str = ""
     """The system identifier of the server: numbers of another one mean nothing here."""
 
@@ -38,13 +42,23 @@ class Snapshot:
         """Whether there is nothing in between."""
         return self.xmin == self.xmax
 
+    def having_seen(self, writers: Iterable[int]) -> "Snapshot":
+        """The same with these transactions, all of them in between, as seen."""
+        bits = bytearray((self.xmax - self.xmin + 7) // 8)
+        for writer in writers:
+            bits[(writer - self.xmin) // 8] |= 1 << (writer - self.xmin) % 8
+        return replace(self, seen=bytes(bits.rstrip(b"\x00")))
+
     def comparable(self, now: "Snapshot") -> bool:
         """Whether this one, taken earlier, says anything about rows that `now` sees."""
         return not (self.cluster and now.cluster) or self.cluster == now.cluster
 
     def could_see(self, writer: int) -> bool:
         """Whether the rows of this transaction were visible, if it was committed at all."""
-        return writer < self.xmin or (writer < self.xmax and writer in self.seen)
+        if writer < self.xmin:
+            return True
+        byte, bit = divmod(writer - self.xmin, 8)
+        return byte < len(self.seen) and bool(self.seen[byte] >> bit & 1)
 
 
 def full_number(low: int, top: int) -> int:
@@ -52,18 +66,14 @@ def full_number(low: int, top: int) -> int:
     return low if low < FIRST_NORMAL else top - (top - low) % EPOCH
 
 
-def pack(numbers: Iterable[int]) -> str:
-    """Transaction numbers as text: differences of neighbours, compressed."""
-    ordered = sorted(numbers)
-    steps = array("q", (b - a for a, b in zip([0, *ordered], ordered, strict=False)))
-    return base64.b64encode(zlib.compress(steps.tobytes())).decode("ascii")
+def pack(bits: bytes) -> str:
+    """Bits as text, compressed."""
+    return base64.b64encode(zlib.compress(bits)).decode("ascii")
 
 
-def unpack(text: str) -> frozenset[int]:
-    """The numbers in a text of `pack`."""
-    steps = array("q", zlib.decompress(base64.b64decode(text)))
-    found, last = set(), 0
-    for step in steps:
-        last += step
-        found.add(last)
-    return frozenset(found)
+def unpack(text: str) -> bytes:
+    """The bits in a text of `pack`.  Raises ValueError."""
+    try:
+        return zlib.decompress(base64.b64decode(text))
+    except zlib.error as error:
+        raise ValueError("no compressed bits") from error

@@ -2,7 +2,7 @@
 
 import io
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -187,7 +187,7 @@ class TableExport:
             statement = query.seen(
                 self._table, found.relation, reach, snapshot, reach.end - self._order.overlap
             )
-            snapshot = replace(snapshot, seen=frozenset(number for (number,) in self._rows(statement)))
+            snapshot = snapshot.having_seen(self._numbers(statement))
         place = self._driver.info
         origin = footer.Origin(
             table=self._table.name,
@@ -198,10 +198,13 @@ class TableExport:
         )
         return footer.write(origin, reach)
 
-    def _rows(self, statement: sql.Composable) -> list[tuple[Any, ...]]:
-        with self._driver.cursor() as cursor:
+    def _numbers(self, statement: sql.Composable) -> Iterator[int]:
+        with self._driver.cursor(name="numbers") as cursor:  # a name: they may be millions
             cursor.execute(statement)
-            return list(cursor.fetchall())
+            for (number,) in cursor:
+                yield number
 
     def _scalar(self, statement: sql.Composable) -> int:
-        return int(self._rows(statement)[0][0])
+        with self._driver.cursor() as cursor:
+            cursor.execute(statement)
+            return int(cursor.fetchone()[0])

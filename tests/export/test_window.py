@@ -12,7 +12,7 @@ from orca_daemon.export.window import ClockBehind, Last, Window, skipped, window
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 BEFORE = NOW - timedelta(days=1)
 OVERLAP = timedelta(days=14)
-SEEN = Snapshot(10, 20, frozenset({12}), "c1")
+SEEN = Snapshot(10, 20, cluster="c1").having_seen([12])
 
 
 def test_the_first_run_takes_everything_up_to_now() -> None:
@@ -71,6 +71,10 @@ def test_frozen_rows_of_old_clusters_are_older_than_everything() -> None:
     assert full_number(2, 5 * EPOCH) == 2
 
 
-@given(st.frozensets(st.integers(0, 2**62)))
-def test_transaction_numbers_survive_the_footer(numbers: frozenset[int]) -> None:
-    assert unpack(pack(numbers)) == numbers
+@given(st.frozensets(st.integers(2**40, 2**40 + 99)))
+def test_what_was_seen_survives_the_footer(numbers: frozenset[int]) -> None:
+    snapshot = Snapshot(2**40, 2**40 + 100).having_seen(numbers)
+
+    read = Snapshot(snapshot.xmin, snapshot.xmax, unpack(pack(snapshot.seen)))
+
+    assert {number for number in range(2**40, 2**40 + 120) if read.could_see(number)} == numbers
