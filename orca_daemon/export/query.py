@@ -93,7 +93,10 @@ def _stamped(alias: str, column: str, window: Window, now: Snapshot) -> sql.Comp
     stamp = sql.Identifier(alias, column)
     before = sql.SQL("{} < {}").format(stamp, sql.Literal(window.end))
     if window.whole:
-        return sql.SQL("({} OR {} IS NULL)").format(before, stamp)
+        # Neither of the two will ever be in a window.
+        return sql.SQL("({before} OR {stamp} IS NULL OR {stamp} = 'infinity')").format(
+            before=before, stamp=stamp
+        )
     if window.start is None:
         return before
     in_time = sql.SQL("{} >= {}").format(stamp, sql.Literal(window.start))

@@ -35,7 +35,7 @@ class Window:
     late_until: datetime | None = None
     unseen_by: Snapshot | None = None
     whole: bool = False
-    """Take rows without a change time too, and tables that have none."""
+    """Take rows without a change time too (or with `infinity`), and tables that have none."""
 
 
 def window(

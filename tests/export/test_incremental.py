@@ -207,6 +207,22 @@ async def test_a_full_export_has_every_row_and_the_next_run_repeats_none(
     assert await _ids(exporter, T0 + 2 * HOUR) == []
 
 
+@pytest.mark.parametrize("kind", ["timestamptz", "timestamp", "date"])
+async def test_rows_whose_time_will_never_come_are_in_full_exports(
+    source: Source, exporter: Exporter, kind: str
+) -> None:
+    source.run(f"CREATE TABLE staff (id int, last_updated {kind})")
+    source.run("INSERT INTO staff VALUES (1, '-infinity'), (2, 'infinity'), (3, '2026-10-01'), (4, NULL)")
+    source.run("INSERT INTO staff VALUES (5, '2027-01-01')")
+
+    found = []
+    for number, full in enumerate([False, False, True, False]):
+        report = await exporter.run(T0 + number * HOUR, STAFF, full=full)
+        found.append([exporter.read(key).column("id").to_pylist() for key in report.keys.values()])
+
+    assert found == [[[1, 3]], [], [[1, 2, 3, 4]], []]
+
+
 async def test_times_without_zone_and_dates_are_taken_as_utc(source: Source, exporter: Exporter) -> None:
     source.run("ALTER DATABASE %s SET timezone = 'Asia/Tokyo'" % source.url.rpartition("/")[2])  # noqa: UP031
     source.run(
