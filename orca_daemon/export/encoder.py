@@ -5,11 +5,13 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-from orca_daemon.export.framing import Reader
+from orca_daemon.export.framing import BLOCK, Reader
 from orca_daemon.export.parquet import RowGroups
 
 _AHEAD = 4
 """Blocks that may wait; then reading waits."""
+_LARGE = 2 * BLOCK
+"""Past this a block is of large rows: reading waits until it is encoded, so that there is one of them."""
 
 
 class Encoder:
@@ -33,6 +35,8 @@ class Encoder:
     def take(self, block: memoryview) -> None:
         """Whole rows, to be encoded.  After an error they are let go."""
         self._blocks.put(block)
+        if len(block) > _LARGE:
+            self._blocks.join()
 
     def finish(self) -> int:
         """Wait until all is in the file, its footer too; returns the number of rows.  Raises what failed."""
@@ -64,6 +68,7 @@ class Encoder:
                     self._encode(block)
                 except BaseException as error:  # noqa: BLE001  raised again by `finish`
                     self.error = error
+            self._blocks.task_done()
 
     def _encode(self, block: memoryview) -> None:
         rows = self._reader.read(block)

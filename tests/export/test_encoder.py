@@ -1,0 +1,48 @@
+"""The thread that encodes, and how far reading may be ahead of it."""
+
+from typing import Any
+
+from orca_daemon.export.encoder import Encoder
+from orca_daemon.export.framing import BLOCK
+
+
+class Encoded:
+    """In place of the reader and of the file: keeps the sizes of the blocks."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+
+    def read(self, block: memoryview) -> list[int]:
+        """No rows, but of this block."""
+        self.sizes.append(len(block))
+        return []
+
+    def add(self, rows: Any) -> None:
+        """Take them."""
+
+    def close(self) -> None:
+        """The file is complete."""
+
+
+def test_a_large_row_is_encoded_before_the_next_is_read() -> None:
+    encoded: Any = Encoded()
+    encoder = Encoder(encoded, lambda: encoded, lambda _rows: None)
+    encoder.start()
+
+    for number in range(1, 4):
+        encoder.take(memoryview(bytes(3 * BLOCK)))
+        assert encoded.sizes == [3 * BLOCK] * number
+
+    encoder.finish()
+
+
+def test_a_large_row_that_cannot_be_encoded_holds_nobody_up() -> None:
+    encoded: Any = Encoded()
+    encoder = Encoder(None, lambda: encoded, lambda _rows: None)  # type: ignore[arg-type]
+    encoder.start()
+
+    encoder.take(memoryview(bytes(3 * BLOCK)))
+    encoder.take(memoryview(bytes(3 * BLOCK)))
+    encoder.join()
+
+    assert isinstance(encoder.error, AttributeError)
