@@ -1,15 +1,19 @@
-"""SIGKILL in the middle of an export: the next daemon finishes it, and no row is in two files."""
+"""A daemon that is killed or frozen in the middle of an export: each row ends in one file all the same."""
 
+import signal
 from collections import Counter
 from datetime import UTC, datetime
 from io import BytesIO
 
 import pyarrow.parquet as pq
+import pytest
 
+from orca_daemon.local.daemon import Daemon
 from orca_daemon.local.layout import DEAD_LETTER
 from orca_daemon.wire.inventory import ExportRequest, export_message
 from tests.end_to_end.conftest import Deployment
-from tests.faults.conftest import QUICK, MakeLine, kill
+from tests.faults.conftest import QUICK, MakeLine, await_event, kill, tell
+from tests.faults.line import Line
 
 ROWS = 200
 TABLES = """
@@ -21,33 +25,59 @@ TABLES = """
 """
 ALLOWED = {f"ORCA_EXPORT__TABLES__{name}__COLUMN": "last_updated" for name in ("SMALL", "LARGE")}
 SECOND_PART = b"partNumber=2"
+ASKED = ExportRequest(tables_to_query=("small", "large"))
 
 
 def test_an_export_whose_daemon_was_killed_is_finished_by_another(
     deployment: Deployment, line: MakeLine, aws_endpoint: str
 ) -> None:
-    deployment.rows(TABLES, ROWS)
-    way = line(aws_endpoint)
-    way.proxy.hold_request = SECOND_PART
-    first = deployment.start(AWS_ENDPOINT_URL=way.url, **ALLOWED, **QUICK)
-    deployment.send("internal_report", export_message(ExportRequest(tables_to_query=("small", "large"))))
-    deployment.until(way.proxy.reached.is_set, expected=True)
+    first, way = _in_the_middle(deployment, line(aws_endpoint))
 
     kill(first)
 
     assert _files(deployment) == {"small": 1}
     assert _unfinished(deployment) == 1
-    late = datetime.now(UTC)
-    deployment.rows("INSERT INTO small VALUES (4, %s)", late)
+    deployment.rows("INSERT INTO small VALUES (4, %s)", datetime.now(UTC))
     way.cut()
     way.let_go()
     deployment.start(**ALLOWED, **QUICK)
     deployment.await_empty("internal_report")
 
     assert _files(deployment) == {"small": 2, "large": 1}
-    assert _unfinished(deployment) == 0
-    assert _ids(deployment, "small") == Counter(range(1, 5))
+    _every_row_is_in_one_file(deployment, small=4)
+
+
+@pytest.mark.matrix
+def test_an_export_that_a_frozen_daemon_still_has_is_waited_for(
+    deployment: Deployment, line: MakeLine, aws_endpoint: str
+) -> None:
+    first, way = _in_the_middle(deployment, line(aws_endpoint))
+
+    tell(first, signal.SIGSTOP)
+    deployment.start(**ALLOWED, **QUICK)
+    await_event(deployment, "export.waits")
+    tell(first, signal.SIGCONT)
+    way.let_go()
+    deployment.await_empty("internal_report")
+
+    assert _files(deployment) == {"small": 1, "large": 1}
+    _every_row_is_in_one_file(deployment, small=3)
+
+
+def _in_the_middle(deployment: Deployment, way: Line) -> tuple[Daemon, Line]:
+    """A daemon that has exported the small table and some of the large one, and waits for S3."""
+    deployment.rows(TABLES, ROWS)
+    way.proxy.hold_request = SECOND_PART
+    daemon = deployment.start(AWS_ENDPOINT_URL=way.url, **ALLOWED, **QUICK)
+    deployment.send("internal_report", export_message(ASKED))
+    deployment.until(way.proxy.reached.is_set, expected=True)
+    return daemon, way
+
+
+def _every_row_is_in_one_file(deployment: Deployment, *, small: int) -> None:
+    assert _ids(deployment, "small") == Counter(range(1, small + 1))
     assert _ids(deployment, "large") == Counter(range(1, ROWS + 1))
+    assert _unfinished(deployment) == 0
     assert deployment.left("internal_report" + DEAD_LETTER) == 0
 
 

@@ -66,6 +66,7 @@ async def _export(services: Services, bucket: str, tables: Sequence[Table]) -> R
     except Busy as error:
         # Perhaps the run of a daemon that lost this very message, or died without its server's knowledge.
         # It ends by itself, after minutes or hours, and nothing was done here so far.
+        log.info("export.waits", reason=str(error))
         raise NotYet(str(error)) from error
     except AddressError as error:
         log.critical("export.failed", reason=str(error))
