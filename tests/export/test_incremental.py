@@ -65,6 +65,29 @@ async def test_a_row_that_was_stamped_before_the_last_run_and_committed_after_it
     assert await _ids(exporter, T0 + 2 * HOUR) == []
 
 
+async def test_freezing_rows_hides_no_late_one_and_repeats_none(source: Source, exporter: Exporter) -> None:
+    _staff(source)
+    _add(source, 1, T0 - HOUR)
+    assert await _ids(exporter, T0) == [1]
+    _add(source, 2, T0 - HOUR)
+    source.run("VACUUM FREEZE staff")
+    assert await _ids(exporter, T0 + HOUR) == [2]
+    source.run("VACUUM (FREEZE, FULL) staff")
+    assert await _ids(exporter, T0 + 2 * HOUR) == []
+
+
+async def test_a_row_that_is_written_twice_between_two_runs_is_exported_as_it_is_in_the_end(
+    source: Source, exporter: Exporter
+) -> None:
+    _staff(source)
+    _add(source, 1, T0 - HOUR)
+    await _ids(exporter, T0)
+    source.run("UPDATE staff SET id = 2, last_updated = %s", T0 + HOUR / 4)
+    source.run("UPDATE staff SET id = 3, last_updated = %s", T0 + HOUR / 2)
+    assert await _ids(exporter, T0 + HOUR) == [3]
+    assert await _ids(exporter, T0 + 2 * HOUR) == []
+
+
 async def test_a_transaction_that_stays_open_across_two_runs_is_in_the_third(
     source: Source, exporter: Exporter
 ) -> None:
