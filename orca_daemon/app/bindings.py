@@ -11,7 +11,7 @@ import structlog
 
 from orca_daemon.app.exits import ConfigurationError
 from orca_daemon.aws.sqs import SqsSource
-from orca_daemon.db import shape
+from orca_daemon.db import role, shape
 from orca_daemon.db.address import AddressError
 from orca_daemon.engine.consumer import Options
 from orca_daemon.engine.engine import Binding
@@ -94,6 +94,8 @@ async def _look_at_database(services: Services, by_queue: Mapping[str, Route[Any
             raise ConfigurationError(
                 f"the database cannot be used: {verdict.value}; run 'orca-daemon db upgrade'"
             )
+    ours = await _patiently("the database", partial(database.transact, role.read), _database_problem)
+    _judge_role(ours)
 
 
 async def _patiently(
@@ -137,6 +139,17 @@ def _database_problem(error: Exception) -> str | None:
             "or correct ORCA_DATABASE__URL (or the secret, or the parts)"
         )
     return None
+
+
+def _judge_role(ours: role.Role) -> None:
+    # It would fail message after message, and bury every one.
+    if ours.powerless:
+        raise ConfigurationError(
+            f"the database cannot be used: {ours.user} may not write the tables of the schema orca; "
+            f"as their owner: {ours.remedy}"
+        )
+    if ours.refused:
+        _log.warning("database.tables_refused", user=ours.user, tables=ours.refused, do=ours.remedy)
 
 
 def _advise(name: str, facts: QueueFacts) -> None:

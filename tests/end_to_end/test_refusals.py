@@ -1,5 +1,7 @@
 """What the daemon refuses to start with: exit 78, and a sentence that says what and what to do."""
 
+from uuid import uuid4
+
 import pytest
 
 from tests.end_to_end.conftest import Deployment
@@ -56,3 +58,13 @@ def test_a_database_without_the_schema_is_told_what_to_do(
 def test_what_aws_cannot_be_reached_by_is_told(deployment: Deployment, name: str, value: str) -> None:
     code, said = deployment.refuse(**{name: value})
     assert (code, value in said, "Traceback" in said) == (78, True, False)
+
+
+def test_a_role_that_may_not_write_is_told_what_it_lacks(deployment: Deployment) -> None:
+    user = "stranger_" + uuid4().hex
+    deployment.rows(f"CREATE ROLE {user} LOGIN")
+    code, said = deployment.refuse(
+        ORCA_DATABASE__URL=deployment.database_url.replace("postgres@", f"{user}@")
+    )
+    deployment.rows(f"DROP ROLE {user}")
+    assert (code, f"GRANT orca_app TO {user}" in said) == (78, True)
