@@ -10,7 +10,12 @@ from typing import Any
 
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
-from botocore.exceptions import BotoCoreError, NoRegionError
+from botocore.exceptions import (
+    BotoCoreError,
+    CredentialRetrievalError,
+    MetadataRetrievalError,
+    NoRegionError,
+)
 
 from orca_daemon import __version__
 from orca_daemon.settings import Aws, Settings, SettingsError
@@ -62,6 +67,8 @@ async def connect(settings: Settings) -> AsyncIterator[Clients]:
                 )
                 for role, (service, config) in roles.items()
             }
+        except (CredentialRetrievalError, MetadataRetrievalError):
+            raise  # whoever hands them out may do so in a moment
         except NoRegionError as error:
             raise SettingsError(["no AWS region is known: set AWS_REGION or ORCA_AWS__REGION"]) from error
         except (BotoCoreError, ValueError) as error:  # a region, a profile or an endpoint that is none

@@ -1,4 +1,4 @@
-"""Who we are on a server, and what we may do in the schema `orca`.  Reads only, and needs no privilege there."""
+"""Who we are on a server, and what we may do in the schema `orca`.  Reads only; needs no privilege there."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,5 +40,5 @@ class Role:
 def read(connection: Connection) -> Role:
     """Ask the server."""
     user, standby, superuser, version = connection.execute(_SQL["role"]).one()
-    may_write = {table: allowed for table, allowed in connection.execute(_SQL["may_write"])}
+    may_write = {row.relname: row.allowed for row in connection.execute(_SQL["may_write"])}
     return Role(user, standby, superuser, version, may_write)

@@ -12,7 +12,7 @@ SELECT
     AND has_table_privilege(table_.oid, 'SELECT')
     AND has_table_privilege(table_.oid, 'INSERT')
     AND has_table_privilege(table_.oid, 'UPDATE')
-    AND has_table_privilege(table_.oid, 'DELETE')
+    AND has_table_privilege(table_.oid, 'DELETE') AS allowed
 FROM pg_catalog.pg_class AS table_
 JOIN pg_catalog.pg_namespace AS schema_ ON schema_.oid = table_.relnamespace
 WHERE schema_.nspname = 'orca'

@@ -68,3 +68,10 @@ def test_a_role_that_may_not_write_is_told_what_it_lacks(deployment: Deployment)
     )
     deployment.rows(f"DROP ROLE {user}")
     assert (code, f"GRANT orca_app TO {user}" in said) == (78, True)
+
+
+def test_credentials_that_are_not_to_be_had_yet_are_no_wrong_setting(deployment: Deployment) -> None:
+    code, said = deployment.refuse(
+        AWS_ACCESS_KEY_ID="", AWS_CONTAINER_CREDENTIALS_FULL_URI="http://127.0.0.1:9/"
+    )
+    assert (code, "CredentialRetrievalError" in said) == (70, True)

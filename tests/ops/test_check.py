@@ -103,6 +103,12 @@ def test_wrong_settings_exit_78_before_anything_is_asked(check: Callable[..., tu
     assert "engine.lease" in said
 
 
+def test_an_endpoint_that_is_none_is_a_finding(check: Callable[..., tuple[int, Any]]) -> None:
+    code, report = check(AWS_ENDPOINT_URL="localhost:4566")
+
+    assert (code, wrong(report)) == (1, ["credentials"])
+
+
 FIFO = QueueFacts(fifo=True, visibility=900, dead_letter="d", max_receives=10, retention=777_600)
 STANDARD = QueueFacts(fifo=False, visibility=900, dead_letter="d", max_receives=10, retention=777_600)
 DEAD = DeadLetterFacts(fifo=True, retention=1_209_600, count=0)
