@@ -156,6 +156,18 @@ def test_the_bill_of_materials_names_every_locked_library() -> None:
     }
 
 
+def test_postgres_counts_as_healthy_only_where_the_migration_will_call() -> None:
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))["services"]
+    asked = services["postgres"]["healthcheck"]["test"]
+
+    # Its image answers on the socket, and only there, while it still sets itself up.
+    assert asked[asked.index("-h") + 1] == "127.0.0.1"
+
+
+def test_the_unit_leaves_what_the_metrics_of_the_process_are_read_from() -> None:
+    assert "ProcSubset=pid" not in UNIT.read_text("utf-8").splitlines()
+
+
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
 def test_systemd_accepts_the_unit_and_rates_it_well(tmp_path: Path) -> None:
     # The daemon is not installed where the unit says.
