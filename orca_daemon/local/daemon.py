@@ -37,6 +37,9 @@ class Daemon:
         log: file that its log is appended to; None leaves it on our standard output.
     """
 
+    program: tuple[str, ...] = ("-m", "orca_daemon", "run")
+    """What Python is told to run."""
+
     def __init__(self, environment: Mapping[str, str], url: str, log: Path | None = None) -> None:
         self._environment = _DEFAULTS | foreign_removed(os.environ) | dict(environment)
         self._log = log
@@ -58,7 +61,7 @@ class Daemon:
         try:
             self._process = subprocess.Popen(
                 # Its work is on the queues: killed, it loses nothing, and waits for nobody.
-                command([sys.executable, "-m", "orca_daemon", "run"], stop_with=signal.SIGKILL),
+                command([sys.executable, *self.program], stop_with=signal.SIGKILL),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT if output else None,

@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,7 +96,25 @@ def http_sqs(bare_environment: None) -> Iterator[str]:
 
 
 @pytest.fixture
-def running(http_sqs: str, database_url: str, tmp_path: Path) -> Iterator[Running]:
+def program() -> tuple[str, ...]:
+    """What the daemon's Python is told to run; a test may know better."""
+    return Daemon.program
+
+
+@pytest.fixture
+def surroundings() -> Mapping[str, str]:
+    """Further variables for the daemon; a test may have some."""
+    return {}
+
+
+@pytest.fixture
+def running(
+    http_sqs: str,
+    database_url: str,
+    tmp_path: Path,
+    program: tuple[str, ...],
+    surroundings: Mapping[str, str],
+) -> Iterator[Running]:
     """One daemon on one status queue."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -112,8 +130,10 @@ def running(http_sqs: str, database_url: str, tmp_path: Path) -> Iterator[Runnin
             "ORCA_ENGINE__WAIT": "1",
             "ORCA_HTTP__PORT": str(port),
             "ORCA_CONFIG": str(settings),
+            **surroundings,
         }
         daemon = Daemon(environment, f"http://127.0.0.1:{port}", log=tmp_path / "log")
+        daemon.program = program
         daemon.start()
         yield Running(daemon, tmp_path / "log", sqs, queue, settings)
         daemon.stop(patience=10)
