@@ -18,6 +18,7 @@ from orca_daemon.app.signals import handled
 from orca_daemon.engine.engine import Drained
 from orca_daemon.engine.errors import RouteError, Stuck
 from orca_daemon.ops import logs
+from orca_daemon.ops.systemd import Notifier
 from orca_daemon.settings import Settings, SettingsError
 
 T = TypeVar("T")
@@ -102,7 +103,9 @@ async def _unless(stopping: asyncio.Event, work: Awaitable[T]) -> T | None:
 
 def _reload(process: Process, reload: Callable[[], Settings]) -> None:
     """Take over what can change while running: the log level."""
-    process.notifier.reloading()
+    # Before the start is complete, READY would tell systemd that it is.
+    notifier = process.notifier if process.state().started else Notifier({})
+    notifier.reloading()
     try:
         level = reload().log.level
     except SettingsError as error:
@@ -110,4 +113,4 @@ def _reload(process: Process, reload: Callable[[], Settings]) -> None:
     else:
         logs.set_level(level)
         _log.info("reloaded", log_level=level)
-    process.notifier.ready()
+    notifier.ready()

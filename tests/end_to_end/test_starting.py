@@ -1,0 +1,28 @@
+"""A daemon that waits in its start obeys, and does not claim that the start is over."""
+
+import os
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.conftest import Deployment
+
+NOWHERE = "postgresql://nobody@127.0.0.1:9/nothing"
+
+
+def test_a_reload_while_it_waits_does_not_tell_systemd_that_it_is_ready(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        daemon = deployment.launch(ORCA_DATABASE__URL=NOWHERE, NOTIFY_SOCKET=str(tmp_path / "notify"))
+        deployment.until(lambda: "start.waiting" in deployment.said(), expected=True)
+        os.kill(daemon.pid or 0, signal.SIGHUP)
+        deployment.until(lambda: '"reloaded"' in deployment.log.read_text(), expected=True)
+
+        os.kill(daemon.pid or 0, signal.SIGTERM)
+        deployment.until(daemon.poll, 0)
+        with pytest.raises(BlockingIOError):
+            manager.recv(1000)
