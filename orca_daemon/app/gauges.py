@@ -36,6 +36,7 @@ class Gauges:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._every(QUEUE_SECONDS, self._depths))
             if self._recoveries:
+                self._services.metrics.recovery.asking(time.time())
                 tasks.create_task(self._every(RECOVERY_SECONDS, self._open_recoveries))
                 tasks.create_task(self._every(REPORT_SECONDS, self._latest_reports))
             else:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, create_engine, text
 
 from orca_daemon.db import recoveries
 from orca_daemon.ops.metrics.outside import STATUSES
+from tests.ops.conftest import Running
 
 HOUR, DAY = "1 hour", "3 days"
 
@@ -71,3 +72,18 @@ def test_indexes_answer_the_question(database_url: str, block: str) -> None:
     assert "daemon_recovery_job_open" in plan
     assert "Seq Scan on recovery_job" not in plan
     assert "Seq Scan on recovery_file" not in plan
+
+
+@pytest.fixture
+def locked(database_url: str) -> Iterator[Connection]:
+    """Holds every question about recoveries up, until it is rolled back."""
+    with connected(database_url) as connection:
+        connection.execute(text("LOCK TABLE orca.recovery_job IN ACCESS EXCLUSIVE MODE"))
+        yield connection
+
+
+def test_recoveries_that_were_never_counted_have_a_time_for_the_alert_to_count_from(
+    locked: Connection, running: Running
+) -> None:
+    assert running.value("recovery_files_read_timestamp_seconds") > 0
+    locked.rollback()

@@ -108,9 +108,13 @@ class RecoveryMetrics:
         )
         self.read = Gauge(
             f"{PREFIX}_recovery_files_read_timestamp_seconds",
-            "When the database was last asked for these; 0 before.",
+            "When the database last told these; before, when the daemon began to ask; 0 where it never does.",
             registry=registry,
         )
+
+    def asking(self, wall: float) -> None:
+        """The database will be asked from `wall` on: an alert has something to count from."""
+        self.read.set(wall)
 
     def show(self, files: Mapping[str, int], oldest_open: float | None, wall: float) -> None:
         """Set the gauges to what the database said at `wall`."""
