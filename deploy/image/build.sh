@@ -38,7 +38,7 @@ elif command -v buildah >/dev/null; then
     fi
     buildah bud --isolation chroot --layers --format docker --target daemon -t "$IMAGE" "$@" .
 else
-    echo "needs docker or buildah" >&2
+    echo "docker does not answer, and there is no buildah: start docker, or 'apt install buildah podman'" >&2
     exit 1
 fi
 exec .venv/bin/python deploy/image/try.py "$tool" "$IMAGE"

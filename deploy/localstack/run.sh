@@ -28,15 +28,17 @@ pid=$!
 trap 'kill -KILL $pid 2>/dev/null || true' EXIT
 trap 'exit 130' INT TERM
 
-.venv/bin/python - "http://127.0.0.1:$PORT/_localstack/health" <<'WAIT'
+.venv/bin/python - "http://127.0.0.1:$PORT/_localstack/health" "$HOME_DIR/log" <<'WAIT'
 import sys, time, urllib.request
-for _ in range(300):
+url, log = sys.argv[1:]
+end = time.monotonic() + 180  # on a busy machine it takes more than a minute
+while time.monotonic() < end:
     try:
-        urllib.request.urlopen(sys.argv[1], timeout=2)
+        urllib.request.urlopen(url, timeout=2)
         sys.exit()
     except OSError:
         time.sleep(0.2)
-sys.exit("LocalStack did not start; see its log")
+sys.exit(f"LocalStack did not start; see {log}")
 WAIT
 
 if [ $# -gt 0 ]; then
