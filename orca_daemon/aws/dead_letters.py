@@ -17,7 +17,7 @@ from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.source import BATCH, Outcome
 
 LEASE = 300.0
-"""Seconds for which a dead letter is hidden while it is looked at; renewed with each receive."""
+"""Seconds for which a dead letter is hidden while it is looked at; renewed at a third of it."""
 WAIT = 1.0
 """A long poll asks all of SQS's servers; a short one may find nothing where there is something."""
 TRIES = 4
@@ -101,6 +101,8 @@ class DeadLetters:
         self._fifo = fifo
         self._seen: dict[str, Envelope] = {}
         """Hidden by us, in the order in which they came; the newest receipt of each."""
+        self._renewed = 0.0
+        """When all of them were hidden anew, on the loop's clock."""
 
     @classmethod
     async def of(cls, clients: Clients, queue: str) -> "DeadLetters":
@@ -172,13 +174,21 @@ class DeadLetters:
     async def _next(self) -> list[DeadLetter]:
         """More of them, none twice; empty when there are no more."""
         while True:
-            if self._seen:
-                await self._hide(LEASE)
+            await self._renew()
             got = await self._source.receive(BATCH, wait=WAIT, lease=LEASE)
             fresh = [envelope for envelope in got if envelope.id not in self._seen]
             self._seen.update({envelope.id: envelope for envelope in got})
             if fresh or not got:
                 return [letter(envelope) for envelope in fresh]
+
+    async def _renew(self) -> None:
+        # Not with each receive: what is passed over stays hidden, and there may be thousands of it.
+        now = asyncio.get_running_loop().time()
+        if not self._seen:
+            self._renewed = now
+        elif now - self._renewed >= LEASE / 3:
+            self._renewed = now
+            await self._hide(LEASE)
 
     async def _move(self, each: DeadLetter) -> bool:
         request: dict[str, Any] = {

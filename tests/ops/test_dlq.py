@@ -10,8 +10,11 @@ import boto3
 import pytest
 from typer.testing import CliRunner
 
+from orca_daemon.aws.clients import connect
+from orca_daemon.aws.dead_letters import DeadLetters, Wanted
 from orca_daemon.cli import app
 from orca_daemon.local.moto import REGION
+from orca_daemon.settings import load
 
 Made = tuple[str, str]
 
@@ -96,11 +99,8 @@ def test_a_look_tells_why_and_leaves_everything(
     listed = run(url, "list", "q", "--json")
     again = run(url, "list", "q", "--json")
 
-    assert [each["evidence"]["message_id"] for each in again["letters"]].sort() == [
-        "m-0",
-        "m-1",
-        "m-2",
-    ].sort()
+    told = [each["evidence"]["message_id"] for each in again["letters"]]
+    assert sorted(told) == ["m-0", "m-1", "m-2"]
     assert len(listed["letters"]) == len(again["letters"]) == 3
     assert listed["approximate_count"] == 3
     assert numbers(drained(sqs, dead)) == [0, 1, 2] or not suffix
@@ -157,6 +157,23 @@ def test_a_redrive_takes_no_more_than_it_is_told_to(
     assert run(url, "redrive", "q", "--max", "2", "--rate", "0", "--yes", "--json")["moved"] == 2
     assert numbers(drained(sqs, url)) == [0, 1]
     assert numbers(drained(sqs, dead)) == [2, 3, 4]
+
+
+async def test_what_is_passed_over_is_hidden_once_and_given_back_once(
+    sqs: Any, made: Callable[[str], Made], aws_endpoint: str
+) -> None:
+    url, dead = made("")
+    for number in range(40):
+        bury(sqs, dead, number)
+    calls: list[object] = []
+    settings = load(None, {"AWS_REGION": REGION, "ORCA_AWS__ENDPOINT_URL": aws_endpoint}, need_queue=False)
+
+    async with connect(settings) as clients:
+        events = clients.control.meta.events
+        events.register("before-call.sqs.ChangeMessageVisibilityBatch", lambda **_: calls.append(1))
+        found = await (await DeadLetters.of(clients, url)).look(Wanted(error="Nothing"), 100)
+
+    assert (found, len(calls)) == ([], 4)
 
 
 def test_a_dry_run_moves_nothing(sqs: Any, made: Callable[[str], Made], run: Callable[..., Any]) -> None:
