@@ -17,7 +17,7 @@ from orca_daemon.cli import app
 from orca_daemon.ops.health import Limits
 from orca_daemon.ops.loop_lag import LoopLag
 
-LIMITS = Limits(poll_cycle=3.0, loop_lag=0.1)
+LIMITS = {"dead_poller": Limits(poll_cycle=6.0), "busy_loop": Limits(loop_lag=0.1)}
 _receive, _measure = SqsSource.receive, LoopLag.run
 _receives = count()
 
@@ -46,5 +46,6 @@ AILMENTS: Mapping[str, AbstractContextManager[object]] = {
 }
 
 if __name__ == "__main__":
-    with AILMENTS[sys.argv[1]], patch.object(Limits, "of", lambda **_: LIMITS):
+    name = sys.argv[1]
+    with AILMENTS[name], patch.object(Limits, "of", lambda **_: LIMITS[name]):
         app(["run"])

@@ -44,9 +44,9 @@ class Running:
         assert self.daemon.pid is not None
         return self.daemon.pid
 
-    def get(self, path: str) -> tuple[int, str]:
+    def get(self, path: str, timeout: float = PATIENCE) -> tuple[int, str]:
         try:
-            with urlopen(f"{self.url}{path}", timeout=5) as answer:  # noqa: S310  our own address
+            with urlopen(f"{self.url}{path}", timeout=timeout) as answer:  # noqa: S310  our own address
                 return answer.status, answer.read().decode()
         except HTTPError as error:
             return error.code, error.read().decode()

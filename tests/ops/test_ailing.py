@@ -51,8 +51,8 @@ def heard(manager: socket.socket) -> list[str]:
 
 @pytest.mark.parametrize("program", ["dead_poller"], indirect=True)
 def test_a_dead_poller_is_named_and_starves_the_watchdog(running: Running, manager: socket.socket) -> None:
-    until(lambda: running.get("/livez")[0] == 503)
-    assert failing(running, "/livez") == ["poller:status_update"]
+    until(lambda: failing(running, "/livez") == ["poller:status_update"])
+    assert running.get("/livez")[0] == 503
     assert failing(running, "/readyz") == []
     assert {"READY=1", "WATCHDOG=1"} <= set(heard(manager))
 

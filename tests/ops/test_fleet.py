@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.request import urlopen
@@ -16,7 +16,7 @@ from orca_daemon.local.postgres import free_port
 from orca_daemon.producer import OrcaStatus, create_status_for_jobs, update_status_for_files
 from orca_daemon.wire.status import Grouping
 from tests.conftest import QueuePair
-from tests.ops.conftest import until
+from tests.ops.conftest import PATIENCE, until
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
@@ -39,8 +39,17 @@ def rows(url: str, statement: str) -> list[tuple[Any, ...]]:
         return list(cursor.fetchall()) if cursor.description else []
 
 
+@contextmanager
+def nothing_done(url: str) -> Iterator[None]:
+    """While it lasts, every transaction of a handler waits."""
+    with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE orca.recovery_job IN ACCESS EXCLUSIVE MODE")
+        yield
+        connection.rollback()
+
+
 def received(daemon: Daemon) -> float:
-    with urlopen(f"{daemon.url}/metrics", timeout=5) as answer:  # noqa: S310  our own address
+    with urlopen(f"{daemon.url}/metrics", timeout=PATIENCE) as answer:  # noqa: S310  our own address
         text = answer.read().decode()
     found = re.search(r'messages_received_total\{queue="status_update"\} (\S+)', text)
     assert found
@@ -87,6 +96,8 @@ def fleet(
                 "STATUS_UPDATE_QUEUE_URL": queue,
                 "DATABASE_URL": database_url,
                 "ORCA_ENGINE__WAIT": "1",
+                "ORCA_ENGINE__HELD": str(GRANULES),
+                "ORCA_DATABASE__LOCK_TIMEOUT": "60",
                 "ORCA_HTTP__PORT": url.rpartition(":")[2],
             }
             daemon = Daemon(environment, url, tmp_path / f"log-{number}")
@@ -111,7 +122,10 @@ def test_two_daemons_share_a_queue(
     queue = queues(fifo=True).url
     daemons = fleet(2, queue)
 
-    feed(queue, sqs)
+    with nothing_done(database_url):
+        feed(queue, sqs)
+        # However slow one of them is: the other may not have all of it in hand.
+        until(lambda: all(received(daemon) > 0 for daemon in daemons))
 
     done = f"SELECT count(*) FROM orca.recovery_job WHERE status_id = {OrcaStatus.SUCCESS.value}"
     until(lambda: rows(database_url, done) == [(GRANULES,)])
@@ -120,5 +134,4 @@ def test_two_daemons_share_a_queue(
         changes.setdefault(granule, []).append(status)
     # One transaction may take a file over two steps; it never takes a step back, nor one twice.
     assert [each for each in changes.values() if each not in ([1, 2, 4], [1, 4])] == []
-    assert all(received(daemon) > 0 for daemon in daemons)
     assert sum(received(daemon) for daemon in daemons) == 3 * GRANULES

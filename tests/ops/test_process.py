@@ -114,7 +114,7 @@ def test_a_stalled_loop_fails_its_probe_and_is_seen_afterwards(running: Running)
     running.signal(signal.SIGSTOP)
     try:
         with pytest.raises((TimeoutError, URLError)):
-            running.get("/livez")
+            running.get("/livez", timeout=5)
     finally:
         running.signal(signal.SIGCONT)
 
@@ -161,7 +161,7 @@ def test_a_drain_shows_until_it_ends(running: Running, database_url: str) -> Non
         status, checks = running.checks("/readyz")
         assert (status, checks["draining"]) == (503, False)
         assert running.get("/livez")[0] == 200
-        assert abs(running.value("drain_started_timestamp_seconds") - began) < 5
+        assert began <= running.value("drain_started_timestamp_seconds") <= time.time()
         connection.rollback()
 
     until(lambda: running.daemon.poll() is not None)
