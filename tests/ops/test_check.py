@@ -87,6 +87,17 @@ def test_a_queue_that_is_missing_says_so(check: Callable[..., tuple[int, Any]], 
     assert "does not exist" in found["text"]
 
 
+def test_a_status_queue_that_another_process_reads_is_looked_at_too(
+    check: Callable[..., tuple[int, Any]], queue_url: str
+) -> None:
+    bound = {"STATUS_UPDATE_QUEUE_URL": "", "RECOVERY_QUEUE_URL": queue_url}
+    there = queue_url.replace(".fifo", "-dead.fifo")
+
+    assert check(**bound, ORCA_RECOVERY__STATUS_URL=there)[0] == 0
+    code, report = check(**bound, ORCA_RECOVERY__STATUS_URL=there.replace("-dead", "-gone"))
+    assert (code, wrong(report)) == (1, ["status queue"])
+
+
 def test_a_database_without_the_schema_says_what_to_do(
     check: Callable[..., tuple[int, Any]], empty_database: str
 ) -> None:

@@ -30,7 +30,29 @@ async def findings(settings: Settings, clients: Clients) -> list[Finding]:
     found: list[Finding] = []
     for name, queue in settings.bound.items():
         found += await _one(name, queue.route or name, queue.url or "", clients)
+    routes = {queue.route or name for name, queue in settings.bound.items()}
+    posted = settings.status_url if "recovery" in routes else None
+    if posted and posted not in {queue.url for queue in settings.bound.values()}:
+        found.append(await _posted(posted, clients))
     return found
+
+
+async def _posted(url: str, clients: Clients) -> Finding:
+    """The queue that progress is posted to, where another process reads it."""
+    subject = "status queue"
+    try:
+        facts = await SqsSource(clients.poll, clients.control, url).describe()
+    except SourceError as error:
+        if error.kind == "missing":
+            return wrong(subject, f"recovery.status_url: {url} does not exist", "create it")
+        return wrong(
+            subject, f"recovery.status_url: cannot be looked at: {error}", "see deploy/iam/policy.json"
+        )
+    if not facts.fifo:
+        return advice(
+            subject, "a standard queue keeps no order, which status updates need", "use a FIFO queue"
+        )
+    return ok(subject, "recovery.status_url: FIFO, read by another process")
 
 
 async def _one(name: str, route: str, url: str, clients: Clients) -> list[Finding]:
