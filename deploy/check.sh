@@ -20,7 +20,10 @@ fi
 PATH="$PWD/$TOOLS/venv/bin:$PWD/$TOOLS/root/usr/bin:$PATH"
 if ! command -v promtool >/dev/null && command -v apt-get >/dev/null; then
     echo "unpacking Debian's Prometheus (once)" >&2
-    (cd "$TOOLS" && apt-get download -qq prometheus && dpkg -x prometheus_*.deb root)
+    (cd "$TOOLS" && apt-get download -qq prometheus && dpkg -x prometheus_*.deb root) || {
+        echo "Debian's Prometheus cannot be fetched: 'apt-get update' first, or put promtool on PATH" >&2
+        exit 1
+    }
 fi
 
 step() { printf '%s ... ' "$1"; shift; if out=$("$@" 2>&1); then echo ok; else echo FAILED; echo "$out"; exit 1; fi; }
