@@ -111,7 +111,7 @@ async def _patiently(
             if sentence := final(error):
                 raise ConfigurationError(sentence) from error
             failures += 1
-            _log.warning("start.waiting", for_=what, reason=str(error), failures=failures)
+            _log.warning("start.waiting", waiting_for=what, reason=str(error), failures=failures)
             await asyncio.sleep(START_BACKOFF.delay(failures, rng))
 
 

@@ -93,7 +93,9 @@ class Process:
 
     def toggle_pause(self) -> None:
         """Stop the intake, or resume it."""
-        if self._engine is not None:
+        if self._engine is None:
+            _log.warning("pause.refused", reason="nothing is taken before the start is complete")
+        else:
             self._engine.set_paused(paused=not self._engine.paused)
 
     def state(self) -> EngineState:

@@ -166,7 +166,12 @@ def _redrive(
         )
 
     with progress:
-        return _with_letters(settings, queue, work)
+        try:
+            return _with_letters(settings, queue, work)
+        except SystemExit:
+            sent = sum(int(task.completed) for task in progress.tasks)
+            typer.echo(f"{sent} were sent back before that; the others are where they were.", err=True)
+            raise
 
 
 def _with_letters(settings: Settings, queue: str, work: "Callable[[DeadLetters], Awaitable[T]]") -> T:

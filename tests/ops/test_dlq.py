@@ -1,6 +1,10 @@
 """Dead letters over a real SQS endpoint: looked at without loss, sent back in order, once."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
@@ -15,6 +19,7 @@ from orca_daemon.aws.dead_letters import DeadLetters, Wanted
 from orca_daemon.cli import app
 from orca_daemon.local.moto import REGION
 from orca_daemon.settings import load
+from tests.ops.conftest import PATIENCE, until
 
 Made = tuple[str, str]
 
@@ -157,6 +162,33 @@ def test_a_redrive_takes_no_more_than_it_is_told_to(
     assert run(url, "redrive", "q", "--max", "2", "--rate", "0", "--yes", "--json")["moved"] == 2
     assert numbers(drained(sqs, url)) == [0, 1]
     assert numbers(drained(sqs, dead)) == [2, 3, 4]
+
+
+def test_a_redrive_that_is_interrupted_says_how_far_it_came_and_gives_back_the_rest(
+    sqs: Any, made: Callable[[str], Made], aws_endpoint: str
+) -> None:
+    url, dead = made(".fifo")
+    for number in range(12):
+        bury(sqs, dead, number, group="g")
+    command = [sys.executable, "-m", "orca_daemon", "dlq", "redrive", "q", "--rate", "2", "--yes"]
+    where = {"AWS_REGION": REGION, "AWS_ENDPOINT_URL": aws_endpoint, "ORCA_QUEUES__Q__URL": url}
+    redrive = subprocess.Popen(command, env=os.environ | where, stderr=subprocess.PIPE, text=True)
+    until(lambda: waiting(sqs, url))
+
+    redrive.send_signal(signal.SIGINT)
+    said = redrive.communicate(timeout=PATIENCE)[1]
+
+    sent, left = numbers(drained(sqs, url)), numbers(drained(sqs, dead))
+    assert redrive.returncode == 130
+    # One of them may have been sent and not yet deleted.
+    assert int(said.split(" were sent back")[0].split()[-1]) in {len(sent), len(sent) - 1}
+    assert sent == list(range(len(sent)))
+    assert sorted({*sent, *left}) == list(range(12))
+
+
+def waiting(sqs: Any, url: str) -> int:
+    name = "ApproximateNumberOfMessages"
+    return int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name])
 
 
 async def test_what_is_passed_over_is_hidden_once_and_given_back_once(
