@@ -26,3 +26,10 @@ def test_a_reload_while_it_waits_does_not_tell_systemd_that_it_is_ready(
         deployment.until(daemon.poll, 0)
         with pytest.raises(BlockingIOError):
             manager.recv(1000)
+
+
+def test_a_pause_while_it_waits_is_told_to_be_none(deployment: Deployment) -> None:
+    daemon = deployment.launch(ORCA_DATABASE__URL=NOWHERE)
+    deployment.until(lambda: "start.waiting" in deployment.said(), expected=True)
+    os.kill(daemon.pid or 0, signal.SIGUSR2)
+    deployment.until(lambda: "pause.refused" in deployment.said(), expected=True)
