@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Any, NoReturn, TypeVar
 
 import structlog
@@ -36,8 +36,9 @@ async def _ended(settings: Settings, reload: Callable[[], Settings]) -> Exit:
     if code is not Exit.CLEAN:
         # From within the loop, which waits for its tasks, as the interpreter does for its threads: those
         # that cannot be stopped must not keep the process from ending.
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError):  # nobody reads it any more, or its disk is full
+                stream.flush()
         os._exit(code)
     return code
 

@@ -5,8 +5,10 @@ import logging
 import re
 import sys
 from collections.abc import Callable, MutableMapping
+from contextlib import suppress
 from functools import partial
-from typing import Any, TextIO
+from io import TextIOWrapper
+from typing import Any, TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, Processor
@@ -19,10 +21,13 @@ _SIGNED = re.compile(r"(X-Amz-(?:Signature|Credential|Security-Token)=)[^&\s\"']
 def configure(level: str = "info", form: str = "json", stream: TextIO | None = None) -> None:
     """Set up logging for the process; `form` is `json` or `console`.  Call again to change the level."""
     stream = stream or sys.stdout
+    if isinstance(stream, TextIOWrapper):
+        # Not every locale can write what ids are made of.
+        stream.reconfigure(errors="backslashreplace")
     structlog.configure(
         processors=_processors(form, color=stream.isatty()),
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(stream),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", _Forgiving(stream))),
         # A cached logger would keep its level for ever.
         cache_logger_on_first_use=False,
     )
@@ -30,6 +35,21 @@ def configure(level: str = "info", form: str = "json", stream: TextIO | None = N
     root.handlers[:] = [_ToStructlog()]
     # Never below: at debug, botocore logs requests with their signatures and bodies.
     root.setLevel(logging.WARNING)
+
+
+class _Forgiving:
+    """A stream that loses lines, not work, when its disk is full or its reader is gone."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
 
 
 def set_level(level: str) -> None:

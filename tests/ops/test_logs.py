@@ -3,7 +3,9 @@
 import io
 import json
 import logging
+import os
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -42,6 +44,27 @@ def test_a_message_that_left_is_one_line_with_its_facts(stream: io.StringIO) -> 
     wanted = {"event": "message.deleted", "level": "info", "message_id": "m-1", "group_id": "g"}
     assert {**line, **wanted, "job_id": "j", "held_seconds": 1.5, "receives": 2} == line
     assert line["timestamp"].endswith("Z")
+
+
+def test_a_reader_that_is_gone_costs_lines_and_no_work(stream: io.StringIO) -> None:
+    ours, theirs = os.pipe()
+    os.close(ours)
+    broken = os.fdopen(theirs, "w")
+    logs.configure("info", "json", broken)
+
+    log_events.observe(Settled("recovery", ENVELOPE, "deleted"))
+
+    with suppress(BrokenPipeError):
+        broken.close()
+
+
+def test_an_id_that_the_locale_cannot_write_is_escaped(stream: io.StringIO) -> None:
+    written = io.BytesIO()
+    logs.configure("info", "json", io.TextIOWrapper(written, "ascii"))
+
+    log_events.observe(Settled("recovery", ENVELOPE, "deleted", facts={"granule_id": "\N{SNOWMAN}"}))
+
+    assert b"\\u2603" in written.getvalue()
 
 
 def test_facts_cannot_take_the_place_of_what_a_line_says_itself(stream: io.StringIO) -> None:
