@@ -125,6 +125,8 @@ class Deployment:
         while (found := ask()) != expected:
             if time.monotonic() > deadline:
                 assert expected == found, self.said()
+            # Asked without a pause, we would take from the daemon the processor that it needs.
+            time.sleep(0.02)
 
     def said(self) -> str:
         """The last that the daemon logged."""

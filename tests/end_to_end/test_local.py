@@ -125,6 +125,7 @@ def _published(process: "subprocess.Popen[str]", state: Path) -> dict[str, Any]:
     while not file.exists():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
+        time.sleep(0.02)
     stack: dict[str, Any] = json.loads(file.read_text())
     return stack
 
@@ -150,6 +151,7 @@ def _until(ask: Callable[[], object], expected: object) -> None:
     deadline = time.monotonic() + PATIENCE
     while (found := ask()) != expected:
         assert time.monotonic() < deadline, found
+        time.sleep(0.02)
 
 
 def _descendants(pid: int) -> list[int]:
