@@ -20,7 +20,8 @@ from orca_daemon.db.migrate import upgrade
 from orca_daemon.local.daemon import Daemon
 from orca_daemon.local.endpoint import Endpoint
 from orca_daemon.local.moto import CREDENTIALS, REGION
-from orca_daemon.local.postgres import Postgres, free_port
+from orca_daemon.local.ports import free_port
+from orca_daemon.local.postgres import Postgres
 
 GROUPS = 200
 SIZES = (1, 2, 4)

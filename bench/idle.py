@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench.report import Report, Target
 from orca_daemon.local.daemon import Daemon
-from orca_daemon.local.postgres import free_port
+from orca_daemon.local.ports import free_port
 from orca_daemon.local.stack import Stack
 
 TICKS = 100

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from orca_daemon.local.postgres import free_port
+from orca_daemon.local.ports import free_port
 from orca_daemon.local.stack import Stack
 
 PATIENCE = 60.0

@@ -7,7 +7,6 @@ lose servers after an unclean exit; this one does none of it.
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -21,6 +20,7 @@ import psycopg2
 from orca_daemon.local import NotStartedError
 from orca_daemon.local.binaries import account, binaries
 from orca_daemon.local.leash import command
+from orca_daemon.local.ports import free_port
 
 START_SECONDS = 30.0
 _PROC = Path("/proc/self/cwd").exists()
@@ -47,8 +47,6 @@ class Postgres:
         self._account = account()
         self._own = Path(tempfile.mkdtemp(prefix="orca-pg-"))  # sockets need a short path
         self._data = (data or self._own / "data").resolve()
-        # Started by root, it runs as somebody who may not be able to walk to the data; this needs no walk.
-        self._place = "/proc/self/cwd" if self._account and _PROC else str(self._data)
         self._process: subprocess.Popen[bytes] | None = None
         self.port = port
 
@@ -96,14 +94,21 @@ class Postgres:
         self.stop()
 
     def _initialise(self) -> None:
-        self._data.mkdir(parents=True, exist_ok=True)
-        self._give(self._data)
-        options = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-D", self._place]
+        # Beside its place first: one that was interrupted must not be taken for a whole one.
+        making = self._data.with_name(f"{self._data.name}.making")
+        shutil.rmtree(making, ignore_errors=True)
+        making.mkdir(parents=True)
+        self._give(making)
+        options = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-D", self._walked(making)]
         options += ["--no-sync"] if self._fast else []
         program = self._leashed("initdb", *options)
-        made = subprocess.run(program, cwd=self._data, capture_output=True, check=False)
+        made = subprocess.run(program, cwd=making, capture_output=True, check=False)
         if made.returncode:
-            raise NotStartedError(f"initdb in {self._data} failed: {_tail(made.stderr)}")
+            raise NotStartedError(f"initdb in {making} failed: {_tail(made.stderr)}")
+        try:
+            making.replace(self._data)
+        except OSError as error:
+            raise NotStartedError(f"{self._data} holds something, but no database: move it away") from error
 
     def _serve(self) -> bool:
         """Start the server on some port; whether it stayed to answer there."""
@@ -113,7 +118,7 @@ class Postgres:
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         with (self._own / "log").open("wb") as log:
             self._process = subprocess.Popen(
-                self._leashed("postgres", "-D", self._place, *options),
+                self._leashed("postgres", "-D", self._walked(self._data), *options),
                 cwd=self._data,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -123,10 +128,21 @@ class Postgres:
         deadline = time.monotonic() + START_SECONDS
         while self._process.poll() is None and time.monotonic() < deadline:
             with suppress(psycopg2.OperationalError):
-                psycopg2.connect(self.url(), connect_timeout=2).close()
+                # On its socket, which it opens after its port: what answers at the port may be another's.
+                psycopg2.connect(
+                    host=str(self._own), port=self.port, user="postgres", dbname="postgres", connect_timeout=2
+                ).close()
                 return True
             time.sleep(0.01)
+        _end(self._process)
         return False
+
+    def _walked(self, folder: Path) -> str:
+        """How the program, whose working directory it is, names the folder.
+
+        Started by root, it runs as somebody who may not be able to walk there; this needs no walk.
+        """
+        return "/proc/self/cwd" if self._account and _PROC else str(folder)
 
     def _leashed(self, program: str, *arguments: str) -> list[str]:
         # SIGINT is Postgres's fast shutdown: clients are cut off, data is safe.
@@ -138,7 +154,10 @@ class Postgres:
             os.chown(folder, *self._account)
 
     def _refuse(self) -> NoReturn:
-        raise NotStartedError(f"PostgreSQL did not start: {_tail((self._own / 'log').read_bytes())}")
+        said = _tail((self._own / "log").read_bytes())
+        raise NotStartedError(
+            f"PostgreSQL did not start on {self._data}: {said}; moved away, the directory is made anew, empty"
+        )
 
 
 def _end(process: "subprocess.Popen[bytes]", patience: float = 20.0) -> None:
@@ -175,18 +194,6 @@ def _serves(pid: int, data: Path) -> bool:
     listed = ["ps", "-ww", "-o", "command=", "-p", str(pid)]
     said = subprocess.run(listed, capture_output=True, text=True, check=False).stdout
     return "postgres" in said and str(data) in said
-
-
-def free_port(wanted: int = 0) -> int:
-    """This port of loopback if nobody has it, else any that nobody has."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", wanted))
-        except OSError:
-            return free_port()
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _tail(said: bytes) -> str:

@@ -17,7 +17,8 @@ from orca_daemon.local.daemon import Daemon
 from orca_daemon.local.endpoint import Endpoint
 from orca_daemon.local.layout import BUCKETS, DEAD_LETTER, PREFIX, make_buckets, make_queues
 from orca_daemon.local.moto import CREDENTIALS, REGION, Moto
-from orca_daemon.local.postgres import Postgres, free_port
+from orca_daemon.local.ports import free_port
+from orca_daemon.local.postgres import Postgres
 from orca_daemon.local.state import LOG_FILE, StateDirectory, Whereabouts
 
 DATABASE = f"{PREFIX}_orca"

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from orca_daemon.local.postgres import free_port
+from orca_daemon.local.ports import free_port
 
 VERSION = "2026.3.0"
 UNTIL = "2026-03-28T00:00:00Z"

@@ -16,18 +16,16 @@ import pytest
 from orca_daemon.aws.sqs import EVIDENCE
 from orca_daemon.local.daemon import Daemon, foreign_removed
 from orca_daemon.local.layout import DEAD_LETTER
-from orca_daemon.local.postgres import free_port
+from orca_daemon.local.ports import free_port
 from orca_daemon.local.stack import clients_environment, daemon_environment
 from orca_daemon.producer import send
 from orca_daemon.wire.outgoing import Outgoing
 from tests.conftest import QueuePair
+from tests.waiting import PATIENCE, until
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
     from types_boto3_sqs import SQSClient
-
-PATIENCE = 60.0
-"""Seconds until a test gives up waiting; a test that passes never comes near."""
 
 
 @dataclass(frozen=True)
@@ -121,12 +119,7 @@ class Deployment:
 
     def until(self, ask: Callable[[], Any], expected: object) -> None:
         """Ask until the answer is the expected one."""
-        deadline = time.monotonic() + PATIENCE
-        while (found := ask()) != expected:
-            if time.monotonic() > deadline:
-                assert expected == found, self.said()
-            # Asked without a pause, we would take from the daemon the processor that it needs.
-            time.sleep(0.02)
+        until(lambda: ask() == expected, said=lambda: f"{ask()}, not {expected}\n{self.said()}")
 
     def said(self) -> str:
         """The last that the daemon logged."""

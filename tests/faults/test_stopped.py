@@ -6,7 +6,7 @@ from urllib.request import urlopen
 import pytest
 
 from orca_daemon.local.daemon import Daemon
-from orca_daemon.local.postgres import free_port
+from orca_daemon.local.ports import free_port
 from tests.end_to_end.conftest import Deployment
 from tests.faults.conftest import (
     DELETE,

@@ -12,6 +12,7 @@ import boto3
 import psycopg2
 import pytest
 
+from orca_daemon.local import NotStartedError
 from orca_daemon.local.moto import REGION, Moto
 from orca_daemon.local.postgres import Postgres
 
@@ -64,6 +65,24 @@ def test_moto_keeps_objects_and_secrets_from_run_to_run(tmp_path: Path) -> None:
             s3.create_bucket(Bucket="kept", CreateBucketConfiguration={"LocationConstraint": REGION})
         secrets = boto3.client("secretsmanager", endpoint_url=server.url, region_name=REGION)
         assert secrets.get_secret_value(SecretId="kept")["SecretString"] == "s"
+
+
+@pytest.mark.parametrize("wreck", [{"PG_VERSION": "18"}, {"something": "else"}])
+def test_a_directory_that_is_no_database_is_named(tmp_path: Path, wreck: dict[str, str]) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    for name, content in wreck.items():
+        (data / name).write_text(content)
+    with pytest.raises(NotStartedError, match=f"{data}.*move.* away"):
+        Postgres(data, fast=True).start()
+    assert {path.name for path in data.iterdir()} == set(wreck)
+
+
+def test_a_database_whose_making_was_interrupted_is_made_anew(tmp_path: Path) -> None:
+    (tmp_path / "data.making").mkdir()
+    (tmp_path / "data.making" / "PG_VERSION").write_text("18")
+    with Postgres(tmp_path / "data", fast=True) as server:
+        psycopg2.connect(server.url()).close()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has the leash")

@@ -4,8 +4,7 @@ import json
 import os
 import signal
 import socket
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +19,7 @@ import pytest
 from orca_daemon.local.daemon import Daemon
 from orca_daemon.local.endpoint import Endpoint
 from orca_daemon.local.moto import CREDENTIALS, REGION
-
-PATIENCE = 30.0
+from tests.waiting import PATIENCE
 
 
 @dataclass
@@ -79,14 +77,6 @@ class Running:
                 name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
             },
         )
-
-
-def until(what: Callable[[], object]) -> None:
-    """Look until it is so; no test of a process can wait for anything better."""
-    deadline = time.monotonic() + PATIENCE
-    while not what():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="session")

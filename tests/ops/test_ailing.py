@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.ops.conftest import Running, until
+from tests.ops.conftest import Running
+from tests.waiting import until
 
 INTERVAL = 0.1
 """Seconds between two words to the watchdog."""

@@ -19,7 +19,7 @@ from orca_daemon.aws.dead_letters import DeadLetters, Wanted
 from orca_daemon.cli import app
 from orca_daemon.local.moto import REGION
 from orca_daemon.settings import load
-from tests.ops.conftest import PATIENCE, until
+from tests.waiting import PATIENCE, until
 
 Made = tuple[str, str]
 

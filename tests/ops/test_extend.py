@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 
 from orca_daemon.local.moto import CREDENTIALS, REGION
-from tests.ops.conftest import PATIENCE, until
+from tests.waiting import PATIENCE, until
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client

@@ -12,11 +12,11 @@ import pytest
 
 from orca_daemon.local.daemon import Daemon
 from orca_daemon.local.moto import CREDENTIALS, REGION
-from orca_daemon.local.postgres import free_port
+from orca_daemon.local.ports import free_port
 from orca_daemon.producer import OrcaStatus, create_status_for_jobs, update_status_for_files
 from orca_daemon.wire.status import Grouping
 from tests.conftest import QueuePair
-from tests.ops.conftest import PATIENCE, until
+from tests.waiting import PATIENCE, until
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient

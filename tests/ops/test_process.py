@@ -11,7 +11,8 @@ import psycopg2
 import pytest
 
 from tests.conftest import Server
-from tests.ops.conftest import Running, until
+from tests.ops.conftest import Running
+from tests.waiting import until
 
 FINISHED = 'messages_settled_total{outcome="dead_lettered",queue="status_update"}'
 RECEIVED = 'messages_received_total{queue="status_update"}'

@@ -13,8 +13,9 @@ from urllib.request import urlopen
 import pytest
 import yaml
 
-from orca_daemon.local.postgres import free_port
-from tests.ops.conftest import Running, until
+from orca_daemon.local.ports import free_port
+from tests.ops.conftest import Running
+from tests.waiting import until
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 PROMETHEUS = shutil.which("prometheus")
