@@ -1,4 +1,4 @@
-"""An HTTP server of ours in a process of its own: a Python module that prints its port when it listens."""
+"""An HTTP server of ours in a process of its own: a module that prints its port, or why there is none."""
 
 import os
 import signal
@@ -19,7 +19,8 @@ class Endpoint:
     """A server that runs between `start` and `stop`, and not after this process.
 
     Args:
-        module: run as `python -m`; prints its port, serves until SIGTERM, writes its state, ends.
+        module: run as `python -m`; prints its port or why it does not start, serves until SIGTERM, writes
+            its state, ends.
         arguments: its command line.
         environment: variables it gets besides ours.
     """
@@ -47,16 +48,13 @@ class Endpoint:
         """Return when it listens.
 
         Raises:
-            NotStartedError: it ended instead.
+            NotStartedError: it ended instead; its own words are in the error.
         """
-        said = self._process.stdout.readline() if self._process and self._process.stdout else ""
-        if not said:
+        said = self._process.stdout.readline().strip() if self._process and self._process.stdout else ""
+        if not said.isdecimal():
             self.stop()
-            raise NotStartedError(
-                f"{self._program[2]} did not start: is the extra 'local' installed "
-                "(pip install 'orca-daemon[local]')?"
-            )
-        self.url = f"http://127.0.0.1:{int(said)}"
+            raise NotStartedError(said or f"{self._program[2]} did not start; what it said is above")
+        self.url = f"http://127.0.0.1:{said}"
 
     def start(self) -> None:
         """Start it, and return when it listens.  Raises `NotStartedError`."""

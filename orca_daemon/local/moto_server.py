@@ -1,7 +1,7 @@
 """The process that is S3, Secrets Manager and STS in local mode: moto, with our corrections in front.
 
-`python -m orca_daemon.local.moto_server [PORT [RESTORE_SECONDS [STATE]]]` binds loopback, prints its port
-and serves until SIGTERM.
+`python -m orca_daemon.local.moto_server [PORT [RESTORE_SECONDS [STATE]]]` binds loopback, prints its port, or
+why there is none, and serves until SIGTERM.
 """
 
 import logging
@@ -17,8 +17,11 @@ from moto.moto_server.werkzeug_app import (
 )
 from werkzeug.serving import make_server
 
-from orca_daemon.local import moto_state
+from orca_daemon.local.gate import Gate
+from orca_daemon.local.moto_state import Keeper
+from orca_daemon.local.ports import free_port
 from orca_daemon.local.s3_corrections import Corrections
+from orca_daemon.local.state_file import StateFile, StateFileError
 
 
 class _Stop(BaseException):
@@ -29,32 +32,33 @@ def main(port: int = 0, restore_seconds: float = 0.0, state: Path | None = None)
     """Serve until SIGTERM.
 
     Args:
-        port: 0 takes a free one.
+        port: taken if it is free; 0 is any.
         restore_seconds: how long a restore from an archive takes; 0 is at once.
-        state: file to read objects and secrets from, and to write them to at the end; None forgets them.
+        state: file to read objects and secrets from, and to keep them in; None forgets them.
+
+    Raises:
+        StateFileError: the file is of no use.
     """
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     progression = {"progression": "time", "seconds": restore_seconds}
     state_manager.set_transition(
         "s3::keyrestore", progression if restore_seconds else {"progression": "immediate"}
     )
-    if state:
-        moto_state.read(state)
+    gate = Gate(Corrections(DomainDispatcherApplication(create_backend_app)))
+    keeper = Keeper(StateFile(state), gate) if state else None
     server = make_server(
-        "127.0.0.1",
-        port,
-        Corrections(DomainDispatcherApplication(create_backend_app)),
-        threaded=True,
-        request_handler=MotoRequestHandler,
+        "127.0.0.1", free_port(port), gate, threaded=True, request_handler=MotoRequestHandler
     )
     signal.signal(signal.SIGTERM, _stop)
+    if keeper:
+        keeper.start()
     print(server.server_port, flush=True)  # noqa: T201  the process that started this one reads it
     try:
         server.serve_forever()
     except _Stop:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        if state:
-            moto_state.write(state)
+        if keeper:
+            keeper.save(last=True)
 
 
 def _stop(_number: int, _frame: object) -> None:
@@ -63,4 +67,8 @@ def _stop(_number: int, _frame: object) -> None:
 
 if __name__ == "__main__":
     _types = (int, float, Path)
-    main(*(kind(given) for kind, given in zip(_types, sys.argv[1:], strict=False)))
+    try:
+        main(*(kind(given) for kind, given in zip(_types, sys.argv[1:], strict=False)))
+    except StateFileError as error:
+        print(error)  # noqa: T201  as above
+        sys.exit(78)

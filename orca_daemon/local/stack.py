@@ -92,9 +92,9 @@ class Stack:
         """Begin to start the embedded AWS, which takes its time to import."""
         if self._endpoint_url:
             return []
-        moto = Moto(self._kept("aws.pickle"), port=free_port(self.state.port("aws_endpoint_url")))
+        moto = Moto(self._kept("aws.pickle"), port=self.state.port("aws_endpoint_url"))
         kept = self._kept("sqs.json")
-        port = str(free_port(self.state.port("sqs_endpoint_url")))
+        port = str(self.state.port("sqs_endpoint_url"))
         sqs = Endpoint("orca_daemon.local.sqs", (port, *([str(kept)] if kept else [])))
         for endpoint in (moto, sqs):
             endpoint.launch()

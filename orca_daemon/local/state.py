@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO
@@ -11,6 +12,8 @@ from urllib.parse import urlsplit
 STACK_FILE = "stack.json"
 LOG_FILE = "daemon.log"
 """The daemon's log, unless it goes to standard output."""
+_LAST_FILE = ".last.json"
+_ADDRESSES = ("aws_endpoint_url", "sqs_endpoint_url", "database_url", "http_url")
 
 
 class StateBusyError(Exception):
@@ -59,7 +62,7 @@ class StateDirectory:
 
     def port(self, key: str) -> int:
         """The port that an address of `stack.json` had in the last run; 0 when there was none."""
-        return urlsplit(self._earlier.get(key, "")).port or 0
+        return self._earlier.get(key, 0)
 
     def publish(self, whereabouts: Whereabouts) -> None:
         """Write `stack.json`, all or nothing."""
@@ -69,16 +72,14 @@ class StateDirectory:
 
     def close(self) -> None:
         """Take the address list back, and let others have the directory."""
-        keep = self.path / ".last.json"
         if (self.path / STACK_FILE).exists():
-            (self.path / STACK_FILE).replace(keep)
+            (self.path / STACK_FILE).replace(self.path / _LAST_FILE)
         self._lock.close()
 
-    def _read(self) -> dict[str, str]:
-        for name in (STACK_FILE, ".last.json"):
-            try:
+    def _read(self) -> dict[str, int]:
+        for name in (STACK_FILE, _LAST_FILE):
+            # The ports are a convenience: a file that does not have them is passed over.
+            with suppress(OSError, ValueError, TypeError, AttributeError):
                 found = json.loads((self.path / name).read_text())
-            except (OSError, ValueError):
-                continue
-            return {key: value for key, value in found.items() if isinstance(value, str)}
+                return {key: urlsplit(found[key]).port or 0 for key in _ADDRESSES if key in found}
         return {}

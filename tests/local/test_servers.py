@@ -13,8 +13,10 @@ import psycopg2
 import pytest
 
 from orca_daemon.local import NotStartedError
+from orca_daemon.local.endpoint import Endpoint
 from orca_daemon.local.moto import REGION, Moto
 from orca_daemon.local.postgres import Postgres
+from tests.waiting import until
 
 PARENT = """
 import sys
@@ -83,6 +85,33 @@ def test_a_database_whose_making_was_interrupted_is_made_anew(tmp_path: Path) ->
     (tmp_path / "data.making" / "PG_VERSION").write_text("18")
     with Postgres(tmp_path / "data", fast=True) as server:
         psycopg2.connect(server.url()).close()
+
+
+def test_moto_loses_little_when_it_is_killed(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    with Moto(state) as server:
+        s3 = boto3.client("s3", endpoint_url=server.url, region_name=REGION)
+        s3.create_bucket(Bucket="kept", CreateBucketConfiguration={"LocationConstraint": REGION})
+        s3.put_object(Bucket="kept", Key="a", Body=b"one")
+        upload = s3.create_multipart_upload(Bucket="kept", Key="b")["UploadId"]
+        until(lambda: state.exists() and upload.encode() in state.read_bytes())
+        assert server.pid
+        os.kill(server.pid, signal.SIGKILL)
+    with Moto(state) as server:
+        s3 = boto3.client("s3", endpoint_url=server.url, region_name=REGION)
+        assert s3.get_object(Bucket="kept", Key="a")["Body"].read() == b"one"
+        assert [each["UploadId"] for each in s3.list_multipart_uploads(Bucket="kept")["Uploads"]] == [upload]
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments"),
+    [("orca_daemon.local.moto_server", ("0", "0")), ("orca_daemon.local.sqs", ("0",))],
+)
+def test_a_state_that_is_damaged_is_named(tmp_path: Path, module: str, arguments: tuple[str, ...]) -> None:
+    state = tmp_path / "state"
+    state.write_bytes(b"torn")
+    with pytest.raises(NotStartedError, match=f"{state} cannot be read"):
+        Endpoint(module, (*arguments, str(state))).start()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has the leash")

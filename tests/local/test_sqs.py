@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -15,6 +17,7 @@ import pytest
 from orca_daemon.local.endpoint import Endpoint
 from orca_daemon.local.moto import REGION
 from orca_daemon.local.sqs import SqsServer
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
@@ -43,6 +46,20 @@ def test_queues_and_messages_outlast_the_process(bare_environment: None, tmp_pat
         assert "Messages" not in sqs.receive_message(QueueUrl=work)
         dead = sqs.get_queue_url(QueueName="dead")["QueueUrl"]
         assert [each["Body"] for each in sqs.receive_message(QueueUrl=dead)["Messages"]] == ["kept"]
+
+
+def test_little_is_lost_when_the_process_is_killed(bare_environment: None, tmp_path: Path) -> None:
+    file = tmp_path / "sqs.json"
+    with Endpoint("orca_daemon.local.sqs", ("0", str(file))) as server:
+        with closing(boto3.client("sqs", endpoint_url=server.url, region_name=REGION)) as sqs:
+            work = sqs.create_queue(QueueName="work")["QueueUrl"]
+            sqs.send_message(QueueUrl=work, MessageBody="a body")
+        until(lambda: file.exists() and b"a body" in file.read_bytes())
+        assert server.pid
+        os.kill(server.pid, signal.SIGKILL)
+    with running(file) as sqs:
+        work = sqs.get_queue_url(QueueName="work")["QueueUrl"]
+        assert [each["Body"] for each in sqs.receive_message(QueueUrl=work)["Messages"]] == ["a body"]
 
 
 def test_an_unknown_queue_url_host_does_not_matter(bare_environment: None, tmp_path: Path) -> None:

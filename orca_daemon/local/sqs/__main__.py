@@ -1,30 +1,75 @@
 """Serves SQS on loopback until SIGTERM: `python -m orca_daemon.local.sqs [PORT [FILE]]`."""
 
 import asyncio
+import logging
 import signal
 import sys
+import time
 from pathlib import Path
+from typing import NoReturn
 
+from orca_daemon.local.ports import free_port
 from orca_daemon.local.sqs.server import SqsServer
+from orca_daemon.local.state_file import StateFile, StateFileError, pause
+
+_log = logging.getLogger(__name__)
+
+
+class Keeper:
+    """Writes the queues to their file, when they are not what is there already."""
+
+    def __init__(self, file: StateFile, server: SqsServer) -> None:
+        file.read(server.thaw)
+        self._file = file
+        self._server = server
+        self._written = b""
+
+    def save(self) -> None:
+        """Write what has changed."""
+        frozen = self._server.freeze()
+        if frozen != self._written:
+            self._file.write(frozen)
+            self._written = frozen
+
+    async def run(self) -> NoReturn:
+        """Save now and then."""
+        took = 0.0
+        while True:
+            await asyncio.sleep(pause(took))
+            began = time.monotonic()
+            try:
+                self.save()
+            except OSError as error:  # no room on the disk, for one: there may be later
+                _log.warning("the queues are not saved: %s", error)
+            took = time.monotonic() - began
 
 
 async def serve(port: int, file: Path | None) -> None:
-    """Serve; print the port when it listens; keep the queues in `file`."""
+    """Serve; print the port when it listens; keep the queues in `file`.
+
+    Raises:
+        StateFileError: the file is of no use.
+    """
     server = SqsServer()
-    if file:
-        server.restore(file)
+    keeper = Keeper(StateFile(file), server) if file else None
     stopping = asyncio.Event()
     for signal_ in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signal_, stopping.set)
-    url = await server.start(port=port)
+    url = await server.start(port=free_port(port))
+    saving = asyncio.create_task(keeper.run()) if keeper else None
     print(url.rpartition(":")[2], flush=True)  # noqa: T201  whoever started us waits for it
     await stopping.wait()
     await server.stop()
-    if file:
-        server.snapshot(file)
+    if keeper and saving:
+        saving.cancel()
+        keeper.save()
 
 
 if __name__ == "__main__":
     _arguments = sys.argv[1:]
     _file = Path(_arguments[1]) if _arguments[1:] else None
-    asyncio.run(serve(int(_arguments[0]) if _arguments else 0, _file))
+    try:
+        asyncio.run(serve(int(_arguments[0]) if _arguments else 0, _file))
+    except StateFileError as error:
+        print(error)  # noqa: T201  as above
+        sys.exit(78)

@@ -3,7 +3,6 @@
 import inspect
 import json
 import re
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -40,16 +39,13 @@ class SqsServer:
         """Stop listening and end the polls under way."""
         await self._runner.cleanup()
 
-    def snapshot(self, file: Path) -> None:
-        """Write all queues with their messages, all or nothing."""
-        making = file.with_suffix(".making")
-        making.write_text(json.dumps(self._catalog.freeze()))
-        making.replace(file)
+    def freeze(self) -> bytes:
+        """All queues with their messages."""
+        return json.dumps(self._catalog.freeze()).encode()
 
-    def restore(self, file: Path) -> None:
-        """Take up what `snapshot` wrote, if the file is there."""
-        if file.exists():
-            self._catalog.thaw(json.loads(file.read_text()))
+    def thaw(self, frozen: bytes) -> None:
+        """Take up what another server froze."""
+        self._catalog.thaw(json.loads(frozen))
 
     async def _serve(self, request: web.BaseRequest) -> web.Response:
         if request.method == "GET":
