@@ -27,10 +27,14 @@ def register(app: typer.Typer) -> None:
 
 def local(
     state: Annotated[
-        Path | None, typer.Option(help="Directory that keeps the data; without it nothing is kept.")
+        Path | None,
+        typer.Option(
+            help="Directory that keeps the data, made if it is missing; without it nothing is kept."
+        ),
     ] = None,
     endpoint_url: Annotated[
-        str | None, typer.Option(help="LocalStack, used instead of the embedded SQS and S3.")
+        str | None,
+        typer.Option(help="LocalStack, used instead of the embedded SQS and S3: http://127.0.0.1:4566."),
     ] = None,
     demo: Annotated[bool, typer.Option("--demo", help="Feed a sample workload, and tell the story.")] = False,
     leave: Annotated[
@@ -38,16 +42,28 @@ def local(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
 ) -> None:
-    """Run the daemon on an embedded Postgres, SQS and S3, all on loopback, until Ctrl-C.
+    """Run the daemon with everything it needs, embedded on loopback.
 
-    With --state, DIR/stack.json tells where everything is as soon as the daemon is ready.
+    Postgres, SQS and S3 start and stop with it; Ctrl-C or SIGTERM ends it.
+
+    With --state, DIR/stack.json tells where everything is as soon as the daemon is ready; its "environment"
+    holds the variables that orca-daemon and every AWS client need to find this stack.
+
+    Exit codes: 0 stopped by Ctrl-C or SIGTERM, or every step of the demo ended as it should; 1 some step did
+    not; 70 a part of the stack ended by itself; 78 it did not start.
+
+    \b
+    orca-daemon local --demo
+    orca-daemon local --demo --exit --json
+    orca-daemon local --state ./orca-state
     """
     if leave and not demo:
         raise typer.BadParameter("--exit ends the run after the demo: it needs --demo")
-    try:
-        stack = _stack(state, endpoint_url, quiet=demo or as_json)
-    except ImportError as error:
-        _fail(f"{error.name} is missing: install the extra 'local' (pip install 'orca-daemon[local]')")
+    if endpoint_url and not endpoint_url.startswith(("http://", "https://")):
+        raise typer.BadParameter(
+            f"--endpoint-url takes a URL such as http://127.0.0.1:4566, not {endpoint_url}"
+        )
+    stack = _stack(state, endpoint_url, quiet=demo or as_json)
     raise typer.Exit(_run(stack, demo=demo, leave=leave, as_json=as_json))
 
 
@@ -57,8 +73,10 @@ def _stack(state: Path | None, endpoint_url: str | None, *, quiet: bool) -> "Sta
 
     try:
         return Stack(state, endpoint_url=endpoint_url, log=quiet)
-    except (StateBusyError, OSError) as error:
+    except StateBusyError as error:
         _fail(str(error))
+    except OSError as error:
+        _fail(f"{error.filename}: {error.strerror}; name a directory that you may write to with --state")
 
 
 def _run(stack: "Stack", *, demo: bool, leave: bool, as_json: bool) -> int:
@@ -67,6 +85,7 @@ def _run(stack: "Stack", *, demo: bool, leave: bool, as_json: bool) -> int:
     code = 0
     try:
         with _interruptible():
+            typer.echo("starting Postgres, SQS, S3 and the daemon", err=True)
             whereabouts = stack.start()
             if demo:
                 code = _INTERRUPTED
@@ -82,6 +101,7 @@ def _run(stack: "Stack", *, demo: bool, leave: bool, as_json: bool) -> int:
         stack.stop()
         _fail(str(error))
     except _Interrupted:
+        typer.echo("stopping", err=True)
         code = code if leave else 0
     except BaseException:
         stack.stop()
@@ -102,11 +122,13 @@ def _announce(whereabouts: "Whereabouts", state: Path) -> None:
 
 
 def _watch(stack: "Stack") -> int:
-    """Return when the daemon has ended, which it should not."""
-    while (code := stack.daemon.poll() if stack.daemon else _DIED) is None:
+    """Return when a part has ended, which none should."""
+    while not (ended := stack.ended()):
         time.sleep(0.2)
-    typer.echo(f"orca-daemon: the daemon ended by itself with {code}: see {stack.log or 'above'}", err=True)
-    return code or _DIED
+    typer.echo(
+        f"orca-daemon: {', '.join(ended)} ended by itself: see {stack.log or 'above'}; stopping", err=True
+    )
+    return _DIED
 
 
 class _Interrupted(BaseException):

@@ -48,6 +48,7 @@ class Stack:
         self.state = StateDirectory(state)
         self._closing.callback(self.state.close)
         self._endpoint_url = endpoint_url
+        self._servers: dict[str, Endpoint | Postgres] = {}
         self.log = self.state.path / LOG_FILE if log else None
         self.daemon: Daemon | None = None
 
@@ -72,6 +73,11 @@ class Stack:
         self._closing.close()
         return code
 
+    def ended(self) -> list[str]:
+        """The parts that have ended, which none should before `stop`."""
+        ended = [name for name, server in self._servers.items() if server.pid is None]
+        return [*ended, "the daemon"] if self.daemon and self.daemon.poll() is not None else ended
+
     def _start(self) -> Whereabouts:
         endpoints = self._launch_endpoints()
         database_url = self._start_postgres()
@@ -92,20 +98,22 @@ class Stack:
         """Begin to start the embedded AWS, which takes its time to import."""
         if self._endpoint_url:
             return []
-        moto = Moto(self._kept("aws.pickle"), port=self.state.port("aws_endpoint_url"))
+        s3 = Moto(self._kept("aws.pickle"), port=self.state.port("aws_endpoint_url"))
         kept = self._kept("sqs.json")
         port = str(self.state.port("sqs_endpoint_url"))
         sqs = Endpoint("orca_daemon.local.sqs", (port, *([str(kept)] if kept else [])))
-        for endpoint in (moto, sqs):
+        for endpoint in (s3, sqs):
             endpoint.launch()
             self._closing.callback(endpoint.stop)
-        return [moto, sqs]
+        self._servers |= {"S3": s3, "SQS": sqs}
+        return [s3, sqs]
 
     def _start_postgres(self) -> str:
         """Start it, with the database at the current schema.  Returns the database's URL."""
         server = Postgres(self._kept("postgres"), port=self.state.port("database_url"), fast=not self._keeps)
         server.start()
         self._closing.callback(server.stop)
+        self._servers["Postgres"] = server
         with closing(psycopg2.connect(server.url())) as connection, connection.cursor() as cursor:
             connection.autocommit = True
             cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,))

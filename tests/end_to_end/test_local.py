@@ -6,19 +6,19 @@ import select
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import boto3
 import psycopg2
 import pytest
 
 from orca_daemon.producer import OrcaStatus, send
-from tests.end_to_end.conftest import PATIENCE
 from tests.end_to_end.messages import new_job, update
+from tests.waiting import PATIENCE, until
 
 KEYS = {
     "aws_endpoint_url",
@@ -60,7 +60,7 @@ def test_the_data_of_a_directory_survives_a_restart(run: Run, tmp_path: Path) ->
     assert set(stack["queues"]) == queues | {f"{name}_dead_letter" for name in queues}
     client = _client("sqs", stack)
     send(new_job("op-1", ["a.hdf"]), stack["queues"]["status_update"], client=client)
-    _until(lambda: _rows(stack, "SELECT status_id FROM orca.recovery_job"), [(1,)])
+    until(lambda: _rows(stack, "SELECT status_id FROM orca.recovery_job") == [(1,)])
     _client("s3", stack).put_object(Bucket=stack["buckets"]["archive"], Key="kept", Body=b"data")
     send(update("op-2", "stray.hdf", OrcaStatus.SUCCESS), stack["queues"]["status_update"], client=client)
     process.send_signal(signal.SIGTERM)
@@ -73,7 +73,7 @@ def test_the_data_of_a_directory_survives_a_restart(run: Run, tmp_path: Path) ->
     kept = _client("s3", stack).get_object(Bucket=stack["buckets"]["archive"], Key="kept")
     assert kept["Body"].read() == b"data"
     letters, client = stack["queues"]["status_update_dead_letter"], _client("sqs", stack)
-    _until(lambda: _count(client, letters), 1)
+    until(lambda: _count(client, letters) == 1)
     process.send_signal(signal.SIGINT)
     assert process.wait(PATIENCE) == 0
 
@@ -86,13 +86,15 @@ def test_nothing_survives_a_parent_that_was_killed(run: Run, tmp_path: Path) -> 
     assert len(family) >= 4  # Postgres, S3, SQS, the daemon
     watched = [os.pidfd_open(pid) for pid in family]
     process.kill()
-    for one in watched:
-        assert select.select([one], [], [], PATIENCE)[0]
-        os.close(one)
+    process.wait()
     (tmp_path / "state" / "stack.json").unlink()  # the killed one's, which nobody took back
+    # At once: what is still writing its state is waited for.
     stack = _published(run("--state", "state", "--json"), tmp_path / "state")
     kept = _client("s3", stack).get_object(Bucket=stack["buckets"]["archive"], Key="kept")
     assert kept["Body"].read() == b"data"
+    for one in watched:
+        assert select.select([one], [], [], PATIENCE)[0]
+        os.close(one)
 
 
 def test_a_second_one_on_the_same_directory_is_refused(run: Run, tmp_path: Path) -> None:
@@ -108,6 +110,33 @@ def test_exit_needs_the_demo(run: Run) -> None:
     assert (process.returncode, "--demo" in said) == (2, True)
 
 
+def test_a_part_that_dies_ends_the_run(run: Run, tmp_path: Path) -> None:
+    process = run("--state", "state", "--json")
+    stack = _published(process, tmp_path / "state")
+    [sqs] = [pid for pid in _descendants(process.pid) if "local.sqs" in _command(pid)]
+    os.kill(sqs, signal.SIGKILL)
+    _, said = process.communicate(timeout=2 * PATIENCE)
+    assert (process.returncode, "SQS ended by itself" in said) == (70, True)
+    with pytest.raises(OSError, match="refused"):
+        urlopen(f"{stack['http_url']}/livez", timeout=PATIENCE)  # noqa: S310  our own address
+
+
+def test_a_directory_that_cannot_be_is_named(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    process = run("--state", "file")
+    _, said = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, said.splitlines()[-1]) == (
+        78,
+        "orca-daemon: file: File exists; name a directory that you may write to with --state",
+    )
+
+
+def test_an_endpoint_that_is_no_url_is_wrong_usage(run: Run) -> None:
+    process = run("--endpoint-url", "localstack")
+    _, said = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, "Traceback" in said, "http://" in said) == (2, False, True)
+
+
 @pytest.mark.slow
 def test_the_demo_ends_as_it_should(run: Run) -> None:
     process = run("--demo", "--exit", "--json")
@@ -121,11 +150,8 @@ def test_the_demo_ends_as_it_should(run: Run) -> None:
 def _published(process: "subprocess.Popen[str]", state: Path) -> dict[str, Any]:
     """What `stack.json` says, as soon as it is there."""
     file = state / "stack.json"
-    deadline = time.monotonic() + PATIENCE
-    while not file.exists():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(lambda: file.exists() or process.poll() is not None)
+    assert process.poll() is None, process.communicate()
     stack: dict[str, Any] = json.loads(file.read_text())
     return stack
 
@@ -147,11 +173,8 @@ def _count(client: Any, url: str) -> int:
     return int(answer["Attributes"][name])
 
 
-def _until(ask: Callable[[], object], expected: object) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while (found := ask()) != expected:
-        assert time.monotonic() < deadline, found
-        time.sleep(0.02)
+def _command(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
 
 
 def _descendants(pid: int) -> list[int]:

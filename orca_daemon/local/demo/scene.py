@@ -64,7 +64,7 @@ class Scene:
     """psycopg2, autocommit, as the superuser."""
     progress: Progress
     alive: Callable[[], bool]
-    """Whether the daemon still runs."""
+    """Whether every part of the stack still runs."""
     started: datetime
 
     def bucket(self, role: str) -> str:

@@ -96,6 +96,6 @@ def _scene(stack: Stack, whereabouts: Whereabouts, console: Console) -> Iterator
             sqs=sqs,
             connection=connection,
             progress=progress,
-            alive=lambda: stack.daemon is not None and stack.daemon.poll() is None,
+            alive=lambda: not stack.ended(),
             started=datetime.now(UTC),
         )
