@@ -19,7 +19,7 @@ def fill(scene: Scene, granules: Sequence[Granule]) -> Step:
     """Store every file, and catalog it."""
     step = Step("Archive filled")
     files = [file for granule in granules for file in granule.files]
-    versions = store(scene, files)
+    versions = store(scene, "archiving objects", files)
     catalog(scene, granules, versions)
     step.facts = {"granules": len(granules), "objects": len(files)}
     counted = scene.rows(
@@ -30,7 +30,7 @@ def fill(scene: Scene, granules: Sequence[Granule]) -> Step:
     return step
 
 
-def store(scene: Scene, files: Sequence[ArchivedFile]) -> dict[str, str]:
+def store(scene: Scene, what: str, files: Sequence[ArchivedFile]) -> dict[str, str]:
     """Put the files into the archive bucket.  Returns their versions by key."""
 
     def put(file: ArchivedFile) -> tuple[str, str]:
@@ -40,7 +40,7 @@ def store(scene: Scene, files: Sequence[ArchivedFile]) -> dict[str, str]:
         return file.key, answer["VersionId"]
 
     versions: dict[str, str] = {}
-    with scene.bar("archiving objects", len(files)) as show, ThreadPoolExecutor(_THREADS) as pool:
+    with scene.bar(what, len(files)) as show, ThreadPoolExecutor(_THREADS) as pool:
         for key, version in pool.map(put, files):
             versions[key] = version
             show(len(versions))

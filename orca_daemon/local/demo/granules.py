@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-FILES_PER_GRANULE = 4
 _COLLECTIONS = (("MOD09GQ", "006"), ("VNP46A2", "001"))
 _TILES = ("h08v05", "h11v03", "h18v04", "h21v09", "h25v05", "h31v11")
 _FIRST_DAY = datetime(2026, 3, 1, tzinfo=UTC)

@@ -77,8 +77,8 @@ def _disturb(scene: Scene, spare: Sequence[Granule]) -> None:
     """Phantoms, orphans and mismatches: never stored, never cataloged, cataloged as something else."""
     phantom, orphan, mismatch = spare
     catalog(scene, [phantom], {})
-    store(scene, orphan.files)
-    versions = store(scene, mismatch.files)
+    store(scene, "planting orphans", orphan.files)
+    versions = store(scene, "planting mismatches", mismatch.files)
     other = [replace(file, body=file.body + b"changed") for file in mismatch.files]
     catalog(scene, [replace(mismatch, files=tuple(other))], versions)
 

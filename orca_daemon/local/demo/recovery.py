@@ -23,7 +23,9 @@ def recover(scene: Scene, granules: Sequence[Granule], lost: ArchivedFile) -> St
     scene.s3.delete_object(Bucket=scene.bucket("archive"), Key=lost.key)
     _restore(scene, [file for file in files if file is not lost], [lost])
     scene.wait("copying files", len(files), lambda: sum(_count(scene, jobs, "recovery_file").values()))
-    scene.wait("completing jobs", len(granules), lambda: sum(_count(scene, jobs, "recovery_job").values()))
+    scene.wait(
+        "completing granules", len(granules), lambda: sum(_count(scene, jobs, "recovery_job").values())
+    )
     _look(scene, step, granules, jobs, lost)
     return step
 

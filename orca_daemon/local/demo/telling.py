@@ -15,16 +15,14 @@ from rich.table import Table
 from orca_daemon.local.demo.scene import Check, Step
 from orca_daemon.local.state import LOG_FILE, STACK_FILE, Whereabouts
 
-_SHOWN = 12
-"""Longer lists are told by their length."""
-
 
 def as_table(steps: Sequence[Step], whereabouts: Whereabouts, state: Path, *, stays: bool) -> None:
     """Print what happened, step by step, and where to look if that is still there."""
     console = _console()
     table = Table(title="What happened", title_justify="left", show_lines=True)
     for column in ("Step", "Seconds", "Result", "Checked in Postgres and S3"):
-        table.add_column(column, justify="right" if column == "Seconds" else "left")
+        # Folded, not cut: a key or a path is there to be copied.
+        table.add_column(column, justify="right" if column == "Seconds" else "left", overflow="fold")
     for step in steps:
         facts = "\n".join(f"{name}: [bold]{escape(str(fact))}[/]" for name, fact in step.facts.items())
         checks = "\n".join(_told(check) for check in step.checks)
@@ -88,7 +86,7 @@ def where_to_look(whereabouts: Whereabouts, state: Path) -> None:
         "metrics": f"{whereabouts.http_url}/metrics",
         "health": f"{whereabouts.http_url}/readyz",
         "database": f"psql {whereabouts.database_url} -c 'TABLE orca.recovery_job'",
-        "recovered files": f"aws --endpoint-url {endpoint} s3 ls --recursive s3://{protected}",
+        "recovered files": f"aws --no-sign-request --endpoint-url {endpoint} s3 ls --recursive s3://{protected}",
         "SQS": whereabouts.sqs_endpoint_url,
         "everything": f"{state / STACK_FILE}: all addresses, and the variables that orca-daemon needs here",
     }
