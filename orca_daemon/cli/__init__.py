@@ -1,13 +1,27 @@
 """The command line: `orca-daemon COMMAND`."""
 
 from importlib import import_module
+from typing import Annotated
 
 import typer
 
+from orca_daemon import __version__
+
 app = typer.Typer(
     name="orca-daemon",
-    help="One long-running process that does the queue work of an ORCA archive.",
+    help="""One long-running process that does the queue work of an ORCA archive.
+
+    Every command reads the same settings: a file (--config or ORCA_CONFIG), then the environment
+    (ORCA_<SECTION>__<KEY>, and ORCA's own names).  Wrong settings exit with 78, wrong usage with 2.
+
+    \b
+    orca-daemon local --demo      see it work, with everything embedded
+    orca-daemon db upgrade        make the schema, or adopt ORCA's
+    orca-daemon check             will everything work?
+    orca-daemon run               consume the queues
+    """,
     no_args_is_help=True,
+    rich_markup_mode=None,  # it keeps the line breaks of docstrings, whatever the width of the terminal
     pretty_exceptions_enable=False,
 )
 
@@ -31,6 +45,17 @@ for _name in COMMANDS:
     import_module(f"orca_daemon.cli.{_name}").register(app)
 
 
+def _print_version(asked: bool) -> None:  # noqa: FBT001  as typer calls it
+    if asked:
+        typer.echo(f"orca-daemon {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def options() -> None:
+def options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
     """Options before the command."""

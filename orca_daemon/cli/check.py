@@ -25,10 +25,10 @@ def check(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Look at settings, credentials, queues, database and buckets; nothing is changed.
+    """Look whether settings, queues, database and buckets will do.
 
-    Exits 0 when everything will work, 1 when something will not, 78 when the settings are wrong.  Advice
-    never changes the exit code.
+    Nothing is changed.  Exits 0 when everything will work, 1 when something will not, 78 when the settings
+    are wrong.  Advice never changes the exit code.
 
     \b
     orca-daemon check --bucket orca-archive --bucket orca-reports

@@ -30,9 +30,14 @@ def copy(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Copy one object on the server side: pinned, verified, and skipped if the target holds it already.
+    """Copy one object on the server side, and verify the copy.
+
+    The source is pinned; nothing is copied if the target holds the same already.
 
     Exit codes: 0 the target holds the object, 1 it does not, 2 usage, 78 settings are wrong.
+
+    \b
+    orca-daemon copy s3://orca-archive/d/g.h5 s3://protected/d/g.h5
     """
     from orca_daemon.cli.outside import run
 

@@ -27,6 +27,9 @@ def status(config: Config = None, as_json: AsJson = False) -> None:
     """Say what the database looks like, and what an upgrade would do.
 
     Exits 0 when the daemon can work with it, 1 when it needs an upgrade first.
+
+    \b
+    orca-daemon db status --json
     """
     from orca_daemon.db import migrate
     from orca_daemon.db.shape import Verdict
@@ -48,7 +51,7 @@ def upgrade(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Create the schema, or bring that of an ORCA of version 5 or later up to date.
+    """Create the schema, or bring ORCA's (version 5 or later) up to date.
 
     Says first what it will do.  Runs as the owner: ORCA's secret names the administrator, else the user of
     the settings it is.  Safe to run twice, and beside a running daemon.

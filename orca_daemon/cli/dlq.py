@@ -52,6 +52,10 @@ def list_(
 
     They are received, looked at, and given back: for some seconds nobody else sees them.  Of a FIFO
     queue, SQS shows the first ten of each group.
+
+    \b
+    orca-daemon dlq list status_update
+    orca-daemon dlq list recovery --reason "does not exist" --since 7d --json
     """
     wanted = _wanted((), reason, error, group, since, until)
 
@@ -72,7 +76,11 @@ def show(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show one dead letter: its evidence, attributes and body.  Exits 1 when it is not found."""
+    """Show one dead letter: its evidence, attributes and body.  Exits 1 when it is not found.
+
+    \b
+    orca-daemon dlq show recovery 7f4c2a10-52e4-4d0b-9d3e-0c1f6a7b8e90
+    """
     wanted = _wanted((message_id,))
 
     async def look(letters: "DeadLetters") -> "list[DeadLetter]":
@@ -108,9 +116,10 @@ def redrive(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Send dead letters back to their queue, each group in order, then delete them here.
+    """Send dead letters back to their queue, each group in order.
 
-    Mend the cause first: what fails again is dead-lettered again.  Exits 1 when any could not be moved.
+    Each is deleted here once it is confirmed there.  Mend the cause first: what fails again is dead-lettered
+    again.  Exits 1 when any could not be moved.
 
     \b
     orca-daemon dlq redrive recovery --reason "no such key" --dry-run

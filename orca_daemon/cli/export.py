@@ -45,7 +45,7 @@ def export(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Export the rows of tables that changed since their newest files.
+    """Export the rows of tables that changed since the last export.
 
     All tables are read from one snapshot.  Each file is s3://BUCKET/TABLE/yyyy/mm/dd/hhmmssmmmmmm.parquet,
     named after the start of this run, and appears when it is complete.  A table that fails does not stop

@@ -47,7 +47,7 @@ def reconcile(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare an inventory of S3 with the catalog and write its reports.
+    """Compare an S3 inventory with the catalog and write its reports.
 
     An inventory that was compared before is compared again, and its reports are replaced.  Nothing is
     written if anything fails.

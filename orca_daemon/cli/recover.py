@@ -38,7 +38,7 @@ def recover(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ask again for the copies of a job's files that were left pending or staged.
+    """Ask again for the copies of a job's files that are still open.
 
     Looks at the object of each of them in the archive, shows what it finds, asks, and posts a copy request
     for each object that can be read now.  A file that has been copied meanwhile is not copied twice.

@@ -18,9 +18,16 @@ def run(
     config: Annotated[
         Path | None, typer.Option("--config", "-c", help="Settings file (TOML).", envvar="ORCA_CONFIG")
     ] = None,
-    port: Annotated[int | None, typer.Option(help="Port for metrics and health; 0 takes a free one.")] = None,
-    log_level: Annotated[str | None, typer.Option(help="debug, info, warning, error.")] = None,
-    log_format: Annotated[str | None, typer.Option(help="json or console.")] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(help="Port for metrics and health; default: the setting, 9464; 0 takes a free one."),
+    ] = None,
+    log_level: Annotated[
+        str | None, typer.Option(help="debug, info, warning, error; default: the setting, info.")
+    ] = None,
+    log_format: Annotated[
+        str | None, typer.Option(help="json or console; default: the setting, json.")
+    ] = None,
     print_config: Annotated[
         bool, typer.Option("--print-config", help="Show the effective settings, secrets hidden, and exit.")
     ] = False,
@@ -32,6 +39,10 @@ def run(
 
     Exit codes: 0 stopped cleanly, 1 a bug, 2 usage, 70 start anew, 75 the time for the drain ran out, 78
     settings or permissions are wrong.
+
+    \b
+    orca-daemon run --config config/orca-daemon.toml --print-config
+    STATUS_UPDATE_QUEUE_URL=https://… DATABASE_URL=postgresql://… orca-daemon run --log-format console
     """
     flags = {"http.port": port, "log.level": log_level, "log.format": log_format}
     settings = settings_or_exit(config, flags, need_queue=not print_config)

@@ -17,9 +17,7 @@ from orca_daemon.settings import Settings
 from orca_daemon.wire.outgoing import Outgoing
 from orca_daemon.wire.status import Grouping
 
-send = typer.Typer(
-    help="Put messages on the queues: one from flags, or many from JSON lines.", no_args_is_help=True
-)
+send = typer.Typer(help="Put messages on the queues, from flags or from lines of JSON.", no_args_is_help=True)
 
 File = Annotated[
     str | None,
@@ -198,7 +196,7 @@ def export(
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Ask for the changed rows of tables to be written to S3 as Parquet.
+    """Ask for the changed rows of tables to be exported as Parquet.
 
     \b
     orca-daemon send export recovery_job recovery_file
