@@ -20,6 +20,8 @@ from botocore.exceptions import (
 from orca_daemon import __version__
 from orca_daemon.settings import Aws, Settings, SettingsError
 
+NO_REGION = "no AWS region is known: set AWS_REGION or ORCA_AWS__REGION"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clients:
@@ -70,7 +72,7 @@ async def connect(settings: Settings) -> AsyncIterator[Clients]:
         except (CredentialRetrievalError, MetadataRetrievalError):
             raise  # whoever hands them out may do so in a moment
         except NoRegionError as error:
-            raise SettingsError(["no AWS region is known: set AWS_REGION or ORCA_AWS__REGION"]) from error
+            raise SettingsError([NO_REGION]) from error
         except (BotoCoreError, ValueError) as error:  # a region, a profile or an endpoint that is none
             raise SettingsError([f"AWS cannot be used as it is set up: {error}"]) from error
         yield Clients(**made)

@@ -202,7 +202,7 @@ def _with_letters(settings: Settings, queue: str, work: "Callable[[DeadLetters],
     try:
         return run(connected())
     except SourceError as error:
-        typer.echo(f"orca-daemon: queue {queue}: {error}", err=True)
+        typer.echo(f"orca-daemon: queue {queue}, {bound[queue].url}: {error.kind} ({error})", err=True)
         raise typer.Exit(1) from None
 
 

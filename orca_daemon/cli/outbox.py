@@ -6,6 +6,7 @@ from typing import Any
 
 import typer
 
+from orca_daemon.cli.settings import WRONG_SETTINGS
 from orca_daemon.producer.batch import Sent, send_batch
 from orca_daemon.settings import Settings
 from orca_daemon.wire.outgoing import Outgoing
@@ -29,16 +30,21 @@ def queue_url(settings: Settings, queue: str) -> str:
 def sqs_client(settings: Settings) -> Any:
     """A boto3 SQS client for the region and endpoint of the settings; exits 78 when there is no region."""
     import boto3
-    from botocore.exceptions import BotoCoreError
+    from botocore.exceptions import BotoCoreError, NoRegionError
 
     aws = settings.aws
     try:
         return boto3.session.Session().client(
             "sqs", region_name=aws.region, endpoint_url=aws.sqs_endpoint_url or aws.endpoint_url
         )
+    except NoRegionError:
+        from orca_daemon.aws.clients import NO_REGION
+
+        said = NO_REGION
     except (BotoCoreError, ValueError) as error:
-        typer.echo(f"orca-daemon: {error}", err=True)
-        raise typer.Exit(78) from None
+        said = str(error)
+    typer.echo(f"orca-daemon: {said}", err=True)
+    raise typer.Exit(WRONG_SETTINGS)
 
 
 def deliver(

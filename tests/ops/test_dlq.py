@@ -231,6 +231,12 @@ def test_nobody_to_ask_is_a_mistake_of_usage(made: Callable[[str], Made], run: C
     run(made("")[0], "redrive", "q", code=2)
 
 
+def test_a_queue_that_is_not_there_is_named(made: Callable[[str], Made], run: Callable[..., Any]) -> None:
+    gone = f"{made('')[0]}-gone"
+    said = run(gone, "list", "q", code=1)
+    assert said.startswith(f"orca-daemon: queue q, {gone}: missing (")
+
+
 def test_a_queue_without_a_dead_letter_queue_is_one_line(sqs: Any, run: Callable[..., Any]) -> None:
     url = sqs.create_queue(QueueName=f"alone-{uuid4().hex[:12]}")["QueueUrl"]
 

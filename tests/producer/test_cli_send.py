@@ -1,6 +1,7 @@
 """`orca-daemon send`: from flags, files and standard input to real queues."""
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,14 @@ def test_one_bad_line_and_nothing_is_sent(
 )
 def test_what_is_used_wrongly_exits_2(arguments: Sequence[str]) -> None:
     assert run(*arguments).exit_code == 2
+
+
+def test_no_region_is_told_with_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    ran = run("export", "files", "--queue", "http://127.0.0.1:9/0/q")
+    assert (ran.exit_code, "set AWS_REGION or ORCA_AWS__REGION" in ran.output) == (78, True)
 
 
 def test_a_dry_run_shows_the_messages_and_sends_none(fifo: Queue) -> None:
