@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -84,7 +84,10 @@ def test_nothing_survives_a_parent_that_was_killed(run: Run, tmp_path: Path) -> 
     _client("s3", stack).put_object(Bucket=stack["buckets"]["archive"], Key="kept", Body=b"data")
     family = _descendants(process.pid)
     assert len(family) >= 4  # Postgres, S3, SQS, the daemon
-    watched = [os.pidfd_open(pid) for pid in family]
+    watched = []
+    for pid in family:
+        with suppress(ProcessLookupError):
+            watched.append(os.pidfd_open(pid))
     process.kill()
     process.wait()
     (tmp_path / "state" / "stack.json").unlink()  # the killed one's, which nobody took back
@@ -113,7 +116,7 @@ def test_exit_needs_the_demo(run: Run) -> None:
 def test_a_part_that_dies_ends_the_run(run: Run, tmp_path: Path) -> None:
     process = run("--state", "state", "--json")
     stack = _published(process, tmp_path / "state")
-    [sqs] = [pid for pid in _descendants(process.pid) if "local.sqs" in _command(pid)]
+    [sqs] = [pid for pid in _children(process.pid) if "local.sqs" in _command(pid)]
     os.kill(sqs, signal.SIGKILL)
     _, said = process.communicate(timeout=2 * PATIENCE)
     assert (process.returncode, "SQS ended by itself" in said) == (70, True)
@@ -178,6 +181,13 @@ def _command(pid: int) -> str:
 
 
 def _descendants(pid: int) -> list[int]:
-    """All processes below this one, from what the kernel lists."""
-    children = [int(text) for text in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    """All processes below this one."""
+    children = _children(pid)
     return children + [below for child in children for below in _descendants(child)]
+
+
+def _children(pid: int) -> list[int]:
+    """From what the kernel lists; none of one that has ended, as Postgres's own come and go."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return [int(text) for text in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return []
