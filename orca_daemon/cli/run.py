@@ -1,10 +1,10 @@
 """`orca-daemon run`: consume the queues until told to stop."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from orca_daemon.cli.options import Config
 from orca_daemon.cli.settings import settings_or_exit
 from orca_daemon.settings import load
 
@@ -15,9 +15,7 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="Settings file (TOML).", envvar="ORCA_CONFIG")
-    ] = None,
+    config: Config = None,
     port: Annotated[
         int | None,
         typer.Option(help="Port for metrics and health; default: the setting, 9464; 0 takes a free one."),
