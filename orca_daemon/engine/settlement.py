@@ -97,11 +97,6 @@ class Settlement:
         for call in self._calls:
             call.cancel()
 
-    @property
-    def backlog(self) -> int:
-        """Deletes that wait for a call or are under way, roughly: for a look from outside."""
-        return len(self._waiting) + BATCH * len(self._calls)
-
     def _flush(self) -> None:
         self._hurried = False
         while self._waiting:

@@ -1,14 +1,9 @@
 """Names of the files: each says which table it is of and when its run began, and sorts by time."""
 
 import re
-from collections.abc import Iterable
 from datetime import UTC, datetime
 
 _KEY = re.compile(r"/(\d{4})/(\d{2})/(\d{2})/(\d{2})(\d{2})(\d{2})(\d{6})\.parquet$")
-
-
-class TimeFormatError(ValueError):
-    """A time is not written as `YYYY-MM-DD HH:MM:SS`, with a fraction and an offset or without."""
 
 
 def file_key(table: str, end: datetime) -> str:
@@ -30,24 +25,6 @@ def time_of(key: str, table: str) -> datetime | None:
         return datetime(*(int(part) for part in match.groups()), tzinfo=UTC)  # type: ignore[misc,arg-type]
     except ValueError:
         return None
-
-
-def newest(keys: Iterable[str], table: str) -> str | None:
-    """The latest of the table's files among these keys, by name."""
-    return max((key for key in keys if time_of(key, table)), default=None)
-
-
-def read_time(text: str) -> datetime:
-    """A time as an operator writes it; UTC unless it says otherwise.
-
-    Raises:
-        TimeFormatError: it is no such time.
-    """
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise TimeFormatError(f"{text!r} is not a time: write 2026-11-21 or 2026-11-21T13:45:00Z") from None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def write_time(time: datetime) -> str:
