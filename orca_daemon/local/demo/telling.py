@@ -33,7 +33,9 @@ def as_table(steps: Sequence[Step], whereabouts: Whereabouts, state: Path, *, st
         console.print("The daemon keeps running; Ctrl-C stops everything.")
     held = all(step.holds for step in steps)
     console.print(
-        "[green]Everything ended as it should.[/]" if held else "[red]Not all ended as it should.[/]"
+        "[green]Everything ended as it should.[/]"
+        if held
+        else "[red]Not all ended as it should.[/]  With --state DIR the daemon's log is kept."
     )
 
 
