@@ -135,7 +135,7 @@ class Engine:
             for name, work in (side or {}).items():
                 supervise.task(work, name)
             pollers = [
-                supervise.task(consumer.poller.run(), f"poller of {consumer.name}", may_end=True)
+                supervise.task(consumer.poller.run(), f"poller of {consumer.name}", until=self._stopping)
                 for consumer in self.consumers
             ]
             self._started_at = asyncio.get_running_loop().time()
@@ -208,10 +208,10 @@ class _Supervisor:
         self._stack = stack
         self._stopped: set[asyncio.Task[None]] = set()
 
-    def task(self, work: Any, name: str, *, may_end: bool = False) -> asyncio.Task[None]:
-        """Start a task; it is cancelled with the stack."""
+    def task(self, work: Any, name: str, *, until: asyncio.Event | None = None) -> asyncio.Task[None]:
+        """Start a task; it is cancelled with the stack.  Once `until` is set it may end by itself."""
         task: asyncio.Task[None] = asyncio.create_task(work, name=name)
-        task.add_done_callback(lambda ended: self._ended(ended, may_end=may_end))
+        task.add_done_callback(lambda ended: self._ended(ended, until))
         self._stack.push_async_callback(self._stop, task)
         return task
 
@@ -221,12 +221,12 @@ class _Supervisor:
         # With a limit: a side task may wait for a thread that does not end.
         await asyncio.wait({task}, timeout=CANCELLED_SECONDS)
 
-    def _ended(self, task: asyncio.Task[None], *, may_end: bool) -> None:
+    def _ended(self, task: asyncio.Task[None], until: asyncio.Event | None) -> None:
         if task in self._stopped or self._fault.done():
             return
         if task.cancelled():
             self._fault.set_exception(RuntimeError(f"the {task.get_name()} was cancelled, and not by us"))
         elif error := task.exception():
             self._fault.set_exception(error)
-        elif not may_end:
+        elif until is None or not until.is_set():
             self._fault.set_exception(RuntimeError(f"the {task.get_name()} ended by itself"))

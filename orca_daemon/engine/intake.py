@@ -98,26 +98,39 @@ class Poller:
 
     async def _loop(self, *, extra: bool) -> None:
         attempt = Attempt(self._rng, fifo=self._fifo)
-        failures = 0
         while await self._gate.passed():
             if self._room.full:
                 await self._room.wait()
                 continue
             asked = self._room.reserve()
-            got = await self._poll(asked, attempt)
+            try:
+                got = await self._answer(asked, attempt)
+            finally:
+                self._room.give_back(asked)
             if got is None:
-                # An extra poller stays for this too: with its attempt id a lost answer would be lost.
-                failures += 1
-                await self._gate.pause(POLL_BACKOFF.delay(failures, self._rng))
-                continue
-            failures = 0
-            if got == asked and self._room.free > 0 and len(self._extra) < self._most - 1:
+                return
+            self._accept(got)
+            if len(got) == asked and self._room.free > 0 and len(self._extra) < self._most - 1:
                 self._start_extra()
-            elif extra and got < asked:
+            elif extra and len(got) < asked:
                 return
 
-    async def _poll(self, asked: int, attempt: Attempt) -> int | None:
-        """One receive: how many messages it brought, None where it failed."""
+    async def _answer(self, asked: int, attempt: Attempt) -> Sequence[Envelope] | None:
+        """Ask until there is an answer; None where the gate closed for good before.
+
+        The room stays reserved meanwhile, and an extra poller stays: what a lost answer had brought comes
+        again, all of it, however little is asked for the second time.
+        """
+        failures = 0
+        while await self._gate.passed():
+            if (got := await self._poll(asked, attempt)) is not None:
+                return got
+            failures += 1
+            await self._gate.pause(POLL_BACKOFF.delay(failures, self._rng))
+        return None
+
+    async def _poll(self, asked: int, attempt: Attempt) -> Sequence[Envelope] | None:
+        """One receive: what it brought, None where it failed."""
         now = asyncio.get_running_loop().time
         self.moved = now()
         try:
@@ -139,13 +152,11 @@ class Poller:
             self._failed("error", type(error).__name__)
             return None
         finally:
-            self._room.give_back(asked)
             self.moved = now()
         attempt.renew()
         self.last_success = self.moved
         self._observe(Polled(self._queue, "messages" if envelopes else "empty", tuple(envelopes)))
-        self._accept(envelopes)
-        return len(envelopes)
+        return envelopes
 
     def _failed(self, outcome: str, reason: str) -> None:
         self._observe(Polled(self._queue, outcome, reason=reason))

@@ -1,11 +1,16 @@
-"""Polls: an answer that was lost is asked for again, whoever had asked for it."""
+"""Polls: an answer that was lost is asked for again, and a poller that is dead or deaf is seen."""
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import nullcontext
+
+import pytest
 
 from orca_daemon.engine.consumer import Options
 from orca_daemon.engine.errors import SourceError
+from orca_daemon.engine.intake import Poller
 from orca_daemon.engine.message import Envelope
+from orca_daemon.ops.health import Limits, holds, liveness
 from tests.engine.rig import Rig, on_virtual_time
 
 
@@ -37,3 +42,84 @@ def test_an_extra_poller_asks_again_for_the_answer_that_it_lost() -> None:
         assert len(rig.settled()) == 60
 
     on_virtual_time(story())
+
+
+def test_what_a_lost_answer_had_brought_still_has_its_room_when_it_comes_again() -> None:
+    async def story() -> None:
+        rig = Rig(fifo=True)
+        for number in range(29):
+            rig.send(str(number), group=str(number))
+        receive = rig.source.receive
+        calls = 0
+
+        async def lossy(
+            limit: int, *, wait: float, lease: float, attempt_id: str | None = None
+        ) -> Sequence[Envelope]:
+            nonlocal calls
+            calls += 1
+            number = calls
+            got = await receive(limit, wait=wait, lease=lease, attempt_id=attempt_id)
+            await asyncio.sleep(0.01)
+            if number == 2:
+                raise SourceError("unavailable", "the answer was lost")
+            return got
+
+        rig.meddle(receive=lossy)
+        held: list[int] = []
+
+        async def handle(_: str) -> None:
+            held.append(engine.consumers[0].room.held)
+            await asyncio.sleep(30)
+
+        engine = rig.engine(handle, options=Options(pollers=2, wait=1.0, concurrency=25, held=25))
+        await rig.live(engine, 20.0)
+        assert max(held) == 25
+
+    on_virtual_time(story())
+
+
+def test_a_poller_that_ends_before_its_time_ends_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def ended(_: Poller, **__: bool) -> None:
+        return
+
+    monkeypatch.setattr(Poller, "_loop", ended)
+
+    async def story() -> None:
+        rig = Rig()
+        with pytest.raises(RuntimeError, match="poller of queue ended by itself"):
+            await rig.live(rig.engine(_nothing), 20.0)
+
+    on_virtual_time(story())
+
+
+def test_a_poller_that_hangs_turns_liveness_red(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asyncio, "timeout", lambda _: nullcontext())  # its watchdog sleeps, too
+
+    async def story() -> None:
+        rig = Rig()
+        engine = rig.engine(_nothing)
+        limits = Limits.of(wait=1.0)
+        running = asyncio.create_task(engine.run())
+
+        async def silence(*_: object, **__: object) -> Sequence[Envelope]:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        def live() -> bool:
+            now = asyncio.get_running_loop().time()
+            return holds(liveness(engine.state(), limits, now=now, loop_lag=0.0))
+
+        await asyncio.sleep(2 * limits.poll_cycle)
+        assert live()
+        rig.meddle(receive=silence)
+        await asyncio.sleep(limits.poll_cycle)
+        assert live()
+        await asyncio.sleep(2.0)
+        assert not live()
+        running.cancel()
+
+    on_virtual_time(story())
+
+
+async def _nothing(_: str) -> None:
+    return
