@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -16,7 +16,7 @@ from orca_daemon.engine.source import BATCH, Outcome, Source
 RETRY = Backoff(base=0.2, cap=5.0)
 _Call: TypeAlias = Callable[[Sequence[Envelope]], Awaitable[Sequence[Outcome]]]
 CALLS = 8
-"""Delete calls at one time: the bound on what is on its way."""
+"""Calls at one time: the bound on what is on its way."""
 
 
 @dataclass(slots=True)
@@ -77,12 +77,13 @@ class Settlement:
         left: list[Held] = []
         backwards = list(reversed(messages))
         for start in range(0, len(backwards), BATCH):
-            left += await self._each(
+            ends = self._each(
                 backwards[start : start + BATCH],
                 "release",
                 lambda envelopes: self._source.hide(envelopes, seconds),
                 tries=4,
             )
+            left += [held async for held, done in ends if not done]
         return left
 
     async def flush(self) -> None:
@@ -117,11 +118,10 @@ class Settlement:
             self.on_fault(error)
 
     async def _call(self, batch: list[tuple[Held, _Ticket]]) -> None:
-        async with self._slots:
-            lost = await self._each([held for held, _ in batch], "delete", self._source.delete, tries=None)
-        for held in lost:
-            held.lost = True
-        for _, ticket in batch:
+        tickets = dict(batch)
+        async for held, done in self._each(list(tickets), "delete", self._source.delete, tries=None):
+            held.lost = held.lost or not done
+            ticket = tickets[held]
             ticket.left -= 1
             if not ticket.left:
                 ticket.done()
@@ -133,31 +133,39 @@ class Settlement:
         call: _Call,
         *,
         tries: int | None,
-    ) -> list[Held]:
-        """Repeat a call for the entries that failed, while their leases hold; return the late ones."""
-        now = asyncio.get_running_loop().time
-        left = list(messages)
-        late: list[Held] = []
-        failures = 0
-        while True:
-            late += [held for held in left if held.lost or held.deadline <= now()]
-            left = [held for held in left if not held.lost and held.deadline > now()]
-            if not left or failures == tries:
-                return late + left
-            sent = [held.envelope for held in left]
-            outcomes, reason = await self._once(call, sent)
-            ends = list(zip(left, sent, outcomes, strict=True))
-            # Of a message that came again meanwhile, the answer for its older receipt says nothing.
-            again = [held for held, envelope, _ in ends if held.envelope is not envelope]
-            late += [held for held, _, end in ends if end is Outcome.GONE and held not in again]
-            left = [held for held, _, end in ends if end is Outcome.FAILED or held in again]
+    ) -> AsyncIterator[tuple[Held, bool]]:
+        """Repeat a call for the entries that failed; tell of each when it has ended, and whether it was done.
+
+        So nobody waits for its company: one entry may be refused for as long as its lease holds.
+        """
+        left, failures = list(messages), 0
+        while left:
+            ends, reason = await self._once(call, left)
+            left = [held for held, end in ends.items() if end is Outcome.FAILED]
+            for held, end in ends.items():
+                if end is not Outcome.FAILED:
+                    yield held, end is Outcome.DONE
             if left:
                 failures += 1
                 self._observe(SettlementFailed(self._queue, operation, len(left), reason))
+                if failures == tries:
+                    break
                 await asyncio.sleep(RETRY.delay(failures, self._rng))
+        for held in left:
+            yield held, False
 
-    async def _once(self, call: _Call, sent: Sequence[Envelope]) -> tuple[Sequence[Outcome], str]:
-        try:
-            return await call(sent), "the queue refused some entries"
-        except SourceError as error:
-            return [Outcome.FAILED] * len(sent), f"{error.kind}: {error}"
+    async def _once(self, call: _Call, messages: Sequence[Held]) -> tuple[dict[Held, Outcome], str]:
+        """One call for the messages whose leases hold: how it ended for each, and why where it failed."""
+        ends = dict.fromkeys(messages, Outcome.GONE)
+        reason = "the queue refused some entries"
+        async with self._slots:
+            now = asyncio.get_running_loop().time()  # a lease may end during the wait for the slot
+            sent = {held: held.envelope for held in messages if not held.lost and held.deadline > now}
+            try:
+                outcomes = await call(list(sent.values())) if sent else ()
+            except SourceError as error:
+                outcomes, reason = [Outcome.FAILED] * len(sent), f"{error.kind}: {error}"
+        for (held, envelope), end in zip(sent.items(), outcomes, strict=True):
+            # Of a message that came again meanwhile, the answer for its older receipt says nothing.
+            ends[held] = end if held.envelope is envelope else Outcome.FAILED
+        return ends, reason

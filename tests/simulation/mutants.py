@@ -14,7 +14,6 @@ from orca_daemon.engine.errors import DependencyDown
 from orca_daemon.engine.held import Company, Held, Phase
 from orca_daemon.engine.intake import Poller
 from orca_daemon.engine.lanes import Lane, Lanes, Run
-from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.room import Room
 from orca_daemon.engine.settlement import Settlement
 from orca_daemon.engine.source import Outcome
@@ -148,10 +147,10 @@ def believe_partial_failures() -> AbstractContextManager[object]:
     once = Settlement._once
 
     async def _once(
-        self: Settlement, call: Callable[..., Any], sent: Sequence[Envelope]
-    ) -> tuple[Sequence[Outcome], str]:
-        outcomes, reason = await once(self, call, sent)
-        return [Outcome.DONE for _ in outcomes], reason
+        self: Settlement, call: Callable[..., Any], messages: Sequence[Held]
+    ) -> tuple[dict[Held, Outcome], str]:
+        ends, reason = await once(self, call, messages)
+        return dict.fromkeys(ends, Outcome.DONE), reason
 
     return patch.object(Settlement, "_once", _once)
 
