@@ -14,7 +14,7 @@ from orca_daemon.engine.verdict import reason
 
 ANNOUNCING = 300.0
 """Seconds that one `gave_up` may take: the limit of the work itself may be many hours."""
-STOPPED = "the daemon stopped while it had the message for the last time"
+LAST_RECEIVE = "the daemon had to give it back on the last receive that its queue allows"
 """Why a message is given up that nothing was wrong with."""
 
 
@@ -34,12 +34,11 @@ class Burial:
         """Run the route's `gave_up`, which may raise anything, until it has succeeded once."""
         if self._route.gave_up is not None and not held.announced:
             async with asyncio.timeout(ANNOUNCING):
-                await self._route.gave_up(held.message, held.envelope, held.condemned or STOPPED)
+                await self._route.gave_up(held.message, held.envelope, held.condemned or LAST_RECEIVE)
             held.announced = True
 
-    async def bury(self, held: Held) -> None:
-        """Announce, then send to the dead-letter queue.  Both may raise; both may be repeated."""
-        await self.announce(held)
+    async def send(self, held: Held) -> None:
+        """Send a copy to the dead-letter queue.  It may raise; it may be repeated."""
         await self._source.bury(held.envelope, self.evidence(held, time.time()))
 
     def evidence(self, held: Held, now: float) -> dict[str, object]:

@@ -88,9 +88,11 @@ class Hands:
                 self.drop_lost(lane)
 
     async def bury(self, lane: Lane, held: Held) -> None:
-        """Dead-letter one message: a copy to the dead-letter queue, then the delete.  May raise anything."""
-        await self._burial.bury(held)
+        """Dead-letter one message: announced, copied, then deleted.  May raise anything."""
+        await self._burial.announce(held)
+        # Not cancelled from here on: a copy that is under way would be sent again by the next in line.
         held.phase = Phase.SETTLING
+        await self._burial.send(held)
         await self._settlement.delete([held], urgent=True)
         if held.lost:
             self._lanes.put_back(lane, [held])

@@ -7,7 +7,7 @@ import pytest
 
 from orca_daemon.engine import held
 from orca_daemon.engine.consumer import Options
-from orca_daemon.engine.errors import DependencyDown, SourceError
+from orca_daemon.engine.errors import DependencyDown, SourceError, Stuck
 from orca_daemon.engine.events import Attempted
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.policy import Backoff
@@ -240,6 +240,55 @@ def test_an_error_of_work_that_was_stopped_is_charged_to_nobody() -> None:
         attempted = [one for one in rig.events if isinstance(one, Attempted)]
         assert [one.outcome for one in attempted] == ["drained"]
         assert rig.settled() == [("a", "released")]
+
+    on_virtual_time(story())
+
+
+def test_a_dead_letter_that_is_under_way_when_time_is_up_is_sent_once() -> None:
+    async def story() -> None:
+        rig = Rig()
+        rig.send("a")
+        bury = rig.source.bury
+
+        async def slow(envelope: Envelope, evidence: Mapping[str, object]) -> None:
+            await bury(envelope, evidence)
+            await asyncio.sleep(3)
+
+        async def handle(_: str) -> None:
+            raise ValueError
+
+        rig.meddle(bury=slow)
+        await rig.live(rig.engine(handle, max_attempts=1, drain_seconds=1.0), 1.0)
+        assert rig.settled() == [("a", "dead_lettered")]
+        assert len(rig.dead.messages()) == 1
+        assert not rig.queue.messages()
+
+    on_virtual_time(story())
+
+
+def test_work_that_cannot_be_cancelled_ends_the_engine() -> None:
+    async def story() -> None:
+        rig = Rig()
+        rig.send("a")
+        engine = rig.engine(lambda _: _deaf(3600.0), time_limit=10.0)
+        with pytest.raises(Stuck, match="queue does not stop"):
+            await rig.live(engine, 600.0)
+        assert asyncio.get_running_loop().time() < 30
+        assert rig.settled() == []
+        assert [one.receive_count for one in rig.queue.messages()] == [1]
+
+    on_virtual_time(story())
+
+
+def test_work_that_does_not_stop_in_a_drain_is_left_hidden() -> None:
+    async def story() -> None:
+        rig = Rig()
+        rig.send("a")
+        engine = rig.engine(lambda _: _deaf(3600.0), drain_seconds=5.0)
+        drained = await rig.live(engine, 10.0)
+        assert drained.unfinished == 1
+        assert rig.settled() == [("a", "hidden")]
+        assert rig.queue.counts() == (0, 1, 0)
 
     on_virtual_time(story())
 

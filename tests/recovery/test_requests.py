@@ -134,7 +134,7 @@ async def test_given_up_after_the_object_has_arrived_is_a_success(
 ) -> None:
     await world.handle(asked)
     world.posted()
-    await world.give_up(asked, "the daemon stopped while it had the message for the last time")
+    await world.give_up(asked, "the daemon had to give it back on the last receive that its queue allows")
     assert world.posted() == [("op-1", "g.h5", 4)]
 
 

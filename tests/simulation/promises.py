@@ -194,7 +194,7 @@ def i16_announced(outcome: Outcome) -> Iterator[str]:
         [name] = entry.ids
         if entry.what == "announced":
             told.add((entry.life, name))
-            if name in healthy and "stopped" not in entry.facts["reason"] and not _stalls(outcome):
+            if name in healthy and "last receive" not in entry.facts["reason"] and not _stalls(outcome):
                 yield f"{name} at {entry.at:.2f}: {entry.facts['reason']}"
         elif (entry.life, name) not in told:
             yield f"{name} was buried at {entry.at:.2f} before anybody was told"
