@@ -89,6 +89,19 @@ def test_a_database_that_swallows_requests_is_down(
 
 
 @pytest.mark.matrix
+def test_a_database_that_falls_silent_at_the_commit_is_down_and_nothing_happens_twice(
+    deployment: Deployment, work: Workload, ways: Mapping[str, Line]
+) -> None:
+    daemon = deployment.start(**settings(ways), **IMPATIENT)
+    ways["postgres"].proxy.hold_answer_to = b"COMMIT"
+    work.send(20)
+    await_event(deployment, "dependency.down", dependency="postgres")
+    ways["postgres"].let_go()
+    everything_is_accounted_for(work, daemon)
+    assert events(deployment, "attempt.failed") == []
+
+
+@pytest.mark.matrix
 def test_a_store_that_swallows_requests_until_it_resets_them(
     deployment: Deployment, work: Workload, ways: Mapping[str, Line]
 ) -> None:
