@@ -25,16 +25,29 @@ class FaultySource:
         self._rng = rng
         self._record = record
         self._clock = clock
-        self.dead = False
+        self.died = asyncio.Event()
+
+    @property
+    def dead(self) -> bool:
+        """Whether its daemon was killed, or has ended."""
+        return self.died.is_set()
+
+    def die(self) -> None:
+        """From now on nothing reaches anybody."""
+        self.died.set()
 
     async def receive(
         self, limit: int, *, wait: float, lease: float, attempt_id: str | None = None
     ) -> Sequence[Envelope]:
         """Receive, or fail before it, or after it has had its effect."""
         self._note("receive", (), limit=limit, attempt_id=attempt_id)
-        got = await self._through(
-            lambda: self._inside.receive(limit, wait=wait, lease=lease, attempt_id=attempt_id), "received"
-        )
+        try:
+            got = await self._through(
+                lambda: self._inside.receive(limit, wait=wait, lease=lease, attempt_id=attempt_id)
+            )
+        except asyncio.CancelledError:
+            self._note("abandoned", ())
+            raise
         self._note("received", tuple(one.body for one in got), receipts=tuple(one.receipt for one in got))
         return got
 
@@ -46,7 +59,8 @@ class FaultySource:
 
     async def hide(self, envelopes: Sequence[Envelope], seconds: float) -> Sequence[Outcome]:
         """Hide some of them."""
-        self._note("hide" if seconds else "release", tuple(one.body for one in envelopes), seconds=seconds)
+        names, receipts = tuple(one.body for one in envelopes), tuple(one.receipt for one in envelopes)
+        self._note("hide" if seconds else "release", names, seconds=seconds, receipts=receipts)
         return await self._some(envelopes, lambda some: self._inside.hide(some, seconds))
 
     async def bury(self, envelope: Envelope, evidence: Mapping[str, object]) -> None:
@@ -56,6 +70,7 @@ class FaultySource:
             raise SourceError("unavailable", "the dead-letter queue is out of reach")
         await self._inside.bury(envelope, evidence)
         self._note("buried", (envelope.body,), reason=evidence["reason"])
+        await self._wire()
         if self._rng.random() < self.rates.lost_answer:
             raise SourceError("unavailable", "the answer was lost")
 
@@ -71,23 +86,22 @@ class FaultySource:
             ends = iter(await call(part) if part else ())
             return [next(ends) if ok else Outcome.FAILED for ok in reached]
 
-        return await self._through(act, "answered")
+        return await self._through(act)
 
-    async def _through(self, call: Callable[[], Awaitable[T]], _: str) -> T:
+    async def _through(self, call: Callable[[], Awaitable[T]]) -> T:
         await self._wire()
         if self._rng.random() < self.rates.throttled:
             raise SourceError("throttled", "slow down")
         if self._rng.random() < self.rates.refused:
             raise SourceError("unavailable", "connection refused")
         answer = await call()
-        if self.dead:
-            raise asyncio.CancelledError  # nobody is there to hear it
+        await self._wire()
         if self._rng.random() < self.rates.lost_answer:
             raise SourceError("unavailable", "the answer was lost")
         return answer
 
     async def _wire(self) -> None:
-        """The way there: always a moment, sometimes a long one; no way at all for the dead."""
+        """The way there, or back: always a moment, sometimes a long one; no way at all for the dead."""
         if self.dead:
             raise asyncio.CancelledError
         slow = self._rng.random() < self.rates.slow

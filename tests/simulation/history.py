@@ -31,6 +31,8 @@ class Life:
 
     seconds: float
     end: str
+    turn: int | None = None
+    """The turn of its loop after which a kill strikes, if not at its time: between any two awaits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +81,16 @@ class History:
     """When an operator holds the intake, from and to."""
     dead_letter: bool = True
     """Whether the queue has a dead-letter queue."""
+    jumps: tuple[tuple[float, float], ...] = field(default=())
+    """When the wall clock jumps, and by how much.  It must not matter, so this disturbs nothing."""
+    sleeps: tuple[tuple[float, float], ...] = field(default=())
+    """When the machine is suspended, and for how long: time goes on for the queue, and not for the daemon."""
 
     @property
     def undisturbed(self) -> bool:
         """Whether nothing but the messages themselves can go wrong."""
-        return self.rates.none and not self.lives and not self.outages and self.dead_letter
+        calm = self.rates.none and not self.lives and not self.outages and not self.sleeps
+        return calm and self.dead_letter
 
     @property
     def staying(self) -> frozenset[str]:
@@ -143,13 +150,33 @@ def _harder(history: History, rng: random.Random, *, calm: bool) -> History:
             sending if sending.doomed and "ok" not in sending.script else _with_good_end(sending)
             for sending in sendings
         )
-    return replace(
+    history = replace(
         history,
         sendings=sendings,
         rates=history.rates if calm else replace(history.rates, deaf_world=rng.choice((0.0, 0.5))),
         pauses=((start, start + rng.choice((1.0, 30.0, 300.0))),) if rng.random() < 0.2 else (),
         dead_letter=dead_letter,
     )
+    return _stranger(history, rng, calm=calm)
+
+
+def _stranger(history: History, rng: random.Random, *, calm: bool) -> History:
+    """Clocks that jump, machines that sleep, kills at any await; also on a network that is good."""
+    return replace(
+        history,
+        lives=tuple(replace(life, turn=_turn(rng)) if life.end == "kill" else life for life in history.lives),
+        jumps=tuple(
+            (rng.uniform(0, 60), rng.choice((-3600.0, 3600.0))) for _ in range(rng.choice((0, 1, 2)))
+        ),
+        sleeps=((rng.uniform(0, 20), rng.choice((5.0, 40.0, 300.0))),)
+        if not calm and rng.random() < 0.2
+        else (),
+        rates=Rates() if rng.random() < 0.15 else history.rates,
+    )
+
+
+def _turn(rng: random.Random) -> int | None:
+    return rng.choice((None, rng.randint(1, 100), rng.randint(1, 1000)))
 
 
 def _with_good_end(sending: Sending) -> Sending:

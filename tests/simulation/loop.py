@@ -2,7 +2,7 @@
 
 import asyncio
 import selectors
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 
@@ -24,6 +24,7 @@ class _Selector(selectors.BaseSelector):
     def __init__(self) -> None:
         self._real = selectors.DefaultSelector()
         self.now = 0.0
+        self.strike: tuple[int, Callable[[], None]] | None = None
         self._turns = 0
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
@@ -39,8 +40,18 @@ class _Selector(selectors.BaseSelector):
         if self._turns > PATIENCE:
             self._turns = 0
             raise LivelockError
-        self.now += max(timeout, 0.0)
+        if not self._struck():
+            self.now += max(timeout, 0.0)
         return []
+
+    def _struck(self) -> bool:
+        if self.strike is None:
+            return False
+        left, act = self.strike
+        self.strike = (left - 1, act) if left > 1 else None
+        if self.strike is None:
+            act()
+        return self.strike is None
 
     def close(self) -> None:
         self._real.close()
@@ -65,3 +76,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def stall(self, seconds: float) -> None:
         """A blocking call on the loop."""
         self._virtual.now += seconds
+
+    def strike_after(self, turns: int | None, act: Callable[[], None]) -> None:
+        """Call `act` between two turns of the loop, that many from now; None takes it back."""
+        self._virtual.strike = None if turns is None else (turns, act)

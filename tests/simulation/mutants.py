@@ -1,25 +1,33 @@
 """The engine broken on purpose, one promise at a time: the simulation must see each of these."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from math import inf
 from typing import Any
 from unittest.mock import patch
 
 from orca_daemon.engine.burial import Burial
 from orca_daemon.engine.consumer import Consumer
 from orca_daemon.engine.departure import Hands
-from orca_daemon.engine.engine import Engine
+from orca_daemon.engine.engine import Engine, _Supervisor
 from orca_daemon.engine.errors import DependencyDown
 from orca_daemon.engine.held import Company, Held, Phase
-from orca_daemon.engine.intake import Poller
+from orca_daemon.engine.intake import Attempt, Poller
 from orca_daemon.engine.lanes import Lane, Lanes, Run
+from orca_daemon.engine.leases import Keepable, Keeper
+from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.room import Room
 from orca_daemon.engine.settlement import Settlement
 from orca_daemon.engine.source import Outcome
 from orca_daemon.engine.work import Work
+from tests.simulation.mutant import MUTANTS, Mutant, breaks
+
+__all__ = ["MUTANTS", "Mutant"]
 
 
+@breaks("i2_effect_before_delete")
 def acknowledge_before_commit() -> AbstractContextManager[object]:
     """Delete first, work afterwards."""
     work = Work._work
@@ -31,6 +39,7 @@ def acknowledge_before_commit() -> AbstractContextManager[object]:
     return patch.object(Work, "_work", _work)
 
 
+@breaks("i11_drain")
 def release_before_joining_pollers() -> AbstractContextManager[object]:
     """Give back what waits while a poll is still under way, which may receive it again."""
     drain = Engine._drain
@@ -38,11 +47,12 @@ def release_before_joining_pollers() -> AbstractContextManager[object]:
     async def _drain(self: Engine, pollers: Sequence[asyncio.Task[None]]) -> Any:
         for consumer in self.consumers:
             consumer.release_waiting()
-        return await drain(self, ())
+        return await drain(self, pollers)
 
     return patch.object(Engine, "_drain", _drain)
 
 
+@breaks("i9_permits")
 def drop_a_permit() -> AbstractContextManager[object]:
     """Forget to give back what was reserved for a receive that brought nothing."""
     give_back = Room.give_back
@@ -53,6 +63,13 @@ def drop_a_permit() -> AbstractContextManager[object]:
     return patch.object(Room, "give_back", _give_back)
 
 
+@breaks("i1_nothing_is_lost")
+def park_for_ever() -> AbstractContextManager[object]:
+    """Never come back to what waits for its next attempt."""
+    return patch.object(Work, "_unpark", lambda *_: None)
+
+
+@breaks("i6_one_receive_each")
 def keep_only_what_is_at_work() -> AbstractContextManager[object]:
     """Extend no lease of a message that waits."""
 
@@ -62,6 +79,7 @@ def keep_only_what_is_at_work() -> AbstractContextManager[object]:
     return patch.object(Consumer, "in_hand", in_hand)
 
 
+@breaks("i3_group_order")
 def retry_behind_the_followers() -> AbstractContextManager[object]:
     """Put a message that failed at the end of its lane."""
 
@@ -76,6 +94,7 @@ def retry_behind_the_followers() -> AbstractContextManager[object]:
     return patch.object(Lanes, "put_back", put_back)
 
 
+@breaks("i5_deletes_in_order")
 def go_on_before_the_delete_is_confirmed() -> AbstractContextManager[object]:
     """Start the next run of a group while the delete of the last is under way."""
 
@@ -85,6 +104,7 @@ def go_on_before_the_delete_is_confirmed() -> AbstractContextManager[object]:
     return patch.object(Work, "_settle", _settle)
 
 
+@breaks("i2_effect_before_delete")
 def delete_without_a_dead_letter() -> AbstractContextManager[object]:
     """Delete what is rejected, as some consumers do."""
 
@@ -94,6 +114,7 @@ def delete_without_a_dead_letter() -> AbstractContextManager[object]:
     return patch.object(Burial, "send", send)
 
 
+@breaks("i7_no_collateral")
 def blame_the_whole_run() -> AbstractContextManager[object]:
     """Dead-letter every message of a run in which one was bad."""
 
@@ -107,6 +128,7 @@ def blame_the_whole_run() -> AbstractContextManager[object]:
     return patch.object(Work, "_failed", _failed)
 
 
+@breaks("i7_no_collateral")
 def charge_for_an_outage() -> AbstractContextManager[object]:
     """Count an attempt when the database is down."""
 
@@ -116,20 +138,21 @@ def charge_for_an_outage() -> AbstractContextManager[object]:
     return patch.object(Work, "_down", _down)
 
 
+@breaks("i8_no_settlement_after_loss")
 def settle_after_the_lease() -> AbstractContextManager[object]:
-    """Ask for deletes of messages whose lease is known to be lost, and go on as if it were not."""
+    """Ask for the delete of a message whose lease is known to be lost, in the hope that it works."""
+    left = Hands.left
 
-    @contextmanager
-    def both() -> Iterator[None]:
-        with (
-            patch.object(Hands, "drop_lost", lambda *_: None),
-            patch.object(Consumer, "lost", lambda *_: None),
-        ):
-            yield
+    def _left(self: Hands, held: Held, outcome: str) -> None:
+        left(self, held, outcome)
+        if outcome == "lease_lost":
+            held.lost, held.deadline = False, inf
+            self._settlement.submit([held], lambda: None)
 
-    return both()
+    return patch.object(Hands, "left", _left)
 
 
+@breaks("i11_drain")
 def abandon_the_poll_on_stop() -> AbstractContextManager[object]:
     """Cancel the outstanding receive when told to stop."""
     drain = Engine._drain
@@ -139,9 +162,15 @@ def abandon_the_poll_on_stop() -> AbstractContextManager[object]:
             poller.cancel()
         return await drain(self, pollers)
 
-    return patch.object(Engine, "_drain", _drain)
+    @contextmanager
+    def both() -> Iterator[None]:
+        with patch.object(Engine, "_drain", _drain), patch.object(_Supervisor, "_ended", lambda *_: None):
+            yield
+
+    return both()
 
 
+@breaks("i15_truth")
 def believe_partial_failures() -> AbstractContextManager[object]:
     """Take a batch for done when some of its entries failed."""
     once = Settlement._once
@@ -155,6 +184,7 @@ def believe_partial_failures() -> AbstractContextManager[object]:
     return patch.object(Settlement, "_once", _once)
 
 
+@breaks("i10_bounded")
 def receive_without_room() -> AbstractContextManager[object]:
     """Ask for ten messages whatever there is room for."""
 
@@ -165,26 +195,29 @@ def receive_without_room() -> AbstractContextManager[object]:
     return patch.object(Room, "reserve", reserve)
 
 
+@breaks("i14_no_storm")
 def poll_through_an_outage() -> AbstractContextManager[object]:
     """Go on receiving, and working, while the dependency is down."""
     return patch.object(Work, "blocked", property(lambda _: False))
 
 
+@breaks("i12_no_silent_death")
 def die_quietly() -> AbstractContextManager[object]:
     """Let the poller end at its first error."""
-    loop = Poller._loop
 
-    async def _loop(self: Poller, *, extra: bool) -> None:
-        await loop(self, extra=True)
+    async def _answer(self: Poller, asked: int, attempt: Attempt) -> Sequence[Envelope] | None:
+        return await self._poll(asked, attempt)
 
-    return patch.object(Poller, "_loop", _loop)
+    return patch.object(Poller, "_answer", _answer)
 
 
+@breaks("i4_single_flight")
 def split_a_group_in_two() -> AbstractContextManager[object]:
     """Give every message a lane of its own."""
     return patch.object(Consumer, "_key", lambda _, envelope: envelope.id)
 
 
+@breaks("i16_announced")
 def bury_without_a_word() -> AbstractContextManager[object]:
     """Set a message aside although nobody could be told."""
     announce = Burial.announce
@@ -196,16 +229,19 @@ def bury_without_a_word() -> AbstractContextManager[object]:
     return patch.object(Burial, "announce", _announce)
 
 
+@breaks("i11_drain")
 def give_back_during_the_last_poll() -> AbstractContextManager[object]:
     """Give back what waits behind a run as soon as it ends in a drain."""
     return patch.object(Work, "_emptying", property(lambda self: self._closed, lambda *_: None), create=True)
 
 
+@breaks("i17_pause")
 def poll_while_paused() -> AbstractContextManager[object]:
     """Take no notice of the operator."""
     return patch.object(Consumer, "set_paused", lambda *_, **__: None)
 
 
+@breaks("i13_poison_hurts_nobody")
 def charge_for_coming_early() -> AbstractContextManager[object]:
     """Count an attempt when something is still to come."""
 
@@ -218,6 +254,41 @@ def charge_for_coming_early() -> AbstractContextManager[object]:
     return patch.object(Work, "_wait", _wait)
 
 
+@breaks("i6_one_receive_each")
+def keep_leases_by_the_wall_clock() -> AbstractContextManager[object]:
+    """Measure leases by a clock that others set."""
+    look = Keeper._look_at
+
+    def _look_at(self: Keeper, queue: Keepable, _: float) -> None:
+        look(self, queue, time.time())
+
+    return patch.object(Keeper, "_look_at", _look_at)
+
+
+@breaks("i15_truth")
+def say_that_all_is_well() -> AbstractContextManager[object]:
+    """Report every poll as a success."""
+    failed = Poller._failed
+
+    def _failed(self: Poller, outcome: str, reason: str) -> None:
+        self.last_success = self.moved
+        failed(self, outcome, reason)
+
+    return patch.object(Poller, "_failed", _failed)
+
+
+@breaks("i9_permits")
+def forget_what_was_parked() -> AbstractContextManager[object]:
+    """Leave messages counted as parked when they are not any more."""
+
+    def unpark(self: Lanes, lane: Lane) -> None:
+        lane.parked = False
+        self._offer(lane)
+
+    return patch.object(Lanes, "unpark", unpark)
+
+
+@breaks("i15_truth")
 def leave_without_a_trace() -> AbstractContextManager[object]:
     """Drop a message whose lease was lost, and tell nobody."""
     left = Hands.left
@@ -227,31 +298,3 @@ def leave_without_a_trace() -> AbstractContextManager[object]:
             left(self, held, outcome)
 
     return patch.object(Hands, "left", _left)
-
-
-MUTANTS: Mapping[str, Callable[[], AbstractContextManager[object]]] = {
-    mutant.__name__: mutant
-    for mutant in (
-        acknowledge_before_commit,
-        release_before_joining_pollers,
-        drop_a_permit,
-        keep_only_what_is_at_work,
-        retry_behind_the_followers,
-        go_on_before_the_delete_is_confirmed,
-        delete_without_a_dead_letter,
-        blame_the_whole_run,
-        charge_for_an_outage,
-        settle_after_the_lease,
-        abandon_the_poll_on_stop,
-        believe_partial_failures,
-        receive_without_room,
-        poll_through_an_outage,
-        die_quietly,
-        split_a_group_in_two,
-        bury_without_a_word,
-        give_back_during_the_last_poll,
-        poll_while_paused,
-        charge_for_coming_early,
-        leave_without_a_trace,
-    )
-}

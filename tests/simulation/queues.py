@@ -19,13 +19,19 @@ class Queues:
         max_receives: int | None,
         visibility: float,
         clock: Callable[[], float],
+        now: Callable[[], float],
         seed: int,
     ) -> None:
+        """`clock` is the queues' own, `now` that of whoever looks on: by it everything is written down."""
         self.happened: list[Happened] = []
+
+        def note(one: Happened) -> None:
+            self.happened.append(one._replace(at=now()))
+
         rng = random.Random(seed)
         options = Options(fifo=fifo, visibility=visibility, retention=RETENTION)
-        self.dead = MemoryQueue("dead", options, clock=clock, rng=rng, record=self.happened.append)
-        self.queue = MemoryQueue("queue", options, clock=clock, rng=rng, record=self.happened.append)
+        self.dead = MemoryQueue("dead", options, clock=clock, rng=rng, record=note)
+        self.queue = MemoryQueue("queue", options, clock=clock, rng=rng, record=note)
         if max_receives is not None:
             self.queue.redrive = Redrive(self.dead, max_receives)
         self.source = MemorySource(self.queue, None if max_receives is None else self.dead)

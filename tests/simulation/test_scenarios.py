@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 from tests.simulation.history import History, Life, Rates, Sending
+from tests.simulation.outcome import Outcome
 from tests.simulation.promises import broken
-from tests.simulation.world import Outcome, play
+from tests.simulation.world import play
 
 HOUR = 3600.0
 

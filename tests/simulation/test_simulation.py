@@ -1,15 +1,13 @@
 """Random histories of the engine keep its promises, and each way to break the engine on purpose is seen."""
 
 from collections import Counter
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 
 import pytest
 
 from orca_daemon.ops.metrics import Metrics
 from tests.simulation.history import draw
-from tests.simulation.mutants import MUTANTS
-from tests.simulation.promises import broken
+from tests.simulation.mutants import MUTANTS, Mutant
+from tests.simulation.promises import CHECKS, broken
 from tests.simulation.world import play
 
 HISTORIES = 400
@@ -24,10 +22,17 @@ def test_random_histories_keep_every_promise(first: int) -> None:
     assert not problems, f"repeat with: ./dev simulate --seed {min(problems)}"
 
 
-@pytest.mark.parametrize("mutant", MUTANTS.values(), ids=MUTANTS)
-def test_a_broken_engine_is_caught(mutant: Callable[[], AbstractContextManager[object]]) -> None:
+@pytest.mark.parametrize(("mutant", "promise"), MUTANTS.values(), ids=MUTANTS)
+def test_a_broken_engine_is_caught_for_the_promise_that_it_breaks(mutant: Mutant, promise: str) -> None:
+    def caught(seed: int) -> bool:
+        return any(one.startswith(f"{promise}:") for one in broken(play(draw(seed))))
+
     with mutant():
-        assert any(broken(play(draw(seed))) for seed in range(ENOUGH))
+        assert any(caught(seed) for seed in range(ENOUGH))
+
+
+def test_every_promise_is_broken_by_some_mutant() -> None:
+    assert {check.__name__ for check in CHECKS} - {promise for _, promise in MUTANTS.values()} == set()
 
 
 def test_counters_equal_the_log_of_events() -> None:

@@ -2,59 +2,30 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from contextlib import suppress
+from unittest.mock import patch
 
 from orca_daemon.engine.consumer import Options
 from orca_daemon.engine.engine import Binding, Engine
-from orca_daemon.engine.errors import DependencyDown, NotYet, Reject
+from orca_daemon.engine.errors import DependencyDown, Reject
 from orca_daemon.engine.events import Drain, Event, Extended, Paused, Polled, Settled
 from orca_daemon.engine.message import Delivery, Envelope
 from orca_daemon.engine.policy import Backoff
 from orca_daemon.engine.route import Route
+from tests.simulation import audit
 from tests.simulation.faults import FaultySource
-from tests.simulation.history import History, Rates
+from tests.simulation.history import History, Life, Rates
 from tests.simulation.loop import DeadlockError, LivelockError, VirtualLoop
+from tests.simulation.outcome import Outcome
 from tests.simulation.queues import Queues
 from tests.simulation.record import Record
+from tests.simulation.script import follow
 
 QUIET = 6 * 3600.0
 """Seconds that the last, undisturbed life may take to finish everything."""
-DURATION = {
-    "ok": 0.05,
-    "slow": 8.0,
-    "long": 200.0,
-    "fail": 0.02,
-    "reject": 0.01,
-    "suspect": 0.02,
-    "stall": 0.05,
-    "early": 0.02,
-    "cancelled": 0.02,
-}
-
-FAILURES: Mapping[str, Callable[[], BaseException]] = {
-    "reject": lambda: Reject("bad by script"),
-    "fail": lambda: ValueError("fails by script"),
-    "suspect": lambda: DependencyDown("base", "says this message"),
-    "early": lambda: NotYet("something is still to come"),
-    "cancelled": asyncio.CancelledError,  # of something that the handler waited for
-}
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What a history came to."""
-
-    history: History
-    record: Record
-    queues: Queues
-    complaints: list[str] = field(default_factory=list)
-    faults: list[str] = field(default_factory=list)
-    """Errors that ended an engine."""
-    leaks: list[str] = field(default_factory=list)
-    """Engines that ended with messages or permits unaccounted for."""
-    events: list[Event] = field(default_factory=list)
-    """All that the engines told."""
+HELD = 12
+"""Messages in hand at most."""
 
 
 def play(history: History) -> Outcome:
@@ -62,7 +33,8 @@ def play(history: History) -> Outcome:
     loop = VirtualLoop()
     world = _World(history, loop)
     try:
-        loop.run_until_complete(world.run())
+        with patch("time.time", world.wall):
+            loop.run_until_complete(world.run())
     except (DeadlockError, LivelockError) as error:
         world.outcome.faults.append(type(error).__name__)
     finally:
@@ -85,23 +57,25 @@ class _World:
             fifo=history.fifo,
             max_receives=history.max_receives if history.dead_letter else None,
             visibility=history.lease,
-            clock=loop.time,
+            clock=lambda: loop.time() + self._past(history.sleeps),
+            now=loop.time,
             seed=history.seed,
         )
         self.outcome = Outcome(history, self._record, self._queues)
         self._attempts: dict[str, int] = {}
+        self._last_answer: float | None = None
         self._scripts = {sending.id: sending for sending in history.sendings}
 
     async def run(self) -> None:
         """Send, live, and live once more in peace."""
         sending = asyncio.create_task(self._send())
         for life in self._history.lives:
-            await self._live(self._history.rates, seconds=life.seconds, end=life.end)
+            await self._live(self._history.rates, life)
             self._record.life += 1
         await sending
         # The faults end with the outages: what was promised must now come true.
         peace = self._history.rates if self._history.undisturbed else Rates()
-        await self._live(peace, seconds=QUIET, end="stop")
+        await self._live(peace, Life(QUIET, "stop"))
 
     async def _send(self) -> None:
         for sending in sorted(self._history.sendings, key=lambda one: one.at):
@@ -109,23 +83,28 @@ class _World:
             self._queues.send(sending.id, sending.group)
             self._record.add(self._loop.time(), "sent", (sending.id,), group=sending.group)
 
-    async def _live(self, rates: Rates, *, seconds: float, end: str) -> None:
+    async def _live(self, rates: Rates, life: Life) -> None:
         source = FaultySource(self._queues.source, rates, self._rng, self._record, self._loop.time)
         engine = self._engine(source)
+        self._last_answer = None
         before = asyncio.all_tasks()
         running = asyncio.create_task(engine.run())
         running.add_done_callback(lambda task: None if task.cancelled() else task.exception())
-        until = self._loop.time() + seconds
-        while (
-            self._loop.time() < until and not running.done() and not (seconds == QUIET and self._finished())
-        ):
-            await asyncio.sleep(min(1.0, max(until - self._loop.time(), 0.001)))
+        self._loop.strike_after(life.turn, source.die)
+        until = self._loop.time() + life.seconds
+        while self._loop.time() < until and not running.done() and not source.died.is_set():
+            if life.seconds == QUIET and self._finished():
+                break
+            await _moment(source.died, min(1.0, max(until - self._loop.time(), 0.001)))
             if engine.paused is not self._paused:
                 engine.set_paused(paused=self._paused)
             if self._rng.random() < rates.duplicate:
                 self._queues.double(self._rng)
-        if end == "kill":
-            source.dead = True
+            self.outcome.leaks += audit.leaks(engine, HELD)
+            self.outcome.lies += audit.lies(engine, self._last_answer)
+        self._loop.strike_after(None, source.die)
+        if life.end == "kill":
+            source.die()
             await _bury_alive(asyncio.all_tasks() - before - {asyncio.current_task()})
             self._record.add(self._loop.time(), "killed")
             return
@@ -135,11 +114,11 @@ class _World:
             drained = await running
         except Exception as error:  # noqa: BLE001  whatever ended the engine is a finding
             self.outcome.faults.append(repr(error))
-            source.dead = True
+            source.die()
         else:
             self._record.add(self._loop.time(), "drained", seconds=drained.seconds)
-            source.dead = True  # the process has ended
-            self._count(engine, finished=not drained.unfinished)
+            source.die()  # the process has ended
+            self.outcome.leaks += audit.left_over(engine, finished=not drained.unfinished)
 
     def _engine(self, source: FaultySource) -> Engine:
         history = self._history
@@ -163,7 +142,7 @@ class _World:
             options=Options(
                 lease=history.lease,
                 wait=history.wait,
-                held=12,
+                held=HELD,
                 pollers=history.pollers,
                 concurrency=history.concurrency,
                 max_attempts=history.max_attempts,
@@ -235,9 +214,7 @@ class _World:
             raise DependencyDown("base", "outage")
         if step == "stall":
             self._loop.stall(self._rng.choice((3.0, 20.0, 90.0)))
-        await asyncio.sleep(1e9 if step == "hang" else DURATION[step])
-        if failure := FAILURES.get(step):
-            raise failure()
+        await follow(step)
 
     def _observed(self, event: Event, source: FaultySource) -> None:
         if source.dead:
@@ -255,6 +232,7 @@ class _World:
                     now, "left", (event.envelope.body,), outcome=event.outcome, receipts=receipts
                 )
             case Polled():
+                self._last_answer = self._last_answer if event.reason else now
                 names = tuple(one.body for one in event.messages)
                 self._record.add(now, "polled", names, outcome=event.outcome)
             case Extended() if event.outcome != "done":
@@ -268,12 +246,12 @@ class _World:
             and self._queues.left() <= self._history.staying
         )
 
-    def _count(self, engine: Engine, *, finished: bool) -> None:
-        for consumer in engine.consumers:
-            room = consumer.room
-            if room.held or room.reserved or (room.settling and finished):
-                left = f"held {room.held} reserved {room.reserved} settling {room.settling}"
-                self.outcome.leaks.append(f"life {self._record.life}: {left}")
+    def wall(self) -> float:
+        """The wall clock of the daemon's machine."""
+        return self._loop.time() + self._past(self._history.jumps) + self._past(self._history.sleeps)
+
+    def _past(self, steps: Sequence[tuple[float, float]]) -> float:
+        return sum(by for at, by in steps if at <= self._loop.time())
 
 
 class _Work:
@@ -297,6 +275,12 @@ class _Announcing:
 
     async def __call__(self, _: str | None, envelope: Envelope, reason: str, /) -> None:
         await self._world.announce(envelope.body, reason, self._source)
+
+
+async def _moment(died: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await died.wait()
 
 
 async def _bury_alive(tasks: set[asyncio.Task[object]]) -> None:

@@ -1,0 +1,37 @@
+"""What an engine keeps count of, compared with what there is: between any two steps, and at its end."""
+
+from collections.abc import Iterator
+
+from orca_daemon.engine.engine import Engine
+from orca_daemon.engine.source import BATCH
+
+
+def leaks(engine: Engine, limit: int) -> Iterator[str]:
+    """Messages, permits and deletes that are not where they are counted, or past the limit."""
+    for consumer in engine.consumers:
+        room, lanes, backlog = consumer.room, consumer._lanes, consumer.settlement.backlog
+        waiting = sum(len(lane.waiting) for lane in lanes)
+        parked = sum(len(lane.waiting) for lane in lanes if lane.parked)
+        counted = parked == lanes.parked and room.reserved >= 0 and waiting <= room.held
+        if not counted or room.held + room.reserved > limit or backlog > BATCH * limit:
+            yield f"{_room(engine)} waiting {waiting} parked {parked}, said to be {lanes.parked}"
+
+
+def lies(engine: Engine, last_answer: float | None) -> Iterator[str]:
+    """What the state of the engine says and is not so."""
+    for queue in engine.state().queues:
+        if queue.last_poll_success != last_answer:
+            yield f"the last answer came at {last_answer}, not at {queue.last_poll_success}"
+
+
+def left_over(engine: Engine, *, finished: bool) -> Iterator[str]:
+    """What is still counted when the engine has ended; `finished` where nothing was left undone."""
+    for consumer in engine.consumers:
+        room = consumer.room
+        if room.held or room.reserved or (room.settling and finished):
+            yield _room(engine)
+
+
+def _room(engine: Engine) -> str:
+    rooms = [consumer.room for consumer in engine.consumers]
+    return ", ".join(f"held {room.held} reserved {room.reserved} settling {room.settling}" for room in rooms)
