@@ -30,7 +30,7 @@ class Attempted:
     seconds: float
     error: BaseException | None = None
     outcome: str = "done"
-    """`done`, `failed`, `rejected`, `down`, `suspect`, `early`, `lost`, `expired` or `drained`."""
+    """`done`, `failed`, `rejected`, `down`, `early`, `lost`, `expired` or `drained`."""
 
 
 @dataclass(frozen=True, slots=True)
