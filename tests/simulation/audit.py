@@ -9,7 +9,8 @@ from orca_daemon.engine.source import BATCH
 def leaks(engine: Engine, limit: int) -> Iterator[str]:
     """Messages, permits and deletes that are not where they are counted, or past the limit."""
     for consumer in engine.consumers:
-        room, lanes, backlog = consumer.room, consumer._lanes, consumer.settlement.backlog
+        room, lanes, settlement = consumer.room, consumer._lanes, consumer.settlement
+        backlog = len(settlement._waiting) + BATCH * len(settlement._calls)
         waiting = sum(len(lane.waiting) for lane in lanes)
         parked = sum(len(lane.waiting) for lane in lanes if lane.parked)
         counted = parked == lanes.parked and room.reserved >= 0 and waiting <= room.held
