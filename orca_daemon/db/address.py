@@ -109,8 +109,11 @@ def parse(url: str) -> Address:
     """
     try:
         parts = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise AddressError("the database's URL cannot be understood") from None
+    if "@" in (parts.host or ""):
+        # What stands before the last @ is half of a password, and hosts are told to everybody.
+        raise AddressError("the database's URL has a @ too many: write %40 for one in the password")
     if not parts.drivername.startswith("postgres"):
         raise AddressError("the database's URL is not that of a Postgres")
     query = {name: value if isinstance(value, str) else value[-1] for name, value in parts.query.items()}
