@@ -86,7 +86,12 @@ def drafts(lines: Iterable[tuple[int, str]], draft: Draft) -> Iterator[Outgoing]
 def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
     """The lines of a file that are not blank, numbered from 1."""
     with path.open(encoding="utf-8") as file:
-        yield from ((number, line) for number, line in enumerate(file, 1) if line.strip())
+        yield from numbered(file)
+
+
+def numbered(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """Those that are not blank, numbered from 1."""
+    return ((number, line) for number, line in enumerate(lines, 1) if line.strip())
 
 
 def _new_file(given: object, now: datetime) -> object:

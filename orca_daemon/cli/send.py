@@ -1,8 +1,9 @@
 """`orca-daemon send`: put messages on the queues, from flags or from files of JSON lines."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
@@ -226,7 +227,19 @@ def _messages(draft: Draft, file: str | None, given: Document) -> Callable[[], I
         return lambda: (draft(one) for one in [given])
     if given:
         raise typer.BadParameter("name either a file or a message's fields, not both")
+    lines = _lines(file)
+
+    def messages() -> Iterator[Outgoing]:
+        yield from drafts.drafts(lines(), draft)
+
+    return messages
+
+
+def _lines(file: str) -> Callable[[], Iterable[tuple[int, str]]]:
+    """Reads the file, again at each call; what can be read only once, such as a pipe, is kept."""
     if file == "-":
-        lines = [(number, line) for number, line in enumerate(sys.stdin, 1) if line.strip()]
-        return lambda: drafts.drafts(lines, draft)
-    return lambda: drafts.drafts(drafts.numbered_lines(Path(file)), draft)
+        return cache(lambda: list(drafts.numbered(sys.stdin)))
+    path = Path(file)
+    if path.is_file():
+        return lambda: drafts.numbered_lines(path)
+    return cache(lambda: list(drafts.numbered_lines(path)))

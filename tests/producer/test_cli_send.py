@@ -95,6 +95,16 @@ def test_many_from_a_file_keep_their_order(fifo: Queue, tmp_path: Path) -> None:
     ]
 
 
+def test_a_pipe_that_can_be_read_only_once_is_sent(fifo: Queue) -> None:
+    ours, theirs = os.pipe()
+    os.write(theirs, json.dumps(UPDATE).encode())
+    os.close(theirs)
+    ran = run("file-status", "--file", f"/dev/fd/{ours}", "--queue", fifo.url)
+    os.close(ours)
+    assert ran.exit_code == 0, ran.output
+    assert [json.loads(message["Body"])["filename"] for message in fifo.take()] == ["f"]
+
+
 def test_a_complete_message_is_sent_as_it_is(fifo: Queue) -> None:
     body = json.dumps({"extra": 1, **UPDATE, "lastUpdate": "2026-11-21T00:13:35+00:00"})
     assert run("file-status", "--file", "-", "--queue", fifo.url, stdin=body).exit_code == 0
