@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orca_daemon.cli.moments import moment, shown, span
+from orca_daemon.cli.moments import before, moment, shown
 from orca_daemon.cli.options import AsJson, Config, StatusName
 from orca_daemon.cli.settings import settings_or_exit
 from orca_daemon.settings import Settings
@@ -58,7 +58,7 @@ def jobs(
         archive=archive,
         since=moment(since, now) if since else None,
         until=moment(until, now) if until else None,
-        idle_since=now - span(stuck) if stuck else None,
+        idle_since=before(now, stuck) if stuck else None,
     )
     found = _find_jobs(settings_or_exit(config), chosen, limit + 1, after)
     page, more = found[:limit], len(found) > limit

@@ -8,12 +8,15 @@ import typer
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
-def span(text: str) -> timedelta:
-    """`90s`, `30m`, `24h`, `7d`, `2w`.  Raises BadParameter."""
+def before(now: datetime, text: str) -> datetime:
+    """The moment `90s`, `30m`, `24h`, `7d` or `2w` before now.  Raises BadParameter."""
     found = re.fullmatch(r"(\d{1,6})([smhdw])", text)
     if not found:
         raise typer.BadParameter(f"{text!r} is no span of time such as 30m, 24h or 7d")
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+    try:
+        return now - timedelta(**{_UNITS[found[2]]: int(found[1])})
+    except OverflowError:
+        raise typer.BadParameter(f"{text!r} is longer than the calendar goes back") from None
 
 
 def moment(text: str, now: datetime) -> datetime:
@@ -24,7 +27,7 @@ def moment(text: str, now: datetime) -> datetime:
     try:
         said = datetime.fromisoformat(text)
     except ValueError:
-        return now - span(text)
+        return before(now, text)
     return said if said.tzinfo else said.replace(tzinfo=UTC)
 
 

@@ -112,7 +112,16 @@ def test_a_job_that_is_not_there_exits_1(tables: Connection) -> None:
     assert "no job 'nothing'" in ran.output
 
 
-@pytest.mark.parametrize("arguments", [("jobs", "--stuck", "soon"), ("jobs", "--since", "then"), ("job",)])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("jobs", "--stuck", "soon"),
+        ("jobs", "--stuck", "999999w"),
+        ("jobs", "--since", "then"),
+        ("jobs", "--since", "999999w"),
+        ("job",),
+    ],
+)
 def test_what_is_used_wrongly_exits_2(tables: Connection, arguments: tuple[str, ...]) -> None:
     assert run(*arguments).exit_code == 2
 
