@@ -18,6 +18,7 @@ from orca_daemon.settings import Database as DatabaseSettings
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_READ_ONLY = text("SELECT current_setting('transaction_read_only') = 'on'")
 _STREAMS = 2
 _TRIES = 4
 """Times that a transaction is begun which meets deadlocks or serialization failures."""
@@ -38,6 +39,7 @@ class Database:
         self._vault = vault
         self._address: Address | None = None
         self._reading = asyncio.Lock()
+        self._refused = False
         self._short = self._pool("short", settings.pool_size, settings.statement_timeout)
         self._long = self._pool("stream", _STREAMS, 0)
 
@@ -67,8 +69,13 @@ class Database:
         return await self._known()
 
     async def probe(self) -> None:
-        """Ask for one row.  Raises DependencyDown."""
-        await self.transact(lambda connection: connection.execute(text("SELECT 1")).one())
+        """Ask for an answer and, since a write was refused, for the writer.  Raises DependencyDown."""
+        read_only = await self.transact(lambda connection: connection.scalar(_READ_ONLY))
+        # Whoever only reads may well be connected to a replica.
+        if read_only and self._refused:
+            self._short.engine.dispose()
+            raise DependencyDown(DEPENDENCY, "it is read-only")
+        self._refused = False
 
     def watch(self, waited: Callable[[float], None]) -> None:
         """Tell `waited` how many seconds each short transaction waited for its turn, from any thread."""
@@ -104,6 +111,7 @@ class Database:
             # It may be the password: whoever rotates it also changes the secret.
             return await self._read_again(used)
         if sqlstate_of(error) == DEMOTED:
+            self._refused = True
             pool.engine.dispose()
         return meaning(sqlstate_of(error)) is Meaning.AGAIN
 

@@ -106,23 +106,57 @@ def end_sessions(connection: Connection, role: str) -> None:
         pass
 
 
+def demote(owner: Engine) -> None:
+    """Have new connections find a database that takes no writes."""
+    with owner.connect() as connection:
+        name = connection.scalar(text("SELECT current_database()"))
+        connection.execute(text(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'))
+
+
+def promote(owner: Engine) -> None:
+    """Have new connections find the writer."""
+    with owner.connect() as connection:
+        name = connection.scalar(text("SELECT current_database()"))
+        connection.execute(text("SET default_transaction_read_only = off"))
+        connection.execute(text(f'ALTER DATABASE "{name}" RESET default_transaction_read_only'))
+
+
 class TestFailOver:
     async def test_a_demoted_writer_is_left_for_the_new_one(
         self, database_url: str, make_database: Make, owner: Engine
     ) -> None:
-        name = place(database_url)["user_database"]
-        with owner.connect() as connection:
-            connection.execute(text(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'))
+        demote(owner)
         database = make_database(database_url)
         await database.probe()
-        with owner.connect() as connection:
-            connection.execute(text("SET default_transaction_read_only = off"))
-            connection.execute(text(f'ALTER DATABASE "{name}" RESET default_transaction_read_only'))
+        promote(owner)
         # The connections of the pool still lead to what has become read-only.
         with pytest.raises(DependencyDown, match="25006"):
             await database.transact(add, "a")
         await database.transact(add, "a")
         assert await database.transact(count) == 1
+
+    async def test_a_writer_that_stays_read_only_is_down_until_it_is_not(
+        self, database_url: str, make_database: Make, owner: Engine
+    ) -> None:
+        demote(owner)
+        database = make_database(database_url)
+        with pytest.raises(DependencyDown, match="25006"):
+            await database.transact(add, "a")
+        # It answers; but would that count, the messages of the run were suspected, and buried one by one.
+        for _ in range(2):
+            with pytest.raises(DependencyDown, match="read-only"):
+                await database.probe()
+        promote(owner)
+        await database.probe()
+        await database.transact(add, "a")
+
+    async def test_a_replica_will_do_for_those_who_only_read(
+        self, database_url: str, make_database: Make, owner: Engine
+    ) -> None:
+        demote(owner)
+        database = make_database(database_url)
+        assert await database.transact(count) == 0
+        await database.probe()
 
     async def test_a_connection_lost_at_commit_leaves_work_that_can_be_repeated(
         self, proxy: Proxy, make_database: Make
