@@ -2,7 +2,8 @@
 
 Every function takes `client`, a boto3 SQS client; by default one is made for the region in AWS_REGION, once.
 `grouping` must be the same for all producers of a queue.  Functions for one message raise `SendError`, or
-what boto3 raises; those for many return a result for each message instead.
+what boto3 raises; those for many return a result for each message instead.  What cannot be made into a
+message at all raises ValueError or TypeError, in both, before anything is sent.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -128,7 +129,7 @@ def create_status_for_jobs(
     client: Any = None,
 ) -> list[Sent]:
     """`create_status_for_job` for many; each of `jobs` holds its arguments by name."""
-    documents = (_new_job(**job) for job in jobs)
+    documents = [_new_job(**job) for job in jobs]
     return post_entries_to_fifo_queue(
         documents, RequestMethod.NEW_JOB, db_queue_url, grouping=grouping, client=client
     )
@@ -142,7 +143,7 @@ def update_status_for_files(
     client: Any = None,
 ) -> list[Sent]:
     """`update_status_for_file` for many; each of `updates` holds its arguments by name."""
-    documents = (_update(**update) for update in updates)
+    documents = [_update(**update) for update in updates]
     return post_entries_to_fifo_queue(
         documents, RequestMethod.UPDATE_FILE, db_queue_url, grouping=grouping, client=client
     )
@@ -157,7 +158,7 @@ def post_entries_to_fifo_queue(
     client: Any = None,
 ) -> list[Sent]:
     """`post_entry_to_fifo_queue` for many, in this order."""
-    messages = (outgoing(entry, request_method, grouping=grouping) for entry in entries)
+    messages = [outgoing(entry, request_method, grouping=grouping) for entry in entries]
     return list(send_batch(messages, db_queue_url, client=client))
 
 
@@ -165,7 +166,7 @@ def post_entries_to_standard_queue(
     entries: Iterable[Mapping[str, Any]], recovery_queue_url: str, *, client: Any = None
 ) -> list[Sent]:
     """`post_entry_to_standard_queue` for many."""
-    messages = (Outgoing(body=dump(entry)) for entry in entries)
+    messages = [Outgoing(body=dump(entry)) for entry in entries]
     return list(send_batch(messages, recovery_queue_url, client=client))
 
 
@@ -206,6 +207,6 @@ def _update(
             last_update=now,
             status=orca_status,
             completion_time=now if orca_status in _FINAL else None,
-            error_message=error_message if orca_status is OrcaStatus.FAILED else None,
+            error_message=error_message if orca_status == OrcaStatus.FAILED else None,
         )
     )

@@ -40,6 +40,17 @@ def test_jobs_and_plain_objects_go_out_in_batches_too(fifo: Queue, standard: Que
     assert len(standard.take(12)) == 12
 
 
+@pytest.mark.parametrize(
+    "bad", [{"orca_status": OrcaStatus.FAILED}, {"orca_status": 9}, {"granule": "misspelt"}]
+)
+def test_one_that_is_no_message_stops_all_before_any_is_sent(answering: Any, bad: dict[str, Any]) -> None:
+    asked = answering(lambda _operation, _parameters: (500, {}))
+    good = {"job_id": "j", "granule_id": "g", "filename": "f", "orca_status": OrcaStatus.STAGED}
+    with pytest.raises((ValueError, TypeError)):
+        producer.update_status_for_files([good] * 20 + [good | bad], NOWHERE)
+    assert asked == []
+
+
 def test_a_call_holds_ten_messages_and_no_more_than_its_size(answering: Any) -> None:
     calls: list[int] = []
 

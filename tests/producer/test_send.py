@@ -96,6 +96,12 @@ def test_a_failure_needs_its_error(error: str | None) -> None:
         producer.update_status_for_file("j", "g", "f", OrcaStatus.FAILED, error, "https://nowhere.invalid")
 
 
+def test_a_status_may_be_its_number(fifo: Queue) -> None:
+    number: Any = OrcaStatus.FAILED.value
+    producer.update_status_for_file("j", "g", "f", number, "gone", fifo.url)
+    assert [json.loads(message["Body"])["errorMessage"] for message in fifo.take()] == ["gone"]
+
+
 def test_any_object_can_be_posted(fifo: Queue, standard: Queue) -> None:
     document = {"jobId": "é", "number": 1, "granuleId": "g"}
     producer.post_entry_to_fifo_queue(document, RequestMethod.UPDATE_FILE, fifo.url)
