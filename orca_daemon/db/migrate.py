@@ -133,8 +133,8 @@ def _migrate(connection: Connection, found: Shape) -> None:
     connection.execute(text("SET lock_timeout = '15s'"))
     connection.commit()
     connection.execution_options(isolation_level="READ COMMITTED")
-    if found.verdict in {Verdict.ABSENT, Verdict.OLD}:
-        # The columns are what counts: the tables may have been dropped, or restored from older times.
+    if found.verdict in {Verdict.ABSENT, Verdict.OLD} or found.recorded != shape.CURRENT:
+        # What is found is what counts: the tables may have been dropped, or restored from older times.
         command.stamp(config, "base")
     command.upgrade(config, "head")
     connection.commit()

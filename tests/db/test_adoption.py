@@ -117,6 +117,13 @@ def test_a_fresh_orca_that_says_5_is_7_and_is_left_as_it_is(roles: str) -> None:
     assert migrate.status(roles).recorded == 7
 
 
+def test_a_version_that_is_no_longer_recorded_is_recorded_again(roles: str) -> None:
+    migrate.upgrade(by("the_admin", roles))
+    execute(roles, "UPDATE orca.schema_versions SET version_id = 5")
+    assert len(migrate.upgrade(by("the_admin", roles))) == 1
+    assert migrate.status(roles).recorded == 7
+
+
 @pytest.mark.parametrize("blocks", [VERSION_5, VERSION_6])
 def test_old_recoveries_take_their_collection_only_from_a_catalog_that_is_sure(
     roles: str, blocks: tuple[str, ...]
