@@ -14,7 +14,10 @@ _IDLE_STREAM = 600
 """Seconds after which the server ends a transaction that nobody continues; streams write to S3 meanwhile."""
 
 
-_SAID = re.compile(r"(?:FATAL: +|failed: (?!FATAL)|could not translate host name )([^\n]+)")
+_SAID = re.compile(
+    r"(?:FATAL: +|failed: (?!FATAL)|(?=could not translate host)|(?=invalid (?:connection option|\w+ value)))"
+    r"([^\n]+)"
+)
 """Where libpq's text has the cause, behind what it repeats of the address."""
 
 
