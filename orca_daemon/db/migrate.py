@@ -20,6 +20,7 @@ from orca_daemon.db.shape import Shape, Verdict
 from orca_daemon.db.sql import load
 
 _ROLES = load("orca_daemon.db.migrations", "roles.sql")
+_SESSION = {"application_name": "orca-daemon-upgrade", "connect_timeout": 10}
 _LOCK = 0x6F726361  # "orca": one upgrade of a database at a time
 
 
@@ -180,9 +181,7 @@ def _connected(place: str | Address) -> Iterator[Connection]:
 
 def _open(address: Address) -> Any:
     try:
-        return psycopg2.connect(
-            **address.parameters, application_name="orca-daemon-upgrade", connect_timeout=10
-        )
+        return psycopg2.connect(**{**_SESSION, **address.parameters})
     except psycopg2.Error as error:
         raise Unreachable(cause(str(error), address.password)) from None
 

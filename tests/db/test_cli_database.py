@@ -61,6 +61,8 @@ def test_status_exits_by_whether_the_daemon_can_work(database: str) -> None:
     ("url", "code", "said"),
     [
         ("postgresql://u:s3cret-pa55@127.0.0.1:1/x", 1, "Connection refused"),
+        ("postgresql://u:s3cret-pa55@127.0.0.1:1/x?connect_timeout=5", 1, "Connection refused"),
+        ("postgresql://u:s3cret-pa55@127.0.0.1:1/x?application_name=me", 1, "Connection refused"),
         ("mysql://u:s3cret-pa55@h/x", 78, "not that of a Postgres"),
     ],
 )
