@@ -22,7 +22,10 @@ T = TypeVar("T")
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """The result of a command's work; exits 78 where the settings are at fault, 1 where the world is."""
+    """The result of a command's work; exits 78 where the settings are at fault, 1 where the world is.
+
+    2, as everywhere, is for whoever typed the command.
+    """
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -31,6 +34,9 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         code, said = WRONG_SETTINGS, str(error)
     except (DependencyDown, Failed, Reject, BotoCoreError, ClientError) as error:
         code, said = 1, str(error)
+    except UnicodeEncodeError:
+        # What a terminal of another encoding sent; Python kept its bytes as surrogates.
+        code, said = 2, "an argument is not text in UTF-8"
     except KeyboardInterrupt:
         code, said = 130, "interrupted"
     typer.echo(f"orca-daemon: {said}", err=True)

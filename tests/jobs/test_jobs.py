@@ -77,6 +77,7 @@ def test_pages_follow_one_another_without_gap_or_repetition(tables: Connection) 
         seen += [job["job_id"] for job in page["jobs"]]
         following.append(page["next"])
     assert following == ["j0", "j2", "j4", None]
+    assert ids("--after", "j6") == []
     assert seen == ["j1", "j0", "j3", "j2", "j5", "j4", "j6"]
 
 
@@ -119,6 +120,9 @@ def test_a_job_that_is_not_there_exits_1(tables: Connection) -> None:
         ("jobs", "--stuck", "999999w"),
         ("jobs", "--since", "then"),
         ("jobs", "--since", "999999w"),
+        ("jobs", "--after", "nothing"),
+        ("jobs", "--granule", "\udcff"),
+        ("job", "\udcff"),
         ("job",),
     ],
 )
