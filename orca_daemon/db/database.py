@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -10,7 +11,16 @@ from sqlalchemy import Connection, text
 
 from orca_daemon.db.address import DEPENDENCY, Address, AddressError, Vault, resolve
 from orca_daemon.db.connect import Unreachable, connect
-from orca_daemon.db.failures import DEMOTED, Meaning, is_ours, meaning, sqlstate_of, translate
+from orca_daemon.db.failures import (
+    DEMOTED,
+    WRITES_REFUSED,
+    Failed,
+    Meaning,
+    is_ours,
+    meaning,
+    sqlstate_of,
+    translate,
+)
 from orca_daemon.db.pool import Pool
 from orca_daemon.engine.errors import DependencyDown
 from orca_daemon.settings import Database as DatabaseSettings
@@ -18,7 +28,8 @@ from orca_daemon.settings import Database as DatabaseSettings
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_READ_ONLY = text("SELECT current_setting('transaction_read_only') = 'on'")
+_ANSWER = text("SELECT current_setting('transaction_read_only') = 'on'")
+_WRITE = text("CREATE TEMPORARY TABLE orca_daemon_probe ON COMMIT DROP AS SELECT repeat('x', 2000) AS filler")
 _STREAMS = 2
 _TRIES = 4
 """Times that a transaction is begun which meets deadlocks or serialization failures."""
@@ -69,13 +80,20 @@ class Database:
         return await self._known()
 
     async def probe(self) -> None:
-        """Ask for an answer and, since a write was refused, for the writer.  Raises DependencyDown."""
-        read_only = await self.transact(lambda connection: connection.scalar(_READ_ONLY))
-        # Whoever only reads may well be connected to a replica.
-        if read_only and self._refused:
+        """Ask for an answer and, since a write was refused, for a write.  Raises DependencyDown."""
+        read_only = await self.transact(lambda connection: connection.scalar(_ANSWER))
+        # Not before: whoever only reads may well be connected to a replica.
+        if self._refused:
+            await self._probe_writing(read_only=read_only)
+        self._refused = False
+
+    async def _probe_writing(self, *, read_only: bool) -> None:
+        if read_only:
             self._short.engine.dispose()
             raise DependencyDown(DEPENDENCY, "it is read-only")
-        self._refused = False
+        # A role that may make no tables tells nothing of the disk.
+        with suppress(Failed):
+            await self.transact(lambda connection: connection.execute(_WRITE))
 
     def watch(self, waited: Callable[[float], None]) -> None:
         """Tell `waited` how many seconds each short transaction waited for its turn, from any thread."""
@@ -110,8 +128,8 @@ class Database:
         if isinstance(error, Unreachable):
             # It may be the password: whoever rotates it also changes the secret.
             return await self._read_again(used)
+        self._refused |= sqlstate_of(error) in WRITES_REFUSED
         if sqlstate_of(error) == DEMOTED:
-            self._refused = True
             pool.engine.dispose()
         return meaning(sqlstate_of(error)) is Meaning.AGAIN
 

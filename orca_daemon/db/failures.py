@@ -13,6 +13,8 @@ from orca_daemon.engine.errors import DependencyDown, Reject
 
 DEMOTED = "25006"
 """read_only_sql_transaction: the server behind this connection is no longer the writer."""
+WRITES_REFUSED = frozenset({DEMOTED, "53100"})
+"""Also disk_full.  Such a server answers all the same, so an answer does not mean that it is well."""
 
 
 class Meaning(Enum):

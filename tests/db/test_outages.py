@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import pytest
@@ -121,6 +122,23 @@ def promote(owner: Engine) -> None:
         connection.execute(text(f'ALTER DATABASE "{name}" RESET default_transaction_read_only'))
 
 
+@contextmanager
+def full_disk(owner: Engine, of_new_tables: str = "53100") -> Iterator[None]:
+    """Have the server say of each write that its disk is full, and of new tables what it is told to."""
+    refusal = "LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{}'; END $$"
+    with owner.connect() as connection:
+        for statement in (
+            f"CREATE FUNCTION refused() RETURNS trigger {refusal.format('53100')}",
+            f"CREATE FUNCTION refused_table() RETURNS event_trigger {refusal.format(of_new_tables)}",
+            "CREATE TRIGGER full_disk BEFORE INSERT ON orca.providers EXECUTE FUNCTION refused()",
+            "CREATE EVENT TRIGGER full_disk ON ddl_command_start EXECUTE FUNCTION refused_table()",
+        ):
+            connection.execute(text(statement))
+        yield
+        connection.execute(text("DROP EVENT TRIGGER full_disk"))
+        connection.execute(text("DROP TRIGGER full_disk ON orca.providers"))
+
+
 class TestFailOver:
     async def test_a_demoted_writer_is_left_for_the_new_one(
         self, database_url: str, make_database: Make, owner: Engine
@@ -149,6 +167,30 @@ class TestFailOver:
         promote(owner)
         await database.probe()
         await database.transact(add, "a")
+
+    async def test_a_full_disk_is_down_until_there_is_room(
+        self, database_url: str, make_database: Make, owner: Engine
+    ) -> None:
+        database = make_database(database_url)
+        await database.transact(add, "a")
+        with full_disk(owner):
+            with pytest.raises(DependencyDown, match="53100"):
+                await database.transact(add, "b")
+            assert await database.transact(count) == 1
+            for _ in range(2):
+                with pytest.raises(DependencyDown, match="53100"):
+                    await database.probe()
+        await database.probe()
+        await database.transact(add, "b")
+
+    async def test_a_role_that_may_make_no_tables_is_not_taken_for_a_full_disk(
+        self, database_url: str, make_database: Make, owner: Engine
+    ) -> None:
+        database = make_database(database_url)
+        with full_disk(owner, of_new_tables="42501"):
+            with pytest.raises(DependencyDown, match="53100"):
+                await database.transact(add, "b")
+            await database.probe()
 
     async def test_a_replica_will_do_for_those_who_only_read(
         self, database_url: str, make_database: Make, owner: Engine
