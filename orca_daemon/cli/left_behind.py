@@ -1,11 +1,12 @@
 """Files that a recovery left behind, and what their objects in the archive show about them."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from orca_daemon.cli.progress import counted
 from orca_daemon.settings import Settings
 from orca_daemon.wire.copy import CopyRequest, copy_message
 from orca_daemon.wire.outgoing import Outgoing
@@ -63,9 +64,14 @@ def request(file: "File", job_id: str) -> Outgoing:
 
 
 async def look(
-    settings: Settings, job_id: str, granule: str | None, statuses: Sequence[RecoveryStatus]
+    settings: Settings,
+    job_id: str,
+    granule: str | None,
+    statuses: Sequence[RecoveryStatus],
+    *,
+    quiet: bool = False,
 ) -> tuple[int, list[Looked]]:
-    """Look at the objects of a job's files that have one of these statuses.
+    """Look at the objects of a job's files that have one of these statuses; unless `quiet`, with a bar.
 
     Returns:
         The number of the job's granules, none when there is no such job; and what was found.
@@ -83,7 +89,14 @@ async def look(
         return len(granules), []
     async with connect(settings) as clients:
         requests = Requests(clients.s3, limit=_AT_ONCE, tries=5, backoff=Backoff())
-        return len(granules), await asyncio.gather(*(_head(requests, file) for file in files))
+        with counted("looking at objects", len(files), quiet=quiet) as seen:
+            return len(granules), await asyncio.gather(*(_look_at(requests, file, seen) for file in files))
+
+
+async def _look_at(requests: "Requests", file: "File", seen: Callable[[], None]) -> Looked:
+    looked = await _head(requests, file)
+    seen()
+    return looked
 
 
 async def _head(requests: "Requests", file: "File") -> Looked:

@@ -6,6 +6,7 @@ from typing import Any
 
 import typer
 
+from orca_daemon.cli.progress import watched
 from orca_daemon.cli.settings import WRONG_SETTINGS
 from orca_daemon.producer.batch import Sent, send_batch
 from orca_daemon.settings import Settings
@@ -97,7 +98,7 @@ def _tell_json(sent: Iterator[Sent], url: str) -> int:
 def _tell(sent: Iterator[Sent], url: str, total: int) -> int:
     failures: list[Sent] = []
     last: Sent | None = None
-    for result in _watched(sent, total):
+    for result in watched(sent, "sending", total):
         last = result
         if result.message_id is None:
             failures.append(result)
@@ -111,14 +112,3 @@ def _tell(sent: Iterator[Sent], url: str, total: int) -> int:
     if len(failures) > _SHOWN:
         typer.echo(f"  and {len(failures) - _SHOWN} more", err=True)
     return len(failures)
-
-
-def _watched(sent: Iterator[Sent], total: int) -> Iterator[Sent]:
-    """The same, with a progress bar for more than one call's worth."""
-    if total <= 10:  # noqa: PLR2004  one call
-        yield from sent
-        return
-    from rich.console import Console
-    from rich.progress import track
-
-    yield from track(sent, "sending", total, console=Console(stderr=True))

@@ -11,6 +11,7 @@ from orca_daemon.cli.left_behind import Finding, Looked, look, request
 from orca_daemon.cli.moments import shown
 from orca_daemon.cli.options import AsJson, Config
 from orca_daemon.cli.outbox import queue_url, sqs_client
+from orca_daemon.cli.progress import watched
 from orca_daemon.cli.settings import settings_or_exit
 from orca_daemon.producer.batch import Sent, send_batch
 from orca_daemon.settings import Settings
@@ -51,7 +52,7 @@ def recover(
         raise typer.BadParameter("--json cannot ask: say --yes or --dry-run")
     settings = settings_or_exit(config)
     statuses = [RecoveryStatus.PENDING, RecoveryStatus.STAGED, *([RecoveryStatus.FAILED] if failed else [])]
-    looked = _look(settings, job_id, granule, statuses)
+    looked = _look(settings, job_id, granule, statuses, quiet=as_json)
     ready = [one for one in looked if one.finding is Finding.READY]
     if not as_json:
         _show(looked)
@@ -62,20 +63,25 @@ def recover(
             typer.confirm(
                 f"Post the copy requests of {len(ready)} files to {url.rpartition('/')[2]}?", abort=True
             )
-        sent = list(
-            send_batch((request(one.file, job_id) for one in ready), url, client=sqs_client(settings))
-        )
+        requests = (request(one.file, job_id) for one in ready)
+        posting = send_batch(requests, url, client=sqs_client(settings))
+        sent = list(watched(posting, "posting copy requests", len(ready), quiet=as_json))
     _tell(job_id, looked, sent, as_json=as_json)
     if any(one.message_id is None for one in sent):
         raise typer.Exit(1)
 
 
 def _look(
-    settings: Settings, job_id: str, granule: str | None, statuses: Sequence[RecoveryStatus]
+    settings: Settings,
+    job_id: str,
+    granule: str | None,
+    statuses: Sequence[RecoveryStatus],
+    *,
+    quiet: bool,
 ) -> list[Looked]:
     from orca_daemon.cli.outside import run
 
-    granules, looked = run(look(settings, job_id, granule, statuses))
+    granules, looked = run(look(settings, job_id, granule, statuses, quiet=quiet))
     if not granules:
         typer.echo(f"orca-daemon: no job {job_id!r}" + (" with this granule" if granule else ""), err=True)
         raise typer.Exit(1)
