@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -49,8 +49,6 @@ def measure(*, short: bool) -> Report:
                 _both(case, figures, targets, ease=0.6 if short else 1.0)
         if not short:
             with Case(postgres, s3.url, ALONE) as case:
-                # Past some 7 million files, 1 GiB holds no longer all hashes, and the join goes to disk.
-                case.memory_mib = 1536
                 _alone(case, figures, targets)
     return Report(name="reconcile", figures=figures, targets=targets)
 
@@ -59,9 +57,7 @@ def _both(case: "Case", figures: dict[str, float], targets: list[Target], ease: 
     name = f"{case.size / 1e6:g}M"
     ours = {}
     for form in ("csv", "parquet"):
-        # The better of two: the first also fills the caches that both ways live on.
-        runs = [case.compare(form) for _ in range(2)]
-        ours[form] = min(runs, key=lambda run: run.seconds)
+        ours[form] = case.better(form)
         figures[f"{name} {form} seconds"] = ours[form].seconds
         figures[f"{name} {form} child CPU seconds"] = ours[form].cpu_seconds
         figures[f"{name} {form} child peak MiB"] = ours[form].peak_mib
@@ -84,9 +80,11 @@ def _both(case: "Case", figures: dict[str, float], targets: list[Target], ease: 
 
 def _alone(case: "Case", figures: dict[str, float], targets: list[Target]) -> None:
     name, before = f"{case.size / 1e6:g}M", f"{FULL[-1] / 1e6:g}M"
+    figures[f"{name} catalog alone seconds"] = floor = case.catalog_alone()
     for form in ("csv", "parquet"):
-        run = case.compare(form)
+        run = case.better(form)
         figures[f"{name} {form} seconds"] = run.seconds
+        figures[f"{name} {form} share of catalog"] = floor / run.seconds
         figures[f"{name} {form} child CPU seconds"] = run.cpu_seconds
         figures[f"{name} {form} child peak MiB"] = run.peak_mib
         busy = figures[f"{before} {form} child CPU seconds"] * case.size / FULL[-1]
@@ -134,9 +132,11 @@ class Case:
         with _cursor(self._postgres.url()) as cursor:
             cursor.execute("DROP DATABASE bench WITH (FORCE)")
 
-    def compare(self, form: str) -> Run:
-        """Ours, from the manifest to the commit."""
-        return asyncio.run(self._compare(form))
+    def better(self, form: str) -> Run:
+        """Ours, from manifest to commit; the first of two also fills the caches that both ways live on."""
+        runs = [asyncio.run(self._compare(form)) for _ in range(2)]
+        better = min(runs, key=lambda run: run.seconds)
+        return replace(better, peak_mib=max(run.peak_mib for run in runs))
 
     async def _compare(self, form: str) -> Run:
         settings = Settings.model_validate(

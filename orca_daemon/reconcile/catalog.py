@@ -7,7 +7,7 @@ import duckdb
 import pyarrow as pa
 
 from orca_daemon.reconcile.copy_stream import CopyStream
-from orca_daemon.reconcile.listing import CONTENT_HASH, KEY, KEY_HASH, Listing, literal, quoted_etag
+from orca_daemon.reconcile.listing import HASHES, KEY, Listing, literal, quoted_etag
 from orca_daemon.reconcile.protocol import Statement
 
 _CATALOG = pa.schema(
@@ -43,7 +43,7 @@ def attach_catalog(
     engine.register("catalog_rows", stream.reader())
     # Not a join: a second hash table beside the big one keeps DuckDB from spilling (seen with 2.0.0).
     engine.execute(
-        f"CREATE VIEW catalog AS SELECT id, {KEY_HASH} AS key_hash, {CONTENT_HASH} AS content_hash, recent "
+        f"CREATE VIEW catalog AS SELECT id, {HASHES}, recent "
         f"FROM (SELECT *, CASE storage_class_id {classes} END AS storage_class FROM catalog_rows)"
     )
     return stream

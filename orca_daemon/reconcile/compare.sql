@@ -1,10 +1,10 @@
 -- Everything that differs between a listing and the catalog, one row each, and one row for all that agree.
 --
--- Reads   listing (key_hash, content_hash, key_path, etag, size_in_bytes, last_update, storage_class): objects
---         that exist, each once;
---         catalog (id, key_hash, content_hash, recent): rows of that bucket, each key once.
+-- Reads   listing (key_hash, key_rest, content_hash, key_path, etag, size_in_bytes, last_update, storage_class):
+--         objects that exist, each once;
+--         catalog (id, key_hash, key_rest, content_hash, recent): rows of that bucket, each key once.
 -- The hashes stand for key, and for ETag, size and storage class: what is held of each row is a third of its
--- strings, and a join that fits into memory writes nothing to disk.  Keys have 128 bits, so that no two meet.
+-- strings, and a join that fits into memory writes nothing to disk.  Keys have two, so that no two meet.
 -- Grouping is what counts the rows that agree without a second pass: all their columns are null.
 -- Nothing here is of one database: it runs on DuckDB, Spark and Postgres alike.
 SELECT
@@ -32,6 +32,6 @@ FROM (
         o.last_update,
         o.storage_class
     FROM catalog AS c
-    FULL OUTER JOIN listing AS o ON o.key_hash = c.key_hash
+    FULL OUTER JOIN listing AS o ON o.key_hash = c.key_hash AND o.key_rest = c.key_rest
 ) AS joined
 GROUP BY 1, 2, 3, 4, 5, 6, 7

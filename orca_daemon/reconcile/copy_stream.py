@@ -13,7 +13,7 @@ from orca_daemon.reconcile.protocol import Statement
 
 QUOTE = "\x01"
 """In no key and no ETag, so that Postgres never has to quote; the usual one is in every ETag."""
-_BLOCK = 4 << 20
+_BLOCK = 1 << 20
 _PIPE = 1 << 20
 
 

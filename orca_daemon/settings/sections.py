@@ -191,7 +191,7 @@ class Reconcile(Section):
     """Comparison of S3 Inventory with the catalog."""
 
     memory_mib: Annotated[int, Field(ge=512)] = 1024
-    """Memory of the child process, MiB; past it (at 1024, some 7 million files), it spills to `work_dir`."""
+    """Memory of the child process, MiB; past it (at 1024, some 10 million files), it spills to `work_dir`."""
     threads: Count = 2
     """Threads of the child process."""
     work_dir: Path | None = None
