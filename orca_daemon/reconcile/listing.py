@@ -126,9 +126,10 @@ def _select(
     return (
         f"SELECT {key} AS key_path, {quoted_etag('e_tag')} AS etag, {size} AS size_in_bytes, "
         f"{modified} AS last_update, coalesce(storage_class, '') AS storage_class FROM {rows} "
-        f"WHERE CASE WHEN bucket = {literal(bucket)} AND {at_once} THEN true "
+        f"WHERE CASE WHEN bucket = {literal(bucket)} AND key IS NOT NULL AND {at_once} THEN true "
         f"WHEN bucket IS DISTINCT FROM {literal(bucket)} "
         f"THEN error('{REFUSED}it holds rows of another bucket') "
+        f"WHEN key IS NULL THEN error('{REFUSED}it holds rows without a key') "
         f"ELSE {looked_at} END"
     )
 

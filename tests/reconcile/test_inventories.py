@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -119,6 +120,18 @@ def test_rows_of_another_bucket_are_refused(bench: Bench, form: Form) -> None:
     found = bench.compare([Listed("a"), Listed("b", bucket="another", latest=False)], form=form)
 
     assert found == Failed(kind="reject", reason="inventory refused: it holds rows of another bucket")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_rows_without_a_key_are_refused(bench: Bench, form: Form) -> None:
+    if form == "CSV":
+        line = b'"archive",,"10","2026-01-01T00:00:00.000Z","e","GLACIER"\n'
+        found = bench.compare_bytes(gzip.compress(line), schema=CURRENT_ONLY)
+    else:
+        nameless = replace(Listed("a"), key=None)  # type: ignore[arg-type]  # as no inventory should be
+        found = bench.compare([nameless], form=form, schema=CURRENT_ONLY)
+
+    assert found == Failed(kind="reject", reason="inventory refused: it holds rows without a key")
 
 
 @pytest.mark.parametrize("files", [[], [[]], [[Listed("a").gone()]]])
