@@ -38,17 +38,17 @@ def write(connection: Connection, job: Job, differences: Path) -> Written:
         job: whose reports these are.
         differences: the file that the child left.
     """
+    # First, for the row's lock: whoever lost the job's lock with a connection may be at the same here.
+    finish(connection, job)
     values = {"job": job.id}
     for name in ("clear_phantoms", "clear_orphans", "clear_mismatches"):
         connection.execute(_SQL[name], values)
     _load(connection, differences)
-    written = Written(
+    return Written(
         phantoms=connection.execute(_SQL["insert_phantoms"], values).rowcount,
         orphans=connection.execute(_SQL["insert_orphans"], values).rowcount,
         mismatches=connection.execute(_SQL["insert_mismatches"], values).rowcount,
     )
-    finish(connection, job)
-    return written
 
 
 def _load(connection: Connection, differences: Path) -> None:
