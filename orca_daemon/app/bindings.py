@@ -13,6 +13,7 @@ from orca_daemon.app.exits import ConfigurationError
 from orca_daemon.aws.sqs import SqsSource
 from orca_daemon.db import role, shape
 from orca_daemon.db.address import AddressError
+from orca_daemon.db.failures import Failed
 from orca_daemon.engine.consumer import Options
 from orca_daemon.engine.engine import Binding
 from orca_daemon.engine.errors import DependencyDown, SourceError
@@ -107,7 +108,7 @@ async def _patiently(
     while True:
         try:
             return await ask()
-        except (SourceError, DependencyDown, AddressError) as error:
+        except (SourceError, DependencyDown, Failed, AddressError) as error:
             if sentence := final(error):
                 raise ConfigurationError(sentence) from error
             failures += 1

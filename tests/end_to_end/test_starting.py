@@ -3,8 +3,10 @@
 import os
 import signal
 import socket
+from contextlib import closing
 from pathlib import Path
 
+import psycopg2
 import pytest
 
 from tests.end_to_end.conftest import Deployment
@@ -33,3 +35,12 @@ def test_a_pause_while_it_waits_is_told_to_be_none(deployment: Deployment) -> No
     deployment.until(lambda: "start.waiting" in deployment.said(), expected=True)
     os.kill(daemon.pid or 0, signal.SIGUSR2)
     deployment.until(lambda: "pause.refused" in deployment.said(), expected=True)
+
+
+def test_a_database_that_somebody_holds_locked_is_waited_for(deployment: Deployment) -> None:
+    with closing(psycopg2.connect(deployment.database_url)) as upgrade:
+        with upgrade.cursor() as cursor:
+            cursor.execute("LOCK TABLE orca.schema_versions IN ACCESS EXCLUSIVE MODE")
+        daemon = deployment.launch(ORCA_DATABASE__LOCK_TIMEOUT="0.1")
+        deployment.until(lambda: "start.waiting" in deployment.said(), expected=True)
+    daemon.ready()
