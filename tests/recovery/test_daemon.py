@@ -173,7 +173,7 @@ async def test_a_drain_on_the_last_receive_posts_failed_before_sqs_moves_the_mes
     async with Daemon(hasty):
         await hung.reached.wait()
     [post] = status_queue[1]()
-    assert (post["statusId"], "for the last time" in post["errorMessage"]) == (3, True)
+    assert (post["statusId"], "on the last receive" in post["errorMessage"]) == (3, True)
 
 
 @pytest.mark.usefixtures("patience")
