@@ -14,6 +14,7 @@ import psycopg2
 from bench.report import Report, Target
 from bench.status import database, drain
 from bench.status.workload import Sent, messages
+from orca_daemon.app.garbage import expect_a_long_life
 from orca_daemon.aws.clients import connect
 from orca_daemon.db.migrate import upgrade
 from orca_daemon.local.endpoint import Endpoint
@@ -34,6 +35,7 @@ _SHAPES = (("one group", 1), (f"{GROUPS} groups", GROUPS))
 def measure(*, short: bool) -> Report:
     """Both sides, on the same server."""
     os.environ.update(CREDENTIALS)
+    expect_a_long_life()  # as the daemon does; the other side gains from it, too
     count = 2_200 if short else 22_000
     figures: dict[str, float] = {}
     with Postgres() as server:

@@ -13,6 +13,7 @@ import structlog
 from orca_daemon import __version__
 from orca_daemon.app import dump
 from orca_daemon.app.exits import ConfigurationError, Exit
+from orca_daemon.app.garbage import expect_a_long_life
 from orca_daemon.app.process import Process
 from orca_daemon.app.signals import handled
 from orca_daemon.engine.engine import Drained
@@ -73,6 +74,7 @@ async def _live(process: Process, stack: AsyncExitStack, stopping: asyncio.Event
     if await _unless(stopping, process.start(stack)) is None:
         _log.info("stopped", reason="asked to, before the start was complete")
         return Exit.CLEAN
+    expect_a_long_life()
     process.notifier.ready()
     watch = asyncio.create_task(_stop_engine(process, stopping))
     try:
