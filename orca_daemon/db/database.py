@@ -13,6 +13,7 @@ from orca_daemon.db.address import DEPENDENCY, Address, AddressError, Vault, res
 from orca_daemon.db.connect import Unreachable, connect
 from orca_daemon.db.failures import (
     DEMOTED,
+    UNPREPARED,
     WRITES_REFUSED,
     Failed,
     Meaning,
@@ -129,7 +130,7 @@ class Database:
             # It may be the password: whoever rotates it also changes the secret.
             return await self._read_again(used)
         self._refused |= sqlstate_of(error) in WRITES_REFUSED
-        if sqlstate_of(error) == DEMOTED:
+        if sqlstate_of(error) in {DEMOTED, UNPREPARED}:
             pool.engine.dispose()
         return meaning(sqlstate_of(error)) is Meaning.AGAIN
 

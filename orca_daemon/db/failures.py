@@ -13,6 +13,8 @@ from orca_daemon.engine.errors import DependencyDown, Reject
 
 DEMOTED = "25006"
 """read_only_sql_transaction: the server behind this connection is no longer the writer."""
+UNPREPARED = "26000"
+"""invalid_sql_statement_name: a pooler in between gave us another connection than the one we prepared."""
 WRITES_REFUSED = frozenset({DEMOTED, "53100"})
 """Also disk_full.  Such a server answers all the same, so an answer does not mean that it is well."""
 
@@ -39,7 +41,7 @@ def meaning(sqlstate: str | None) -> Meaning:
     match sqlstate:
         case None | "25006" | "28P01" | "28000" | "57P01" | "57P02" | "57P03":
             return Meaning.DOWN
-        case "40001" | "40P01":
+        case "40001" | "40P01" | "26000":
             return Meaning.AGAIN
         case _ if sqlstate[:2] in {"08", "53"}:
             return Meaning.DOWN

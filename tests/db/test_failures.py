@@ -17,7 +17,7 @@ from orca_daemon.engine.errors import DependencyDown, Reject
         (["53000", "53100", "53200", "53300"], Meaning.DOWN),
         (["57P01", "57P02", "57P03"], Meaning.DOWN),
         (["25006", "28P01", "28000"], Meaning.DOWN),
-        (["40001", "40P01"], Meaning.AGAIN),
+        (["40001", "40P01", "26000"], Meaning.AGAIN),
         (["55P03", "57014"], Meaning.RETRY),
         (["22001", "22P02", "22021"], Meaning.REJECT),
         (["23502", "23503", "23505", "23514"], Meaning.REJECT),

@@ -155,3 +155,12 @@ async def test_stale_updates_are_counted_and_marked(database: Database) -> None:
     await StatusUpdate(database, count_stale=counted.append)(deliveries)
     assert counted == [1]
     assert [delivery.facts for delivery in deliveries] == [{}, {}, {"stale": "true"}]
+
+
+async def test_a_connection_that_lost_its_prepared_statements_is_replaced(database: Database) -> None:
+    await database.transact(apply, [new_job("a")], NOON)
+    await database.transact(lambda connection: connection.execute(text("DEALLOCATE ALL")))
+
+    moved = await database.transact(apply, [success("a")], NOON)
+
+    assert [progress.status for progress in moved.moved.values()] == [RecoveryStatus.SUCCESS]

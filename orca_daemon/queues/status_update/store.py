@@ -42,6 +42,7 @@ def apply(connection: Connection, messages: Sequence[StatusMessage], now: dateti
     Raises:
         Unplaced: an update has no row, or several; nothing may be committed then.
     """
+    _prepare(connection)
     # Every change of a granule's files is made under the lock of its job: no roll-up can miss another's.
     jobs, files = _look(connection, _opened(messages), sorted(_meant(connection, messages)), now)
     outcome = fold(messages, files)
@@ -49,6 +50,13 @@ def apply(connection: Connection, messages: Sequence[StatusMessage], now: dateti
         connection, outcome, {job: whole for job, whole in outcome.rolled_up.items() if whole != jobs[job]}
     )
     return outcome
+
+
+def _prepare(connection: Connection) -> None:
+    """Make the statements known to the server, which keeps them as long as the connection."""
+    if __name__ not in connection.info:
+        connection.execute(_SQL["prepare"])
+        connection.info[__name__] = True
 
 
 def _opened(messages: Iterable[StatusMessage]) -> dict[JobKey, NewJob]:
