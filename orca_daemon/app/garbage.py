@@ -3,7 +3,7 @@
 import gc
 
 YOUNG = 20_000
-"""Objects made before the young ones are looked at; Python's 700 are reached twice in each answer of SQS."""
+"""Objects made before the young ones are looked at; every third answer of SQS alone reaches Python's 700."""
 
 
 def expect_a_long_life() -> None:
