@@ -9,11 +9,28 @@ class Reject(Exception):  # noqa: N818  a verdict, not a fault
 
 
 class DependencyDown(Exception):  # noqa: N818  a state of the world, not a fault
-    """Something that the work needs cannot be reached: wait for it, and charge the message nothing."""
+    """Something that the work needs cannot be reached: wait for it, and charge the message nothing.
 
-    def __init__(self, dependency: str, reason: str = "") -> None:
+    Args:
+        dependency: its name, as in `Route.needs`: `postgres`, `s3`.
+        reason: what it answered, for operators.
+        place: the part of it that failed, where it can fail in parts: `write BUCKET`, `read BUCKET`.  A place
+            is judged by what the work meets there, everything else by its probe.
+    """
+
+    def __init__(self, dependency: str, reason: str = "", *, place: str = "") -> None:
         super().__init__(f"{dependency} is down: {reason}" if reason else f"{dependency} is down")
         self.dependency = dependency
+        self.place = place
+
+
+class Refused(Exception):  # noqa: N818  a verdict, not a fault
+    """The work was denied at a place: the message's own fault, unless nobody is allowed there any more."""
+
+    def __init__(self, dependency: str, reason: str, *, place: str) -> None:
+        super().__init__(reason)
+        self.dependency = dependency
+        self.place = place
 
 
 class NotYet(Exception):  # noqa: N818  a state of the world, not a fault
