@@ -1,9 +1,13 @@
 """`python -m orca_daemon`: the command line."""
 
+from orca_daemon.ops.bootstrap import open_standard_streams, signals_end_the_process
+
 
 def main() -> None:
     """Run the command line."""
-    from orca_daemon.cli import app
+    open_standard_streams()
+    with signals_end_the_process():
+        from orca_daemon.cli import app
 
     app()
 

@@ -2,10 +2,11 @@
 
 import asyncio
 import os
+import resource
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from typing import Any, NoReturn, TypeVar
 
 import structlog
@@ -28,8 +29,17 @@ _log: Any = structlog.get_logger()
 
 def main(settings: Settings, reload: Callable[[], Settings]) -> NoReturn:
     """Run the daemon in this process until it ends; `reload` reads the settings again."""
-    logs.configure(settings.log.level, settings.log.format)
-    sys.exit(asyncio.run(_ended(settings, reload)))
+    logs.configure_unblocked(settings.log.level, settings.log.format)
+    _leave_no_core()
+    code = asyncio.run(_ended(settings, reload))
+    logs.flush()
+    sys.exit(code)
+
+
+def _leave_no_core() -> None:
+    # A core file would hold passwords, tokens and the bodies of messages.
+    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
 
 
 async def _ended(settings: Settings, reload: Callable[[], Settings]) -> Exit:
@@ -37,9 +47,7 @@ async def _ended(settings: Settings, reload: Callable[[], Settings]) -> Exit:
     if code is not Exit.CLEAN:
         # From within the loop, which waits for its tasks, as the interpreter does for its threads: those
         # that cannot be stopped must not keep the process from ending.
-        for stream in (sys.stdout, sys.stderr):
-            with suppress(OSError):  # nobody reads it any more, or its disk is full
-                stream.flush()
+        logs.flush()
         os._exit(code)
     return code
 

@@ -9,7 +9,11 @@ import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-STOPPING = (signal.SIGTERM, signal.SIGINT)
+from orca_daemon.ops import logs
+from orca_daemon.ops.bootstrap import ENDING, end_by, ends_the_process
+
+LAST_WORDS_SECONDS = 0.5
+"""How long a second signal waits for the log to be written, where it is ours to end the process."""
 
 
 @contextmanager
@@ -18,18 +22,23 @@ def handled(stop: Callable[[], None], others: Mapping[signal.Signals, Callable[[
     loop = asyncio.get_running_loop()
 
     def stopping() -> None:
-        # From here on a second signal has its own, deadly effect: the supervisor sees the true cause.
-        for name in STOPPING:
+        # From here on a second signal ends the process: the supervisor sees the true cause.
+        for name in ENDING:
             loop.remove_signal_handler(name)
-            signal.signal(name, signal.SIG_DFL)
+            signal.signal(name, _at_once if ends_the_process() is end_by else signal.SIG_DFL)
         stop()
 
-    for name in STOPPING:
+    for name in ENDING:
         loop.add_signal_handler(name, stopping)
     for name, action in others.items():
         loop.add_signal_handler(name, action)
     try:
         yield
     finally:
-        for name in (*STOPPING, *others):
+        for name in (*ENDING, *others):
             loop.remove_signal_handler(name)
+
+
+def _at_once(number: int, frame: object) -> None:
+    logs.flush(LAST_WORDS_SECONDS)
+    end_by(number, frame)

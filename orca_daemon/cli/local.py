@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from orca_daemon.ops.bootstrap import ends_the_process
+
 if TYPE_CHECKING:
     from orca_daemon.local.stack import Stack
     from orca_daemon.local.state import Whereabouts
@@ -144,7 +146,7 @@ def _interruptible() -> Iterator[None]:
 
     def interrupt(_number: int, _frame: object) -> NoReturn:
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_DFL)
+            signal.signal(number, ends_the_process())
         raise _Interrupted
 
     for number in (signal.SIGINT, signal.SIGTERM):

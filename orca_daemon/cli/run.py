@@ -16,6 +16,10 @@ def register(app: typer.Typer) -> None:
 
 def run(
     config: Config = None,
+    host: Annotated[
+        str | None,
+        typer.Option(help="Address for metrics and health; default: the setting, 127.0.0.1."),
+    ] = None,
     port: Annotated[
         int | None,
         typer.Option(help="Port for metrics and health; default: the setting, 9464; 0 takes a free one."),
@@ -42,7 +46,7 @@ def run(
     orca-daemon run --config config/orca-daemon.toml --print-config
     STATUS_UPDATE_QUEUE_URL=https://… DATABASE_URL=postgresql://… orca-daemon run --log-format console
     """
-    flags = {"http.port": port, "log.level": log_level, "log.format": log_format}
+    flags = {"http.host": host, "http.port": port, "log.level": log_level, "log.format": log_format}
     settings = settings_or_exit(config, flags, need_queue=not print_config)
     if print_config:
         typer.echo(settings.model_dump_json(indent=2))

@@ -1,19 +1,25 @@
 """The daemon's one port: `/metrics`, `/livez` (`/healthz`) and `/readyz`.
 
-It is served by the event loop itself, so that a loop which stands still fails its probes.
+It is served by the event loop itself, so that a loop which stands still fails its probes.  A connection is for
+one request; `listener` has the limits.
 """
 
 import json
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
+from typing import Any
 
+import structlog
 from aiohttp import web
 
 from orca_daemon.ops.health import Check, holds
+from orca_daemon.ops.listener import accepting, bind
 from orca_daemon.ops.metrics import CONTENT_TYPE
 
 Checks = Callable[[], Sequence[Check]]
+_log: Any = structlog.get_logger()
 
 
 @asynccontextmanager
@@ -25,13 +31,18 @@ async def serve(
     Raises:
         OSError: the address cannot be bound.
     """
-    runner = web.AppRunner(_application(metrics, live, ready), access_log=None)
+    runner = web.AppRunner(
+        _application(metrics, live, ready), access_log=None, logger=_of_peers(), shutdown_timeout=1.0
+    )
+    sockets = bind(host, port)
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port).start()
-        bound = runner.addresses[0]
-        name = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
-        yield f"http://{name}:{bound[1]}"
+        if runner.server is None:
+            raise RuntimeError("the HTTP server was not set up")
+        async with accepting(sockets, runner.server):
+            bound = sockets[0].getsockname()
+            name = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
+            yield f"http://{name}:{bound[1]}"
     finally:
         await runner.cleanup()
 
@@ -43,7 +54,8 @@ def _application(metrics: Callable[[], bytes], live: Checks, ready: Checks) -> w
     async def index(_: web.Request) -> web.Response:
         return web.Response(text="orca-daemon: /metrics /livez /readyz\n")
 
-    application = web.Application()
+    application = web.Application(middlewares=[_failures_are_logged])
+    application.on_response_prepare.append(_close_afterwards)
     application.router.add_get("/", index)
     application.router.add_get("/metrics", scrape)
     application.router.add_get("/livez", _answer(live))
@@ -61,3 +73,34 @@ def _answer(checks: Checks) -> Callable[[web.Request], Awaitable[web.StreamRespo
         )
 
     return answer
+
+
+@web.middleware
+async def _failures_are_logged(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """A failure of ours is an error of ours; all else that aiohttp logs is the doing of a peer."""
+    try:
+        return await handler(request)
+    except web.HTTPException:
+        raise
+    except Exception:  # noqa: BLE001  whatever it is, the peer gets an answer
+        _log.error("http.failed", path=request.path, exc_info=True)
+        return web.Response(status=500, text="this answer cannot be made; the log has the reason\n")
+
+
+async def _close_afterwards(_: web.Request, response: web.StreamResponse) -> None:
+    response.force_close()
+
+
+class _AtDebug(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        _log.debug("http.bad_request", text=record.getMessage(), error=type(error).__name__)
+
+
+def _of_peers() -> logging.Logger:
+    """The logger of aiohttp's server: what is no HTTP comes from whoever sends it, and alarms count errors."""
+    logger = logging.Logger("orca_daemon.ops.http")
+    logger.addHandler(_AtDebug())
+    return logger

@@ -1,33 +1,79 @@
 """Logs on standard output, as JSON or for eyes, with a level that can be changed while running."""
 
-import json
 import logging
-import re
+import os
 import sys
-from collections.abc import Callable, MutableMapping
+import threading
+from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from io import TextIOWrapper
-from typing import Any, TextIO, cast
+from types import TracebackType
+from typing import Any, TextIO
 
 import structlog
-from structlog.typing import EventDict, Processor
+from structlog.typing import Processor
 
-SECRET_KEY = re.compile(r"passw|secret|token|credential|authorization|signature", re.IGNORECASE)
-_IN_URL = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
-_SIGNED = re.compile(r"(X-Amz-(?:Signature|Credential|Security-Token)=)[^&\s\"']+", re.IGNORECASE)
+from orca_daemon.ops.log_lines import processors
+from orca_daemon.ops.log_writer import LogWriter
+
+FLUSH_SECONDS = 2.0
+"""How long the end of the process waits for a reader that stands still."""
+_STDOUT = 1
+_writer: LogWriter | None = None
 
 
 def configure(level: str = "info", form: str = "json", stream: TextIO | None = None) -> None:
-    """Set up logging for the process; `form` is `json` or `console`.  Call again to change the level."""
+    """Log to `stream`, each line at once, between whatever else is printed there, as commands need it.
+
+    `form` is `json` or `console`.  The default stream is standard output.
+    """
     stream = stream or sys.stdout
     if isinstance(stream, TextIOWrapper):
-        # Not every locale can write what ids are made of.
+        # Some locales cannot encode the characters in ids.
         stream.reconfigure(errors="backslashreplace")
+    _configure(level, processors(form, color=stream.isatty()), _to(stream))
+
+
+def configure_unblocked(level: str, form: str) -> None:
+    """Log to standard output by a thread of its own, as the daemon needs it; call it once in a process.
+
+    Whoever logs never waits for whoever reads: see `log_writer`.  What Python prints on standard error by
+    itself (errors that nobody catches, warnings) is logged, too, because a full pipe stops whoever prints.
+    """
+    global _writer  # noqa: PLW0603  a process has one standard output
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    made = processors(form, color=os.isatty(_STDOUT))
+
+    def encoded(line: str) -> bytes:
+        return f"{line}\n".encode(encoding, "backslashreplace")
+
+    writer = _writer = LogWriter(_STDOUT, lambda count: encoded(_notice(made, count)))
+    _configure(level, made, lambda line: writer.put(encoded(line)))
+    _catch_all()
+
+
+def set_level(level: str) -> None:
+    """Change the level of everything that is logged from now on."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(level))
+
+
+def flush(limit: float = FLUSH_SECONDS) -> None:
+    """Wait until what was logged is written, for some seconds at most."""
+    if _writer is not None:
+        _writer.flush(limit)
+
+
+def dropped() -> int:
+    """Number of lines that were dropped since the start: nobody read them, or the disk was full."""
+    return 0 if _writer is None else _writer.dropped
+
+
+def _configure(level: str, made: list[Processor], write: Callable[[str], None]) -> None:
+    sink = _Sink(write)
     structlog.configure(
-        processors=_processors(form, color=stream.isatty()),
+        processors=made,
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", _Forgiving(stream))),
+        logger_factory=lambda *_: sink,
         # A cached logger would keep its level for ever.
         cache_logger_on_first_use=False,
     )
@@ -37,57 +83,47 @@ def configure(level: str = "info", form: str = "json", stream: TextIO | None = N
     root.setLevel(logging.WARNING)
 
 
-class _Forgiving:
-    """A stream that loses lines, not work, when its disk is full or its reader is gone."""
+class _Sink:
+    """Takes rendered lines; structlog wants a method for each level."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> None:
-        with suppress(OSError):
-            self._stream.write(text)
-
-    def flush(self) -> None:
-        with suppress(OSError):
-            self._stream.flush()
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self.debug = self.info = self.warning = self.error = self.critical = write
 
 
-def set_level(level: str) -> None:
-    """Change the level of everything that is logged from now on."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(level))
+def _to(stream: TextIO) -> Callable[[str], None]:
+    def write(line: str) -> None:
+        with suppress(OSError):  # the disk is full, or the reader is gone
+            stream.write(f"{line}\n")
+            stream.flush()
+
+    return write
 
 
-def _processors(form: str, *, color: bool) -> list[Processor]:
-    shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
-        redact,
-    ]
-    if form == "console":
-        return [*shared, structlog.dev.ConsoleRenderer(colors=color, pad_event_to=24)]
-    return [*shared, structlog.processors.JSONRenderer(partial(json.dumps, ensure_ascii=False))]
+def _notice(made: list[Processor], count: int) -> str:
+    """The line that stands for those that were dropped."""
+    event: Any = {"lines": count, "event": "log.lines_dropped"}
+    for process in made:
+        event = process(None, "warning", event)
+    return str(event)
 
 
-def redact(_: Any, __: str, event: EventDict) -> EventDict:
-    """Take out what looks like a secret; nobody should log one, and this is for the day somebody does."""
-    return _redacted(event)
+def _catch_all() -> None:
+    log = structlog.get_logger()
 
+    def crashed(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        log.critical("process.crashed", exc_info=(kind, error, trace))
+        flush()
 
-def _redacted(event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    for key, value in event.items():
-        if isinstance(value, str):
-            if SECRET_KEY.search(key):
-                event[key] = "[redacted]"
-            elif "://" in value or "X-Amz-" in value:
-                event[key] = without_secrets(value)
-    return event
+    def of_thread(found: threading.ExceptHookArgs) -> None:
+        if found.exc_value is not None and not isinstance(found.exc_value, SystemExit):
+            name = found.thread.name if found.thread else ""
+            log.error("thread.crashed", thread=name, exc_info=found.exc_value)
 
+    def unraisable(found: "sys.UnraisableHookArgs") -> None:
+        log.error("error.unraisable", where=repr(found.object), exc_info=found.exc_value)
 
-def without_secrets(text: str) -> str:
-    """The text without passwords of URLs and without signatures."""
-    return _SIGNED.sub(r"\1[redacted]", _IN_URL.sub(r"\1[redacted]@", text))
+    sys.excepthook, threading.excepthook, sys.unraisablehook = crashed, of_thread, unraisable
+    logging.captureWarnings(capture=True)
 
 
 class _ToStructlog(logging.Handler):

@@ -2,13 +2,16 @@
 
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, Gauge, Histogram, ProcessCollector
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 from orca_daemon import __version__
 from orca_daemon.engine.events import Drain
+from orca_daemon.ops import logs
 from orca_daemon.ops.metrics.labels import PREFIX
 
 LAGS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30)
@@ -29,6 +32,7 @@ class ProcessMetrics:
         build.labels(__version__, platform.python_version(), version("aiobotocore"), version("botocore")).set(
             1
         )
+        registry.register(_DroppedLines())
         self.loop_lag = Histogram(
             f"{PREFIX}_event_loop_lag_seconds",
             "How much later than asked the event loop ran a timer.",
@@ -56,3 +60,15 @@ class ProcessMetrics:
             self.drain_started.set(self._wall())
         elif event.phase == "finished":
             self.drain_duration.observe(event.seconds)
+
+
+class _DroppedLines(Collector):
+    """Reads the number at each scrape: nothing is counted twice, and the log needs no metrics."""
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        counter = CounterMetricFamily(
+            f"{PREFIX}_log_lines_dropped",
+            "Lines of the log that were dropped, because nobody read them or the disk was full.",
+        )
+        counter.add_metric([], logs.dropped())
+        yield counter

@@ -1,0 +1,157 @@
+"""Log lines on their way to a file descriptor: `put` never waits, a thread of its own writes.
+
+A reader that stands still (a stopped `docker logs`, a log router in blocking mode) fills the buffer; then lines
+are dropped and counted.  Their number is written in their place as soon as writing goes on.
+"""
+
+import os
+import select
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from threading import Condition, Event, RLock, Thread
+from typing import NoReturn
+
+ROOM = 4 * 1024 * 1024
+"""Bytes that may wait: some ten thousand lines."""
+LINGER = 0.02
+"""Seconds between two batches, so that the lines of a busy moment share one wake-up of the thread."""
+_CHUNK = select.PIPE_BUF
+"""Bytes of one write: up to here a pipe keeps lines whole, whoever else writes to it."""
+
+
+class LogWriter:
+    """Writes lines to `fd` in the order of `put`, in a thread that ends with the process.
+
+    Args:
+        fd: an open file descriptor; it stays open.
+        notice: makes the line that reports how many lines were dropped.
+        room: bytes that may wait to be written.
+    """
+
+    def __init__(self, fd: int, notice: Callable[[int], bytes], room: int = ROOM) -> None:
+        self._fd, self._notice, self._room = fd, notice, room
+        # Reentrant: the garbage collector may run a destructor that logs while `put` holds the lock.
+        self._lock = RLock()
+        self._changed = Condition(self._lock)
+        self._hurry = Event()
+        self._queue: list[bytes | int] = []
+        """Lines; a number stands where so many were dropped."""
+        self._waiting = 0
+        """Bytes in the queue and in the batch that is being written."""
+        self._missing = 0
+        """Lines dropped since the last number in the queue."""
+        self._full = False
+        self._idle = True
+        self._torn = False
+        """Whether the last write ended within a line."""
+        self.dropped = 0
+        """Lines dropped since the start."""
+        Thread(target=self._run, name="log writer", daemon=True).start()
+
+    def put(self, line: bytes) -> None:
+        """Queue a line, which ends with a newline; drop it if the buffer is full."""
+        with self._lock:
+            # A full buffer takes nothing until half of it is free: one notice then stands for thousands.
+            if (self._full and self._crowded) or self._waiting + len(line) > self._room:
+                self._full = self._crowded
+                self._lose(1)
+                return
+            self._full = False
+            self._queue_missing()
+            self._queue.append(line)
+            self._waiting += len(line)
+            if self._idle:
+                self._changed.notify_all()
+
+    def flush(self, limit: float) -> bool:
+        """Wait `limit` seconds at most until nothing is left to write; returns whether all was written."""
+        self._hurry.set()
+        with self._changed:
+            done = self._changed.wait_for(lambda: self._idle and not self._queue, limit)
+            return done and not self._missing
+
+    @property
+    def _crowded(self) -> bool:
+        return self._waiting > self._room // 2
+
+    def _run(self) -> NoReturn:
+        while True:
+            for chunk in _chunks(self._take()):
+                if isinstance(chunk, int):
+                    self._report(chunk)
+                else:
+                    self._write(chunk)
+            self._hurry.wait(LINGER)
+
+    def _take(self) -> Sequence[bytes | int]:
+        with self._changed:
+            self._idle = True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._queue)
+            self._idle = False
+            self._hurry.clear()
+            taken, self._queue = self._queue, []
+            return taken
+
+    def _write(self, chunk: bytes) -> None:
+        left = self._left_of(chunk)
+        with self._changed:
+            self._waiting -= len(chunk)
+            if left:
+                self._lose(min(left.count(b"\n"), chunk.count(b"\n")))
+            elif not self._crowded:
+                self._queue_missing()
+
+    def _report(self, missing: int) -> None:
+        if self._left_of(self._notice(missing)):
+            with self._lock:
+                self._missing += missing
+
+    def _left_of(self, chunk: bytes) -> bytes:
+        """Write the chunk, for as long as it takes.  Returns what cannot be written."""
+        # What was cut off by a full disk is no line: the next one begins on a line of its own.
+        whole = b"\n" + chunk if self._torn else chunk
+        done = 0
+        try:
+            while done < len(whole):
+                with suppress(BlockingIOError):
+                    done += os.write(self._fd, whole[done:])
+                    self._torn = whole[done - 1 : done] != b"\n"
+                    continue
+                _await_room(self._fd)
+        except OSError:  # the disk is full, the reader is gone
+            return whole[done:]
+        return b""
+
+    def _lose(self, count: int) -> None:
+        self._missing += count
+        self.dropped += count
+
+    def _queue_missing(self) -> None:
+        if self._missing:
+            self._queue.append(self._missing)
+            self._missing = 0
+
+
+def _chunks(queue: Sequence[bytes | int]) -> Iterator[bytes | int]:
+    """Lines joined to chunks, and numbers as they are."""
+    lines: list[bytes] = []
+    size = 0
+    for item in queue:
+        if lines and (isinstance(item, int) or size + len(item) > _CHUNK):
+            yield b"".join(lines)
+            lines, size = [], 0
+        if isinstance(item, int):
+            yield item
+        else:
+            lines.append(item)
+            size += len(item)
+    if lines:
+        yield b"".join(lines)
+
+
+def _await_room(fd: int) -> None:
+    """Wait until a descriptor takes more: whoever started us may have made it non-blocking."""
+    poll = select.poll()
+    poll.register(fd, select.POLLOUT)
+    poll.poll()
