@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -93,7 +92,7 @@ def _run(stack: "Stack", *, demo: bool, leave: bool, as_json: bool) -> int:
                 code = _INTERRUPTED
                 code = _demo(stack, whereabouts, as_json=as_json, stays=not leave)
             elif as_json:
-                typer.echo(json.dumps(asdict(whereabouts)))
+                typer.echo(json.dumps(whereabouts.shown()))
             else:
                 _announce(whereabouts, stack.state.path)
             if not leave:

@@ -1,21 +1,25 @@
 """A real PostgreSQL on loopback, for one process and no longer than it.
 
 The launchers of the packages that bring the programs add users, open closed directories to everyone and
-lose servers after an unclean exit; this one does none of it.
+lose servers after an unclean exit; this one does none of it.  Every connection needs a password, because a
+superuser may run programs (COPY FROM PROGRAM), and every user of the machine can reach loopback.
 """
 
 import os
+import pwd
+import secrets
 import shutil
 import signal
 import subprocess
 import tempfile
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import NoReturn, Self
 
 import psycopg2
+from psycopg2 import sql
 
 from orca_daemon.local import NotStartedError
 from orca_daemon.local.binaries import account, binaries
@@ -25,6 +29,8 @@ from orca_daemon.local.ports import free_port
 START_SECONDS = 30.0
 _PROC = Path("/proc/self/cwd").exists()
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+SUPERUSER = "postgres"
+_MAP = "starter"
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "timezone": "UTC",
@@ -40,19 +46,24 @@ class Postgres:
         data: where the data lies, kept from run to run; None for a directory that goes with the server.
         port: taken if it is free; 0 is any.
         fast: forget about crashes of the machine.
+        password: the superuser's from now on; None for a new one.
     """
 
-    def __init__(self, data: Path | None = None, *, port: int = 0, fast: bool = False) -> None:
+    def __init__(
+        self, data: Path | None = None, *, port: int = 0, fast: bool = False, password: str | None = None
+    ) -> None:
         self._fast = fast
+        self._password = password or new_password()
         self._account = account()
         self._own = Path(tempfile.mkdtemp(prefix="orca-pg-"))  # sockets need a short path
         self._data = (data or self._own / "data").resolve()
         self._process: subprocess.Popen[bytes] | None = None
         self.port = port
 
-    def url(self, database: str = "postgres") -> str:
-        """`postgresql://…` of a database, as the superuser.  On loopback no password is asked for."""
-        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
+    def url(self, database: str = "postgres", *, user: str = SUPERUSER, password: str | None = None) -> str:
+        """`postgresql://…` of a database; by default as the superuser."""
+        secret = password or self._password
+        return f"postgresql://{user}:{secret}@127.0.0.1:{self.port}/{database}"
 
     @property
     def pid(self) -> int | None:
@@ -99,7 +110,9 @@ class Postgres:
         shutil.rmtree(making, ignore_errors=True)
         making.mkdir(parents=True)
         self._give(making)
-        options = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-D", self._walked(making)]
+        # For whoever starts it by hand; `_serve` brings rules of its own.
+        options = ["-U", SUPERUSER, "--auth-local=peer", "--auth-host=scram-sha-256"]
+        options += ["-E", "UTF8", "--locale=C", "-D", self._walked(making)]
         options += ["--no-sync"] if self._fast else []
         program = self._leashed("initdb", *options)
         made = subprocess.run(program, cwd=making, capture_output=True, check=False)
@@ -115,6 +128,7 @@ class Postgres:
         self.port = free_port(self.port)
         settings = _SETTINGS | (_FAST if self._fast else {})
         settings |= {"port": str(self.port), "unix_socket_directories": str(self._own)}
+        settings |= self._access_rules()
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         with (self._own / "log").open("wb") as log:
             self._process = subprocess.Popen(
@@ -128,14 +142,36 @@ class Postgres:
         deadline = time.monotonic() + START_SECONDS
         while self._process.poll() is None and time.monotonic() < deadline:
             with suppress(psycopg2.OperationalError):
-                # On its socket, which it opens after its port: what answers at the port may be another's.
-                psycopg2.connect(
-                    host=str(self._own), port=self.port, user="postgres", dbname="postgres", connect_timeout=2
-                ).close()
+                self._set_password()
                 return True
             time.sleep(0.01)
         _end(self._process)
         return False
+
+    def _access_rules(self) -> dict[str, str]:
+        """Passwords over TCP; on the socket, which lies in a closed directory, the superuser for us alone."""
+        try:
+            name = pwd.getpwuid(os.geteuid()).pw_name
+        except KeyError:
+            raise NotStartedError(f"user id {os.geteuid()} has no name: PostgreSQL wants one") from None
+        files = {
+            "hba_file": f"local all {SUPERUSER} peer map={_MAP}\nhost all all 127.0.0.1/32 scram-sha-256\n",
+            "ident_file": f'{_MAP} "{name}" {SUPERUSER}\n',
+        }
+        for setting, text in files.items():
+            (self._own / setting).write_text(text)
+            self._give(self._own / setting)
+        return {setting: str(self._own / setting) for setting in files}
+
+    def _set_password(self) -> None:
+        # On its socket, which it opens after its port: what answers at the port may be another's.
+        with closing(
+            psycopg2.connect(
+                host=str(self._own), port=self.port, user=SUPERUSER, dbname="postgres", connect_timeout=2
+            )
+        ) as connection:
+            connection.autocommit = True
+            set_password(connection, SUPERUSER, self._password)
 
     def _walked(self, folder: Path) -> str:
         """How the program, whose working directory it is, names the folder.
@@ -157,6 +193,21 @@ class Postgres:
         said = _tail((self._own / "log").read_bytes())
         raise NotStartedError(
             f"PostgreSQL did not start on {self._data}: {said}; moved away, the directory is made anew, empty"
+        )
+
+
+def new_password() -> str:
+    """A password that nobody guesses, and that a URL takes as it is."""
+    return secrets.token_urlsafe(24)
+
+
+def set_password(connection: "psycopg2.extensions.connection", role: str, password: str) -> None:
+    """Give a role a password that was drawn at random: one round of hashing is enough (from Postgres 16)."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config(name, '1', false) FROM pg_settings WHERE name = 'scram_iterations'")
+        cursor.execute("SET password_encryption = 'scram-sha-256'")
+        cursor.execute(
+            sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(password))
         )
 
 

@@ -18,7 +18,7 @@ from orca_daemon.local.endpoint import Endpoint
 from orca_daemon.local.layout import BUCKETS, DEAD_LETTER, PREFIX, make_buckets, make_queues
 from orca_daemon.local.moto import CREDENTIALS, REGION, Moto
 from orca_daemon.local.ports import free_port
-from orca_daemon.local.postgres import Postgres
+from orca_daemon.local.postgres import Postgres, new_password, set_password
 from orca_daemon.local.state import LOG_FILE, StateDirectory, Whereabouts
 
 DATABASE = f"{PREFIX}_orca"
@@ -48,6 +48,7 @@ class Stack:
         self.state = StateDirectory(state)
         self._closing.callback(self.state.close)
         self._endpoint_url = endpoint_url
+        self._application_password = new_password()
         self._servers: dict[str, Endpoint | Postgres] = {}
         self.log = self.state.path / LOG_FILE if log else None
         self.daemon: Daemon | None = None
@@ -80,14 +81,14 @@ class Stack:
 
     def _start(self) -> Whereabouts:
         endpoints = self._launch_endpoints()
-        database_url = self._start_postgres()
+        postgres = self._start_postgres()
         for endpoint in endpoints:
             endpoint.ready()
         aws, sqs = [endpoint.url for endpoint in endpoints] or [self._endpoint_url or ""] * 2
         whereabouts = _fill(
-            aws, sqs, database_url, f"http://127.0.0.1:{free_port(self.state.port('http_url'))}"
+            aws, sqs, postgres.url(DATABASE), f"http://127.0.0.1:{free_port(self.state.port('http_url'))}"
         )
-        user_url = database_url.replace("postgres@", f"{APPLICATION_USER}@", 1)
+        user_url = postgres.url(DATABASE, user=APPLICATION_USER, password=self._application_password)
         environment = whereabouts.environment | {"ORCA_DATABASE__URL": user_url}
         self.daemon = Daemon(environment, whereabouts.http_url, self.log)
         self.daemon.start()
@@ -108,9 +109,14 @@ class Stack:
         self._servers |= {"S3": s3, "SQS": sqs}
         return [s3, sqs]
 
-    def _start_postgres(self) -> str:
-        """Start it, with the database at the current schema.  Returns the database's URL."""
-        server = Postgres(self._kept("postgres"), port=self.state.port("database_url"), fast=not self._keeps)
+    def _start_postgres(self) -> Postgres:
+        """Start it, with the database at the current schema, and the role that the daemon connects as."""
+        server = Postgres(
+            self._kept("postgres"),
+            port=self.state.port("database_url"),
+            fast=not self._keeps,
+            password=self.state.password("database_url"),
+        )
         server.start()
         self._closing.callback(server.stop)
         self._servers["Postgres"] = server
@@ -119,15 +125,15 @@ class Stack:
             cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,))
             if not cursor.fetchone():
                 cursor.execute(f"CREATE DATABASE {DATABASE}")
-        url = server.url(DATABASE)
-        upgrade(url)
-        with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
+        upgrade(server.url(DATABASE))
+        with closing(psycopg2.connect(server.url(DATABASE))) as connection, connection.cursor() as cursor:
             connection.autocommit = True
             cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (APPLICATION_USER,))
             if not cursor.fetchone():
                 cursor.execute(f"CREATE ROLE {APPLICATION_USER} LOGIN IN ROLE orca_app")
                 cursor.execute(f"ALTER ROLE {APPLICATION_USER} SET search_path = orca, public")
-        return url
+            set_password(connection, APPLICATION_USER, self._application_password)
+        return server
 
     def _kept(self, name: str) -> Path | None:
         return self.state.path / name if self._keeps else None

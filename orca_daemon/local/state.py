@@ -3,16 +3,18 @@
 import fcntl
 import json
 import os
+import re
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO
-from urllib.parse import urlsplit
+from typing import IO, Any
+from urllib.parse import SplitResult, urlsplit
 
 STACK_FILE = "stack.json"
 LOG_FILE = "daemon.log"
 """The daemon's log, unless it goes to standard output."""
-_LAST_FILE = ".last.json"
+_LAST_FILE, _LOCK = ".last.json", "lock"
+_OURS_ALONE = 0o700
 _ADDRESSES = ("aws_endpoint_url", "sqs_endpoint_url", "database_url", "http_url")
 
 
@@ -27,7 +29,8 @@ class Whereabouts:
     aws_endpoint_url: str
     """S3 and everything else but SQS."""
     sqs_endpoint_url: str
-    database_url: str
+    database_url: str = field(repr=False)
+    """As the superuser, with the password: not to be printed."""
     http_url: str
     """The daemon's metrics and health."""
     queues: dict[str, str]
@@ -36,6 +39,17 @@ class Whereabouts:
     """Role to name."""
     environment: dict[str, str] = field(repr=False)
     """Variables that point the daemon, its command line and any AWS client at this stack."""
+
+    def shown(self) -> dict[str, Any]:
+        """All of it, without passwords."""
+        known = asdict(self)
+        environment = {name: without_password(value) for name, value in self.environment.items()}
+        return known | {"database_url": without_password(self.database_url), "environment": environment}
+
+
+def without_password(url: str) -> str:
+    """The URL without its password; other text as it is."""
+    return re.sub(r"^(\w+://[^/:@]+):[^/@]*@", r"\1@", url)
 
 
 class StateDirectory:
@@ -46,9 +60,14 @@ class StateDirectory:
     """
 
     def __init__(self, path: Path) -> None:
+        made = not path.exists() or not any(path.iterdir())
         path.mkdir(parents=True, exist_ok=True)
+        # Not another directory, such as /tmp, whose owner wants others to have it; what we write is closed.
+        if made or (path / _LOCK).exists():
+            with suppress(PermissionError):  # it is another user's
+                path.chmod(_OURS_ALONE)
         self.path = path.resolve()
-        self._lock: IO[str] = (self.path / "lock").open("w")
+        self._lock: IO[str] = (self.path / _LOCK).open("w")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -62,12 +81,18 @@ class StateDirectory:
 
     def port(self, key: str) -> int:
         """The port that an address of `stack.json` had in the last run; 0 when there was none."""
-        return self._earlier.get(key, 0)
+        return (self._earlier[key].port or 0) if key in self._earlier else 0
+
+    def password(self, key: str) -> str | None:
+        """The password in an address of the last run."""
+        return self._earlier[key].password if key in self._earlier else None
 
     def publish(self, whereabouts: Whereabouts) -> None:
-        """Write `stack.json`, all or nothing."""
+        """Write `stack.json`, all or nothing, for this user alone."""
         making = self.path / f".{STACK_FILE}.{os.getpid()}"
-        making.write_text(json.dumps(asdict(whereabouts), indent=2) + "\n")
+        making.unlink(missing_ok=True)
+        with open(making, "x", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            file.write(json.dumps(asdict(whereabouts), indent=2) + "\n")
         making.replace(self.path / STACK_FILE)
 
     def close(self) -> None:
@@ -76,10 +101,12 @@ class StateDirectory:
             (self.path / STACK_FILE).replace(self.path / _LAST_FILE)
         self._lock.close()
 
-    def _read(self) -> dict[str, int]:
+    def _read(self) -> dict[str, SplitResult]:
         for name in (STACK_FILE, _LAST_FILE):
-            # The ports are a convenience: a file that does not have them is passed over.
+            # The addresses are a convenience: a file that does not have them is passed over.
             with suppress(OSError, ValueError, TypeError, AttributeError):
                 found = json.loads((self.path / name).read_text())
-                return {key: urlsplit(found[key]).port or 0 for key in _ADDRESSES if key in found}
+                addresses = {key: urlsplit(found[key]) for key in _ADDRESSES if key in found}
+                # Asked for here, because a port that is no number raises.
+                return {key: address for key, address in addresses.items() if address.port}
         return {}

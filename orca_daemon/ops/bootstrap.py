@@ -1,7 +1,7 @@
 """What must hold before anything heavy is imported: open standard streams, and signals that end the process.
 
-Process 1 of a container without an init has no default actions: the kernel ignores whatever it does not handle
-(pid_namespaces(7)), so that SIGTERM would be lost until the event loop runs.
+Process 1 of a container without an init has no default actions: the kernel ignores the signals that it does
+not handle (pid_namespaces(7)), so that a SIGTERM would be lost until the event loop runs.
 """
 
 import os
@@ -31,7 +31,7 @@ def end_by(number: int, _frame: object = None) -> NoReturn:
 
 @contextmanager
 def signals_end_the_process() -> Iterator[None]:
-    """While it lasts, and SIGTERM until somebody else handles it.  SIGINT raises KeyboardInterrupt afterwards."""
+    """SIGTERM and SIGINT end the process; after the block, SIGINT raises KeyboardInterrupt."""
     for number in ENDING:
         # What a shell starts in the background ignores SIGINT.
         if signal.getsignal(number) is not signal.SIG_IGN:
@@ -53,4 +53,4 @@ def open_standard_streams() -> None:
             # It takes the lowest number that is free, which is this one.
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
             mode = "w" if number else "r"
-            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115, PTH123  it stays open
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115  it stays open

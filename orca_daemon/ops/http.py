@@ -1,7 +1,7 @@
 """The daemon's one port: `/metrics`, `/livez` (`/healthz`) and `/readyz`.
 
-It is served by the event loop itself, so that a loop which stands still fails its probes.  A connection is for
-one request; `listener` has the limits.
+It is served by the event loop itself, so that a loop which stands still fails its probes.  A connection is
+for one request; `listener` has the limits.
 """
 
 import json
@@ -100,7 +100,8 @@ class _AtDebug(logging.Handler):
 
 
 def _of_peers() -> logging.Logger:
-    """The logger of aiohttp's server: what is no HTTP comes from whoever sends it, and alarms count errors."""
-    logger = logging.Logger("orca_daemon.ops.http")
-    logger.addHandler(_AtDebug())
+    """The logger of aiohttp's server, which logs what peers do wrong as errors; alarms count errors."""
+    logger = logging.getLogger("orca_daemon.ops.http.peers")
+    logger.propagate = False
+    logger.handlers[:] = [_AtDebug()]
     return logger

@@ -1,6 +1,6 @@
-"""Accepts connections within limits of number and time, so that no peer can use up the descriptors of the daemon.
+"""Accepts connections within limits of number and time, so that no peer uses up the daemon's descriptors.
 
-asyncio's own accept loop has no such limits, and when descriptors run out it logs in a loop (CPython gh-151615).
+asyncio's own accept loop has no such limits, and logs in a loop when descriptors run out (CPython gh-151615).
 """
 
 import asyncio

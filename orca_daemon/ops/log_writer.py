@@ -1,7 +1,7 @@
 """Log lines on their way to a file descriptor: `put` never waits, a thread of its own writes.
 
-A reader that stands still (a stopped `docker logs`, a log router in blocking mode) fills the buffer; then lines
-are dropped and counted.  Their number is written in their place as soon as writing goes on.
+A reader that stands still (a stopped `docker logs`, a log router in blocking mode) fills the buffer; then
+lines are dropped and counted.  Their number is written in their place as soon as writing goes on.
 """
 
 import os

@@ -10,6 +10,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -131,7 +132,7 @@ def _words(file: Path) -> list[str]:
 
 def _arguments(words: Sequence[str]) -> Sequence[str] | None:
     """What follows `orca-daemon run`, also behind an init's own words; None for another program."""
-    for index, (program, command) in enumerate(zip(words, words[1:], strict=False)):
+    for index, (program, command) in enumerate(pairwise(words)):
         module = program == "orca_daemon" and index > 0 and words[index - 1] == "-m"
         if command == "run" and (module or Path(program).name == "orca-daemon"):
             return words[index + 2 :]
@@ -146,7 +147,7 @@ def _like_us(place: Path, environ: Mapping[str, str]) -> bool:
 
 def _parsed(words: Sequence[str]) -> dict[str, str]:
     found: dict[str, str] = {}
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in zip(words, [*words[1:], ""], strict=False):
         flag, joined, value = word.partition("=")
         if flag in _FLAGS:
             found[_FLAGS[flag]] = value if joined else following

@@ -2,9 +2,9 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -12,10 +12,13 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PrivateAttr,
     SecretStr,
     model_validator,
 )
 
+from orca_daemon.settings.leniency import Correction
+from orca_daemon.settings.queue_url import identity
 from orca_daemon.wire.status import Grouping
 
 
@@ -40,6 +43,7 @@ def _http_url(url: str) -> str:
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_comma_separated)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
+QueueUrl = Annotated[HttpUrl, AfterValidator(lambda url: url.rstrip("/"))]
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -105,7 +109,7 @@ class Database(Section):
 class Queue(Section):
     """One queue, bound to a route.  A queue without a URL is off."""
 
-    url: HttpUrl | None = None
+    url: QueueUrl | None = None
     """The queue's URL; without one the queue is off."""
     route: str | None = None
     """Name of the route that handles it; default: the queue's own name."""
@@ -152,7 +156,7 @@ class Recovery(Section):
     """Disaster recovery: what a data file's name ends in."""
     bucket_map: Annotated[dict[str, str], BeforeValidator(_json_object)] = Field(default_factory=dict)
     """Disaster recovery: extension to bucket, with the fallback `other`; wins over the two buckets."""
-    status_url: HttpUrl | None = None
+    status_url: QueueUrl | None = None
     """Queue that progress is posted to; default: the URL of the queue `status_update`."""
 
     @model_validator(mode="after")
@@ -245,7 +249,7 @@ class Export(Section):
 class Http(Section):
     """The port for metrics and health."""
 
-    host: str = "127.0.0.1"
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     """Address to listen on; containers set `0.0.0.0`."""
     port: Annotated[int, Field(ge=0, le=65535)] = 9464
     """0 takes a free one, which is logged."""
@@ -276,6 +280,18 @@ class Settings(Section):
     export: Export = Field(default_factory=Export)
     http: Http = Field(default_factory=Http)
     log: Log = Field(default_factory=Log)
+    _corrections: tuple[Correction, ...] = PrivateAttr(default=())
+
+    @property
+    def corrections(self) -> tuple[Correction, ...]:
+        """Variables of ORCA's that are not used as they were given."""
+        return self._corrections
+
+    def with_corrections(self, corrections: Iterable[Correction]) -> Self:
+        """These settings, read with these corrections."""
+        made = self.model_copy()
+        made._corrections = tuple(corrections)  # noqa: SLF001  a copy of our own
+        return made
 
     @property
     def bound(self) -> Mapping[str, Queue]:
@@ -284,8 +300,8 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _distinct_queues(self) -> "Settings":
-        urls = [queue.url for queue in self.bound.values()]
-        if len(set(urls)) != len(urls):
+        named = [identity(queue.url) for queue in self.bound.values() if queue.url]
+        if len(set(named)) != len(named):
             raise ValueError("two queues have the same URL")
         return self
 

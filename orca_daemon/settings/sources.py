@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from orca_daemon.settings.leniency import Correction, corrected
 from orca_daemon.settings.sections import Settings
 
 DEFAULT_FILE = Path("config/orca-daemon.toml")
@@ -70,18 +71,20 @@ def load(
         SettingsError: with every mistake that was found.
     """
     mistakes: list[str] = []
+    corrections: list[Correction] = []
     tree = _from_file(file, mistakes)
-    for dotted, value in _from_environment(environ, mistakes):
+    for dotted, value in _from_environment(environ, mistakes, corrections):
         _put(tree, dotted, value)
     for dotted, flag in (flags or {}).items():
         if flag is not None:
             _put(tree, dotted, flag)
-    settings = _validated(tree, mistakes)
+    settings = _validated(_trimmed(tree), mistakes)
     if settings and need_queue and settings.missing:
         mistakes.append(settings.missing)
     if mistakes or settings is None:
         raise SettingsError(mistakes)
-    return settings
+    # One of ours, or a flag, may have won.
+    return settings.with_corrections(each for each in corrections if _found(tree, each.setting) == each.used)
 
 
 def _from_file(file: Path | None, mistakes: list[str]) -> dict[str, Any]:
@@ -96,12 +99,18 @@ def _from_file(file: Path | None, mistakes: list[str]) -> dict[str, Any]:
     return {}
 
 
-def _from_environment(environ: Mapping[str, str], mistakes: list[str]) -> list[tuple[str, str]]:
+def _from_environment(
+    environ: Mapping[str, str], mistakes: list[str], corrections: list[Correction]
+) -> list[tuple[str, object]]:
     """The settings that the environment names, ORCA's own names first so that ours win."""
-    known = [
-        (dotted, environ.get(name) or environ.get(name.lower(), "")) for name, dotted in ORCA_NAMES.items()
-    ]
-    found = [(dotted, value.lower() if dotted == "log.level" else value) for dotted, value in known if value]
+    found: list[tuple[str, object]] = []
+    for name, dotted in ORCA_NAMES.items():
+        for spelled in (name, name.lower()):
+            if given := _without_blanks(dotted, environ.get(spelled, "")):
+                used, correction = corrected(spelled, dotted, given)
+                found.append((dotted, used))
+                corrections += [correction] if correction else []
+                break
     for name, value in sorted(environ.items()):
         if match := _OURS.match(name):
             if match[1].lower() in Settings.model_fields:
@@ -109,6 +118,25 @@ def _from_environment(environ: Mapping[str, str], mistakes: list[str]) -> list[t
             else:
                 mistakes.append(f"{name}: there is no section [{match[1].lower()}]")
     return found
+
+
+def _trimmed(value: Any, name: str = "") -> Any:
+    """The tree without blanks at the ends of its texts: secrets that `echo` made end with a newline."""
+    if isinstance(value, dict):
+        return {key: _trimmed(below, key) for key, below in value.items()}
+    if isinstance(value, list):
+        return [_trimmed(each, name) for each in value]
+    return _without_blanks(name, value) if isinstance(value, str) else value
+
+
+def _without_blanks(name: str, value: str) -> str:
+    # A password may end with a blank; nobody types a newline into one.
+    return value.rstrip("\r\n") if name.rpartition(".")[2] == "password" else value.strip()
+
+
+def _found(tree: Mapping[str, Any], dotted: str) -> object:
+    section, _, key = dotted.partition(".")
+    return tree.get(section, {}).get(key)
 
 
 def _put(tree: dict[str, Any], dotted: str, value: object) -> None:

@@ -15,6 +15,7 @@ from orca_daemon.db.shape import Verdict
 from orca_daemon.queues.status_update.store import apply
 from orca_daemon.wire.status import NewFile, NewJob, RecoveryStatus
 from tests.db.conftest import Make
+from tests.roles import login
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 PARTS = Path(__file__).with_name("shapes.sql").read_text("utf-8").split("-- name: ")[1:]
@@ -52,7 +53,7 @@ def build(url: str, *blocks: str) -> None:
 
 
 def by(role: str, url: str) -> str:
-    return url.replace("//postgres@", f"//{role}@")
+    return login(url, role)
 
 
 @pytest.fixture

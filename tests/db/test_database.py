@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, text
 from orca_daemon.db.failures import Failed
 from orca_daemon.engine.errors import DependencyDown, Reject
 from tests.db.conftest import Make
+from tests.roles import login
 
 ADD = text("INSERT INTO orca.providers (provider_id) VALUES (:name)")
 SLEEPING = text(
@@ -205,7 +206,7 @@ class TestExhaustion:
     ) -> None:
         with owner.connect() as connection:
             connection.execute(text("CREATE ROLE crowded LOGIN CONNECTION LIMIT 1"))
-        url = database_url.replace("postgres@", "crowded@")
+        url = login(database_url, "crowded")
         try:
             taken = psycopg2.connect(url)
             database = make_database(url)

@@ -5,6 +5,7 @@ from uuid import uuid4
 import pytest
 
 from tests.end_to_end.conftest import Deployment
+from tests.roles import login
 
 
 def test_all_mistakes_are_told_at_once(deployment: Deployment) -> None:
@@ -63,9 +64,7 @@ def test_what_aws_cannot_be_reached_by_is_told(deployment: Deployment, name: str
 def test_a_role_that_may_not_write_is_told_what_it_lacks(deployment: Deployment) -> None:
     user = "stranger_" + uuid4().hex
     deployment.rows(f"CREATE ROLE {user} LOGIN")
-    code, said = deployment.refuse(
-        ORCA_DATABASE__URL=deployment.database_url.replace("postgres@", f"{user}@")
-    )
+    code, said = deployment.refuse(ORCA_DATABASE__URL=login(deployment.database_url, user))
     deployment.rows(f"DROP ROLE {user}")
     assert (code, f"GRANT orca_app TO {user}" in said) == (78, True)
 

@@ -41,6 +41,12 @@ async def findings(settings: Settings, extra_buckets: tuple[str, ...] = ()) -> l
 def judge_settings(settings: Settings) -> list[Finding]:
     """What there is to say about the settings themselves."""
     found = [ok("settings", f"{len(settings.bound)} queues: {', '.join(settings.bound)}")]
+    found += [
+        advice(
+            "settings", f"{each.variable} is {each.given!r}: {each.used} is used ({each.reason})", "set it so"
+        )
+        for each in settings.corrections
+    ]
     engine = settings.engine
     if engine.wait + 2 > engine.drain_seconds:
         found.append(
@@ -65,9 +71,10 @@ def judge_settings(settings: Settings) -> list[Finding]:
 def _work_dir(settings: Settings) -> list[Finding]:
     if "internal_report" not in handlers(settings).values():
         return []
-    place = settings.reconcile.work_dir or Path(tempfile.gettempdir())
+    place: Path | str = settings.reconcile.work_dir or "the system's temporary directory"
     try:
-        with tempfile.TemporaryFile(dir=place):
+        # Looking for the system's own raises where none of its places can be written.
+        with tempfile.TemporaryFile(dir=settings.reconcile.work_dir):
             return []
     except OSError as error:
         return [

@@ -4,7 +4,6 @@ import json
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +64,7 @@ def as_json(steps: Sequence[Step], whereabouts: Whereabouts) -> None:
             }
             for step in steps
         ],
-        "stack": asdict(whereabouts),
+        "stack": whereabouts.shown(),
     }
     print(json.dumps(document, default=str))  # noqa: T201  what was asked for
 
@@ -84,10 +83,12 @@ def where_to_look(whereabouts: Whereabouts, state: Path) -> None:
     table = Table(title="Where to look", title_justify="left", show_header=False, box=None)
     protected = whereabouts.buckets["protected"]
     endpoint = shlex.quote(whereabouts.aws_endpoint_url)
+    stack = shlex.quote(str(state / STACK_FILE))
     rows = {
         "metrics": f"{whereabouts.http_url}/metrics",
         "health": f"{whereabouts.http_url}/readyz",
-        "database": f"psql {whereabouts.database_url} -c 'TABLE orca.recovery_job'",
+        # Without the password: what is printed is kept by terminals and logs.
+        "database": f'psql "$(jq -r .database_url {stack})" -c "TABLE orca.recovery_job"',
         "recovered files": f"aws --no-sign-request --endpoint-url {endpoint} s3 ls --recursive s3://{protected}",
         "SQS": whereabouts.sqs_endpoint_url,
         "everything": f"{state / STACK_FILE}: all addresses, and the variables that orca-daemon needs here",

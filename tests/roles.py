@@ -1,0 +1,23 @@
+"""Logging in to a test's database as another role."""
+
+from contextlib import closing
+from urllib.parse import urlsplit
+
+import psycopg2
+
+from orca_daemon.local.postgres import new_password, set_password
+
+
+def login(url: str, role: str) -> str:
+    """The superuser's URL of a database, for a role of the server: it gets a password to log in with."""
+    password = new_password()
+    with closing(psycopg2.connect(url)) as connection:
+        connection.autocommit = True
+        set_password(connection, role, password)
+    return as_role(url, role, password)
+
+
+def as_role(url: str, role: str, password: str) -> str:
+    """The URL with another role and password."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=f"{role}:{password}@{parts.hostname}:{parts.port}").geturl()
