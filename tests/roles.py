@@ -5,12 +5,15 @@ from urllib.parse import urlsplit
 
 import psycopg2
 
-from orca_daemon.local.postgres import new_password, set_password
+from orca_daemon.local.postgres import set_password
 
 
 def login(url: str, role: str) -> str:
-    """The superuser's URL of a database, for a role of the server: it gets a password to log in with."""
-    password = new_password()
+    """The superuser's URL of a database, for a role of the server: it gets a password to log in with.
+
+    It is the same password each time, so that URLs of earlier calls stay valid.
+    """
+    password = f"of-{role}"
     with closing(psycopg2.connect(url)) as connection:
         connection.autocommit = True
         set_password(connection, role, password)

@@ -60,10 +60,9 @@ class StateDirectory:
     """
 
     def __init__(self, path: Path) -> None:
-        made = not path.exists() or not any(path.iterdir())
         path.mkdir(parents=True, exist_ok=True)
-        # Not another directory, such as /tmp, whose owner wants others to have it; what we write is closed.
-        if made or (path / _LOCK).exists():
+        # Only a directory of ours is closed to others: somebody may name /tmp.  Files are closed anywhere.
+        if not any(path.iterdir()) or (path / _LOCK).exists():
             with suppress(PermissionError):  # it is another user's
                 path.chmod(_OURS_ALONE)
         self.path = path.resolve()

@@ -54,8 +54,7 @@ def _application(metrics: Callable[[], bytes], live: Checks, ready: Checks) -> w
     async def index(_: web.Request) -> web.Response:
         return web.Response(text="orca-daemon: /metrics /livez /readyz\n")
 
-    application = web.Application(middlewares=[_failures_are_logged])
-    application.on_response_prepare.append(_close_afterwards)
+    application = web.Application(middlewares=[_one_answer])
     application.router.add_get("/", index)
     application.router.add_get("/metrics", scrape)
     application.router.add_get("/livez", _answer(live))
@@ -76,21 +75,20 @@ def _answer(checks: Checks) -> Callable[[web.Request], Awaitable[web.StreamRespo
 
 
 @web.middleware
-async def _failures_are_logged(
+async def _one_answer(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """A failure of ours is an error of ours; all else that aiohttp logs is the doing of a peer."""
+    """A connection is for one request.  A failure of ours is an error; a peer's is not."""
     try:
-        return await handler(request)
-    except web.HTTPException:
+        response = await handler(request)
+    except web.HTTPException as refused:
+        refused.force_close()
         raise
     except Exception:  # noqa: BLE001  whatever it is, the peer gets an answer
         _log.error("http.failed", path=request.path, exc_info=True)
-        return web.Response(status=500, text="this answer cannot be made; the log has the reason\n")
-
-
-async def _close_afterwards(_: web.Request, response: web.StreamResponse) -> None:
+        response = web.Response(status=500, text="this answer cannot be made; the log has the reason\n")
     response.force_close()
+    return response
 
 
 class _AtDebug(logging.Handler):

@@ -25,11 +25,11 @@ class LogWriter:
     Args:
         fd: an open file descriptor; it stays open.
         notice: makes the line that reports how many lines were dropped.
-        room: bytes that may wait to be written.
+        room: bytes that may wait to be written; None for `ROOM`.
     """
 
-    def __init__(self, fd: int, notice: Callable[[int], bytes], room: int = ROOM) -> None:
-        self._fd, self._notice, self._room = fd, notice, room
+    def __init__(self, fd: int, notice: Callable[[int], bytes], room: int | None = None) -> None:
+        self._fd, self._notice, self._room = fd, notice, room or ROOM
         # Reentrant: the garbage collector may run a destructor that logs while `put` holds the lock.
         self._lock = RLock()
         self._changed = Condition(self._lock)

@@ -107,6 +107,8 @@ def _of_file(named: str | None) -> dict[str, object]:
     import tomllib
 
     section = tomllib.loads(text).get("http", {})
+    if not isinstance(section, dict):
+        raise ValueError("http in the settings file is not a section")  # noqa: TRY004  a mistake of the file
     return {name: section[name] for name in ("host", "port") if name in section}
 
 

@@ -221,10 +221,8 @@ class TestRefusal:
 class TestConcurrency:
     def test_two_upgrades_at_once_are_one(self, roles: str) -> None:
         taken: list[list[str]] = []
-        threads = [
-            threading.Thread(target=lambda: taken.append(migrate.upgrade(by("the_admin", roles))))
-            for _ in range(2)
-        ]
+        url = by("the_admin", roles)
+        threads = [threading.Thread(target=lambda: taken.append(migrate.upgrade(url))) for _ in range(2)]
         for thread in threads:
             thread.start()
         for thread in threads:

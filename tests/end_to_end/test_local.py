@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import boto3
@@ -55,6 +56,8 @@ def test_the_data_of_a_directory_survives_a_restart(run: Run, tmp_path: Path) ->
     process = run("--state", "state", "--json")
     stack = _published(process, tmp_path / "state")
     assert set(stack) == KEYS
+    first = urlsplit(stack["database_url"]).password
+    assert first
     assert set(stack["buckets"]) == {"archive", "protected", "public", "reports", "export"}
     queues = {"status_update", "recovery", "internal_report"}
     assert set(stack["queues"]) == queues | {f"{name}_dead_letter" for name in queues}
@@ -64,11 +67,15 @@ def test_the_data_of_a_directory_survives_a_restart(run: Run, tmp_path: Path) ->
     _client("s3", stack).put_object(Bucket=stack["buckets"]["archive"], Key="kept", Body=b"data")
     send(update("op-2", "stray.hdf", OrcaStatus.SUCCESS), stack["queues"]["status_update"], client=client)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(PATIENCE) == 0
+    printed = "".join(process.communicate(timeout=PATIENCE))
+    assert process.returncode == 0
+    assert first not in printed
+    assert set(json.loads(printed.splitlines()[0])) == KEYS
     assert not (tmp_path / "state" / "stack.json").exists()
 
     process = run("--state", "state", "--json")
     stack = _published(process, tmp_path / "state")
+    assert urlsplit(stack["database_url"]).password == first
     assert _rows(stack, "SELECT status_id FROM orca.recovery_job") == [(1,)]
     kept = _client("s3", stack).get_object(Bucket=stack["buckets"]["archive"], Key="kept")
     assert kept["Body"].read() == b"data"

@@ -97,15 +97,27 @@ def surroundings() -> Mapping[str, str]:
     return {}
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """What a daemon finds when it starts."""
+
+    sqs: Any
+    queue: str
+    settings: Path
+    """The settings file, empty at first."""
+    port: int
+    environment: Mapping[str, str]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
 @pytest.fixture
-def running(
-    http_sqs: str,
-    database_url: str,
-    tmp_path: Path,
-    program: tuple[str, ...],
-    surroundings: Mapping[str, str],
-) -> Iterator[Running]:
-    """One daemon on one status queue."""
+def place(
+    http_sqs: str, database_url: str, tmp_path: Path, surroundings: Mapping[str, str]
+) -> Iterator[Surroundings]:
+    """One status queue, a database, a port."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with closing(boto3.client("sqs", endpoint_url=http_sqs, region_name=REGION)) as sqs:
@@ -122,11 +134,17 @@ def running(
             "ORCA_CONFIG": str(settings),
             **surroundings,
         }
-        daemon = Daemon(environment, f"http://127.0.0.1:{port}", log=tmp_path / "log")
-        daemon.program = program
-        daemon.start()
-        yield Running(daemon, tmp_path / "log", sqs, queue, settings)
-        daemon.stop(patience=10)
+        yield Surroundings(sqs, queue, settings, port, environment)
+
+
+@pytest.fixture
+def running(place: Surroundings, tmp_path: Path, program: tuple[str, ...]) -> Iterator[Running]:
+    """One daemon on one status queue."""
+    daemon = Daemon(place.environment, place.url, log=tmp_path / "log")
+    daemon.program = program
+    daemon.start()
+    yield Running(daemon, tmp_path / "log", place.sqs, place.queue, place.settings)
+    daemon.stop(patience=10)
 
 
 def made(sqs: Any) -> str:

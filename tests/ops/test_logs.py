@@ -107,22 +107,6 @@ def test_our_own_errors_say_why(stream: io.StringIO) -> None:
     assert lines(stream)[0]["reason"] == "no such key"
 
 
-@pytest.mark.parametrize(
-    "facts",
-    [
-        {"password": "hunter2"},
-        {"url": "postgresql://orca:hunter2@db:5432/orca"},
-        {"url": "https://b.s3.amazonaws.com/k?X-Amz-Credential=a&X-Amz-Signature=hunter2"},
-        {"session_token": "hunter2"},
-    ],
-)
-def test_secrets_are_taken_out(stream: io.StringIO, facts: dict[str, str]) -> None:
-    structlog.get_logger().warning("careless", **facts)
-
-    assert "hunter2" not in stream.getvalue()
-    assert "[redacted]" in stream.getvalue()
-
-
 def test_the_level_changes_while_running(stream: io.StringIO) -> None:
     log = structlog.get_logger()
     log.debug("unheard")

@@ -1,0 +1,153 @@
+"""The log's buffer and its thread: whoever logs never waits, whoever reads sees the order and every gap."""
+
+import fcntl
+import os
+import re
+import resource
+import select
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from orca_daemon.ops.log_writer import LogWriter
+from tests.waiting import until
+
+PIPE = 4096
+LINE = b"%0199d\n"
+"""Two hundred bytes."""
+
+
+def notice(count: int) -> bytes:
+    return b"dropped %d\n" % count
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    """A small pipe: where it is read, and where it is written."""
+    ours, theirs = os.pipe()
+    fcntl.fcntl(theirs, fcntl.F_SETPIPE_SZ, PIPE)
+    yield ours, theirs
+    # The writing end stays open: a thread may still be writing to it.
+    os.close(ours)
+
+
+def lines_until(fd: int, last: bytes) -> list[bytes]:
+    """Everything that can be read up to the line that begins so."""
+    found = b""
+    while not re.search(rb"^" + last + rb".*\n$", found, re.MULTILINE):
+        assert select.select([fd], [], [], 20)[0], found[-200:]
+        found += os.read(fd, 65_536)
+    return found.splitlines()
+
+
+def test_lines_come_in_their_order(pipe: tuple[int, int]) -> None:
+    writer = LogWriter(pipe[1], notice)
+    for number in range(1_000):
+        writer.put(LINE % number)
+    writer.put(b"end\n")
+
+    assert [int(line) for line in lines_until(pipe[0], b"end")[:-1]] == list(range(1_000))
+    assert (writer.flush(20), writer.dropped) == (True, 0)
+
+
+def test_a_reader_that_stands_still_holds_up_nobody_and_sees_how_much_it_missed(
+    pipe: tuple[int, int],
+) -> None:
+    writer = LogWriter(pipe[1], notice, room=10_000)
+    began = time.monotonic()
+    for number in range(1_000):
+        writer.put(LINE % number)
+    assert time.monotonic() - began < 10
+    dropped = writer.dropped
+    assert dropped > 900
+
+    read = threading.Thread(target=lambda: found.extend(lines_until(pipe[0], b"end")))
+    found: list[bytes] = []
+    read.start()
+    until(lambda: writer.flush(0.1))
+    writer.put(b"end\n")
+    read.join(20)
+
+    kept = 1_000 - dropped
+    assert found == [*(b"%0199d" % number for number in range(kept)), b"dropped %d" % dropped, b"end"]
+
+
+def test_a_flush_waits_no_longer_than_it_was_told(pipe: tuple[int, int]) -> None:
+    writer = LogWriter(pipe[1], notice)
+    for number in range(100):
+        writer.put(LINE % number)
+    assert writer.flush(0.05) is False
+
+
+def test_a_full_disk_costs_lines_that_are_counted_until_there_is_room(tmp_path: Path) -> None:
+    target = os.open("/dev/full", os.O_WRONLY)
+    writer = LogWriter(target, notice)
+    for number in range(10):
+        writer.put(LINE % number)
+    assert writer.flush(20) is False
+    assert writer.dropped == 10
+
+    file = os.open(tmp_path / "log", os.O_WRONLY | os.O_CREAT)
+    os.dup2(file, target)
+    writer.put(b"again\n")
+    assert writer.flush(20) is True
+    assert (tmp_path / "log").read_bytes() == b"dropped 10\nagain\n"
+
+
+def test_a_reader_that_is_gone_costs_lines_and_ends_nothing() -> None:
+    ours, theirs = os.pipe()
+    os.close(ours)
+    writer = LogWriter(theirs, notice)
+    for round_ in range(1, 4):
+        writer.put(b"unheard\n")
+        assert writer.flush(20) is False
+        assert writer.dropped == round_
+
+
+def test_a_pipe_that_does_not_block_is_waited_for(pipe: tuple[int, int]) -> None:
+    os.set_blocking(pipe[1], False)
+    writer = LogWriter(pipe[1], notice)
+    for number in range(200):
+        writer.put(LINE % number)
+    writer.put(b"end\n")
+
+    assert len(lines_until(pipe[0], b"end")) == 201
+    assert writer.dropped == 0
+
+
+def test_a_line_that_was_cut_off_does_not_spoil_the_next(tmp_path: Path) -> None:
+    file = os.open(tmp_path / "log", os.O_WRONLY | os.O_CREAT)
+    writer = LogWriter(file, notice)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        writer.put(LINE % 1)
+        assert writer.flush(20) is False
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert writer.dropped == 1
+
+    writer.put(b"whole\n")
+    assert writer.flush(20) is True
+    assert (tmp_path / "log").read_bytes().splitlines() == [b"0" * 100, b"dropped 1", b"whole"]
+
+
+def test_each_thread_keeps_its_order(pipe: tuple[int, int]) -> None:
+    writer = LogWriter(pipe[1], notice)
+
+    def log(name: int) -> None:
+        for number in range(300):
+            writer.put(b"%d %d\n" % (name, number))
+
+    threads = [threading.Thread(target=log, args=(name,)) for name in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    writer.put(b"end\n")
+
+    found = [tuple(map(int, line.split())) for line in lines_until(pipe[0], b"end")[:-1]]
+    assert [[number for by, number in found if by == name] for name in range(4)] == [list(range(300))] * 4
