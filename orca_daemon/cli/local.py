@@ -50,6 +50,9 @@ def local(
     With --state, DIR/stack.json tells where everything is as soon as the daemon is ready; its "environment"
     holds the variables that orca-daemon and every AWS client need to find this stack.
 
+    All servers listen on 127.0.0.1 only.  Postgres wants the password in stack.json, which only you can read,
+    and which is printed nowhere; SQS and S3 let in every user of this machine.
+
     Exit codes: 0 stopped by Ctrl-C or SIGTERM, or every step of the demo ended as it should; 1 some step did
     not; 70 a part of the stack ended by itself; 78 it did not start.
 

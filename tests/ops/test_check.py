@@ -1,6 +1,8 @@
 """`orca-daemon check`, against real queues, buckets and a real database."""
 
+import errno
 import json
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
@@ -10,10 +12,12 @@ import boto3
 import pytest
 from typer.testing import CliRunner
 
+from orca_daemon.app.checkup import Grade, judge_settings
 from orca_daemon.app.checkup.queues import DeadLetterFacts, judge
 from orca_daemon.cli import app
 from orca_daemon.engine.source import QueueFacts
 from orca_daemon.local.moto import REGION
+from orca_daemon.settings import load
 
 
 @pytest.fixture
@@ -43,6 +47,28 @@ def check(aws_endpoint: str, queue_url: str, database_url: str) -> Callable[...,
         return result.exit_code, json.loads(result.stdout) if result.stdout else result.stderr
 
     return run
+
+
+def test_what_was_corrected_is_advice() -> None:
+    settings = load(None, {"STATUS_UPDATE_QUEUE_URL": "http://h/1/q.fifo", "COPY_RETRIES": "0"})
+
+    texts = [each.text for each in judge_settings(settings) if each.grade is Grade.ADVICE]
+    assert texts == ["COPY_RETRIES is '0': 1 is used (the least is 1)"]
+
+
+def test_no_writable_temporary_directory_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> str:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in []")
+
+    monkeypatch.setattr(tempfile, "gettempdir", none)
+    monkeypatch.setattr(tempfile, "_gettempdir", none, raising=False)
+    settings = load(
+        None,
+        {"INTERNAL_REPORT_QUEUE_URL": "http://h/1/q.fifo", "DATABASE_URL": "postgresql://h/d"},
+    )
+    (found,) = [each for each in judge_settings(settings) if each.grade is Grade.WRONG]
+    assert found.subject == "work directory"
+    assert found.do == "set reconcile.work_dir"
 
 
 def wrong(report: Any) -> list[str]:
