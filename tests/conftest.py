@@ -5,6 +5,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -22,7 +23,20 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
     from types_boto3_sqs import SQSClient
 
+_FAULTS = Path(__file__).parent / "faults"
 _FOREIGN = ("AWS_", "ORCA_", "DATABASE_", "PREFIX", "PG")
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name bytes by their parameter: what they hold may differ from run to run, as gzip's time of making."""
+    return argname if isinstance(val, bytes) else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of faults, for `./dev faults`."""
+    for item in items:
+        if _FAULTS in item.path.parents:
+            item.add_marker("faults")
 
 
 @pytest.fixture(scope="session", autouse=True)
