@@ -1,11 +1,13 @@
-"""Runs one measurement: `python -m bench NAME [--short] [--json]`."""
+"""Runs one measurement: `python -m bench NAME [--short | --tiny] [--json]`."""
 
 import argparse
 import importlib
 import sys
 from pathlib import Path
 
-NOT_MEASUREMENTS = {"__init__", "__main__", "report"}
+from bench.size import Size
+
+NOT_MEASUREMENTS = {"__init__", "__main__", "report", "size"}
 
 
 def measurements() -> list[str]:
@@ -19,10 +21,15 @@ def main() -> int:
     """Run it and print what it found; 1 where a target is missed."""
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("name", choices=measurements())
-    parser.add_argument("--short", action="store_true", help="a smaller size, in under 45 seconds")
+    sizes = parser.add_mutually_exclusive_group()
+    sizes.add_argument("--short", action="store_true", help="a smaller size, in under 45 seconds")
+    sizes.add_argument(
+        "--tiny", action="store_true", help="to see that it runs to its end; figures mean little"
+    )
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
     arguments = parser.parse_args()
-    report = importlib.import_module(f"bench.{arguments.name}").measure(short=arguments.short)
+    size = Size.SHORT if arguments.short else Size.TINY if arguments.tiny else Size.FULL
+    report = importlib.import_module(f"bench.{arguments.name}").measure(size)
     print(report.text())
     if arguments.json:
         print(report.json())

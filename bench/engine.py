@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from bench.report import Report, Target
+from bench.size import Size
 from orca_daemon.engine.consumer import Options
 from orca_daemon.engine.engine import Binding, Engine
 from orca_daemon.engine.errors import Reject
@@ -20,29 +21,30 @@ from orca_daemon.engine.route import Handler, Route
 from orca_daemon.engine.source import BATCH
 
 MESSAGES = 50_000
-LONG_RUN, SHORT_RUN = 1_000_000, 200_000
+LONG_RUN, SHORT_RUN, TINY_RUN = 1_000_000, 200_000, 50_000
 GROUPS = 200
 POISON_TRIES = 9
 MICRO = 1e6
 
 
-def measure(*, short: bool) -> Report:
+def measure(size: Size) -> Report:
     """Overhead on a standard queue and on FIFO with merged runs; memory; what one poison message holds up."""
-    count = SHORT_RUN if short else LONG_RUN
+    count = size.pick(LONG_RUN, SHORT_RUN, TINY_RUN)
+    messages, rounds = size.pick(MESSAGES, MESSAGES, 2_000), size.pick(3, 3, 1)
     # First, while the peak of the process is still low.
     growth = asyncio.run(_growth(count))
     figures: dict[str, float] = {}
     targets: list[Target] = []
     for name, fifo in (("standard", False), ("FIFO, merged", True)):
-        bare = min(asyncio.run(_bare(fifo=fifo)) for _ in range(3))
-        ours = min(asyncio.run(_through_engine(fifo=fifo)) for _ in range(3))
+        bare = min(asyncio.run(_bare(messages, fifo=fifo)) for _ in range(rounds))
+        ours = min(asyncio.run(_through_engine(messages, fifo=fifo)) for _ in range(rounds))
         figures[f"{name}: bare loop, µs a message"] = bare
         figures[f"{name}: engine, µs a message"] = ours
         targets.append(
             Target(name=f"{name}: overhead, µs a message", measured=max(ours - bare, 0.0), at_most=30.0)
         )
     targets.append(Target(name=f"memory grown over {count:,} messages, MiB", measured=growth, at_most=8.0))
-    held_up = sorted(asyncio.run(_poisoned()) for _ in range(POISON_TRIES))
+    held_up = sorted(asyncio.run(_poisoned()) for _ in range(size.pick(POISON_TRIES, POISON_TRIES, 1)))
     targets.append(Target(name="one poison message holds up its group, s", measured=held_up[-1], at_most=1.0))
     return Report(name="engine", figures=figures, targets=targets)
 
@@ -62,19 +64,19 @@ def _fill(queue: MemoryQueue, numbers: range, *, fifo: bool) -> None:
             queue.send(str(number))
 
 
-async def _bare(*, fifo: bool) -> float:
-    _, source = _queue(MESSAGES, fifo=fifo)
+async def _bare(count: int, *, fifo: bool) -> float:
+    _, source = _queue(count, fifo=fifo)
     began = time.process_time()
     while got := await source.receive(BATCH, wait=0, lease=120):
         await source.delete(got)
-    return (time.process_time() - began) / MESSAGES * MICRO
+    return (time.process_time() - began) / count * MICRO
 
 
-async def _through_engine(*, fifo: bool) -> float:
-    queue, source = _queue(MESSAGES, fifo=fifo)
+async def _through_engine(count: int, *, fifo: bool) -> float:
+    queue, source = _queue(count, fifo=fifo)
     began = time.process_time()
     await _drive(source, _nothing, lambda: not any(queue.counts()), fifo=fifo)
-    return (time.process_time() - began) / MESSAGES * MICRO
+    return (time.process_time() - began) / count * MICRO
 
 
 async def _drive(

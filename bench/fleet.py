@@ -15,6 +15,7 @@ import boto3
 import psycopg2
 
 from bench.report import Report, Target
+from bench.size import Size
 from bench.status.workload import Sent, messages
 from orca_daemon.db.migrate import upgrade
 from orca_daemon.local.daemon import Daemon
@@ -29,22 +30,22 @@ PATIENCE = 300.0
 _DELETED = re.compile(r'messages_settled_total\{outcome="deleted",queue="status_update"\} (\S+)')
 
 
-def measure(*, short: bool) -> Report:
+def measure(size: Size) -> Report:
     """Throughput by number of processes, with everything that was sent accounted for."""
     os.environ.update(CREDENTIALS)
-    sent = messages(4_400 if short else 22_000, groups=GROUPS)
+    sent = messages(size.pick(22_000, 4_400, 220), groups=size.pick(GROUPS, GROUPS, 20))
     figures: dict[str, float] = {}
     unaccounted = 0.0
     with Postgres() as server, Endpoint("orca_daemon.local.sqs", ("0",)) as sqs:
         client = boto3.client("sqs", endpoint_url=sqs.url, region_name=REGION)
         with closing(client):
-            for size in SIZES:
+            for count in size.pick(SIZES, SIZES, (2,)):
                 url = _database(server)
                 queue = _queue(client)
-                with _daemons(size, sqs.url, queue, url) as (daemons, ready):
+                with _daemons(count, sqs.url, queue, url) as (daemons, ready):
                     figures.setdefault("start to ready, s", ready)
                     seconds = _work(daemons, client, queue, sent)
-                    figures[f"{size} processes, messages/s"] = len(sent) / seconds
+                    figures[f"{count} processes, messages/s"] = len(sent) / seconds
                     unaccounted += abs(len(sent) - sum(map(_deleted, daemons)))
             figures["stop in the middle of work, s"], code, left = _stopped(client, sqs.url, server, sent)
     return Report(

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bench.report import Report, Target
+from bench.size import Size
 from orca_daemon.local.daemon import Daemon
 from orca_daemon.local.ports import free_port
 from orca_daemon.local.stack import Stack
@@ -21,14 +22,15 @@ SETTLED = 5.0
 """Seconds after the start that are not counted: imports and first connections."""
 
 
-def measure(*, short: bool) -> Report:
+def measure(size: Size) -> Report:
     """The share of a core at the default settings, and the growth over the compressed hour."""
-    calm, hurried = (12.0, 12.0) if short else (120.0, 360.0)
+    calm, hurried = size.pick((120.0, 360.0), (12.0, 12.0), (1.0, 1.0))
+    settled, wait = size.pick(SETTLED, SETTLED, 0.2), size.pick(WAIT, WAIT, 2.0)
     stack = Stack()
     try:
         environment = stack.start().environment
-        busy, growth = _watch(environment, "1", hurried)
-        share, _ = _watch(environment, f"{WAIT:.0f}", calm)
+        busy, growth = _watch(environment, "1", settled, hurried)
+        share, _ = _watch(environment, f"{wait:.0f}", settled, calm)
     finally:
         stack.stop()
     figures = {
@@ -43,14 +45,14 @@ def measure(*, short: bool) -> Report:
     return Report(name="idle", figures=figures, targets=targets)
 
 
-def _watch(environment: Mapping[str, str], wait: str, seconds: float) -> tuple[float, float]:
+def _watch(environment: Mapping[str, str], wait: str, settled: float, seconds: float) -> tuple[float, float]:
     """A daemon's share of a core, and MiB by which it grew."""
     url = f"http://127.0.0.1:{free_port()}"
     changed = {"ORCA_HTTP__PORT": url.rpartition(":")[2], "ORCA_ENGINE__WAIT": wait}
     daemon = Daemon({**environment, **changed}, url, Path(os.devnull))
     daemon.start()
     try:
-        time.sleep(SETTLED)
+        time.sleep(settled)
         pid = daemon.pid or 0
         used, memory, began = _processor(pid), _resident(pid), time.monotonic()
         time.sleep(seconds)

@@ -22,6 +22,7 @@ import duckdb
 import psycopg2
 
 from bench.report import Report, Target
+from bench.size import Size
 from orca_daemon.aws.clients import connect
 from orca_daemon.db.database import Database
 from orca_daemon.db.migrate import upgrade
@@ -32,22 +33,22 @@ from orca_daemon.settings import Settings
 from orca_daemon.wire.inventory import InventoryPointer
 
 BUCKET, REPORTS = "archive", "reports"
-SHORT, FULL, ALONE = (300_000,), (1_000_000, 3_000_000), 10_000_000
+TINY, SHORT, FULL, ALONE = (5_000,), (300_000,), (1_000_000, 3_000_000), 10_000_000
 AT_LEAST = {"csv": 6.0, "parquet": 9.0}
 _ODD = 1000
 """One object in so many is missing, one is unknown, one differs."""
 
 
-def measure(*, short: bool) -> Report:
+def measure(size: Size) -> Report:
     """Both ways at each size, on the same Postgres; the largest only ours."""
     os.environ.update(CREDENTIALS)
     figures: dict[str, float] = {}
     targets: list[Target] = []
     with Postgres(fast=True) as postgres, Moto() as s3:
-        for size in SHORT if short else FULL:
-            with Case(postgres, s3.url, size) as case:
-                _both(case, figures, targets, ease=0.6 if short else 1.0)
-        if not short:
+        for objects in size.pick(FULL, SHORT, TINY):
+            with Case(postgres, s3.url, objects) as case:
+                _both(case, figures, targets, ease=size.pick(1.0, 0.6, 0.6))
+        if size is Size.FULL:
             with Case(postgres, s3.url, ALONE) as case:
                 _alone(case, figures, targets)
     return Report(name="reconcile", figures=figures, targets=targets)

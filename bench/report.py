@@ -28,7 +28,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """One measurement: `measure(*, short)` of each module here returns it."""
+    """One measurement: `measure(size)` of each module here returns it."""
 
     name: str
     figures: Mapping[str, float]

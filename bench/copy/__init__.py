@@ -16,6 +16,7 @@ import boto3
 
 from bench.copy.strain import Strain
 from bench.report import Report, Target
+from bench.size import Size
 from orca_daemon.aws.clients import connect
 from orca_daemon.aws.s3copy import Copied, Copier, Place
 from orca_daemon.local.moto import CREDENTIALS, REGION
@@ -30,15 +31,15 @@ PART = 256 * 1024**2
 TIMES, MIBS = 6.0, 16.0
 
 
-def measure(*, short: bool) -> Report:
+def measure(size: Size) -> Report:
     """Both ways, on the same store at the same distance."""
     os.environ.update(CREDENTIALS)
-    count = 300 if short else 1000
+    count, of_parts = size.pick(1000, 300, 30), size.pick(PARTS, PARTS[:1], PARTS[:1])
     with _store() as url:
         asyncio.run(_fill(url, count))
         one_by_one = _one_after_another(url, count)
         together, strain = asyncio.run(_side_by_side(url, count))
-        large = [asyncio.run(_large(url, parts)) for parts in (PARTS[:1] if short else PARTS)]
+        large = [asyncio.run(_large(url, parts)) for parts in of_parts]
     figures = {
         f"{count} small objects, one after another, s": one_by_one,
         f"{count} small objects, side by side, s": together,

@@ -16,37 +16,39 @@ import boto3
 import psycopg2
 
 from bench.report import Report, Target
+from bench.size import Size
 from orca_daemon.local.moto import CREDENTIALS, REGION, Moto
 from orca_daemon.local.postgres import Postgres
 
 BUCKET, TABLE = "exports", "files"
 SHORT, FULL = (100_000, 300_000, 600_000), (1_000_000, 3_000_000, 10_000_000)
+TINY = (1_000, 3_000, 6_000)
 """The memory at the first and last size must be equal; times are compared at the middle one."""
 AT_LEAST = 4.0
 GROWTH = 1.15
 
 
-def measure(*, short: bool) -> Report:
+def measure(size: Size) -> Report:
     """The table grows from size to size."""
     os.environ.update(CREDENTIALS)
     figures: dict[str, float] = {}
     ours: list[Done] = []
     times = 0.0
-    sizes = SHORT if short else FULL
+    sizes = size.pick(FULL, SHORT, TINY)
     with Postgres(fast=True) as postgres, Moto() as s3:
         client = boto3.client("s3", endpoint_url=s3.url, region_name=REGION)
         client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
         client.close()
         url = postgres.url()
-        for size in sizes:
-            _grow(url, size)
-            ours.append(_best("stream", url, s3.url, 2 if size == FULL[1] else 1))
-            _note(figures, size, "stream", ours[-1])
-            if size == sizes[1]:
+        for rows in sizes:
+            _grow(url, rows)
+            ours.append(_best("stream", url, s3.url, 2 if rows == FULL[1] else 1))
+            _note(figures, rows, "stream", ours[-1])
+            if rows == sizes[1]:
                 theirs = _best("dicts", url, s3.url, 1)
-                _note(figures, size, "dicts", theirs)
-                if not short:
-                    _note(figures, size, "tuples", _best("tuples", url, s3.url, 1))
+                _note(figures, rows, "dicts", theirs)
+                if size is Size.FULL:
+                    _note(figures, rows, "tuples", _best("tuples", url, s3.url, 1))
                 times = theirs.seconds / ours[-1].seconds
         figures[f"{sizes[1] / 1e6:g}M stream rows a second"] = sizes[1] / ours[1].seconds
     name = f"memory at {sizes[2] / 1e6:g}M over {sizes[0] / 1e6:g}M"
@@ -57,7 +59,7 @@ def measure(*, short: bool) -> Report:
         targets=[
             Target(name="times the speed of fetching all", measured=times, at_least=AT_LEAST),
             # A short run does not fill one row group at its first size.
-            Target(name=name, measured=grown, at_most=2 * GROWTH if short else GROWTH),
+            Target(name=name, measured=grown, at_most=size.pick(GROWTH, 2 * GROWTH, 2 * GROWTH)),
         ],
     )
 

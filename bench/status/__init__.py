@@ -12,6 +12,7 @@ from uuid import uuid4
 import psycopg2
 
 from bench.report import Report, Target
+from bench.size import Size
 from bench.status import database, drain
 from bench.status.workload import Sent, messages
 from orca_daemon.app.garbage import expect_a_long_life
@@ -29,38 +30,38 @@ TIMES_ONE, TIMES_MANY = 4.0, 8.0
 SHARE_ONE, SHARE_MANY = 0.40, 0.55
 TURNS = 3
 """Of the bare loop and the daemon: one queue's worth of either varies by a tenth from time to time."""
-_SHAPES = (("one group", 1), (f"{GROUPS} groups", GROUPS))
 
 
-def measure(*, short: bool) -> Report:
+def measure(size: Size) -> Report:
     """Both sides, on the same server."""
     os.environ.update(CREDENTIALS)
     expect_a_long_life()  # as the daemon does; the other side gains from it, too
-    count = 2_200 if short else 22_000
+    count, turns = size.pick(22_000, 2_200, 220), size.pick(TURNS, TURNS, 1)
+    shapes = (("one group", 1), (f"{GROUPS} groups", size.pick(GROUPS, GROUPS, 20)))
     figures: dict[str, float] = {}
     with Postgres() as server:
-        sent = {name: messages(count, groups=groups) for name, groups in _SHAPES}
+        sent = {name: messages(count, groups=groups) for name, groups in shapes}
         rates = {}
-        for (name, _), size in zip(_SHAPES, (RUN_OF_ONE_GROUP, RUN_OF_MANY), strict=True):
+        for (name, _), run in zip(shapes, (RUN_OF_ONE_GROUP, RUN_OF_MANY), strict=True):
             decoded = database.decoded(sent[name])
             with _fresh(server) as first, _fresh(server) as second:
-                alone, together = database.compare((first, second), decoded, size)
+                alone, together = database.compare((first, second), decoded, run)
             figures[f"{name}: a transaction for each message, messages/s"] = len(decoded) / alone
-            figures[f"{name}: runs of {size}, messages/s"] = len(decoded) / together
+            figures[f"{name}: runs of {run}, messages/s"] = len(decoded) / together
             rates[name] = alone / together
         shares = {}
         with Endpoint("orca_daemon.local.sqs", ("0",)) as sqs:
-            for name, _ in _SHAPES:
+            for name, _ in shapes:
                 bare = whole = 0.0
-                for _ in range(TURNS):
+                for _ in range(turns):
                     with _fresh(server) as url:
                         seconds = asyncio.run(_drained(sqs.url, url, sent[name]))
                     bare, whole = bare + seconds[0], whole + seconds[1]
-                done = TURNS * len(sent[name])
+                done = turns * len(sent[name])
                 figures[f"{name}: receive and delete alone, messages/s"] = done / bare
                 figures[f"{name}: from the queue into Postgres, messages/s"] = done / whole
                 shares[name] = bare / whole
-    (one, _), (many, _) = _SHAPES
+    (one, _), (many, _) = shapes
     return Report(
         name="status",
         figures=figures,

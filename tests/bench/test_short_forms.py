@@ -1,4 +1,4 @@
-"""Every measurement in its short form: that it runs to its end and tells the truth about itself.
+"""Every measurement in its small forms: that it runs to its end and tells the truth about itself.
 
 Whether the figures are good enough is for a machine that does nothing else: `./dev bench NAME`.
 """
@@ -16,11 +16,13 @@ _ROOT = Path(__file__).parents[2]
 _PATIENCE = 600.0
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize(
+    "size", [pytest.param("--tiny", id="tiny"), pytest.param("--short", id="short", marks=pytest.mark.matrix)]
+)
 @pytest.mark.parametrize("name", measurements())
-def test_a_short_measurement_ends_with_its_report(name: str) -> None:
+def test_a_small_measurement_ends_with_its_report(name: str, size: str) -> None:
     ended = subprocess.run(
-        [sys.executable, "-m", "bench", name, "--short", "--json"],
+        [sys.executable, "-m", "bench", name, size, "--json"],
         cwd=_ROOT,
         capture_output=True,
         text=True,
