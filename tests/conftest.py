@@ -18,6 +18,7 @@ from orca_daemon.local.endpoint import Endpoint
 from orca_daemon.local.layout import QueueSpec, make_queue
 from orca_daemon.local.moto import CREDENTIALS, REGION, Moto
 from orca_daemon.local.postgres import Postgres
+from tests.memory import directory
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -88,7 +89,7 @@ class Server:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
-    with Postgres(fast=True) as server:
+    with directory() as folder, Postgres(folder / "data", fast=True) as server:
         yield Server(server)
 
 

@@ -28,7 +28,14 @@ from orca_daemon.local.ports import free_port
 
 START_SECONDS = 30.0
 _PROC = Path("/proc/self/cwd").exists()
-_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+_FAST = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    # What is never read again needs no room.
+    "max_wal_size": "128MB",
+    "min_wal_size": "32MB",
+}
 SUPERUSER = "postgres"
 _MAP = "starter"
 _SETTINGS = {

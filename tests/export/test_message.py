@@ -148,7 +148,7 @@ async def test_another_database_is_read_by_its_secret(
     url = make_url(shop.url)
     secret = {
         "username": url.username,
-        "password": "",
+        "password": url.password,
         "host": url.host,
         "port": str(url.port),
         "dbname": url.database,
