@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ import boto3
 import pytest
 
 from orca_daemon.local.daemon import Daemon
-from orca_daemon.local.endpoint import Endpoint
 from orca_daemon.local.moto import CREDENTIALS, REGION
+from tests.conftest import Server
 from tests.waiting import PATIENCE
 
 
@@ -79,12 +79,6 @@ class Running:
         )
 
 
-@pytest.fixture(scope="session")
-def http_sqs(bare_environment: None) -> Iterator[str]:
-    with Endpoint("orca_daemon.local.sqs") as endpoint:
-        yield endpoint.url
-
-
 @pytest.fixture
 def program() -> tuple[str, ...]:
     """What the daemon's Python is told to run; a test may know better."""
@@ -113,38 +107,68 @@ class Surroundings:
         return f"http://127.0.0.1:{self.port}"
 
 
-@pytest.fixture
-def place(
-    http_sqs: str, database_url: str, tmp_path: Path, surroundings: Mapping[str, str]
+@contextmanager
+def surroundings_of(
+    endpoint: str, database_url: str, folder: Path, more: Mapping[str, str]
 ) -> Iterator[Surroundings]:
     """One status queue, a database, a port."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    with closing(boto3.client("sqs", endpoint_url=http_sqs, region_name=REGION)) as sqs:
-        queue, settings = made(sqs), tmp_path / "settings.toml"
+    with closing(boto3.client("sqs", endpoint_url=endpoint, region_name=REGION)) as sqs:
+        queue, settings = made(sqs), folder / "settings.toml"
         settings.touch()
         environment = {
             **CREDENTIALS,
             "AWS_REGION": REGION,
-            "AWS_ENDPOINT_URL": http_sqs,
+            "AWS_ENDPOINT_URL": endpoint,
             "STATUS_UPDATE_QUEUE_URL": queue,
             "DATABASE_URL": database_url,
             "ORCA_ENGINE__WAIT": "1",
             "ORCA_HTTP__PORT": str(port),
             "ORCA_CONFIG": str(settings),
-            **surroundings,
+            **more,
         }
         yield Surroundings(sqs, queue, settings, port, environment)
 
 
-@pytest.fixture
-def running(place: Surroundings, tmp_path: Path, program: tuple[str, ...]) -> Iterator[Running]:
-    """One daemon on one status queue."""
-    daemon = Daemon(place.environment, place.url, log=tmp_path / "log")
+@contextmanager
+def daemon_in(place: Surroundings, folder: Path, program: tuple[str, ...]) -> Iterator[Running]:
+    """A daemon that is ready, and is stopped with the block."""
+    daemon = Daemon(place.environment, place.url, log=folder / "log")
     daemon.program = program
     daemon.start()
-    yield Running(daemon, tmp_path / "log", place.sqs, place.queue, place.settings)
+    yield Running(daemon, folder / "log", place.sqs, place.queue, place.settings)
     daemon.stop(patience=10)
+
+
+@pytest.fixture
+def place(
+    sqs_endpoint: str, database_url: str, tmp_path: Path, surroundings: Mapping[str, str]
+) -> Iterator[Surroundings]:
+    """What a daemon of this test alone finds."""
+    with surroundings_of(sqs_endpoint, database_url, tmp_path, surroundings) as found:
+        yield found
+
+
+@pytest.fixture
+def running(place: Surroundings, tmp_path: Path, program: tuple[str, ...]) -> Iterator[Running]:
+    """A daemon of this test alone."""
+    with daemon_in(place, tmp_path, program) as daemon:
+        yield daemon
+
+
+@pytest.fixture(scope="module")
+def shared(
+    postgres: Server, sqs_endpoint: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Running]:
+    """A daemon of the module, for tests that leave it as it was; it may have done work before."""
+    folder, url = tmp_path_factory.mktemp("shared"), postgres.migrated()
+    with (
+        surroundings_of(sqs_endpoint, url, folder, {}) as found,
+        daemon_in(found, folder, Daemon.program) as daemon,
+    ):
+        yield daemon
+    postgres.drop(url)
 
 
 def made(sqs: Any) -> str:
