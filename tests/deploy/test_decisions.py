@@ -13,7 +13,7 @@ RECORDS = sorted(path for path in FOLDER.glob("*.md") if path != INDEX)
 PAGES = [*RECORDS, INDEX, ROOT / "SECURITY.md"]
 PARTS = ["Context", "Decision", "Measured or tried", "Consequences"]
 
-each_record = pytest.mark.parametrize("record", RECORDS, ids=lambda path: path.stem[:4])
+each_record = pytest.mark.parametrize("record", RECORDS, ids=lambda path: path.stem)
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
 
 

@@ -1,4 +1,4 @@
-"""The Pythons that are promised are the Pythons that are tried, and the workflow that tries them may do no more."""
+"""The Pythons that are promised are those that are tried; the workflow that tries them may do no more."""
 
 import re
 import tomllib
