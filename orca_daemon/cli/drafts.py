@@ -9,8 +9,7 @@ from orca_daemon.wire import copy, inventory, status
 from orca_daemon.wire.copy import CopyRequest
 from orca_daemon.wire.inventory import ExportRequest, InventoryPointer, StoredListing
 from orca_daemon.wire.outgoing import INTERNAL_REPORT_GROUP, Outgoing, digest, dump
-from orca_daemon.wire.s3_event import json_object
-from orca_daemon.wire.shape import Malformed, Shape, read
+from orca_daemon.wire.shape import Malformed, Shape, json_object, read
 from orca_daemon.wire.status import Grouping, NewFile, NewJob, RecoveryStatus, RequestMethod, UpdateFile
 from orca_daemon.wire.times import show
 
@@ -69,9 +68,8 @@ def inventory_pointer(given: Document) -> Outgoing:
 
 def export_request(given: Document) -> Outgoing:
     """A request for an export."""
-    body = dump(given)
-    read(ExportRequest, body, "export request")
-    return _report(body)
+    read(ExportRequest, given, "export request")
+    return _report(dump(given))
 
 
 def drafts(lines: Iterable[tuple[int, str]], draft: Draft) -> Iterator[Outgoing]:
