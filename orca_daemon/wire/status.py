@@ -157,7 +157,7 @@ def group_of(document: Mapping[str, Any], grouping: Grouping) -> str:
     Raises:
         ValueError: it is to be sent in its granule's group, and names no job or no granule.
     """
-    if grouping is Grouping.QUEUE:
+    if Grouping(grouping) is Grouping.QUEUE:
         return GROUP
     job, granule = document.get("jobId"), document.get("granuleId")
     if not isinstance(job, str) or not isinstance(granule, str):

@@ -104,7 +104,8 @@ def test_a_status_that_is_no_number_of_one_to_four_is_refused(value: object) -> 
 
 
 def test_an_event_without_records_says_nothing() -> None:
-    for document in ({"Records": []}, sns({"Records": []})):
+    empty: dict[str, Any] = {"Records": []}
+    for document in (empty, sns(empty)):
         assert recovery.decode(json.dumps(document)) == S3Notification()
         assert inventory.decode(json.dumps(document)) == S3Notification()
 
