@@ -45,7 +45,7 @@ def meaning(sqlstate: str | None) -> Meaning:
             return Meaning.AGAIN
         case _ if sqlstate[:2] in {"08", "53"}:
             return Meaning.DOWN
-        case _ if sqlstate[:2] in {"22", "23", "54"}:
+        case _ if sqlstate[:2] in {"22", "23"}:
             return Meaning.REJECT
         case _:
             return Meaning.RETRY

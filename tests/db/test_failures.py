@@ -20,7 +20,6 @@ from orca_daemon.engine.errors import DependencyDown, Reject
         (["40001", "40P01", "26000"], Meaning.AGAIN),
         (["55P03", "57014"], Meaning.RETRY),
         (["22001", "22P02", "22021"], Meaning.REJECT),
-        (["54000", "54001"], Meaning.REJECT),
         (["23502", "23503", "23505", "23514"], Meaning.REJECT),
         (["42P01", "42501", "25P02", "25P03", "XX000", "0A000", "57000"], Meaning.RETRY),
     ],
