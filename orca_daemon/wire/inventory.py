@@ -45,7 +45,9 @@ class StoredListing(Shape):
 class ExportRequest(Shape):
     """Tables whose changes are wanted as Parquet."""
 
-    tables_to_query: tuple[Label, ...] = Field(alias="tables_to_query", min_length=1, strict=False)
+    tables_to_query: tuple[Annotated[Label, Field(min_length=1)], ...] = Field(
+        alias="tables_to_query", min_length=1, strict=False
+    )
 
 
 InternalReportMessage = InventoryPointer | StoredListing | ExportRequest | S3Notification

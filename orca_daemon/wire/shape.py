@@ -46,8 +46,8 @@ Text = Annotated[str, StringConstraints(pattern=_NO_NUL)]
 """Any text that Postgres can hold and UTF-8 can write: all but the NUL character and lone surrogates."""
 Name = Annotated[str, StringConstraints(pattern=_NO_NUL, min_length=1)]
 """The same, not empty."""
-Label = Annotated[str, StringConstraints(pattern=_NO_NUL, min_length=1, max_length=255)]
-"""The same, short enough for a log line: the name of an event, of a table."""
+Label = Annotated[str, StringConstraints(pattern=_NO_NUL, max_length=255)]
+"""Such a text, empty or short enough for a log line: the name of an event, of a table."""
 
 
 def _megabytes(value: object) -> int | None:

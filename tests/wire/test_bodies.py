@@ -130,6 +130,7 @@ def test_an_event_without_records_says_nothing() -> None:
         ({"tables_to_query": ["a", "\0"]}, "tables_to_query[1] holds a NUL character"),
         ({"tables_to_query": ["a" * 256]}, "tables_to_query[0] is too long"),
         ({"tables_to_query": []}, "tables_to_query is empty"),
+        ({"tables_to_query": [""]}, "tables_to_query[0] is empty"),
         ({"jobId": 2**63, "orcaArchiveLocation": "b"}, "jobId is too large"),
         ({"jobId": 0, "orcaArchiveLocation": "b"}, "jobId is not a positive number"),
         ({"jobId": 1, "orcaArchiveLocation": "b\0"}, "orcaArchiveLocation is not the name of a bucket"),
@@ -147,6 +148,13 @@ def test_an_event_of_another_s3_may_name_its_region_as_it_likes(region: object) 
     message = recovery.decode(json.dumps(events(from_s3("k") | {"awsRegion": region})))
     assert isinstance(message, S3Notification)
     assert [one.region for one in message.records] == [None]
+
+
+@pytest.mark.parametrize(("name", "read"), [("", None), ("s3:", ""), ("s3:x", "x"), (None, None)])
+def test_an_event_may_have_an_empty_name(name: str | None, read: str | None) -> None:
+    message = recovery.decode(json.dumps(events(from_s3("k") | {"eventName": name})))
+    assert isinstance(message, S3Notification)
+    assert [one.name for one in message.records] == [read]
 
 
 def test_a_key_that_s3_takes_is_taken_whatever_it_looks_like() -> None:
