@@ -5,6 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from orca_daemon.settings.buckets import CopyRules
 from orca_daemon.wire import copy, inventory, status
 from orca_daemon.wire.copy import CopyRequest
 from orca_daemon.wire.inventory import ExportRequest, InventoryPointer, StoredListing
@@ -46,16 +47,22 @@ def file_status(now: datetime, grouping: Grouping) -> Draft:
     return draft
 
 
-def copy_request(given: Document) -> Outgoing:
-    """A copy request; its filename, target key and chunk size may be left out."""
-    defaults = {
-        "filename": _base_name(given.get("sourceKey")),
-        "s3MultipartChunksizeMb": None,
-        "targetKey": given.get("sourceKey"),
-    }
-    message = Outgoing(body=dump(_filled(given, CopyRequest, defaults)))
-    copy.decode(message.body)
-    return message
+def copy_request(rules: CopyRules) -> Draft:
+    """Copy requests that these rules allow; filename, target key and chunk size may be left out."""
+
+    def draft(given: Document) -> Outgoing:
+        defaults = {
+            "filename": _base_name(given.get("sourceKey")),
+            "s3MultipartChunksizeMb": None,
+            "targetKey": given.get("sourceKey"),
+        }
+        message = Outgoing(body=dump(_filled(given, CopyRequest, defaults)))
+        request = copy.decode(message.body)
+        if refusal := rules.refusal(request.source_bucket, request.restore_destination):
+            raise Malformed(f"the daemon would reject it: {refusal}")
+        return message
+
+    return draft
 
 
 def inventory_pointer(given: Document) -> Outgoing:

@@ -152,6 +152,18 @@ def test_what_the_daemon_would_reject_is_not_sent(
     assert standard.take() == []
 
 
+def test_a_copy_that_settings_forbid_is_not_asked_for(
+    standard: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORCA_COPIES__TARGETS", "public")
+    flags = ("--job", "j", "--granule", "g", "--source", "s3://a/k", "--queue", standard.url)
+    ran = run("copy", *flags, "--destination", "d")
+    assert ran.exit_code == 2
+    assert "nothing sent: the daemon would reject it: nothing is copied to d: copies.targets" in ran.output
+    assert run("copy", *flags, "--destination", "public").exit_code == 0
+    assert len(standard.take()) == 1
+
+
 def test_a_message_that_no_queue_takes_is_told_before_any_is_sent(fifo: Queue, tmp_path: Path) -> None:
     long = {**UPDATE, "statusId": 3, "errorMessage": "\U0001f680" * 22_000}
     ran = run("file-status", "--file", lines(tmp_path, [UPDATE, long]), "--queue", fifo.url)
