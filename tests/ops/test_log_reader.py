@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
@@ -48,6 +49,9 @@ def answers(place: Surroundings, path: str) -> bool:
     try:
         with urlopen(f"{place.url}{path}", timeout=PATIENCE) as answer:  # noqa: S310  our own address
             return bool(answer.status == 200)
+    except HTTPError as error:
+        error.close()
+        return False
     except OSError:
         return False
 
