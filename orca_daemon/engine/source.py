@@ -33,6 +33,10 @@ class QueueFacts:
     """URL of the dead-letter queue, from the redrive policy."""
     max_receives: int | None = None
     retention: float = 345_600.0
+    largest: int | None = None
+    """Bytes that a message may have (MaximumMessageSize); None where the queue does not say."""
+    dead_letter_largest: int | None = None
+    """The same of the dead-letter queue."""
 
 
 class Source(Protocol):

@@ -68,15 +68,6 @@ async def test_a_queue_that_does_not_exist_is_an_error_that_says_so(sqs: Any, aw
         await Publisher(sqs, f"{aws_endpoint}/123456789012/no-such.fifo").post(STAGED)
 
 
-async def test_an_answer_for_another_message_is_noticed() -> None:
-    class Confused:
-        async def send_message(self, **_: Any) -> dict[str, str]:
-            return {"MD5OfMessageBody": "0" * 32}
-
-    with pytest.raises(PublishError, match="the MD5 differs"):
-        await Publisher(Confused(), "http://127.0.0.1/q").post(STAGED)
-
-
 @pytest.mark.parametrize(
     ("status", "code"),
     [

@@ -59,4 +59,4 @@ class Closing:
 
 def sentence(reason: str) -> str:
     """The reason as operators read it: without the name of our class."""
-    return re.sub(r"^(CopyFailed|SourceChanged|Unfit): ", "", reason)
+    return re.sub(r"^(CopyFailed|Refused|SourceChanged|Unfit): ", "", reason)
