@@ -4,13 +4,26 @@ No other module looks into the errors of botocore: they ask the functions here. 
 so that the process that compares can use it for plain HTTP answers too.
 """
 
+import time
 from collections.abc import Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
 from orca_daemon.aws.codes import CODES, Meaning
 
-__all__ = ["Meaning", "bucket_of", "code_of", "meaning", "meaning_of", "message_of", "reason_of", "status_of"]
+__all__ = [
+    "Meaning",
+    "behind",
+    "bucket_of",
+    "code_of",
+    "meaning",
+    "meaning_of",
+    "message_of",
+    "reason_of",
+    "status_of",
+]
 _BY_CODE: Mapping[str, Meaning] = {code: meaning for meaning, codes in CODES.items() for code in codes}
 _OUT_OF_TIME = ("Signature expired", "Signature not yet current")
 """How the general codes of a wrong signature say that it is a matter of the clock (AWS: SigV4 errors)."""
@@ -28,6 +41,8 @@ _BY_STATUS: Mapping[int, Meaning] = {
 }
 _REQUEST_IDS = frozenset({"x-amz-request-id", "x-amzn-requestid"})
 _LONGEST = 300
+_LIKELY_LATE = 60.0
+"""Seconds by which an answer may be late; what is off by more is off."""
 
 
 def meaning(code: str, status: int = 0, message: str = "") -> Meaning:
@@ -93,13 +108,39 @@ def bucket_of(error: BaseException) -> str:
     return str(_part(error, "Error").get("BucketName") or "")
 
 
+def behind(error: BaseException | None) -> BaseException | None:
+    """The error answer of AWS that led to this error of ours; None where it was something else."""
+    while error is not None and not _is_answer(error):
+        error = error.__cause__
+    return error
+
+
 def reason_of(error: BaseException) -> str:
     """One line for operators: the code and the operation, or what failed and what is behind it."""
     if _is_answer(error):
-        return f"{code_of(error)} on {_operation(error)}"
-    behind = getattr(error, "kwargs", {}).get("error") or error
-    text = " ".join((str(behind) or str(error)).split())[:_LONGEST]
+        told = f"{code_of(error)} on {_operation(error)}"
+        match _meaning_of_answer(error):
+            case Meaning.CREDENTIALS:
+                return f"AWS does not accept the credentials ({told})"
+            case Meaning.CLOCK:
+                return f"this machine's clock is wrong{_offset(error, time.time())} ({told})"
+            case _:
+                return told
+    inner = getattr(error, "kwargs", {}).get("error") or error
+    text = " ".join((str(inner) or str(error)).split())[:_LONGEST]
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _offset(error: BaseException, now: float) -> str:
+    """By how much, where the answer has a date."""
+    date = (_part(error, "ResponseMetadata").get("HTTPHeaders") or {}).get("date", "")
+    try:
+        seconds = now - parsedate_to_datetime(date).replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return ""
+    if abs(seconds) < _LIKELY_LATE:
+        return ""
+    return f": AWS's is {abs(seconds):.0f} s {'behind' if seconds > 0 else 'ahead'}"
 
 
 def _meaning_of_answer(error: BaseException) -> Meaning:

@@ -137,8 +137,8 @@ class SqsSource:
         if _too_large(envelope, facts):
             raise SourceError(
                 "too_large",
-                f"the message has {_own_size(envelope):,} bytes and its dead-letter queue takes "
-                f"{facts.dead_letter_largest:,}: raise that queue's MaximumMessageSize",
+                f"the message has {_own_size(envelope)} bytes and its dead-letter queue takes "
+                f"{facts.dead_letter_largest}: raise that queue's MaximumMessageSize",
             )
         request = {
             "QueueUrl": facts.dead_letter,

@@ -38,6 +38,12 @@ class QueueFacts:
     dead_letter_largest: int | None = None
     """The same of the dead-letter queue."""
 
+    @property
+    def dead_letter_takes_less(self) -> bool:
+        """Whether there may be messages that the dead-letter queue does not take."""
+        own, dead = self.largest, self.dead_letter_largest
+        return own is not None and dead is not None and dead < own
+
 
 class Source(Protocol):
     """One queue.  Batch calls take at most `BATCH` entries and answer position by position.
