@@ -46,7 +46,9 @@ async def bind(services: Services) -> list[Binding]:
     _look_at_urls(services)
     for name, queue in settings.bound.items():
         source = SqsSource(services.clients.poll, services.clients.control, queue.url or "")
-        facts = await patiently(f"queue {name}", source.describe, _queue_problem(name, queue))
+        facts = await patiently(
+            f"queue {name}", partial(source.describe, warm=True), _queue_problem(name, queue)
+        )
         _advise(name, facts)
         made.append(
             Binding(

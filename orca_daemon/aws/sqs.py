@@ -60,13 +60,16 @@ class SqsSource:
         self._url = normalised(url)
         self._facts: QueueFacts | None = None
 
-    async def describe(self) -> QueueFacts:
+    async def describe(self, *, warm: bool = False) -> QueueFacts:
         """Read what the queue says about itself, and find its dead-letter queue.
+
+        Args:
+            warm: ask over the client for receives, so that the first receive finds a connection.
 
         Raises:
             SourceError: of kind `missing` or `denied` where that is so.
         """
-        attributes = await self._attributes(self._url)
+        attributes = await self._attributes(self._url, self._poll if warm else self._control)
         try:
             policy = json.loads(attributes.get("RedrivePolicy", "{}"))
             dead_letter, limit = await self._find_dead_letter_queue(policy.get("deadLetterTargetArn"))
@@ -85,7 +88,7 @@ class SqsSource:
 
     async def depth(self) -> Depth:
         """How many messages the queue holds, approximately."""
-        attributes = await self._attributes(self._url)
+        attributes = await self._attributes(self._url, self._control)
         try:
             return Depth(
                 int(attributes.get("ApproximateNumberOfMessages", 0)),
@@ -161,8 +164,9 @@ class SqsSource:
                 self._facts = None
             raise
 
-    async def _attributes(self, url: str) -> dict[str, str]:
-        call = self._control.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
+    @staticmethod
+    async def _attributes(url: str, client: Any) -> dict[str, str]:
+        call = client.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
         attributes: dict[str, str] = (await translated(call)).get("Attributes", {})
         return attributes
 
@@ -174,7 +178,7 @@ class SqsSource:
         call = self._control.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)
         try:
             url = str((await translated(call))["QueueUrl"])
-            limit = (await self._attributes(url)).get("MaximumMessageSize")
+            limit = (await self._attributes(url, self._control)).get("MaximumMessageSize")
         except SourceError as error:
             if error.kind == "missing":
                 return None, None
