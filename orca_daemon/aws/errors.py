@@ -155,8 +155,9 @@ def _meaning_of_answer(error: BaseException) -> Meaning:
 def _without_body(error: BaseException) -> bool:
     """Whether this is an answer of S3 to HEAD, which has no body that could hold a code."""
     headers = _part(error, "ResponseMetadata").get("HTTPHeaders") or {}
-    is_of_aws = not _REQUEST_IDS.isdisjoint(headers) or "html" not in headers.get("content-type", "")
-    return _operation(error).startswith("Head") and is_of_aws
+    kind = headers.get("content-type", "xml")
+    is_of_s3 = "xml" in kind or not _REQUEST_IDS.isdisjoint(headers)
+    return _operation(error).startswith("Head") and is_of_s3
 
 
 def _is_answer(error: BaseException) -> bool:

@@ -49,10 +49,10 @@ def _meter(client: Any, called: Callable[[str, str, float], None]) -> None:
 
 def outcome_of(parsed: dict[str, Any], operation: str) -> str:
     """What a parsed answer amounts to."""
-    if "Error" not in parsed:
-        return "ok"
     answer: Any = parsed
     error = ClientError(answer, operation)
+    if "Error" not in parsed and status_of(error) < HTTPStatus.BAD_REQUEST:
+        return "ok"
     match meaning_of(error):
         case Meaning.THROTTLED:
             return "throttled"

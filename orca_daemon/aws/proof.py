@@ -46,13 +46,24 @@ class _Parser:
         try:
             parsed = await self._parser.parse(response, shape)
         except Exception as error:
+            if response["status_code"] not in _SUCCESS:  # what it says is lost, and its status is not
+                return _without_code(response["status_code"])
             raise _unproven(response, f"it cannot be parsed ({type(error).__name__})") from error
         if not isinstance(parsed, dict):
             raise _unproven(response, "it is not an object")
         return parsed
 
 
+def _without_code(status: int) -> dict[str, Any]:
+    return {
+        "Error": {"Code": str(status), "Message": ""},
+        "ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": {}},
+    }
+
+
 def _unproven(response: dict[str, Any], flaw: str) -> UnprovenError:
+    if hasattr(response["body"], "close"):  # a stream, which holds a connection
+        response["body"].close()
     operation = response.get("context", {}).get("operation_name", "a request")
     return UnprovenError(operation=operation, flaw=flaw)
 
@@ -82,4 +93,4 @@ def _check(
         body=response_dict["body"],
     )
     if found := flaw(answer):
-        raise UnprovenError(operation=to.rpartition(".")[2], flaw=found)
+        raise _unproven(response_dict, found)
