@@ -167,6 +167,7 @@ CODES: Mapping[Meaning, frozenset[str]] = {
             "NotImplemented",
             "ObjectAlreadyInActiveTierError",
             "ObjectNotInActiveTierError",
+            "PermanentRedirect",
             "UnknownOperationException",
         }
     ),
