@@ -9,7 +9,7 @@ from typing import Self
 from aiohttp import ClientSession, DummyCookieJar, web
 from yarl import URL
 
-ERROR = "<?xml version='1.0'?><Error><Code>{code}</Code><Message>as the test wishes</Message></Error>"
+ERROR = "<?xml version='1.0'?><Error><Code>{code}</Code><Message>{message}</Message></Error>"
 _HOP = {"connection", "transfer-encoding", "content-length", "date", "server", "keep-alive"}
 
 
@@ -20,6 +20,7 @@ class Fault:
     match: Callable[[web.Request], bool]
     status: int = 0
     code: str = ""
+    message: str = "as the test wishes"
     times: int = 1_000_000
     cut: bool = False
     before: Callable[[], object] | None = None
@@ -120,13 +121,13 @@ class Faulty:
             request.transport.abort()
             return web.Response()
         if fault.status and not fault.lose_answer:
-            body = "" if request.method == "HEAD" else ERROR.format(code=fault.code)
+            body = "" if request.method == "HEAD" else ERROR.format(code=fault.code, message=fault.message)
             return web.Response(status=fault.status, text=body, content_type="application/xml")
         answer = await self._forward(request)
         if fault.after:
             await asyncio.to_thread(fault.after)
         if fault.lose_answer:
-            return web.Response(status=500, text=ERROR.format(code="InternalError"))
+            return web.Response(status=500, text=ERROR.format(code="InternalError", message=fault.message))
         return answer
 
     async def _forward(self, request: web.Request) -> web.Response:
