@@ -23,6 +23,8 @@ class Fault:
     message: str = "as the test wishes"
     times: int = 1_000_000
     cut: bool = False
+    page: str | None = None
+    """Answered with status 200, as JSON of SQS."""
     before: Callable[[], object] | None = None
     hold: asyncio.Event | None = None
     after: Callable[[], object] | None = None
@@ -120,6 +122,8 @@ class Faulty:
             assert request.transport is not None
             request.transport.abort()
             return web.Response()
+        if fault.page is not None:
+            return web.Response(text=fault.page, content_type="application/x-amz-json-1.0")
         if fault.status and not fault.lose_answer:
             body = "" if request.method == "HEAD" else ERROR.format(code=fault.code, message=fault.message)
             return web.Response(status=fault.status, text=body, content_type="application/xml")
