@@ -32,8 +32,16 @@ def session() -> AioSession:
 
 
 class _Parsers(AioResponseParserFactory):  # type: ignore[misc]  # aiobotocore has no types
+    """Makes one parser for each protocol; they keep nothing between two answers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._made: dict[str, _Parser] = {}
+
     def create_parser(self, protocol_name: str) -> "_Parser":
-        return _Parser(super().create_parser(protocol_name))
+        if protocol_name not in self._made:
+            self._made[protocol_name] = _Parser(super().create_parser(protocol_name))
+        return self._made[protocol_name]
 
 
 class _Parser:
