@@ -17,9 +17,10 @@ from orca_daemon.engine.consumer import Options
 from orca_daemon.engine.engine import Binding
 from orca_daemon.engine.route import Route, index
 from orca_daemon.engine.source import QueueFacts
-from orca_daemon.queues import routes
+from orca_daemon.queues import recovery, routes
 from orca_daemon.queues.services import Services
 from orca_daemon.settings import Queue, Settings
+from orca_daemon.settings.buckets import CopyRules
 
 ENOUGH_RECEIVES = 5
 """SQS may count a delivery that nobody got, and a stop costs one too."""
@@ -32,6 +33,11 @@ def handlers(settings: Settings) -> Mapping[str, str]:
     return {name: queue.route or name for name, queue in settings.bound.items()}
 
 
+def open_to_any_bucket(settings: Settings) -> list[str]:
+    """The settings without which a message of a recovery queue may name any bucket."""
+    return CopyRules.of(settings).unset if recovery.NAME in handlers(settings).values() else []
+
+
 async def bind(services: Services) -> list[Binding]:
     """Look at every queue and at the database, and pair queues with routes.
 
@@ -41,6 +47,9 @@ async def bind(services: Services) -> list[Binding]:
     """
     settings = services.settings
     by_queue = index(routes(services), handlers(settings))
+    if unset := open_to_any_bucket(settings):
+        effect = "a message may name any bucket that this role may use"
+        _log.warning("copies.any_bucket", unset=unset, effect=effect)
     await _look_at_database(services, by_queue)
     made = []
     _look_at_urls(services)
