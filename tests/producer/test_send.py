@@ -16,9 +16,10 @@ from pydantic import ValidationError
 
 from orca_daemon import producer
 from orca_daemon.producer import Grouping, OrcaStatus, RequestMethod, SendError
-from orca_daemon.producer.queue import check_answer, sqs
+from orca_daemon.producer.queue import check_answer, send, sqs
 from orca_daemon.producer.reconciliation import OrcaStatus as ReconcileStatus
 from orca_daemon.wire import status
+from orca_daemon.wire.outgoing import Outgoing
 from tests.producer.conftest import Answer, Queue
 
 NOWHERE = "https://nowhere.invalid/q"
@@ -280,7 +281,7 @@ LIES: dict[str, Any] = {
 def test_what_is_no_answer_of_sqs_is_an_error(answering: Any, kind: str) -> None:
     answering(lambda _operation, _parameters: (200, LIES[kind]))
     with pytest.raises(SendError):
-        producer.post_entry_to_standard_queue({}, "https://nowhere.invalid/q")
+        send(Outgoing(body="{}"), "https://nowhere.invalid/q")
 
 
 def test_a_queue_is_asked_for_in_its_own_region_and_without_what_stands_at_its_end(answering: Any) -> None:
@@ -293,7 +294,7 @@ def test_a_queue_is_asked_for_in_its_own_region_and_without_what_stands_at_its_e
 
     answering(answer)
     url = "https://sqs.eu-west-1.amazonaws.com/123456789012/q"
-    producer.post_entry_to_standard_queue({}, f"{url}/\n")
+    send(Outgoing(body="{}"), f"{url}/\n")
     assert seen == [url]
     assert sqs(url).meta.region_name == "eu-west-1"
     assert sqs("https://nowhere.invalid/q").meta.region_name == "us-west-2"

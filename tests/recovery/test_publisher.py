@@ -87,6 +87,6 @@ async def test_what_passes_is_waited_for_and_charged_to_no_copy(status: int, cod
             raise ClientError(answer, "SendMessage")  # type: ignore[arg-type]
 
     sqs = Refusing()
-    with pytest.raises(NotYet, match=f"the status queue cannot be reached: {code}"):
+    with pytest.raises(NotYet, match=f"the status queue cannot be reached: .*{code}"):
         await Publisher(sqs, "http://127.0.0.1/q", backoff=Backoff(base=0.0, floor=0.0)).post(STAGED)
     assert sqs.calls == TRIES
