@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from orca_daemon.aws.call_errors import CALL_ERRORS
 from orca_daemon.aws.clients import Clients
-from orca_daemon.aws.errors import code_of, meaning_of
+from orca_daemon.aws.errors import meaning_of, reason_of
 from orca_daemon.db.database import Database
 from orca_daemon.engine.errors import DependencyDown
 from orca_daemon.ops.metrics import Metrics
@@ -30,4 +30,4 @@ class Services:
             await self.clients.s3.list_buckets(MaxBuckets=1)
         except CALL_ERRORS as error:
             if meaning_of(error).passes:
-                raise DependencyDown("s3", code_of(error)) from error
+                raise DependencyDown("s3", reason_of(error)) from error
