@@ -125,7 +125,7 @@ def reason_of(error: BaseException) -> str:
             case Meaning.CLOCK:
                 return f"this machine's clock is wrong{_offset(error, time.time())} ({told})"
             case _:
-                return told
+                return f"status {told}, without a code of AWS" if _is_bare(error) else told
     inner = getattr(error, "kwargs", {}).get("error") or error
     text = " ".join((str(inner) or str(error)).split())[:_LONGEST]
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
@@ -145,11 +145,15 @@ def _offset(error: BaseException, now: float) -> str:
 
 def _meaning_of_answer(error: BaseException) -> Meaning:
     status = status_of(error)
-    if _code(error) in {"", str(status)} and not _without_body(error):
-        # A page of a proxy, or nothing at all: every error of AWS has a code.  What its status says is
-        # believed only where it blames nobody.
+    if _is_bare(error):
+        # What the status says is believed only where it blames nobody.
         return Meaning.THROTTLED if status == HTTPStatus.TOO_MANY_REQUESTS else Meaning.PASSING
     return meaning(_code(error), status, message_of(error))
+
+
+def _is_bare(error: BaseException) -> bool:
+    """Whether it has no code where every error of AWS has one: a page of a proxy, or nothing at all."""
+    return _code(error) in {"", str(status_of(error))} and not _without_body(error)
 
 
 def _without_body(error: BaseException) -> bool:

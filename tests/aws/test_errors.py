@@ -148,6 +148,11 @@ def test_what_is_behind_an_error_of_the_client_is_told() -> None:
     assert reason_of(hidden) == "EndpointConnectionError: Name or service not known"
 
 
+def test_a_page_in_the_place_of_an_error_is_told() -> None:
+    assert reason_of(answer("403", 403, "SendMessage")) == "status 403 on SendMessage, without a code of AWS"
+    assert reason_of(answer("AccessDenied", 403, "SendMessage")) == "AccessDenied on SendMessage"
+
+
 def test_a_wrong_clock_is_told_with_what_it_is_off_by() -> None:
     error = answer("RequestTimeTooSkewed", 403, "ListBuckets", date="Thu, 01 Jan 2015 00:00:00 GMT")
     told = (

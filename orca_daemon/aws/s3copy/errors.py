@@ -69,7 +69,7 @@ def _passing(failure: "RequestFailed") -> str:
         return "the credentials are refused, or the object has a key of its own (SSE-C)"
     if failure.meaning is Meaning.CREDENTIALS:
         return f"the credentials are refused ({failure.code})"
-    what = failure.code if failure.answered else reason_of(failure.error)
+    what = reason_of(failure.error) if failure.code.isdigit() or not failure.answered else failure.code
     return f"{what} after several tries"
 
 
