@@ -50,9 +50,9 @@ async def bind(services: Services) -> list[Binding]:
     if unset := open_to_any_bucket(settings):
         effect = "a message may name any bucket that this role may use"
         _log.warning("copies.any_bucket", unset=unset, effect=effect)
+    _look_at_urls(services)
     await _look_at_database(services, by_queue)
     made = []
-    _look_at_urls(services)
     for name, queue in settings.bound.items():
         source = SqsSource(services.clients.poll, services.clients.control, queue.url or "")
         facts = await patiently(

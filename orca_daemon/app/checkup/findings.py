@@ -46,7 +46,7 @@ def remedy(error: BaseException) -> str:
     """What would mend an error of a call to AWS, or one that it led to."""
     from orca_daemon.aws.errors import Meaning, behind, meaning_of
 
-    match meaning_of(behind(error) or error):
+    match meaning_of(behind(error) or error.__cause__ or error):
         case Meaning.DENIED:
             return "see deploy/iam/policy.json"
         case Meaning.CREDENTIALS:
