@@ -27,6 +27,8 @@ class Fault:
     """Fail as SQS does, not as S3."""
     page: str | None = None
     """Answered with status 200, as JSON of SQS."""
+    edit: Callable[[bytes], bytes] | None = None
+    """Makes another body of the answer's."""
     before: Callable[[], object] | None = None
     hold: asyncio.Event | None = None
     after: Callable[[], object] | None = None
@@ -123,6 +125,9 @@ class Faulty:
         if instead := self._instead(fault, request):
             return instead
         answer = await self._forward(request)
+        if fault.edit:
+            assert isinstance(answer.body, bytes)
+            answer.body = fault.edit(answer.body)
         if fault.after:
             await asyncio.to_thread(fault.after)
         if fault.lose_answer:
