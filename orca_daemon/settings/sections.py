@@ -19,7 +19,7 @@ from pydantic import (
 
 from orca_daemon.settings.buckets import contradictions
 from orca_daemon.settings.leniency import Correction
-from orca_daemon.settings.queue_url import identity
+from orca_daemon.wire.queue_url import identity, normalised
 from orca_daemon.wire.status import Grouping
 
 
@@ -52,7 +52,7 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_comma_separated)]
 Buckets = Annotated[Names, AfterValidator(_named)]
 """Patterns of the names of buckets, with `*`, `?` and `[…]`."""
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
-QueueUrl = Annotated[HttpUrl, AfterValidator(lambda url: url.rstrip("/"))]
+QueueUrl = Annotated[HttpUrl, AfterValidator(normalised)]
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Port = Annotated[int, Field(ge=1, le=65535)]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from orca_daemon.settings import SettingsError, load
-from orca_daemon.settings.queue_url import identity
+from orca_daemon.wire.queue_url import identity
 
 QUEUE = "https://sqs.us-west-2.amazonaws.com/123456789012/q"
 

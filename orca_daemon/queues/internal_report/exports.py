@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from orca_daemon.aws.s3copy.errors import EXPIRED, code_of, transient
+from orca_daemon.aws.errors import code_of, meaning_of
 from orca_daemon.aws.vault import Vault
 from orca_daemon.db.address import AddressError
 from orca_daemon.engine.errors import DependencyDown, NotYet, Reject
@@ -92,7 +92,7 @@ def judge(report: Report, refused: NotAllowed | None) -> Exception | None:
     """What the failures of a run come to: the mildest that one of them asks for."""
     errors = [outcome.error for outcome in report.failed if outcome.error]
     for error in errors:
-        if transient(error) or code_of(error) in EXPIRED:
+        if meaning_of(error).passes:
             return DependencyDown("s3", code_of(error))
     text = "; ".join(part for part in (report.reasons, str(refused or "")) if part)
     if any(not isinstance(error, Missing | NoChangeTime | Unstorable) for error in errors):
