@@ -5,14 +5,18 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 from uuid import uuid4
 
 import boto3
+import botocore.loaders
 import psycopg2
 import pytest
 
+from orca_daemon.app.garbage import expect_a_long_life
 from orca_daemon.db.migrate import upgrade
 from orca_daemon.local.endpoint import Endpoint
 from orca_daemon.local.layout import QueueSpec, make_queue
@@ -40,6 +44,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("faults")
 
 
+def pytest_collection_finish() -> None:
+    """Never look for garbage among the modules and tests that were loaded: they stay."""
+    expect_a_long_life()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def bare_environment() -> None:
     """No settings, no credentials and no endpoint of whoever runs the tests; the embedded ones instead."""
@@ -49,6 +58,13 @@ def bare_environment() -> None:
     os.environ.update(CREDENTIALS, AWS_EC2_METADATA_DISABLED="true")
     # A shell starts what runs in the background with Ctrl-C ignored, and every child inherits that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def service_models_are_read_once() -> Iterator[None]:
+    """Share botocore's descriptions of AWS among sessions: reading them is most of the cost of new clients."""
+    with patch("botocore.session.create_loader", cache(botocore.loaders.create_loader)):
+        yield
 
 
 class Server:
