@@ -17,8 +17,8 @@ from queue import SimpleQueue
 from typing import Any
 
 import duckdb
-import psycopg2
 
+from orca_daemon.db.session import open_session
 from orca_daemon.reconcile import compare
 from orca_daemon.reconcile.catalog import attach_catalog, stored_listing
 from orca_daemon.reconcile.copy_stream import CopyStream
@@ -88,11 +88,8 @@ def compared(task: Task, files: list[Remote], say: Callable[[Line], None]) -> Co
 @contextmanager
 def connection_of(task: Task) -> Iterator[Any]:
     """A connection that commits each statement."""
-    with closing(psycopg2.connect(**task.database)) as connection:
+    with closing(open_session(task.database, task.session)) as connection:
         connection.autocommit = True
-        with connection.cursor() as cursor:
-            for statement in task.session:
-                cursor.execute(statement)
         yield connection
 
 

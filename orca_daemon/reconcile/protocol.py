@@ -65,8 +65,8 @@ class Task:
     ca_bundle: str | None
     database: dict[str, Any] = field(repr=False)
     """Parameters of libpq."""
-    session: list[str]
-    """Statements for each new connection."""
+    session: dict[str, str]
+    """What each new connection states."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

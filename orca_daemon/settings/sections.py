@@ -68,7 +68,7 @@ class Database(Section):
     """Where Postgres is: a URL, a secret, or parts.  Values may be `ssm:NAME` or `secret:ARN`."""
 
     url: SecretStr | None = None
-    """`postgresql://user:password@host:port/database`."""
+    """`postgresql://user:password@host:port/database`; several hosts as libpq or SQLAlchemy write them."""
     secret_arn: str | None = None
     """Secret with ORCA's keys (`user_username`, …) or RDS's own (`username`, …)."""
     prefix: str | None = None
@@ -95,6 +95,14 @@ class Database(Section):
     """Seconds to wait for a new connection."""
     application_name: str = "orca-daemon"
     """Name that `pg_stat_activity` shows."""
+    sslmode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] | None = None
+    """TLS as libpq names it; only `verify-full` verifies the server.  Default: the URL's, else `prefer`."""
+    sslrootcert: str | None = None
+    """File with the authorities to trust, such as RDS's bundle, or `system`."""
+    sslcert: str | None = None
+    """File with a certificate of our own, where the server asks for one."""
+    sslkey: str | None = None
+    """File with the key of that certificate."""
 
     @property
     def configured(self) -> bool:
