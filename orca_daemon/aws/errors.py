@@ -6,6 +6,7 @@ It needs no botocore, so that the process that compares can use it for plain HTT
 from collections.abc import Mapping
 from enum import StrEnum
 from http import HTTPStatus
+from typing import Any
 
 
 class Meaning(StrEnum):
@@ -151,3 +152,35 @@ def meaning(code: str, status: int = 0, message: str = "") -> Meaning:
         # An error without a code, under a status that is none: whatever spoke, it was not AWS.
         return Meaning.PASSING
     return _BY_STATUS.get(status, Meaning.REFUSED)
+
+
+def meaning_of(error: BaseException) -> Meaning:
+    """What an error that a client raised means; PASSING where there was no answer."""
+    if not isinstance(getattr(error, "response", None), Mapping):
+        return Meaning.PASSING
+    return meaning(code_of(error), status_of(error), message_of(error))
+
+
+def code_of(error: BaseException) -> str:
+    """AWS's code of an error; the name of the class where it is no answer of AWS."""
+    return str(_part(error, "Error").get("Code") or type(error).__name__)
+
+
+def status_of(error: BaseException) -> int:
+    """HTTP status of an error answer; 0 where there was none."""
+    return int(_part(error, "ResponseMetadata").get("HTTPStatusCode") or 0)
+
+
+def message_of(error: BaseException) -> str:
+    """AWS's own sentence; empty where there is none."""
+    return str(_part(error, "Error").get("Message") or "")
+
+
+def reason_of(error: BaseException) -> str:
+    """One line for operators."""
+    return f"{code_of(error)} on {getattr(error, 'operation_name', 'a request')}"
+
+
+def _part(error: BaseException, name: str) -> Mapping[str, Any]:
+    part = getattr(error, "response", {}).get(name)
+    return part if isinstance(part, Mapping) else {}

@@ -1,8 +1,8 @@
 """What an error of Postgres means for the work that met it, decided by SQLSTATE alone.
 
-The codes are those of PostgreSQL's appendix A.  The question is whose fault it is: that of data in the message
+The codes are those of PostgreSQL's appendix A.  The question is whose fault it is: that of the message's data
 (`REJECT`), of the server or the world (`DOWN`), of schema or role (`UNREADY`, also waited for), of a moment
-(`AGAIN`), or one that cannot be told from the code (`RETRY`; `DOUBTFUL` where a probe can tell).
+(`AGAIN`), or one that the code does not tell (`RETRY`; `DOUBTFUL` where a probe can).
 """
 
 from enum import Enum

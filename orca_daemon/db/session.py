@@ -109,7 +109,7 @@ def _connected(parameters: Mapping[str, Any]) -> Session:
 
 
 def _quoting_as_usual(given: dict[str, Any]) -> Session:
-    """Connect with the setting on from the start: the driver reads it once, and quotes for it from then on."""
+    """Connect with the setting on from the start: the driver reads it once, and then quotes accordingly."""
     options = f"{given.get('options') or ''} -c {_STRINGS}=on".strip()
     # Without the option, the same connection was opened just now.
     with suppress(psycopg2.Error):

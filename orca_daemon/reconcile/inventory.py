@@ -12,20 +12,15 @@ from aiobotocore.session import AioSession
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.httpsession import get_cert_path
 
-from orca_daemon.engine.errors import DependencyDown, Reject
-from orca_daemon.reconcile.manifest import DataFile, Manifest, ManifestError, parse
+from orca_daemon.aws.errors import Meaning, code_of, meaning_of
+from orca_daemon.aws.place_errors import S3, at_place, reading
+from orca_daemon.engine import places
+from orca_daemon.engine.errors import DependencyDown, Refused, Reject
+from orca_daemon.reconcile.manifest import MOST_BYTES, DataFile, Manifest, ManifestError, parse
 from orca_daemon.reconcile.protocol import Remote
 from orca_daemon.wire.inventory import InventoryPointer
 
-_LARGEST = 64 << 20
 _HOURS = 12
-_GONE = {"NoSuchKey", "NoSuchBucket", "404"}
-_LATER = frozenset({408, 429})
-_SERVER_ERROR = 500
-
-
-class Refused(Exception):  # noqa: N818  a state of the world
-    """S3 does not give us the manifest: no permission, wrong region, archived."""
 
 
 async def read(s3: Any, pointer: InventoryPointer) -> Manifest:
@@ -33,7 +28,8 @@ async def read(s3: Any, pointer: InventoryPointer) -> Manifest:
 
     Raises:
         Reject: there is no manifest, or it is damaged.
-        Refused: S3 does not give it to us.
+        Refused: S3 does not let us read it.
+        NotYet: S3 asks to slow down.
         DependencyDown: S3 cannot be reached.
     """
     bucket, key = pointer.report_bucket_name, pointer.manifest_key
@@ -62,7 +58,7 @@ async def signed(s3: Any, pointer: InventoryPointer, files: Sequence[DataFile]) 
         try:
             return [await _signed(s3, bucket, file) for file in files]
         except BotoCoreError as error:
-            raise DependencyDown("s3", type(error).__name__) from None
+            raise DependencyDown(S3, type(error).__name__, place=reading(bucket)) from None
 
 
 async def _signed(s3: Any, bucket: str, file: DataFile) -> Remote:
@@ -98,17 +94,17 @@ async def _checksum(s3: Any, bucket: str, key: str) -> str:
 
 
 async def _get(s3: Any, bucket: str, key: str) -> bytes | None:
+    """The object, as far as a manifest can be long, and one byte more; None where there is none."""
     try:
         answer = await s3.get_object(Bucket=bucket, Key=key)
         async with answer["Body"] as body:
-            return bytes(await body.read(_LARGEST))
-    except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "")
-        if code in _GONE:
+            found = bytes(await body.read(MOST_BYTES + 1))
+    except (ClientError, BotoCoreError, OSError) as error:
+        if meaning_of(error) is Meaning.MISSING:
             return None
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if status >= _SERVER_ERROR or status in _LATER:
-            raise DependencyDown("s3", code) from None
-        raise Refused(f"S3 answers {code} for s3://{bucket}/{key}") from None
-    except (BotoCoreError, OSError, TimeoutError) as error:
-        raise DependencyDown("s3", type(error).__name__) from None
+        verdict = at_place(error, reading(bucket))
+        if verdict is error:
+            raise Reject(f"S3 answers {code_of(error)} for s3://{bucket}/{key}") from None
+        raise verdict from error
+    places.succeeded(S3, reading(bucket))
+    return found

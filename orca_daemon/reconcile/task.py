@@ -54,6 +54,7 @@ def task(settings: Settings, address: Address, what: Comparison, folder: Path, l
         folder=str(folder),
         memory_mib=ours.memory_mib,
         threads=ours.threads,
+        listing_gib=ours.listing_gib,
         ca_bundle=ca_bundle(),
         database=parameters(address, place.application_name, place.connect_timeout),
         session=stated(statement=0, lock=place.lock_timeout, idle=0, whole=True),

@@ -204,6 +204,10 @@ class Reconcile(Section):
     """Threads of the child process."""
     work_dir: Path | None = None
     """Where it spills; default: the system's temporary directory."""
+    listing_gib: Count = 1024
+    """The most that the data files of an inventory may unpack to, GiB; 1024 are some five billion objects."""
+    sources: Names = ()
+    """Patterns of the buckets that a message may name, with `*` and `?`: those of reports and of archives."""
     deadline: Seconds = 36_000.0
     """Seconds after which a comparison is killed."""
     race_window: Annotated[float, Field(ge=0)] = 86_400.0

@@ -1,4 +1,4 @@
-"""The database: reachable, of the right shape, open to the work as far as that needs, and what is in between."""
+"""The database: reachable, of the right shape, open to the work; and what lies between it and us."""
 
 from collections.abc import Iterator
 
