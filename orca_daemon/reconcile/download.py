@@ -5,7 +5,7 @@ import ssl
 from collections.abc import Iterator
 from email.message import Message
 from http import HTTPStatus
-from http.client import HTTPException
+from http.client import HTTPException, IncompleteRead
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
@@ -47,10 +47,16 @@ ANSWER_ERRORS = (HTTPError, HTTPException, NotOfS3Error, OSError)
 def chunks(url: str, trust: ssl.SSLContext | None) -> Iterator[bytes]:
     """What lies at the URL, in pieces.  Raises one of `ANSWER_ERRORS`."""
     with urlopen(url, timeout=_SILENCE, context=trust) as body:  # noqa: S310  signed by the daemon
-        if url.startswith("http") and not (_of_s3(body.headers) and body.headers.get("ETag")):
+        length = body.headers.get("Content-Length", "")
+        proven = _of_s3(body.headers) and body.headers.get("ETag") and length.isdecimal()
+        if url.startswith("http") and not proven:
             raise NotOfS3Error
+        missing = int(length)
         while chunk := body.read(_CHUNK):
+            missing -= len(chunk)
             yield chunk
+        if missing:  # read in pieces, a body that is cut off simply ends
+            raise IncompleteRead(b"", missing)
 
 
 def failure(error: BaseException, key: str) -> S3Error:

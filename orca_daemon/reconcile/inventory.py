@@ -9,9 +9,10 @@ from typing import Any
 
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError
 from botocore.httpsession import get_cert_path
 
+from orca_daemon.aws.call_errors import CALL_ERRORS
 from orca_daemon.aws.errors import Meaning, code_of, meaning_of
 from orca_daemon.aws.place_errors import S3, at_place, reading
 from orca_daemon.engine import places
@@ -99,7 +100,7 @@ async def _get(s3: Any, bucket: str, key: str) -> bytes | None:
         answer = await s3.get_object(Bucket=bucket, Key=key)
         async with answer["Body"] as body:
             found = bytes(await body.read(MOST_BYTES + 1))
-    except (ClientError, BotoCoreError, OSError) as error:
+    except CALL_ERRORS as error:
         if meaning_of(error) is Meaning.MISSING:
             return None
         verdict = at_place(error, reading(bucket))
