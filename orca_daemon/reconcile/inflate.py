@@ -40,6 +40,7 @@ class Inflated:
         self._inlet, self._outlet = _pipe()
         self.error: BaseException | None = None
         """What ended the stream early."""
+        self._ended = False
         self._bytes = 0
         self._thread = threading.Thread(target=self._write, name="inflate", daemon=True)
 
@@ -57,9 +58,15 @@ class Inflated:
         os.close(self._inlet)
 
     def check(self) -> None:
-        """Raise what ended the stream: to its reader, it looks like the end of the rows."""
+        """Raise what ended the stream: to its reader, it looks like the end of the rows.
+
+        Raises:
+            DataFileError: a file is damaged, or too large, or was not read.
+        """
         if self.error is not None:
             raise self.error
+        if not self._ended:
+            raise DataFileError("the data files were not read to their end")
 
     def where(self, line: int) -> tuple[str, int]:
         """The name of the file that a line of the stream is from, and the line in it; both count from 1.
@@ -67,24 +74,28 @@ class Inflated:
         It is found by counting once more: while all is well, nobody asks.
         """
         for path, name in self._files:
-            lines = ended = 0
+            lines, last = 0, b"\n"
             for block in unpacked(path, name):
                 lines += block.count(b"\n")
-                ended = block.endswith(b"\n")
-            lines += not ended
+                last = block[-1:]
+            lines += last != b"\n"
             if line <= lines:
                 break
             line -= lines
         return name, line
 
     def _write(self) -> None:
-        try:
-            with os.fdopen(self._outlet, "wb", buffering=0) as pipe, suppress(BrokenPipeError):
+        # What became of it is known before the reader sees the end.
+        with os.fdopen(self._outlet, "wb", buffering=0) as pipe:
+            try:
                 for path, name in self._files:
                     for block in self._checked(path, name):
                         _put(pipe.fileno(), block)
-        except BaseException as error:  # noqa: BLE001  raised again by `check`, in the thread that reads
-            self.error = error
+                self._ended = True
+            except BrokenPipeError:
+                return
+            except BaseException as error:  # noqa: BLE001  raised again by `check`, in the thread that reads
+                self.error = error
 
     def _checked(self, path: Path, name: str) -> Iterator[bytes]:
         """The blocks of a file, whose last line ends as all others do."""

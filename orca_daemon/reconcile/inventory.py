@@ -22,6 +22,7 @@ from orca_daemon.reconcile.protocol import Remote
 from orca_daemon.wire.inventory import InventoryPointer
 
 _HOURS = 12
+_CHUNK = 1 << 20
 
 
 async def read(s3: Any, pointer: InventoryPointer) -> Manifest:
@@ -94,12 +95,20 @@ async def _checksum(s3: Any, bucket: str, key: str) -> str:
     return (found or b"").decode("ascii", "replace").strip().lower()
 
 
+async def _whole(body: Any) -> bytes:
+    """All of it, up to a byte more than a manifest may have: one read gives what has arrived, and no more."""
+    found = b""
+    while len(found) <= MOST_BYTES and (chunk := await body.read(_CHUNK)):
+        found += chunk
+    return found
+
+
 async def _get(s3: Any, bucket: str, key: str) -> bytes | None:
     """The object, as far as a manifest can be long, and one byte more; None where there is none."""
     try:
         answer = await s3.get_object(Bucket=bucket, Key=key)
         async with answer["Body"] as body:
-            found = bytes(await body.read(MOST_BYTES + 1))
+            found = await _whole(body)
     except CALL_ERRORS as error:
         if meaning_of(error) is Meaning.MISSING:
             return None

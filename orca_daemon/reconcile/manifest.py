@@ -27,7 +27,7 @@ FIELDS: Mapping[str, str] = {
 OPTIONAL = frozenset({"is_latest", "is_delete_marker"})
 """Absent from inventories of current versions only."""
 MOST_BYTES = 16 << 20
-MOST_FILES = 100_000
+MOST_FILES = 20_000
 MOST_COLUMNS = 100
 LONGEST_KEY = 1024
 """Bytes of a key (AWS: object keys)."""
