@@ -137,8 +137,8 @@ def _rows_of(
     wanted = dict(odd)
     rows = parquet(list(files), ", filename = true, file_row_number = true")
     found = engine.execute(
-        f"SELECT {raw}, any_value(filename), any_value(file_row_number) FROM {rows} "
-        f"WHERE {raw} IN (SELECT unnest($keys)) GROUP BY 1",
+        f"SELECT coalesce({raw}, ''), any_value(filename), any_value(file_row_number) FROM {rows} "
+        f"WHERE coalesce({raw}, '') IN (SELECT unnest($keys)) GROUP BY 1",
         {"keys": list(wanted)},
     ).fetchall()
     for key, path, row in found:
