@@ -226,7 +226,7 @@ class ExportTable(Section):
     """One table that may be exported."""
 
     table: str | None = None
-    """Name in the source, with its schema if need be; default: the name of the entry."""
+    """Name in the source, with its schema if need be, each quoted if it holds a dot; default: the entry's."""
     column: str = "last_updated"
     """The change time."""
 

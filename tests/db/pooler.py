@@ -1,7 +1,7 @@
-"""A pooler in front of Postgres, as small as one can be: it invents the keys of sessions and passes on cancellations.
+"""A small pooler in front of Postgres: it invents the keys of sessions, and passes on cancellations.
 
-It speaks as much of the protocol as psycopg2 does: simple queries, without COPY.  The real pgbouncer is tried in
-tests/faults.
+It speaks as much of the protocol as psycopg2 does: simple queries, without COPY.  The real pgbouncer is tried
+in tests/faults.
 """
 
 import asyncio

@@ -11,6 +11,7 @@ from orca_daemon.db import pool
 from orca_daemon.db.link import Link
 from tests.db.conftest import Make
 from tests.db.pooler import Pooler
+from tests.waiting import until
 
 SLEEPING = text("SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_sleep(60%'")
 
@@ -21,8 +22,7 @@ def sleep(connection: Connection) -> None:
 
 async def until_it_sleeps(database_url: str, make_database: Make) -> None:
     others = make_database(database_url)
-    while not await others.transact(lambda connection: (connection.scalar(SLEEPING) or 0) > 1):
-        await asyncio.sleep(0)
+    await others.transact(lambda connection: until(lambda: (connection.scalar(SLEEPING) or 0) > 1))
 
 
 async def test_work_behind_a_pooler_is_cancelled_by_its_key(
@@ -43,7 +43,7 @@ async def test_work_behind_a_pooler_is_cancelled_by_its_key(
 
 @pytest.mark.parametrize("by_transaction", [False, True], ids=["by session", "by transaction"])
 async def test_a_pooler_and_its_kind_are_found(
-    database_url: str, make_database: Make, by_transaction: bool
+    database_url: str, make_database: Make, *, by_transaction: bool
 ) -> None:
     async with Pooler(database_url, by_transaction=by_transaction) as pooler:
         found = await make_database(pooler.url).link()

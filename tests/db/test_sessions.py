@@ -145,7 +145,7 @@ async def test_of_a_database_in_latin1(encoded: Callable[[str], str], make_datab
     await database.transact(lambda connection: connection.execute(add, {"name": "café"}))
     read = text("SELECT provider_id FROM orca.providers")
     assert await database.transact(lambda connection: connection.scalar(read)) == "café"
-    with pytest.raises(Reject, match="22P05 .*a character that the encoding"):
+    with pytest.raises(Reject, match=r"22P05 .*a character that the encoding"):
         await database.transact(lambda connection: connection.execute(add, {"name": "日本"}))
 
 
@@ -157,13 +157,13 @@ async def test_bytes_that_are_no_text_are_told_without_them(
         cursor.execute(b"INSERT INTO orca.providers (provider_id) VALUES ('caf\xe9')")
     database = make_database(url)
     read = text("SELECT provider_id FROM orca.providers")
-    with pytest.raises(Reject, match="22021 .* [(]text that is not UTF-8[)]$"):
+    with pytest.raises(Reject, match=r"22021 .* [(]text that is not UTF-8[)]$"):
         await database.transact(lambda connection: connection.scalar(read))
 
 
 async def test_text_that_utf8_cannot_hold_is_told_without_it(database_url: str, make_database: Make) -> None:
     database = make_database(database_url)
-    with pytest.raises(Reject, match="^a value is not text that UTF-8 can hold$"):
+    with pytest.raises(Reject, match=r"^a value is not text that UTF-8 can hold$"):
         await database.transact(
             lambda connection: connection.scalar(text("SELECT CAST(:x AS text)"), {"x": "\ud800"})
         )

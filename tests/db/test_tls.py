@@ -1,4 +1,4 @@
-"""TLS to the server, as settings and URLs ask for it; the embedded server has none, so a handshake has to do."""
+"""TLS to the server, as settings and URLs ask for it; the embedded server has none: a handshake has to do."""
 
 import socket
 import ssl

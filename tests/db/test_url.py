@@ -43,7 +43,7 @@ def url(
         ("postgresql://u@[::1]:5433/d", url("::1", 5433)),
         ("postgresql://u@[::1],[fe80::1]:6/d", url("::1,fe80::1", "5432,6")),
         ("postgresql://u@/d?host=::1", url("::1")),
-        ("postgresql://u@h/d?sslmode=verify-full&sslrootcert=/a", url("h", sslmode="verify-full", sslrootcert="/a")),
+        ("postgresql://u@h/d?sslmode=require&sslrootcert=/a", url("h", sslmode="require", sslrootcert="/a")),
         ("postgresql://h/d?user=u&password=p", url("h", password="p")),
         (" postgresql://u@h/d\n", url("h")),
         ("postgresql://u@h/d?connect_timeout=3\r\n", url("h", connect_timeout="3")),

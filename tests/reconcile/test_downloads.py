@@ -1,4 +1,4 @@
-"""Data files from an S3 that does not always serve them: tried again, signed again, waited for, or refused."""
+"""Data files from an S3 that does not always serve them: tried again, signed again, waited for, refused."""
 
 import hashlib
 from collections.abc import AsyncIterator, Iterator
@@ -49,7 +49,7 @@ def s3_that_lies(monkeypatch: pytest.MonkeyPatch) -> Iterator[FlakyS3]:
 
 
 def fetch(s3: FlakyS3, folder: Path, md5: str | None = None) -> Path:
-    spool = Spool(folder, "CSV", None, 1000, lambda _: None, lambda place, _: f"{s3.url}/signed-again")
+    spool = Spool(folder, "CSV", None, 1000, lambda _: None, lambda *_: f"{s3.url}/signed-again")
     return spool.fetch(0, Remote(key="data/k", size=None, md5=md5, url=f"{s3.url}/signed"))
 
 

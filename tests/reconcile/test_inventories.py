@@ -10,8 +10,8 @@ from urllib.parse import quote
 import pytest
 
 from orca_daemon.reconcile import compare
-from orca_daemon.reconcile.manifest import ManifestError, parse
 from orca_daemon.reconcile.download import DiskFullError
+from orca_daemon.reconcile.manifest import ManifestError, parse
 from orca_daemon.reconcile.protocol import Compared, Failed, Remote
 from orca_daemon.reconcile.reasons import answer
 from orca_daemon.reconcile.spool import Spool

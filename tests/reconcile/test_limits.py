@@ -1,4 +1,4 @@
-"""Inventories that are small and become large: each is refused by name, and the child stays within its memory."""
+"""Inventories that are small and become large: each is refused by name, within the memory that is set."""
 
 import gzip
 import io
@@ -87,7 +87,7 @@ def test_all_files_together_have_a_limit(tmp_path: Path) -> None:
     rows, stream = streamed(tmp_path, body, body, most=100_000)
 
     assert len(rows) < 100_000
-    with pytest.raises(DataFileError, match="unpack to more than reconcile.listing_gib"):
+    with pytest.raises(DataFileError, match=r"unpack to more than reconcile\.listing_gib"):
         stream.check()
 
 
@@ -156,7 +156,7 @@ async def test_a_megabyte_that_becomes_a_gigabyte_takes_no_more_memory_than_is_s
     ours = settings.reconcile.model_copy(update={"memory_mib": 512})
     small = Reconciler(settings.model_copy(update={"reconcile": ours}), reconciler._database, reconciler._s3)
 
-    with pytest.raises(Reject, match="line 1 of the data file bomb/data.csv.gz has more than 65536 bytes"):
+    with pytest.raises(Reject, match=r"line 1 of the data file bomb/data\.csv\.gz has more than 65536 bytes"):
         await small.inventory(pointer)
 
 

@@ -1,4 +1,4 @@
-"""A row that cannot be compared or stored costs nobody else anything: the rest is compared, and it is named."""
+"""A row that cannot be compared or stored costs nobody else anything: the rest is compared, it is named."""
 
 import gzip
 import io
@@ -106,7 +106,8 @@ def test_a_listing_that_is_odd_as_a_whole_is_refused(bench: Bench) -> None:
 
     assert found == Failed(
         kind="reject",
-        reason="inventory refused: 150 of its 151 objects cannot be compared; mostly, its size is not a number",
+        reason="inventory refused: 150 of its 151 objects cannot be compared; "
+        "mostly, its size is not a number",
     )
 
 
@@ -157,7 +158,10 @@ def binary(form: Form, columns: dict[str, pa.Array]) -> bytes:
     return target.getvalue()
 
 
-def columns(keys: Sequence[Any], kind: pa.DataType = pa.string(), **other: pa.Array) -> dict[str, pa.Array]:
+TEXT = pa.string()
+
+
+def columns(keys: Sequence[Any], kind: pa.DataType = TEXT, **other: pa.Array) -> dict[str, pa.Array]:
     count = len(keys)
     return {
         "bucket": pa.array(["archive"] * count, kind),
@@ -258,8 +262,8 @@ class TestManifest:
         "name",
         ["", "ab", "a b", "a/b", "bücket", "a\0b", "\ud800bucket", "-bucket", "b" * 256, 7, None, ["bucket"]],
         ids=[
-            "empty", "short", "blank", "slash", "umlaut", "NUL", "half a pair", "dash", "long", "number", "null",
-            "list",
+            "empty", "short", "blank", "slash", "umlaut", "NUL", "half a pair", "dash", "long", "number",
+            "null", "list",
         ],
     )  # fmt: skip
     def test_a_bucket_that_cannot_be_is_refused(self, name: object) -> None:

@@ -72,7 +72,7 @@ class InternalReport:
                 compare_stored = partial(self._reconciler.stored, message, asked=asked)
                 await told(self._services, lambda hear: compare_stored(hear=hear))
             case ExportRequest():
-                await export_tables(self._services, message)
+                await export_tables(self._services, message, asked)
             case S3Notification():
                 for pointer in pointers(message):
                     await self._one(pointer, asked)
