@@ -97,6 +97,7 @@ async def _look_at_database(services: Services, by_queue: Mapping[str, Route[Any
             )
     ours = await _patiently("the database", partial(database.transact, role.read), _database_problem)
     _judge_role(ours)
+    database.writes(ours.writable)
 
 
 async def _patiently(
