@@ -20,9 +20,10 @@ from orca_daemon.engine.errors import DependencyDown, SourceError
 from orca_daemon.engine.policy import Backoff
 from orca_daemon.engine.route import Route, index
 from orca_daemon.engine.source import QueueFacts
-from orca_daemon.queues import routes
+from orca_daemon.queues import recovery, routes
 from orca_daemon.queues.services import Services
 from orca_daemon.settings import Queue, Settings
+from orca_daemon.settings.buckets import CopyRules
 
 T = TypeVar("T")
 ENOUGH_RECEIVES = 5
@@ -37,6 +38,11 @@ def handlers(settings: Settings) -> Mapping[str, str]:
     return {name: queue.route or name for name, queue in settings.bound.items()}
 
 
+def open_to_any_bucket(settings: Settings) -> list[str]:
+    """The settings without which a message of a recovery queue may name any bucket."""
+    return CopyRules.of(settings).unset if recovery.NAME in handlers(settings).values() else []
+
+
 async def bind(services: Services) -> list[Binding]:
     """Look at every queue and at the database, and pair queues with routes.
 
@@ -46,6 +52,9 @@ async def bind(services: Services) -> list[Binding]:
     """
     settings = services.settings
     by_queue = index(routes(services), handlers(settings))
+    if unset := open_to_any_bucket(settings):
+        effect = "a message may name any bucket that this role may use"
+        _log.warning("copies.any_bucket", unset=unset, effect=effect)
     await _look_at_database(services, by_queue)
     made = []
     for name, queue in settings.bound.items():

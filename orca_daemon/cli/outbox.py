@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from itertools import starmap
 from typing import Any
 
 import typer
@@ -10,7 +11,7 @@ from orca_daemon.cli.progress import watched
 from orca_daemon.cli.settings import WRONG_SETTINGS
 from orca_daemon.producer.batch import Sent, send_batch
 from orca_daemon.settings import Settings
-from orca_daemon.wire.outgoing import Outgoing
+from orca_daemon.wire.outgoing import LARGEST_MESSAGE, Outgoing
 from orca_daemon.wire.shape import Malformed
 
 _SHOWN = 20
@@ -73,12 +74,23 @@ def deliver(
 
 
 def _counted(messages: Iterator[Outgoing]) -> int:
-    """How many there are; exits 2 at the first that is malformed, before anything is sent."""
+    """How many there are; exits 2 at the first that is malformed or too large, before anything is sent."""
     try:
-        return sum(1 for _ in messages)
-    except (Malformed, OSError, UnicodeDecodeError) as error:
-        typer.echo(f"orca-daemon: nothing sent: {error}", err=True)
-        raise typer.Exit(2) from None
+        return sum(1 for _ in starmap(_checked, enumerate(messages, 1)))
+    except UnicodeDecodeError:
+        problem = "what is read is not text in UTF-8"
+    except (Malformed, OSError) as error:
+        problem = str(error)
+    typer.echo(f"orca-daemon: nothing sent: {problem}", err=True)
+    raise typer.Exit(2)
+
+
+def _checked(number: int, message: Outgoing) -> None:
+    if message.size > LARGEST_MESSAGE:
+        raise Malformed(
+            f"message {number} has {message.size:,} bytes, and a queue takes {LARGEST_MESSAGE:,}: "
+            "send fewer files in it, or shorter texts"
+        )
 
 
 def _tell_json(sent: Iterator[Sent], url: str) -> int:

@@ -42,7 +42,8 @@ def recover(
     """Ask again for the copies of a job's files that are still open.
 
     Looks at the object of each of them in the archive, shows what it finds, asks, and posts a copy request
-    for each object that can be read now.  A file that has been copied meanwhile is not copied twice.
+    for each object that can be read now.  A file that has been copied meanwhile is not copied twice; one that
+    the daemon would reject (see copies.sources and copies.targets) is not asked for.
 
     \b
     orca-daemon recover 8f3a61c2 --dry-run

@@ -79,6 +79,22 @@ def test_each_thing_that_will_not_work_is_named(check: Callable[..., tuple[int, 
     }
 
 
+def test_recoveries_of_any_bucket_are_advised_against(
+    check: Callable[..., tuple[int, Any]], queue_url: str
+) -> None:
+    dead = queue_url.replace(".fifo", "-dead.fifo")
+
+    def advised(**changes: str) -> list[str]:
+        code, report = check(RECOVERY_QUEUE_URL=dead, **changes)
+        assert code == 0, report
+        return [each["text"] for each in report["findings"] if "any bucket" in each["text"]]
+
+    (said,) = advised()
+    assert said.endswith("that this role may use: copies.sources and copies.targets not set")
+    assert advised(ORCA_COPIES__SOURCES="archive")[0].endswith("use: copies.targets not set")
+    assert advised(ORCA_COPIES__SOURCES="archive", ORCA_COPIES__TARGETS="public") == []
+
+
 def test_a_queue_that_is_missing_says_so(check: Callable[..., tuple[int, Any]], queue_url: str) -> None:
     code, report = check(STATUS_UPDATE_QUEUE_URL=queue_url.replace(".fifo", "-gone.fifo"))
 

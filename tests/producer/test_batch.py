@@ -9,6 +9,7 @@ from orca_daemon import producer
 from orca_daemon.producer import OrcaStatus, RequestMethod
 from orca_daemon.wire.outgoing import Outgoing, md5
 from tests.producer.conftest import Queue
+from tests.producer.test_send import EVENT, UPDATE
 
 NOWHERE = "https://nowhere.invalid/q"
 
@@ -33,15 +34,18 @@ def test_jobs_and_plain_objects_go_out_in_batches_too(fifo: Queue, standard: Que
     job = {"job_id": "j", "archive_destination": "a", "files": []}
     jobs = [{**job, "granule_id": granule, "collection_id": "c"} for granule in "abc"]
     assert len(producer.create_status_for_jobs(jobs, fifo.url)) == 3
-    entries = [{"number": number} for number in range(12)]
-    producer.post_entries_to_fifo_queue(entries, RequestMethod.UPDATE_FILE, fifo.url)
-    producer.post_entries_to_standard_queue(entries, standard.url)
+    updates = [UPDATE | {"number": number} for number in range(12)]
+    producer.post_entries_to_fifo_queue(updates, RequestMethod.UPDATE_FILE, fifo.url)
+    events = [EVENT | {"number": number} for number in range(12)]
+    producer.post_entries_to_standard_queue(events, standard.url)
     assert len(fifo.take(15)) == 15
     assert len(standard.take(12)) == 12
 
 
 @pytest.mark.parametrize(
-    "bad", [{"orca_status": OrcaStatus.FAILED}, {"orca_status": 9}, {"granule": "misspelt"}]
+    "bad",
+    [{"orca_status": OrcaStatus.FAILED}, {"orca_status": 9}, {"granule": "misspelt"}, {"job_id": "\0"}],
+    ids=["no error", "status", "argument", "NUL"],
 )
 def test_one_that_is_no_message_stops_all_before_any_is_sent(answering: Any, bad: dict[str, Any]) -> None:
     asked = answering(lambda _operation, _parameters: (500, {}))

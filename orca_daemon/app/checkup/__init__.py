@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from orca_daemon.app.bindings import handlers
+from orca_daemon.app.bindings import handlers, open_to_any_bucket
 from orca_daemon.app.checkup import buckets, database, queues
 from orca_daemon.app.checkup.findings import Finding, Grade, advice, ok, works, wrong
 from orca_daemon.aws.clients import connect
@@ -59,7 +59,15 @@ def judge_settings(settings: Settings) -> list[Finding]:
                 "database", f"{', '.join(sorted(needing))} needs one, none is configured", "set DATABASE_URL"
             )
         )
-    return [*found, *_work_dir(settings)]
+    return [*found, *_buckets(settings), *_work_dir(settings)]
+
+
+def _buckets(settings: Settings) -> list[Finding]:
+    if not (unset := open_to_any_bucket(settings)):
+        return []
+    names = " and ".join(unset)
+    text = f"a recovery message may name any bucket that this role may use: {names} not set"
+    return [advice("settings", text, "name the archive's buckets and the destinations there")]
 
 
 def _work_dir(settings: Settings) -> list[Finding]:
