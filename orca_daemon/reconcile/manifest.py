@@ -34,8 +34,6 @@ LONGEST_KEY = 1024
 _LARGEST_OBJECT = 100 << 40
 """Bytes, with room to grow: S3 holds objects of up to 48.8 TiB."""
 _SUFFIXES: Mapping[str, Format] = {".csv.gz": "CSV", ".parquet": "Parquet", ".orc": "ORC"}
-_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{2,254}", re.ASCII)
-"""Also the names of the first years: capitals, underscores, up to 255 letters (AWS: bucket naming rules)."""
 _MD5 = re.compile(r"[0-9a-f]{32}")
 
 
@@ -120,7 +118,9 @@ def parse(text: bytes) -> Manifest:
         raise ManifestError(
             "the manifest is not JSON with a sourceBucket and a creationTimestamp in milliseconds"
         ) from None
-    if not (isinstance(bucket, str) and _BUCKET.fullmatch(bucket)):
+    from orca_daemon.wire.s3_names import is_bucket  # not for the child, which waits for all its imports
+
+    if not (isinstance(bucket, str) and is_bucket(bucket)):
         raise ManifestError("the manifest's sourceBucket is not the name of a bucket")
     return Manifest(bucket=bucket, created=at, document=document)
 
@@ -136,27 +136,21 @@ def require(columns: tuple[str, ...]) -> None:
 
 
 def _file(entry: Any, name: str) -> DataFile:
+    from orca_daemon.wire.s3_names import key_problem
+
     if not isinstance(entry, dict):
         raise ManifestError(f"the manifest's {name} is not an object")
     key, size, md5 = entry.get("key"), entry.get("size"), entry.get("MD5checksum")
-    if not (isinstance(key, str) and key):
+    if not isinstance(key, str):
         raise ManifestError(f"the manifest's {name} has no key")
-    if not _is_key(key):
-        raise ManifestError(f"the manifest's {name}.key cannot be the key of an object")
+    if problem := key_problem(key):
+        raise ManifestError(f"the manifest's {name}.key {problem}")
     if isinstance(size, int) and not 0 <= size <= _LARGEST_OBJECT:
         raise ManifestError(f"the manifest's {name}.size is not the size of an object")
     digest = md5.strip().lower() if isinstance(md5, str) else md5
     if digest not in {None, ""} and not (isinstance(digest, str) and _MD5.fullmatch(digest)):
         raise ManifestError(f"the manifest's {name}.MD5checksum is not an MD5")
     return DataFile(key=key, size=size if type(size) is int else None, md5=digest or None)
-
-
-def _is_key(key: str) -> bool:
-    """Whether S3 could have this key, and Postgres hold it."""
-    try:
-        return 0 < len(key.encode()) <= LONGEST_KEY and "\x00" not in key
-    except UnicodeEncodeError:  # half of a surrogate pair
-        return False
 
 
 def _by_suffix(key: str) -> Format | None:

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from orca_daemon.reconcile.reports import Written
 from orca_daemon.reconcile.task import Comparison, task
 from orca_daemon.reconcile.workspace import workspace
 from orca_daemon.settings import Settings
+from orca_daemon.settings.buckets import matches
 from orca_daemon.wire.inventory import InventoryPointer, StoredListing
 from orca_daemon.wire.reconciliation import ReconcileStatus
 
@@ -146,8 +146,8 @@ class Reconciler:
     def _check(self, bucket: str) -> None:
         """Raise Reject for a bucket that a request may not name."""
         patterns = self._settings.reconcile.sources
-        if patterns and not any(fnmatchcase(bucket, pattern) for pattern in patterns):
-            raise Reject(f"the bucket {bucket} is not one of those that reconcile.sources allows")
+        if patterns is not None and not matches(bucket, patterns):
+            raise Reject(f"nothing is compared from {bucket}: reconcile.sources does not name it")
 
     async def _run(self, work: _Work, hear: Hear) -> Outcome:
         began = time.monotonic()

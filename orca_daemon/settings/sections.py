@@ -219,8 +219,8 @@ class Reconcile(Section):
     """Where it spills; default: the system's temporary directory."""
     listing_gib: Count = 1024
     """The most that the data files of an inventory may unpack to, GiB; 1024 are some five billion objects."""
-    sources: Names = ()
-    """Patterns of the buckets that a message may name, with `*` and `?`: those of reports and of archives."""
+    sources: Buckets | None = None
+    """Buckets that a message may name, of reports and of archives: names or patterns (`*`).  Default: any."""
     deadline: Seconds = 36_000.0
     """Seconds after which a comparison is killed."""
     race_window: Annotated[float, Field(ge=0)] = 86_400.0

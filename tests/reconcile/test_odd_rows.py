@@ -260,9 +260,9 @@ def test_rows_do_not_come_into_reasons_by_the_words_of_ours(bench: Bench) -> Non
 class TestManifest:
     @pytest.mark.parametrize(
         "name",
-        ["", "ab", "a b", "a/b", "bücket", "a\0b", "\ud800bucket", "-bucket", "b" * 256, 7, None, ["bucket"]],
+        ["", "a b", "a/b", "bücket", "a\0b", "\ud800bucket", "-bucket", "b" * 256, 7, None, ["bucket"]],
         ids=[
-            "empty", "short", "blank", "slash", "umlaut", "NUL", "half a pair", "dash", "long", "number",
+            "empty", "blank", "slash", "umlaut", "NUL", "half a pair", "dash", "long", "number",
             "null", "list",
         ],
     )  # fmt: skip
@@ -281,10 +281,10 @@ class TestManifest:
     @pytest.mark.parametrize(
         ("entry", "said"),
         [
-            ({"key": "a\0b"}, r"files\[1\]\.key cannot be the key of an object"),
-            ({"key": "\ud800"}, r"files\[1\]\.key cannot be the key of an object"),
-            ({"key": "k" * 1025}, r"files\[1\]\.key cannot be the key of an object"),
-            ({"key": ""}, r"files\[1\] has no key"),
+            ({"key": "a\0b"}, r"files\[1\]\.key holds a NUL character"),
+            ({"key": "\ud800"}, r"files\[1\]\.key holds half of a surrogate pair"),
+            ({"key": "k" * 1025}, r"files\[1\]\.key has 1,025 bytes"),
+            ({"key": ""}, r"files\[1\]\.key is empty"),
             ({"key": 7}, r"files\[1\] has no key"),
             ("k", r"files\[1\] is not an object"),
             ({"key": "k", "size": -1}, r"files\[1\]\.size is not the size of an object"),

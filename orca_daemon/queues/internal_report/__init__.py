@@ -15,6 +15,7 @@ from orca_daemon.wire import inventory
 from orca_daemon.wire.inventory import ExportRequest, InternalReportMessage, InventoryPointer, StoredListing
 from orca_daemon.wire.s3_event import S3Notification
 
+NAME = "internal_report"
 _HOURS = 3600.0
 _ROOM = 3000
 """Characters."""
@@ -24,7 +25,7 @@ def route(services: Services) -> Route[InternalReportMessage]:
     """Everything of this queue; a comparison may take hours."""
     handler = InternalReport(services)
     return Route(
-        name="internal_report",
+        name=NAME,
         decode=decode,
         handle=handler,
         gave_up=handler.gave_up,
