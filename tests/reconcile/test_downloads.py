@@ -18,8 +18,8 @@ from orca_daemon.reconcile.reasons import answer
 from orca_daemon.reconcile.run import Reconciler
 from orca_daemon.reconcile.spool import Spool
 from orca_daemon.settings import Settings
+from tests.flaky_s3 import Answer, FlakyS3, error
 from tests.reconcile.archive import Archive, Listed
-from tests.reconcile.flaky_s3 import Answer, FlakyS3, error
 
 BODY = b"some rows"
 GOOD = Answer(200, BODY, {"x-amz-request-id": "1", "ETag": '"e"'})
@@ -57,15 +57,15 @@ def fetch(s3: FlakyS3, folder: Path, md5: str | None = None) -> Path:
 def test_a_signature_that_is_not_accepted_is_replaced(
     s3_that_lies: FlakyS3, tmp_path: Path, wrong: Answer
 ) -> None:
-    s3_that_lies.answers = lambda path: GOOD if path == "/signed-again" else wrong
+    s3_that_lies.answers = lambda _, path: GOOD if path == "/signed-again" else wrong
 
     assert fetch(s3_that_lies, tmp_path).read_bytes() == BODY
-    assert s3_that_lies.asked == ["/signed", "/signed-again"]
+    assert [path for _, path in s3_that_lies.asked] == ["/signed", "/signed-again"]
 
 
 @pytest.mark.parametrize("wrong", (PASSING | THROTTLED).values(), ids=PASSING | THROTTLED)
 def test_what_passes_is_tried_again(s3_that_lies: FlakyS3, tmp_path: Path, wrong: Answer) -> None:
-    s3_that_lies.answers = lambda _: wrong if len(s3_that_lies.asked) < 20 else GOOD
+    s3_that_lies.answers = lambda *_: wrong if len(s3_that_lies.asked) < 20 else GOOD
 
     assert fetch(s3_that_lies, tmp_path).read_bytes() == BODY
 
@@ -90,7 +90,7 @@ def test_what_does_not_pass_is_told_as_what_it_is(
     kind: str,
 ) -> None:
     monkeypatch.setattr(spools, "PATIENCE", {})
-    s3_that_lies.answers = lambda _: wrong
+    s3_that_lies.answers = lambda *_: wrong
 
     with pytest.raises(S3Error, match="the data file data/k cannot be fetched") as raised:
         fetch(s3_that_lies, tmp_path)
@@ -110,7 +110,7 @@ def test_what_does_not_pass_is_told_as_what_it_is(
 def test_a_file_that_is_not_to_be_had_is_refused(
     s3_that_lies: FlakyS3, tmp_path: Path, wrong: Answer, said: str
 ) -> None:
-    s3_that_lies.answers = lambda _: wrong
+    s3_that_lies.answers = lambda *_: wrong
 
     with pytest.raises(DataFileError, match=said):
         fetch(s3_that_lies, tmp_path)
@@ -120,7 +120,7 @@ def test_a_file_that_is_not_to_be_had_is_refused(
 def test_a_file_that_is_larger_than_it_may_be_is_not_fetched_whole(
     s3_that_lies: FlakyS3, tmp_path: Path
 ) -> None:
-    s3_that_lies.answers = lambda _: Answer(200, b"x" * 2000, GOOD.headers)
+    s3_that_lies.answers = lambda *_: Answer(200, b"x" * 2000, GOOD.headers)
 
     with pytest.raises(DataFileError, match="has more than 1000 bytes"):
         fetch(s3_that_lies, tmp_path)
@@ -129,7 +129,7 @@ def test_a_file_that_is_larger_than_it_may_be_is_not_fetched_whole(
 def test_another_file_than_the_manifest_names_is_refused_after_some_tries(
     s3_that_lies: FlakyS3, tmp_path: Path
 ) -> None:
-    s3_that_lies.answers = lambda _: GOOD
+    s3_that_lies.answers = lambda *_: GOOD
 
     with pytest.raises(DataFileError, match="the MD5 of the data file data/k"):
         fetch(s3_that_lies, tmp_path, md5=hashlib.md5(b"", usedforsecurity=False).hexdigest())
@@ -153,8 +153,8 @@ class TestWithAChild:
     async def test_the_daemon_signs_again_what_the_child_asks_for(
         self, archive: Archive, reconciler: Reconciler, flaky: FlakyS3
     ) -> None:
-        def answers(path: str) -> Answer | None:
-            times = sum(".csv.gz" in asked for asked in flaky.asked)
+        def answers(_: str, path: str) -> Answer | None:
+            times = sum(".csv.gz" in asked for _, asked in flaky.asked)
             return EXPIRED["an expired token"] if ".csv.gz" in path and times <= 3 else None
 
         flaky.answers = answers
@@ -188,7 +188,7 @@ class TestWithAChild:
         wrong: Answer,
         kind: type[Exception],
     ) -> None:
-        flaky.answers = lambda path: wrong if what in path else None
+        flaky.answers = lambda _, path: wrong if what in path else None
 
         with pytest.raises(kind) as raised:
             await reconciler.inventory(archive.inventory([Listed("a")]), asked=datetime.now(UTC))
@@ -199,7 +199,7 @@ class TestWithAChild:
     async def test_giving_up_on_a_manifest_that_may_not_be_read_needs_no_job(
         self, archive: Archive, reconciler: Reconciler, flaky: FlakyS3
     ) -> None:
-        flaky.answers = lambda path: error("AccessDenied", 403) if "manifest.json" in path else None
+        flaky.answers = lambda _, path: error("AccessDenied", 403) if "manifest.json" in path else None
 
         await reconciler.give_up(archive.inventory([Listed("a")]), "refused")
 
