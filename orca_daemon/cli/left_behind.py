@@ -123,14 +123,15 @@ async def _look_at(
 
 
 async def _head(requests: "Requests", file: "File") -> Looked:
-    from botocore.exceptions import ClientError
-
     from orca_daemon.aws.s3copy import Missing, Place
     from orca_daemon.aws.s3copy import look as head
+    from orca_daemon.aws.s3copy.requests import RequestFailed
 
     try:
         return Looked(file, finding(await head(requests, Place(file.archive_destination, file.key_path))))
     except Missing:
         return Looked(file, Finding.MISSING)
-    except ClientError as error:
-        return Looked(file, Finding.UNKNOWN, str(error))
+    except RequestFailed as failure:
+        if not failure.answered:
+            raise failure.error from failure
+        return Looked(file, Finding.UNKNOWN, str(failure))

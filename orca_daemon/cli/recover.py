@@ -65,7 +65,7 @@ def recover(
                 f"Post the copy requests of {len(ready)} files to {url.rpartition('/')[2]}?", abort=True
             )
         requests = (request(one.file, job_id) for one in ready)
-        posting = send_batch(requests, url, client=sqs_client(settings))
+        posting = send_batch(requests, url, client=sqs_client(settings, url))
         sent = list(watched(posting, "posting copy requests", len(ready), quiet=as_json))
     _tell(job_id, looked, sent, as_json=as_json)
     if any(one.message_id is None for one in sent):

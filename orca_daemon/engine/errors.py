@@ -52,7 +52,8 @@ class SourceError(Exception):
     """A call to the queue failed as a whole.
 
     `kind` is what the caller needs to know: `throttled`, `attempt` (the receive attempt id was refused),
-    `missing` (no such queue), `denied`, or `unavailable` (anything else, worth trying again).
+    `missing` (no such queue), `denied`, `too_large` (the dead-letter queue takes no message of this size, and
+    will not until somebody raises its limit), or `unavailable` (anything else, worth trying again).
     """
 
     def __init__(self, kind: str, reason: str) -> None:

@@ -1,12 +1,10 @@
 """What handlers may use: everything that reaches outside the process."""
 
 from dataclasses import dataclass
-from http import HTTPStatus
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from orca_daemon.aws.call_errors import CALL_ERRORS
 from orca_daemon.aws.clients import Clients
-from orca_daemon.aws.s3copy.errors import EXPIRED, code_of, status_of
+from orca_daemon.aws.errors import meaning_of, reason_of
 from orca_daemon.db.database import Database
 from orca_daemon.engine.errors import DependencyDown
 from orca_daemon.ops.metrics import Metrics
@@ -30,8 +28,6 @@ class Services:
         """
         try:
             await self.clients.s3.list_buckets(MaxBuckets=1)
-        except ClientError as error:
-            if status_of(error) >= HTTPStatus.INTERNAL_SERVER_ERROR or code_of(error) in EXPIRED:
-                raise DependencyDown("s3", code_of(error)) from error
-        except (TimeoutError, BotoCoreError, OSError) as error:
-            raise DependencyDown("s3", type(error).__name__) from error
+        except CALL_ERRORS as error:
+            if meaning_of(error).passes:
+                raise DependencyDown("s3", reason_of(error)) from error

@@ -89,6 +89,33 @@ def test_each_failure_is_reported_with_its_reason(answering: Any) -> None:
     ]
 
 
+STRANGE: dict[str, Any] = {
+    "unknown": [{"Id": "99", "MessageId": "m", "MD5OfMessageBody": md5("0")}],
+    "no id": [{"MessageId": "m", "MD5OfMessageBody": md5("0")}],
+    "null": [None],
+    "no message id": [{"Id": "0", "MD5OfMessageBody": md5("0")}],
+    "repeated": [{"Id": "0", "MessageId": "m", "MD5OfMessageBody": md5("0")}] * 2,
+}
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+def test_an_entry_that_is_not_named_once_was_not_taken(answering: Any, kind: str) -> None:
+    answering(lambda _operation, _parameters: (200, {"Successful": STRANGE[kind]}))
+    [result] = producer.send_batch([Outgoing(body="0")], NOWHERE)
+    assert result.message_id is None
+    assert result.error
+
+
+@pytest.mark.parametrize(
+    "body", [b"<html>log in</html>", b"", [1], None], ids=["page", "nothing", "list", "null"]
+)
+def test_what_is_no_answer_of_sqs_takes_nothing(answering: Any, body: Any) -> None:
+    answering(lambda _operation, _parameters: (200, body))
+    results = list(producer.send_batch([Outgoing(body=str(number)) for number in range(12)], NOWHERE))
+    assert {result.message_id for result in results} == {None}
+    assert all(result.error for result in results)
+
+
 @pytest.mark.parametrize("status", [300, 500])
 def test_a_failed_call_ends_the_sending_and_the_rest_is_reported(answering: Any, status: int) -> None:
     asked = answering(lambda _operation, _parameters: (status, {"__type": "InternalError", "message": "no"}))

@@ -16,9 +16,10 @@ from pydantic import ValidationError
 
 from orca_daemon import producer
 from orca_daemon.producer import Grouping, OrcaStatus, RequestMethod, SendError
-from orca_daemon.producer.queue import check_answer
+from orca_daemon.producer.queue import check_answer, send, sqs
 from orca_daemon.producer.reconciliation import OrcaStatus as ReconcileStatus
 from orca_daemon.wire import status
+from orca_daemon.wire.outgoing import Outgoing
 from tests.producer.conftest import Answer, Queue
 
 NOWHERE = "https://nowhere.invalid/q"
@@ -262,6 +263,41 @@ def test_another_body_than_was_sent_is_noticed(answering: Any) -> None:
     answering(answer)
     with pytest.raises(SendError, match="MD5"):
         producer.post_entry_to_standard_queue(EVENT, NOWHERE)
+
+
+LIES: dict[str, Any] = {
+    "a page": b"<html>log in</html>",
+    "nothing": b"",
+    "an object": {},
+    "a list": [1],
+    "null": None,
+    "a text": "ok",
+    "half of it": b'{"MessageId": "m", "MD5OfMess',
+    "no id": {"MD5OfMessageBody": hashlib.md5(b"{}", usedforsecurity=False).hexdigest()},
+}
+
+
+@pytest.mark.parametrize("kind", LIES)
+def test_what_is_no_answer_of_sqs_is_an_error(answering: Any, kind: str) -> None:
+    answering(lambda _operation, _parameters: (200, LIES[kind]))
+    with pytest.raises(SendError):
+        send(Outgoing(body="{}"), "https://nowhere.invalid/q")
+
+
+def test_a_queue_is_asked_for_in_its_own_region_and_without_what_stands_at_its_end(answering: Any) -> None:
+    seen: list[str] = []
+    digest = hashlib.md5(b"{}", usedforsecurity=False).hexdigest()
+
+    def answer(_operation: str, parameters: dict[str, Any]) -> tuple[int, Any]:
+        seen.append(parameters["QueueUrl"])
+        return 200, {"MessageId": "m", "MD5OfMessageBody": digest}
+
+    answering(answer)
+    url = "https://sqs.eu-west-1.amazonaws.com/123456789012/q"
+    send(Outgoing(body="{}"), f"{url}/\n")
+    assert seen == [url]
+    assert sqs(url).meta.region_name == "eu-west-1"
+    assert sqs("https://nowhere.invalid/q").meta.region_name == "us-west-2"
 
 
 @pytest.mark.parametrize("status", [300, 403, 500])

@@ -81,4 +81,4 @@ async def _posted(posting: Coroutine[Any, Any, None]) -> None:
 
 def sentence(reason: str) -> str:
     """The reason as operators read it: without the name of our class."""
-    return re.sub(r"^(CopyFailed|SourceChanged|Unfit): ", "", reason)
+    return re.sub(r"^(CopyFailed|Refused|SourceChanged|Unfit): ", "", reason)
