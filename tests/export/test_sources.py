@@ -14,9 +14,12 @@ from orca_daemon.db.database import Database
 from orca_daemon.export.catalog import HiddenError
 from orca_daemon.export.encoder import Encoder
 from orca_daemon.export.framing import Unstorable
+from orca_daemon.export.source import elsewhere
 from orca_daemon.export.table import RowsLostError
 from orca_daemon.export.tables import Clock, Relation, Table
 from orca_daemon.settings import Database as DatabaseSettings
+from orca_daemon.settings import Export as ExportSettings
+from orca_daemon.settings import Settings
 from tests.conftest import Server
 from tests.export.conftest import HOUR, T0, Exporter, Source, table
 
@@ -216,3 +219,18 @@ async def test_a_time_limit_of_the_transaction_is_no_limit_of_an_export(
 
     exporter.options["progress"] = linger
     assert len(await exporter.rows(T0, table("one"))) == 1
+
+
+def test_what_the_settings_say_of_tls_holds_for_every_source_and_our_certificate_for_our_own_only() -> None:
+    other = elsewhere(
+        Settings(
+            database=DatabaseSettings(
+                sslmode="verify-full", sslrootcert="system", sslcert="ours", sslkey="ours"
+            ),
+            export=ExportSettings(source_secret="reader"),
+        )
+    )
+
+    assert other is not None
+    assert (other.sslmode, other.sslrootcert) == ("verify-full", "system")
+    assert (other.sslcert, other.sslkey) == (None, None)

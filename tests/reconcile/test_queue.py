@@ -12,14 +12,15 @@ import structlog
 
 from orca_daemon.aws.clients import connect
 from orca_daemon.db.database import Database
-from orca_daemon.engine.errors import Reject
+from orca_daemon.engine.errors import NotYet, Reject
 from orca_daemon.engine.message import Delivery, Envelope
 from orca_daemon.engine.route import Route
 from orca_daemon.ops.metrics import Metrics
 from orca_daemon.queues.internal_report import route
-from orca_daemon.queues.internal_report.comparisons import Teller, show_latest
+from orca_daemon.queues.internal_report.comparisons import Teller, show_latest, told
 from orca_daemon.queues.services import Services
 from orca_daemon.reconcile.protocol import Progress, Waiting
+from orca_daemon.reconcile.run import Outcome
 from orca_daemon.settings import Settings
 from orca_daemon.wire.inventory import InventoryPointer
 from tests.reconcile.archive import CREATED, Archive, Filed, Listed
@@ -208,3 +209,15 @@ async def test_what_could_not_be_compared_is_a_warning_and_a_metric(
     assert warning["examples"][0].endswith("its key has more than 1024 bytes")
     labels = {"bucket": "archive"}
     assert services.metrics.registry.get_sample_value("orca_daemon_reconcile_not_compared", labels) == 1
+
+
+async def test_what_is_waited_for_is_logged(services: Services) -> None:
+    async def full(_: object) -> Outcome:
+        raise NotYet("the disk of /work is full: 3 MiB are free")
+
+    with structlog.testing.capture_logs() as logs, pytest.raises(NotYet):
+        await told(services, full)
+
+    assert [(entry["event"], entry["reason"]) for entry in logs] == [
+        ("reconcile.waits", "the disk of /work is full: 3 MiB are free")
+    ]

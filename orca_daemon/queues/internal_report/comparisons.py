@@ -32,7 +32,11 @@ async def told(
     except Reject:
         outcome = "rejected"
         raise
-    except (DependencyDown, NotYet):
+    except NotYet as error:  # which the engine tells nobody of
+        outcome = "down"
+        _log.warning("reconcile.waits", reason=str(error))
+        raise
+    except DependencyDown:
         outcome = "down"
         raise
     finally:
