@@ -24,7 +24,7 @@ class ReconcileMetrics:
         )
         self.not_compared = Gauge(
             f"{PREFIX}_reconcile_not_compared",
-            "Listed objects that the latest comparison of a bucket could not compare; its job says which.",
+            "Listed objects that the latest comparison of a bucket could not compare.",
             ["bucket"],
             registry=registry,
         )
