@@ -17,7 +17,7 @@ from orca_daemon.engine.consumer import Options
 from orca_daemon.engine.engine import Binding
 from orca_daemon.engine.route import Route, index
 from orca_daemon.engine.source import QueueFacts
-from orca_daemon.queues import recovery, routes
+from orca_daemon.queues import internal_report, recovery, routes
 from orca_daemon.queues.services import Services
 from orca_daemon.settings import Queue, Settings
 from orca_daemon.settings.buckets import CopyRules
@@ -34,8 +34,12 @@ def handlers(settings: Settings) -> Mapping[str, str]:
 
 
 def open_to_any_bucket(settings: Settings) -> list[str]:
-    """The settings without which a message of a recovery queue may name any bucket."""
-    return CopyRules.of(settings).unset if recovery.NAME in handlers(settings).values() else []
+    """The settings without which a message of a queue that is on may name any bucket."""
+    routes_on = handlers(settings).values()
+    unset = CopyRules.of(settings).unset if recovery.NAME in routes_on else []
+    if internal_report.NAME in routes_on and settings.reconcile.sources is None:
+        unset.append("reconcile.sources")
+    return unset
 
 
 async def bind(services: Services) -> list[Binding]:
@@ -47,9 +51,10 @@ async def bind(services: Services) -> list[Binding]:
     """
     settings = services.settings
     by_queue = index(routes(services), handlers(settings))
-    if unset := open_to_any_bucket(settings):
-        effect = "a message may name any bucket that this role may use"
-        _log.warning("copies.any_bucket", unset=unset, effect=effect)
+    for section in ("copies", "reconcile"):
+        if unset := [name for name in open_to_any_bucket(settings) if name.startswith(section)]:
+            effect = "a message may name any bucket that this role may use"
+            _log.warning(f"{section}.any_bucket", unset=unset, effect=effect)
     _look_at_urls(services)
     await _look_at_database(services, by_queue)
     made = []
@@ -104,6 +109,7 @@ async def _look_at_database(services: Services, by_queue: Mapping[str, Route[Any
             )
     ours = await patiently("the database", partial(database.transact, role.read), _database_problem)
     _judge_role(ours)
+    database.writes(ours.writable)
 
 
 def _look_at_urls(services: Services) -> None:

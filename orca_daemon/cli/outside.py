@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from orca_daemon.aws.vault import Vault
 
 T = TypeVar("T")
+_NOT_UTF8 = 2, "an argument is not text in UTF-8"
+"""What a terminal of another encoding sent; Python kept its bytes as surrogates."""
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -34,9 +36,10 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         code, said = WRONG_SETTINGS, str(error)
     except (DependencyDown, Failed, NotYet, Refused, Reject, *CALL_ERRORS) as error:
         code, said = 1, str(error) or type(error).__name__
+        if isinstance(error.__context__, UnicodeEncodeError):
+            code, said = _NOT_UTF8
     except UnicodeEncodeError:
-        # What a terminal of another encoding sent; Python kept its bytes as surrogates.
-        code, said = 2, "an argument is not text in UTF-8"
+        code, said = _NOT_UTF8
     except KeyboardInterrupt:
         code, said = 130, "interrupted"
     typer.echo(f"orca-daemon: {said}", err=True)

@@ -85,7 +85,7 @@ async def _compared(
 ) -> "Outcome":
     from orca_daemon.aws.clients import connect
     from orca_daemon.cli.outside import database
-    from orca_daemon.engine.errors import Reject
+    from orca_daemon.engine.errors import NotYet, Refused, Reject
     from orca_daemon.reconcile.run import NotDone, Reconciler
     from orca_daemon.wire.inventory import InventoryPointer
 
@@ -96,7 +96,7 @@ async def _compared(
                 if isinstance(what, InventoryPointer):
                     return await reconciler.inventory(what, hear=hear)
                 return await reconciler.stored(what, hear=hear)
-        except (NotDone, Reject) as error:
+        except (NotDone, NotYet, Refused, Reject) as error:
             # By hand there is no other attempt: the job is over.
             await reconciler.give_up(what, str(error))
             raise Reject(str(error)) from None
@@ -144,11 +144,14 @@ def _tell(outcome: "Outcome", *, as_json: bool) -> None:
         ("objects listed", f"{compared.listed:,}"),
         ("files in the catalog", f"{compared.catalogued:,}"),
         ("agree", f"{compared.matched:,}"),
+        *([("could not be compared", f"{compared.not_compared:,}")] if compared.not_compared else []),
         ("too young to be missed", f"{compared.recent:,}"),
         ("phantoms: catalogued, but not in S3", f"{written.phantoms:,}"),
         ("orphans: in S3, but not catalogued", f"{written.orphans:,}"),
         ("mismatches: in both, but different", f"{written.mismatches:,}"),
     ]
     show(("", "#"), rows, title=f"job {outcome.job}: {outcome.bucket}, {outcome.seconds:.1f} s")
+    for example in compared.not_compared_examples:
+        typer.echo(f"not compared: {example}")
     if any(written.by_kind.values()):
         typer.echo(f"orca-daemon report {outcome.job} lists them")

@@ -62,6 +62,8 @@ def report(
 ) -> None:
     """Show what one comparison found.  Exits 1 when there is no such job.
 
+    In CSV, a text that a spreadsheet would take for a formula begins with an apostrophe; --json is exact.
+
     \b
     orca-daemon report 4711 --kind phantom --limit 0 --csv > phantoms.csv
     """
@@ -141,11 +143,25 @@ def _show_rows(kind: Kind, rows: Iterable[dict[str, Any]]) -> None:
 
 
 def _print_csv(rows: Iterable[dict[str, Any]]) -> None:
-    writer = csv.writer(sys.stdout)
+    writer, terminal = csv.writer(sys.stdout), sys.stdout.isatty()
     for place, row in enumerate(rows):
         if place == 0:
             writer.writerow(row)
-        writer.writerow(_text(cell) for cell in row.values())
+        writer.writerow(_cell(cell, terminal=terminal) for cell in row.values())
+
+
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+"""What makes a spreadsheet take a text for a formula (OWASP: CSV injection)."""
+
+
+def _cell(value: object, *, terminal: bool) -> object:
+    """The value as CSV may hold it: never a formula, and on a terminal nothing that commands it."""
+    from orca_daemon.cli.tables import plain
+
+    if not isinstance(value, str):
+        return _text(value)
+    text = f"'{value}" if value.startswith(_FORMULAS) else value
+    return plain(text) if terminal else text
 
 
 def _print_json(document: object) -> None:

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from pydantic import SecretStr
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
 
+from orca_daemon.db import url as urls
+from orca_daemon.db.url import BadUrl
 from orca_daemon.engine.errors import DependencyDown, NotYet, Reject
 from orca_daemon.settings import Database as DatabaseSettings
 
@@ -39,7 +40,9 @@ class Address:
     """A place to connect to.  The password is in no `repr`."""
 
     host: str
-    port: int
+    """Several are separated by commas: the first that answers, and suits `target_session_attrs`, is taken."""
+    port: int | str
+    """One for all hosts, or as many as there are hosts, separated by commas."""
     database: str
     user: str
     password: str = field(repr=False)
@@ -71,13 +74,19 @@ async def resolve(settings: DatabaseSettings, vault: Vault | None, *, owner: boo
         DependencyDown: AWS does not answer.
     """
     if settings.url is not None:
-        return parse(await _value(settings.url.get_secret_value(), vault))
+        found = parse(await _value(settings.url.get_secret_value(), vault))
+    else:
+        found = await _of_parts(settings, vault, owner=owner)
+    return replace(found, query=_tls(settings) | dict(found.query))
+
+
+async def _of_parts(settings: DatabaseSettings, vault: Vault | None, *, owner: bool) -> Address:
     secret = await _secret(settings, vault)
     role = "admin" if owner and "admin_username" in secret else "user"
     said = {
-        "host": await _optional(settings.host, vault),
-        "database": await _optional(settings.name, vault),
-        "user": await _optional(settings.user, vault),
+        "host": (await _optional(settings.host, vault)).strip(),
+        "database": (await _optional(settings.name, vault)).strip(),
+        "user": (await _optional(settings.user, vault)).strip(),
         "password": await _optional(settings.password, vault),
     }
     found = {
@@ -86,20 +95,18 @@ async def resolve(settings: DatabaseSettings, vault: Vault | None, *, owner: boo
         "user": secret.get(f"{role}_username") or secret.get("username"),
         "password": secret.get(f"{role}_password") or secret.get("password"),
     }
-    whole = {name: said[name] or found[name] for name in said}
+    whole = {name: said[name] or _text(found[name], name) for name in said}
     if missing := [name for name, value in whole.items() if not value and name != "password"]:
         raise AddressError(
             f"the database's {', '.join(missing)} is named neither by settings nor by a secret"
         )
     said_port = await _value(str(settings.port), vault)
     port = said_port if "port" in settings.model_fields_set else secret.get("port") or said_port
-    return Address(
-        host=str(whole["host"]),
-        port=_port(port),
-        database=str(whole["database"]),
-        user=str(whole["user"]),
-        password=str(whole["password"] or ""),
-    )
+    try:
+        host, ports = urls.places([whole["host"]], str(port))
+    except BadUrl as error:
+        raise AddressError(f"the database's address {error}") from None
+    return Address(host, ports, whole["database"], whole["user"], whole["password"])
 
 
 def parse(url: str) -> Address:
@@ -109,23 +116,24 @@ def parse(url: str) -> Address:
         AddressError: it is no such URL.
     """
     try:
-        parts = make_url(url)
-    except (ArgumentError, ValueError):
-        raise AddressError("the database's URL cannot be understood") from None
-    if "@" in (parts.host or ""):
-        # What stands before the last @ is half of a password, and hosts are told to everybody.
-        raise AddressError("the database's URL has a @ too many: write %40 for one in the password")
-    if not parts.drivername.startswith("postgres"):
-        raise AddressError("the database's URL is not that of a Postgres")
-    query = {name: value if isinstance(value, str) else value[-1] for name, value in parts.query.items()}
-    return Address(
-        host=parts.host or "",
-        port=parts.port or 5432,
-        database=parts.database or parts.username or "",
-        user=parts.username or "",
-        password=str(parts.password or ""),
-        query=query,
-    )
+        found = urls.read(url)
+    except BadUrl as error:
+        raise AddressError(f"the database's URL {error}") from None
+    return Address(found.host, found.port, found.database, found.user, found.password, found.options)
+
+
+def _tls(settings: DatabaseSettings) -> dict[str, str]:
+    """What the settings say of TLS, as libpq names it; what a URL says of it wins."""
+    given = {
+        "sslmode": settings.sslmode,
+        "sslrootcert": settings.sslrootcert,
+        "sslcert": settings.sslcert,
+        "sslkey": settings.sslkey,
+    }
+    for name, value in given.items():
+        if name != "sslmode" and value not in {None, "system"} and not Path(str(value)).is_file():
+            raise AddressError(f"database.{name} names no file: {value}")
+    return {name: value for name, value in given.items() if value}
 
 
 async def _secret(settings: DatabaseSettings, vault: Vault | None) -> Mapping[str, Any]:
@@ -135,22 +143,33 @@ async def _secret(settings: DatabaseSettings, vault: Vault | None) -> Mapping[st
     return _object(await _read(vault, "secret", name))
 
 
-async def _optional(value: str | SecretStr | None, vault: Vault | None) -> str | None:
+async def _optional(value: str | SecretStr | None, vault: Vault | None) -> str:
     if value is None:
-        return None
+        return ""
     return await _value(value.get_secret_value() if isinstance(value, SecretStr) else value, vault)
 
 
 async def _value(value: str, vault: Vault | None) -> str:
     """The value itself, or what `ssm:NAME`, `secret:NAME` or `secret:NAME#key` stands for."""
-    kind, _, name = value.partition(":")
+    kind, _, name = value.strip().partition(":")
     if kind == "ssm":
-        return await _read(vault, "parameter", name)
+        return _line(await _read(vault, "parameter", name))
     if kind == "secret":
         name, _, key = name.partition("#")
         text = await _read(vault, "secret", name)
-        return str(_object(text).get(key, "")) if key else text
-    return value
+        return _text(_object(text).get(key), key) if key else _line(text)
+    return _line(value)
+
+
+def _text(value: object, name: str) -> str:
+    """A value of a secret.  Blanks around a password may belong to it."""
+    text = "" if value is None else _line(str(value))
+    return text if name.endswith("password") else text.strip()
+
+
+def _line(value: str) -> str:
+    """Without the end of the line that `echo` and editors put behind a secret."""
+    return value.rstrip("\r\n")
 
 
 async def _read(vault: Vault | None, kind: Literal["secret", "parameter"], name: str) -> str:
@@ -172,10 +191,3 @@ def _object(text: str) -> Mapping[str, Any]:
     if not isinstance(found, dict):
         raise AddressError("the database's secret is not a JSON object")
     return found
-
-
-def _port(value: object) -> int:
-    try:
-        return int(str(value))
-    except ValueError:
-        raise AddressError("the database's port is not a number") from None

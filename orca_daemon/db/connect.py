@@ -1,55 +1,64 @@
-"""Opens a connection of the driver, with its limits set."""
+"""Opens sessions at an address, and says why one cannot be opened."""
 
+import os
 import re
 from typing import Any
 
 import psycopg2
 
 from orca_daemon.db.address import Address
+from orca_daemon.db.session import Session, Unreachable, open_session, stated
 from orca_daemon.settings import Database as DatabaseSettings
 
-_SESSION = "SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS given (name, value)"
+__all__ = ["Unreachable", "cause", "connect", "opened", "parameters"]
 _IDLE = 60
 _IDLE_STREAM = 600
 """Seconds after which the server ends a transaction that nobody continues; streams write to S3 meanwhile."""
 
 
 _SAID = re.compile(
-    r"(?:FATAL: +|failed: (?!FATAL)|(?=could not translate host)|(?=invalid (?:connection option|\w+ value)))"
-    r"([^\n]+)"
+    r"(?:FATAL: +|failed: (?!FATAL)|(?=could not )|(?=invalid (?:connection option|\w+ value|port)))([^\n]+)"
 )
 """Where libpq's text has the cause, behind what it repeats of the address."""
 
 
-class Unreachable(Exception):  # noqa: N818  a state of the world
-    """No connection could be opened.  The driver gives no SQLSTATE here: the text is all there is."""
-
-
-def connect(address: Address, settings: DatabaseSettings, *, statement_timeout: float) -> Any:
-    """A connection to this place.
+def connect(address: Address, settings: DatabaseSettings, *, statement_timeout: float) -> Session:
+    """A session at this place.
 
     Args:
         address: where.
         settings: limits, in seconds.
-        statement_timeout: the longest that a statement may run, in seconds; 0 is no limit.
+        statement_timeout: the longest that a statement may run, in seconds; 0 is no limit, and means that the
+            session reads streams, which have to be whole.
 
     Raises:
         Unreachable: there is no server, or it refuses us.
     """
+    session = stated(
+        statement=statement_timeout,
+        lock=settings.lock_timeout,
+        idle=_IDLE if statement_timeout else _IDLE_STREAM,
+        whole=not statement_timeout,
+    )
+    return opened(address, parameters(address, settings.application_name, settings.connect_timeout), session)
+
+
+def opened(address: Address, given: dict[str, Any], session: dict[str, str]) -> Session:
+    """A session with these parameters of libpq, which states these settings.  Raises Unreachable."""
     try:
-        connection = psycopg2.connect(**parameters(address, settings))
+        return open_session(given, session)
     except psycopg2.Error as error:
         raise Unreachable(cause(str(error), address.password)) from None
-    _limit(connection, settings, statement_timeout)
-    return connection
 
 
-def parameters(address: Address, settings: DatabaseSettings) -> dict[str, Any]:
+def parameters(address: Address, application_name: str, connect_timeout: float) -> dict[str, Any]:
     """What libpq is given: address, name and limits of a connection.  The password is among it."""
     return {
+        # For a process that is not given the environment.
+        **({"password": os.environ["PGPASSWORD"]} if os.environ.get("PGPASSWORD") else {}),
         **address.parameters,
-        "connect_timeout": max(2, round(settings.connect_timeout)),
-        "application_name": settings.application_name,
+        "connect_timeout": max(2, round(connect_timeout)),
+        "application_name": application_name,
         # A server that vanished without a word is noticed within half a minute.
         "keepalives_idle": 10,
         "keepalives_interval": 5,
@@ -59,25 +68,11 @@ def parameters(address: Address, settings: DatabaseSettings) -> dict[str, Any]:
 
 
 def cause(text: str, password: str) -> str:
-    """Why no connection can be opened, from libpq's text; never the password, whatever the text repeats."""
-    found = _SAID.search(text)
-    if found is None or (password and password in found[1]):
+    """Why no connection can be opened, from libpq's text; never the password, whatever the text repeats.
+
+    Of several hosts, each one's reason.
+    """
+    found = list(dict.fromkeys(match.strip() for match in _SAID.findall(text)))
+    if not found or (password and any(password in match for match in found)):
         return "no connection can be opened"
-    return f"no connection can be opened: {found[1].strip()}"
-
-
-def _limit(connection: Any, settings: DatabaseSettings, statement_timeout: float) -> None:
-    # By a statement, not as options of the connection: poolers in between refuse those.
-    given = {
-        "statement_timeout": _milliseconds(statement_timeout),
-        "lock_timeout": _milliseconds(settings.lock_timeout),
-        "idle_in_transaction_session_timeout": _milliseconds(_IDLE if statement_timeout else _IDLE_STREAM),
-        "timezone": "UTC",
-        "jit": "off",  # costs more than it saves on statements as short as ours
-    }
-    with connection, connection.cursor() as cursor:
-        cursor.execute(_SESSION, (list(given), list(given.values())))
-
-
-def _milliseconds(seconds: float) -> str:
-    return str(round(seconds * 1000))
+    return f"no connection can be opened: {'; '.join(found)}"

@@ -2,35 +2,34 @@
 
 import asyncio
 import random
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
+from orca_daemon.db import probe
 from orca_daemon.db.address import DEPENDENCY, Address, AddressError, Vault, resolve
 from orca_daemon.db.connect import Unreachable, connect
 from orca_daemon.db.failures import (
     DEMOTED,
-    UNPREPARED,
-    WRITES_REFUSED,
+    STALE,
     Failed,
     Meaning,
+    doubtful,
     is_ours,
     meaning,
     sqlstate_of,
     translate,
 )
+from orca_daemon.db.link import Link, look
 from orca_daemon.db.pool import Pool
-from orca_daemon.engine.errors import DependencyDown
+from orca_daemon.engine.errors import DependencyDown, Reject
 from orca_daemon.settings import Database as DatabaseSettings
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_ANSWER = text("SELECT current_setting('transaction_read_only') = 'on'")
-_WRITE = text("CREATE TEMPORARY TABLE orca_daemon_probe ON COMMIT DROP AS SELECT repeat('x', 2000) AS filler")
 _STREAMS = 2
 _TRIES = 4
 """Times that a transaction is begun which meets deadlocks or serialization failures."""
@@ -51,6 +50,7 @@ class Database:
         self._vault = vault
         self._address: Address | None = None
         self._reading = asyncio.Lock()
+        self._written: frozenset[str] | None = None
         self._refused = False
         self._short = self._pool("short", settings.pool_size, settings.statement_timeout)
         self._long = self._pool("stream", _STREAMS, 0)
@@ -64,8 +64,9 @@ class Database:
         nothing of it can become durable after this has raised.
 
         Raises:
-            DependencyDown: the database is unreachable, refuses us, or is no longer the writer.
-            Reject: the data can never be stored (SQLSTATE classes 22 and 23).
+            DependencyDown: the database is unreachable, refuses us, lacks what the work needs, or is not the
+                writer any more.
+            Reject: the data can never be stored (`failures.meaning`).
             Failed: anything else that Postgres said; it may pass.
         """
         return await self._run(self._short, partial(_call, work, args, kwargs))
@@ -80,21 +81,32 @@ class Database:
         """Where the database is: for a child process that connects by itself."""
         return await self._known()
 
-    async def probe(self) -> None:
-        """Ask for an answer and, since a write was refused, for a write.  Raises DependencyDown."""
-        read_only = await self.transact(lambda connection: connection.scalar(_ANSWER))
-        # Not before: whoever only reads may well be connected to a replica.
-        if self._refused:
-            await self._probe_writing(read_only=read_only)
-        self._refused = False
+    async def link(self) -> Link:
+        """What lies between us and the server."""
+        address = await self._known()
+        return await self.transact(lambda _: look(address, self._settings))
 
-    async def _probe_writing(self, *, read_only: bool) -> None:
-        if read_only:
+    def writes(self, tables: Iterable[str]) -> None:
+        """Name the tables that the work writes: the probe tries these, and a read-only server will not do."""
+        self._written = frozenset(tables)
+
+    async def probe(self) -> None:
+        """Do what the work does (`probe.ask`): read and, unless it is for reading only, write.
+
+        Raises:
+            DependencyDown: the work would fail.
+            AddressError: it cannot be known where the database is.
+        """
+        try:
+            ask = partial(probe.ask, written=self._written, insist=self._refused)
+            await self._run(self._short, ask, doubts=False)
+        except probe.ReadOnly:
+            # Connections that lead to a server which was the writer once.
             self._short.engine.dispose()
-            raise DependencyDown(DEPENDENCY, "it is read-only")
-        # A role that may make no tables tells nothing of the disk.
-        with suppress(Failed):
-            await self.transact(lambda connection: connection.execute(_WRITE))
+            raise DependencyDown(DEPENDENCY, "it is read-only") from None
+        except (Failed, Reject) as error:
+            raise DependencyDown(DEPENDENCY, str(error)) from None
+        self._refused = False
 
     def watch(self, waited: Callable[[float], None]) -> None:
         """Tell `waited` how many seconds each short transaction waited for its turn, from any thread."""
@@ -110,7 +122,7 @@ class Database:
         self._short.close()
         self._long.close()
 
-    async def _run(self, pool: Pool, work: Callable[[Connection], T]) -> T:
+    async def _run(self, pool: Pool, work: Callable[[Connection], T], *, doubts: bool = True) -> T:
         for tries in range(1, _TRIES + 1):
             used = await self._known()
             try:
@@ -119,6 +131,8 @@ class Database:
                 if not is_ours(error):
                     raise
                 if tries == _TRIES or not await self._mended(pool, error, used):
+                    if doubts and doubtful(sqlstate_of(error)):
+                        await self.probe()
                     # Their text and their causes hold statements and values of rows.
                     raise translate(error) from None
             await asyncio.sleep(random.uniform(0, 0.05 * tries))
@@ -129,10 +143,11 @@ class Database:
         if isinstance(error, Unreachable):
             # It may be the password: whoever rotates it also changes the secret.
             return await self._read_again(used)
-        self._refused |= sqlstate_of(error) in WRITES_REFUSED
-        if sqlstate_of(error) in {DEMOTED, UNPREPARED}:
+        code = sqlstate_of(error)
+        self._refused |= code == DEMOTED
+        if code == DEMOTED or code in STALE:
             pool.engine.dispose()
-        return meaning(sqlstate_of(error)) is Meaning.AGAIN
+        return meaning(code) is Meaning.AGAIN
 
     async def _known(self) -> Address:
         async with self._reading:

@@ -1,4 +1,9 @@
-"""What an error of Postgres means for the work that met it, decided by SQLSTATE alone."""
+"""What an error of Postgres means for the work that met it, decided by SQLSTATE alone.
+
+The codes are those of PostgreSQL's appendix A.  The question is whose fault it is: that of the message's data
+(`REJECT`), of the server or the world (`DOWN`), of schema or role (`UNREADY`, also waited for), of a moment
+(`AGAIN`), or one that the code does not tell (`RETRY`; `DOUBTFUL` where a probe can).
+"""
 
 from enum import Enum
 
@@ -8,21 +13,24 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from orca_daemon.db.address import DEPENDENCY
-from orca_daemon.db.connect import Unreachable
+from orca_daemon.db.session import Unreachable
 from orca_daemon.engine.errors import DependencyDown, Reject
 
 DEMOTED = "25006"
 """read_only_sql_transaction: the server behind this connection is no longer the writer."""
-UNPREPARED = "26000"
-"""invalid_sql_statement_name: a pooler in between gave us another connection than the one we prepared."""
-WRITES_REFUSED = frozenset({DEMOTED, "53100"})
-"""Also disk_full.  Such a server answers all the same, so an answer does not mean that it is well."""
+STALE = frozenset({"26000", "0A000", "42P03", "42P05"})
+"""Statements that we prepared are gone, are there already, or were planned for columns that changed since: a
+pooler gave us another session than ours, or the schema was altered."""
+DOUBTFUL = frozenset({"54", "57014"})
+"""Too large for a limit of the server: the message's own fault, but a server that ran out of transaction
+numbers says the same (varsup.c).  Cancelled: the statement is too slow, or the whole server is."""
 
 
 class Meaning(Enum):
     """What is to be done about a failure."""
 
     DOWN = "wait for the database"
+    UNREADY = "wait until the schema and our privileges are as they were"
     AGAIN = "repeat the transaction at once"
     RETRY = "try again later"
     REJECT = "no retry can help"
@@ -36,19 +44,62 @@ class Failed(Exception):  # noqa: N818  a statement's outcome
         self.sqlstate = sqlstate
 
 
+_CODES = {
+    # A sequence has come to its end: not what this message brought.
+    "2200H": Meaning.DOWN,
+    DEMOTED: Meaning.DOWN,
+    # The session was ended for being slow or idle; what it did is to be done again, and counts as an attempt.
+    "25P03": Meaning.RETRY,
+    "25P04": Meaning.RETRY,
+    "40003": Meaning.DOWN,  # nobody knows how the statement ended
+    "55P03": Meaning.DOWN,  # others hold the lock, and no message is to blame for that
+    "57014": Meaning.RETRY,
+    "72000": Meaning.AGAIN,
+    "XX001": Meaning.DOWN,  # a damaged table
+    "XX002": Meaning.DOWN,  # or index
+    **dict.fromkeys(STALE, Meaning.AGAIN),
+}
+_CLASSES = {
+    "08": Meaning.DOWN,
+    "21": Meaning.REJECT,
+    "22": Meaning.REJECT,
+    "23": Meaning.REJECT,
+    "28": Meaning.DOWN,
+    "3D": Meaning.DOWN,
+    "3F": Meaning.UNREADY,
+    "40": Meaning.AGAIN,
+    # Our statements are fixed and tested: the tables are not there (yet, or any more), or not open to us.
+    "42": Meaning.UNREADY,
+    "44": Meaning.REJECT,
+    "53": Meaning.DOWN,
+    "54": Meaning.REJECT,
+    "57": Meaning.DOWN,
+    "58": Meaning.DOWN,
+    "F0": Meaning.DOWN,
+}
+_QUOTES_NOTHING = frozenset({"25", "3D", "3F", "42", "53", "54", "55", "57"})
+"""Classes whose sentences name tables, limits and reasons, and never what is in a row."""
+
+_EXPLAINED = {
+    # What a database of the encoding SQL_ASCII says of its own rows.
+    "22021": "text that is not UTF-8",
+    "22P05": "a character that the encoding of the database does not have",
+}
+
+
 def meaning(sqlstate: str | None) -> Meaning:
-    """What this SQLSTATE asks for.  None means that the server did not answer at all."""
-    match sqlstate:
-        case None | "25006" | "28P01" | "28000" | "57P01" | "57P02" | "57P03":
-            return Meaning.DOWN
-        case "40001" | "40P01" | "26000":
-            return Meaning.AGAIN
-        case _ if sqlstate[:2] in {"08", "53"}:
-            return Meaning.DOWN
-        case _ if sqlstate[:2] in {"22", "23"}:
-            return Meaning.REJECT
-        case _:
-            return Meaning.RETRY
+    """What this SQLSTATE asks for.  None means that the server did not answer at all.
+
+    What is not in the tables (features, triggers and functions of others, internal errors) may pass.
+    """
+    if sqlstate is None:
+        return Meaning.DOWN
+    return _CODES.get(sqlstate) or _CLASSES.get(sqlstate[:2], Meaning.RETRY)
+
+
+def doubtful(sqlstate: str | None) -> bool:
+    """Whether only a probe can tell whose fault it is."""
+    return sqlstate is not None and (sqlstate in DOUBTFUL or sqlstate[:2] in DOUBTFUL)
 
 
 def sqlstate_of(error: BaseException) -> str | None:
@@ -59,15 +110,27 @@ def sqlstate_of(error: BaseException) -> str | None:
 
 def is_ours(error: BaseException) -> bool:
     """Whether the error is about the database at all, and not about the work that used it."""
-    return isinstance(error, DBAPIError | PoolExhausted | psycopg2.Error | Unreachable)
+    return isinstance(error, DBAPIError | PoolExhausted | psycopg2.Error | Unreachable | UnicodeError)
 
 
 def translate(error: BaseException) -> Exception:
     """The error to raise instead: driver and SQLAlchemy put statements and row values into theirs."""
+    if isinstance(error, UnicodeError):
+        return Reject(describe(error))
+    found = described(error)
+    if isinstance(found, Failed) and meaning(found.sqlstate) is Meaning.UNREADY:
+        return DependencyDown(DEPENDENCY, f"the schema or a privilege is missing: {found}")
+    return found
+
+
+def described(error: BaseException) -> Exception:
+    """The same for those who do not wait for a schema: that it is not there is their news."""
     if isinstance(error, PoolExhausted):
         return DependencyDown(DEPENDENCY, "no free connection")
     sqlstate = sqlstate_of(error)
     text = describe(error)
+    if isinstance(error, UnicodeError):
+        return Failed("22021", text)
     match meaning(sqlstate):
         case Meaning.DOWN:
             return DependencyDown(DEPENDENCY, text)
@@ -81,6 +144,10 @@ def describe(error: BaseException) -> str:
     """Code, name and the identifiers involved; the server's own sentence only where it holds no values."""
     if isinstance(error, Unreachable):
         return str(error)
+    if isinstance(error, UnicodeDecodeError):
+        return "the database holds text that is not UTF-8"
+    if isinstance(error, UnicodeError):
+        return "a value is not text that UTF-8 can hold"
     origin = error.orig if isinstance(error, DBAPIError) else error
     if not isinstance(origin, psycopg2.Error) or origin.pgcode is None:
         return "the connection was lost"
@@ -88,7 +155,9 @@ def describe(error: BaseException) -> str:
     diagnostics = origin.diag
     if where := diagnostics.constraint_name or diagnostics.column_name or diagnostics.table_name:
         parts.append(f"on {where}")
-    if origin.pgcode.startswith("42") and diagnostics.message_primary:
+    if explained := _EXPLAINED.get(origin.pgcode):
+        parts.append(f"({explained})")
+    if origin.pgcode[:2] in _QUOTES_NOTHING and diagnostics.message_primary:
         parts.append(f"({diagnostics.message_primary})")
     return " ".join(parts)
 

@@ -3,24 +3,26 @@
 import hashlib
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
-import psycopg2
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, NullPool, create_engine, text
+from sqlalchemy.exc import DBAPIError
 
 from orca_daemon.db import shape
 from orca_daemon.db.address import Address, parse
-from orca_daemon.db.connect import Unreachable, cause
-from orca_daemon.db.failures import is_ours, translate
+from orca_daemon.db.connect import opened, parameters
+from orca_daemon.db.failures import described, is_ours
+from orca_daemon.db.session import stated
 from orca_daemon.db.shape import Shape, Verdict
 from orca_daemon.db.sql import load
 
 _ROLES = load("orca_daemon.db.migrations", "roles.sql")
-_SESSION = {"application_name": "orca-daemon-upgrade", "connect_timeout": 10}
+_NAME = "orca-daemon-upgrade"
+_CONNECT_SECONDS = 10
 _LOCK = 0x6F726361  # "orca": one upgrade of a database at a time
 
 
@@ -107,27 +109,36 @@ def upgrade(place: str | Address, tell: Callable[[str], None] = lambda _: None) 
         now = shape.read(connection)
         for name in now.missing_indexes:
             tell(f"building the index {name}")
-            _drop_index(connection, name)
-            connection.execute(shape.INDEXES[name])
+            _build(connection, name, shape.INDEXES[name].text)
         for name in shape.SUPERSEDED:  # valid or not
-            connection.exec_driver_sql(f'DROP INDEX CONCURRENTLY IF EXISTS orca."{name}"')
+            _drop_index(connection, name)
         for part in now.scanned_partitions:
             tell(f"indexing {part} by job")
             _index_by_job(connection, part)
         return steps
 
 
+def _build(connection: Connection, name: str, statement: str) -> None:
+    """Build an index beside running work; one whose building fails is not left behind."""
+    _drop_index(connection, name)  # what an earlier build left, whose connection was gone
+    try:
+        connection.exec_driver_sql(statement)
+    except BaseException:
+        with suppress(DBAPIError):
+            _drop_index(connection, name)
+        raise
+
+
 def _drop_index(connection: Connection, name: str) -> None:
-    """Remove what a build left that was broken off."""
-    connection.exec_driver_sql(f'DROP INDEX IF EXISTS orca."{name}"')
+    connection.exec_driver_sql(f'DROP INDEX CONCURRENTLY IF EXISTS orca."{name}"')
 
 
 def _index_by_job(connection: Connection, partition: str) -> None:
     quote = connection.dialect.identifier_preparer.quote
     # The partition's own name may be as long as a name can be.
     name = f"daemon_job_{hashlib.sha256(partition.encode()).hexdigest()[:16]}"
-    _drop_index(connection, name)
-    connection.exec_driver_sql(f"CREATE INDEX CONCURRENTLY {name} ON orca.{quote(partition)} (job_id)")
+    statement = f"CREATE INDEX CONCURRENTLY {name} ON orca.{quote(partition)} (job_id)"
+    _build(connection, name, statement)
 
 
 def _migrate(connection: Connection, found: Shape) -> None:
@@ -176,17 +187,16 @@ def _connected(place: str | Address) -> Iterator[Connection]:
             yield connection
     except Exception as error:
         if is_ours(error):
-            raise translate(error) from None
+            raise described(error) from None
         raise
     finally:
         engine.dispose()
 
 
 def _open(address: Address) -> Any:
-    try:
-        return psycopg2.connect(**{**_SESSION, **address.parameters})
-    except psycopg2.Error as error:
-        raise Unreachable(cause(str(error), address.password)) from None
+    # Building an index takes as long as it takes, whatever limits the owner's role has.
+    session = stated(statement=0, lock=0, idle=0, whole=True)
+    return opened(address, parameters(address, _NAME, _CONNECT_SECONDS), session)
 
 
 def _take_turn(connection: Connection) -> None:

@@ -61,7 +61,6 @@ class Pool:
         event.listen(self.engine, "checkin", _note)
         event.listen(self.engine, "before_cursor_execute", self._asking)
         event.listen(self.engine, "after_cursor_execute", self._asked)
-        self._connect = connect
         self._patience = patience
         self._threads = ThreadPoolExecutor(size, thread_name_prefix=f"db-{name}")
         self._current = threading.local()
@@ -75,7 +74,7 @@ class Pool:
         Cancelled, it breaks the statement that runs and waits for the thread: nothing is committed
         after this has returned or raised.
         """
-        unit = Work(self._connect)
+        unit = Work()
         future = self._threads.submit(self._work, unit, work, time.monotonic())
         waiter = asyncio.wrap_future(future)
         try:

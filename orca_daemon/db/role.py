@@ -20,6 +20,13 @@ class Role:
     version: str
     may_write: Mapping[str, bool]
     """Of the tables that the work writes."""
+    hidden: tuple[str, ...] = ()
+    """Tables of which row-level security hides rows from this role."""
+
+    @property
+    def writable(self) -> tuple[str, ...]:
+        """Those of the tables that this role may write here; none on a standby."""
+        return tuple(name for name, allowed in self.may_write.items() if allowed and not self.standby)
 
     @property
     def refused(self) -> tuple[str, ...]:
@@ -41,4 +48,5 @@ def read(connection: Connection) -> Role:
     """Ask the server."""
     user, standby, superuser, version = connection.execute(_SQL["role"]).one()
     may_write = {row.relname: row.allowed for row in connection.execute(_SQL["may_write"])}
-    return Role(user, standby, superuser, version, may_write)
+    hidden = tuple(connection.scalars(_SQL["hidden"]))
+    return Role(user, standby, superuser, version, may_write, hidden)

@@ -18,3 +18,11 @@ JOIN pg_catalog.pg_namespace AS schema_ ON schema_.oid = table_.relnamespace
 WHERE schema_.nspname = 'orca'
     AND table_.relname IN ('recovery_job', 'recovery_file', 'reconcile_job', 'reconcile_orphan_report')
 ORDER BY table_.relname;
+
+-- name: hidden
+SELECT table_.relname
+FROM pg_catalog.pg_class AS table_
+JOIN pg_catalog.pg_namespace AS schema_ ON schema_.oid = table_.relnamespace
+WHERE schema_.nspname = 'orca' AND table_.relkind IN ('r', 'p') AND table_.relrowsecurity
+    AND row_security_active(table_.oid)
+ORDER BY table_.relname;

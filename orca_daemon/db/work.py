@@ -5,14 +5,11 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import psycopg2
 from sqlalchemy import Connection, Engine
-
-from orca_daemon.db.connect import Unreachable
 
 T = TypeVar("T")
 
@@ -25,8 +22,6 @@ class Withdrawn(Exception):  # noqa: N818  not a fault
 class Work:
     """Runs once.  `withdraw` and `cut` are called from other threads, any number of times."""
 
-    dial: Callable[[], Any]
-    """Opens another connection, to cancel what runs on the first."""
     lock: threading.Lock = field(default_factory=threading.Lock)
     connection: Any = None
     """The driver's connection, from its checkout to the commit."""
@@ -96,16 +91,9 @@ class Work:
             # The lock is kept meanwhile: the cancellation must not hit the connection's next user.
             self.cancelling = True
             try:
-                self._cancel(self.connection.info.backend_pid)
-            except (psycopg2.Error, Unreachable):
-                return  # either connection is gone; `cut` comes next
+                self.connection.cancel()
             finally:
                 self.cancelling = False
-
-    def _cancel(self, backend: int) -> None:
-        # The driver's own `cancel` keeps the whole interpreter waiting for a server that does not answer.
-        with closing(self.dial()) as other, other.cursor() as cursor:
-            cursor.execute("SELECT pg_cancel_backend(%s)", (backend,))
 
     def cut(self) -> None:
         """Close the connection under the work, when the server does not hear us."""

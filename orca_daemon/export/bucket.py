@@ -1,14 +1,17 @@
-"""The few calls to S3 that an export makes."""
+"""The few calls to S3 that an export makes, each with the place that it succeeded or failed at."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import suppress
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from botocore.exceptions import ClientError
 
+from orca_daemon.aws.call_errors import CALL_ERRORS
 from orca_daemon.aws.errors import code_of
+from orca_daemon.aws.place_errors import S3, at_place, reading, writing
+from orca_daemon.engine import places
+from orca_daemon.engine.errors import DependencyDown, Refused
 from orca_daemon.export import footer, keys
 from orca_daemon.export.window import Last
 
@@ -18,7 +21,11 @@ _MARK = b"PAR1"
 
 
 class Bucket:
-    """One bucket, through an aiobotocore client."""
+    """One bucket, through an aiobotocore client.
+
+    Each call raises `NotYet` where S3 asks to slow down, `DependencyDown` where it does not answer, `Refused`
+    where it denies, and the client's own error for the rest.
+    """
 
     def __init__(self, s3: Any, name: str) -> None:
         self._s3 = s3
@@ -33,30 +40,35 @@ class Bucket:
 
     async def put(self, key: str, body: bytes) -> None:
         """Write a small object."""
-        await self._s3.put_object(Bucket=self.name, Key=key, Body=body, ContentType=PARQUET)
+        await self._writing(self._s3.put_object(Bucket=self.name, Key=key, Body=body, ContentType=PARQUET))
 
     async def begin(self, key: str) -> str:
         """Begin a multipart upload and return its id."""
-        answer = await self._s3.create_multipart_upload(Bucket=self.name, Key=key, ContentType=PARQUET)
-        return str(answer["UploadId"])
+        answer = await self._writing(
+            self._s3.create_multipart_upload(Bucket=self.name, Key=key, ContentType=PARQUET)
+        )
+        return str(self._needed(answer, "UploadId"))
 
     async def part(self, key: str, upload: str, number: int, body: bytes) -> dict[str, Any]:
         """Upload one part, and return what the completion must say of it."""
-        answer = await self._s3.upload_part(
-            Bucket=self.name, Key=key, UploadId=upload, PartNumber=number, Body=body
+        answer = await self._writing(
+            self._s3.upload_part(Bucket=self.name, Key=key, UploadId=upload, PartNumber=number, Body=body)
         )
         checksums = {name: value for name, value in answer.items() if name in _CHECKSUMS}
-        return {"PartNumber": number, "ETag": answer["ETag"], **checksums}
+        return {"PartNumber": number, "ETag": self._needed(answer, "ETag"), **checksums}
 
     async def complete(self, key: str, upload: str, parts: list[dict[str, Any]]) -> None:
         """Make the object appear."""
-        await self._s3.complete_multipart_upload(
-            Bucket=self.name, Key=key, UploadId=upload, MultipartUpload={"Parts": parts}
+        answer = await self._writing(
+            self._s3.complete_multipart_upload(
+                Bucket=self.name, Key=key, UploadId=upload, MultipartUpload={"Parts": parts}
+            )
         )
+        self._needed(answer, "ETag")
 
     async def abort(self, key: str, upload: str) -> None:
         """Leave nothing behind."""
-        await self._s3.abort_multipart_upload(Bucket=self.name, Key=key, UploadId=upload)
+        await self._writing(self._s3.abort_multipart_upload(Bucket=self.name, Key=key, UploadId=upload))
 
     async def clear(self, table: str) -> int:
         """Abort the uploads of a table that no process works on any more; how many there were.
@@ -65,11 +77,12 @@ class Bucket:
         bucket's own rule for incomplete uploads.
         """
         aborted = 0
-        with suppress(ClientError):
+        with suppress(Refused, *CALL_ERRORS):
             page = await self._s3.list_multipart_uploads(Bucket=self.name, Prefix=keys.prefix(table))
             for entry in page.get("Uploads", ()):
-                if keys.time_of(entry["Key"], table):
-                    await self.abort(entry["Key"], entry["UploadId"])
+                key, upload = entry.get("Key", ""), entry.get("UploadId", "")
+                if upload and keys.time_of(key, table):
+                    await self.abort(key, upload)
                     aborted += 1
         return aborted
 
@@ -90,12 +103,14 @@ class Bucket:
         found: list[str] = []
         token: dict[str, str] = {}
         while True:
-            page = await self._s3.list_objects_v2(Bucket=self.name, Prefix=prefix, Delimiter="/", **token)
-            folders += [entry["Prefix"] for entry in page.get("CommonPrefixes", ())]
-            found += [entry["Key"] for entry in page.get("Contents", ())]
+            page = await self._reading(
+                self._s3.list_objects_v2(Bucket=self.name, Prefix=prefix, Delimiter="/", **token)
+            )
+            folders += [self._needed(entry, "Prefix") for entry in page.get("CommonPrefixes", ())]
+            found += [self._needed(entry, "Key") for entry in page.get("Contents", ())]
             if not page.get("IsTruncated"):
                 return folders, found
-            token = {"ContinuationToken": page["NextContinuationToken"]}
+            token = {"ContinuationToken": self._needed(page, "NextContinuationToken")}
 
     async def _metadata(self, key: str) -> dict[bytes, bytes] | None:
         """The key-value metadata of a Parquet file, of which only the end is read."""
@@ -112,13 +127,41 @@ class Bucket:
 
     async def _tail(self, key: str, size: int) -> bytes:
         try:
-            answer = await self._s3.get_object(Bucket=self.name, Key=key, Range=f"bytes=-{size}")
-        except ClientError as error:
+            return bytes(await self._reading(self._read(key, f"bytes=-{size}")))
+        except CALL_ERRORS as error:
             if code_of(error) == "InvalidRange":  # the object is empty
                 return b""
             raise
+
+    async def _read(self, key: str, part: str) -> bytes:
+        answer = await self._s3.get_object(Bucket=self.name, Key=key, Range=part)
         async with answer["Body"] as body:
             return bytes(await body.read())
+
+    async def _reading(self, call: Awaitable[Any]) -> Any:
+        return await _at(reading(self.name), call)
+
+    async def _writing(self, call: Awaitable[Any]) -> Any:
+        return await _at(writing(self.name), call)
+
+    def _needed(self, answer: Any, name: str) -> Any:
+        """A part of an answer.  Without it, whatever answered was not S3."""
+        if value := answer.get(name):
+            return value
+        raise DependencyDown(S3, f"an answer without {name} proves nothing", place=writing(self.name))
+
+
+async def _at(place: str, call: Awaitable[Any]) -> Any:
+    """What the call answers, with the place told that it did."""
+    try:
+        answer = await call
+    except CALL_ERRORS as error:
+        verdict = at_place(error, place)
+        if verdict is error:
+            raise
+        raise verdict from error
+    places.succeeded(S3, place)
+    return answer
 
 
 PARQUET = "application/vnd.apache.parquet"

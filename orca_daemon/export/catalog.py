@@ -15,6 +15,10 @@ class Missing(Exception):  # noqa: N818  a verdict on the settings
     """The source has no such table or column; the text names those that it has."""
 
 
+class HiddenError(Missing):
+    """Row-level security keeps rows of the table from us: the file would not say what it leaves out."""
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """A table as it stands in the source."""
@@ -36,6 +40,7 @@ def find(connection: Connection, relation: Relation) -> Found:
 
     Raises:
         Missing: there is none.
+        HiddenError: not all of its rows are to be seen.
     """
     names = {"name": relation.name, "schema": relation.schema}
     row = connection.execute(STATEMENTS["relation"], names).first()
@@ -43,6 +48,11 @@ def find(connection: Connection, relation: Relation) -> Found:
         others = connection.scalars(STATEMENTS["relations"], {"schema": relation.schema}).all()
         where = f"schema {relation.schema}" if relation.schema else "the search path"
         raise Missing(f"there is no table {relation}; {where} has {', '.join(others) or 'none'}")
+    if row.hidden:
+        raise HiddenError(
+            f"row-level security hides rows of {relation} from {row.role}: give that role BYPASSRLS, or "
+            "export as a role that sees all of them"
+        )
     columns = connection.execute(STATEMENTS["columns"], {"oid": row.oid})
     return Found(
         Relation(row.relname, row.nspname),

@@ -30,6 +30,14 @@ def count(relation: Relation, where: sql.Composable) -> sql.Composed:
     return sql.SQL("SELECT count(*) FROM {} AS t WHERE {}").format(quoted(relation), where)
 
 
+def count_texts(relation: Relation, column: Column, where: sql.Composable) -> sql.Composed:
+    """How many values of a column are text in UTF-8; an error where one is not, in SQL_ASCII too."""
+    return sql.SQL(
+        "SELECT count(pg_catalog.convert_from(pg_catalog.convert_to("
+        "{}::pg_catalog.text, 'SQL_ASCII'), 'UTF8')) FROM {} AS t WHERE {}"
+    ).format(sql.Identifier("t", column.name), quoted(relation), where)
+
+
 def condition(table: Table, window: Window, now: Snapshot) -> sql.Composable:
     """The rows of the window: those of any of the table's clocks."""
     if not table.clocks:

@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy import Connection, text
 
 from orca_daemon.db.database import Database
-from orca_daemon.db.failures import Meaning, is_ours, meaning, sqlstate_of, translate
+from orca_daemon.db.failures import Meaning, described, is_ours, meaning, sqlstate_of, translate
 from orca_daemon.export.bridge import Bridge
 from orca_daemon.export.bucket import Bucket
 from orca_daemon.export.catalog import STATEMENTS
@@ -20,7 +20,8 @@ from orca_daemon.export.tables import Table
 
 log = structlog.get_logger(__name__)
 
-_CANCELLED = "57014"
+_ENDS = frozenset({"57014", "40001", "40P01"})
+"""Cancelled, and conflicts, which a standby has: it is the run that is called off, not one of its tables."""
 
 
 class Busy(Exception):  # noqa: N818  a state of the world
@@ -112,8 +113,8 @@ class Run:
 
     def _begin(self, connection: Connection) -> Snapshot:
         connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
-        for setting in SETTINGS:
-            connection.execute(text(f"SET LOCAL {setting}"))
+        # Between two tables the transaction waits for S3, as long as that takes.
+        connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
         cluster = connection.scalar(STATEMENTS["cluster"])
         found = connection.scalar(text("SELECT pg_catalog.pg_current_snapshot()::text"))
         return Snapshot.parse(str(found), str(cluster))
@@ -172,27 +173,16 @@ class Run:
             )
 
 
-SETTINGS = (
-    "client_encoding = 'UTF8'",
-    "timezone = 'UTC'",
-    "datestyle = 'ISO, YMD'",
-    "intervalstyle = 'iso_8601'",
-    "bytea_output = 'hex'",
-    "extra_float_digits = 1",
-    # Between two tables the transaction waits for S3, as long as that takes.
-    "idle_in_transaction_session_timeout = 0",
-)
-"""What the text of values depends on, whatever the server or the role is set to, and patience."""
-
-
 def ends_run(error: Exception) -> bool:
     """Whether no other table can be read after this."""
     if isinstance(error, CancelledError):
         return True
+    if not is_ours(error) or isinstance(error, UnicodeError):
+        return False
     sqlstate = sqlstate_of(error)
-    return is_ours(error) and (sqlstate == _CANCELLED or meaning(sqlstate) in {Meaning.DOWN, Meaning.AGAIN})
+    return sqlstate in _ENDS or meaning(sqlstate) is Meaning.DOWN
 
 
 def explained(error: Exception) -> str:
     """A failure in a sentence without values of rows."""
-    return str(translate(error)) if is_ours(error) else str(error)
+    return str(described(error)) if is_ours(error) else str(error)

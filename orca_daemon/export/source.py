@@ -20,6 +20,8 @@ def elsewhere(settings: Settings) -> DatabaseSettings | None:
         connect_timeout=ours.connect_timeout,
         lock_timeout=ours.lock_timeout,
         application_name=ours.application_name,
+        sslmode=ours.sslmode,
+        sslrootcert=ours.sslrootcert,
     )
 
 

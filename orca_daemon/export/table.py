@@ -9,16 +9,16 @@ from typing import Any
 
 import structlog
 from psycopg2 import sql
-from psycopg2.errors import QueryCanceled
+from psycopg2.errors import CharacterNotInRepertoire, QueryCanceled
 from sqlalchemy import Connection
 
 from orca_daemon.export import footer, query
 from orca_daemon.export.bridge import Bridge
 from orca_daemon.export.bucket import Bucket
 from orca_daemon.export.catalog import Found, check_clocks, find
-from orca_daemon.export.columns import codec, schema
+from orca_daemon.export.columns import Column, codec, schema
 from orca_daemon.export.encoder import Encoder
-from orca_daemon.export.framing import BLOCK, Blocks, Reader
+from orca_daemon.export.framing import BLOCK, Blocks, Reader, Unstorable
 from orca_daemon.export.keys import file_key, write_time
 from orca_daemon.export.parquet import RowGroups
 from orca_daemon.export.snapshot import Snapshot
@@ -27,6 +27,10 @@ from orca_daemon.export.upload import Upload
 from orca_daemon.export.window import Last, Window, skipped, window
 
 log = structlog.get_logger(__name__)
+
+
+class RowsLostError(Exception):
+    """Not all rows that Postgres sent are in the file."""
 
 
 class NoChangeTime(Exception):  # noqa: N818  a verdict on the request
@@ -101,7 +105,7 @@ class TableExport:
             self._compare(last, found)
             if abandoned := self._bridge.call(self._bucket.clear(self._table.name)):
                 log.warning("export.uploads_abandoned", table=self._table.name, aborted=abandoned)
-            rows = self._write(found, reach, where, has_writers=has_writers)
+            rows = self._written(found, reach, where, has_writers=has_writers)
         return Outcome(
             table=self._table.name,
             key=self.upload.key if rows else None,
@@ -141,6 +145,24 @@ class TableExport:
         if differences:
             log.warning("export.schema_changed", table=self._table.name, **differences)
 
+    def _written(self, found: Found, reach: Window, where: sql.Composable, *, has_writers: bool) -> int:
+        """Write the file.  Raises what keeps it from being written, with the column's name where one does."""
+        try:
+            with self._connection.begin_nested():
+                return self._write(found, reach, where, has_writers=has_writers)
+        except CharacterNotInRepertoire:
+            # A database of the encoding SQL_ASCII takes any bytes, and does not say where it met them.
+            names = [column.name for column in found.columns if self._is_no_text(found, column, where)]
+            raise Unstorable(f"column {', '.join(names) or '?'} holds text that is not UTF-8") from None
+
+    def _is_no_text(self, found: Found, column: Column, where: sql.Composable) -> bool:
+        try:
+            with self._connection.begin_nested():
+                self._scalar(query.count_texts(found.relation, column, where))
+        except CharacterNotInRepertoire:
+            return True
+        return False
+
     def _write(self, found: Found, reach: Window, where: sql.Composable, *, has_writers: bool) -> int:
         codecs = tuple(codec(column, numeric_scale=self._order.numeric_scale) for column in found.columns)
         file_schema = schema(found.columns, codecs, self._metadata(found, reach, has_writers=has_writers))
@@ -151,8 +173,9 @@ class TableExport:
         )
         encoder.start()
         try:
-            self._copy(query.copy(found.relation, found.columns, codecs, where), encoder)
+            sent = self._copy(query.copy(found.relation, found.columns, codecs, where), encoder)
             rows = encoder.finish()
+            _compare_counts(sent, rows)
         except BaseException:
             self.upload.discard()
             encoder.abandon()
@@ -161,7 +184,8 @@ class TableExport:
             self.upload.finish()
         return rows
 
-    def _copy(self, statement: sql.Composable, encoder: Encoder) -> None:
+    def _copy(self, statement: sql.Composable, encoder: Encoder) -> int:
+        """Read the rows; how many there were by the server's count."""
         cancelled = False
 
         def take(block: memoryview) -> None:
@@ -175,6 +199,7 @@ class TableExport:
         try:
             with self._driver.cursor() as cursor, io.BufferedWriter(Blocks(take), BLOCK) as stream:
                 cursor.copy_expert(statement, stream)
+                return int(cursor.rowcount)
         except QueryCanceled:
             if encoder.error is None:
                 raise
@@ -208,3 +233,9 @@ class TableExport:
         with self._driver.cursor() as cursor:
             cursor.execute(statement)
             return int(cursor.fetchone()[0])
+
+
+def _compare_counts(sent: int, came: int) -> None:
+    """Raise RowsLostError where the server's count is another than ours."""
+    if sent != came:
+        raise RowsLostError(f"Postgres counted {sent} rows, and {came} came")

@@ -1,9 +1,13 @@
 """Which tables may be exported, and what tells when a row of one changed."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from orca_daemon.settings import Export as ExportSettings
+
+_PART = r'("(?:[^"]|"")+"|[^".]+)'
+_QUALIFIED = re.compile(rf"{_PART}(?:\.{_PART})?")
 
 
 class NotAllowed(Exception):  # noqa: N818  a verdict on the request
@@ -19,12 +23,24 @@ class Relation:
 
     @classmethod
     def parse(cls, text: str) -> "Relation":
-        """From `table` or `schema.table`, neither of them quoted."""
+        """From `table` or `schema.table`; a part that holds a dot is quoted as in SQL: `"a.b"."c""d"`."""
+        if found := _QUALIFIED.fullmatch(text):
+            parts = [_unquoted(part) for part in found.groups() if part]
+            return cls(parts[-1], parts[0] if len(parts) > 1 else None)
         schema, dot, name = text.partition(".")
         return cls(name, schema) if dot else cls(text)
 
     def __str__(self) -> str:
-        return f"{self.schema}.{self.name}" if self.schema else self.name
+        return ".".join(_shown(part) for part in (self.schema, self.name) if part)
+
+
+def _unquoted(part: str) -> str:
+    return part[1:-1].replace('""', '"') if part.startswith('"') else part
+
+
+def _shown(part: str) -> str:
+    doubled = part.replace('"', '""')
+    return f'"{doubled}"' if "." in part or doubled != part else part
 
 
 @dataclass(frozen=True, slots=True)

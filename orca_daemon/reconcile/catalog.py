@@ -7,7 +7,7 @@ import duckdb
 import pyarrow as pa
 
 from orca_daemon.reconcile.copy_stream import CopyStream
-from orca_daemon.reconcile.listing import HASHES, KEY, Listing, literal, quoted_etag
+from orca_daemon.reconcile.listing import HASHES, Listing, literal, stored_listing
 from orca_daemon.reconcile.protocol import Statement
 
 _CATALOG = pa.schema(
@@ -39,7 +39,7 @@ def attach_catalog(
     `connection` is in use until the rows are read; `arrived` is told their number so far.
     """
     classes = _storage_classes(connection)
-    stream = CopyStream(connection, statement, _CATALOG, arrived)
+    stream = CopyStream(connection, statement, _CATALOG, "the catalog", arrived)
     engine.register("catalog_rows", stream.reader())
     # Not a join: a second hash table beside the big one keeps DuckDB from spilling (seen with 2.0.0).
     engine.execute(
@@ -49,17 +49,13 @@ def attach_catalog(
     return stream
 
 
-def stored_listing(
+def attach_stored(
     engine: duckdb.DuckDBPyConnection, connection: Any, statement: Statement
 ) -> tuple[Listing, CopyStream]:
-    """A listing that lies in `reconcile_s3_object`.  ORCA stored its keys as they came: encoded."""
-    stream = CopyStream(connection, statement, _STORED)
+    """A listing that lies in `reconcile_s3_object`."""
+    stream = CopyStream(connection, statement, _STORED, "the stored listing")
     engine.register("stored_rows", stream.reader())
-    source = (
-        f"SELECT {KEY.format('key_path')} AS key_path, {quoted_etag('etag')} AS etag, "
-        "size_in_bytes, last_update, storage_class FROM stored_rows"
-    )
-    return Listing(source=source, stamp="s3_last_update"), stream
+    return stored_listing("stored_rows"), stream
 
 
 def _storage_classes(connection: Any) -> str:

@@ -17,32 +17,37 @@ from queue import SimpleQueue
 from typing import Any
 
 import duckdb
-import psycopg2
 
+from orca_daemon.db.session import open_session
 from orca_daemon.reconcile import compare
-from orca_daemon.reconcile.catalog import attach_catalog, stored_listing
-from orca_daemon.reconcile.copy_stream import CopyStream
-from orca_daemon.reconcile.listing import Listing, listing
+from orca_daemon.reconcile.catalog import attach_catalog
 from orca_daemon.reconcile.protocol import (
     Compared,
+    Failed,
     Go,
     Line,
     Locked,
     Progress,
     Remote,
+    Signed,
     Staged,
     Task,
+    Unsigned,
     Waiting,
     decode,
     differences,
     encode,
 )
 from orca_daemon.reconcile.reasons import answer
-from orca_daemon.reconcile.spool import Spool, counter, fetch
+from orca_daemon.reconcile.sources import Source, source_of
 
 _ASK_AGAIN = 1.0
 _SAY_AGAIN = 0.5
 """Seconds between two reports of progress."""
+_LOOK_AGAIN = 0.02
+"""Seconds between two looks at the memory: some megabytes can be written in between."""
+_TOLERANCE = 1.25
+"""How far memory may go beyond the setting before the child ends itself: estimates are not exact."""
 _said = threading.Lock()
 _mouth = sys.stdout
 
@@ -53,69 +58,96 @@ def main() -> None:
     task = decode(sys.stdin.readline())
     assert isinstance(task, Task)  # noqa: S101  the daemon and we are of one version
     _be_the_first_to_go()
-    word: SimpleQueue[Line] = SimpleQueue()
-    threading.Thread(target=_listen, args=(word,), daemon=True).start()
+    threading.Thread(target=_watch_memory, args=(task.memory_mib,), daemon=True).start()
+    words = Words(_say)
+    threading.Thread(target=_listen, args=(words,), daemon=True).start()
     try:
         with connection_of(task) as keeper:
             _take_lock(keeper, task.lock)
             _say(Locked(pid=os.getpid()))
-            go = word.get()
-            assert isinstance(go, Go)  # noqa: S101  as above
-            found = compared(task, go.files, _say)
-            _say(replace(found, peak_mib=_peak_mib(), cpu_seconds=round(time.process_time(), 3)))
-            threading.Event().wait()  # `_listen` ends the process
+            found = compared(task, words.go(), _say, words.sign)
+            if isinstance(found, Compared):
+                found = replace(found, peak_mib=_peak_mib(), cpu_seconds=round(time.process_time(), 3))
+            _say(found)
+            if isinstance(found, Compared):
+                threading.Event().wait()  # `_listen` ends the process
     except Exception as error:  # noqa: BLE001  every error is an answer
-        _say(answer(error))
+        _say(answer(error, task.folder))
     # Not by returning: a thread that reads from Postgres or S3 would be waited for.
     os._exit(1)
 
 
-def compared(task: Task, files: list[Remote], say: Callable[[Line], None]) -> Compared:
+class Words:
+    """What the daemon says after the task, for the threads that wait for it."""
+
+    def __init__(self, say: Callable[[Line], None]) -> None:
+        self._say = say
+        self._go: SimpleQueue[Go] = SimpleQueue()
+        self._urls: dict[int, SimpleQueue[str]] = {}
+
+    def hear(self, line: Line) -> None:
+        """Pass it on."""
+        match line:
+            case Go():
+                self._go.put(line)
+            case Signed():
+                self._urls[line.place].put(line.url)
+            case _:
+                raise ValueError("the daemon says nothing else")
+
+    def go(self) -> list[Remote]:
+        """Wait for the word to go on, and the files to compare."""
+        return self._go.get().files
+
+    def sign(self, place: int, reason: str) -> str:
+        """Another URL of the file at this place, because of `reason`."""
+        answers = self._urls.setdefault(place, SimpleQueue())
+        self._say(Unsigned(place=place, reason=reason))
+        return answers.get()
+
+
+def compared(
+    task: Task, files: list[Remote], say: Callable[[Line], None], sign: Callable[[int, str], str]
+) -> Compared | Failed:
     """Do the task: fetch, read, join, and write the differences to their file."""
-    with compare.open_engine(task) as engine, connection_of(task) as connection, ExitStack() as stack:
-        rows, streams = _listing(engine, stack, task, files, say)
-        say(Staged())
-        streams.append(attach_catalog(engine, connection, task.catalog, _progress("catalog", say)))
-        with _per_cent(engine, say):
-            found = compare.compare(engine, rows, lambda: streams[-1].rows)
-        for stream in streams:
-            stream.check()
-        compare.refuse_empty(found, allowed=task.allow_empty)
-        compare.write(engine, rows, differences(task.folder))
-        return found
+    source: Source | None = None
+    try:
+        with compare.open_engine(task) as engine, connection_of(task) as connection, ExitStack() as stack:
+            source = source_of(task, engine, stack, files, _progress_of_files(files, say), sign)
+            say(Staged())
+            catalog = attach_catalog(engine, connection, task.catalog, _progress("catalog", say))
+            streams = [*source.streams, catalog]
+            try:
+                with _per_cent(engine, say):
+                    found = compare.compare(engine, source.listing, lambda: catalog.rows)
+            except Exception:
+                # What one of them met explains what DuckDB makes of it.
+                for error in (stream.error for stream in streams if stream.error):
+                    raise error from None
+                raise
+            for stream in streams:
+                stream.check()
+            compare.refuse_empty(found, allowed=task.allow_empty)
+            compare.write(engine, source.listing, differences(task.folder))
+            examples = source.located(compare.odd_ones(engine)) if found.not_compared else ()
+            return replace(found, not_compared_examples=tuple(examples))
+    except Exception as error:  # noqa: BLE001  every error is an answer
+        return answer(error, task.folder, source.where if source else None)
 
 
 @contextmanager
 def connection_of(task: Task) -> Iterator[Any]:
     """A connection that commits each statement."""
-    with closing(psycopg2.connect(**task.database)) as connection:
+    with closing(open_session(task.database, task.session)) as connection:
         connection.autocommit = True
-        with connection.cursor() as cursor:
-            for statement in task.session:
-                cursor.execute(statement)
         yield connection
 
 
-def _listing(
-    engine: duckdb.DuckDBPyConnection,
-    stack: ExitStack,
-    task: Task,
-    files: list[Remote],
-    say: Callable[[Line], None],
-) -> tuple[Listing, list[CopyStream]]:
-    if task.stored is not None:
-        rows, stream = stored_listing(engine, stack.enter_context(connection_of(task)), task.stored)
-        return rows, [stream]
-    arrived = _progress("listing", say, sum(file.size or 0 for file in files))
-    spool = Spool(Path(task.folder), task.form, task.ca_bundle, counter(arrived))
-    return listing(engine, task.form, task.columns, task.bucket, fetch(files, spool)), []
-
-
-def _listen(word: SimpleQueue[Line]) -> None:
-    """Pass on the first line; end with the input, which also ends when the daemon dies."""
-    if line := sys.stdin.readline():
-        word.put(decode(line))
-        sys.stdin.read()
+def _listen(words: Words) -> None:
+    """Pass on what is said; end with the input, which also ends when the daemon dies."""
+    with suppress(Exception):  # half a line of a daemon that died
+        for line in sys.stdin:
+            words.hear(decode(line))
     os._exit(0)
 
 
@@ -133,6 +165,14 @@ def _be_the_first_to_go() -> None:
         Path("/proc/self/oom_score_adj").write_text("1000", "ascii")
 
 
+def _watch_memory(limit_mib: int) -> None:
+    """End the process where a library takes what it is not to have, for data that nobody foresaw."""
+    while _peak_mib() <= limit_mib * _TOLERANCE:
+        time.sleep(_LOOK_AGAIN)
+    _say(answer(MemoryError(), ""))
+    os._exit(1)
+
+
 def _take_lock(connection: Any, lock: int) -> None:
     # Asked for again and again, not waited for: a statement that waits keeps vacuum from its work.
     said = False
@@ -145,6 +185,10 @@ def _take_lock(connection: Any, lock: int) -> None:
                 _say(Waiting())
                 said = True
             time.sleep(_ASK_AGAIN)
+
+
+def _progress_of_files(files: list[Remote], say: Callable[[Line], None]) -> Callable[[int], None]:
+    return _progress("listing", say, sum(file.size or 0 for file in files))
 
 
 def _progress(stage: str, say: Callable[[Line], None], total: int | None = None) -> Callable[[int], None]:

@@ -5,12 +5,15 @@ from pathlib import Path
 
 import duckdb
 
-from orca_daemon.reconcile.listing import HASHES, Listing
+from orca_daemon.reconcile.listing import HASHES, ODD, Listing
 from orca_daemon.reconcile.protocol import COLUMNS, Compared, Task
 
 _APART_FROM_DUCKDB = 224
 """MiB of the child that are not DuckDB's to limit: Python, Arrow's batches, what DuckDB does not count."""
 _LEAST = 128
+_FEW, _ONE_IN = 100, 100
+"""So many rows that cannot be compared are always put up with, and beyond that one of so many."""
+_EXAMPLES = 5
 _STATEMENT = Path(__file__).with_suffix(".sql").read_text("utf-8")
 
 
@@ -52,14 +55,16 @@ def compare(engine: duckdb.DuckDBPyConnection, listing: Listing, catalogued: Cal
     engine.execute(f"CREATE TABLE differences AS {_STATEMENT}")
     times = dict(engine.execute("SELECT kind, sum(times)::BIGINT FROM differences GROUP BY kind").fetchall())
     found = Compared(
-        listed=sum(times.get(kind, 0) for kind in ("match", "mismatch", "orphan")),
+        listed=sum(times.get(kind, 0) for kind in ("match", "mismatch", "orphan", "odd")),
         catalogued=catalogued(),
         matched=times.get("match", 0),
         mismatched=times.get("mismatch", 0),
         phantoms=times.get("phantom", 0),
         recent=times.get("recent", 0),
         orphans=times.get("orphan", 0),
+        not_compared=times.get("odd", 0),
     )
+    _refuse_many(engine, found)
     if repeated := _repeated(engine, found):
         raise Refused(f"it lists {repeated} keys more than once as their latest version")
     return found
@@ -72,11 +77,32 @@ def _repeated(engine: duckdb.DuckDBPyConnection, found: Compared) -> int:
     to be looked at.
     """
     met = found.matched + found.mismatched + found.phantoms + found.recent
-    (orphans,) = engine.execute(
-        "SELECT coalesce(sum(times) - count(DISTINCT key_path), 0)::BIGINT "
-        "FROM differences WHERE kind = 'orphan'"
+    odd, orphans = engine.execute(
+        "SELECT coalesce(sum(times) FILTER (kind = 'odd' AND file_id IS NOT NULL), 0)::BIGINT, "
+        "coalesce(sum(times) FILTER (kind = 'orphan'), 0)::BIGINT "
+        "- count(DISTINCT key_path) FILTER (kind = 'orphan') FROM differences"
     ).fetchall()[0]
-    return met - found.catalogued + int(orphans)
+    return met + int(odd) - found.catalogued + int(orphans)
+
+
+def _refuse_many(engine: duckdb.DuckDBPyConnection, found: Compared) -> None:
+    """Raise Refused where not only some rows are odd, but the inventory is."""
+    if found.not_compared <= max(_FEW, found.listed // _ONE_IN):
+        return
+    (reason,) = engine.execute(
+        "SELECT s3_etag FROM differences WHERE kind = 'odd' GROUP BY 1 ORDER BY sum(times) DESC LIMIT 1"
+    ).fetchall()[0]
+    raise Refused(
+        f"{found.not_compared:,} of its {found.listed:,} objects cannot be compared; mostly, {ODD[reason]}"
+    )
+
+
+def odd_ones(engine: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
+    """Some rows that could not be compared: the key as it stands in the listing, and what is wrong."""
+    found = engine.execute(
+        f"SELECT key_path, s3_etag FROM differences WHERE kind = 'odd' ORDER BY ALL LIMIT {_EXAMPLES}"
+    ).fetchall()
+    return [(str(key), ODD[reason]) for key, reason in found]
 
 
 def refuse_empty(found: Compared, *, allowed: bool) -> None:

@@ -1,9 +1,12 @@
-"""Rows streamed out of Postgres by COPY, as Arrow batches."""
+"""Rows streamed out of Postgres by COPY, as Arrow batches, and as many as the server says that it sent."""
 
 import fcntl
+import io
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pyarrow as pa
@@ -15,6 +18,11 @@ QUOTE = "\x01"
 """In no key and no ETag, so that Postgres never has to quote; the usual one is in every ETag."""
 _BLOCK = 1 << 20
 _PIPE = 1 << 20
+_COLUMN = re.compile(r"CSV column #(\d+)")
+
+
+class UnreadableError(Exception):
+    """Rows of Postgres are not what they must be; the text names a column and no value."""
 
 
 class CopyStream:
@@ -24,6 +32,7 @@ class CopyStream:
         connection: the driver's; in use until the stream ends.
         statement: COPY … TO STDOUT in CSV with our quote.
         schema: names and types of its columns.
+        name: what errors call the rows.
         arrived: told the number of rows so far, from the thread that reads.
     """
 
@@ -32,48 +41,87 @@ class CopyStream:
         connection: Any,
         statement: Statement,
         schema: pa.Schema,
+        name: str,
         arrived: Callable[[int], None] = lambda _: None,
     ) -> None:
         self.rows = 0
         self._connection, self._schema, self._arrived = connection, schema, arrived
-        self._statement = statement
-        self._error: BaseException | None = None
+        self._statement, self._name = statement, name
+        self._sent: int | None = None
+        self._ended = self._abandoned = False
+        self.error: BaseException | None = None
+        """What went wrong here first."""
 
     def reader(self) -> pa.RecordBatchReader:
         """The rows.  The COPY begins when the first batch is asked for, and its failure ends the stream."""
         return pa.RecordBatchReader.from_batches(self._schema, self._batches())
 
     def check(self) -> None:
-        """Raise what ended the COPY: to a reader, a connection that broke looks like the end of the rows."""
-        if self._error is not None:
-            raise self._error
+        """Make sure that all rows were read: to a reader, a broken connection looks like the end of them.
+
+        Raises:
+            psycopg2.Error: Postgres did not send all rows.
+            UnreadableError: they cannot be read, or are not all here.
+        """
+        if self.error is not None:
+            raise self.error
+        if not self._ended:
+            raise UnreadableError(f"{self._name} was not read to its end")
+        if self.rows != self._sent:
+            raise UnreadableError(
+                f"{self._name} has {self._sent} rows by Postgres's count, and {self.rows} came"
+            )
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         inlet, outlet = _pipe()
         thread = threading.Thread(target=self._copy, args=(outlet,), name="copy", daemon=True)
         thread.start()
-        # Closed on every way out: a COPY that nobody reads would block its thread for ever.
-        with os.fdopen(inlet, "rb", buffering=0) as pipe:
-            yield from self._parsed(pipe)
+        try:
+            # Closed on every way out: a COPY that nobody reads would block its thread for ever.
+            with io.BufferedReader(io.FileIO(inlet), _PIPE) as pipe:
+                yield from self._parsed(pipe)
+        except pa.ArrowInvalid as error:
+            self._fail(UnreadableError(f"{self._name} cannot be read: {self._culprit(error)}"))
+        except BaseException:
+            # Whoever reads has had enough, and the COPY that is broken off is no error.
+            self._abandoned = True
+            raise
         thread.join()
+        self._ended = True
         self.check()
 
-    def _parsed(self, pipe: Any) -> Iterator[pa.RecordBatch]:
-        try:
-            batches = csv.open_csv(
-                pipe,
-                read_options=csv.ReadOptions(column_names=self._schema.names, block_size=_BLOCK),
-                parse_options=csv.ParseOptions(quote_char=QUOTE, newlines_in_values=True),
-                convert_options=csv.ConvertOptions(
-                    column_types=self._schema, true_values=["t"], false_values=["f"]
-                ),
-            )
-        except pa.ArrowInvalid:
-            return  # not a single byte: no rows, or no connection, which `check` tells apart
+    def _fail(self, error: BaseException) -> None:
+        """Keep the first error; those that come after it are its consequences."""
+        if self.error is None and not self._abandoned:
+            self.error = error
+
+    def _parsed(self, pipe: "io.BufferedReader[io.FileIO]") -> Iterator[pa.RecordBatch]:
+        if not pipe.peek(1):
+            return  # no rows, or no connection, which `check` tells apart
+        batches = csv.open_csv(
+            pipe,
+            read_options=csv.ReadOptions(column_names=self._schema.names, block_size=_BLOCK),
+            parse_options=csv.ParseOptions(quote_char=QUOTE, newlines_in_values=True),
+            convert_options=csv.ConvertOptions(
+                column_types=self._schema, true_values=["t"], false_values=["f"]
+            ),
+        )
         for batch in batches:
             self.rows += batch.num_rows
             self._arrived(self.rows)
             yield batch
+
+    def _culprit(self, error: pa.ArrowInvalid) -> str:
+        """What is wrong, without the value that Arrow's own text repeats."""
+        match = _COLUMN.search(str(error))
+        if match is None or int(match[1]) >= len(self._schema.names):
+            return "its rows are not CSV"
+        column = self._schema.names[int(match[1])]
+        return (
+            f"{column} holds text that is not UTF-8"
+            if "UTF8" in str(error)
+            else f"{column} is of another type"
+        )
 
     def _copy(self, outlet: int) -> None:
         try:
@@ -81,12 +129,14 @@ class CopyStream:
                 cursor.copy_expert(
                     cursor.mogrify(self._statement.text, self._statement.values).decode(), pipe
                 )
+                self._sent = cursor.rowcount
         except BaseException as error:  # noqa: BLE001  raised again by `check`, in the thread that reads
-            self._error = error
+            self._fail(error)
 
 
 def _pipe() -> tuple[int, int]:
     inlet, outlet = os.pipe()
     if set_size := getattr(fcntl, "F_SETPIPE_SZ", None):
-        fcntl.fcntl(outlet, set_size, _PIPE)
+        with suppress(OSError):  # more than this user may have
+            fcntl.fcntl(outlet, set_size, _PIPE)
     return inlet, outlet

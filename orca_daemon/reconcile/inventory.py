@@ -9,21 +9,20 @@ from typing import Any
 
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError
 from botocore.httpsession import get_cert_path
 
+from orca_daemon.aws.call_errors import CALL_ERRORS
 from orca_daemon.aws.errors import Meaning, code_of, meaning_of
-from orca_daemon.engine.errors import DependencyDown, Reject
-from orca_daemon.reconcile.manifest import DataFile, Manifest, ManifestError, parse
+from orca_daemon.aws.place_errors import S3, at_place, reading
+from orca_daemon.engine import places
+from orca_daemon.engine.errors import DependencyDown, Refused, Reject
+from orca_daemon.reconcile.manifest import MOST_BYTES, DataFile, Manifest, ManifestError, parse
 from orca_daemon.reconcile.protocol import Remote
 from orca_daemon.wire.inventory import InventoryPointer
 
-_LARGEST = 64 << 20
 _HOURS = 12
-
-
-class Refused(Exception):  # noqa: N818  a state of the world
-    """S3 does not give us the manifest: no permission, wrong region, archived."""
+_CHUNK = 1 << 20
 
 
 async def read(s3: Any, pointer: InventoryPointer) -> Manifest:
@@ -31,7 +30,8 @@ async def read(s3: Any, pointer: InventoryPointer) -> Manifest:
 
     Raises:
         Reject: there is no manifest, or it is damaged.
-        Refused: S3 does not give it to us.
+        Refused: S3 does not let us read it.
+        NotYet: S3 asks to slow down.
         DependencyDown: S3 cannot be reached.
     """
     bucket, key = pointer.report_bucket_name, pointer.manifest_key
@@ -60,7 +60,7 @@ async def signed(s3: Any, pointer: InventoryPointer, files: Sequence[DataFile]) 
         try:
             return [await _signed(s3, bucket, file) for file in files]
         except BotoCoreError as error:
-            raise DependencyDown("s3", type(error).__name__) from None
+            raise DependencyDown(S3, type(error).__name__, place=reading(bucket)) from None
 
 
 async def _signed(s3: Any, bucket: str, file: DataFile) -> Remote:
@@ -95,17 +95,26 @@ async def _checksum(s3: Any, bucket: str, key: str) -> str:
     return (found or b"").decode("ascii", "replace").strip().lower()
 
 
+async def _whole(body: Any) -> bytes:
+    """All of it, up to a byte more than a manifest may have: one read gives what has arrived, and no more."""
+    found = b""
+    while len(found) <= MOST_BYTES and (chunk := await body.read(_CHUNK)):
+        found += chunk
+    return found
+
+
 async def _get(s3: Any, bucket: str, key: str) -> bytes | None:
+    """The object, as far as a manifest can be long, and one byte more; None where there is none."""
     try:
         answer = await s3.get_object(Bucket=bucket, Key=key)
         async with answer["Body"] as body:
-            return bytes(await body.read(_LARGEST))
-    except ClientError as error:
-        found, code = meaning_of(error), code_of(error)
-        if found is Meaning.MISSING:
+            found = await _whole(body)
+    except CALL_ERRORS as error:
+        if meaning_of(error) is Meaning.MISSING:
             return None
-        if found.passes:
-            raise DependencyDown("s3", code) from None
-        raise Refused(f"S3 answers {code} for s3://{bucket}/{key}") from None
-    except (BotoCoreError, OSError, TimeoutError) as error:
-        raise DependencyDown("s3", type(error).__name__) from None
+        verdict = at_place(error, reading(bucket))
+        if verdict is error:
+            raise Reject(f"S3 answers {code_of(error)} for s3://{bucket}/{key}") from None
+        raise verdict from error
+    places.succeeded(S3, reading(bucket))
+    return found

@@ -79,16 +79,21 @@ def move(connection: Connection, job: int, status: ReconcileStatus) -> None:
     connection.execute(_SQL["move_job"], {"job": job, "status": status, "success": ReconcileStatus.SUCCESS})
 
 
-def finish(connection: Connection, job: Job) -> None:
-    """The job succeeded, in the transaction that holds its reports."""
-    values = {"job": job.id, "status": ReconcileStatus.SUCCESS, "started": job.started}
+def finish(connection: Connection, job: Job, note: str | None = None) -> None:
+    """The job succeeded, in the transaction that holds its reports; `note` says what they leave out."""
+    values = {
+        "job": job.id,
+        "status": ReconcileStatus.SUCCESS,
+        "started": job.started,
+        "note": note and storable(note),
+    }
     connection.execute(_SQL["finish_job"], values)
 
 
 def fail(connection: Connection, job: int, reason: str) -> None:
     """The job will not be tried again.  One that succeeded before, or elsewhere, stays so."""
     values = {"job": job, "status": ReconcileStatus.ERROR, "success": ReconcileStatus.SUCCESS}
-    connection.execute(_SQL["fail_job"], values | {"reason": reason[:_LONGEST_REASON]})
+    connection.execute(_SQL["fail_job"], values | {"reason": storable(reason)})
 
 
 def fail_inventory(connection: Connection, bucket: str, created: datetime, reason: str) -> None:
@@ -113,6 +118,12 @@ def created_of(connection: Connection, job: int, bucket: str) -> datetime:
         raise Reject(f"there is no job {job} for the bucket {bucket}")
     created: datetime = found.inventory_creation_time
     return created
+
+
+def storable(reason: str) -> str:
+    """The reason as Postgres can hold it, whatever it quotes."""
+    text = reason.encode("utf-8", "replace").decode("utf-8").replace("\x00", "\N{REPLACEMENT CHARACTER}")
+    return text[:_LONGEST_REASON]
 
 
 def _insert(connection: Connection, bucket: str, created: datetime) -> int:

@@ -38,7 +38,7 @@ SET
     start_time = :started,
     last_update = now(),
     end_time = now(),
-    error_message = NULL
+    error_message = :note
 WHERE id = :job;
 
 -- name: fail_job

@@ -1,20 +1,35 @@
-"""The data files of an inventory as one relation, whatever their format: latest versions that exist."""
+"""The data files of an inventory as one relation, whatever their format: latest versions that exist.
 
-from collections.abc import Sequence
+A row with something that cannot be compared or stored stays in the relation, marked in `odd`: it stands for
+an object, which is neither missing nor unknown, and the others can be compared without it.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
-from orca_daemon.reconcile.manifest import require
+from orca_daemon.reconcile.inflate import LONGEST_LINE
+from orca_daemon.reconcile.manifest import LONGEST_KEY, ManifestError, require
 
 REFUSED = "inventory refused: "
 """Begins every error that our own SQL raises."""
+OTHER_BUCKET = "it holds rows of another bucket"
 
+ODD = {
+    "key": "it has no key",
+    "utf8": "its key is not UTF-8",
+    "nul": "its key holds a NUL character",
+    "long": f"its key has more than {LONGEST_KEY} bytes",
+    "size": "its size is not a number",
+    "flag": "IsLatest or IsDeleteMarker is neither true nor false",
+    "text": "its ETag or storage class holds a NUL character",
+}
+"""What `odd` says of a row, and what that means."""
 # S3 encodes the keys of CSV inventories, a space as `+`; most keys need nothing, and that test is cheap.
-KEY = (
-    "CASE WHEN contains({0}, '%') OR contains({0}, '+') THEN url_decode(replace({0}, '+', ' ')) ELSE {0} END"
-)
+_ENCODED = "contains({0}, '%') OR contains({0}, '+')"
+KEY = f"CASE WHEN {_ENCODED} THEN TRY(url_decode(replace({{0}}, '+', ' '))) ELSE {{0}} END"
 # Two hashes that go different ways from the first byte on, for a fifth of MD5's time.  96 bits: among 300
 # million keys two meet once in 10^12 listings.  Bytes count here: a join that outgrows its memory costs half
 # as much again.
@@ -25,43 +40,198 @@ HASHES = (
 _BUFFER = 4 << 20
 """Bytes that the CSV reader takes at a time: 32 MB, as DuckDB has it, are more than a join leaves over."""
 _EXISTING = {"is_latest": "true", "is_delete_marker": "false"}
+_NUL = "chr(0)"
 _NO_ROWS = (
     "SELECT '' AS key_path, '' AS etag, CAST(0 AS BIGINT) AS size_in_bytes, '' AS last_update, "
-    "'' AS storage_class WHERE false"
+    "'' AS storage_class, CAST(NULL AS VARCHAR) AS odd WHERE false"
 )
+UNKNOWN_TIME = "1970-01-01T00:00:00.000000Z"
+"""Stands in reports for a LastModifiedDate that is missing or cannot be read; there was no S3 then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """A relation of `key_path, etag, size_in_bytes, last_update, storage_class`."""
+    """A relation of `key_path, etag, size_in_bytes, last_update, storage_class, odd`."""
 
     source: str
     """A SELECT in DuckDB's SQL."""
     stamp: str
     """Makes of `s3_last_update` a text that Postgres reads as a timestamp."""
+    raw: str = "key"
+    """Where the rows are read from: the key as it stands there, as text."""
 
 
-def listing(
-    engine: duckdb.DuckDBPyConnection,
-    form: str,
-    columns: Sequence[str],
-    bucket: str,
-    files: Sequence[Path],
-) -> Listing:
-    """The objects in these files; ORC has become Parquet by now.
+def no_files() -> Listing:
+    """An inventory without any."""
+    return Listing(source=_NO_ROWS, stamp="s3_last_update")
+
+
+def csv_listing(columns: Sequence[str], bucket: str, path: str) -> Listing:
+    """The objects in the CSV at this path; `columns` names those that are of interest."""
+    names = [name or f"unread_{position}" for position, name in enumerate(columns)]
+    types = ", ".join(f"'{name}': 'VARCHAR'" for name in names)
+    # Nothing is guessed: a sniffer that sees one odd row reads all others differently.
+    rows = (
+        f"read_csv({literal(path)}, columns = {{{types}}}, header = false, auto_detect = false, delim = ',', "
+        "quote = '\"', escape = '\"', strict_mode = true, "
+        f"buffer_size = {_BUFFER}, max_line_size = {2 * LONGEST_LINE})"
+    )
+    flags = {name: _csv_flag(name, existing) for name, existing in _EXISTING.items() if name in names}
+    return Listing(
+        source=_select(
+            rows,
+            bucket,
+            cells={
+                "bucket": "bucket",
+                "key": "key",
+                "decoded": KEY.format("key"),
+                "etag": "e_tag",
+                "size": "size",
+                "number": "TRY_CAST(size AS BIGINT)",
+                "modified": "last_modified_date",
+                "storage_class": "storage_class",
+            },
+            flags=flags,
+            at_once=[f"{name} = '{_EXISTING[name]}'" for name in flags],
+        ),
+        stamp=_stamp("TRY_CAST(s3_last_update AS TIMESTAMP)"),
+    )
+
+
+def parquet_listing(engine: duckdb.DuckDBPyConnection, bucket: str, files: Sequence[Path]) -> Listing:
+    """The objects in these Parquet files.
 
     Raises:
-        ManifestError: Parquet files without the columns that a comparison needs.
+        ManifestError: they lack columns that a comparison needs, or have them in a type that cannot be read.
     """
-    if not files:
-        return Listing(source=_NO_ROWS, stamp="s3_last_update")
-    if form == "CSV":
-        return Listing(source=_csv(columns, bucket, files), stamp="s3_last_update")
-    names = [row[0] for row in engine.execute(f"DESCRIBE SELECT * FROM {_parquet(files)}").fetchall()]
-    require(tuple(names))
+    rows = parquet(files)
+    described = engine.execute(f"DESCRIBE SELECT * FROM {rows}").fetchall()
+    types = {str(name): str(kind) for name, kind, *_ in described}
+    require(tuple(types))
+    cells = {
+        "bucket": _text(types, "bucket"),
+        "key": f"coalesce({_text(types, 'key')}, CAST(key AS VARCHAR))",
+        "decoded": _text(types, "key"),
+        "etag": _text(types, "e_tag"),
+        "size": "size",
+        "number": "TRY_CAST(size AS BIGINT)",
+        "modified": _moment(types, "last_modified_date"),
+        "storage_class": _text(types, "storage_class"),
+    }
+    flags = {name: _flag(types, name) for name in _EXISTING if name in types}
+    at_once = [f"{name} = {_EXISTING[name]}" for name in flags if types[name] == "BOOLEAN"]
+    if len(at_once) < len(flags):
+        at_once = ["false"]
     return Listing(
-        source=_typed(names, bucket, files),
-        stamp="strftime(make_timestamp(s3_last_update), '%Y-%m-%dT%H:%M:%S.%fZ')",
+        source=_select(rows, bucket, cells=cells, flags=flags, at_once=at_once, nul_anywhere=True),
+        stamp=_stamp("make_timestamp(s3_last_update)"),
+        raw=cells["key"],
+    )
+
+
+def stored_listing(rows: str) -> Listing:
+    """A listing that ORCA stored in Postgres; its keys are as they came: encoded."""
+    decoded = KEY.format("key_path")
+    odd = (
+        f"CASE WHEN ({_ENCODED.format('key_path')}) IS NOT TRUE THEN NULL WHEN {decoded} IS NULL THEN 'utf8' "
+        f"WHEN contains({decoded}, {_NUL}) THEN 'nul' END"
+    )
+    return Listing(
+        source=(
+            f"SELECT CASE WHEN odd IS NULL THEN decoded ELSE raw END AS key_path, etag, size_in_bytes, "
+            f"last_update, storage_class, odd FROM (SELECT key_path AS raw, {decoded} AS decoded, "
+            f"{quoted_etag('etag')} AS etag, size_in_bytes, last_update, storage_class, {odd} AS odd "
+            f"FROM {rows})"
+        ),
+        stamp="s3_last_update",
+    )
+
+
+def _select(
+    rows: str,
+    bucket: str,
+    *,
+    cells: Mapping[str, str],
+    flags: Mapping[str, str],
+    at_once: Sequence[str],
+    nul_anywhere: bool = False,
+) -> str:
+    """The relation.
+
+    Args:
+        rows: a table function.
+        bucket: the one that was listed.
+        cells: expressions over its columns; `decoded` is null where the key cannot be decoded, `number` where
+            the size is no number.
+        flags: true for an object that exists, false for one that does not, null where nobody can tell.
+        at_once: the same for nearly all rows, and a fifth of the cost.
+        nul_anywhere: whether other fields than an encoded key may hold a NUL character.
+    """
+    existing = " AND ".join(at_once) or "true"
+    looked_at = " AND ".join(f"coalesce({flag}, true)" for flag in flags.values()) or "true"
+    unclear = " OR ".join(f"({flag}) IS NULL" for flag in flags.values()) or "false"
+    key, decoded, size, number = cells["key"], cells["decoded"], cells["size"], cells["number"]
+    etag, storage_class = quoted_etag(cells["etag"]), f"coalesce({cells['storage_class']}, '')"
+    nul = f"contains({decoded}, {_NUL}) OR contains({etag}, {_NUL}) OR contains({storage_class}, {_NUL})"
+    special = f"{decoded} IS NULL OR {nul}" if nul_anywhere else _ENCODED.format(key)
+    # Nearly all rows are the first case of each CASE, which costs a fifth of the last.
+    odd = (
+        f"CASE WHEN {number} IS NOT NULL AND strlen({key}) BETWEEN 1 AND {LONGEST_KEY} AND NOT ({special}) "
+        f"AND {existing} THEN NULL WHEN key IS NULL OR {key} = '' THEN 'key' "
+        f"WHEN {decoded} IS NULL THEN 'utf8' WHEN contains({decoded}, {_NUL}) THEN 'nul' "
+        f"WHEN strlen({decoded}) > {LONGEST_KEY} THEN 'long' "
+        f"WHEN {number} IS NULL AND coalesce(CAST({size} AS VARCHAR), '') <> '' THEN 'size' "
+        f"WHEN {unclear} THEN 'flag' "
+        f"WHEN contains({etag}, {_NUL}) OR contains({storage_class}, {_NUL}) THEN 'text' END"
+    )
+    return (
+        # The catalog may have such a key as it stands in the listing: then its row is met, and not missing.
+        f"SELECT CASE WHEN odd IS NULL THEN key_path ELSE coalesce(raw, '') END AS key_path, etag, "
+        f"size_in_bytes, last_update, storage_class, odd FROM (SELECT {key} AS raw, {decoded} AS key_path, "
+        f"{etag} AS etag, coalesce({number}, 0) AS size_in_bytes, {cells['modified']} AS last_update, "
+        f"{storage_class} AS storage_class, {odd} AS odd FROM {rows} "
+        f"WHERE CASE WHEN {cells['bucket']} = {literal(bucket)} AND {existing} THEN true "
+        f"WHEN {cells['bucket']} IS DISTINCT FROM {literal(bucket)} THEN error('{REFUSED}{OTHER_BUCKET}') "
+        f"ELSE {looked_at} END)"
+    )
+
+
+def _csv_flag(name: str, existing: str) -> str:
+    """Empty is as good as absent, as null is in the binary formats."""
+    return (
+        f"CASE lower(coalesce({name}, '')) WHEN '{existing}' THEN true WHEN '' THEN true "
+        "WHEN 'true' THEN false WHEN 'false' THEN false END"
+    )
+
+
+def _flag(types: Mapping[str, str], name: str) -> str:
+    if types[name] == "BOOLEAN":
+        return f"coalesce({name}, {_EXISTING[name]}) = {_EXISTING[name]}"
+    return _csv_flag(_text(types, name), _EXISTING[name])
+
+
+def _text(types: Mapping[str, str], name: str) -> str:
+    """The text in a column; of bytes that are not UTF-8, something that is."""
+    match types[name]:
+        case "VARCHAR":
+            return name
+        case "BLOB":  # a writer that does not say it is text
+            return f"TRY(decode({name}))"
+        case kind:
+            raise ManifestError(f"the column {name} of a data file is of type {kind}, which is not text")
+
+
+def _moment(types: Mapping[str, str], name: str) -> str:
+    kind = types[name]
+    if kind.startswith("TIMESTAMP") or kind == "DATE":
+        return f"epoch_us({name})"
+    return f"epoch_us(TRY_CAST({_text(types, name)} AS TIMESTAMP))"
+
+
+def _stamp(moment: str) -> str:
+    return (
+        f"CASE WHEN {moment} BETWEEN TIMESTAMP '1970-01-01' AND TIMESTAMP '9999-12-31' "
+        f"THEN strftime({moment}, '%Y-%m-%dT%H:%M:%S.%fZ') ELSE '{UNKNOWN_TIME}' END"
     )
 
 
@@ -71,75 +241,9 @@ def quoted_etag(column: str) -> str:
     return f"CASE WHEN starts_with({column}, '\"') THEN {column} ELSE concat('\"', {column}, '\"') END"
 
 
-def _csv(columns: Sequence[str], bucket: str, files: Sequence[Path]) -> str:
-    names = [name or f"unread_{position}" for position, name in enumerate(columns)]
-    types = ", ".join(f"'{name}': 'VARCHAR'" for name in names)
-    # Nothing is guessed: a sniffer that sees one odd row reads all others differently.
-    rows = (
-        f"read_csv({_paths(files)}, columns = {{{types}}}, header = false, auto_detect = false, "
-        "delim = ',', quote = '\"', escape = '\"', compression = 'gzip', strict_mode = true, "
-        f"buffer_size = {_BUFFER})"
-    )
-    return _select(
-        rows,
-        names,
-        bucket,
-        key=KEY.format("key"),
-        size="CAST(coalesce(nullif(size, ''), '0') AS BIGINT)",
-        modified="last_modified_date",
-        plain="{} = '{}'",
-        flag=(
-            "CASE lower({0}) WHEN 'true' THEN true WHEN 'false' THEN false "
-            f"ELSE error('{REFUSED}{{0}} is neither true nor false') END = {{1}}"
-        ),
-    )
-
-
-def _typed(names: Sequence[str], bucket: str, files: Sequence[Path]) -> str:
-    return _select(
-        _parquet(files),
-        names,
-        bucket,
-        key="key",
-        size="coalesce(size, 0)",
-        modified="epoch_us(last_modified_date)",
-        plain="{} = {}",
-        flag="coalesce({0}, {1}) = {1}",
-    )
-
-
-def _select(
-    rows: str,
-    names: Sequence[str],
-    bucket: str,
-    *,
-    key: str,
-    size: str,
-    modified: str,
-    plain: str,
-    flag: str,
-) -> str:
-    wanted = {name: value for name, value in _EXISTING.items() if name in names}
-    # Nearly all rows are the first case, which costs a fifth of the last.
-    at_once = " AND ".join(plain.format(*item) for item in wanted.items()) or "true"
-    looked_at = " AND ".join(flag.format(*item) for item in wanted.items()) or "true"
-    return (
-        f"SELECT {key} AS key_path, {quoted_etag('e_tag')} AS etag, {size} AS size_in_bytes, "
-        f"{modified} AS last_update, coalesce(storage_class, '') AS storage_class FROM {rows} "
-        f"WHERE CASE WHEN bucket = {literal(bucket)} AND key IS NOT NULL AND {at_once} THEN true "
-        f"WHEN bucket IS DISTINCT FROM {literal(bucket)} "
-        f"THEN error('{REFUSED}it holds rows of another bucket') "
-        f"WHEN key IS NULL THEN error('{REFUSED}it holds rows without a key') "
-        f"ELSE {looked_at} END"
-    )
-
-
-def _parquet(files: Sequence[Path]) -> str:
-    return f"read_parquet({_paths(files)})"
-
-
-def _paths(files: Sequence[Path]) -> str:
-    return "[" + ", ".join(literal(str(file)) for file in files) + "]"
+def parquet(files: Sequence[Path], options: str = "") -> str:
+    """The table function that reads these files."""
+    return f"read_parquet([{', '.join(literal(str(file)) for file in files)}]{options})"
 
 
 def literal(text: str) -> str:

@@ -1,6 +1,11 @@
-"""The manifest of an S3 inventory: which bucket was listed, when, and in which files."""
+"""The manifest of an S3 inventory: which bucket was listed, when, and in which files.
+
+Whoever may write to the report bucket writes this: what could not be stored, or would not end, is refused
+here, before any work, with the name of the field.
+"""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,7 +26,15 @@ FIELDS: Mapping[str, str] = {
 """What a comparison reads: the names in `fileSchema` of CSV, and in Parquet and ORC (AWS: inventory list)."""
 OPTIONAL = frozenset({"is_latest", "is_delete_marker"})
 """Absent from inventories of current versions only."""
+MOST_BYTES = 16 << 20
+MOST_FILES = 20_000
+MOST_COLUMNS = 100
+LONGEST_KEY = 1024
+"""Bytes of a key (AWS: object keys)."""
+_LARGEST_OBJECT = 100 << 40
+"""Bytes, with room to grow: S3 holds objects of up to 48.8 TiB."""
 _SUFFIXES: Mapping[str, Format] = {".csv.gz": "CSV", ".parquet": "Parquet", ".orc": "ORC"}
+_MD5 = re.compile(r"[0-9a-f]{32}")
 
 
 class ManifestError(ValueError):
@@ -54,7 +67,9 @@ class Manifest:
         listed = self.document.get("files")
         if not isinstance(listed, list):
             raise ManifestError("the manifest has no list of files")
-        return tuple(_file(entry) for entry in listed)
+        if len(listed) > MOST_FILES:
+            raise ManifestError(f"the manifest's files are more than {MOST_FILES:,}: {len(listed):,}")
+        return tuple(_file(entry, f"files[{place}]") for place, entry in enumerate(listed))
 
     @property
     def form(self) -> Format:
@@ -72,12 +87,17 @@ class Manifest:
         """For CSV: the column of each position, named as in Parquet; an empty name is of no interest.
 
         Raises:
-            ManifestError: `fileSchema` is missing, or lacks a field that a comparison needs.
+            ManifestError: `fileSchema` is missing, lacks a field that a comparison needs, or names it twice.
         """
         schema = self.document.get("fileSchema")
         if not isinstance(schema, str):
             raise ManifestError("the manifest has no fileSchema")
         columns = tuple(FIELDS.get(name.strip(), "") for name in schema.split(","))
+        if len(columns) > MOST_COLUMNS:
+            raise ManifestError(f"the manifest's fileSchema has more than {MOST_COLUMNS} columns")
+        for field, column in FIELDS.items():
+            if columns.count(column) > 1:
+                raise ManifestError(f"the manifest's fileSchema names {field} more than once")
         require(columns)
         return columns
 
@@ -88,6 +108,8 @@ def parse(text: bytes) -> Manifest:
     Raises:
         ManifestError: it does not say which bucket was listed, or when.
     """
+    if len(text) > MOST_BYTES:
+        raise ManifestError(f"the manifest is larger than {MOST_BYTES >> 20} MiB")
     try:
         document = json.loads(text.decode("utf-8-sig"))
         bucket, created = document["sourceBucket"], document["creationTimestamp"]
@@ -96,7 +118,9 @@ def parse(text: bytes) -> Manifest:
         raise ManifestError(
             "the manifest is not JSON with a sourceBucket and a creationTimestamp in milliseconds"
         ) from None
-    if not (isinstance(bucket, str) and bucket):
+    from orca_daemon.wire.s3_names import is_bucket  # not for the child, which waits for all its imports
+
+    if not (isinstance(bucket, str) and is_bucket(bucket)):
         raise ManifestError("the manifest's sourceBucket is not the name of a bucket")
     return Manifest(bucket=bucket, created=at, document=document)
 
@@ -111,17 +135,22 @@ def require(columns: tuple[str, ...]) -> None:
         )
 
 
-def _file(entry: Any) -> DataFile:
-    match entry:
-        case {"key": str(key)} if key:
-            size, md5 = entry.get("size"), entry.get("MD5checksum")
-            return DataFile(
-                key=key,
-                size=size if isinstance(size, int) else None,
-                md5=md5.strip().lower() if isinstance(md5, str) and md5 else None,
-            )
-        case _:
-            raise ManifestError("an entry in the manifest's list of files has no key")
+def _file(entry: Any, name: str) -> DataFile:
+    from orca_daemon.wire.s3_names import key_problem
+
+    if not isinstance(entry, dict):
+        raise ManifestError(f"the manifest's {name} is not an object")
+    key, size, md5 = entry.get("key"), entry.get("size"), entry.get("MD5checksum")
+    if not isinstance(key, str):
+        raise ManifestError(f"the manifest's {name} has no key")
+    if problem := key_problem(key):
+        raise ManifestError(f"the manifest's {name}.key {problem}")
+    if isinstance(size, int) and not 0 <= size <= _LARGEST_OBJECT:
+        raise ManifestError(f"the manifest's {name}.size is not the size of an object")
+    digest = md5.strip().lower() if isinstance(md5, str) else md5
+    if digest not in {None, ""} and not (isinstance(digest, str) and _MD5.fullmatch(digest)):
+        raise ManifestError(f"the manifest's {name}.MD5checksum is not an MD5")
+    return DataFile(key=key, size=size if type(size) is int else None, md5=digest or None)
 
 
 def _by_suffix(key: str) -> Format | None:

@@ -4,12 +4,23 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 
 from orca_daemon.reconcile.protocol import Line, Task, decode, encode
 
 _LONGEST_LINE = 1 << 20
+_NEEDED = frozenset(
+    {
+        *("HOME", "LANG", "LANGUAGE", "PATH", "TMPDIR", "TZ", "USER", "LOGNAME"),
+        *("SSL_CERT_DIR", "SSL_CERT_FILE", "AWS_CA_BUNDLE"),
+        *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
+        *("LD_LIBRARY_PATH", "LD_PRELOAD", "DYLD_LIBRARY_PATH", "VIRTUAL_ENV"),
+    }
+)
+_NEEDED_PREFIXES = ("LC_", "PYTHON", "MALLOC_", "PG")
+_NOT_NEEDED = frozenset({"PGPASSWORD"})
+"""It comes with the task, by pipe: the environment of a process is shown to its whole user."""
 
 
 class ChildDied(Exception):  # noqa: N818  what happened to it
@@ -68,7 +79,7 @@ async def start(task: Task) -> AsyncIterator[Child]:
         # Its libraries write there; its own errors are events.
         stderr=asyncio.subprocess.DEVNULL,
         limit=_LONGEST_LINE,
-        env=dict(os.environ),
+        env=environment(os.environ),
         # Signals for the daemon's terminal are the daemon's to answer: it drains first.
         start_new_session=True,
     )
@@ -78,6 +89,15 @@ async def start(task: Task) -> AsyncIterator[Child]:
         yield child
     finally:
         await child.end()
+
+
+def environment(whole: Mapping[str, str]) -> dict[str, str]:
+    """What of the daemon's environment the child is given: no credentials, and no settings of ours."""
+    return {
+        name: value
+        for name, value in whole.items()
+        if (name in _NEEDED or name.startswith(_NEEDED_PREFIXES)) and name not in _NOT_NEEDED
+    }
 
 
 def _how(code: int) -> str:

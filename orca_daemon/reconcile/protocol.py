@@ -1,7 +1,8 @@
 """What the daemon and the child that compares say to each other, one JSON object a line.
 
-The daemon sends a `Task`, later a `Go`, and at the end it closes the pipe; the child sends everything else.
-Nothing but the standard library here: what the child imports is what a comparison waits for.
+The daemon sends a `Task`, later a `Go`, a `Signed` for each `Unsigned`, and at the end it closes the pipe;
+the child sends everything else.  Nothing but the standard library here: what the child imports is what a
+comparison waits for.
 """
 
 import json
@@ -62,11 +63,13 @@ class Task:
     """Where it may write."""
     memory_mib: int
     threads: int
+    listing_gib: int
+    """The most that all data files together may unpack to."""
     ca_bundle: str | None
     database: dict[str, Any] = field(repr=False)
     """Parameters of libpq."""
-    session: list[str]
-    """Statements for each new connection."""
+    session: dict[str, str]
+    """What each new connection states."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +77,24 @@ class Go:
     """The job is opened: go on, with these files."""
 
     files: list[Remote]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsigned:
+    """S3 does not accept the signature of a data file any more: the child waits for another one."""
+
+    place: int
+    """Of the file in `Go`."""
+    reason: str
+    """What S3 answered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signed:
+    """The same file with another URL."""
+
+    place: int
+    url: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +137,10 @@ class Compared:
     recent: int
     """Catalog rows without an object that are too young to be called phantoms."""
     orphans: int
+    not_compared: int = 0
+    """Listed objects with something that cannot be compared or stored; no other count has them too."""
+    not_compared_examples: tuple[str, ...] = ()
+    """Where the first of them stand, and what is wrong; no keys of objects."""
     peak_mib: int = 0
     """Memory of the child at its largest, resident."""
     cpu_seconds: float = 0.0
@@ -127,14 +152,19 @@ class Failed:
     """It cannot go on."""
 
     kind: str
-    """`reject`: no retry can help; `retry`: one may; `s3`: that is down; `sql`: Postgres said `sqlstate`."""
+    """What becomes of the work.
+
+    `reject`: no retry can help; `retry`: one may; `sql`: Postgres said `sqlstate`; `s3`: S3 does not answer;
+    `throttled`: it asks to slow down; `denied`: it does not let us; `room`: the disk is full.
+    """
     reason: str
     sqlstate: str | None = None
 
 
-Line: TypeAlias = Task | Go | Waiting | Locked | Progress | Staged | Compared | Failed
+Line: TypeAlias = Task | Go | Signed | Unsigned | Waiting | Locked | Progress | Staged | Compared | Failed
 _KINDS: dict[str, type[Line]] = {
-    kind.__name__: kind for kind in (Task, Go, Waiting, Locked, Progress, Staged, Compared, Failed)
+    kind.__name__: kind
+    for kind in (Task, Go, Signed, Unsigned, Waiting, Locked, Progress, Staged, Compared, Failed)
 }
 
 
@@ -152,6 +182,8 @@ def decode(text: str | bytes) -> Line:
     if kind is Task:
         for name in ("catalog", "stored"):
             document[name] = Statement(**document[name]) if document[name] else None
+    if kind is Compared:
+        document["not_compared_examples"] = tuple(document["not_compared_examples"])
     return kind(**document)
 
 

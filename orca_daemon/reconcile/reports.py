@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from orca_daemon.db.sql import load
 from orca_daemon.reconcile.jobs import Job, finish
+from orca_daemon.reconcile.protocol import Compared
 
 _SQL = load(__package__, "reports.sql")
 _BUFFER = 1 << 20
@@ -27,7 +28,11 @@ class Written:
         return {"phantom": self.phantoms, "orphan": self.orphans, "mismatch": self.mismatches}
 
 
-def write(connection: Connection, job: Job, differences: Path) -> Written:
+class TornError(Exception):
+    """The file of differences does not hold what the comparison wrote."""
+
+
+def write(connection: Connection, job: Job, differences: Path, compared: Compared) -> Written:
     """Replace the job's reports by these differences and let the job have succeeded.
 
     What the catalog says of them is looked up here, for the few rows that differ, so that the comparison
@@ -37,13 +42,19 @@ def write(connection: Connection, job: Job, differences: Path) -> Written:
         connection: in a transaction, which is the caller's to commit.
         job: whose reports these are.
         differences: the file that the child left.
+        compared: what it says of the comparison.
+
+    Raises:
+        TornError: the file has fewer rows than the comparison found, or more.
     """
     # First, for the row's lock: whoever lost the job's lock with a connection may be at the same here.
-    finish(connection, job)
+    finish(connection, job, _note(compared))
     values = {"job": job.id}
     for name in ("clear_phantoms", "clear_orphans", "clear_mismatches"):
         connection.execute(_SQL[name], values)
-    _load(connection, differences)
+    found = compared.phantoms + compared.orphans + compared.mismatched
+    if (loaded := _load(connection, differences)) != found:
+        raise TornError(f"the comparison found {found} differences, and {loaded} were read")
     return Written(
         phantoms=connection.execute(_SQL["insert_phantoms"], values).rowcount,
         orphans=connection.execute(_SQL["insert_orphans"], values).rowcount,
@@ -51,10 +62,21 @@ def write(connection: Connection, job: Job, differences: Path) -> Written:
     )
 
 
-def _load(connection: Connection, differences: Path) -> None:
+def _note(compared: Compared) -> str | None:
+    """What a job that succeeded has to say all the same."""
+    if not compared.not_compared:
+        return None
+    examples = "; ".join(compared.not_compared_examples)
+    return f"{compared.not_compared:,} listed objects could not be compared: {examples}"
+
+
+def _load(connection: Connection, differences: Path) -> int:
+    """Read the file into a table of this transaction; the number of rows that Postgres took."""
     connection.execute(_SQL["create_differences"])
     driver = connection.connection.driver_connection
     assert driver is not None  # noqa: S101  it is checked out
     with driver.cursor() as cursor, differences.open("rb") as rows:
         cursor.copy_expert(_SQL["copy_differences"].text, rows, _BUFFER)
+        loaded: int = cursor.rowcount
     connection.execute(_SQL["analyze_differences"])
+    return loaded

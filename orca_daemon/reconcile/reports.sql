@@ -19,10 +19,10 @@ CREATE TEMPORARY TABLE differences (
 ) ON COMMIT DROP;
 
 -- name: copy_differences
-COPY differences FROM STDIN (FORMAT csv, NULL '\N');
+COPY pg_temp.differences FROM STDIN (FORMAT csv, NULL E'\\N');
 
 -- name: analyze_differences
-ANALYZE differences;
+ANALYZE pg_temp.differences;
 
 -- name: insert_phantoms
 INSERT INTO orca.reconcile_phantom_report (
@@ -32,7 +32,7 @@ INSERT INTO orca.reconcile_phantom_report (
 SELECT
     :job, g.collection_id, g.cumulus_granule_id, f.name, f.key_path, f.etag, g.last_update, f.size_in_bytes,
     f.storage_class_id
-FROM differences AS d
+FROM pg_temp.differences AS d
 INNER JOIN orca.files AS f ON f.id = d.file_id
 INNER JOIN orca.granules AS g ON g.id = f.granule_id
 WHERE d.kind = 'phantom';
@@ -40,7 +40,7 @@ WHERE d.kind = 'phantom';
 -- name: insert_orphans
 INSERT INTO orca.reconcile_orphan_report (job_id, key_path, etag, last_update, size_in_bytes, storage_class)
 SELECT :job, d.key_path, d.s3_etag, d.s3_last_update, d.s3_size_in_bytes, d.s3_storage_class
-FROM differences AS d
+FROM pg_temp.differences AS d
 WHERE d.kind = 'orphan';
 
 -- name: insert_mismatches
@@ -53,7 +53,7 @@ SELECT
     :job, g.collection_id, g.cumulus_granule_id, f.name, f.key_path, f.cumulus_archive_location, f.etag,
     d.s3_etag, g.last_update, d.s3_last_update, f.size_in_bytes, d.s3_size_in_bytes, f.storage_class_id,
     d.s3_storage_class, differs.label
-FROM differences AS d
+FROM pg_temp.differences AS d
 INNER JOIN orca.files AS f ON f.id = d.file_id AND f.key_path = d.key_path
 INNER JOIN orca.granules AS g ON g.id = f.granule_id
 INNER JOIN orca.storage_class AS s ON s.id = f.storage_class_id

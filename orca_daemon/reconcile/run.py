@@ -1,42 +1,40 @@
 """One comparison from beginning to end: lock, job, child, reports."""
 
 import asyncio
+import errno
+import shutil
+import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, TypeVar
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
+from orca_daemon.aws.place_errors import S3, reading
 from orca_daemon.db.database import Database
-from orca_daemon.db.failures import Meaning, meaning
-from orca_daemon.engine.errors import DependencyDown, Reject
+from orca_daemon.engine import places
+from orca_daemon.engine.errors import NotYet, Refused, Reject
 from orca_daemon.reconcile import jobs, reports
+from orca_daemon.reconcile.dialogue import Dialogue, Hear, NoRoom, NotDone
 from orca_daemon.reconcile.inventory import read, signed
 from orca_daemon.reconcile.jobs import Job, lock_of
 from orca_daemon.reconcile.manifest import DataFile, Manifest, ManifestError
-from orca_daemon.reconcile.process import Child, ChildDied, start
-from orca_daemon.reconcile.protocol import (
-    Compared,
-    Failed,
-    Go,
-    Line,
-    Locked,
-    Remote,
-    Staged,
-    differences,
-)
+from orca_daemon.reconcile.process import start
+from orca_daemon.reconcile.protocol import Compared, Go, Locked, Remote, Staged, differences
 from orca_daemon.reconcile.reports import Written
 from orca_daemon.reconcile.task import Comparison, task
 from orca_daemon.reconcile.workspace import workspace
 from orca_daemon.settings import Settings
+from orca_daemon.settings.buckets import matches
 from orca_daemon.wire.inventory import InventoryPointer, StoredListing
 from orca_daemon.wire.reconciliation import ReconcileStatus
 
-E = TypeVar("E", bound=Line)
-
-
-class NotDone(Exception):  # noqa: N818  what became of an attempt
-    """The comparison failed, and another attempt may succeed."""
+__all__ = ["NotDone", "Outcome", "Reconciler"]
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_WAITS_FOR_ROOM = timedelta(hours=12)
+"""Age of a request up to which a full disk is waited for, and charged to nobody; later it costs attempts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,21 +49,29 @@ class Outcome:
     seconds: float
 
 
-async def _no_files() -> list[Remote]:
-    return []
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Work:
-    """A comparison, and how its job is opened and its files are found."""
+    """A comparison, how its job is opened, and how URLs of its data files are made."""
 
     what: Comparison
     lock: int
+    asked: datetime | None
     opened: Callable[[], Awaitable[Job]]
-    files: Callable[[], Awaitable[list[Remote]]] = _no_files
+    reports: str = ""
+    """The bucket of the data files."""
+    files: tuple[DataFile, ...] = ()
+    sign: Callable[[tuple[DataFile, ...]], Awaitable[list[Remote]]] | None = None
 
+    async def signed(self) -> list[Remote]:
+        """All data files."""
+        return await self.sign(self.files) if self.sign else []
 
-Hear = Callable[[Line], None]
+    async def signed_again(self, place: int) -> str:
+        """A new URL of one of them."""
+        if self.sign is None:
+            raise NotDone("the comparison asks for a file that there is not")
+        (file,) = await self.sign((self.files[place],))
+        return file.url
 
 
 class Reconciler:
@@ -87,16 +93,23 @@ class Reconciler:
         Raises:
             Reject: the inventory cannot be compared; no retry can help.
             NotDone: another attempt may succeed.
+            NotYet: S3 asks to slow down, or the disk is full.
+            Refused: S3 does not let us read.
             DependencyDown: Postgres or S3 cannot be reached.
         """
+        self._check(pointer.report_bucket_name)
         manifest = await read(self._s3, pointer)
         bucket, created = manifest.bucket, manifest.created
+        self._check(bucket)
         form, columns, files = _described(manifest)
         work = _Work(
             what=Comparison(bucket=bucket, created=created, form=form, columns=columns),
             lock=lock_of(bucket, created.isoformat()),
+            asked=asked,
             opened=lambda: self._database.transact(jobs.open_job, bucket, created, asked),
-            files=lambda: signed(self._s3, pointer, files),
+            reports=pointer.report_bucket_name,
+            files=files,
+            sign=lambda chosen: signed(self._s3, pointer, chosen),
         )
         return await self._run(work, hear)
 
@@ -105,10 +118,12 @@ class Reconciler:
     ) -> Outcome:
         """The same for a listing that ORCA loaded into `reconcile_s3_object`."""
         job, bucket = stored.job_id, stored.orca_archive_location
+        self._check(bucket)
         created = await self._database.transact(jobs.created_of, job, bucket)
         work = _Work(
             what=Comparison(bucket=bucket, created=created, stored_job=job),
             lock=lock_of(bucket, str(job)),
+            asked=asked,
             opened=lambda: self._database.transact(jobs.open_stored, job, bucket, asked),
         )
         return await self._run(work, hear)
@@ -121,24 +136,33 @@ class Reconciler:
             )
             return
         try:
+            self._check(message.report_bucket_name)
             manifest = await read(self._s3, message)
-        except Reject:
+            self._check(manifest.bucket)
+        except (Reject, Refused):
             return
         await self._database.transact(jobs.fail_inventory, manifest.bucket, manifest.created, reason)
 
+    def _check(self, bucket: str) -> None:
+        """Raise Reject for a bucket that a request may not name."""
+        patterns = self._settings.reconcile.sources
+        if patterns is not None and not matches(bucket, patterns):
+            raise Reject(f"nothing is compared from {bucket}: reconcile.sources does not name it")
+
     async def _run(self, work: _Work, hear: Hear) -> Outcome:
         began = time.monotonic()
-        with workspace(self._settings.reconcile.work_dir) as folder:
+        async with self._folder(work) as folder:
             settings, address = self._settings, await self._database.address()
             async with start(task(settings, address, work.what, folder, work.lock)) as child:
-                await _until(child, Locked, hear)
+                dialogue = Dialogue(child, hear, work.reports, work.signed_again)
+                await dialogue.until(Locked)
                 job = await work.opened()
                 if job.done:
                     return Outcome(job=job.id, bucket=work.what.bucket, seconds=time.monotonic() - began)
-                await child.tell(Go(files=await work.files()))
-                compared = await self._compared(child, job, hear)
+                await child.tell(Go(files=await work.signed()))
+                compared = await self._compared(dialogue, work, job)
                 # The child holds the lock until these are committed.
-                written = await self._database.stream(reports.write, job, differences(folder))
+                written = await self._database.stream(reports.write, job, differences(folder), compared)
         return Outcome(
             job=job.id,
             bucket=work.what.bucket,
@@ -147,19 +171,48 @@ class Reconciler:
             seconds=time.monotonic() - began,
         )
 
-    async def _compared(self, child: Child, job: Job, hear: Hear) -> Compared:
+    @asynccontextmanager
+    async def _folder(self, work: _Work) -> AsyncIterator[Path]:
+        """A folder for the work; a disk that is full, here or in the child, is waited for."""
+        async with AsyncExitStack() as stack:
+            try:
+                folder = await stack.enter_async_context(workspace(self._settings.reconcile.work_dir))
+            except OSError as error:
+                raise _without_folder(error, work.asked) from None
+            try:
+                yield folder
+            except NoRoom as error:
+                raise _patiently(str(error), work.asked) from None
+
+    async def _compared(self, dialogue: Dialogue, work: _Work, job: Job) -> Compared:
         deadline = self._settings.reconcile.deadline
         try:
             async with asyncio.timeout(deadline):
-                await _until(child, Staged, hear)
+                await dialogue.until(Staged)
+                if work.files:
+                    places.succeeded(S3, reading(work.reports))
                 await self._move(job, ReconcileStatus.STAGED)
                 await self._move(job, ReconcileStatus.GENERATING_REPORTS)
-                return await _until(child, Compared, hear)
+                return await dialogue.until(Compared)
         except TimeoutError:
             raise Reject(f"the comparison took longer than reconcile.deadline, {deadline:g} s") from None
 
     async def _move(self, job: Job, status: ReconcileStatus) -> None:
         await self._database.transact(jobs.move, job.id, status)
+
+
+def _without_folder(error: OSError, asked: datetime | None) -> Exception:
+    place = Path(error.filename or tempfile.gettempdir())
+    reason = f"{place} (reconcile.work_dir): {error.strerror}"
+    if error.errno not in _FULL:
+        return NotDone(reason)
+    return _patiently(f"{reason}, {shutil.disk_usage(place.parent).free >> 20:,} MiB are free", asked)
+
+
+def _patiently(reason: str, asked: datetime | None) -> Exception:
+    """What comes of a full disk: for a message that is not too old, only waiting."""
+    young = asked is not None and datetime.now(UTC) - asked < _WAITS_FOR_ROOM
+    return NotYet(reason) if young else NotDone(reason)
 
 
 def _described(manifest: Manifest) -> tuple[str, tuple[str, ...], tuple[DataFile, ...]]:
@@ -170,31 +223,3 @@ def _described(manifest: Manifest) -> tuple[str, tuple[str, ...], tuple[DataFile
     except ManifestError as error:
         raise Reject(str(error)) from None
     return form, columns, files
-
-
-async def _until(child: Child, kind: type[E], hear: Hear) -> E:
-    """Listen until it says this.  Raises as the child's failure asks for."""
-    while True:
-        try:
-            line = await child.hear()
-        except ChildDied as error:
-            raise NotDone(str(error)) from None
-        hear(line)
-        if isinstance(line, kind):
-            return line
-        if isinstance(line, Failed):
-            raise _failure(line)
-
-
-def _failure(failed: Failed) -> Exception:
-    match failed.kind:
-        case "reject":
-            return Reject(failed.reason)
-        case "s3":
-            return DependencyDown("s3", failed.reason)
-        case "sql" if meaning(failed.sqlstate) is Meaning.DOWN:
-            return DependencyDown("postgres", failed.reason)
-        case "sql":
-            return NotDone(f"{failed.reason} (SQLSTATE {failed.sqlstate})")
-        case _:
-            return NotDone(failed.reason)

@@ -1,42 +1,40 @@
-"""Fetches the data files of an inventory to disk, and vouches for them."""
+"""Fetches the data files of an inventory to disk, and verifies them.
+
+A listing of many files does not begin again because one request failed: what may pass is tried again here for
+a while, and a signature that S3 does not accept any more is replaced by one that the daemon makes.
+"""
 
 import hashlib
 import os
 import random
 import ssl
 import time
-import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from http.client import HTTPException
+from dataclasses import dataclass, replace
 from io import FileIO
 from pathlib import Path
 from threading import Lock
-from urllib.error import HTTPError
-from urllib.request import urlopen
 
+from orca_daemon.aws.errors import Meaning
+from orca_daemon.reconcile.download import (
+    ANSWER_ERRORS,
+    DataFileError,
+    DiskFullError,
+    chunks,
+    failure,
+)
 from orca_daemon.reconcile.protocol import Remote
 
 _TOGETHER = 4
-_TRIES = 5
-_CHUNK = 1 << 20
-_SILENCE = 60
-"""Seconds without a byte after which a connection is given up."""
-_LATER = frozenset({408, 429})
-_SERVER_ERROR = 500
+_CORRUPT_TRIES = 5
+"""A broken connection looks like a short file: only what stays so is the file's fault."""
+PATIENCE = {Meaning.PASSING: 60.0, Meaning.THROTTLED: 600.0, Meaning.CREDENTIALS: 600.0, Meaning.CLOCK: 600.0}
+"""Seconds for which a file is tried again that S3 does not serve; then the daemon waits, and begins anew."""
+_LONGEST_PAUSE = 15.0
 
-
-class Unsound(Exception):  # noqa: N818  a verdict on a file
-    """A data file is not what the manifest says, or cannot be read."""
-
-
-class NoRoom(Exception):  # noqa: N818  a state of the disk
-    """A file cannot be written."""
-
-
-class Unavailable(Exception):  # noqa: N818  a state of the world
-    """S3 cannot be reached, or does not serve us now."""
+Sign = Callable[[int, str], str]
+"""Asks the daemon for another URL of the file at a place, because of what S3 answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,60 +43,76 @@ class Spool:
 
     Args:
         folder: where they go.
-        form: `CSV`, `Parquet` or `ORC`; the last becomes Parquet.
+        form: `CSV`, `Parquet` or `ORC`.
         ca_bundle: file with the authorities to trust; None for the system's.
+        most: the most bytes that a file may have of which the manifest gives no size.
         count: told of bytes that came; negative, where they were for nothing.
+        sign: asks for another URL.
     """
 
     folder: Path
     form: str
     ca_bundle: str | None
+    most: int
     count: Callable[[int], None]
+    sign: Sign
 
     def fetch(self, place: int, file: Remote) -> Path:
         """Get one file, checked against its size and MD5.
 
         Raises:
-            Unsound: it is not there, or not the one that the manifest names.
-            Unavailable: S3 cannot be reached.
-            NoRoom: the disk is full.
+            DataFileError: it is not there, or not the one that the manifest names.
+            S3Error: S3 does not give it to us, now or at all.
+            DiskFullError: the disk is full.
         """
         path = self.folder / f"{place:06}.{self.form.lower()}"
-        for attempt in range(1, _TRIES + 1):
+        pauses, corrupt, began = _pauses(), 0, time.monotonic()
+        while True:
             try:
                 self._download(file, path)
-                break
-            except (HTTPError, HTTPException, OSError, Unsound) as error:
-                # A broken connection looks like a short file: only what stays so is the file's fault.
-                if attempt == _TRIES or not _passes(error):
-                    raise _named(error, file) from None
-                time.sleep(random.uniform(0, 0.1 * 2**attempt))
-        if self.form == "ORC":
-            return as_parquet(path, file.key)
-        if file.md5 is None and self.form == "CSV":
-            unpack(path, file.key)
-        return path
+            except DataFileError:
+                corrupt += 1
+                if corrupt == _CORRUPT_TRIES:
+                    raise
+            except ANSWER_ERRORS as error:
+                found = failure(error, file.key)
+                if found.meaning in {Meaning.MISSING, Meaning.REFUSED}:
+                    raise DataFileError(str(found)) from None
+                if time.monotonic() - began >= PATIENCE.get(found.meaning, 0):
+                    raise found from None
+                if found.meaning in {Meaning.CREDENTIALS, Meaning.CLOCK}:
+                    file = replace(file, url=self.sign(place, str(found)))
+            else:
+                return path
+            time.sleep(next(pauses))
 
     def _download(self, file: Remote, path: Path) -> None:
         digest, size = hashlib.md5(usedforsecurity=False), 0
         trust = ssl.create_default_context(cafile=self.ca_bundle) if file.url.startswith("https") else None
+        most = self.most if file.size is None else file.size
         try:
-            with urlopen(file.url, timeout=_SILENCE, context=trust) as body, FileIO(path, "wb") as target:  # noqa: S310  signed by the daemon
-                while chunk := body.read(_CHUNK):
+            with FileIO(path, "wb") as target:
+                for chunk in chunks(file.url, trust):
                     digest.update(chunk)
                     _keep(target, chunk)
                     size += len(chunk)
                     self.count(len(chunk))
-            _vouch(file, size, digest.hexdigest())
+                    if size > most:
+                        break
+            _verify(file, size, digest.hexdigest(), most)
         except BaseException:
             self.count(-size)
             raise
 
 
-def fetch(files: Sequence[Remote], spool: Spool) -> list[Path]:
-    """Get all files, a few at a time.  Raises what `Spool.fetch` raises."""
+def fetch(files: Sequence[Remote], spool: Spool, prepare: Callable[[Path, str], Path]) -> list[Path]:
+    """Get all files, a few at a time, and prepare each one.  Raises what either raises."""
+
+    def one(place: int, file: Remote) -> Path:
+        return prepare(spool.fetch(place, file), file.key)
+
     with ThreadPoolExecutor(_TOGETHER, thread_name_prefix="fetch") as threads:
-        return list(threads.map(spool.fetch, range(len(files)), files))
+        return list(threads.map(one, range(len(files)), files))
 
 
 def counter(arrived: Callable[[int], None]) -> Callable[[int], None]:
@@ -114,38 +128,12 @@ def counter(arrived: Callable[[int], None]) -> Callable[[int], None]:
     return count
 
 
-def unpack(path: Path, key: str) -> None:
-    """Check what gzip itself knows of a file that nobody else vouches for: DuckDB ignores its checksum."""
-    engine = zlib.decompressobj(31)
-    try:
-        with path.open("rb") as packed:
-            while chunk := packed.read(_CHUNK):
-                while chunk:
-                    engine = zlib.decompressobj(31) if engine.eof else engine
-                    engine.decompress(chunk)
-                    chunk = engine.unused_data
-    except zlib.error:
-        raise Unsound(f"the data file {key} is not sound gzip") from None
-    if not engine.eof:
-        raise Unsound(f"the data file {key} is cut off")
-
-
-def as_parquet(path: Path, key: str) -> Path:
-    """The rows of an ORC file in a format that DuckDB reads, stripe by stripe."""
-    from pyarrow import ArrowException, orc, parquet
-
-    target = path.with_suffix(".parquet")
-    # ORC counts nanoseconds, which DuckDB's functions do not take.
-    options = {"compression": "lz4", "coerce_timestamps": "us", "allow_truncated_timestamps": True}
-    try:
-        source = orc.ORCFile(path)
-        with parquet.ParquetWriter(target, source.schema, **options) as writer:
-            for stripe in range(source.nstripes):
-                writer.write_batch(source.read_stripe(stripe))
-    except (ArrowException, OSError, ValueError) as error:
-        raise Unsound(f"the data file {key} cannot be read as ORC ({type(error).__name__})") from None
-    path.unlink()
-    return target
+def _pauses() -> Iterator[float]:
+    """Seconds between the tries of a file, growing."""
+    longest = 0.2
+    while True:
+        yield random.uniform(0, longest)
+        longest = min(2 * longest, _LONGEST_PAUSE)
 
 
 def _keep(target: FileIO, chunk: bytes) -> None:
@@ -155,26 +143,13 @@ def _keep(target: FileIO, chunk: bytes) -> None:
         while rest:
             rest = rest[target.write(rest) :]
     except OSError as error:
-        raise NoRoom(os.strerror(error.errno or 0)) from None
+        raise DiskFullError(os.strerror(error.errno or 0)) from None
 
 
-def _vouch(file: Remote, size: int, md5: str) -> None:
+def _verify(file: Remote, size: int, md5: str, most: int) -> None:
+    if size > most:
+        raise DataFileError(f"the data file {file.key} has more than {most} bytes")
     if file.size is not None and size != file.size:
-        raise Unsound(f"the data file {file.key} has {size} bytes, the manifest says {file.size}")
+        raise DataFileError(f"the data file {file.key} has {size} bytes, the manifest says {file.size}")
     if file.md5 is not None and md5 != file.md5:
-        raise Unsound(f"the MD5 of the data file {file.key} is not the one that the manifest names")
-
-
-def _passes(error: Exception) -> bool:
-    """Whether the same again may go better."""
-    return not isinstance(error, HTTPError) or error.code in _LATER or error.code >= _SERVER_ERROR
-
-
-def _named(error: Exception, file: Remote) -> Exception:
-    if isinstance(error, Unsound):
-        return error
-    if isinstance(error, HTTPError) and not _passes(error):
-        return Unsound(f"the data file {file.key} cannot be fetched: S3 answers {error.code}")
-    if isinstance(error, OSError) and error.filename is not None and not isinstance(error, HTTPError):
-        return error  # our own disk
-    return Unavailable(f"the data file {file.key} cannot be fetched ({type(error).__name__})")
+        raise DataFileError(f"the MD5 of the data file {file.key} is not the one that the manifest names")

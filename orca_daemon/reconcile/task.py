@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import psycopg2
 
 from orca_daemon.db.address import Address
 from orca_daemon.db.connect import parameters
+from orca_daemon.db.session import stated
 from orca_daemon.db.sql import load
 from orca_daemon.reconcile.inventory import ca_bundle
 from orca_daemon.reconcile.protocol import Statement, Task
@@ -16,7 +17,6 @@ from orca_daemon.settings import Settings
 
 _SQL = load(__package__, "source.sql")
 _DIALECT = psycopg2.dialect()  # type: ignore[no-untyped-call]
-_SESSION = ["SET timezone = 'UTC'", "SET statement_timeout = 0", "SET jit = off"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class Comparison:
 
 def task(settings: Settings, address: Address, what: Comparison, folder: Path, lock: int) -> Task:
     """The task of a child that may write to `folder` and holds the advisory lock `lock` meanwhile."""
-    ours = settings.reconcile
+    ours, place = settings.reconcile, settings.database
     window = timedelta(seconds=ours.race_window)
     stored = None
     if what.stored_job is not None:
@@ -54,9 +54,10 @@ def task(settings: Settings, address: Address, what: Comparison, folder: Path, l
         folder=str(folder),
         memory_mib=ours.memory_mib,
         threads=ours.threads,
+        listing_gib=ours.listing_gib,
         ca_bundle=ca_bundle(),
-        database=parameters(address, settings.database),
-        session=_SESSION,
+        database=parameters(address, place.application_name, place.connect_timeout),
+        session=stated(statement=0, lock=place.lock_timeout, idle=0, whole=True),
     )
 
 

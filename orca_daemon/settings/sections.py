@@ -81,7 +81,7 @@ class Database(Section):
     """Where Postgres is: a URL, a secret, or parts.  Values may be `ssm:NAME` or `secret:ARN`."""
 
     url: SecretStr | None = None
-    """`postgresql://user:password@host:port/database`."""
+    """`postgresql://user:password@host:port/database`; several hosts as libpq or SQLAlchemy write them."""
     secret_arn: str | None = None
     """Secret with ORCA's keys (`user_username`, …) or RDS's own (`username`, …)."""
     prefix: str | None = None
@@ -108,6 +108,14 @@ class Database(Section):
     """Seconds to wait for a new connection."""
     application_name: str = "orca-daemon"
     """Name that `pg_stat_activity` shows."""
+    sslmode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] | None = None
+    """TLS as libpq names it; only `verify-full` verifies the server.  Default: the URL's, else `prefer`."""
+    sslrootcert: str | None = None
+    """File with the authorities to trust, such as RDS's bundle, or `system`."""
+    sslcert: str | None = None
+    """File with a certificate of our own, where the server asks for one."""
+    sslkey: str | None = None
+    """File with the key of that certificate."""
 
     @property
     def configured(self) -> bool:
@@ -213,6 +221,10 @@ class Reconcile(Section):
     """Threads of the child process."""
     work_dir: Path | None = None
     """Where it spills; default: the system's temporary directory."""
+    listing_gib: Count = 1024
+    """The most that the data files of an inventory may unpack to, GiB; 1024 are some five billion objects."""
+    sources: Buckets | None = None
+    """Buckets that a message may name, of reports and of archives: names or patterns (`*`).  Default: any."""
     deadline: Seconds = 36_000.0
     """Seconds after which a comparison is killed."""
     race_window: Annotated[float, Field(ge=0)] = 86_400.0
@@ -231,7 +243,7 @@ class ExportTable(Section):
     """One table that may be exported."""
 
     table: str | None = None
-    """Name in the source, with its schema if need be; default: the name of the entry."""
+    """Name in the source, with its schema if need be, each quoted if it holds a dot; default: the entry's."""
     column: str = "last_updated"
     """The change time."""
 

@@ -95,8 +95,8 @@ async def test_the_owner_is_the_administrator_in_the_applications_database() -> 
         ({"secret_arn": "arn"}, ORCA | {"port": "many"}, "port"),
         ({"url": "no url with hunter2"}, {}, "cannot be understood"),
         ({"url": "mysql://app:hunter2@h/orca"}, {}, "not that of a Postgres"),
-        ({"url": "postgresql://app:pass@hunter2@h/orca"}, {}, "write %40"),
-        ({"url": "postgresql://app:pass@word:hunter2@h/orca"}, {}, "cannot be understood"),
+        ({"url": "postgresql://app:pass@hunter2@h/orca"}, {}, "in the password as %40"),
+        ({"url": "postgresql://app:pass@word:hunter2@h/orca"}, {}, "in the password as %40"),
     ],
 )
 async def test_mistakes_are_told_without_values(

@@ -2,15 +2,18 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import psycopg2
 import pytest
 from sqlalchemy import Connection, Engine, text
 
 from orca_daemon.db import migrate, shape
+from orca_daemon.db.failures import Failed
 from orca_daemon.db.shape import Verdict
 from orca_daemon.queues.status_update.store import apply
 from orca_daemon.wire.status import NewFile, NewJob, RecoveryStatus
@@ -276,6 +279,61 @@ def test_an_index_whose_building_was_broken_off_is_built_again(database_url: str
     assert found.missing_indexes == ("daemon_recovery_job_open",)
     migrate.upgrade(database_url)
     assert migrate.status(database_url).verdict is Verdict.OK
+
+
+BUILDS = "FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'CREATE INDEX CONC%'"
+
+
+@contextmanager
+def upgrade_that_waits(
+    url: str, database_url: str, owner: Engine
+) -> Iterator[tuple[Connection, list[Exception]]]:
+    """While it lasts, an upgrade waits in the middle of building an index; afterwards it has ended."""
+    failures: list[Exception] = []
+
+    def upgrade() -> None:
+        try:
+            migrate.upgrade(url)
+        except Failed as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=upgrade)
+    with closing(psycopg2.connect(database_url)) as other, owner.connect() as connection:
+        connection.execute(text("DROP INDEX orca.daemon_recovery_job_open"))
+        with other.cursor() as cursor:
+            cursor.execute("INSERT INTO orca.recovery_job VALUES ('j', 'c', 'g', 'a', 1, now(), NULL)")
+        thread.start()
+        while not connection.scalar(text(f"SELECT count(*) {BUILDS}")):
+            pass
+        yield connection, failures
+        other.rollback()
+        thread.join()
+
+
+def test_limits_of_the_owners_role_do_not_limit_an_upgrade(database_url: str, owner: Engine) -> None:
+    limits = " ".join(
+        f"-c {limit}=100ms" for limit in ("statement_timeout", "lock_timeout", "transaction_timeout")
+    )
+    limited = f"{database_url}?options={quote(limits)}"
+
+    with upgrade_that_waits(limited, database_url, owner) as (connection, failures):
+        long = f"SELECT count(*) {BUILDS} AND query_start < clock_timestamp() - interval '300ms'"
+        while not connection.scalar(text(long)):
+            pass
+
+    assert failures == []
+    assert migrate.status(database_url).verdict is Verdict.OK
+
+
+def test_an_index_whose_building_is_cancelled_is_not_left_behind(database_url: str, owner: Engine) -> None:
+    with upgrade_that_waits(database_url, database_url, owner) as (connection, failures):
+        connection.execute(text(f"SELECT pg_cancel_backend(pid) {BUILDS}"))
+
+    assert [str(error) for error in failures] == [
+        "57014 query_canceled (canceling statement due to user request)"
+    ]
+    with owner.connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM pg_index WHERE NOT indisvalid")) == 0
 
 
 def test_an_index_of_an_earlier_version_is_replaced(database_url: str, owner: Engine) -> None:

@@ -5,27 +5,58 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from orca_daemon.db.connect import cause
-from orca_daemon.db.failures import Failed, Meaning, meaning, translate
+from orca_daemon.db.failures import Failed, Meaning, doubtful, meaning, translate
 from orca_daemon.engine.errors import DependencyDown, Reject
 
+DECISIONS: dict[str, tuple[Meaning, list[str | None]]] = {
+    "no answer": (Meaning.DOWN, [None]),
+    "connection": (Meaning.DOWN, ["08000", "08003", "08006", "08P01"]),
+    "authorization": (Meaning.DOWN, ["28000", "28P01"]),
+    "read-only": (Meaning.DOWN, ["25006"]),
+    "resources": (Meaning.DOWN, ["53000", "53100", "53200", "53300", "53400"]),
+    "operators": (Meaning.DOWN, ["57000", "57P01", "57P02", "57P03", "57P04", "57P05"]),
+    "the server's disk": (Meaning.DOWN, ["58000", "58030", "58P01", "58P02", "XX001", "XX002"]),
+    "configuration": (Meaning.DOWN, ["F0000", "F0001"]),
+    "a lock of others": (Meaning.DOWN, ["55P03"]),
+    "a sequence at its end": (Meaning.DOWN, ["2200H"]),
+    "no database": (Meaning.DOWN, ["3D000"]),
+    "unknown outcome": (Meaning.DOWN, ["40003"]),
+    "no schema": (Meaning.UNREADY, ["3F000"]),
+    "tables, columns, privileges": (Meaning.UNREADY, ["42P01", "42703", "42501", "42704", "42883", "42601"]),
+    "roll-backs": (Meaning.AGAIN, ["40000", "40001", "40P01", "72000"]),
+    "prepared statements": (Meaning.AGAIN, ["26000", "0A000", "42P05", "42P03"]),
+    "cardinality": (Meaning.REJECT, ["21000"]),
+    "data": (Meaning.REJECT, ["22001", "22003", "22021", "22P02", "22P05"]),
+    "constraints": (Meaning.REJECT, ["23502", "23503", "23505", "23514", "23P01", "44000"]),
+    "limits": (Meaning.REJECT, ["54000", "54001", "54011", "54023"]),
+    "cancelled": (Meaning.RETRY, ["57014"]),
+    "sessions ended for their time": (Meaning.RETRY, ["25P03", "25P04"]),
+    "transactions": (Meaning.RETRY, ["25000", "25001", "25P01", "25P02", "2D000", "3B001", "0B000"]),
+    "states of objects": (Meaning.RETRY, ["55000", "55006", "55P02", "55P04"]),
+    "triggers of others": (Meaning.RETRY, ["09000", "27000", "38000", "39000", "P0000", "P0001", "P0004"]),
+    "others": (Meaning.RETRY, ["XX000", "0L000", "HV000", "24000", "34000", "20000", "2B000", "ZZZZZ"]),
+}
 
-@pytest.mark.parametrize(
-    ("sqlstates", "expected"),
-    [
-        ([None], Meaning.DOWN),
-        (["08000", "08003", "08006", "08P01"], Meaning.DOWN),
-        (["53000", "53100", "53200", "53300"], Meaning.DOWN),
-        (["57P01", "57P02", "57P03"], Meaning.DOWN),
-        (["25006", "28P01", "28000"], Meaning.DOWN),
-        (["40001", "40P01", "26000"], Meaning.AGAIN),
-        (["55P03", "57014"], Meaning.RETRY),
-        (["22001", "22P02", "22021"], Meaning.REJECT),
-        (["23502", "23503", "23505", "23514"], Meaning.REJECT),
-        (["42P01", "42501", "25P02", "25P03", "XX000", "0A000", "57000"], Meaning.RETRY),
-    ],
-)
-def test_each_sqlstate_has_one_meaning(sqlstates: list[str | None], expected: Meaning) -> None:
+
+@pytest.mark.parametrize(("expected", "sqlstates"), DECISIONS.values(), ids=DECISIONS)
+def test_each_sqlstate_has_one_meaning(expected: Meaning, sqlstates: list[str | None]) -> None:
     assert {sqlstate: meaning(sqlstate) for sqlstate in sqlstates} == dict.fromkeys(sqlstates, expected)
+
+
+def test_of_limits_and_cancellations_only_a_probe_can_tell_whose_fault_they_are() -> None:
+    assert [code for code in ("54000", "54001", "57014", "22001", "57P01", None) if doubtful(code)] == [
+        "54000",
+        "54001",
+        "57014",
+    ]
+
+
+NOWHERE = '42P01 undefined_table (relation "nowhere" does not exist)'
+TOO_LARGE = 'index row size 6432 exceeds btree version 4 maximum 2704 for index "pk_recovery_job"'
+JOB_OF_DIGESTS = (
+    "INSERT INTO orca.recovery_job VALUES ((SELECT string_agg(md5(i::text), '') FROM "
+    "generate_series(1, {}) i), 'row-content', 'g', 'a', 1, now(), NULL)"
+)
 
 
 @pytest.mark.parametrize(
@@ -44,16 +75,34 @@ def test_each_sqlstate_has_one_meaning(sqlstates: list[str | None], expected: Me
         ),
         (
             "SELECT 'row-content' FROM nowhere",
+            DependencyDown,
+            f"postgres is down: the schema or a privilege is missing: {NOWHERE}",
+        ),
+        (
+            "SELECT 'row-content' FROM pg_sleep(60)",
             Failed,
-            '42P01 undefined_table (relation "nowhere" does not exist)',
+            "57014 query_canceled (canceling statement due to statement timeout)",
+        ),
+        (
+            JOB_OF_DIGESTS.format(300),
+            Reject,
+            "54000 program_limit_exceeded (index row requires 9632 bytes, maximum size is 8191)",
+        ),
+        (
+            JOB_OF_DIGESTS.format(200),
+            Reject,
+            f"54000 program_limit_exceeded on pk_recovery_job ({TOO_LARGE})",
         ),
     ],
+    ids=["23505", "22P02", "23502", "42P01", "57014", "54000 of any index", "54000 of a B-tree"],
 )
 def test_an_error_is_told_without_the_values_of_rows(
     owner: Engine, statement: str, kind: type[Exception], said: str
 ) -> None:
-    with owner.connect() as connection, pytest.raises(DBAPIError) as caught:
-        connection.execute(text(statement))
+    with owner.connect() as connection:
+        connection.execute(text("SET statement_timeout = '500ms'"))
+        with pytest.raises(DBAPIError) as caught:
+            connection.execute(text(statement))
     error = translate(caught.value)
     assert (type(error), str(error)) == (kind, said)
 
@@ -62,6 +111,11 @@ def test_a_lost_connection_is_told_as_the_database_being_down(owner: Engine) -> 
     with owner.connect() as connection, pytest.raises(DBAPIError) as caught:
         connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
     assert isinstance(translate(caught.value), DependencyDown)
+
+
+TWO_HOSTS = """connection to server at "a", port 1 failed: Connection refused
+    Is the server running?
+connection to server at "b", port 2 failed: FATAL:  the database system is starting up"""
 
 
 @pytest.mark.parametrize(
@@ -81,6 +135,9 @@ def test_a_lost_connection_is_told_as_the_database_being_down(owner: Engine) -> 
          'no connection can be opened: invalid connection option "ssl"'),
         ('invalid sslmode value: "full"', 'no connection can be opened: invalid sslmode value: "full"'),
         ('invalid sslmode value: "hunter2"', "no connection can be opened"),
+        (TWO_HOSTS, "no connection can be opened: Connection refused; the database system is starting up"),
+        ("could not match 2 port numbers to 3 hosts",
+         "no connection can be opened: could not match 2 port numbers to 3 hosts"),
         ("FATAL:  role hunter2 does not exist", "no connection can be opened"),
         ("something else that says hunter2", "no connection can be opened"),
     ],

@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from orca_daemon.db import database as databases
-from orca_daemon.db import pool
-from orca_daemon.engine.errors import DependencyDown
+from orca_daemon.db import pool, role
+from orca_daemon.db.failures import Failed
+from orca_daemon.engine.errors import DependencyDown, Reject
 from orca_daemon.queues.status_update.store import apply
 from orca_daemon.wire.status import NewFile, NewJob, RecoveryStatus
 from tests.db.conftest import Make, Secret, place
@@ -110,20 +111,20 @@ def promote(owner: Engine) -> None:
 
 
 @contextmanager
-def full_disk(owner: Engine, of_new_tables: str = "53100") -> Iterator[None]:
-    """Have the server say of each write that its disk is full, and of new tables what it is told to."""
-    refusal = "LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{}'; END $$"
+def refusing(owner: Engine, code: str, table: str = "recovery_job") -> Iterator[None]:
+    """Have the server answer this to each new row of the table."""
     with owner.connect() as connection:
-        for statement in (
-            f"CREATE FUNCTION refused() RETURNS trigger {refusal.format('53100')}",
-            f"CREATE FUNCTION refused_table() RETURNS event_trigger {refusal.format(of_new_tables)}",
-            "CREATE TRIGGER full_disk BEFORE INSERT ON orca.providers EXECUTE FUNCTION refused()",
-            "CREATE EVENT TRIGGER full_disk ON ddl_command_start EXECUTE FUNCTION refused_table()",
-        ):
-            connection.execute(text(statement))
+        connection.execute(
+            text(
+                "CREATE FUNCTION refused() RETURNS trigger LANGUAGE plpgsql AS "
+                f"$$ BEGIN RAISE EXCEPTION USING ERRCODE = '{code}'; END $$"
+            )
+        )
+        connection.execute(
+            text(f"CREATE TRIGGER refused BEFORE INSERT ON orca.{table} EXECUTE FUNCTION refused()")
+        )
         yield
-        connection.execute(text("DROP EVENT TRIGGER full_disk"))
-        connection.execute(text("DROP TRIGGER full_disk ON orca.providers"))
+        connection.execute(text("DROP FUNCTION refused CASCADE"))
 
 
 class TestFailOver:
@@ -155,29 +156,125 @@ class TestFailOver:
         await database.probe()
         await database.transact(add, "a")
 
-    async def test_a_full_disk_is_down_until_there_is_room(
-        self, database_url: str, make_database: Make, owner: Engine
+    @pytest.mark.parametrize(
+        "code",
+        ["53100", "53200", "54000", "58030", "57014", "55P03", "42501", "42P01", "2200H", "XX001", "40001"],
+    )
+    async def test_the_probe_fails_as_the_work_does_and_succeeds_again(
+        self, database_url: str, make_database: Make, owner: Engine, code: str
     ) -> None:
         database = make_database(database_url)
-        await database.transact(add, "a")
-        with full_disk(owner):
-            with pytest.raises(DependencyDown, match="53100"):
-                await database.transact(add, "b")
-            assert await database.transact(count) == 1
+        with refusing(owner, code):
+            assert await database.transact(count) == 0
             for _ in range(2):
-                with pytest.raises(DependencyDown, match="53100"):
+                with pytest.raises(DependencyDown, match=code):
                     await database.probe()
         await database.probe()
-        await database.transact(add, "b")
 
-    async def test_a_role_that_may_make_no_tables_is_not_taken_for_a_full_disk(
+    @pytest.mark.parametrize("code", ["23514", "22001", "P0001", "44000", "09000"])
+    async def test_a_row_that_a_trigger_of_others_refuses_is_an_answer(
+        self, database_url: str, make_database: Make, owner: Engine, code: str
+    ) -> None:
+        with refusing(owner, code):
+            await make_database(database_url).probe()
+
+    async def test_the_probe_leaves_nothing_behind(
         self, database_url: str, make_database: Make, owner: Engine
     ) -> None:
         database = make_database(database_url)
-        with full_disk(owner, of_new_tables="42501"):
-            with pytest.raises(DependencyDown, match="53100"):
-                await database.transact(add, "b")
+        numbers = text("SELECT last_value, is_called FROM orca.reconcile_job_id_seq")
+        with owner.connect() as connection:
+            before = connection.execute(numbers).one()
             await database.probe()
+            for table in ("recovery_job", "recovery_file", "reconcile_job"):
+                assert connection.scalar(text(f"SELECT count(*) FROM orca.{table}")) == 0
+            assert connection.execute(numbers).one() == before
+
+    async def test_the_probe_commits_what_a_standby_has_to_confirm(
+        self, database_url: str, make_database: Make, owner: Engine
+    ) -> None:
+        database = make_database(database_url)
+        current = text("SELECT pg_current_wal_flush_lsn()")
+        with owner.connect() as connection:
+            before = connection.scalar(current)
+            await database.probe()
+            assert connection.scalar(current) != before
+
+    async def test_the_probe_needs_room_on_the_disk_and_no_privilege_for_it(
+        self, database_url: str, make_database: Make, owner: Engine
+    ) -> None:
+        written = text("SELECT temp_bytes FROM pg_stat_database WHERE datname = current_database()")
+        with owner.connect() as connection:
+            connection.execute(text("CREATE ROLE poor LOGIN; GRANT orca_app TO poor"))
+            name = connection.scalar(text("SELECT current_database()"))
+            connection.execute(text(f'REVOKE TEMPORARY ON DATABASE "{name}" FROM PUBLIC'))
+            database = make_database(database_url.replace("postgres@", "poor@"))
+            await database.probe()
+            database.close()
+            while not connection.scalar(written):
+                pass  # the server counts a little later
+            assert (connection.scalar(written) or 0) > 250_000
+            connection.execute(text("ALTER ROLE poor SET temp_file_limit = 0"))
+            await make_database(database_url.replace("postgres@", "poor@")).probe()
+            while connection.scalar(text("SELECT count(*) FROM pg_stat_activity WHERE usename = 'poor'")):
+                connection.execute(
+                    text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'poor'")
+                )
+            connection.execute(text("DROP ROLE poor"))
+
+    async def test_a_message_that_is_too_large_for_an_index_is_rejected_unless_nothing_can_be_written(
+        self, database_url: str, make_database: Make, owner: Engine
+    ) -> None:
+        database = make_database(database_url)
+        large = "".join(map(str, range(3000)))
+        with pytest.raises(Reject, match="54000 program_limit_exceeded"):
+            await database.transact(add, large)
+        # What a server says that has run out of transaction numbers has the same code.
+        with refusing(owner, "54000"), pytest.raises(DependencyDown, match="54000"):
+            await database.transact(add, large)
+
+    async def test_a_statement_over_its_time_is_no_verdict_while_the_database_is_not_well(
+        self, database_url: str, make_database: Make, owner: Engine
+    ) -> None:
+        database = make_database(database_url, statement_timeout=0.2)
+        slow = text("SELECT pg_sleep(60)")
+        with pytest.raises(Failed, match="57014"):
+            await database.transact(lambda connection: connection.execute(slow))
+        with refusing(owner, "58030"), pytest.raises(DependencyDown, match="58030"):
+            await database.transact(lambda connection: connection.execute(slow))
+
+    async def test_privileges_that_are_lost_are_waited_for(
+        self, database_url: str, make_database: Make, owner: Engine
+    ) -> None:
+        with owner.connect() as connection:
+            connection.execute(text("CREATE ROLE robbed LOGIN; GRANT orca_app TO robbed"))
+            try:
+                database = make_database(database_url.replace("postgres@", "robbed@"))
+                ours = await database.transact(role.read)
+                database.writes(ours.writable)
+                await database.probe()
+                connection.execute(text("REVOKE orca_app FROM robbed"))
+                with pytest.raises(DependencyDown, match="42501"):
+                    await database.transact(count)
+                with pytest.raises(DependencyDown, match="42501"):
+                    await database.probe()
+                connection.execute(text("GRANT orca_app TO robbed"))
+                await database.probe()
+                database.close()
+            finally:
+                end_sessions(connection, "robbed")
+                connection.execute(text("DROP ROLE robbed"))
+
+    async def test_where_the_work_writes_a_server_that_is_read_only_will_not_do(
+        self, database_url: str, make_database: Make, owner: Engine
+    ) -> None:
+        demote(owner)
+        database = make_database(database_url)
+        database.writes(["recovery_job"])
+        with pytest.raises(DependencyDown, match="read-only"):
+            await database.probe()
+        promote(owner)
+        await database.probe()
 
     async def test_a_replica_will_do_for_those_who_only_read(
         self, database_url: str, make_database: Make, owner: Engine
@@ -239,6 +336,22 @@ class TestFailOver:
         await database.probe()
         proxy.cut()
         await database.transact(add, "a")
+
+
+async def test_the_second_host_is_used_when_the_first_is_gone(
+    proxy: Proxy, database_url: str, make_database: Make
+) -> None:
+    first, second = (url.split("@")[1].split("/")[0] for url in (proxy.url, database_url))
+    database = make_database(database_url.replace(second, f"{first},{second}"), pool_size=1)
+
+    def server(connection: Connection) -> object:
+        return connection.connection.driver_connection.info.port  # type: ignore[union-attr]
+
+    assert await database.transact(server) == int(first.split(":")[1])
+    proxy.refuse()
+    with pytest.raises(DependencyDown):
+        await database.transact(count)
+    assert await database.transact(server) == int(second.split(":")[1])
 
 
 async def test_work_on_a_server_that_fell_silent_can_be_cancelled(

@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -16,7 +17,8 @@ from types_boto3_s3 import S3Client
 
 from orca_daemon.aws.clients import connect
 from orca_daemon.db.database import Database
-from orca_daemon.engine.errors import DependencyDown, NotYet, Reject
+from orca_daemon.engine import places
+from orca_daemon.engine.errors import DependencyDown, NotYet, Refused, Reject
 from orca_daemon.local.moto import REGION
 from orca_daemon.ops.metrics import Metrics
 from orca_daemon.queues.internal_report.exports import ExportFailed, export_tables
@@ -24,6 +26,7 @@ from orca_daemon.queues.services import Services
 from orca_daemon.settings import Settings
 from orca_daemon.wire.inventory import ExportRequest, decode
 from tests.export.conftest import Source
+from tests.flaky_s3 import Answer, FlakyS3, error
 
 Open = Callable[..., Any]
 RUNNING = """
@@ -162,10 +165,78 @@ async def test_another_database_is_read_by_its_secret(
         assert list(await export_tables(opened, request("staff"))) == ["staff"]
 
 
-async def test_another_database_that_is_down_does_not_count_as_ours(services: Open) -> None:
+async def test_another_database_that_is_down_does_not_count_as_ours_and_is_waited_for(services: Open) -> None:
+    now = datetime.now(UTC)
     async with services(export={"source_url": "postgresql://x@127.0.0.1:1/x"}) as opened:
+        with pytest.raises(NotYet, match="source of exports"):
+            await export_tables(opened, request("staff"), now - timedelta(minutes=1))
         with pytest.raises(ExportFailed, match="source of exports"):
+            await export_tables(opened, request("staff"), now - timedelta(hours=13))
+
+
+class TestPlaces:
+    """What S3 answers is told with the place, and charged to nobody."""
+
+    @pytest.fixture
+    def flaky(self, aws_endpoint: str) -> Iterator[FlakyS3]:
+        with FlakyS3(aws_endpoint) as s3:
+            yield s3
+
+    @pytest.mark.parametrize(
+        ("method", "wrong", "kind", "what"),
+        [
+            ("PUT", error("SlowDown", 503), NotYet, "write"),
+            ("PUT", error("InternalError", 500), DependencyDown, "write"),
+            ("PUT", error("ExpiredToken", 400), DependencyDown, "write"),
+            ("PUT", error("RequestTimeTooSkewed", 403), DependencyDown, "write"),
+            ("PUT", error("AccessDenied", 403), Refused, "write"),
+            ("GET", error("SlowDown", 503), NotYet, "read"),
+            ("GET", error("InternalError", 500), DependencyDown, "read"),
+            ("GET", error("AccessDenied", 403), Refused, "read"),
+        ],
+        ids=lambda value: value if isinstance(value, str) else "",
+    )
+    async def test_of_failures(
+        self, services: Open, flaky: FlakyS3, method: str, wrong: Answer, kind: type[Exception], what: str
+    ) -> None:
+        flaky.answers = lambda asked, path: wrong if asked == method and "uploads" not in path else None
+
+        async with services(aws={"region": REGION, "endpoint_url": flaky.url}) as opened:
+            with pytest.raises(kind) as raised:
+                await export_tables(opened, request("staff"))
+
+            if isinstance(raised.value, DependencyDown | Refused):
+                place = f"{what} {opened.settings.export.bucket}"
+                assert (raised.value.dependency, raised.value.place) == ("s3", place)
+
+    async def test_of_what_succeeds(self, services: Open) -> None:
+        succeeded: list[tuple[str, str]] = []
+        listener = places._listener.set(lambda *place: succeeded.append(place))
+
+        async with services() as opened:
             await export_tables(opened, request("staff"))
+            bucket = opened.settings.export.bucket
+
+        places._listener.reset(listener)
+        assert set(succeeded) == {("s3", f"read {bucket}"), ("s3", f"write {bucket}")}
+
+    async def test_a_mild_failure_of_one_table_is_what_is_told_of_all(
+        self, services: Open, flaky: FlakyS3, shop: Source
+    ) -> None:
+        shop.run("CREATE TABLE orders AS SELECT * FROM staff")
+        flaky.answers = lambda method, path: (
+            error("SlowDown", 503) if method == "PUT" and "/orders/" in path else None
+        )
+        tables: dict[str, dict[str, str]] = {"staff": {}, "orders": {}, "absent": {}}
+
+        async with services(
+            aws={"region": REGION, "endpoint_url": flaky.url}, export={"tables": tables}
+        ) as opened:
+            with pytest.raises(NotYet, match="SlowDown"):
+                await export_tables(opened, request("absent", "staff", "orders"))
+            flaky.answers = lambda *_: None
+            with pytest.raises(Reject, match="there is no table absent"):
+                await export_tables(opened, request("absent", "staff", "orders"))
 
 
 async def test_a_secret_without_an_address_is_rejected(services: Open) -> None:

@@ -18,13 +18,15 @@ from hypothesis import strategies as st
 from psycopg2 import sql
 from sqlalchemy import Connection, create_engine, text
 
+from orca_daemon.db.address import parse
+from orca_daemon.db.connect import connect
 from orca_daemon.export import query
 from orca_daemon.export.catalog import find
 from orca_daemon.export.columns import codec, schema
 from orca_daemon.export.framing import Blocks, Reader, Unstorable
 from orca_daemon.export.parquet import RowGroups
-from orca_daemon.export.run import SETTINGS
 from orca_daemon.export.tables import Relation
+from orca_daemon.settings import Database as DatabaseSettings
 from tests.export.conftest import Source
 
 COLUMNS = {
@@ -110,13 +112,13 @@ def session(source: Source) -> Iterator[Connection]:
     """The table of all types, in the session settings of an export."""
     columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
     source.run(SETUP.format(columns=columns))
-    engine = create_engine(source.url.replace("postgresql:", "postgresql+psycopg2:"))
+    there = DatabaseSettings.model_validate({"url": source.url})
+    engine = create_engine(
+        "postgresql+psycopg2://", creator=lambda: connect(parse(source.url), there, statement_timeout=0)
+    )
     with engine.connect() as connection:
         driver: Any = connection.connection.driver_connection
         psycopg2.extras.register_uuid(conn_or_curs=driver)  # type: ignore[no-untyped-call]
-        for setting in SETTINGS:
-            connection.execute(text(f"SET {setting}"))
-        connection.commit()  # a rollback would take them back
         yield connection
     engine.dispose()
 

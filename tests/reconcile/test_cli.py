@@ -3,12 +3,13 @@
 import csv
 import io
 import json
+import sys
 from collections.abc import Callable
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from orca_daemon.cli import app
+from orca_daemon.cli import app, reports
 from tests.reconcile.archive import Archive, Filed, Listed
 
 Invoke = Callable[..., Result]
@@ -110,3 +111,28 @@ def test_an_unknown_job_is_an_error(invoke: Invoke) -> None:
     result = invoke("report", "7")
 
     assert (result.exit_code, result.stderr) == (1, "orca-daemon: no job 7\n")
+
+
+HOSTILE = ["=cmd|'/C calc'!A0", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "plain", "esc\x1b[2J"]
+
+
+def test_csv_holds_no_formulas_and_json_is_exact(archive: Archive, invoke: Invoke) -> None:
+    place = manifest(archive, *(Listed(key) for key in HOSTILE))
+    assert invoke("reconcile", place).exit_code == 0
+
+    exact = json.loads(invoke("report", "1", "--kind", "orphan", "--json").stdout)
+    shown = invoke("report", "1", "--kind", "orphan", "--csv").stdout
+
+    assert {row["key_path"] for row in exact["rows"]["orphan"]} == set(HOSTILE)
+    keys = {row["key_path"] for row in csv.DictReader(io.StringIO(shown, newline=""))}
+    assert keys == {f"'{key}" for key in HOSTILE[:6]} | set(HOSTILE[6:])
+
+
+def test_csv_on_a_terminal_does_not_command_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+
+    reports._print_csv([{"key_path": "esc\x1b[2J", "size": 1}])
+
+    assert capsys.readouterr().out.splitlines() == ["key_path,size", "esc\N{REPLACEMENT CHARACTER}[2J,1"]

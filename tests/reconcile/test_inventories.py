@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import re
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
@@ -9,10 +10,11 @@ from urllib.parse import quote
 import pytest
 
 from orca_daemon.reconcile import compare
+from orca_daemon.reconcile.download import DiskFullError
 from orca_daemon.reconcile.manifest import ManifestError, parse
 from orca_daemon.reconcile.protocol import Compared, Failed, Remote
 from orca_daemon.reconcile.reasons import answer
-from orca_daemon.reconcile.spool import NoRoom, Spool
+from orca_daemon.reconcile.spool import Spool
 from tests.reconcile.archive import ALL_VERSIONS, CURRENT_ONLY, Filed, Form, Listed
 from tests.reconcile.conftest import Bench
 
@@ -123,7 +125,7 @@ def test_rows_of_another_bucket_are_refused(bench: Bench, form: Form) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_rows_without_a_key_are_refused(bench: Bench, form: Form) -> None:
+def test_rows_without_a_key_are_not_compared(bench: Bench, form: Form) -> None:
     if form == "CSV":
         line = b'"archive",,"10","2026-01-01T00:00:00.000Z","e","GLACIER"\n'
         found = bench.compare_bytes(gzip.compress(line), schema=CURRENT_ONLY)
@@ -131,7 +133,9 @@ def test_rows_without_a_key_are_refused(bench: Bench, form: Form) -> None:
         nameless = replace(Listed("a"), key=None)  # type: ignore[arg-type]  # as no inventory should be
         found = bench.compare([nameless], form=form, schema=CURRENT_ONLY)
 
-    assert found == Failed(kind="reject", reason="inventory refused: it holds rows without a key")
+    assert isinstance(found, Compared)
+    assert (found.listed, found.orphans, found.not_compared) == (1, 0, 1)
+    assert [said.rpartition(": ")[2] for said in found.not_compared_examples] == ["it has no key"]
 
 
 @pytest.mark.parametrize("files", [[], [[]], [[Listed("a").gone()]]])
@@ -176,49 +180,41 @@ def test_a_key_that_is_latest_twice_is_refused(bench: Bench, catalog: list[Filed
 GOOD = gzip.compress(b'"archive","k","10","2026-01-01T00:00:00.000Z","e","GLACIER"\n' * 2000)
 
 
-@pytest.mark.parametrize(
-    ("body", "reason"),
-    [
-        (GOOD[: len(GOOD) // 2], "not sound gzip"),
-        (GOOD[:-4], "not sound gzip"),
-        (b"", "not sound gzip"),
-        (b"no gzip", "not sound gzip"),
-        (gzip.compress(b'"archive","k","10"\n'), "not sound CSV at line 1"),
-        (
-            gzip.compress(b'"archive","k","10","2026-01-01T00:00:00.000Z","e","GLACIER","more"\n'),
-            "CSV at line 1",
-        ),
-        (gzip.compress(b'"archive","k","ten","2026-01-01T00:00:00.000Z","e","GLACIER"\n'), "cannot be read"),
-        (gzip.compress(b'"archive","%FF","10","2026-01-01T00:00:00.000Z","e","GLACIER"\n'), "cannot be read"),
-        (
-            gzip.compress(b'"archive","k\xff","10","2026-01-01T00:00:00.000Z","e","GLACIER"\n'),
-            "CSV at line 1",
-        ),
-        (gzip.compress(b'"archive","k","10","2026-01-01T00:0'), "CSV at line 1"),
-    ],
-    # gzip writes the time into its header: named by their bodies, the tests would differ between processes.
-    ids=[
-        "half",
-        "no end",
-        "empty",
-        "no gzip",
-        "too few columns",
-        "too many columns",
-        "size is no number",
-        "key is no UTF-8 when decoded",
-        "key is no UTF-8",
-        "cut line",
-    ],
-)
+DAMAGED = {
+    "half of it": (GOOD[: len(GOOD) // 2], "the data file data/0 is not sound gzip: it is cut off"),
+    "no checksum": (GOOD[:-4], "the data file data/0 is not sound gzip: it is cut off"),
+    "nothing": (b"", "the data file data/0 is not sound gzip: it is cut off"),
+    "no gzip": (b"no gzip", "the data file data/0 is not sound gzip"),
+    "too few columns": (
+        gzip.compress(b'"archive","k","10"\n'),
+        "the data file data/0 is not sound CSV at line 1",
+    ),
+    "too many columns": (
+        gzip.compress(b'"archive","k","10","2026-01-01T00:00:00.000Z","e","GLACIER","more"\n'),
+        "the data file data/0 is not sound CSV at line 1",
+    ),
+    "no UTF-8": (
+        gzip.compress(b'"archive","k\xff","10","2026-01-01T00:00:00.000Z","e","GLACIER"\n'),
+        "the data file data/0 is not sound CSV at line 1",
+    ),
+    "half a line": (
+        gzip.compress(b'"archive","k","10","2026-01-01T00:0'),
+        "the data file data/0 is not sound CSV at line 1",
+    ),
+    "a NUL byte": (
+        gzip.compress(b'"archive","k","10"\n"archive","k\x00",10'),
+        "line 2 of the data file data/0 holds a NUL character",
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "reason"), DAMAGED.values(), ids=DAMAGED)
 def test_a_damaged_file_is_refused_without_showing_what_is_in_it(
     bench: Bench, body: bytes, reason: str
 ) -> None:
     found = bench.compare_bytes(body, schema=CURRENT_ONLY)
 
-    assert isinstance(found, Failed)
-    assert found.kind == "reject"
-    assert reason in found.reason
-    assert "archive" not in found.reason
+    assert found == Failed(kind="reject", reason=f"inventory refused: {reason}")
 
 
 def test_without_an_md5_the_checksum_of_gzip_itself_counts(bench: Bench) -> None:
@@ -257,7 +253,9 @@ def test_a_shorter_file_than_the_manifest_says_is_refused(bench: Bench) -> None:
 
 
 def test_a_missing_field_is_named() -> None:
-    manifest = parse(b'{"sourceBucket": "b", "creationTimestamp": "0", "fileSchema": "Bucket, Key, Size"}')
+    manifest = parse(
+        b'{"sourceBucket": "bucket", "creationTimestamp": "0", "fileSchema": "Bucket, Key, Size"}'
+    )
 
     with pytest.raises(ManifestError, match="lacks LastModifiedDate, ETag, StorageClass"):
         manifest.columns  # noqa: B018  a property that raises
@@ -296,19 +294,23 @@ def test_too_little_memory_is_said_so(bench: Bench, monkeypatch: pytest.MonkeyPa
     found = bench.compare(rows)
 
     assert isinstance(found, Failed)
-    assert found.reason.startswith("out of memory or disk: raise reconcile.memory_mib")
+    assert found.reason == "the comparison needs more memory than reconcile.memory_mib: raise it"
 
 
 def test_a_full_disk_is_not_taken_for_an_outage_of_s3(tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.write_bytes(b"x" * 100)
     (tmp_path / "000000.csv").symlink_to("/dev/full")
-    spool = Spool(tmp_path, "CSV", None, lambda _: None)
+    spool = Spool(tmp_path, "CSV", None, 1000, lambda _: None, lambda *_: "")
 
-    with pytest.raises(NoRoom) as raised:
+    with pytest.raises(DiskFullError) as raised:
         spool.fetch(0, Remote(key="k", size=100, md5=None, url=source.as_uri()))
 
-    assert answer(raised.value).reason.startswith("out of memory or disk")
+    said = answer(raised.value, str(tmp_path / "folder"))
+    assert said.kind == "room"
+    assert re.fullmatch(
+        rf"the disk of {tmp_path} \(reconcile.work_dir\) is full: [\d,]+ MiB are free", said.reason
+    )
 
 
 def test_several_gzip_members_without_an_md5_are_one_file(bench: Bench) -> None:

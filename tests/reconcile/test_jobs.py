@@ -321,9 +321,9 @@ async def test_a_stored_listing_that_is_being_loaded_is_tried_again(
         await reconciler.stored(StoredListing(job_id=1, orca_archive_location="archive"))
 
 
-def test_the_work_folder_is_for_us_alone(tmp_path: Path) -> None:
+async def test_the_work_folder_is_for_us_alone(tmp_path: Path) -> None:
     from orca_daemon.reconcile.workspace import workspace
 
-    with workspace(tmp_path / "new") as folder:
+    async with workspace(tmp_path / "new") as folder:
         assert folder.stat().st_mode & 0o077 == 0
     assert not folder.exists()

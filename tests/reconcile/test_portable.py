@@ -15,10 +15,11 @@ SELECT id, md5(key) AS key_hash, length(key) AS key_rest, content_hash, recent F
     (4, 'young', 1, true)
 ) AS row (id, key, content_hash, recent);
 CREATE TEMP VIEW listing AS SELECT md5(key_path) AS key_hash, length(key_path) AS key_rest, * FROM (VALUES
-    ('same', 1, '"e"', 1, '2026', 'GLACIER'),
-    ('changed', 2, '"f"', 2, '2026', 'GLACIER'),
-    ('new', 1, '"e"', 1, '2026', 'GLACIER')
-) AS row (key_path, content_hash, etag, size_in_bytes, last_update, storage_class);
+    ('same', 1, '"e"', 1, '2026', 'GLACIER', NULL),
+    ('changed', 2, '"f"', 2, '2026', 'GLACIER', NULL),
+    ('new', 1, '"e"', 1, '2026', 'GLACIER', NULL),
+    ('a%%00b', 1, '"e"', 1, '2026', 'GLACIER', 'nul')
+) AS row (key_path, content_hash, etag, size_in_bytes, last_update, storage_class, odd);
 """
 
 
@@ -30,6 +31,7 @@ def test_postgres_runs_the_comparison_too(archive: Archive) -> None:
     assert found == [
         ("match", None, None, 1),
         ("mismatch", 2, "changed", 1),
+        ("odd", None, "a%00b", 1),
         ("orphan", None, "new", 1),
         ("phantom", 3, None, 1),
         ("recent", None, None, 1),

@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,14 +12,15 @@ import structlog
 
 from orca_daemon.aws.clients import connect
 from orca_daemon.db.database import Database
-from orca_daemon.engine.errors import Reject
+from orca_daemon.engine.errors import NotYet, Reject
 from orca_daemon.engine.message import Delivery, Envelope
 from orca_daemon.engine.route import Route
 from orca_daemon.ops.metrics import Metrics
 from orca_daemon.queues.internal_report import route
-from orca_daemon.queues.internal_report.comparisons import Teller, show_latest
+from orca_daemon.queues.internal_report.comparisons import Teller, show_latest, told
 from orca_daemon.queues.services import Services
 from orca_daemon.reconcile.protocol import Progress, Waiting
+from orca_daemon.reconcile.run import Outcome
 from orca_daemon.settings import Settings
 from orca_daemon.wire.inventory import InventoryPointer
 from tests.reconcile.archive import CREATED, Archive, Filed, Listed
@@ -167,4 +169,55 @@ def test_how_far_it_is_is_logged_now_and_then() -> None:
     assert [(entry["event"], entry.get("done")) for entry in logs] == [
         ("reconcile.progress", 2),
         ("reconcile.waiting", None),
+    ]
+
+
+@pytest.mark.parametrize("allowed", ["REPORTS", "REPORTS,arch*", "arch*", "other"])
+async def test_only_buckets_that_the_settings_name_are_compared(
+    archive: Archive, services: Services, settings: Settings, allowed: str
+) -> None:
+    patterns = allowed.replace("REPORTS", archive.reports)
+    ours = settings.reconcile.model_validate(settings.reconcile.model_dump() | {"sources": patterns})
+    limited = settings.model_copy(update={"reconcile": ours})
+    work = route(replace(services, settings=limited))
+    pointer = archive.inventory([Listed("a")])
+    archive.stored(7, [("a", '"e"', 10, False)], status=2)
+
+    if allowed == "REPORTS,arch*":
+        await handle(work, body(pointer))
+        assert archive.job(7) == (5, True, None)  # of the same inventory
+        return
+    refused = archive.reports if archive.reports not in patterns else "archive"
+    with pytest.raises(Reject, match=f"nothing is compared from {refused}"):
+        await handle(work, body(pointer))
+    assert work.gave_up is not None
+    await work.gave_up(pointer, envelope({}), "refused")
+    assert archive.rows("SELECT 1 FROM orca.reconcile_job WHERE id <> 7") == []
+    if allowed != "arch*":
+        with pytest.raises(Reject, match="nothing is compared from archive"):
+            await handle(work, {"jobId": 7, "orcaArchiveLocation": "archive"})
+
+
+async def test_what_could_not_be_compared_is_a_warning_and_a_metric(
+    archive: Archive, work: Route[Any], services: Services
+) -> None:
+    with structlog.testing.capture_logs() as logs:
+        await handle(work, body(archive.inventory([Listed("k" * 1025), Listed("k")])))
+
+    (warning,) = [entry for entry in logs if entry["event"] == "reconcile.not_compared"]
+    assert (warning["log_level"], warning["bucket"], warning["objects"]) == ("warning", "archive", 1)
+    assert warning["examples"][0].endswith("its key has more than 1024 bytes")
+    labels = {"bucket": "archive"}
+    assert services.metrics.registry.get_sample_value("orca_daemon_reconcile_not_compared", labels) == 1
+
+
+async def test_what_is_waited_for_is_logged(services: Services) -> None:
+    async def full(_: object) -> Outcome:
+        raise NotYet("the disk of /work is full: 3 MiB are free")
+
+    with structlog.testing.capture_logs() as logs, pytest.raises(NotYet):
+        await told(services, full)
+
+    assert [(entry["event"], entry["reason"]) for entry in logs] == [
+        ("reconcile.waits", "the disk of /work is full: 3 MiB are free")
     ]

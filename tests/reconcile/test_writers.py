@@ -3,11 +3,11 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
-from sqlalchemy import Engine, NullPool, create_engine
+from sqlalchemy import Connection, Engine, NullPool, create_engine
 
 from orca_daemon.reconcile import reports
 from orca_daemon.reconcile.jobs import Job
-from orca_daemon.reconcile.protocol import differences
+from orca_daemon.reconcile.protocol import Compared, differences
 from orca_daemon.reconcile.reports import Written
 from tests.reconcile.archive import Listed
 from tests.reconcile.conftest import Bench
@@ -22,8 +22,8 @@ def test_the_second_writer_waits_and_replaces_what_the_first_wrote(bench: Bench,
 
     with ThreadPoolExecutor() as threads:
         with engine.begin() as first:
-            reports.write(first, job, differences(bench.folder))
-            second = threads.submit(written, engine, bench, job)
+            written(first, bench, job)
+            second = threads.submit(begun, engine, bench, job)
             while not (second.done() or bench.archive.rows(WAITING)):
                 pass
         assert second.result() == Written(phantoms=0, orphans=1, mismatches=0)
@@ -31,6 +31,11 @@ def test_the_second_writer_waits_and_replaces_what_the_first_wrote(bench: Bench,
     assert bench.archive.orphans(job.id) == {"a"}
 
 
-def written(engine: Engine, bench: Bench, job: Job) -> Written:
+def begun(engine: Engine, bench: Bench, job: Job) -> Written:
     with engine.begin() as connection:
-        return reports.write(connection, job, differences(bench.folder))
+        return written(connection, bench, job)
+
+
+def written(connection: Connection, bench: Bench, job: Job) -> Written:
+    assert isinstance(bench.found, Compared)
+    return reports.write(connection, job, differences(bench.folder), bench.found)

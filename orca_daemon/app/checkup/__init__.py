@@ -72,7 +72,7 @@ def _buckets(settings: Settings) -> list[Finding]:
     if not (unset := open_to_any_bucket(settings)):
         return []
     names = " and ".join(unset)
-    text = f"a recovery message may name any bucket that this role may use: {names} not set"
+    text = f"a message may name any bucket that this role may use: {names} not set"
     return [advice("settings", text, "name the archive's buckets and the destinations there")]
 
 

@@ -22,6 +22,12 @@ class ReconcileMetrics:
             ["bucket", "kind"],
             registry=registry,
         )
+        self.not_compared = Gauge(
+            f"{PREFIX}_reconcile_not_compared",
+            "Listed objects that the latest comparison of a bucket could not compare.",
+            ["bucket"],
+            registry=registry,
+        )
         self.last_success = Gauge(
             f"{PREFIX}_reconcile_last_success_timestamp_seconds",
             "When the latest report of a bucket was finished.",
@@ -63,8 +69,18 @@ class ReconcileMetrics:
             f"{PREFIX}_reconcile_running", "Comparisons at work or waiting for their turn.", registry=registry
         )
 
-    def compared(self, bucket: str, *, listed: int, catalogued: int, seconds: float, peak_mib: int) -> None:
+    def compared(
+        self,
+        bucket: str,
+        *,
+        listed: int,
+        catalogued: int,
+        seconds: float,
+        peak_mib: int,
+        not_compared: int = 0,
+    ) -> None:
         """A comparison was committed."""
+        self.not_compared.labels(bucket).set(not_compared)
         self.rows.labels("listing").inc(listed)
         self.rows.labels("catalog").inc(catalogued)
         self.speed.labels(bucket).set((listed + catalogued) / seconds if seconds else 0)

@@ -15,6 +15,7 @@ from orca_daemon.wire import inventory
 from orca_daemon.wire.inventory import ExportRequest, InternalReportMessage, InventoryPointer, StoredListing
 from orca_daemon.wire.s3_event import S3Notification
 
+NAME = "internal_report"
 _HOURS = 3600.0
 _ROOM = 3000
 """Characters."""
@@ -24,7 +25,7 @@ def route(services: Services) -> Route[InternalReportMessage]:
     """Everything of this queue; a comparison may take hours."""
     handler = InternalReport(services)
     return Route(
-        name="internal_report",
+        name=NAME,
         decode=decode,
         handle=handler,
         gave_up=handler.gave_up,
@@ -85,7 +86,7 @@ class InternalReport:
                 compare_stored = partial(self._reconciler.stored, message, asked=asked)
                 await told(self._services, lambda hear: compare_stored(hear=hear))
             case ExportRequest():
-                await export_tables(self._services, message)
+                await export_tables(self._services, message, asked)
             case S3Notification():
                 for pointer in pointers(message):
                     await self._one(pointer, asked)

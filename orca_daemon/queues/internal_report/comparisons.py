@@ -9,11 +9,11 @@ from typing import Any
 import structlog
 
 from orca_daemon.db.database import Database
-from orca_daemon.engine.errors import DependencyDown, Reject
+from orca_daemon.engine.errors import DependencyDown, NotYet, Reject
 from orca_daemon.queues.services import Services
 from orca_daemon.reconcile.expiry import expire
 from orca_daemon.reconcile.found import latest
-from orca_daemon.reconcile.protocol import Line, Progress, Waiting
+from orca_daemon.reconcile.protocol import Line, Progress, Unsigned, Waiting
 from orca_daemon.reconcile.run import Outcome
 
 _SAY_AGAIN = 30.0
@@ -31,6 +31,10 @@ async def told(
         outcome = "success"
     except Reject:
         outcome = "rejected"
+        raise
+    except NotYet as error:  # which the engine tells nobody of
+        outcome = "down"
+        _log.warning("reconcile.waits", reason=str(error))
         raise
     except DependencyDown:
         outcome = "down"
@@ -52,6 +56,8 @@ class Teller:
         """Hear what the child says."""
         if isinstance(line, Waiting):
             _log.info("reconcile.waiting", reason="another process works on this job")
+        if isinstance(line, Unsigned):
+            _log.info("reconcile.signed_again", reason=line.reason)
         if isinstance(line, Progress) and self._clock() - self._last >= _SAY_AGAIN:
             self._last = self._clock()
             _log.info("reconcile.progress", **asdict(line))
@@ -62,11 +68,20 @@ async def _afterwards(services: Services, found: Outcome) -> None:
         _log.info("reconcile.nothing_to_do", job=found.job, bucket=found.bucket)
         return
     facts = asdict(found.compared)
+    if found.compared.not_compared:
+        _log.warning(
+            "reconcile.not_compared",
+            job=found.job,
+            bucket=found.bucket,
+            objects=found.compared.not_compared,
+            examples=found.compared.not_compared_examples,
+        )
     _log.info("reconcile.done", job=found.job, bucket=found.bucket, seconds=round(found.seconds, 3), **facts)
     services.metrics.reconcile.compared(
         found.bucket,
         listed=found.compared.listed,
         catalogued=found.compared.catalogued,
+        not_compared=found.compared.not_compared,
         seconds=found.seconds,
         peak_mib=found.compared.peak_mib,
     )

@@ -6,10 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from orca_daemon.aws.errors import code_of, meaning_of
 from orca_daemon.aws.vault import Vault
 from orca_daemon.db.address import AddressError
-from orca_daemon.engine.errors import DependencyDown, NotYet, Reject
+from orca_daemon.engine.errors import DependencyDown, NotYet, Refused, Reject
 from orca_daemon.export.bucket import Bucket
 from orca_daemon.export.catalog import Missing
 from orca_daemon.export.framing import Unstorable
@@ -25,18 +24,33 @@ from orca_daemon.wire.inventory import ExportRequest
 log = structlog.get_logger(__name__)
 
 
+_WAITS_FOR_SOURCE = timedelta(hours=12)
+"""Age of a request up to which another database is waited for, and charged to nobody."""
+_MILD: tuple[type[Exception], ...] = (DependencyDown, NotYet, Refused)
+"""What a table may fail with that says nothing of the request, the mildest first."""
+
+
 class ExportFailed(Exception):  # noqa: N818  a verdict with a sentence
     """Some tables of the run were not exported; worth trying again."""
 
 
-async def export_tables(services: Services, request: ExportRequest) -> Mapping[str, str]:
+async def export_tables(
+    services: Services, request: ExportRequest, asked: datetime | None = None
+) -> Mapping[str, str]:
     """Export the tables that a message names; returns table to key, for those that had new rows.
 
     Done twice, the second run starts where the files of the first one end.
 
+    Args:
+        services: what it may use.
+        request: the tables.
+        asked: when the message was sent.
+
     Raises:
         DependencyDown: Postgres or S3 cannot be reached.
-        NotYet: another export of one of the tables runs.
+        NotYet: another export of one of the tables runs, S3 asks to slow down, or the database that is
+            exported is another one and cannot be reached.
+        Refused: S3 denies.
         Reject: tables failed, and would again.
         ExportFailed: tables failed, and may not the next time.
     """
@@ -45,14 +59,14 @@ async def export_tables(services: Services, request: ExportRequest) -> Mapping[s
         raise Reject("no bucket for exports is set (export.bucket)")
     tables, refused = choose(request.tables_to_query, allowed(services.settings.export))
     log.info("export.started", tables=[table.name for table in tables], bucket=bucket)
-    report = await _export(services, bucket, tables)
+    report = await _export(services, bucket, tables, asked)
     if verdict := judge(report, refused):
         raise verdict
     log.info("export.finished", keys=report.keys)
     return report.keys
 
 
-async def _export(services: Services, bucket: str, tables: Sequence[Table]) -> Report:
+async def _export(services: Services, bucket: str, tables: Sequence[Table], asked: datetime | None) -> Report:
     settings = services.settings
     try:
         with source(settings, services.database, Vault(services.clients)) as database:
@@ -72,10 +86,11 @@ async def _export(services: Services, bucket: str, tables: Sequence[Table]) -> R
         log.critical("export.failed", reason=str(error))
         raise Reject(str(error)) from error
     except DependencyDown as error:
-        if elsewhere(settings):
-            # The breaker asks our own database, which has nothing to do with it.
-            raise ExportFailed(f"the source of exports: {error}") from error
-        raise
+        if elsewhere(settings) is None or error.place:
+            raise
+        # The breaker asks our own database, which has nothing to do with it.
+        young = asked is not None and datetime.now(UTC) - asked < _WAITS_FOR_SOURCE
+        raise (NotYet if young else ExportFailed)(f"the source of exports: {error}") from error
 
 
 def order(settings: ExportSettings, now: datetime) -> Order:
@@ -91,9 +106,9 @@ def order(settings: ExportSettings, now: datetime) -> Order:
 def judge(report: Report, refused: NotAllowed | None) -> Exception | None:
     """What the failures of a run come to: the mildest that one of them asks for."""
     errors = [outcome.error for outcome in report.failed if outcome.error]
-    for error in errors:
-        if meaning_of(error).passes:
-            return DependencyDown("s3", code_of(error))
+    for mild in _MILD:
+        if found := next((error for error in errors if isinstance(error, mild)), None):
+            return found
     text = "; ".join(part for part in (report.reasons, str(refused or "")) if part)
     if any(not isinstance(error, Missing | NoChangeTime | Unstorable) for error in errors):
         return ExportFailed(text)

@@ -1,0 +1,38 @@
+-- name: state
+SELECT
+    current_setting('transaction_read_only') = 'on' AS read_only,
+    ARRAY(
+        SELECT table_.relname::text
+        FROM pg_catalog.pg_class AS table_
+        JOIN pg_catalog.pg_namespace AS schema_ ON schema_.oid = table_.relnamespace
+        WHERE schema_.nspname = 'orca'
+            AND table_.relname IN ('recovery_job', 'recovery_file', 'reconcile_job')
+            AND has_schema_privilege(schema_.oid, 'USAGE')
+            AND has_table_privilege(table_.oid, 'INSERT')
+    ) AS writable;
+
+-- name: limits
+-- Shorter than the time that the probe is given.
+SET LOCAL lock_timeout = '4s'; SET LOCAL statement_timeout = '8s';
+SET LOCAL work_mem = '64kB'; SET LOCAL temp_tablespaces = '';
+
+-- name: spill
+-- More than fits the memory: 280 kB go to a file beside the tables, which needs room on the disk and no privilege.
+SELECT count(*) FROM generate_series(1, 20000);
+
+-- name: recovery_job
+INSERT INTO orca.recovery_job
+    (job_id, collection_id, granule_id, archive_destination, status_id, request_time)
+VALUES (:name, :name, :name, :name, 1, now());
+
+-- name: recovery_file
+INSERT INTO orca.recovery_file (
+    job_id, collection_id, granule_id, filename, key_path, restore_destination, status_id, request_time, last_update
+)
+VALUES (:name, :name, :name, :name, :name, :name, 1, now(), now());
+
+-- name: reconcile_job
+-- With an id of its own: numbers of the sequence would not come back.
+INSERT INTO orca.reconcile_job
+    (id, orca_archive_location, status_id, inventory_creation_time, start_time, last_update)
+VALUES (-1 - pg_backend_pid(), :name, 1, now(), now(), now());

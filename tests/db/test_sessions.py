@@ -1,0 +1,182 @@
+"""Sessions state what matters by themselves, whatever the role, the database or the environment is set to."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
+
+import psycopg2
+import pytest
+from sqlalchemy import Connection, Engine, make_url, text
+
+from orca_daemon.db import migrate
+from orca_daemon.db.address import parse
+from orca_daemon.db.connect import parameters
+from orca_daemon.db.session import Unreachable, open_session, stated
+from orca_daemon.engine.errors import Reject
+from tests.conftest import Server
+from tests.db.conftest import Make
+
+HOSTILE = {
+    "client_encoding": "LATIN1",
+    "timezone": "America/Los_Angeles",
+    "datestyle": "SQL, DMY",
+    "intervalstyle": "sql_standard",
+    "extra_float_digits": "-3",
+    "bytea_output": "escape",
+    "standard_conforming_strings": "off",
+    "default_transaction_isolation": "serializable",
+    "default_transaction_deferrable": "on",
+    "statement_timeout": "1h",
+    "lock_timeout": "1h",
+    "idle_in_transaction_session_timeout": "1h",
+    "transaction_timeout": "1h",
+    "idle_session_timeout": "1h",
+    "row_security": "off",
+    "jit": "on",
+    "synchronous_commit": "off",
+}
+STATED = {
+    "client_encoding": "UTF8",
+    "timezone": "UTC",
+    "datestyle": "ISO, YMD",
+    "intervalstyle": "iso_8601",
+    "extra_float_digits": "3",
+    "bytea_output": "hex",
+    "standard_conforming_strings": "on",
+    "default_transaction_isolation": "read committed",
+    "default_transaction_deferrable": "off",
+    "transaction_timeout": "0",
+    "idle_session_timeout": "0",
+    "jit": "off",
+    "synchronous_commit": "on",
+}
+SHORT = {
+    "statement_timeout": "30s",
+    "lock_timeout": "10s",
+    "idle_in_transaction_session_timeout": "1min",
+    "row_security": "on",
+}
+STREAM = {
+    "statement_timeout": "0",
+    "lock_timeout": "10s",
+    "idle_in_transaction_session_timeout": "10min",
+    "row_security": "off",
+}
+UPGRADE = {
+    "statement_timeout": "0",
+    "lock_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "row_security": "off",
+}
+BACKSLASH = r"a\b'c\'"
+
+
+@pytest.fixture
+def hostile(database_url: str, owner: Engine) -> str:
+    """URL of a database that sets everything to what nobody expects."""
+    name = make_url(database_url).database
+    with owner.connect() as connection:
+        for setting, value in HOSTILE.items():
+            listed = "SQL, DMY" if setting == "datestyle" else f"'{value}'"
+            connection.execute(text(f'ALTER DATABASE "{name}" SET {setting} TO {listed}'))
+    return database_url
+
+
+def shown(connection: Connection) -> dict[str, str]:
+    return {name: str(connection.scalar(text(f"SHOW {name}"))) for name in HOSTILE}
+
+
+def echoed(connection: Connection) -> str:
+    return str(connection.scalar(text("SELECT CAST(:text AS text)"), {"text": BACKSLASH}))
+
+
+async def test_of_the_pools(hostile: str, make_database: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+    database = make_database(hostile)
+    assert await database.transact(shown) == STATED | SHORT
+    assert await database.stream(shown) == STATED | STREAM
+    assert await database.transact(echoed) == BACKSLASH
+
+
+def test_of_an_upgrade(hostile: str) -> None:
+    with migrate._connected(hostile) as connection:
+        assert shown(connection) == STATED | UPGRADE
+        assert echoed(connection) == BACKSLASH
+
+
+def test_a_setting_that_the_server_does_not_know_is_left_out(database_url: str) -> None:
+    given = parameters(parse(database_url), "test", 5)
+    settings = stated(statement=0, lock=0, idle=0, whole=True) | {"a_setting_of_postgres_99": "0"}
+    with closing(open_session(given, settings)) as connection, connection.cursor() as cursor:
+        cursor.execute("SHOW transaction_timeout")
+        assert cursor.fetchone() == ("0",)
+
+
+@pytest.mark.parametrize("level", ["local", "remote_apply"])
+async def test_a_stronger_commit_than_ours_is_welcome(
+    database_url: str, owner: Engine, make_database: Make, level: str
+) -> None:
+    with owner.connect() as connection:
+        name = make_url(database_url).database
+        connection.execute(text(f'ALTER DATABASE "{name}" SET synchronous_commit = {level}'))
+    assert (await make_database(database_url).transact(shown))["synchronous_commit"] == level
+
+
+@pytest.fixture
+def encoded(postgres: Server) -> Iterator[Callable[[str], str]]:
+    """Makes databases of an encoding, at the current schema."""
+    made: list[str] = []
+
+    def make(encoding: str) -> str:
+        name = f"encoded_{encoding.lower()}"
+        postgres._execute(f"CREATE DATABASE {name} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0")
+        made.append(postgres.url.rpartition("/")[0] + f"/{name}")
+        migrate.upgrade(made[-1])
+        return made[-1]
+
+    yield make
+    for url in made:
+        postgres.drop(url)
+
+
+async def test_of_a_database_in_latin1(encoded: Callable[[str], str], make_database: Make) -> None:
+    database = make_database(encoded("LATIN1"))
+    add = text("INSERT INTO orca.providers (provider_id) VALUES (:name)")
+    await database.transact(lambda connection: connection.execute(add, {"name": "café"}))
+    read = text("SELECT provider_id FROM orca.providers")
+    assert await database.transact(lambda connection: connection.scalar(read)) == "café"
+    with pytest.raises(Reject, match=r"22P05 .*a character that the encoding"):
+        await database.transact(lambda connection: connection.execute(add, {"name": "日本"}))
+
+
+async def test_bytes_that_are_no_text_are_told_without_them(
+    encoded: Callable[[str], str], make_database: Make
+) -> None:
+    url = encoded("SQL_ASCII")
+    with closing(psycopg2.connect(url, client_encoding="SQL_ASCII")) as raw, raw, raw.cursor() as cursor:
+        cursor.execute(b"INSERT INTO orca.providers (provider_id) VALUES ('caf\xe9')")
+    database = make_database(url)
+    read = text("SELECT provider_id FROM orca.providers")
+    with pytest.raises(Reject, match=r"22021 .* [(]text that is not UTF-8[)]$"):
+        await database.transact(lambda connection: connection.scalar(read))
+
+
+async def test_text_that_utf8_cannot_hold_is_told_without_it(database_url: str, make_database: Make) -> None:
+    database = make_database(database_url)
+    with pytest.raises(Reject, match=r"^a value is not text that UTF-8 can hold$"):
+        await database.transact(
+            lambda connection: connection.scalar(text("SELECT CAST(:x AS text)"), {"x": "\ud800"})
+        )
+
+
+def test_a_pooler_that_takes_no_options_is_told_what_to_change(hostile: str, monkeypatch: Any) -> None:
+    connect = psycopg2.connect
+
+    def picky(**given: Any) -> Any:
+        if given.get("options"):
+            raise psycopg2.OperationalError("FATAL:  unsupported startup parameter: options")
+        return connect(**given)
+
+    monkeypatch.setattr(psycopg2, "connect", picky)
+    with pytest.raises(Unreachable, match=r"ALTER ROLE … SET standard_conforming_strings = on"):
+        open_session(parameters(parse(hostile), "test", 5), {})

@@ -1,0 +1,121 @@
+"""The real pgbouncer between us and Postgres; `./dev faults` sees to it that there is one."""
+
+import asyncio
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, make_url, text
+
+from orca_daemon.local.binaries import account
+from orca_daemon.local.ports import free_port
+from tests.db.conftest import Make, make_database
+from tests.waiting import until
+
+__all__ = ["make_database"]
+pytestmark = pytest.mark.matrix
+PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin") or "pgbouncer"
+CONFIGURATION = """
+[databases]
+{name} = host=127.0.0.1 port={port} user=postgres
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {listen}
+auth_type = any
+pool_mode = {mode}
+unix_socket_dir =
+"""
+SLEEPING = text(
+    "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query = 'SELECT pg_sleep(60)'"
+)
+
+
+@pytest.fixture
+def pgbouncer(database_url: str) -> Iterator[Callable[[str], str]]:
+    """Starts one of a pooling mode, and returns the URL by way of it."""
+    with ExitStack() as stack:
+        yield lambda mode: stack.enter_context(_running(database_url, mode))
+
+
+@contextmanager
+def _running(database_url: str, mode: str) -> Iterator[str]:
+    url, listen = make_url(database_url), free_port(0)
+    user, group = account() or (None, None)
+    with tempfile.TemporaryDirectory(prefix="orca-pgbouncer-") as folder:
+        Path(folder).chmod(0o755)
+        file = Path(folder) / "pgbouncer.ini"
+        file.write_text(CONFIGURATION.format(name=url.database, port=url.port, listen=listen, mode=mode))
+        program = subprocess.Popen(
+            [PGBOUNCER, "-q", file], user=user, group=group, extra_groups=[] if user else None
+        )
+        try:
+            until(lambda: _listens(listen))
+            yield str(url.set(port=listen).render_as_string(hide_password=False))
+        finally:
+            program.terminate()
+            program.wait()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as attempt:
+        return attempt.connect_ex(("127.0.0.1", port)) == 0
+
+
+def until_it_sleeps(connection: Connection) -> None:
+    until(lambda: _sleeps(connection))
+
+
+def _sleeps(connection: Connection) -> bool:
+    found = bool(connection.scalar(SLEEPING))
+    connection.rollback()  # a transaction sees one moment of it
+    return found
+
+
+async def test_a_cancellation_reaches_the_server_in_a_moment(
+    database_url: str, pgbouncer: Callable[[str], str], make_database: Make
+) -> None:
+    database, direct = make_database(pgbouncer("session")), make_database(database_url)
+    task = asyncio.create_task(database.transact(lambda c: c.execute(text("SELECT pg_sleep(60)"))))
+    await direct.transact(until_it_sleeps)
+
+    began = time.monotonic()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert time.monotonic() - began < 3
+    assert await direct.transact(lambda connection: connection.scalar(SLEEPING)) == 0
+    assert await database.transact(lambda connection: connection.scalar(text("SELECT 1"))) == 1
+
+
+@pytest.mark.parametrize(("mode", "shared"), [("session", False), ("transaction", True)])
+async def test_its_kind_is_found(
+    pgbouncer: Callable[[str], str], make_database: Make, mode: str, *, shared: bool
+) -> None:
+    found = await make_database(pgbouncer(mode)).link()
+
+    assert (found.pooled, found.shared) == (True, shared)
+
+
+async def test_pooling_of_statements_refuses_transactions(
+    pgbouncer: Callable[[str], str], make_database: Make
+) -> None:
+    with pytest.raises(Exception, match=r"08P01|connection was lost"):
+        await make_database(pgbouncer("statement")).probe()
+
+
+async def test_in_session_mode_everything_is_stated(
+    pgbouncer: Callable[[str], str], make_database: Make
+) -> None:
+    def shown(connection: Connection) -> list[str]:
+        names = ("statement_timeout", "timezone", "client_encoding")
+        return [str(connection.scalar(text(f"SHOW {name}"))) for name in names]
+
+    assert await make_database(pgbouncer("session")).transact(shown) == ["30s", "UTC", "UTF8"]

@@ -1,0 +1,95 @@
+"""An S3 in front of the real one, which answers some requests by itself, as it is told."""
+
+import http.client
+import http.server
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What comes instead of S3's own; `cut` ends it in the middle."""
+
+    status: int
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=lambda: {"x-amz-request-id": "1"})
+    cut: bool = False
+
+
+def error(code: str, status: int, message: str = "m") -> Answer:
+    """An error as S3 writes it."""
+    return Answer(status, f"<Error><Code>{code}</Code><Message>{message}</Message></Error>".encode())
+
+
+class FlakyS3:
+    """Forwards to an S3; `answers` takes method and path, and may return something else."""
+
+    def __init__(self, upstream: str) -> None:
+        self.asked: list[tuple[str, str]] = []
+        self.answers: Callable[[str, str], Answer | None] = lambda *_: None
+        flaky, place = self, urlsplit(upstream).netloc
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"  # or whoever asks first whether to go on gets no answer
+
+            def log_message(self, *_: object) -> None: ...
+
+            def do_GET(self) -> None:
+                body = _body(self)
+                flaky.asked.append((self.command, self.path))
+                answer = flaky.answers(self.command, self.path) or _forwarded(place, self, body)
+                self.send_response(answer.status)
+                for name, value in answer.headers.items():
+                    self.send_header(name, value)
+                if "content-length" not in {name.lower() for name in answer.headers}:
+                    self.send_header("Content-Length", str(len(answer.body) + answer.cut))
+                self.end_headers()
+                self.wfile.write(answer.body)
+                self.close_connection = True
+
+            do_PUT = do_POST = do_HEAD = do_DELETE = do_GET  # noqa: N815  names of the base class
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+_OF_ONE_CONNECTION = {"connection", "transfer-encoding", "date", "server", "expect"}
+
+
+def _body(request: http.server.BaseHTTPRequestHandler) -> bytes:
+    if request.headers.get("Transfer-Encoding", "") != "chunked":
+        return request.rfile.read(int(request.headers.get("Content-Length") or 0))
+    whole = b""
+    while size := int(request.rfile.readline().partition(b";")[0], 16):
+        whole += request.rfile.read(size)
+        request.rfile.readline()
+    request.rfile.readline()
+    return whole
+
+
+def _forwarded(place: str, request: http.server.BaseHTTPRequestHandler, body: bytes) -> Answer:
+    headers = {
+        name: value for name, value in request.headers.items() if name.lower() not in _OF_ONE_CONNECTION
+    }
+    if body:
+        headers["Content-Length"] = str(len(body))
+    with closing(http.client.HTTPConnection(place)) as connection:
+        connection.request(request.command, request.path, body or None, headers)
+        found = connection.getresponse()
+        passed = {name: value for name, value in found.getheaders() if name.lower() not in _OF_ONE_CONNECTION}
+        return Answer(found.status, found.read(), passed)

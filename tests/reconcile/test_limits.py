@@ -1,0 +1,276 @@
+"""Inventories that are small and become large: each is refused by name, within the memory that is set."""
+
+import gzip
+import io
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from pyarrow import orc, parquet
+
+from orca_daemon.engine.errors import Reject
+from orca_daemon.reconcile import binary, inflate
+from orca_daemon.reconcile.download import DataFileError
+from orca_daemon.reconcile.inflate import LONGEST_LINE, Inflated
+from orca_daemon.reconcile.manifest import MOST_BYTES, MOST_FILES, ManifestError, parse
+from orca_daemon.reconcile.protocol import Compared, Failed, Line
+from orca_daemon.reconcile.run import Reconciler
+from orca_daemon.settings import Settings
+from orca_daemon.wire.inventory import InventoryPointer
+from tests.reconcile.archive import CURRENT_ONLY, Archive, Form, Listed
+from tests.reconcile.conftest import Bench
+
+ROW = b'"archive","%06d","10","2026-01-01T00:00:00.000Z","e","GLACIER"\n'
+LONG_ROW = ROW.replace(b"%06d", b"k" * 800)
+MIB = 1 << 20
+
+
+def streamed(tmp_path: Path, *bodies: bytes, most: int = 1 << 40) -> tuple[bytes, Inflated]:
+    """What the reader of these gzip files gets, and the stream."""
+    files = []
+    for place, body in enumerate(bodies):
+        path = tmp_path / f"{place}.gz"
+        path.write_bytes(body)
+        files.append((path, f"data/{place}"))
+    stream = Inflated(files, most)
+    stream.start()
+    rows = Path(stream.path).read_bytes()
+    stream.close()
+    return rows, stream
+
+
+@pytest.fixture
+def strict(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Limits that a test can reach at once."""
+    monkeypatch.setattr(inflate, "_FREE", MIB)
+    monkeypatch.setattr(binary, "_FREE", MIB)
+    monkeypatch.setattr(binary, "_ROWS_OF_ANY", 10_000)
+
+
+BOMBS = {
+    "one line": b"k" * (4 * MIB),
+    "zeros": bytes(4 * MIB),
+    "commas": b"," * (4 * MIB),
+    "quotes": b'""' * (2 * MIB),
+    "newlines": b"\n" * (4 * MIB),
+    "rows": LONG_ROW * 5000,
+    "long keys": (b'"archive","' + b"k" * 900_000 + b'","10","2026","e","GLACIER"\n') * 4,
+}
+
+
+@pytest.mark.usefixtures("strict")
+@pytest.mark.parametrize("text", BOMBS.values(), ids=BOMBS)
+def test_a_gzip_file_may_not_become_anything(bench: Bench, text: bytes) -> None:
+    found = bench.compare_bytes(gzip.compress(text), schema=CURRENT_ONLY)
+
+    assert isinstance(found, Failed)
+    assert found.kind == "reject"
+    assert "data/0" in found.reason
+
+
+@pytest.mark.usefixtures("strict")
+def test_the_ratio_counts_for_all_members_of_a_file_together(tmp_path: Path) -> None:
+    _, stream = streamed(tmp_path, gzip.compress(LONG_ROW * 1000) * 10)
+
+    with pytest.raises(DataFileError, match="data/0 unpacks to more than 250 times its size"):
+        stream.check()
+
+
+def test_all_files_together_have_a_limit(tmp_path: Path) -> None:
+    body = gzip.compress(b"".join(ROW % i for i in range(1000)))
+
+    rows, stream = streamed(tmp_path, body, body, most=100_000)
+
+    assert len(rows) < 100_000
+    with pytest.raises(DataFileError, match=r"unpack to more than reconcile\.listing_gib"):
+        stream.check()
+
+
+@pytest.mark.parametrize("length", [LONGEST_LINE, LONGEST_LINE + 1], ids=["as long as it may be", "longer"])
+@pytest.mark.parametrize(
+    "before", [0, MIB - 1, MIB - 40_000, MIB], ids=lambda before: f"after {before} bytes"
+)
+def test_a_line_has_a_limit_wherever_blocks_end(tmp_path: Path, length: int, before: int) -> None:
+    filled = b"".join(b"x" * 99 + b"\n" for _ in range(before // 100)) + b"y" * (before % 100)
+    text = filled + (b"\n" if before % 100 else b"") + b"z" * length + b"\nrest\n"
+
+    rows, stream = streamed(tmp_path, gzip.compress(text))
+
+    if length <= LONGEST_LINE:
+        stream.check()
+        assert rows == text
+    else:
+        line = text[: text.index(b"z")].count(b"\n") + 1
+        with pytest.raises(DataFileError, match=f"line {line} of the data file data/0 has more than"):
+            stream.check()
+
+
+def test_files_become_one_text_whatever_their_lines_end_in(tmp_path: Path) -> None:
+    rows, stream = streamed(
+        tmp_path,
+        gzip.compress(b"\xef\xbb\xbfa\r\nb\r\n"),
+        gzip.compress(b"c"),
+        gzip.compress(b""),
+        gzip.compress(b"\xef\xbb\xbfd\n") + gzip.compress(b"e\n"),
+    )
+
+    stream.check()
+    assert rows == b"a\nb\nc\nd\ne\n"
+    assert [stream.where(line) for line in (1, 2, 3, 4, 5)] == [
+        ("data/0", 1),
+        ("data/0", 2),
+        ("data/1", 1),
+        ("data/3", 1),
+        ("data/3", 2),
+    ]
+
+
+def test_a_reader_that_has_enough_ends_the_stream(tmp_path: Path) -> None:
+    path = tmp_path / "0.gz"
+    path.write_bytes(gzip.compress(ROW % 1 * 100_000))
+    stream = Inflated([(path, "data/0")], 1 << 40)
+    stream.start()
+
+    with Path(stream.path).open("rb") as pipe:
+        pipe.read(10)
+        stream.close()
+
+    stream._thread.join(10)
+    assert not stream._thread.is_alive()
+    with pytest.raises(DataFileError, match="not read to their end"):
+        stream.check()
+
+
+async def test_a_megabyte_that_becomes_a_gigabyte_takes_no_more_memory_than_is_set(
+    archive: Archive, reconciler: Reconciler, settings: Settings
+) -> None:
+    """As a real child does it: 1.2 MiB that become 1.2 GiB of keys of 900,000 letters."""
+    row = b'"archive","' + b"k" * 900_000 + b'","10","2026-01-01T00:00:00.000Z","e","GLACIER"\n'
+    body = gzip.compress(row * 70) * 20
+    pointer = put(archive, body)
+    ours = settings.reconcile.model_copy(update={"memory_mib": 512})
+    small = Reconciler(settings.model_copy(update={"reconcile": ours}), reconciler._database, reconciler._s3)
+
+    with pytest.raises(Reject, match=r"line 1 of the data file bomb/data\.csv\.gz has more than 65536 bytes"):
+        await small.inventory(pointer)
+
+
+def put(archive: Archive, body: bytes) -> InventoryPointer:
+    archive.s3.put_object(Bucket=archive.reports, Key="bomb/data.csv.gz", Body=body)
+    return archive.inventory(schema=CURRENT_ONLY, files=[{"key": "bomb/data.csv.gz", "size": len(body)}])
+
+
+def table(rows: int, key: str = "k") -> pa.Table:
+    constant: dict[str, Any] = {
+        "bucket": "archive", "key": key, "size": 1, "e_tag": "e", "storage_class": "GLACIER",
+    }  # fmt: skip
+    moments = pa.array([0], pa.timestamp("ms", "UTC"))
+    columns = {name: pa.array([value]) for name, value in constant.items()} | {"last_modified_date": moments}
+    return pa.table(columns).take(pa.array([0] * rows))
+
+
+def written(form: Form, rows: pa.Table) -> bytes:
+    target = io.BytesIO()
+    write: Callable[..., None] = parquet.write_table if form == "Parquet" else orc.write_table
+    write(rows, target, compression="zstd")
+    return target.getvalue()
+
+
+@pytest.mark.usefixtures("strict")
+@pytest.mark.parametrize("form", ["Parquet", "ORC"])
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (table(200_000), "holds more than 10 rows for each of its bytes"),
+        (table(5000, "k" * 10_000), "unpacks to more than 250 times its size"),
+    ],
+    ids=["rows", "bytes"],
+)
+def test_a_binary_file_may_not_become_anything(bench: Bench, form: Form, rows: pa.Table, said: str) -> None:
+    if form == "Parquet" and said.startswith("unpacks"):
+        # In a dictionary, that is no bomb: its one value is held once.
+        target = io.BytesIO()
+        parquet.write_table(rows, target, compression="zstd", use_dictionary=False)
+        body = target.getvalue()
+    else:
+        body = written(form, rows)
+
+    found = bench.compare_bytes(body, form=form, schema=CURRENT_ONLY)
+
+    assert found == Failed(kind="reject", reason=f"inventory refused: the data file data/0 {said}")
+
+
+def test_a_footer_that_claims_to_be_larger_than_its_file_is_refused(bench: Bench) -> None:
+    body = written("Parquet", table(1))
+    lying = body[:-8] + (1 << 30).to_bytes(4, "little") + b"PAR1"
+
+    found = bench.compare_bytes(lying, form="Parquet", schema=CURRENT_ONLY)
+
+    assert found == Failed(
+        kind="reject", reason="inventory refused: the data file data/0 is not sound Parquet"
+    )
+
+
+def test_a_child_that_takes_more_memory_than_it_may_says_so_and_ends() -> None:
+    script = "from orca_daemon.reconcile import child; child._watch_memory(1)"
+
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+
+    assert ended.returncode == 1
+    assert '"kind": "reject"' in ended.stdout
+    assert "needs more memory than reconcile.memory_mib" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b" " * (MOST_BYTES + 1), "larger than 16 MiB"),
+        (b"[" * 100_000, "is not JSON with a sourceBucket"),
+        (b'{"a":' * 100_000, "is not JSON with a sourceBucket"),
+    ],
+    ids=["large", "nested arrays", "nested objects"],
+)
+def test_a_manifest_has_limits(text: bytes, said: str) -> None:
+    with pytest.raises(ManifestError, match=said):
+        parse(text)
+
+
+def test_a_manifest_names_so_many_files_and_no_more() -> None:
+    many = b",".join([b'{"key":"k"}'] * (MOST_FILES + 1))
+    manifest = parse(b'{"sourceBucket":"bucket","creationTimestamp":"0","files":[' + many + b"]}")
+
+    with pytest.raises(ManifestError, match=r"files are more than 20,000"):
+        manifest.files  # noqa: B018  a property that raises
+
+
+async def test_a_manifest_that_is_too_large_is_not_read_whole(
+    archive: Archive, reconciler: Reconciler
+) -> None:
+    heard: list[Line] = []
+    pointer = archive.inventory([Listed("a")], padding="x" * MOST_BYTES)
+
+    with pytest.raises(Reject, match="the manifest is larger than 16 MiB"):
+        await reconciler.inventory(pointer, hear=heard.append)
+
+    assert heard == []
+
+
+def test_a_listing_of_many_files_is_read_in_their_order(bench: Bench) -> None:
+    found = bench.compare(*[[Listed(f"{file}-{row}") for row in range(50)] for file in range(30)])
+
+    assert isinstance(found, Compared)
+    assert found.orphans == 1500
+
+
+def test_random_cuts_of_a_file_never_pass_for_the_whole(tmp_path: Path) -> None:
+    whole = gzip.compress(b"".join(ROW % i for i in range(500)))
+    for length in range(0, len(whole), 97):
+        _, stream = streamed(tmp_path, whole[:length])
+        with pytest.raises(DataFileError):
+            stream.check()
+    assert zlib.crc32(streamed(tmp_path, whole)[0]) == zlib.crc32(gzip.decompress(whole))
