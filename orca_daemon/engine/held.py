@@ -4,11 +4,14 @@ from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from typing import Any
 
+from orca_daemon.engine.charges import History
+from orca_daemon.engine.circuit import Key, Place
 from orca_daemon.engine.message import Envelope
-from orca_daemon.engine.source import LONGEST_LEASE
 
 END_MARGIN = 60.0
 """Seconds before the end of a delivery's twelve hours at which its lease ends: its work has to stop first."""
+STOPPING = 30.0
+"""Seconds before that at which its work is stopped, so that it can be given back in order."""
 
 
 class Phase(Enum):
@@ -46,8 +49,12 @@ class Held:
     company: Company = Company.ANY
     attempts: int = 0
     """Failed attempts that this message made alone."""
-    suspicions: int = 0
-    """How often a dependency was said to be down for it and was not."""
+    needs: frozenset[Key] = frozenset()
+    """Places that its work is known to need beforehand."""
+    histories: dict[Key, History] = field(default_factory=dict)
+    """What it met at places where it failed, and has not succeeded since."""
+    waits_for: Place | None = None
+    """The place that is down and that it is held for."""
     early: int = 0
     """How often it came before what it needs, or while that was away."""
     condemned: str | None = None
@@ -55,9 +62,13 @@ class Held:
     error: str = "Reject"
     """Class of the error that condemned it."""
     cause: str = "rejected"
-    """`rejected` or `attempts`."""
+    """`rejected`, `attempts` or `unproven`."""
     announced: bool = False
     """Whether the world was told that it is given up: once is enough, however long the burial takes."""
+    untold: int = 0
+    """How often telling failed for reasons of its own."""
+    untold_because: str = ""
+    """Why nobody is told, once that is decided."""
     unburied: int = 0
     """How often setting it aside did not succeed."""
     lost: bool = False
@@ -77,6 +88,6 @@ class Held:
         self.deadline = since + seconds
         self.extend_at = since + seconds / 3
 
-    def longest_extension(self, now: float, lease: float) -> float:
-        """Seconds that the lease may still be given: SQS ends every delivery after twelve hours."""
-        return min(lease, LONGEST_LEASE - END_MARGIN - (now - self.received))
+    def longest_extension(self, now: float, lease: float, longest: float) -> float:
+        """Seconds that the lease may still be given: SQS ends a delivery after `longest`, twelve hours."""
+        return min(lease, longest - END_MARGIN - (now - self.received))

@@ -33,8 +33,12 @@ class Run:
     expires: float = 0.0
     """When its time limit is over."""
     stop: str | None = None
-    """Why it was cancelled: `lost`, `expired` or `drained`."""
+    """Why it was cancelled: `lost`, `expired`, `ended` or `drained`."""
     stopped_at: float = 0.0
+    last: bool = False
+    """Whether its limit is that of the delivery, which is too old for another."""
+    succeeded: set[tuple[str, str]] = field(default_factory=set)
+    """Dependencies and places at which an operation of the attempt succeeded."""
 
 
 class Lanes:
