@@ -30,13 +30,13 @@ class Answers:
             Envelope,
             await _answer(lambda: self._inside.receive(limit, wait=wait, lease=lease, attempt_id=attempt_id)),
         )
-        by_id: dict[str, Envelope] = {}
-        for envelope in got:
-            # Taken for one another, the one would be deleted for the work of the other.
-            if same_id_only(by_id.get(envelope.id), envelope):
-                raise SourceError(NO_ANSWER, "the answer to a receive holds two messages under one id")
-            by_id[envelope.id] = envelope
-        return got if len(by_id) == len(got) else list(by_id.values())
+        by_id = {envelope.id: envelope for envelope in got}
+        if len(by_id) == len(got):
+            return got
+        # Taken for one another, the one would be deleted for the work of the other.
+        if any(same_id_only(by_id[envelope.id], envelope) for envelope in got):
+            raise SourceError(NO_ANSWER, "the answer to a receive holds two messages under one id")
+        return list(by_id.values())
 
     async def delete(self, envelopes: Sequence[Envelope]) -> Sequence[Outcome]:
         """See `Source`."""
@@ -51,9 +51,9 @@ class Answers:
         await _answer(lambda: self._inside.bury(envelope, evidence))
 
 
-def same_id_only(known: Envelope | None, envelope: Envelope) -> bool:
-    """Whether these are two messages that a queue gives one id."""
-    return known is not None and (known.body, known.group) != (envelope.body, envelope.group)
+def same_id_only(one: Envelope, other: Envelope) -> bool:
+    """Whether two messages have nothing in common but the id that the queue gives them."""
+    return (one.body, one.group) != (other.body, other.group)
 
 
 async def _answer(call: Callable[[], Awaitable[T]]) -> T:

@@ -7,7 +7,7 @@ operation there, at any time, is the end of that.
 import asyncio
 import random
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
 
 from orca_daemon.engine.charges import Rules
@@ -61,15 +61,11 @@ class Places:
         self._observe = observe
         self._rng = rng
         self._by_key: OrderedDict[Key, Place] = OrderedDict()
-        self._open: dict[Key, Place] = {}
+        self.down: dict[Key, Place] = {}
+        """Those that are down now."""
 
     def __len__(self) -> int:
         return len(self._by_key)
-
-    @property
-    def down(self) -> Collection[Place]:
-        """The places that are down now."""
-        return self._open.values()
 
     # What the work meets.
 
@@ -100,11 +96,11 @@ class Places:
 
     def any_open(self, keys: Iterable[Key]) -> bool:
         """Whether one of them is down."""
-        return any(key in self._open for key in keys)
+        return any(key in self.down for key in keys)
 
     def admit(self, message: str, keys: Iterable[Key]) -> Place | None:
         """The place that a message has to wait for; None if it may go, as the one that tries if need be."""
-        needed = [self._open[key] for key in keys if key in self._open]
+        needed = [self.down[key] for key in keys if key in self.down]
         if not needed:
             return None
         now = asyncio.get_running_loop().time()
@@ -127,7 +123,7 @@ class Places:
     def tried(self, message: str) -> None:
         """The attempt of this message is over: if it met nothing at a place that it tried, others wait on."""
         now = asyncio.get_running_loop().time()
-        for place in tuple(self._open.values()):
+        for place in tuple(self.down.values()):
             if place.trial == message:
                 if place.due <= now:
                     self._put_off(place, failures=place.failures)
@@ -136,7 +132,7 @@ class Places:
 
     def leave(self, message: str) -> None:
         """The message waits for nothing any more, and tries nothing."""
-        for place in tuple(self._open.values()):
+        for place in tuple(self.down.values()):
             for waiters in place.waiters:
                 waiters.pop(message, None)
             self._end_trial(place, message)
@@ -156,13 +152,13 @@ class Places:
     def _went_down(self, place: Place, reason: str) -> None:
         place.tally.went_down()
         place.open_since = asyncio.get_running_loop().time()
-        self._open[place.key] = place
+        self.down[place.key] = place
         self._put_off(place, failures=1)
         self._tell(place, reason)
 
     def _close(self, place: Place, why: str) -> None:
         place.open_since = place.trial = None
-        del self._open[place.key]
+        del self.down[place.key]
         if place.timer is not None:
             place.timer.cancel()
             place.timer = None

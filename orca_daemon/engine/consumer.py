@@ -270,7 +270,7 @@ class Consumer:
             at_work_since=self._work.since,
             age_limit=self.route.time_limit,
             unproven_since=min(
-                (history.since for one in held for history in one.histories.values()), default=None
+                (history.since for one in held for history in (one.histories or {}).values()), default=None
             ),
         )
 

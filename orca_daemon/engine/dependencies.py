@@ -70,7 +70,7 @@ class Dependencies:
         """Since when each is down, or the first of its places that are; None while it is up."""
         since: dict[str, float | None] = {name: breaker.open_since for name, breaker in self.breakers.items()}
         since |= dict.fromkeys(self._by_place)
-        for place in self.places.down:
+        for place in self.places.down.values():
             name, earlier = place.key[0], since.get(place.key[0])
             since[name] = place.open_since if earlier is None else min(earlier, place.open_since or earlier)
         return since
@@ -84,7 +84,7 @@ class Dependencies:
             held.waits_for = None
             return False
         held.waits_for = place
-        self.places.wait(place, held.envelope.id, wake, tried=place.key in held.histories)
+        self.places.wait(place, held.envelope.id, wake, tried=place.key in (held.histories or ()))
         return True
 
     def held_back(self, held: Held) -> bool:
@@ -95,6 +95,8 @@ class Dependencies:
 
     def succeeded(self, run: Run, dependency: str, place: str) -> None:
         """An operation of a run succeeded at a place; the listener of `places.succeeded`."""
+        if run.succeeded is None:
+            run.succeeded = set()
         run.succeeded.add((dependency, place))
         self.places.succeeded(run.messages[0].envelope.id, (dependency, place))
 
@@ -106,9 +108,8 @@ class Dependencies:
 
     def ended(self, run: Run) -> None:
         """A run has ended, however: it tries nothing any more."""
-        if self.places.down:
-            for held in run.messages:
-                self.places.tried(held.envelope.id)
+        for held in run.messages:
+            self.places.tried(held.envelope.id)
 
     async def failed(
         self, run: Run, error: DependencyDown | Refused, *, needs: Iterable[str], most: int
@@ -141,7 +142,7 @@ class Dependencies:
 
     def _judge(self, run: Run, error: DependencyDown | Refused, key: Key, tally: Tally, most: int) -> Ruling:
         first, now = run.messages[0], asyncio.get_running_loop().time()
-        before = first.histories.get(key)
+        before = (first.histories or {}).get(key)
         standing = tally.standing(first.envelope.id, before.moment if before else tally.moment)
         judgement = judge(before, standing, now=now, rules=self.rules, most=most)
         if len(run.messages) > 1:
@@ -166,7 +167,7 @@ class Dependencies:
     def cleared(self, run: Run, error: BaseException | None) -> None:
         """Forget where the run failed earlier and has now succeeded, unless it failed there all the same."""
         failed = (error.dependency, error.place) if isinstance(error, DependencyDown | Refused) else None
-        for key in run.succeeded:
+        for key in run.succeeded or ():
             if key != failed:
                 self.forget(run.messages, key)
 
@@ -175,13 +176,13 @@ class Dependencies:
     @staticmethod
     def _remember(messages: Sequence[Held], key: Key, tally: Tally, history: History) -> None:
         for held in messages:
-            held.histories[key] = history
+            held.histories = {**(held.histories or {}), key: history}
             tally.waiting.add(held.envelope.id)
 
     def forget(self, messages: Iterable[Held], key: Key) -> None:
         """These messages have met nothing at a place."""
         for held in messages:
-            if held.histories.pop(key, None) is None:
+            if not held.histories or held.histories.pop(key, None) is None:
                 continue
             if breaker := self.breakers.get(key[0]):
                 breaker.tally.waiting.discard(held.envelope.id)
@@ -190,7 +191,7 @@ class Dependencies:
 
     def left(self, held: Held) -> None:
         """A message is no longer in hand."""
-        for key in tuple(held.histories):
+        for key in tuple(held.histories or ()):
             self.forget((held,), key)
         if held.waits_for is not None:
             held.waits_for = None
@@ -199,4 +200,4 @@ class Dependencies:
     @staticmethod
     def _keys(held: Held) -> Iterable[Key]:
         # Once it is given up its work needs nothing, and what telling needs shows only by failing.
-        return held.histories.keys() | (held.needs if held.condemned is None else set())
+        return (held.histories or {}).keys() | (held.needs if held.condemned is None else set())

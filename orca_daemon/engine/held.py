@@ -51,7 +51,7 @@ class Held:
     """Failed attempts that this message made alone."""
     needs: frozenset[Key] = frozenset()
     """Places that its work is known to need beforehand."""
-    histories: dict[Key, History] = field(default_factory=dict)
+    histories: dict[Key, History] | None = None
     """What it met at places where it failed, and has not succeeded since."""
     waits_for: Place | None = None
     """The place that is down and that it is held for."""

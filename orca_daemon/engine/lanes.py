@@ -37,8 +37,15 @@ class Run:
     stopped_at: float = 0.0
     last: bool = False
     """Whether its limit is that of the delivery, which is too old for another."""
-    succeeded: set[tuple[str, str]] = field(default_factory=set)
+    succeeded: set[tuple[str, str]] | None = None
     """Dependencies and places at which an operation of the attempt succeeded."""
+
+    @property
+    def oldest(self) -> float:
+        """When the first of its messages was received."""
+        if len(self.parts) == 1:
+            return self.messages[0].received
+        return min(part[0].received for _, part in self.parts)
 
 
 class Lanes:

@@ -54,6 +54,7 @@ class Work:
         self._queue, self._route, self._facts, self._limits = queue, route, facts, limits
         self._lanes, self._room, self._hands = lanes, room, hands
         self._dependencies = dependencies
+        self._down = dependencies.places.down
         self._dead_lettering = DeadLettering(
             route, facts, lanes, hands, burial, dependencies, give_back=self._return, rng=rng
         )
@@ -98,27 +99,23 @@ class Work:
             if run is None:
                 return
             now = asyncio.get_running_loop().time()
-            if any(self._is_old(held, now) for held in run.messages):
+            if run.oldest <= now - self._dependencies.rules.longest_wait:
                 self._put_back(run)
                 self.give_back_old(now)
-            elif not self._held_back(run):
+            elif not self._down or not self._held_back(run):
                 self._start(run, now)
-
-    def _is_old(self, held: Held, now: float) -> bool:
-        return held.received + self._dependencies.rules.longest_wait <= now
 
     def give_back_old(self, now: float) -> None:
         """Give back, in order, what has waited nearly as long as a delivery may, and what is behind it."""
         if self._closed:
             return
+        enough = now - self._dependencies.rules.longest_wait
         for lane in self._lanes:
-            if lane.waiting and self._is_old(lane.waiting[0], now):
+            if lane.waiting and lane.waiting[0].received <= enough:
                 self._hands.release(self._lanes.cut(lane))
 
     def _held_back(self, run: Run) -> bool:
         """Whether a run has to wait for a place that is down; those of several that need it, alone."""
-        if not self._dependencies.places.down:
-            return False
         if len(run.messages) == 1:
             return self._held_alone(run)
         needing = [held for held in run.messages if self._dependencies.held_back(held)]
@@ -152,9 +149,10 @@ class Work:
     def _start(self, run: Run, now: float) -> None:
         run.started = now
         # The delivery of its oldest message ends some time, too, and has to be given back before.
-        end = min(held.received for held in run.messages) + self._dependencies.rules.longest_lease
-        run.expires = min(now + self._route.time_limit, end - END_MARGIN - STOPPING)
-        run.last = run.expires < now + self._route.time_limit
+        end = run.oldest + self._dependencies.rules.longest_lease - END_MARGIN - STOPPING
+        run.expires = now + self._route.time_limit
+        if end < run.expires:
+            run.expires, run.last = end, True
         task = asyncio.create_task(self._work(run))
         self._runs[run] = task
         task.add_done_callback(lambda ended: self._worked(run, ended))
@@ -168,7 +166,8 @@ class Work:
         elif error := task.exception():
             self.on_fault(error)
             return
-        self._dependencies.ended(run)
+        if self._down:
+            self._dependencies.ended(run)
         for lane, _ in run.parts:
             self._lanes.done(lane)
             if self._emptying:

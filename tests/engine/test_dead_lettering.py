@@ -44,7 +44,9 @@ def evidence(rig: Rig) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "error", [KeyError("x"), TimeoutError(), Refused("store", "denied", place="write b")]
+    "error",
+    [KeyError("x"), TimeoutError(), Refused("store", "denied", place="write b")],
+    ids=["a bug", "no end", "denied"],
 )
 def test_telling_that_fails_for_its_own_reasons_is_given_up_after_five_attempts(error: Exception) -> None:
     async def story() -> None:
@@ -72,13 +74,8 @@ def test_telling_waits_for_a_dependency_like_the_work() -> None:
     async def story() -> None:
         rig = Rig()
         rig.send("bad")
-        errors = [
-            DependencyDown("base"),
-            NotYet("throttled"),
-            DependencyDown("store", "500", place="write b"),
-        ]
-        gave_up = telling(*errors, until=6 * HOUR)
-        # Something else that fails there, so that patience has no end.
+        unreachable = DependencyDown("store", "500", place="write b")
+        gave_up = telling(DependencyDown("base"), NotYet("throttled"), unreachable, until=6 * HOUR)
         engine = rig.engine(
             fail,
             gave_up=gave_up,

@@ -169,8 +169,8 @@ def test_the_first_message_after_empty_answers_ends_the_pauses() -> None:
         rig = Rig()
         receive = rig.source.receive
 
-        async def short(limit: int, **more: object) -> Sequence[Envelope]:
-            return await receive(limit, **{**more, "wait": 0.0})  # type: ignore[arg-type]  a server without long polls
+        async def short(limit: int, *, lease: float, **_: object) -> Sequence[Envelope]:
+            return await receive(limit, wait=0.0, lease=lease)  # a server without long polls
 
         async def send() -> None:
             await asyncio.sleep(30)
