@@ -75,6 +75,13 @@ class Dependencies:
             since[name] = place.open_since if earlier is None else min(earlier, place.open_since or earlier)
         return since
 
+    def places_down(self) -> dict[str, tuple[str, ...]]:
+        """The places that are down, by dependency."""
+        down: dict[str, tuple[str, ...]] = {}
+        for name, place in sorted(self.places.down):
+            down[name] = (*down.get(name, ()), place)
+        return down
+
     # Before an attempt.
 
     def hold(self, held: Held, wake: Callable[[], bool]) -> bool:
@@ -101,10 +108,15 @@ class Dependencies:
         self.places.succeeded(run.messages[0].envelope.id, (dependency, place))
 
     def done(self, run: Run, needs: Iterable[str]) -> None:
-        """The work of a run is durable: what has a probe has shown that it works."""
+        """The work of a run is durable: what it needed works, and so does what it failed at before."""
+        message = run.messages[0].envelope.id
         for name in needs:
             if (breaker := self.breakers.get(name)) and breaker.watched:
-                breaker.tally.success(run.messages[0].envelope.id)
+                breaker.tally.success(message)
+        for held in run.messages:
+            # For work that does not report each success.  What it only declares it may not have used.
+            for key in held.histories or ():
+                self.places.succeeded(held.envelope.id, key)
 
     def ended(self, run: Run) -> None:
         """A run has ended, however: it tries nothing any more."""

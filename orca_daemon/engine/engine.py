@@ -119,7 +119,7 @@ class Engine:
             paused=self.paused,
             queues=tuple(consumer.state() for consumer in self.consumers),
             breakers=self.dependencies.state(),
-            places_down=tuple(sorted(str(place) for place in self.dependencies.places.down.values())),
+            places_down=self.dependencies.places_down(),
         )
 
     async def run(self, side: Mapping[str, Coroutine[Any, Any, None]] | None = None) -> Drained:

@@ -54,8 +54,8 @@ class EngineState:
     queues: tuple[QueueState, ...] = ()
     breakers: Mapping[str, float | None] = field(default_factory=dict)
     """Every dependency that a route needs, and since when it, or a place of it, is down; None: it is up."""
-    places_down: tuple[str, ...] = ()
-    """The places that are down: `read BUCKET`, `write BUCKET`."""
+    places_down: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By dependency, its places that are down: `read BUCKET`, `write BUCKET`."""
 
     @property
     def started(self) -> bool:

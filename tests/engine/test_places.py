@@ -334,7 +334,7 @@ def test_when_waiting_messages_are_all_that_may_be_in_hand_nothing_more_is_recei
             await asyncio.sleep(600)
             [queue] = engine.state().queues
             assert (queue.held, queue.waiting_for_permits) == (20, True)
-            assert engine.state().places_down == (WRITE,)
+            assert engine.state().places_down == {"store": (WRITE,)}
             assert engine.state().breakers == {"store": pytest.approx(1.0, abs=5.0)}
             await asyncio.Event().wait()
 

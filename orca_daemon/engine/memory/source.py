@@ -9,7 +9,6 @@ from orca_daemon.engine.memory.queue import MemoryQueue
 from orca_daemon.engine.memory.refusal import Refused
 from orca_daemon.engine.memory.stored import Received
 from orca_daemon.engine.message import Envelope
-from orca_daemon.engine.size import size
 from orca_daemon.engine.source import Outcome, QueueFacts
 
 T = TypeVar("T")
@@ -62,8 +61,6 @@ class MemorySource:
                 deduplication_id=envelope.id if grave.options.fifo else None,
             )
         except Refused as error:
-            if size(envelope.body, attributes) > grave.options.max_size:
-                raise SourceError("too_large", f"{grave.name} takes less: raise its limit") from error
             raise _source_error(error) from error
 
     @staticmethod
@@ -103,4 +100,6 @@ def _source_error(error: Refused) -> SourceError:
     kind = _KINDS.get(error.code, "unavailable")
     if "ReceiveRequestAttemptId" in str(error):
         kind = "attempt"
+    if "Message must be shorter than" in str(error):
+        kind = "too_large"
     return SourceError(kind, f"{error.code}: {error}")

@@ -9,6 +9,7 @@ from orca_daemon.engine.message import Delivery, Envelope
 from orca_daemon.engine.route import Route
 from orca_daemon.queues.internal_report.comparisons import told
 from orca_daemon.queues.internal_report.exports import export_tables
+from orca_daemon.queues.places import S3, read, write
 from orca_daemon.queues.services import Services
 from orca_daemon.reconcile.run import Reconciler
 from orca_daemon.wire import inventory
@@ -26,7 +27,9 @@ def route(services: Services) -> Route[InternalReportMessage]:
         decode=decode,
         handle=handler,
         gave_up=handler.gave_up,
-        needs=frozenset({"postgres", "s3"}),
+        needs=frozenset({"postgres"}),
+        by_place=frozenset({S3}),
+        places=partial(places, services.settings.export.bucket),
         concurrency=2,
         max_attempts=3,
         time_limit=11 * _HOURS,
@@ -50,6 +53,19 @@ def describe(message: InternalReportMessage) -> dict[str, str]:
             return {"tables": ",".join(message.tables_to_query)}
         case S3Notification():
             return {"manifest": ",".join(f"s3://{found.bucket}/{found.key}" for found in message.records)}
+
+
+def places(export_bucket: str | None, message: InternalReportMessage) -> frozenset[tuple[str, str]]:
+    """Where a message reads and writes in S3; a listing that is stored needs nothing there."""
+    match message:
+        case InventoryPointer():
+            return frozenset({read(message.report_bucket_name)})
+        case S3Notification():
+            return frozenset(read(pointer.report_bucket_name) for pointer in pointers(message))
+        case ExportRequest() if export_bucket is not None:
+            return frozenset({write(export_bucket)})
+        case _:
+            return frozenset()
 
 
 class InternalReport:

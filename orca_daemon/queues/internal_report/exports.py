@@ -18,6 +18,7 @@ from orca_daemon.export.source import elsewhere, source
 from orca_daemon.export.table import NoChangeTime, Order, Outcome
 from orca_daemon.export.tables import NotAllowed, Table, allowed, choose
 from orca_daemon.ops.metrics.exports import ExportMetrics
+from orca_daemon.queues.places import write
 from orca_daemon.queues.services import Services
 from orca_daemon.settings import Export as ExportSettings
 from orca_daemon.wire.inventory import ExportRequest
@@ -46,7 +47,7 @@ async def export_tables(services: Services, request: ExportRequest) -> Mapping[s
     tables, refused = choose(request.tables_to_query, allowed(services.settings.export))
     log.info("export.started", tables=[table.name for table in tables], bucket=bucket)
     report = await _export(services, bucket, tables)
-    if verdict := judge(report, refused):
+    if verdict := judge(report, refused, bucket):
         raise verdict
     log.info("export.finished", keys=report.keys)
     return report.keys
@@ -88,12 +89,12 @@ def order(settings: ExportSettings, now: datetime) -> Order:
     )
 
 
-def judge(report: Report, refused: NotAllowed | None) -> Exception | None:
-    """What the failures of a run come to: the mildest that one of them asks for."""
+def judge(report: Report, refused: NotAllowed | None, bucket: str) -> Exception | None:
+    """What the failures of a run to `bucket` come to: the mildest that one of them asks for."""
     errors = [outcome.error for outcome in report.failed if outcome.error]
     for error in errors:
         if transient(error) or code_of(error) in EXPIRED:
-            return DependencyDown("s3", code_of(error))
+            return DependencyDown("s3", code_of(error), place=write(bucket)[1])
     text = "; ".join(part for part in (report.reasons, str(refused or "")) if part)
     if any(not isinstance(error, Missing | NoChangeTime | Unstorable) for error in errors):
         return ExportFailed(text)
