@@ -27,7 +27,7 @@ def i18_work_stops_with_its_lease(outcome: Outcome) -> Iterator[str]:
             continue
         for name in entry.ids:
             known = [one for one in outcome.holdings if (one.life, one.delivery.name) == (entry.life, name)]
-            ours = [one.delivery.lease_ends for one in known if one.since <= entry.at]
+            ours = [one.delivery.granted_until for one in known if one.since <= entry.at]
             if ours and entry.at > max(ours) + LATE:
                 yield f"{name} until {entry.at:.2f}, its lease until {max(ours):.2f}"
 
@@ -63,11 +63,18 @@ def i20_lost_only_if_lost(outcome: Outcome) -> Iterator[str]:
     """A lease that the queue still holds is not given up as lost."""
     if outcome.clock_is_off:
         return
-    unheard = {receipt for entry in outcome.record.of("unheard") for receipt in entry.facts["receipts"]}
+    unheard = _unheard(outcome)
+    early = LATE if outcome.history.rates.slow else TICK
     for one in outcome.holdings:
         receipt = one.delivery.receipt
-        if one.how == "lease_lost" and receipt not in unheard and one.delivery.lease_ends > one.until + LATE:
+        if one.how == "lease_lost" and receipt not in unheard and one.delivery.lease_ends > one.until + early:
             yield f"{one.delivery.name} at {one.until:.2f}, its lease until {one.delivery.lease_ends:.2f}"
+
+
+def _unheard(outcome: Outcome) -> set[str]:
+    """Deliveries whose lease may be longer than the daemon knows: the answer to an extension was lost."""
+    lost = (entry for entry in outcome.record.of("unheard") if entry.facts["of"] == "hide")
+    return {receipt for entry in lost for receipt in entry.facts["receipts"]}
 
 
 def i21_given_back_in_order(outcome: Outcome) -> Iterator[str]:
@@ -97,13 +104,15 @@ def i22_given_back(outcome: Outcome) -> Iterator[str]:
         for receipt in entry.facts["receipts"]:
             tries[entry.life, receipt] += 1
     set_aside = {one.id for one in outcome.history.sendings if one.large or not outcome.history.dead_letter}
-    in_time = outcome.drains_in_time
+    in_time, unheard = outcome.drains_in_time, _unheard(outcome)
     for one in outcome.holdings:
         delivery = one.delivery
         if one.how == "released" and delivery.name not in set_aside and not delivery.given_back:
             yield f"{delivery.name} at {one.until:.2f} was not"
         tried = tries[one.life, delivery.receipt]
-        if one.how == "hidden" and one.life in in_time and 0 < tried < 4 and delivery.over > one.until:
+        if one.how != "hidden" or one.life not in in_time or delivery.receipt in unheard:
+            continue
+        if 0 < tried < 4 and delivery.over > one.until:
             yield f"{delivery.name} was tried {tried} times until {one.until:.2f}"
 
 

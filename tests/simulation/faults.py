@@ -12,6 +12,8 @@ from tests.simulation.history import History, Rates
 from tests.simulation.record import Record
 
 T = TypeVar("T")
+UNKEPT = 200.0
+"""Seconds for which the queue refuses to extend the leases of some messages."""
 
 
 class FaultySource:
@@ -114,7 +116,11 @@ class FaultySource:
         envelopes: Sequence[Envelope],
         call: Callable[[Sequence[Envelope]], Awaitable[Sequence[Outcome]]],
     ) -> Sequence[Outcome]:
-        reached = [self._rng.random() >= self.rates.partial for _ in envelopes]
+        strict = what == "hide" and self._clock() < UNKEPT
+        unkept = {one.id for one in self._history.sendings if one.unkept and strict}
+        reached = [
+            self._rng.random() >= self.rates.partial and envelope.body not in unkept for envelope in envelopes
+        ]
 
         async def act() -> Sequence[Outcome]:
             part = [one for one, ok in zip(envelopes, reached, strict=True) if ok]

@@ -36,6 +36,8 @@ class Sending:
     """Whether its dead letter is larger than the dead-letter queue takes."""
     unspeakable: bool = False
     """Whether nobody can ever be told of its end."""
+    unkept: bool = False
+    """Whether the queue refuses to extend its leases."""
 
     @property
     def healthy(self) -> bool:
@@ -144,12 +146,15 @@ class History:
     """When it refuses deletes, and nothing else."""
     at_limit: tuple[tuple[float, float], ...] = field(default=())
     """When its receives come back empty at once."""
+    time_limit: float = 40.0
+    """Seconds that one attempt may take."""
     rules: Rules = SCALED
 
     @property
     def well_connected(self) -> bool:
         """Whether every call to the queue has its effect and its answer."""
-        return self.rates.none and not (self.no_extensions or self.no_deletes)
+        unkept = self.no_extensions or any(sending.unkept for sending in self.sendings)
+        return self.rates.none and not unkept and not self.no_deletes
 
     @property
     def undisturbed(self) -> bool:
@@ -254,13 +259,9 @@ def _crueller(history: History, rng: random.Random, *, calm: bool) -> History:
         history = replace(history, sendings=sendings)
     if calm:
         return history
-    stubborn = {one.id for one in history.sendings if one.healthy and rng.random() < 0.05}
+    history = _with_lost_leases(history, rng) if rng.random() < 0.3 else history
     return replace(
         history,
-        sendings=tuple(
-            replace(one, script=("stubborn", *one.script)) if one.id in stubborn else one
-            for one in history.sendings
-        ),
         rates=replace(
             history.rates,
             silent=rng.choice((0.0, 0.0, 0.0, 0.05)),
@@ -268,10 +269,26 @@ def _crueller(history: History, rng: random.Random, *, calm: bool) -> History:
         )
         if not history.rates.none
         else history.rates,
+        # So long that the delivery may end before the attempt does.
+        time_limit=250.0 if history.max_receives <= 10 and rng.random() < 0.15 else history.time_limit,
         no_extensions=_window(rng, 0.15, (20.0, 100.0, 300.0)),
         no_deletes=_window(rng, 0.15, (20.0, 100.0, 300.0)),
         at_limit=_window(rng, 0.1, (20.0, 100.0)),
     )
+
+
+def _with_lost_leases(history: History, rng: random.Random) -> History:
+    """Deliveries that overlap: leases that cannot be kept, work that goes on, redeliveries by the dozen."""
+    sendings = tuple(
+        replace(
+            one,
+            script=("stubborn", *one.script) if one.healthy and rng.random() < 0.4 else one.script,
+            unkept=rng.random() < 0.2,
+        )
+        for one in history.sendings
+    )
+    rates = Rates(duplicate=0.5, slow=rng.choice((0.0, 0.5))) if not history.fifo else history.rates
+    return replace(history, sendings=sendings, rates=rates)
 
 
 def _window(rng: random.Random, chance: float, lengths: tuple[float, ...]) -> tuple[tuple[float, float], ...]:

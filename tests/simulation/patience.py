@@ -59,14 +59,14 @@ def i27_half_open(outcome: Outcome) -> Iterator[str]:
 
 
 def _knows(outcome: Outcome, entry: Entry, place: str) -> bool:
-    """Whether it was known before the attempt that the message needs the place."""
+    """Whether it was known before the attempt that the message needs the place: of this delivery."""
     sending = outcome.sending(entry.ids[0])
     if len(entry.ids) > 1 or sending.place != place:
         return False
     return sending.declared or any(
         one.facts["error"] in UNMET
         for one in outcome.record.of("end")
-        if one.life == entry.life and one.ids == entry.ids and one.at < entry.at
+        if one.facts["receipts"] == entry.facts["receipts"] and one.at < entry.at
     )
 
 
@@ -155,10 +155,39 @@ def i30_telling_is_given_up(outcome: Outcome) -> Iterator[str]:
             yield f"{entry.ids[0]} at {entry.at:.1f}, for the {tried[key]}th time"
 
 
+def i31_refused_at_a_place_that_is_down(outcome: Outcome) -> Iterator[str]:
+    """While a place refuses everybody, nobody is given up for being refused there."""
+    refused: dict[tuple[int, str], float] = {}
+    for entry in outcome.record.of("end", "announced"):
+        for name in entry.ids:
+            if entry.what == "end":
+                refused[entry.life, name] = entry.at
+            elif entry.facts["reason"] == "AccessDenied":
+                at, place = refused[entry.life, name], outcome.sending(name).place
+                for life, down, start, end in outcome.downs:
+                    if (life, down) == (entry.life, place) and start + ROUNDING < at < end:
+                        yield f"{name} at {at:.2f}, down since {start:.2f}"
+
+
+def i32_set_aside_at_once(outcome: Outcome) -> Iterator[str]:
+    """A message that the dead-letter queue will never take is offered to it once in each delivery."""
+    offered: set[tuple[int, str]] = set()
+    for entry in outcome.record.of("too_large", "left"):
+        key = entry.life, entry.ids[0]
+        if entry.what == "left":
+            offered.discard(key)
+        elif key in offered:
+            yield f"{entry.ids[0]} at {entry.at:.2f}"
+        else:
+            offered.add(key)
+
+
 CHECKS: tuple[Callable[[Outcome], Iterator[str]], ...] = (
     i26_pauses,
     i27_half_open,
     i28_places_come_back,
     i29_unproven,
     i30_telling_is_given_up,
+    i31_refused_at_a_place_that_is_down,
+    i32_set_aside_at_once,
 )

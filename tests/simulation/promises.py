@@ -162,7 +162,7 @@ def i11_drain(outcome: Outcome) -> Iterator[str]:
     )
     history = outcome.history
     limit = max(history.wait + 10.0, history.drain_seconds) + SLACK
-    for entry in outcome.record.of("stop", "receive", "joined", "release", "drained"):
+    for entry in outcome.record.of("stop", "receive", "begin", "joined", "release", "drained"):
         if entry.what == "stop":
             stopped[entry.life] = entry.at
         elif entry.what == "joined":
@@ -171,8 +171,8 @@ def i11_drain(outcome: Outcome) -> Iterator[str]:
             old = any(_is_old(outcome, receipt, entry.at) for receipt in entry.facts["receipts"])
             if calm and entry.life not in joined and not old:
                 yield f"{entry.ids} given back at {entry.at:.2f}, before the polls had ended"
-        elif entry.what == "receive" and entry.life in stopped:
-            yield f"a receive at {entry.at:.2f}, after the stop at {stopped[entry.life]:.2f}"
+        elif entry.what in {"receive", "begin"} and entry.life in stopped:
+            yield f"{entry.what} {entry.ids} at {entry.at:.2f}, after the stop at {stopped[entry.life]:.2f}"
         elif entry.what == "drained" and entry.facts["seconds"] > limit and not _stalls(outcome):
             yield f"{entry.facts['seconds']:.1f} s"
 

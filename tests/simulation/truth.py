@@ -28,10 +28,14 @@ class Delivery:
     how: str = ""
 
     @property
+    def granted_until(self) -> float:
+        """Until when it was its receiver's, but for a second delivery that nobody could know of."""
+        return sum(self.grants[-1])
+
+    @property
     def lease_ends(self) -> float:
         """When its lease ended, or would have."""
-        at, seconds = self.grants[-1]
-        return min(at + seconds, self.over)
+        return min(self.granted_until, self.over)
 
 
 class Truth:

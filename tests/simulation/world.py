@@ -40,6 +40,8 @@ UNMET: Mapping[str, Callable[[str], Exception]] = {
 """What a fault of a place is to the work."""
 QUIET = 6 * 3600.0
 """Seconds that the last, undisturbed life may take to finish everything."""
+NO_END = 1800.0
+"""Seconds in which a drain has ended, or does not end."""
 HELD = 12
 """Messages in hand at most."""
 
@@ -130,7 +132,10 @@ class _World:
         self._record.add(self._loop.time(), "stop")
         engine.stop()
         try:
-            drained = await running
+            drained = await asyncio.wait_for(running, NO_END)
+        except TimeoutError:
+            self._record.add(self._loop.time(), "drained", seconds=NO_END)
+            source.die()
         except Exception as error:  # noqa: BLE001  whatever ended the engine is a finding
             self.outcome.faults.append(repr(error))
             source.die()
@@ -153,7 +158,7 @@ class _World:
             merge=history.merge,
             max_attempts=history.max_attempts,
             backoff=Backoff(base=0.5, cap=5.0),
-            time_limit=40.0,
+            time_limit=history.time_limit,
         )
         binding = Binding(
             name="queue",
@@ -228,7 +233,8 @@ class _World:
         error = "cancelled"
         try:
             for name, step in [(name, self.next_step(name)) for name in names]:
-                await self._step(name, step, alone=len(names) == 1)
+                if await self._step(name, step, names):
+                    break  # what was cancelled commits all the same, and begins nothing more
             self._need_the_base()
             if not source.dead:
                 self._record.add(now(), "commit", names)
@@ -240,17 +246,18 @@ class _World:
             if not source.dead:
                 self._record.add(now(), "end", names, error=error, receipts=receipts)
 
-    async def _step(self, name: str, step: str, *, alone: bool) -> None:
-        """The work of one message, as its script and the world have it."""
+    async def _step(self, name: str, step: str, run: Sequence[str]) -> bool:
+        """The work of one message, as its script and the world have it; True where it cannot be stopped."""
         self._need_the_base()
         if step == "stall":
             self._loop.stall(self._rng.choice((3.0, 20.0, 90.0)))
         place = self._scripts[name].place
         stubborn = await follow(step, place)
-        if stubborn and not alone:
-            raise asyncio.CancelledError  # nothing more of the run is begun
+        if stubborn and not all(self._scripts[one].healthy for one in run):
+            raise asyncio.CancelledError
         if place:
             self._use(place)
+        return stubborn
 
     def _need_the_base(self) -> None:
         if self.down:
