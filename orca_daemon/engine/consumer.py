@@ -212,9 +212,9 @@ class Consumer:
         """A run has used up its time, or that of its delivery."""
         self._work.cancel(run, "ended" if run.last else "expired")
 
-    def give_back_old(self, now: float) -> None:
-        """Give back what has waited nearly as long as a delivery may live."""
-        self._work.give_back_old(now)
+    def expire(self, now: float) -> None:
+        """Part with what has waited nearly as long as a delivery may last."""
+        self._work.expire(now)
 
     # Closing, in the order of the engine's drain.
 

@@ -55,6 +55,8 @@ class Held:
     """What it met at places where it failed, and has not succeeded since."""
     waits_for: Place | None = None
     """The place that is down and that it is held for."""
+    outlasts: bool = False
+    """Whether an attempt at it, as the first of its run, did not end before its delivery."""
     early: int = 0
     """How often it came before what it needs, or while that was away."""
     condemned: str | None = None
@@ -76,6 +78,12 @@ class Held:
     work_seconds: float = 0.0
     facts: dict[str, str] = field(default_factory=dict)
     """What handlers found out about it."""
+
+    @property
+    def stuck(self) -> bool:
+        """Whether it is this message, and not one before it, that does not get on."""
+        waits = self.early or self.attempts or self.waits_for is not None
+        return bool(waits or self.histories or self.outlasts)
 
     def renew(self, envelope: Envelope, now: float, lease: float) -> None:
         """A newer delivery of the same message: its receipt is the one that counts."""

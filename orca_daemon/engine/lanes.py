@@ -140,6 +140,13 @@ class Lanes:
             self.parked -= len(lane.waiting)
             self._offer(lane)
 
+    def take_head(self, lane: Lane) -> Held:
+        """Take the head of a lane out; what is behind it goes on."""
+        self.unpark(lane)
+        head = lane.waiting.popleft()
+        self._forget_empty(lane)
+        return head
+
     def cut(self, lane: Lane, first: Held | None = None) -> list[Held]:
         """Take `first` and everything behind it (or the whole lane) out, in order."""
         kept: deque[Held] = deque()

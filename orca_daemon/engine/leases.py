@@ -42,8 +42,8 @@ class Keepable(Protocol):
         """A run has used up its time limit."""
         ...
 
-    def give_back_old(self, now: float) -> None:
-        """Look for what has waited nearly as long as a delivery may live."""
+    def expire(self, now: float) -> None:
+        """Part with what has waited nearly as long as a delivery may last."""
         ...
 
 
@@ -74,7 +74,7 @@ class Keeper:
                 due.append(held)
         for batch in _batches(due, queue, now):
             self._extend(queue, batch)
-        queue.give_back_old(now)
+        queue.expire(now)
         for run in list(queue.runs()):
             if run.stop is None and run.expires <= now:
                 queue.expired(run)

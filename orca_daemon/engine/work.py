@@ -17,6 +17,7 @@ from orca_daemon.engine.departure import Hands
 from orca_daemon.engine.dependencies import Dependencies
 from orca_daemon.engine.errors import DependencyDown, NotYet, Refused, Reject
 from orca_daemon.engine.events import Observer
+from orca_daemon.engine.expiry import Expiry
 from orca_daemon.engine.held import END_MARGIN, STOPPING, Company, Held, Phase
 from orca_daemon.engine.lanes import Lane, Lanes, Run
 from orca_daemon.engine.room import Room
@@ -55,6 +56,7 @@ class Work:
         self._lanes, self._room, self._hands = lanes, room, hands
         self._dependencies = dependencies
         self._down = dependencies.places.down
+        self._expiry = Expiry(dependencies.rules, facts, lanes, hands)
         self._dead_lettering = DeadLettering(
             route, facts, lanes, hands, burial, dependencies, give_back=self._return, rng=rng
         )
@@ -99,20 +101,24 @@ class Work:
             if run is None:
                 return
             now = asyncio.get_running_loop().time()
-            if run.oldest <= now - self._dependencies.rules.longest_wait:
+            if self._expiry.due(run, now):
                 self._put_back(run)
-                self.give_back_old(now)
+                self._expire(now)
             elif not self._down or not self._held_back(run):
                 self._start(run, now)
 
-    def give_back_old(self, now: float) -> None:
-        """Give back, in order, what has waited nearly as long as a delivery may, and what is behind it."""
-        if self._closed:
-            return
-        enough = now - self._dependencies.rules.longest_wait
-        for lane in self._lanes:
-            if lane.waiting and lane.waiting[0].received <= enough:
-                self._hands.release(self._lanes.cut(lane))
+    def expire(self, now: float) -> None:
+        """Part with what has waited nearly as long as a delivery may last."""
+        if not self._closed and self._expire(now):
+            self.pump()
+
+    def _expire(self, now: float) -> bool:
+        changed = self._expiry.look(now, nothing_runs=self.blocked)
+        for lane in changed:
+            if lane.waiting:
+                self._dependencies.left(lane.waiting[0])
+            self._lanes.unpark(lane)
+        return bool(changed)
 
     def _held_back(self, run: Run) -> bool:
         """Whether a run has to wait for a place that is down; those of several that need it, alone."""
@@ -191,6 +197,8 @@ class Work:
                 self._dependencies.done(run, self._route.needs)
                 await self._settle(run)
             case Stopped():
+                # Of several it is the first that has to go: there is no time to find out which of them it is.
+                run.messages[0].outlasts = str(error) == "ended"
                 self._return(run)
             case DependencyDown() | Refused():
                 await self._unmet(run, error)

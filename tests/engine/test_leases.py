@@ -40,7 +40,7 @@ class Shelf:
     def expired(self, run: Run) -> None:
         raise AssertionError(run)
 
-    def give_back_old(self, now: float) -> None:
+    def expire(self, now: float) -> None:
         assert now < LONGEST_LEASE
 
 

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 
 from orca_daemon.engine.evidence import NAME
+from orca_daemon.engine.expiry import ITS_LAST
 from orca_daemon.engine.held import END_MARGIN
 from tests.simulation.outcome import Holding, Outcome
 from tests.simulation.truth import Delivery
@@ -12,6 +13,8 @@ from tests.simulation.truth import Delivery
 LATE = 10.0
 """Seconds for answers under way, for the keeper's tick, and for work that does not stop at once."""
 TICK = 3.0
+SLOW = 4.0
+"""Seconds that a call may need to reach the queue: by so much the daemon counts a lease too short."""
 ASK_AGAIN = 13.0
 """Seconds from an extension that came to nothing to the next: its answer may take eight."""
 
@@ -64,11 +67,19 @@ def i20_lost_only_if_lost(outcome: Outcome) -> Iterator[str]:
     if outcome.clock_is_off:
         return
     unheard = _unheard(outcome)
-    early = LATE if outcome.history.rates.slow else TICK
+    early = TICK + (SLOW if outcome.history.rates.slow else 0.0)
+    asked = {
+        (receipt, entry.at) for entry in outcome.record.of("hide") for receipt in entry.facts["receipts"]
+    }
     for one in outcome.holdings:
-        receipt = one.delivery.receipt
-        if one.how == "lease_lost" and receipt not in unheard and one.delivery.lease_ends > one.until + early:
-            yield f"{one.delivery.name} at {one.until:.2f}, its lease until {one.delivery.lease_ends:.2f}"
+        delivery = one.delivery
+        # Of a second delivery elsewhere the daemon hears only from an extension that reaches the queue.
+        unaware = outcome.sending(delivery.name).unkept
+        ends = delivery.granted_until if unaware else delivery.lease_ends
+        if any(of == delivery.receipt and at > one.until - LATE for of, at in asked) and early > TICK:
+            continue  # the answer may still have been under way
+        if one.how == "lease_lost" and delivery.receipt not in unheard and ends > one.until + early:
+            yield f"{delivery.name} at {one.until:.2f}, its lease until {ends:.2f}"
 
 
 def _unheard(outcome: Outcome) -> set[str]:
@@ -142,18 +153,24 @@ def i24_dead_letters_have_reasons(outcome: Outcome) -> Iterator[str]:
 
 
 def i25_twelve_hours(outcome: Outcome) -> Iterator[str]:
-    """What waits is given back before the queue takes it away; nothing in hand is older than a delivery."""
+    """What waits is given back before SQS takes it away, or dead-lettered if that was the last time."""
+    rules, history = outcome.history.rules, outcome.history
     if outcome.clock_is_off:
         return
-    rules = outcome.history.rules
+    buried = {
+        (entry.life, entry.ids[0])
+        for entry in outcome.record.of("buried")
+        if ITS_LAST in str(entry.facts["reason"])
+    }
     done = {(entry.life, name) for entry in outcome.record.of("commit", "buried") for name in entry.ids}
     for one in outcome.holdings:
-        age = one.until - one.delivery.received
-        waiting = (one.life, one.delivery.name) not in done
-        if age > rules.longest_lease or (
-            waiting and one.how == "lease_lost" and age > rules.longest_lease - END_MARGIN - TICK
-        ):
+        age, key = one.until - one.delivery.received, (one.life, one.delivery.name)
+        lost = one.how == "lease_lost" and age > rules.longest_lease - END_MARGIN - TICK
+        if age > rules.longest_lease or (lost and key not in done):
             yield f"{one.delivery.name} was in hand for {age:.0f} s"
+        early = age < rules.longest_wait or one.delivery.number < history.max_receives
+        if one.how == "dead_lettered" and key in buried and early:
+            yield f"{one.delivery.name} was given up after {age:.0f} s and {one.delivery.number} receives"
 
 
 CHECKS: tuple[Callable[[Outcome], Iterator[str]], ...] = (

@@ -102,7 +102,7 @@ class FaultySource:
         if self._happens(self.rates.dead_letter_down):
             raise SourceError("unavailable", "the dead-letter queue is out of reach")
         if any(one.large and one.id == envelope.body for one in self._history.sendings):
-            self._note("too_large", (envelope.body,))
+            self._note("too_large", (envelope.body,), receipts=(envelope.receipt,))
             raise SourceError("too_large", "the dead-letter queue takes less")
         await self._inside.bury(envelope, evidence)
         self._note("buried", (envelope.body,), reason=evidence.get("reason"))

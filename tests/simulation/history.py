@@ -1,6 +1,7 @@
 """One random history, drawn from a seed: what is sent, how the work goes, which faults strike and when."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from orca_daemon.engine.charges import Rules
@@ -259,6 +260,8 @@ def _crueller(history: History, rng: random.Random, *, calm: bool) -> History:
         history = replace(history, sendings=sendings)
     if calm:
         return history
+    if history.max_receives <= 10 and rng.random() < 0.15:
+        history = _with_long_work(history, rng)
     history = _with_lost_leases(history, rng) if rng.random() < 0.3 else history
     return replace(
         history,
@@ -269,12 +272,20 @@ def _crueller(history: History, rng: random.Random, *, calm: bool) -> History:
         )
         if not history.rates.none
         else history.rates,
-        # So long that the delivery may end before the attempt does.
-        time_limit=250.0 if history.max_receives <= 10 and rng.random() < 0.15 else history.time_limit,
+        max_receives=rng.choice((1, 2)) if rng.random() < 0.08 else history.max_receives,
         no_extensions=_window(rng, 0.15, (20.0, 100.0, 300.0)),
         no_deletes=_window(rng, 0.15, (20.0, 100.0, 300.0)),
         at_limit=_window(rng, 0.1, (20.0, 100.0)),
     )
+
+
+def _with_long_work(history: History, rng: random.Random) -> History:
+    """Attempts so long that the delivery may end before they do."""
+    sendings = tuple(
+        replace(one, script=("hang",)) if one.doomed and rng.random() < 0.5 else one
+        for one in history.sendings
+    )
+    return replace(history, sendings=sendings, time_limit=250.0)
 
 
 def _with_lost_leases(history: History, rng: random.Random) -> History:
@@ -282,13 +293,22 @@ def _with_lost_leases(history: History, rng: random.Random) -> History:
     sendings = tuple(
         replace(
             one,
-            script=("stubborn", *one.script) if one.healthy and rng.random() < 0.4 else one.script,
-            unkept=rng.random() < 0.2,
+            script=("stubborn",) * rng.randint(1, 2) + one.script
+            if one.healthy and rng.random() < 0.4
+            else one.script,
+            unkept=rng.random() < 0.3,
         )
         for one in history.sendings
     )
-    rates = Rates(duplicate=0.5, slow=rng.choice((0.0, 0.5))) if not history.fifo else history.rates
-    return replace(history, sendings=sendings, rates=rates)
+    if history.fifo:
+        return replace(history, sendings=sendings)
+    # Few messages, that each of them is delivered often; a clock that is right, that it can be said when.
+    sendings = tuple(one for one in sendings if "stall" not in one.script)[:8] or sendings[:1]
+    rates = Rates(duplicate=0.3, slow=rng.choice((0.0, 0.5)))
+    lives = (Life(rng.uniform(40, 120), rng.choice(("stop", "stop", "kill"))),)
+    return replace(
+        history, sendings=sendings, rates=rates, sleeps=(), lives=lives, lease=12.0, wait=1.0, concurrency=4
+    )
 
 
 def _window(rng: random.Random, chance: float, lengths: tuple[float, ...]) -> tuple[tuple[float, float], ...]:
@@ -298,8 +318,9 @@ def _window(rng: random.Random, chance: float, lengths: tuple[float, ...]) -> tu
 
 def _with_places(history: History, rng: random.Random, *, calm: bool) -> History:
     declared = rng.random() < 0.5
+    places = PLACES if rng.random() < 0.5 else PLACES[:1]
     sendings = tuple(
-        _placed(sending, rng, declared=declared) if rng.random() < 0.8 else sending
+        _placed(sending, rng, places, declared=declared) if rng.random() < 0.8 else sending
         for sending in history.sendings
     )
     # Those that wait for each other are given back again and again: let that not be for days.
@@ -314,17 +335,17 @@ def _with_places(history: History, rng: random.Random, *, calm: bool) -> History
             rng.choice(("down", "down", "denied", "slow")),
             rng.choice((1.0, 1.0, 0.5, 0.1)),
         )
-        for place in PLACES
-        if rng.random() < 0.6
+        for place in places
+        if rng.random() < 0.7
     )
     return replace(history, faults=faults)
 
 
-def _placed(sending: Sending, rng: random.Random, *, declared: bool) -> Sending:
+def _placed(sending: Sending, rng: random.Random, places: Sequence[str], *, declared: bool) -> Sending:
     script = sending.script
     if rng.random() < 0.08:
         script = rng.choice((("spoil",), ("spoil",), ("denied",), ("spoil", "spoil", "ok")))
-    return replace(sending, place=rng.choice(PLACES), declared=declared, script=script)
+    return replace(sending, place=rng.choice(places), declared=declared, script=script)
 
 
 def _turn(rng: random.Random) -> int | None:

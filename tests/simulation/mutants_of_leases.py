@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from math import inf
 from typing import Any
 from unittest.mock import patch
 
@@ -9,6 +10,7 @@ from orca_daemon.engine import intake, leases
 from orca_daemon.engine.burial import Burial
 from orca_daemon.engine.consumer import Consumer
 from orca_daemon.engine.departure import Hands
+from orca_daemon.engine.expiry import Expiry
 from orca_daemon.engine.held import Held, Phase
 from orca_daemon.engine.lanes import Run
 from orca_daemon.engine.leases import Keepable, Keeper
@@ -139,7 +141,7 @@ def delete_behind_a_lost_message() -> AbstractContextManager[object]:
     return patch("orca_daemon.engine.departure._settling", settling)
 
 
-@breaks("i22_given_back")
+@breaks("i3_group_order")
 def redelivery_during_a_give_back_is_a_duplicate() -> AbstractContextManager[object]:
     """Take a message that came again while it is given back for one that is in hand."""
 
@@ -258,7 +260,16 @@ def believe_every_answer() -> AbstractContextManager[object]:
 @breaks("i25_twelve_hours")
 def wait_past_twelve_hours() -> AbstractContextManager[object]:
     """Keep what waits until the queue takes it away."""
-    return patch.object(Work, "give_back_old", lambda *_: None)
+
+    @contextmanager
+    def both() -> Iterator[None]:
+        with (
+            patch.object(Work, "give_back_old", lambda *_: None),
+            patch.object(Run, "oldest", property(lambda _: inf)),
+        ):
+            yield
+
+    return both()
 
 
 @breaks("i25_twelve_hours")
@@ -271,3 +282,9 @@ def work_past_twelve_hours() -> AbstractContextManager[object]:
         run.expires, run.last = now + self._route.time_limit, False
 
     return patch.object(Work, "_start", _start)
+
+
+@breaks("i13_poison_hurts_nobody")
+def leave_the_last_receive_to_sqs() -> AbstractContextManager[object]:
+    """Give back what waits also on its last receive: SQS moves it, and all that was received as often."""
+    return patch.object(Expiry, "_is_last", lambda *_: False)

@@ -1,6 +1,7 @@
 """The engine broken on purpose in how it judges dependencies: who is charged, who waits, and for how long."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
@@ -65,8 +66,22 @@ def never_close_a_breaker() -> AbstractContextManager[object]:
 
 @breaks("i27_half_open")
 def let_everybody_try() -> AbstractContextManager[object]:
-    """Hold nothing back for a place that is down."""
-    return patch.object(Places, "admit", lambda *_: None)
+    """Hold nothing back for a place that is down, but for a pause of its own."""
+    failed = Dependencies.failed
+
+    async def _failed(self: Dependencies, run: Run, error: DependencyDown | Refused, **more: Any) -> Ruling:
+        ruling = await failed(self, run, error, **more)
+        return replace(ruling, pause=ruling.pause or 1.0)
+
+    @contextmanager
+    def both() -> Iterator[None]:
+        with (
+            patch.object(Dependencies, "failed", _failed),
+            patch.object(Places, "admit", lambda *_: None),
+        ):
+            yield
+
+    return both()
 
 
 @breaks("i29_unproven")

@@ -7,7 +7,7 @@ from functools import cached_property
 from orca_daemon.engine.events import Event
 from tests.simulation.history import History, Sending
 from tests.simulation.queues import Queues
-from tests.simulation.record import Record
+from tests.simulation.record import Entry, Record
 from tests.simulation.truth import FOREVER, Delivery, Truth
 
 
@@ -62,6 +62,19 @@ class Outcome:
     def clock_is_off(self) -> bool:
         """Whether the daemon's clock stood still while the queue's went on: leases are lost, then."""
         return bool(self.history.sleeps) or any("stall" in one.script for one in self.history.sendings)
+
+    @cached_property
+    def set_aside(self) -> list[Entry]:
+        """Where a message was given up and left to SQS's redrive policy: it has left the order, then."""
+        last = {
+            one.delivery.receipt for one in self.holdings if one.delivery.number >= self.history.max_receives
+        }
+        given_up = (
+            entry
+            for entry in self.record.of("left")
+            if entry.facts["outcome"] == "released" and entry.facts["cause"] and self.history.dead_letter
+        )
+        return [entry for entry in given_up if entry.facts["receipts"][0] in last]
 
     @property
     def drains_in_time(self) -> set[int]:

@@ -73,54 +73,67 @@ def _knows(outcome: Outcome, entry: Entry, place: str) -> bool:
 def i28_places_come_back(outcome: Outcome) -> Iterator[str]:
     """When a place works again, what waited for it goes on by itself, and soon."""
     history = outcome.history
-    if history.fifo or history.lives or history.outages or history.pauses or outcome.clock_is_off:
-        return
-    if not history.well_connected or history.at_limit:
-        return
-    commits = {name: entry.at for entry in outcome.record.of("commit") for name in entry.ids}
     for fault in history.faults:
-        for name in _waiting_at_the_end(outcome, fault):
-            if commits.get(name, 0.0) > fault.end + RECOVERY or name not in commits:
-                yield f"{name}: {fault.place} works since {fault.end:.1f}, done at {commits.get(name)}"
+        if _is_alone(outcome, fault):
+            for one in history.sendings:
+                late = outcome.truth.there(one.id, fault.end + RECOVERY) and one.at < fault.end
+                if one.healthy and one.place == fault.place and late and not _behind_others(outcome, one):
+                    yield f"{one.id}: {fault.place} works since {fault.end:.1f}"
 
 
-def _waiting_at_the_end(outcome: Outcome, fault: Fault) -> set[str]:
-    """Healthy messages that failed at the place and were in hand at the end of its fault."""
-    others = [one for one in outcome.history.faults if one is not fault and one.place == fault.place]
-    failed = {
-        name
-        for entry in outcome.record.of("end")
-        for name in entry.ids
-        if entry.at < fault.end and entry.facts["error"] in UNMET
-    }
-    healthy = {one.id for one in outcome.history.sendings if one.healthy and one.place == fault.place}
-    gone = {one.delivery.name for one in outcome.holdings if one.until < fault.end}
-    return set() if others else (failed & healthy) - gone
+def _is_alone(outcome: Outcome, fault: Fault) -> bool:
+    """Whether nothing else is wrong from the end of the fault on."""
+    history = outcome.history
+    windows = (
+        *history.outages,
+        *history.pauses,
+        *history.no_extensions,
+        *history.no_deletes,
+        *history.at_limit,
+    )
+    others = [one.end for one in history.faults if one is not fault]
+    last = max(entry.life for entry in outcome.record.entries)
+    began = min(entry.at for entry in outcome.record.entries if entry.life == last)
+    ends = max([began, *(end for _, end in windows), *others], default=0.0)
+    return ends <= fault.end and not outcome.clock_is_off and history.dead_letter
+
+
+def _behind_others(outcome: Outcome, one: Sending) -> bool:
+    """Whether a message that fails may hold it up: in its group, or all that may be in hand."""
+    return any(other.doomed or "stubborn" in other.script for other in outcome.history.sendings) or one.unkept
 
 
 def i29_unproven(outcome: Outcome) -> Iterator[str]:
     """Only what failed alone, for as long as patience lasts, is dead-lettered as unproven; and then it is."""
     rules = outcome.history.rules
-    first: dict[tuple[int, str], float] = {}
-    waiting: dict[int, set[str]] = defaultdict(set)
-    for entry in outcome.record.of("end", "left"):
-        for name in entry.ids:
-            if entry.what == "end" and entry.facts["error"] in UNMET:
-                first.setdefault((entry.life, name), entry.at)
-                # One that is refused may be at fault itself, and says nothing of the place.
-                if len(entry.ids) == 1 and entry.facts["error"].startswith("DependencyDown"):
-                    waiting[entry.life].add(name)
-            elif entry.what == "end":
-                waiting[entry.life].discard(name)
-            elif entry.facts["cause"] == "unproven" and (entry.life, name) in first:
-                since, place = first[entry.life, name], outcome.sending(name).place
-                others = {one for one in waiting[entry.life] - {name} if outcome.sending(one).place == place}
-                if entry.at - since < rules.patience or others:
-                    yield f"{name} at {entry.at:.1f}, since {since:.1f}, beside {sorted(others)}"
-        if entry.what == "left":
-            waiting[entry.life] -= set(entry.ids)
-            first.pop((entry.life, entry.ids[0]), None)
+    for name, entry, since, beside in _unproven(outcome):
+        place = outcome.sending(name).place
+        others = {one for one in beside if outcome.sending(one).place == place}
+        # What is older was in its last delivery.
+        if entry.facts["held"] < rules.longest_wait and (entry.at - since < rules.patience or others):
+            yield f"{name} at {entry.at:.1f}, since {since:.1f}, beside {sorted(others)}"
     yield from _waited_too_long(outcome)
+
+
+def _unproven(outcome: Outcome) -> Iterator[tuple[str, Entry, float, set[str]]]:
+    """Dead letters as unproven: when it failed first, and who else waited when it failed last."""
+    first: dict[tuple[int, str], float] = {}
+    beside: dict[tuple[int, str], set[str]] = {}
+    waiting: dict[int, set[str]] = defaultdict(set)
+    for entry in outcome.record.of("end", "announced", "left"):
+        for key in [(entry.life, name) for name in entry.ids]:
+            waits = False
+            if entry.what == "end" and entry.facts["error"] in UNMET:
+                first.setdefault(key, entry.at)
+                beside[key] = waiting[entry.life] - {key[1]}
+                # One that is refused may be at fault itself, and of several it is not known which.
+                waits = len(entry.ids) == 1 and entry.facts["error"].startswith("DependencyDown")
+            elif entry.what == "left" and entry.facts["cause"] == "unproven" and key in first:
+                yield key[1], entry, first[key], beside[key]
+            if entry.what == "left":
+                first.pop(key, None)
+            waiting[entry.life].discard(key[1])
+            waiting[entry.life].update({key[1]} if waits else ())
 
 
 def _waited_too_long(outcome: Outcome) -> Iterator[str]:
@@ -172,14 +185,11 @@ def i31_refused_at_a_place_that_is_down(outcome: Outcome) -> Iterator[str]:
 def i32_set_aside_at_once(outcome: Outcome) -> Iterator[str]:
     """A message that the dead-letter queue will never take is offered to it once in each delivery."""
     offered: set[tuple[int, str]] = set()
-    for entry in outcome.record.of("too_large", "left"):
-        key = entry.life, entry.ids[0]
-        if entry.what == "left":
-            offered.discard(key)
-        elif key in offered:
+    for entry in outcome.record.of("too_large"):
+        key = entry.life, entry.facts["receipts"][0]
+        if key in offered:
             yield f"{entry.ids[0]} at {entry.at:.2f}"
-        else:
-            offered.add(key)
+        offered.add(key)
 
 
 CHECKS: tuple[Callable[[Outcome], Iterator[str]], ...] = (

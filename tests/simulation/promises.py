@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 
 from orca_daemon.engine.burial import LAST_RECEIVE
+from orca_daemon.engine.expiry import ITS_LAST
 from tests.simulation import against_truth, patience
 from tests.simulation.outcome import Outcome
 from tests.simulation.record import Entry
@@ -43,7 +44,7 @@ def i3_group_order(outcome: Outcome) -> Iterator[str]:
     done: set[str] = set()
     order = _order(outcome)
     for entry in outcome.record.entries:
-        if entry.what in {"buried", "too_large"}:
+        if entry.what in {"buried", "too_large"} or entry in outcome.set_aside:
             done.update(entry.ids)
         elif entry.what == "commit":
             for name in entry.ids:
@@ -79,6 +80,8 @@ def i5_deletes_in_order(outcome: Outcome) -> Iterator[str]:
     asked: dict[int, set[str]] = defaultdict(set)
     left: dict[int, set[str]] = defaultdict(set)
     for entry in outcome.record.of("delete", "too_large", "left", "begin"):
+        if entry in outcome.set_aside:
+            ever.update(entry.ids)
         if entry.what in {"delete", "too_large"}:
             for name in entry.ids if entry.what == "delete" else ():
                 late = [n for n in order[name] if n not in ever and outcome.truth.there(n, entry.at)]
@@ -295,6 +298,8 @@ def _by_its_place(outcome: Outcome, entry: Entry) -> bool:
             one.kind == "denied" and one.start <= entry.at < one.end for one in faults
         )
     since = entry.at - outcome.history.rules.patience
+    if ITS_LAST in str(entry.facts["reason"]):
+        return True  # SQS would have moved it: i25_twelve_hours looks whether that is so
     alone = "nobody else needed it" in str(entry.facts["reason"])
     return alone and any(one.start <= since and entry.at - SLACK < one.end for one in faults)
 
