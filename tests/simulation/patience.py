@@ -12,6 +12,8 @@ SHORTEST = 0.05
 ROUNDING = 1e-6
 UNMET = {"DependencyDown store", "Refused store"}
 """How attempts end that failed at a place."""
+FOUND_UP = 30.0
+"""Seconds in which somebody has tried a place that works again, however long the work before it takes."""
 RECOVERY = 120.0
 """Seconds after the end of a fault in which everything that waited for it is done."""
 
@@ -79,6 +81,13 @@ def i28_places_come_back(outcome: Outcome) -> Iterator[str]:
                 late = outcome.truth.there(one.id, fault.end + RECOVERY) and one.at < fault.end
                 if one.healthy and one.place == fault.place and late and not _behind_others(outcome, one):
                     yield f"{one.id}: {fault.place} works since {fault.end:.1f}"
+        if any(
+            one.place == fault.place and {"spoil", "denied"} & set(one.script) for one in history.sendings
+        ):
+            continue  # it may fail there for ever
+        for life, place, start, end in outcome.downs:
+            if place == fault.place and start < fault.end and end > fault.end + FOUND_UP:
+                yield f"{place} was taken for down until {end:.1f} in life {life}"
 
 
 def _is_alone(outcome: Outcome, fault: Fault) -> bool:
