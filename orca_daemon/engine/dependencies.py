@@ -146,7 +146,7 @@ class Dependencies:
         if await breaker.report(reason(error)):
             # While it is down nothing counts, before and after.
             self.forget(run.messages, key)
-            return Ruling(Next.WAIT, 0.0 if breaker.name in needs else self.early(run))
+            return Ruling(Next.WAIT, 0.0 if self.blocked(needs) else self.early(run))
         breaker.tally.failure(run.messages[0].envelope.id, self.rules)
         ruling = self._judge(run, error, key, breaker.tally, most)
         breaker.watch(ruling.pause)

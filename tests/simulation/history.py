@@ -301,7 +301,7 @@ def _with_lost_leases(history: History, rng: random.Random) -> History:
         for one in history.sendings
     )
     if history.fifo:
-        return replace(history, sendings=sendings)
+        return replace(history, sendings=sendings, lease=12.0, batch=max(history.batch, 3))
     # Few messages, that each of them is delivered often; a clock that is right, that it can be said when.
     sendings = tuple(one for one in sendings if "stall" not in one.script)[:8] or sendings[:1]
     rates = Rates(duplicate=0.3, slow=rng.choice((0.0, 0.5)))

@@ -11,12 +11,14 @@ from unittest.mock import patch
 from orca_daemon.engine.burial import Burial
 from orca_daemon.engine.consumer import Consumer
 from orca_daemon.engine.departure import Hands
+from orca_daemon.engine.dependencies import Dependencies
 from orca_daemon.engine.engine import Engine, _Supervisor
 from orca_daemon.engine.held import Company, Held, Phase
 from orca_daemon.engine.intake import Attempt, Poller
 from orca_daemon.engine.lanes import Lane, Lanes, Run
 from orca_daemon.engine.leases import Keepable, Keeper
 from orca_daemon.engine.message import Envelope
+from orca_daemon.engine.places import Succeeded
 from orca_daemon.engine.room import Room
 from orca_daemon.engine.settlement import Settlement
 from orca_daemon.engine.source import Outcome
@@ -188,7 +190,7 @@ def receive_without_room() -> AbstractContextManager[object]:
 @breaks("i14_no_storm")
 def poll_through_an_outage() -> AbstractContextManager[object]:
     """Go on receiving, and working, while the dependency is down."""
-    return patch.object(Work, "blocked", property(lambda _: False))
+    return patch.object(Dependencies, "blocked", lambda *_: False)
 
 
 @breaks("i12_no_silent_death")
@@ -212,9 +214,9 @@ def bury_without_a_word() -> AbstractContextManager[object]:
     """Set a message aside although nobody could be told."""
     announce = Burial.announce
 
-    async def _announce(self: Burial, held: Held) -> None:
+    async def _announce(self: Burial, held: Held, *listener: Succeeded) -> None:
         with suppress(ConnectionError):
-            await announce(self, held)
+            await announce(self, held, *listener)
 
     return patch.object(Burial, "announce", _announce)
 

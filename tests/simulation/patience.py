@@ -12,8 +12,8 @@ SHORTEST = 0.05
 ROUNDING = 1e-6
 UNMET = {"DependencyDown store", "Refused store"}
 """How attempts end that failed at a place."""
-FOUND_UP = 30.0
-"""Seconds in which somebody has tried a place that works again, however long the work before it takes."""
+FOUND_UP = 25.0
+"""Seconds past the longest pause in which somebody has tried a place that works again."""
 RECOVERY = 120.0
 """Seconds after the end of a fault in which everything that waited for it is done."""
 
@@ -85,8 +85,9 @@ def i28_places_come_back(outcome: Outcome) -> Iterator[str]:
             one.place == fault.place and {"spoil", "denied"} & set(one.script) for one in history.sendings
         ):
             continue  # it may fail there for ever
+        found = fault.end + history.rules.retry.cap + FOUND_UP
         for life, place, start, end in outcome.downs:
-            if place == fault.place and start < fault.end and end > fault.end + FOUND_UP:
+            if place == fault.place and start < fault.end and end > found:
                 yield f"{place} was taken for down until {end:.1f} in life {life}"
 
 
