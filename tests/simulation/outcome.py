@@ -64,17 +64,24 @@ class Outcome:
         return bool(self.history.sleeps) or any("stall" in one.script for one in self.history.sendings)
 
     @cached_property
-    def set_aside(self) -> list[Entry]:
-        """Where a message was given up and left to SQS's redrive policy: it has left the order, then."""
+    def _last_releases(self) -> set[str]:
+        """Receipts of messages that were given up and left to SQS's redrive policy."""
         last = {
             one.delivery.receipt for one in self.holdings if one.delivery.number >= self.history.max_receives
         }
         given_up = (
-            entry
+            entry.facts["receipts"][0]
             for entry in self.record.of("left")
             if entry.facts["outcome"] == "released" and entry.facts["cause"] and self.history.dead_letter
         )
-        return [entry for entry in given_up if entry.facts["receipts"][0] in last]
+        return last.intersection(given_up)
+
+    def set_aside(self, entry: Entry) -> list[str]:
+        """The messages that leave the order of their group with this: dead-lettered, or left to SQS."""
+        if entry.what == "release":
+            pairs = zip(entry.ids, entry.facts["receipts"], strict=True)
+            return [name for name, receipt in pairs if receipt in self._last_releases]
+        return list(entry.ids) if entry.what in {"buried", "too_large"} else []
 
     @property
     def drains_in_time(self) -> set[int]:

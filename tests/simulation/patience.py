@@ -153,10 +153,10 @@ def _waited_too_long(outcome: Outcome) -> Iterator[str]:
     for one in spoilers:
         if not _alone(one, spoilers):
             continue
-        begun = min(entry.at for entry in outcome.record.of("begin") if one.id in entry.ids)
+        begun = min((entry.at for entry in outcome.record.of("begin") if one.id in entry.ids), default=0.0)
         ends = [entry for entry in outcome.record.of("left") if one.id in entry.ids]
-        if ends[-1].at > begun + outcome.history.rules.patience + RECOVERY or len(ends) > 1:
-            yield f"{one.id} from {begun:.1f} to {ends[-1].at:.1f}, {len(ends)} times"
+        if not ends or ends[-1].at > begun + outcome.history.rules.patience + RECOVERY or len(ends) > 1:
+            yield f"{one.id} from {begun:.1f}, it left {len(ends)} times"
 
 
 def _alone(one: Sending, spoilers: list[Sending]) -> bool:

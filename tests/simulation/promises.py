@@ -44,9 +44,8 @@ def i3_group_order(outcome: Outcome) -> Iterator[str]:
     done: set[str] = set()
     order = _order(outcome)
     for entry in outcome.record.entries:
-        if entry.what in {"buried", "too_large"} or entry in outcome.set_aside:
-            done.update(entry.ids)
-        elif entry.what == "commit":
+        done.update(outcome.set_aside(entry))
+        if entry.what == "commit":
             for name in entry.ids:
                 before = [
                     other for other in order[name] if other not in done and not _moved(outcome, other, entry)
@@ -79,21 +78,19 @@ def i5_deletes_in_order(outcome: Outcome) -> Iterator[str]:
     ever: set[str] = set()
     asked: dict[int, set[str]] = defaultdict(set)
     left: dict[int, set[str]] = defaultdict(set)
-    for entry in outcome.record.of("delete", "too_large", "left", "begin"):
-        if entry in outcome.set_aside:
-            ever.update(entry.ids)
-        if entry.what in {"delete", "too_large"}:
-            for name in entry.ids if entry.what == "delete" else ():
+    for entry in outcome.record.of("delete", "too_large", "release", "left", "begin"):
+        ever.update(outcome.set_aside(entry))
+        if entry.what == "delete":
+            for name in entry.ids:
                 late = [n for n in order[name] if n not in ever and outcome.truth.there(n, entry.at)]
                 if late:
                     yield f"{name} before {late} at {entry.at:.2f}"
                 ever.add(name)
-            ever.update(entry.ids)
-            asked[entry.life].update(entry.ids if entry.what == "delete" else ())
+            asked[entry.life].update(entry.ids)
         elif entry.what == "left":
             left[entry.life].update(entry.ids)
             asked[entry.life].update(entry.ids)
-        else:
+        elif entry.what == "begin":
             for name in entry.ids:
                 pending = [n for n in order[name] if n in asked[entry.life] and n not in left[entry.life]]
                 if pending:

@@ -40,6 +40,8 @@ UNMET: Mapping[str, Callable[[str], Exception]] = {
 """What a fault of a place is to the work."""
 QUIET = 6 * 3600.0
 """Seconds that the last, undisturbed life may take to finish everything."""
+PEACE = 5.0
+"""Seconds between two looks at an engine that nothing disturbs."""
 NO_END = 1800.0
 """Seconds in which a drain has ended, or does not end."""
 HELD = 12
@@ -82,6 +84,7 @@ class _World:
         )
         self.outcome = Outcome(history, self._record, self._queues)
         self._attempts: dict[str, int] = {}
+        self._sent = 0
         self._last_answer: float | None = None
         self._scripts = {sending.id: sending for sending in history.sendings}
 
@@ -101,6 +104,7 @@ class _World:
             await asyncio.sleep(max(0.0, sending.at - self._loop.time()))
             self._queues.send(sending.id, sending.group)
             self._record.add(self._loop.time(), "sent", (sending.id,), group=sending.group)
+            self._sent += 1
 
     async def _live(self, rates: Rates, life: Life) -> None:
         source = FaultySource(
@@ -116,7 +120,8 @@ class _World:
         while self._loop.time() < until and not running.done() and not source.died.is_set():
             if life.seconds == QUIET and self._finished():
                 break
-            await _moment(source.died, min(1.0, max(until - self._loop.time(), 0.001)))
+            step = PEACE if life.seconds == QUIET else 1.0
+            await _moment(source.died, min(step, max(until - self._loop.time(), 0.001)))
             if engine.paused is not self._paused:
                 engine.set_paused(paused=self._paused)
             if self._rng.random() < rates.duplicate:
@@ -307,10 +312,7 @@ class _World:
                 pass
 
     def _finished(self) -> bool:
-        return (
-            len(self._record.of("sent")) == len(self._history.sendings)
-            and self._queues.left() <= self._history.staying
-        )
+        return self._sent == len(self._history.sendings) and self._queues.left() <= self._history.staying
 
     def wall(self) -> float:
         """The wall clock of the daemon's machine."""
