@@ -63,6 +63,7 @@ class Consumer:
         self.name, self.route, self.lease = name, route, options.lease
         self.source: Source = Answers(source)
         self.longest = dependencies.rules.longest_lease
+        self._dependencies = dependencies
         self._facts = facts
         self._observe = observe
         self._lanes = Lanes(batch=route.batch, merge=route.merge)
@@ -269,9 +270,7 @@ class Consumer:
             oldest_held=min((one.received for one in held), default=None),
             at_work_since=self._work.since,
             age_limit=self.route.time_limit,
-            unproven_since=min(
-                (history.since for one in held for history in (one.histories or {}).values()), default=None
-            ),
+            unproven_since=min(self._dependencies.unproven(held), default=None),
         )
 
     def _broken(self, error: BaseException) -> None:

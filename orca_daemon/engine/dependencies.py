@@ -5,7 +5,7 @@ A dependency with a probe is asked.  Any other is judged by place, from what the
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from orca_daemon.engine.breaker import Breaker
@@ -81,6 +81,14 @@ class Dependencies:
         for name, place in sorted(self.places.down):
             down[name] = (*down.get(name, ()), place)
         return down
+
+    def unproven(self, messages: Iterable[Held]) -> Iterator[float]:
+        """Since when messages have failed at a dependency that is not known to be down."""
+        for held in messages:
+            for key, history in (held.histories or {}).items():
+                breaker = self.breakers.get(key[0])
+                if key not in self.places.down and not (breaker and breaker.open):
+                    yield history.since
 
     # Before an attempt.
 
