@@ -14,6 +14,8 @@ from urllib.parse import unquote
 from aiohttp import web
 
 _XML = "<?xml version='1.0'?>"
+_NAMED = {"x-amz-request-id": "bench"}
+"""Every answer of S3 names its request."""
 
 
 class Store:
@@ -35,21 +37,23 @@ class Store:
                 return self._copy(request, path)
             case "PUT":
                 self._objects[path] = int(query["size"]), _digest(path)
-                return web.Response()
+                return web.Response(headers=_NAMED)
             case "POST" if "uploads" in query:
                 upload = str(len(self._uploads))
                 self._uploads[upload] = {}
                 return _xml("InitiateMultipartUploadResult", f"<UploadId>{upload}</UploadId>")
             case "POST":
                 return await self._complete(request, path)
+            case _ if "uploads" in query:
+                return _xml("ListMultipartUploadsResult", f"<Bucket>{path.strip('/')}</Bucket>")
             case _:
-                return _xml("ListMultipartUploadsResult" if "uploads" in query else "Tagging", "<TagSet/>")
+                return _xml("Tagging", "<TagSet/>")
 
     def _head(self, path: str) -> web.Response:
         if path not in self._objects:
-            return web.Response(status=404, headers={"Content-Length": "0"})
+            return web.Response(status=404, headers={"Content-Length": "0", **_NAMED})
         size, etag = self._objects[path]
-        return web.Response(headers={"Content-Length": str(size), "ETag": f'"{etag}"'})
+        return web.Response(headers={"Content-Length": str(size), "ETag": f'"{etag}"', **_NAMED})
 
     def _copy(self, request: web.Request, path: str) -> web.Response:
         self._objects[path] = self._objects[_source(request)]
@@ -80,7 +84,9 @@ def _digest(text: str) -> str:
 
 
 def _xml(name: str, inner: str) -> web.Response:
-    return web.Response(text=f"{_XML}<{name}>{inner}</{name}>", content_type="application/xml")
+    return web.Response(
+        text=f"{_XML}<{name}>{inner}</{name}>", content_type="application/xml", headers=_NAMED
+    )
 
 
 async def _late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seconds: float) -> None:

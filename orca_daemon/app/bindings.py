@@ -1,33 +1,29 @@
 """Queues of the settings, as they are found at AWS, paired with their routes."""
 
-import asyncio
-import random
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
 
 from orca_daemon.app.exits import ConfigurationError
+from orca_daemon.app.patience import patiently
 from orca_daemon.aws.sqs import SqsSource
+from orca_daemon.aws.whereabouts import other_host, other_region
 from orca_daemon.db import role, shape
 from orca_daemon.db.address import AddressError
-from orca_daemon.db.failures import Failed
 from orca_daemon.engine.consumer import Options
 from orca_daemon.engine.engine import Binding
-from orca_daemon.engine.errors import DependencyDown, SourceError
-from orca_daemon.engine.policy import Backoff
 from orca_daemon.engine.route import Route, index
 from orca_daemon.engine.source import QueueFacts
-from orca_daemon.queues import routes
+from orca_daemon.queues import recovery, routes
 from orca_daemon.queues.services import Services
 from orca_daemon.settings import Queue, Settings
+from orca_daemon.settings.buckets import CopyRules
 
-T = TypeVar("T")
 ENOUGH_RECEIVES = 5
 """SQS may count a delivery that nobody got, and a stop costs one too."""
-START_BACKOFF = Backoff(base=1.0, cap=15.0)
 _NO_DATABASE = re.compile(r'database "[^"]*" does not exist')
 _log: Any = structlog.get_logger()
 
@@ -35,6 +31,11 @@ _log: Any = structlog.get_logger()
 def handlers(settings: Settings) -> Mapping[str, str]:
     """Each queue that is on, and the name of its route."""
     return {name: queue.route or name for name, queue in settings.bound.items()}
+
+
+def open_to_any_bucket(settings: Settings) -> list[str]:
+    """The settings without which a message of a recovery queue may name any bucket."""
+    return CopyRules.of(settings).unset if recovery.NAME in handlers(settings).values() else []
 
 
 async def bind(services: Services) -> list[Binding]:
@@ -46,11 +47,17 @@ async def bind(services: Services) -> list[Binding]:
     """
     settings = services.settings
     by_queue = index(routes(services), handlers(settings))
+    if unset := open_to_any_bucket(settings):
+        effect = "a message may name any bucket that this role may use"
+        _log.warning("copies.any_bucket", unset=unset, effect=effect)
+    _look_at_urls(services)
     await _look_at_database(services, by_queue)
     made = []
     for name, queue in settings.bound.items():
         source = SqsSource(services.clients.poll, services.clients.control, queue.url or "")
-        facts = await _patiently(f"queue {name}", source.describe, _queue_problem(name, queue))
+        facts = await patiently(
+            f"queue {name}", partial(source.describe, warm=True), _queue_problem(name, queue)
+        )
         _advise(name, facts)
         made.append(
             Binding(
@@ -85,7 +92,7 @@ async def _look_at_database(services: Services, by_queue: Mapping[str, Route[Any
             "ORCA_DATABASE__SECRET_ARN or ORCA_DATABASE__HOST"
         )
     database = services.database
-    found = await _patiently("the database", partial(database.transact, shape.read), _database_problem)
+    found = await patiently("the database", partial(database.transact, shape.read), _database_problem)
     match found.verdict:
         case shape.Verdict.OK:
             pass
@@ -97,25 +104,20 @@ async def _look_at_database(services: Services, by_queue: Mapping[str, Route[Any
             raise ConfigurationError(
                 f"the database cannot be used: {verdict.value}; run 'orca-daemon db upgrade'"
             )
-    ours = await _patiently("the database", partial(database.transact, role.read), _database_problem)
+    ours = await patiently("the database", partial(database.transact, role.read), _database_problem)
     _judge_role(ours)
 
 
-async def _patiently(
-    what: str, ask: Callable[[], Awaitable[T]], final: Callable[[Exception], str | None]
-) -> T:
-    """Ask until there is an answer; `final` says which failure waiting will not mend, and what to do."""
-    rng = random.Random()
-    failures = 0
-    while True:
-        try:
-            return await ask()
-        except (SourceError, DependencyDown, Failed, AddressError) as error:
-            if sentence := final(error):
-                raise ConfigurationError(sentence) from error
-            failures += 1
-            _log.warning("start.waiting", waiting_for=what, reason=str(error), failures=failures)
-            await asyncio.sleep(START_BACKOFF.delay(failures, rng))
+def _look_at_urls(services: Services) -> None:
+    """Refuse queues of another region, and say where the host of a URL counts for nothing."""
+    urls = {f"queue {name}": queue.url or "" for name, queue in services.settings.bound.items()}
+    if posted := services.settings.status_url:
+        urls["recovery.status_url"] = posted
+    for what, url in urls.items():
+        if sentence := other_region(url, services.clients.control):
+            raise ConfigurationError(f"{what}: {sentence}")
+        if sentence := other_host(url, services.clients.control):
+            _log.warning("queue.url_host_unused", queue=what.removeprefix("queue "), reason=sentence)
 
 
 def _queue_problem(name: str, queue: Queue) -> Callable[[Exception], str | None]:
@@ -156,6 +158,14 @@ def _judge_role(ours: role.Role) -> None:
 
 
 def _advise(name: str, facts: QueueFacts) -> None:
+    if facts.dead_letter_takes_less:
+        _log.warning(
+            "queue.dead_letter_queue_takes_less",
+            queue=name,
+            largest=facts.largest,
+            dead_letter_largest=facts.dead_letter_largest,
+            do="raise MaximumMessageSize of the dead-letter queue to that of the queue",
+        )
     if facts.dead_letter is None:
         _log.warning("queue.no_dead_letter_queue", queue=name, effect="messages that fail stay on the queue")
     elif facts.max_receives is not None and facts.max_receives < ENOUGH_RECEIVES:

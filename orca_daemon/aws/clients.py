@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiobotocore.config import AioConfig
-from aiobotocore.session import AioSession
 from botocore.exceptions import (
     BotoCoreError,
     CredentialRetrievalError,
@@ -18,6 +17,8 @@ from botocore.exceptions import (
 )
 
 from orca_daemon import __version__
+from orca_daemon.aws.authorities import AuthoritiesError, checked
+from orca_daemon.aws.proof import session
 from orca_daemon.settings import Aws, Settings, SettingsError
 
 NO_REGION = "no AWS region is known: set AWS_REGION or ORCA_AWS__REGION"
@@ -55,12 +56,13 @@ async def connect(settings: Settings) -> AsyncIterator[Clients]:
         "ssm": ("ssm", _options(pool=2, read=10, tries=4)),
         "sts": ("sts", _options(pool=2, read=10, tries=2)),
     }
-    session = AioSession()
+    proven = session()
     async with AsyncExitStack() as stack:
         try:
+            checked(proven)
             made = {
                 role: await stack.enter_async_context(
-                    session.create_client(
+                    proven.create_client(
                         service,
                         region_name=settings.aws.region,
                         endpoint_url=endpoint(settings.aws, service),
@@ -73,6 +75,8 @@ async def connect(settings: Settings) -> AsyncIterator[Clients]:
             raise  # whoever hands them out may do so in a moment
         except NoRegionError as error:
             raise SettingsError([NO_REGION]) from error
+        except AuthoritiesError as error:
+            raise SettingsError([str(error)]) from error
         except (BotoCoreError, ValueError) as error:  # a region, a profile or an endpoint that is none
             raise SettingsError([f"AWS cannot be used as it is set up: {error}"]) from error
         yield Clients(**made)

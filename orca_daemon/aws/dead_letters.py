@@ -5,45 +5,24 @@ FIFO queue it sees the first ten of a group: SQS hands out no more of one while 
 """
 
 import asyncio
-import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from orca_daemon.aws.clients import Clients
-from orca_daemon.aws.sqs import EVIDENCE, SqsSource, sendable, translated
+from orca_daemon.aws.dead_letter import DeadLetter, letter
+from orca_daemon.aws.sqs import SqsSource, own_attributes, sendable, translated
+from orca_daemon.aws.whereabouts import other_region
+from orca_daemon.engine import evidence as evidences
 from orca_daemon.engine.errors import SourceError
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.source import BATCH, Outcome
+from orca_daemon.wire.queue_url import normalised
 
 LEASE = 300.0
 """Seconds for which a dead letter is hidden while it is looked at; renewed at a third of it."""
 WAIT = 1.0
 """A long poll asks all of SQS's servers; a short one may find nothing where there is something."""
 TRIES = 4
-
-
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """One dead letter; the evidence is empty where SQS moved it, after too many receives."""
-
-    envelope: Envelope
-    evidence: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def id(self) -> str:
-        """Id of the dead letter itself, not of the message that it was."""
-        return self.envelope.id
-
-    @property
-    def reason(self) -> str:
-        """Why it is one."""
-        return str(self.evidence.get("reason") or "moved by SQS, after too many receives")
-
-    @property
-    def buried_at(self) -> float:
-        """Seconds since the epoch; where nobody wrote it down, when it was sent."""
-        return float(self.evidence.get("buried_at") or self.envelope.sent_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +41,7 @@ class Wanted:
     def takes(self, letter: DeadLetter) -> bool:
         """Whether this dead letter is meant."""
         return (
-            (not self.ids or not self.ids.isdisjoint({letter.id, str(letter.evidence.get("message_id"))}))
+            (not self.ids or not self.ids.isdisjoint({letter.id, letter.original_id}))
             and self.reason.casefold() in letter.reason.casefold()
             and (not self.error or letter.evidence.get("error") == self.error)
             and (self.group is None or letter.envelope.group == self.group)
@@ -79,15 +58,8 @@ class Tally:
     """Left where they are, because sending or deleting did not succeed."""
     passed_over: int = 0
     """Not meant."""
-
-
-def letter(envelope: Envelope) -> DeadLetter:
-    """The dead letter in a message."""
-    try:
-        evidence = json.loads(envelope.attributes.get(EVIDENCE, "{}"))
-    except ValueError:
-        evidence = {}
-    return DeadLetter(envelope, evidence if isinstance(evidence, dict) else {})
+    reasons: set[str] = field(default_factory=set)
+    """Why those that failed did."""
 
 
 class DeadLetters:
@@ -97,7 +69,7 @@ class DeadLetters:
         """`queue` and `dead_letter` are URLs."""
         self._source = SqsSource(clients.poll, clients.control, dead_letter)
         self._control = clients.control
-        self._queue = queue
+        self._queue = normalised(queue)
         self._fifo = fifo
         self._seen: dict[str, Envelope] = {}
         """Hidden by us, in the order in which they came; the newest receipt of each."""
@@ -109,8 +81,10 @@ class DeadLetters:
         """Those of the queue with this URL.
 
         Raises:
-            SourceError: the queue cannot be asked, or has no dead-letter queue.
+            SourceError: the queue cannot be asked, is in another region, or has no dead-letter queue.
         """
+        if sentence := other_region(queue, clients.control):
+            raise SourceError("missing", sentence)
         facts = await SqsSource(clients.poll, clients.control, queue).describe()
         if facts.dead_letter is None:
             raise SourceError("missing", "the queue has no dead-letter queue")
@@ -160,9 +134,7 @@ class DeadLetters:
                     if not wanted.takes(each) or each.buried_at >= before:
                         tally.passed_over += 1
                     elif tally.moved < most and group not in stopped:
-                        done = await self._move(each)
-                        tally.moved += done
-                        tally.failed += not done
+                        done = await self._move(each, tally)
                         if self._fifo and not done:
                             stopped.add(group)  # what is behind it must not overtake it
                         moved(each, done)
@@ -190,35 +162,33 @@ class DeadLetters:
             self._renewed = now
             await self._hide(LEASE)
 
-    async def _move(self, each: DeadLetter) -> bool:
-        request: dict[str, Any] = {
-            "QueueUrl": self._queue,
-            "MessageBody": each.envelope.body,
-            "MessageAttributes": {
-                name: sendable(value)
-                for name, value in each.envelope.raw_attributes.items()
-                if name != EVIDENCE
-            },
-        }
-        if each.envelope.group is not None:
-            request["MessageGroupId"] = each.envelope.group  # on a standard queue: for its fairness
+    async def _move(self, each: DeadLetter, tally: Tally) -> bool:
+        attributes = evidences.without_evidence(own_attributes(each.envelope))
+        request = {"QueueUrl": self._queue, **sendable(each.envelope, attributes)}
         if self._fifo:
             # A name of its own: by its old one SQS would take it for a copy, and drop it, for five minutes.
             # Made of the dead letter's id, so that a redrive which is broken off and repeated is one message.
             request["MessageDeduplicationId"] = f"redrive-{each.envelope.id}"
         try:
             await translated(self._control.send_message(**request))
-            return await self._delete(each.envelope)
-        except SourceError:
+            await self._delete(each.envelope)
+        except SourceError as error:
+            tally.failed += 1
+            tally.reasons.add(f"{error.kind} ({error})")
             return False
+        tally.moved += 1
+        return True
 
-    async def _delete(self, envelope: Envelope) -> bool:
+    async def _delete(self, envelope: Envelope) -> None:
         for _ in range(TRIES):
             (outcome,) = await self._source.delete([envelope])
             if outcome is not Outcome.FAILED:
                 self._seen.pop(envelope.id, None)
-                return outcome is Outcome.DONE
-        return False
+            if outcome is Outcome.DONE:
+                return
+            if outcome is Outcome.GONE:
+                raise SourceError("unavailable", "it was sent, and came back here before it was deleted")
+        raise SourceError("unavailable", "it was sent, and SQS did not delete it here")
 
     async def _give_back(self) -> None:
         # The tail of a group first: the head is the last to become visible, and so the first to be served.

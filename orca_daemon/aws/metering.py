@@ -6,13 +6,13 @@ from dataclasses import fields
 from http import HTTPStatus
 from typing import Any
 
-from orca_daemon.aws.clients import Clients
+from botocore.exceptions import ClientError
 
-THROTTLES = frozenset(
-    {"Throttling", "ThrottlingException", "RequestThrottled", "SlowDown", "TooManyRequests"}
-)
-ANSWERS = frozenset({HTTPStatus.NOT_MODIFIED, HTTPStatus.NOT_FOUND, HTTPStatus.PRECONDITION_FAILED})
-"""These answer a question that was asked; they are no failure of AWS."""
+from orca_daemon.aws.clients import Clients
+from orca_daemon.aws.errors import Meaning, meaning_of, status_of
+
+ANSWERS = frozenset({HTTPStatus.NOT_MODIFIED, HTTPStatus.PRECONDITION_FAILED})
+"""These answer a question that was asked, as that something is missing does; they are no failure of AWS."""
 _STARTED = "orca_daemon_started"
 
 
@@ -36,7 +36,7 @@ def _meter(client: Any, called: Callable[[str, str, float], None]) -> None:
             called(f"{service}:{model.name}", outcome, time.monotonic() - started)
 
     def answered(parsed: dict[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:
-        ended(model, context, outcome_of(parsed))
+        ended(model, context, outcome_of(parsed, model.name))
 
     def failed(event_name: str, context: dict[str, Any], **_: Any) -> None:
         operation = client.meta.service_model.operation_model(event_name.rsplit(".", 1)[1])
@@ -47,10 +47,16 @@ def _meter(client: Any, called: Callable[[str, str, float], None]) -> None:
     client.meta.events.register("after-call-error", failed)
 
 
-def outcome_of(parsed: dict[str, Any]) -> str:
+def outcome_of(parsed: dict[str, Any], operation: str) -> str:
     """What a parsed answer amounts to."""
-    code = parsed.get("Error", {}).get("Code", "")
-    if any(code.endswith(throttle) for throttle in THROTTLES):
-        return "throttled"
-    status = parsed.get("ResponseMetadata", {}).get("HTTPStatusCode", 200)
-    return "ok" if status < HTTPStatus.BAD_REQUEST or status in ANSWERS else "error"
+    answer: Any = parsed
+    error = ClientError(answer, operation)
+    if "Error" not in parsed and status_of(error) < HTTPStatus.BAD_REQUEST:
+        return "ok"
+    match meaning_of(error):
+        case Meaning.THROTTLED:
+            return "throttled"
+        case Meaning.MISSING:
+            return "ok"
+        case _:
+            return "ok" if status_of(error) in ANSWERS else "error"

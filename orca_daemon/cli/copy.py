@@ -8,6 +8,8 @@ import typer
 
 from orca_daemon.cli.options import AsJson, Config
 from orca_daemon.cli.settings import settings_or_exit
+from orca_daemon.settings.buckets import CopyRules
+from orca_daemon.wire.s3_names import key_problem
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -32,7 +34,8 @@ def copy(
 ) -> None:
     """Copy one object on the server side, and verify the copy.
 
-    The source is pinned; nothing is copied if the target holds the same already.
+    The source is pinned; nothing is copied if the target holds the same already, nor where copies.sources,
+    copies.targets or export.bucket forbid it.
 
     Exit codes: 0 the target holds the object, 1 it does not, 2 usage, 78 settings are wrong.
 
@@ -43,6 +46,9 @@ def copy(
 
     settings = settings_or_exit(config)
     here, there = _place(source), _place(target)
+    if refusal := CopyRules.of(settings).refusal(here.bucket, there.bucket):
+        typer.echo(f"orca-daemon: {refusal}", err=True)
+        raise typer.Exit(1)
     copied = run(_copy(settings, here, there, chunk, quiet=as_json))
     if as_json:
         typer.echo(json.dumps({"source": str(here), "target": str(there), **asdict(copied)}))
@@ -54,9 +60,12 @@ def _place(url: str) -> "Place":
     from orca_daemon.aws.s3copy import Place
 
     try:
-        return Place.of(url)
+        place = Place.of(url)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+    if problem := key_problem(place.key):
+        raise typer.BadParameter(f"the key of {url!r} {problem}")
+    return place
 
 
 async def _copy(

@@ -15,7 +15,8 @@ from orca_daemon.cli.settings import settings_or_exit
 from orca_daemon.settings import Settings
 
 if TYPE_CHECKING:
-    from orca_daemon.aws.dead_letters import DeadLetter, DeadLetters, Tally, Wanted
+    from orca_daemon.aws.dead_letter import DeadLetter
+    from orca_daemon.aws.dead_letters import DeadLetters, Tally, Wanted
 
 T = TypeVar("T")
 Queue = Annotated[str, typer.Argument(metavar="QUEUE", help="Name of the queue in the settings.")]
@@ -26,6 +27,9 @@ Since = Annotated[
     str | None, typer.Option(help="Only dead since: ISO 8601, or a span before now such as 7d.")
 ]
 Until = Annotated[str | None, typer.Option(help="Only dead before: ISO 8601, or a span before now.")]
+
+
+_LONGEST_CELL = 500
 
 
 def register(app: typer.Typer) -> None:
@@ -94,11 +98,26 @@ def show(
     if as_json:
         _print(record)
         return
+    for name, value in record.items():
+        typer.echo(f"{name}: {_text(name, value)}")
+
+
+def _text(name: str, value: object) -> str:
+    """For people: times as times, and lines as lines, but nothing that would command the terminal."""
     from orca_daemon.cli.tables import plain
 
-    for name, value in record.items():
-        text = json.dumps(value, indent=2) if isinstance(value, dict) else str(value)
-        typer.echo(f"{name}: {plain(text) if name != 'evidence' else text}")
+    if isinstance(value, dict):
+        value = json.dumps({key: _moment(key, part) for key, part in value.items()}, indent=2)
+    return "\n".join(plain(line.expandtabs(4)) for line in str(_moment(name, value)).splitlines())
+
+
+def _moment(name: str, value: object) -> object:
+    if not name.endswith("_at") or isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    try:
+        return datetime.fromtimestamp(value, UTC).isoformat(timespec="milliseconds")
+    except (ValueError, OverflowError, OSError):  # evidence may hold any number
+        return value
 
 
 def redrive(
@@ -135,10 +154,14 @@ def redrive(
             raise typer.BadParameter("--yes is needed where nobody can be asked", param_hint="--yes")
         typer.confirm(f"Send up to {most} dead letters back to {queue}?", abort=True)
     tally = _redrive(settings, queue, wanted, most, rate, quiet=as_json)
+    reasons = {"reasons": sorted(tally.reasons)} if tally.failed else {}
     if as_json:
-        _print({"moved": tally.moved, "failed": tally.failed, "passed_over": tally.passed_over})
+        counts = {"moved": tally.moved, "failed": tally.failed, "passed_over": tally.passed_over}
+        _print(counts | reasons)
     else:
         typer.echo(f"{tally.moved} sent back, {tally.failed} failed, {tally.passed_over} passed over.")
+    for why in reasons.get("reasons", ()):
+        typer.echo(f"orca-daemon: {why}", err=True)
     if tally.failed:
         raise typer.Exit(1)
 
@@ -250,14 +273,20 @@ def _table(queue: str, found: "list[DeadLetter]") -> None:
                 each.id,
                 shown(datetime.fromtimestamp(each.buried_at, UTC)),
                 each.envelope.group,
-                each.evidence.get("error"),
-                each.evidence.get("attempts"),
-                each.reason,
+                _cut(each.evidence.get("error")),
+                _cut(each.evidence.get("attempts")),
+                _cut(each.reason),
             )
             for each in found
         ),
         title=f"dead letters of {queue}",
     )
+
+
+def _cut(value: object) -> str | None:
+    """What fits a cell: evidence may hold anything."""
+    text = None if value is None else str(value)
+    return text if text is None or len(text) <= _LONGEST_CELL else text[: _LONGEST_CELL - 1] + "…"
 
 
 def _print(record: object) -> None:

@@ -5,12 +5,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from orca_daemon.settings.buckets import CopyRules
 from orca_daemon.wire import copy, inventory, status
 from orca_daemon.wire.copy import CopyRequest
 from orca_daemon.wire.inventory import ExportRequest, InventoryPointer, StoredListing
 from orca_daemon.wire.outgoing import INTERNAL_REPORT_GROUP, Outgoing, digest, dump
-from orca_daemon.wire.s3_event import json_object
-from orca_daemon.wire.shape import Malformed, Shape, read
+from orca_daemon.wire.shape import Malformed, Shape, json_object, read
 from orca_daemon.wire.status import Grouping, NewFile, NewJob, RecoveryStatus, RequestMethod, UpdateFile
 from orca_daemon.wire.times import show
 
@@ -47,16 +47,22 @@ def file_status(now: datetime, grouping: Grouping) -> Draft:
     return draft
 
 
-def copy_request(given: Document) -> Outgoing:
-    """A copy request; its filename, target key and chunk size may be left out."""
-    defaults = {
-        "filename": _base_name(given.get("sourceKey")),
-        "s3MultipartChunksizeMb": None,
-        "targetKey": given.get("sourceKey"),
-    }
-    message = Outgoing(body=dump(_filled(given, CopyRequest, defaults)))
-    copy.decode(message.body)
-    return message
+def copy_request(rules: CopyRules) -> Draft:
+    """Copy requests that these rules allow; filename, target key and chunk size may be left out."""
+
+    def draft(given: Document) -> Outgoing:
+        defaults = {
+            "filename": _base_name(given.get("sourceKey")),
+            "s3MultipartChunksizeMb": None,
+            "targetKey": given.get("sourceKey"),
+        }
+        message = Outgoing(body=dump(_filled(given, CopyRequest, defaults)))
+        request = copy.decode(message.body)
+        if refusal := rules.refusal(request.source_bucket, request.restore_destination):
+            raise Malformed(f"the daemon would reject it: {refusal}")
+        return message
+
+    return draft
 
 
 def inventory_pointer(given: Document) -> Outgoing:
@@ -69,9 +75,8 @@ def inventory_pointer(given: Document) -> Outgoing:
 
 def export_request(given: Document) -> Outgoing:
     """A request for an export."""
-    body = dump(given)
-    read(ExportRequest, body, "export request")
-    return _report(body)
+    read(ExportRequest, given, "export request")
+    return _report(dump(given))
 
 
 def drafts(lines: Iterable[tuple[int, str]], draft: Draft) -> Iterator[Outgoing]:

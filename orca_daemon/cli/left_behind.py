@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from orca_daemon.cli.progress import counted
 from orca_daemon.settings import Settings
+from orca_daemon.settings.buckets import CopyRules
 from orca_daemon.wire.copy import CopyRequest, copy_message
 from orca_daemon.wire.outgoing import Outgoing
+from orca_daemon.wire.shape import Malformed, make
 from orca_daemon.wire.status import RecoveryStatus
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ class Finding(Enum):
     ARCHIVED = "is archived; ask for its restore first"
     MISSING = "does not exist"
     UNKNOWN = "cannot be looked at"
+    REFUSED = "cannot be asked for"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +50,34 @@ def finding(facts: "Facts") -> Finding:
 
 
 def request(file: "File", job_id: str) -> Outgoing:
-    """The copy request of a file, as it was when its restore completed."""
-    return copy_message(
-        CopyRequest(
-            job_id=job_id,
-            collection_id=file.collection_id,
-            granule_id=file.granule_id,
-            filename=file.filename,
-            restore_destination=file.restore_destination,
-            s3_multipart_chunksize_mb=file.multipart_chunksize_mb,
-            source_key=file.key_path,
-            target_key=file.key_path,
-            source_bucket=file.archive_destination,
-        )
+    """The copy request of a file, as it was when its restore completed.
+
+    Raises:
+        Malformed: the daemon would reject it.
+    """
+    asked = make(
+        CopyRequest,
+        "copy request",
+        job_id=job_id,
+        collection_id=file.collection_id,
+        granule_id=file.granule_id,
+        filename=file.filename,
+        restore_destination=file.restore_destination,
+        s3_multipart_chunksize_mb=file.multipart_chunksize_mb,
+        source_key=file.key_path,
+        target_key=file.key_path,
+        source_bucket=file.archive_destination,
     )
+    return copy_message(asked)
+
+
+def refusal(file: "File", job_id: str, rules: CopyRules) -> str | None:
+    """Why the daemon would reject the copy request of this file; None where it would not."""
+    try:
+        request(file, job_id)
+    except Malformed as error:
+        return str(error)
+    return rules.refusal(file.archive_destination, file.restore_destination)
 
 
 async def look(
@@ -87,27 +104,34 @@ async def look(
         files = await db.transact(jobs.files, job_id, granule=granule, statuses=statuses)
     if not files:
         return len(granules), []
+    refusals = [refusal(file, job_id, CopyRules.of(settings)) for file in files]
     async with connect(settings) as clients:
         requests = Requests(clients.s3, limit=_AT_ONCE, tries=5, backoff=Backoff())
         with counted("looking at objects", len(files), quiet=quiet) as seen:
-            return len(granules), await asyncio.gather(*(_look_at(requests, file, seen) for file in files))
+            looks = (
+                _look_at(requests, file, refused, seen) for file, refused in zip(files, refusals, strict=True)
+            )
+            return len(granules), await asyncio.gather(*looks)
 
 
-async def _look_at(requests: "Requests", file: "File", seen: Callable[[], None]) -> Looked:
-    looked = await _head(requests, file)
+async def _look_at(
+    requests: "Requests", file: "File", refused: str | None, seen: Callable[[], None]
+) -> Looked:
+    looked = Looked(file, Finding.REFUSED, refused) if refused else await _head(requests, file)
     seen()
     return looked
 
 
 async def _head(requests: "Requests", file: "File") -> Looked:
-    from botocore.exceptions import ClientError
-
     from orca_daemon.aws.s3copy import Missing, Place
     from orca_daemon.aws.s3copy import look as head
+    from orca_daemon.aws.s3copy.requests import RequestFailed
 
     try:
         return Looked(file, finding(await head(requests, Place(file.archive_destination, file.key_path))))
     except Missing:
         return Looked(file, Finding.MISSING)
-    except ClientError as error:
-        return Looked(file, Finding.UNKNOWN, str(error))
+    except RequestFailed as failure:
+        if not failure.answered:
+            raise failure.error from failure
+        return Looked(file, Finding.UNKNOWN, str(failure))

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from itertools import starmap
 from typing import Any
 
 import typer
@@ -10,7 +11,8 @@ from orca_daemon.cli.progress import watched
 from orca_daemon.cli.settings import WRONG_SETTINGS
 from orca_daemon.producer.batch import Sent, send_batch
 from orca_daemon.settings import Settings
-from orca_daemon.wire.outgoing import Outgoing
+from orca_daemon.wire.outgoing import LARGEST_MESSAGE, Outgoing
+from orca_daemon.wire.queue_url import normalised, region_of
 from orca_daemon.wire.shape import Malformed
 
 _SHOWN = 20
@@ -20,29 +22,35 @@ _SHOWN = 20
 def queue_url(settings: Settings, queue: str) -> str:
     """The URL of a queue named by URL or by its name in the settings; exits 2 when it is not known."""
     if "://" in queue:
-        return queue
+        return normalised(queue)
     known = settings.queues.get(queue)
     if known is None or not known.url:
         typer.echo(f"orca-daemon: no queue {queue!r} in the settings; name its URL with --queue", err=True)
         raise typer.Exit(2)
-    return known.url
+    return normalised(known.url)
 
 
-def sqs_client(settings: Settings) -> Any:
-    """A boto3 SQS client for the region and endpoint of the settings; exits 78 when there is no region."""
+def sqs_client(settings: Settings, url: str) -> Any:
+    """A boto3 SQS client for the region of a queue, or of the settings; exits 78 when none can be made."""
     import boto3
     from botocore.exceptions import BotoCoreError, NoRegionError
+    from botocore.session import Session
 
-    aws = settings.aws
+    from orca_daemon.aws.authorities import AuthoritiesError, checked
+
+    aws, session = settings.aws, Session()
     try:
-        return boto3.session.Session().client(
-            "sqs", region_name=aws.region, endpoint_url=aws.sqs_endpoint_url or aws.endpoint_url
+        checked(session)
+        return boto3.session.Session(botocore_session=session).client(
+            "sqs",
+            region_name=region_of(url) or aws.region,
+            endpoint_url=aws.sqs_endpoint_url or aws.endpoint_url,
         )
     except NoRegionError:
         from orca_daemon.aws.clients import NO_REGION
 
         said = NO_REGION
-    except (BotoCoreError, ValueError) as error:
+    except (AuthoritiesError, BotoCoreError, ValueError) as error:
         said = str(error)
     typer.echo(f"orca-daemon: {said}", err=True)
     raise typer.Exit(WRONG_SETTINGS)
@@ -66,19 +74,30 @@ def deliver(
             typer.echo(json.dumps(message.parameters()) if as_json else message.body)
         return
     url = queue_url(settings, queue)
-    sent = send_batch(messages(), url, client=sqs_client(settings))
+    sent = send_batch(messages(), url, client=sqs_client(settings, url))
     failed = _tell_json(sent, url) if as_json else _tell(sent, url, total)
     if failed:
         raise typer.Exit(1)
 
 
 def _counted(messages: Iterator[Outgoing]) -> int:
-    """How many there are; exits 2 at the first that is malformed, before anything is sent."""
+    """How many there are; exits 2 at the first that is malformed or too large, before anything is sent."""
     try:
-        return sum(1 for _ in messages)
-    except (Malformed, OSError, UnicodeDecodeError) as error:
-        typer.echo(f"orca-daemon: nothing sent: {error}", err=True)
-        raise typer.Exit(2) from None
+        return sum(1 for _ in starmap(_checked, enumerate(messages, 1)))
+    except UnicodeDecodeError:
+        problem = "what is read is not text in UTF-8"
+    except (Malformed, OSError) as error:
+        problem = str(error)
+    typer.echo(f"orca-daemon: nothing sent: {problem}", err=True)
+    raise typer.Exit(2)
+
+
+def _checked(number: int, message: Outgoing) -> None:
+    if message.size > LARGEST_MESSAGE:
+        raise Malformed(
+            f"message {number} has {message.size:,} bytes, and a queue takes {LARGEST_MESSAGE:,}: "
+            "send fewer files in it, or shorter texts"
+        )
 
 
 def _tell_json(sent: Iterator[Sent], url: str) -> int:

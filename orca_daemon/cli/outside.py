@@ -12,7 +12,7 @@ from orca_daemon.cli.settings import WRONG_SETTINGS
 from orca_daemon.db.address import Address, AddressError, resolve
 from orca_daemon.db.database import Database
 from orca_daemon.db.failures import Failed
-from orca_daemon.engine.errors import DependencyDown, Reject
+from orca_daemon.engine.errors import DependencyDown, NotYet, Refused, Reject
 from orca_daemon.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -26,14 +26,14 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
     2, as everywhere, is for whoever typed the command.
     """
-    from botocore.exceptions import BotoCoreError, ClientError
+    from orca_daemon.aws.call_errors import CALL_ERRORS
 
     try:
         return asyncio.run(work)
     except (AddressError, SettingsError) as error:
         code, said = WRONG_SETTINGS, str(error)
-    except (DependencyDown, Failed, Reject, BotoCoreError, ClientError) as error:
-        code, said = 1, str(error)
+    except (DependencyDown, Failed, NotYet, Refused, Reject, *CALL_ERRORS) as error:
+        code, said = 1, str(error) or type(error).__name__
     except UnicodeEncodeError:
         # What a terminal of another encoding sent; Python kept its bytes as surrogates.
         code, said = 2, "an argument is not text in UTF-8"

@@ -42,7 +42,8 @@ def recover(
     """Ask again for the copies of a job's files that are still open.
 
     Looks at the object of each of them in the archive, shows what it finds, asks, and posts a copy request
-    for each object that can be read now.  A file that has been copied meanwhile is not copied twice.
+    for each object that can be read now.  A file that has been copied meanwhile is not copied twice; one that
+    the daemon would reject (see copies.sources and copies.targets) is not asked for.
 
     \b
     orca-daemon recover 8f3a61c2 --dry-run
@@ -64,7 +65,7 @@ def recover(
                 f"Post the copy requests of {len(ready)} files to {url.rpartition('/')[2]}?", abort=True
             )
         requests = (request(one.file, job_id) for one in ready)
-        posting = send_batch(requests, url, client=sqs_client(settings))
+        posting = send_batch(requests, url, client=sqs_client(settings, url))
         sent = list(watched(posting, "posting copy requests", len(ready), quiet=as_json))
     _tell(job_id, looked, sent, as_json=as_json)
     if any(one.message_id is None for one in sent):

@@ -15,6 +15,7 @@ from orca_daemon.cli.options import AsJson, Config, StatusName
 from orca_daemon.cli.outbox import deliver
 from orca_daemon.cli.settings import settings_or_exit
 from orca_daemon.settings import Settings
+from orca_daemon.settings.buckets import CopyRules
 from orca_daemon.wire.outgoing import Outgoing
 from orca_daemon.wire.status import Grouping
 
@@ -158,8 +159,9 @@ def copy(
         "targetKey": target_key,
         "sourceBucket": bucket,
     }
-    messages = _messages(drafts.copy_request, file, given)
-    deliver(messages, settings_or_exit(config), queue, dry_run=dry_run, as_json=as_json)
+    settings = settings_or_exit(config)
+    messages = _messages(drafts.copy_request(CopyRules.of(settings)), file, given)
+    deliver(messages, settings, queue, dry_run=dry_run, as_json=as_json)
 
 
 @send.command("inventory")

@@ -9,12 +9,10 @@ from pydantic import SecretStr
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from orca_daemon.engine.errors import DependencyDown
+from orca_daemon.engine.errors import DependencyDown, NotYet, Reject
 from orca_daemon.settings import Database as DatabaseSettings
 
 DEPENDENCY = "postgres"
-_FINAL = {"ResourceNotFoundException", "ParameterNotFound", "AccessDeniedException", "ValidationException"}
-"""What AWS says of a secret or parameter that no waiting brings."""
 
 
 class AddressError(Exception):
@@ -22,7 +20,10 @@ class AddressError(Exception):
 
 
 class Vault(Protocol):
-    """Reads secrets and parameters of AWS by name or ARN."""
+    """Reads secrets and parameters of AWS by name or ARN.
+
+    Both raise `Reject` where no waiting brings the value, and `NotYet` where AWS does not answer.
+    """
 
     async def secret(self, name: str) -> str:
         """The text of a secret (AWS: GetSecretValue)."""
@@ -157,16 +158,10 @@ async def _read(vault: Vault | None, kind: Literal["secret", "parameter"], name:
         raise AddressError(f"a {kind} is named, but there is no AWS to read it from")
     try:
         return await (vault.secret(name) if kind == "secret" else vault.parameter(name))
-    except Exception as error:  # noqa: BLE001  whatever AWS says, we cannot connect
-        code = _aws_code(error)
-        if code in _FINAL:
-            raise AddressError(f"the database's {kind} cannot be read: {code}") from None
-        raise DependencyDown(DEPENDENCY, f"its {kind} cannot be read: {code}") from None
-
-
-def _aws_code(error: Exception) -> str:
-    """What AWS calls it; botocore is asked without being imported."""
-    return str(getattr(error, "response", {}).get("Error", {}).get("Code") or type(error).__name__)
+    except Reject as error:
+        raise AddressError(f"the database's {kind} cannot be read: {error}") from None
+    except NotYet as error:
+        raise DependencyDown(DEPENDENCY, f"its {kind} cannot be read: {error}") from error
 
 
 def _object(text: str) -> Mapping[str, Any]:

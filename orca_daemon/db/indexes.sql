@@ -1,5 +1,6 @@
--- name: daemon_recovery_file_key_path
-CREATE INDEX CONCURRENTLY daemon_recovery_file_key_path ON orca.recovery_file (key_path);
+-- name: daemon_recovery_file_key_hash
+-- No B-tree: its rows take 2,704 bytes, and the table takes keys of any length.
+CREATE INDEX CONCURRENTLY daemon_recovery_file_key_hash ON orca.recovery_file USING hash (key_path);
 
 -- name: daemon_recovery_job_granule
 CREATE INDEX CONCURRENTLY daemon_recovery_job_granule ON orca.recovery_job (granule_id, job_id);

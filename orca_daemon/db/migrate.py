@@ -67,6 +67,7 @@ def plan(found: Shape) -> list[str]:
     if found.recorded != shape.CURRENT:
         steps.append("record version 7 as the latest, so that ORCA's deployment leaves the schema alone")
     steps += [f"build the index {name}, beside running work" for name in found.missing_indexes]
+    steps += [f"drop the index {name}, which another one replaces" for name in found.superseded_indexes]
     return steps + [f"index {part} by job, beside running work" for part in found.scanned_partitions]
 
 
@@ -108,6 +109,8 @@ def upgrade(place: str | Address, tell: Callable[[str], None] = lambda _: None) 
             tell(f"building the index {name}")
             _drop_index(connection, name)
             connection.execute(shape.INDEXES[name])
+        for name in shape.SUPERSEDED:  # valid or not
+            connection.exec_driver_sql(f'DROP INDEX CONCURRENTLY IF EXISTS orca."{name}"')
         for part in now.scanned_partitions:
             tell(f"indexing {part} by job")
             _index_by_job(connection, part)

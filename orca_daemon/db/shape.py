@@ -11,6 +11,8 @@ from orca_daemon.db.sql import load
 _SQL = load(__package__, "shape.sql")
 INDEXES = load(__package__, "indexes.sql")
 """The indexes that ORCA lacks: name to the statement that builds it beside running work."""
+SUPERSEDED = ("daemon_recovery_file_key_path",)
+"""Indexes of earlier versions that another one replaces; this one refused keys that the table takes."""
 
 CURRENT = 7
 
@@ -63,6 +65,11 @@ class Shape:
     def missing_indexes(self) -> tuple[str, ...]:
         """Our indexes that are not there, or whose building was broken off."""
         return tuple(name for name in INDEXES if name not in self.indexes)
+
+    @property
+    def superseded_indexes(self) -> tuple[str, ...]:
+        """Indexes of ours that are of no use any more."""
+        return tuple(name for name in SUPERSEDED if name in self.indexes)
 
     @property
     def verdict(self) -> Verdict:

@@ -24,6 +24,10 @@ class Envelope:
     receive_count: int = 1
     sent_at: float = 0.0
     first_received_at: float = 0.0
+    trace: str | None = None
+    """The X-Ray header that its sender gave it (AWS: AWSTraceHeader); it stays with its dead letter."""
+    moved_from: str | None = None
+    """The queue from which SQS itself moved it to this one (AWS: DeadLetterQueueSourceArn)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,16 @@ class QueueFacts:
     """URL of the dead-letter queue, from the redrive policy."""
     max_receives: int | None = None
     retention: float = 345_600.0
+    largest: int | None = None
+    """Bytes that a message may have (MaximumMessageSize); None where the queue does not say."""
+    dead_letter_largest: int | None = None
+    """The same of the dead-letter queue."""
+
+    @property
+    def dead_letter_takes_less(self) -> bool:
+        """Whether there may be messages that the dead-letter queue does not take."""
+        own, dead = self.largest, self.dead_letter_largest
+        return own is not None and dead is not None and dead < own
 
 
 class Source(Protocol):

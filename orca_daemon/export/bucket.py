@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from botocore.exceptions import ClientError
 
+from orca_daemon.aws.errors import code_of
 from orca_daemon.export import footer, keys
 from orca_daemon.export.window import Last
 
@@ -113,7 +114,7 @@ class Bucket:
         try:
             answer = await self._s3.get_object(Bucket=self.name, Key=key, Range=f"bytes=-{size}")
         except ClientError as error:
-            if error.response["Error"]["Code"] == "InvalidRange":  # the object is empty
+            if code_of(error) == "InvalidRange":  # the object is empty
                 return b""
             raise
         async with answer["Body"] as body:

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.error import URLError
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 from orca_daemon.local import NotStartedError
@@ -122,5 +122,8 @@ def _answers(url: str) -> bool:
     try:
         with urlopen(url, timeout=2) as answer:  # noqa: S310  our own address
             return bool(answer.status == 200)  # noqa: PLR2004
-    except (URLError, OSError):
+    except HTTPError as error:
+        error.close()  # it is a response: Python 3.14 warns of one that is left open
+        return False
+    except OSError:
         return False

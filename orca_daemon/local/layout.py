@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
+from orca_daemon.aws.errors import code_of
 from orca_daemon.local.moto import REGION
 
 if TYPE_CHECKING:
@@ -104,6 +105,6 @@ def make_buckets(s3: "S3Client") -> None:
         try:
             s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
         except ClientError as error:
-            if error.response["Error"]["Code"] != "BucketAlreadyOwnedByYou":
+            if code_of(error) != "BucketAlreadyOwnedByYou":
                 raise
     s3.put_bucket_versioning(Bucket=BUCKETS["archive"], VersioningConfiguration={"Status": "Enabled"})

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orca_daemon.producer.queue import SendError, check_answer, check_body, sqs
+from orca_daemon.producer.queue import SendError, answered, check_receipt, sqs
 from orca_daemon.wire.outgoing import LARGEST_MESSAGE, Outgoing
+from orca_daemon.wire.queue_url import normalised
 
 _MOST = 10
 """Entries of one SendMessageBatch (AWS: SQS quotas)."""
@@ -38,10 +39,11 @@ def send_batch(
     Args:
         messages: what to send.
         queue_url: the queue.
-        client: a boto3 SQS client; by default one for the region in AWS_REGION.
+        client: a boto3 SQS client; by default one for the region that the URL names, else AWS_REGION.
         limit: bytes that one message, and one call, may have.
     """
-    client = client or sqs()
+    queue_url = normalised(queue_url)
+    client = client or sqs(queue_url)
     broken = False
     for chunk in _chunks(messages, limit):
         if broken:
@@ -73,31 +75,37 @@ def _send(chunk: Sequence[Numbered], queue_url: str, client: Any) -> tuple[list[
 
     entries = [{"Id": str(place), **message.parameters()} for place, (_, message) in enumerate(chunk)]
     try:
-        answer = client.send_message_batch(QueueUrl=queue_url, Entries=entries)
-        check_answer(answer)
+        answer = answered(client.send_message_batch, QueueUrl=queue_url, Entries=entries)
     except (BotoCoreError, ClientError, SendError) as error:
         return list(_all(chunk, str(error))), True
-    taken = {entry["Id"]: entry for entry in answer.get("Successful", ())}
-    failed = {entry["Id"]: entry for entry in answer.get("Failed", ())}
+    taken, failed = _by_place(answer, "Successful"), _by_place(answer, "Failed")
     results = [
-        _result(numbered, taken.get(str(place)), failed.get(str(place)))
+        _result(numbered, taken.get(str(place), []), failed.get(str(place), []))
         for place, numbered in enumerate(chunk)
     ]
     return results, False
 
 
-def _result(numbered: Numbered, taken: Any, failed: Any) -> Sent:
+def _by_place(answer: Any, end: str) -> dict[Any, list[Any]]:
+    """What the answer says of each entry that ended so; of one it may say nothing, or too much."""
+    said: dict[Any, list[Any]] = {}
+    for entry in answer.get(end) or ():
+        said.setdefault((entry or {}).get("Id"), []).append(entry)
+    return said
+
+
+def _result(numbered: Numbered, taken: Sequence[Any], failed: Sequence[Any]) -> Sent:
     index, message = numbered
-    if failed is not None:
-        reason = f"{failed.get('Code', 'unknown')}: {failed.get('Message', 'no reason given')}"
-        return Sent(index, message, None, reason, sender_fault=bool(failed.get("SenderFault")))
-    if taken is None:
-        return Sent(index, message, None, "SQS said nothing about it")
+    if failed:
+        reason = f"{failed[0].get('Code', 'unknown')}: {failed[0].get('Message', 'no reason given')}"
+        return Sent(index, message, None, reason, sender_fault=bool(failed[0].get("SenderFault")))
+    if len(taken) != 1:
+        what = "several things" if taken else "nothing"
+        return Sent(index, message, None, f"SQS said {what} about it")
     try:
-        check_body(message, taken)
+        return Sent(index, message, check_receipt(message, taken[0]))
     except SendError as error:
         return Sent(index, message, None, str(error))
-    return Sent(index, message, taken["MessageId"])
 
 
 def _all(chunk: Sequence[Numbered], error: str, *, sender_fault: bool = False) -> Iterator[Sent]:

@@ -3,16 +3,22 @@
 Every function takes `client`, a boto3 SQS client; by default one is made for the region in AWS_REGION, once.
 `grouping` must be the same for all producers of a queue.  Functions for one message raise `SendError`, or
 what boto3 raises; those for many return a result for each message instead.  What cannot be made into a
-message at all raises ValueError or TypeError, in both, before anything is sent.
+message at all, or into one that the daemon would reject, raises ValueError or TypeError with a sentence, in
+both, before anything is sent.
+
+Enumerations of `orca_shared`, or of your own, are taken by their values.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from enum import Enum
 from typing import Any
 
 from orca_daemon.producer.batch import Sent, send_batch
 from orca_daemon.producer.queue import send
+from orca_daemon.wire import recovery, status
 from orca_daemon.wire.outgoing import Outgoing, dump
+from orca_daemon.wire.shape import make
 from orca_daemon.wire.status import (
     Grouping,
     RecoveryStatus,
@@ -20,11 +26,11 @@ from orca_daemon.wire.status import (
     UpdateFile,
     job_document,
     outgoing,
-    update_document,
+    update_message,
 )
 
 OrcaStatus = RecoveryStatus
-_FINAL = frozenset({OrcaStatus.FAILED, OrcaStatus.SUCCESS})
+_FINAL = (OrcaStatus.FAILED, OrcaStatus.SUCCESS)
 
 
 def create_status_for_job(
@@ -51,21 +57,22 @@ def create_status_for_job(
         grouping: how the queue's messages are grouped.
         client: a boto3 SQS client.
     """
-    document = _new_job(
+    message = _new_job(
+        grouping,
         job_id=job_id,
         granule_id=granule_id,
         archive_destination=archive_destination,
         files=files,
         collection_id=collection_id,
     )
-    post_entry_to_fifo_queue(document, RequestMethod.NEW_JOB, db_queue_url, grouping=grouping, client=client)
+    send(message, db_queue_url, client=client)
 
 
 def update_status_for_file(
     job_id: str,
     granule_id: str,
     filename: str,
-    orca_status: OrcaStatus,
+    orca_status: Enum | int,
     error_message: str | None,
     db_queue_url: str,
     *,
@@ -79,17 +86,19 @@ def update_status_for_file(
         job_id: the recovery job.
         granule_id: the granule.
         filename: the file's name, without its directory.
-        orca_status: its status now.
-        error_message: what went wrong; required when the status is FAILED, not sent otherwise.
+        orca_status: its status now: a member of `OrcaStatus`, here or in `orca_shared`, or its number.
+        error_message: what went wrong; required when the status is FAILED, not sent otherwise, and cut to
+            what a message holds.
         db_queue_url: the status-update queue.
         collection_id: the granule's collection; ORCA from 8.1 on requires it.
         grouping: how the queue's messages are grouped.
         client: a boto3 SQS client.
 
     Raises:
-        ValueError: the status is FAILED, and no error is named.
+        ValueError: the status is FAILED, and no error is named; or a value is none that can be stored.
     """
-    document = _update(
+    message = _update(
+        grouping,
         job_id=job_id,
         granule_id=granule_id,
         filename=filename,
@@ -97,28 +106,26 @@ def update_status_for_file(
         error_message=error_message,
         collection_id=collection_id,
     )
-    post_entry_to_fifo_queue(
-        document, RequestMethod.UPDATE_FILE, db_queue_url, grouping=grouping, client=client
-    )
+    send(message, db_queue_url, client=client)
 
 
 def post_entry_to_fifo_queue(
     new_data: Mapping[str, Any],
-    request_method: RequestMethod,
+    request_method: Enum | str,
     db_queue_url: str,
     *,
     grouping: Grouping = Grouping.QUEUE,
     client: Any = None,
 ) -> None:
-    """Send this JSON object to the status-update queue."""
-    send(outgoing(new_data, request_method, grouping=grouping), db_queue_url, client=client)
+    """Send this JSON object, a new job or an update, to the status-update queue."""
+    send(_status_message(new_data, request_method, grouping), db_queue_url, client=client)
 
 
 def post_entry_to_standard_queue(
     new_data: Mapping[str, Any], recovery_queue_url: str, *, client: Any = None
 ) -> None:
-    """Send this JSON object to a standard queue: a copy request, or an S3 event."""
-    send(Outgoing(body=dump(new_data)), recovery_queue_url, client=client)
+    """Send this JSON object, a copy request or an S3 event, to a standard queue."""
+    send(_recovery_message(new_data), recovery_queue_url, client=client)
 
 
 def create_status_for_jobs(
@@ -129,10 +136,8 @@ def create_status_for_jobs(
     client: Any = None,
 ) -> list[Sent]:
     """`create_status_for_job` for many; each of `jobs` holds its arguments by name."""
-    documents = [_new_job(**job) for job in jobs]
-    return post_entries_to_fifo_queue(
-        documents, RequestMethod.NEW_JOB, db_queue_url, grouping=grouping, client=client
-    )
+    messages = [_new_job(grouping, **job) for job in jobs]
+    return list(send_batch(messages, db_queue_url, client=client))
 
 
 def update_status_for_files(
@@ -143,22 +148,20 @@ def update_status_for_files(
     client: Any = None,
 ) -> list[Sent]:
     """`update_status_for_file` for many; each of `updates` holds its arguments by name."""
-    documents = [_update(**update) for update in updates]
-    return post_entries_to_fifo_queue(
-        documents, RequestMethod.UPDATE_FILE, db_queue_url, grouping=grouping, client=client
-    )
+    messages = [_update(grouping, **update) for update in updates]
+    return list(send_batch(messages, db_queue_url, client=client))
 
 
 def post_entries_to_fifo_queue(
     entries: Iterable[Mapping[str, Any]],
-    request_method: RequestMethod,
+    request_method: Enum | str,
     db_queue_url: str,
     *,
     grouping: Grouping = Grouping.QUEUE,
     client: Any = None,
 ) -> list[Sent]:
     """`post_entry_to_fifo_queue` for many, in this order."""
-    messages = [outgoing(entry, request_method, grouping=grouping) for entry in entries]
+    messages = [_status_message(entry, request_method, grouping) for entry in entries]
     return list(send_batch(messages, db_queue_url, client=client))
 
 
@@ -166,19 +169,20 @@ def post_entries_to_standard_queue(
     entries: Iterable[Mapping[str, Any]], recovery_queue_url: str, *, client: Any = None
 ) -> list[Sent]:
     """`post_entry_to_standard_queue` for many."""
-    messages = [Outgoing(body=dump(entry)) for entry in entries]
+    messages = [_recovery_message(entry) for entry in entries]
     return list(send_batch(messages, recovery_queue_url, client=client))
 
 
 def _new_job(
+    grouping: Grouping,
     *,
     job_id: str,
     granule_id: str,
     archive_destination: str,
     files: Sequence[Mapping[str, Any]],
     collection_id: str | None = None,
-) -> dict[str, Any]:
-    return job_document(
+) -> Outgoing:
+    document = job_document(
         job_id=job_id,
         collection_id=collection_id,
         granule_id=granule_id,
@@ -186,27 +190,52 @@ def _new_job(
         archive_destination=archive_destination,
         files=files,
     )
+    return _status_message(document, RequestMethod.NEW_JOB, grouping)
 
 
 def _update(
+    grouping: Grouping,
     *,
     job_id: str,
     granule_id: str,
     filename: str,
-    orca_status: OrcaStatus,
+    orca_status: Enum | int,
     error_message: str | None = None,
     collection_id: str | None = None,
-) -> dict[str, Any]:
-    now = datetime.now(UTC)
-    return update_document(
-        UpdateFile(
-            job_id=job_id,
-            collection_id=collection_id,
-            granule_id=granule_id,
-            filename=filename,
-            last_update=now,
-            status=orca_status,
-            completion_time=now if orca_status in _FINAL else None,
-            error_message=error_message if orca_status == OrcaStatus.FAILED else None,
-        )
+) -> Outgoing:
+    now, value = datetime.now(UTC), _value(orca_status)
+    update = make(
+        UpdateFile,
+        "update_file",
+        job_id=job_id,
+        collection_id=collection_id,
+        granule_id=granule_id,
+        filename=filename,
+        last_update=now,
+        status=value,
+        completion_time=now if value in _FINAL else None,
+        error_message=error_message if value == OrcaStatus.FAILED else None,
     )
+    return update_message(update, grouping=grouping)
+
+
+def _status_message(document: Mapping[str, Any], method: Enum | str, grouping: Grouping) -> Outgoing:
+    """The message of this document.  Raises ValueError for one that the daemon would reject."""
+    try:
+        known = RequestMethod(_value(method))
+    except ValueError:
+        raise ValueError("the request method is neither new_job nor update_file") from None
+    message = outgoing(document, known, grouping=grouping)
+    status.decode(message.body, message.attributes)
+    return message
+
+
+def _recovery_message(document: Mapping[str, Any]) -> Outgoing:
+    """The same for the recovery queue."""
+    message = Outgoing(body=dump(document))
+    recovery.decode(message.body)
+    return message
+
+
+def _value(member: object) -> Any:
+    return member.value if isinstance(member, Enum) else member

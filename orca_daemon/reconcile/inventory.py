@@ -12,6 +12,7 @@ from aiobotocore.session import AioSession
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.httpsession import get_cert_path
 
+from orca_daemon.aws.errors import Meaning, code_of, meaning_of
 from orca_daemon.engine.errors import DependencyDown, Reject
 from orca_daemon.reconcile.manifest import DataFile, Manifest, ManifestError, parse
 from orca_daemon.reconcile.protocol import Remote
@@ -19,9 +20,6 @@ from orca_daemon.wire.inventory import InventoryPointer
 
 _LARGEST = 64 << 20
 _HOURS = 12
-_GONE = {"NoSuchKey", "NoSuchBucket", "404"}
-_LATER = frozenset({408, 429})
-_SERVER_ERROR = 500
 
 
 class Refused(Exception):  # noqa: N818  a state of the world
@@ -103,11 +101,10 @@ async def _get(s3: Any, bucket: str, key: str) -> bytes | None:
         async with answer["Body"] as body:
             return bytes(await body.read(_LARGEST))
     except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "")
-        if code in _GONE:
+        found, code = meaning_of(error), code_of(error)
+        if found is Meaning.MISSING:
             return None
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if status >= _SERVER_ERROR or status in _LATER:
+        if found.passes:
             raise DependencyDown("s3", code) from None
         raise Refused(f"S3 answers {code} for s3://{bucket}/{key}") from None
     except (BotoCoreError, OSError, TimeoutError) as error:

@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from orca_daemon.settings.buckets import contradictions
 from orca_daemon.wire.status import Grouping
 
 
@@ -38,7 +39,15 @@ def _http_url(url: str) -> str:
     return url
 
 
+def _named(patterns: tuple[str, ...]) -> tuple[str, ...]:
+    if not all(patterns) or not patterns:
+        raise ValueError("must name buckets, or be left out")
+    return patterns
+
+
 Names = Annotated[tuple[str, ...], BeforeValidator(_comma_separated)]
+Buckets = Annotated[Names, AfterValidator(_named)]
+"""Patterns of the names of buckets, with `*`, `?` and `[…]`."""
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
@@ -167,8 +176,12 @@ class Recovery(Section):
 
 
 class Copies(Section):
-    """How objects are copied."""
+    """What may be copied, and how."""
 
+    sources: Buckets | None = None
+    """Buckets to copy from, the archive's: names or patterns (`*`); never copied to.  Default: any."""
+    targets: Buckets | None = None
+    """Buckets to copy to: names or patterns.  Default: any, but those of `sources` and `export.bucket`."""
     attempts: Count = 3
     """Attempts in place (ORCA: `COPY_RETRIES`)."""
     retry_sleep: Annotated[float, Field(ge=0)] = 1.0
@@ -283,6 +296,12 @@ class Settings(Section):
     def bound(self) -> Mapping[str, Queue]:
         """The queues that are on."""
         return {name: queue for name, queue in self.queues.items() if queue.url}
+
+    @model_validator(mode="after")
+    def _destinations_are_allowed(self) -> "Settings":
+        if found := "; ".join(contradictions(self)):
+            raise ValueError(found)
+        return self
 
     @model_validator(mode="after")
     def _distinct_queues(self) -> "Settings":

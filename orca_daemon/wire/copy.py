@@ -1,31 +1,35 @@
 """recovery queue: the request to copy one restored object to its destination."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field
 
+from orca_daemon.wire.file_reference import FileReference
 from orca_daemon.wire.outgoing import Outgoing, dump
-from orca_daemon.wire.shape import Megabytes, Name, Shape, Text, read
+from orca_daemon.wire.s3_names import Bucket, Key
+from orca_daemon.wire.shape import Megabytes, json_object, read
 
 
-class CopyRequest(Shape):
-    """Copy one object; job, granule and filename say whose progress it is."""
+class CopyRequest(FileReference):
+    """Copy one object; job, collection, granule and filename say whose progress it is."""
 
-    job_id: Text
-    collection_id: Text | None = None
-    granule_id: Text
-    filename: Text
-    restore_destination: Name
+    restore_destination: Bucket
     """The bucket to copy to."""
     s3_multipart_chunksize_mb: Megabytes = Field(alias="s3MultipartChunksizeMb")
-    source_key: Name
-    target_key: Name
-    source_bucket: Name
+    source_key: Key
+    target_key: Key
+    source_bucket: Bucket
 
 
 def decode(body: str) -> CopyRequest:
     """The copy request in this body.  Raises `Malformed`."""
-    return read(CopyRequest, body, "copy request")
+    return decode_object(json_object(body))
+
+
+def decode_object(document: Mapping[str, Any]) -> CopyRequest:
+    """The same for a body that was read already."""
+    return read(CopyRequest, document, "copy request")
 
 
 def copy_document(request: CopyRequest) -> dict[str, Any]:

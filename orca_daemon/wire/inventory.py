@@ -1,44 +1,53 @@
 """internal-report queue: an inventory to compare, a listing already stored, or tables to export."""
 
-from pydantic import Field, field_validator
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from orca_daemon.wire import s3_event
 from orca_daemon.wire.outgoing import INTERNAL_REPORT_GROUP, Outgoing, digest, dump
 from orca_daemon.wire.s3_event import S3Notification, S3Record
-from orca_daemon.wire.shape import Malformed, Name, Shape, read
+from orca_daemon.wire.s3_names import Bucket, Key, Region
+from orca_daemon.wire.shape import LARGEST_ID, Label, Malformed, Shape, json_object, read
 
 MANIFEST = "manifest.json"
+
+
+def is_manifest(key: str) -> bool:
+    """Whether the base name is exactly that of an inventory's manifest."""
+    return key.rpartition("/")[2] == MANIFEST
+
+
+def _manifest(key: str) -> str:
+    if not is_manifest(key):
+        raise PydanticCustomError("manifest", "does not end in a file named manifest.json")
+    return key
 
 
 class InventoryPointer(Shape):
     """Where the manifest of an S3 inventory lies."""
 
-    report_bucket_region: Name | None = None
+    report_bucket_region: Region | None = None
     """None when an event did not name it: the daemon's own region, then."""
-    report_bucket_name: Name
-    manifest_key: Name
-
-    @field_validator("manifest_key")
-    @classmethod
-    def _is_manifest(cls, key: str) -> str:
-        if not is_manifest(key):
-            raise PydanticCustomError("manifest", "does not end in a file named manifest.json")
-        return key
+    report_bucket_name: Bucket
+    manifest_key: Annotated[Key, AfterValidator(_manifest)]
 
 
 class StoredListing(Shape):
     """A listing that lies in `reconcile_s3_object` already, under this job."""
 
-    job_id: int = Field(gt=0)
-    orca_archive_location: Name
+    job_id: int = Field(gt=0, le=LARGEST_ID)
+    orca_archive_location: Bucket
     """The archive bucket."""
 
 
 class ExportRequest(Shape):
     """Tables whose changes are wanted as Parquet."""
 
-    tables_to_query: tuple[Name, ...] = Field(alias="tables_to_query", min_length=1)
+    tables_to_query: tuple[Annotated[Label, Field(min_length=1)], ...] = Field(
+        alias="tables_to_query", min_length=1, strict=False
+    )
 
 
 InternalReportMessage = InventoryPointer | StoredListing | ExportRequest | S3Notification
@@ -46,22 +55,17 @@ InternalReportMessage = InventoryPointer | StoredListing | ExportRequest | S3Not
 
 def decode(body: str) -> InternalReportMessage:
     """The message in this body, told apart by its keys.  Raises `Malformed`."""
-    document = s3_event.json_object(body)
+    document = json_object(body)
     if s3_event.is_notification(document):
-        return s3_event.decode(body)
+        return s3_event.decode_object(document)
     if "tables_to_query" in document:
-        return read(ExportRequest, body, "export request")
+        return read(ExportRequest, document, "export request")
     if "orcaArchiveLocation" in document:
-        return read(StoredListing, body, "request for a stored listing")
-    pointer = read(InventoryPointer, body, "inventory pointer")
+        return read(StoredListing, document, "request for a stored listing")
+    pointer = read(InventoryPointer, document, "inventory pointer")
     if pointer.report_bucket_region is None:
         raise Malformed("not a valid inventory pointer: reportBucketRegion is missing")
     return pointer
-
-
-def is_manifest(key: str) -> bool:
-    """Whether the base name is exactly that of an inventory's manifest."""
-    return key.rpartition("/")[2] == MANIFEST
 
 
 def pointer(record: S3Record) -> InventoryPointer | None:

@@ -4,7 +4,11 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
 from typing import Any
+
+from orca_daemon.wire.times import show
 
 LARGEST_MESSAGE = 262_144
 """Bytes of body and attributes together that ORCA's queues take (their `MaximumMessageSize`)."""
@@ -45,8 +49,25 @@ class Outgoing:
 
 
 def dump(document: object) -> str:
-    """JSON as ORCA writes it; deduplication ids are hashes of exactly this text."""
-    return json.dumps(document)
+    """JSON as ORCA writes it; deduplication ids are hashes of exactly this text.
+
+    Members of enumerations become their values, and moments ORCA time.
+
+    Raises:
+        TypeError: it holds something else that JSON does not have.
+        ValueError: it holds a moment without its zone, or itself.
+    """
+    return json.dumps(document, default=_plain)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Enum):
+        return value.value
+    if not isinstance(value, datetime):
+        raise TypeError(f"a message cannot hold a value of the type {type(value).__name__}")
+    if value.tzinfo is None:
+        raise ValueError("a message cannot hold a time without its zone")
+    return show(value)
 
 
 def digest(body: str) -> str:

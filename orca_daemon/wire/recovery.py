@@ -2,13 +2,25 @@
 
 from orca_daemon.wire import copy, s3_event
 from orca_daemon.wire.copy import CopyRequest
+from orca_daemon.wire.file_reference import FileReference
 from orca_daemon.wire.s3_event import S3Notification
+from orca_daemon.wire.shape import Malformed, json_object, read
 
 RecoveryMessage = CopyRequest | S3Notification
 
 
 def decode(body: str) -> RecoveryMessage:
     """The copy request or the S3 notification in this body.  Raises `Malformed`."""
-    if s3_event.is_notification(s3_event.json_object(body)):
-        return s3_event.decode(body)
-    return copy.decode(body)
+    document = json_object(body)
+    if s3_event.is_notification(document):
+        return s3_event.decode_object(document)
+    return copy.decode_object(document)
+
+
+def file_of(body: str) -> FileReference | None:
+    """The file that a copy request is about, though the rest of it is wrong; None where it names none."""
+    try:
+        document = json_object(body)
+        return None if s3_event.is_notification(document) else read(FileReference, document, "copy request")
+    except Malformed:
+        return None

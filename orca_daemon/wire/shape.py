@@ -1,5 +1,7 @@
 """What all messages have in common: strict, frozen, tolerant of unknown keys, and quiet about values."""
 
+import json
+from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Annotated, Any, TypeVar
 
@@ -9,11 +11,14 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 LARGEST_INTEGER = 2**31 - 1
 """Postgres's `integer`, the type of the column for chunk sizes."""
+LARGEST_ID = 2**63 - 1
+"""Postgres's `bigint`, the type of ids that the database gives."""
+_BYTE_ORDER_MARK = "\ufeff"
 _SHOWN = 5
 
 
 class Malformed(ValueError):  # noqa: N818  a verdict on the sender, not a fault of ours
-    """The message is not of the shape that its queue carries.
+    """The message is not of the shape that its queue carries, or holds what cannot be stored.
 
     The text is one sentence for an operator: every field at fault with its problem, no values.
     """
@@ -35,10 +40,14 @@ class Shape(BaseModel):
 
 S = TypeVar("S", bound=Shape)
 
-Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
-"""Any text that Postgres can hold, which is all but the NUL character."""
-Name = Annotated[str, StringConstraints(pattern=r"^[^\x00]+$")]
-"""The same, not empty: the name of a bucket, a key, a table."""
+_NO_NUL = r"^[^\x00]*$"
+# A pattern also refuses lone surrogates: pydantic reads the text as UTF-8 to match it.
+Text = Annotated[str, StringConstraints(pattern=_NO_NUL)]
+"""Any text that Postgres can hold and UTF-8 can write: all but the NUL character and lone surrogates."""
+Name = Annotated[str, StringConstraints(pattern=_NO_NUL, min_length=1)]
+"""The same, not empty."""
+Label = Annotated[str, StringConstraints(pattern=_NO_NUL, max_length=255)]
+"""Such a text, empty or short enough for a log line: the name of an event, of a table."""
 
 
 def _megabytes(value: object) -> int | None:
@@ -60,16 +69,45 @@ Megabytes = Annotated[int | None, BeforeValidator(_megabytes)]
 """A size in units of 2**20 bytes; None and 0 leave it to the reader's own setting."""
 
 
-def read(shape: type[S], text: str, name: str) -> S:
-    """The message in this JSON text; `name` says in errors what it was taken for.
+def json_object(body: str) -> dict[str, Any]:
+    """The JSON object in this body, as ORCA's readers take it: of equal keys, the last one counts.
+
+    Whatever no shape declares may hold anything that Python's json reads, such as half of a surrogate pair.
 
     Raises:
-        Malformed: the text is no JSON, or a field is missing or wrong.
+        Malformed: the body is something else.
     """
     try:
-        return shape.model_validate_json(text, by_alias=True, by_name=False)
+        document = json.loads(body.removeprefix(_BYTE_ORDER_MARK))
+    except json.JSONDecodeError:
+        raise Malformed("the body is not JSON") from None
+    except RecursionError:
+        raise Malformed("the body is JSON that is nested too deeply") from None
+    except ValueError:  # Python reads no more, for the time that it would take
+        raise Malformed("the body holds a number of more than 4,300 digits") from None
+    if not isinstance(document, dict):
+        raise Malformed("the body is JSON, but not an object")
+    return document
+
+
+def read(shape: type[S], document: Mapping[str, Any], name: str) -> S:
+    """The message in this JSON object; `name` says in errors what it was taken for.
+
+    Raises:
+        Malformed: a field is missing or wrong.
+    """
+    try:
+        return shape.model_validate(document, by_alias=True, by_name=False)
     except ValidationError as error:
         # The original holds values, and so would a traceback that shows it.
+        raise Malformed(sentence(name, error)) from None
+
+
+def make(shape: type[S], name: str, **fields: Any) -> S:
+    """A message of these fields, by the names of its attributes.  Raises `Malformed` as `read` does."""
+    try:
+        return shape(**fields)
+    except ValidationError as error:
         raise Malformed(sentence(name, error)) from None
 
 
@@ -85,10 +123,16 @@ def sentence(name: str, error: ValidationError) -> str:
 _PROBLEMS = {
     "missing": "is missing",
     "string_type": "is not a string",
+    "string_unicode": "holds half of a surrogate pair, which is no character",
+    "string_pattern_mismatch": "holds a NUL character",
+    "string_too_short": "is empty",
+    "string_too_long": "is too long",
     "int_type": "is not an integer",
+    "greater_than": "is not a positive number",
+    "less_than_equal": "is too large",
     "model_type": "is not an object",
     "tuple_type": "is not an array",
-    "string_pattern_mismatch": "is empty or holds a NUL character",
+    "too_short": "is empty",
 }
 
 

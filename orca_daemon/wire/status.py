@@ -5,13 +5,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import IntEnum, StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from orca_daemon.wire.outgoing import Outgoing, digest, dump
-from orca_daemon.wire.shape import Malformed, Megabytes, Shape, Text, read
+from orca_daemon.wire.file_reference import SURE, FileReference, check_row_key
+from orca_daemon.wire.outgoing import LARGEST_MESSAGE, Outgoing, digest, dump
+from orca_daemon.wire.shape import Malformed, Megabytes, Shape, Text, json_object, read
+from orca_daemon.wire.texts import cut
 from orca_daemon.wire.times import OrcaTime, show
 
 ATTRIBUTE = "RequestMethod"
@@ -37,14 +39,15 @@ class RecoveryStatus(IntEnum):
 
 def _status(value: object) -> RecoveryStatus:
     # JSON Schema, which ORCA checks with, calls 3.0 an integer and true none.
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise PydanticCustomError("status", "is not an integer")
     try:
-        return RecoveryStatus(value)  # type: ignore[arg-type]  # equal numbers find their member
-    except ValueError:
+        return _STATUSES[value]
+    except KeyError:
         raise PydanticCustomError("status", "is none of 1, 2, 3, 4") from None
 
 
+_STATUSES: Mapping[float, RecoveryStatus] = {status.value: status for status in RecoveryStatus}
 Status = Annotated[RecoveryStatus, BeforeValidator(_status)]
 
 
@@ -83,7 +86,7 @@ class NewJob(Shape):
     granule_id: Text
     request_time: OrcaTime
     archive_destination: Text
-    files: tuple[NewFile, ...]
+    files: tuple[NewFile, ...] = Field(strict=False)  # JSON knows no tuples
 
     @field_validator("files")
     @classmethod
@@ -93,14 +96,19 @@ class NewJob(Shape):
             raise PydanticCustomError("files", "holds two files of the same filename")
         return files
 
+    @model_validator(mode="after")
+    def _fits_the_tables(self) -> Self:
+        job, collection, granule = self.job_id, self.collection_id, self.granule_id
+        longest = max((len(file.filename) for file in self.files), default=0)
+        if len(job) + len(collection or "") + len(granule) + longest > SURE:
+            names = {f"files[{index}].filename": file.filename for index, file in enumerate(self.files)}
+            check_row_key(job, collection, granule, names)
+        return self
 
-class UpdateFile(Shape):
-    """One file has come to a status.  `collection_id` is None from producers older than ORCA 8.1."""
 
-    job_id: Text
-    collection_id: Text | None = None
-    granule_id: Text
-    filename: Text
+class UpdateFile(FileReference):
+    """One file has come to a status."""
+
     last_update: OrcaTime
     status: Status = Field(alias="statusId")
     completion_time: OrcaTime | None = None
@@ -120,9 +128,9 @@ def decode(body: str, attributes: Mapping[str, str]) -> StatusMessage:
     """
     match attributes.get(ATTRIBUTE):
         case RequestMethod.UPDATE_FILE.value:
-            return read(UpdateFile, body, "update_file")
+            return read(UpdateFile, json_object(body), "update_file")
         case RequestMethod.NEW_JOB.value:
-            return read(NewJob, body, "new_job")
+            return read(NewJob, json_object(body), "new_job")
         case None:
             raise Malformed(f"the message attribute {ATTRIBUTE} is missing")
         case _:
@@ -149,7 +157,7 @@ def group_of(document: Mapping[str, Any], grouping: Grouping) -> str:
     Raises:
         ValueError: it is to be sent in its granule's group, and names no job or no granule.
     """
-    if grouping is Grouping.QUEUE:
+    if Grouping(grouping) is Grouping.QUEUE:
         return GROUP
     job, granule = document.get("jobId"), document.get("granuleId")
     if not isinstance(job, str) or not isinstance(granule, str):
@@ -214,5 +222,17 @@ def _granule(job_id: str, collection_id: str | None, granule_id: str) -> dict[st
 
 
 def update_message(update: UpdateFile, *, grouping: Grouping = Grouping.QUEUE) -> Outgoing:
-    """An update as a message to the status-update queue.  Raises ValueError as `update_document` does."""
-    return outgoing(update_document(update), RequestMethod.UPDATE_FILE, grouping=grouping)
+    """An update as a message to the status-update queue, its error cut to what the queue takes.
+
+    The names of the file leave room for one: the keys of the tables are far smaller than a message.
+
+    Raises:
+        ValueError: as `update_document` does.
+    """
+    document = update_document(update)
+    message = outgoing(document, RequestMethod.UPDATE_FILE, grouping=grouping)
+    if message.size <= LARGEST_MESSAGE or update.error_message is None:
+        return message
+    without = outgoing(document | {"errorMessage": ""}, RequestMethod.UPDATE_FILE, grouping=grouping)
+    text = cut(update.error_message, LARGEST_MESSAGE - without.size)
+    return outgoing(document | {"errorMessage": text}, RequestMethod.UPDATE_FILE, grouping=grouping)

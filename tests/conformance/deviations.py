@@ -21,6 +21,7 @@ DEVIATIONS: Mapping[str, Mapping[str, str]] = {
         "a_repeated_attempt_begins_the_lease_anew": "attempt ids are ignored",
         "a_bad_entry_of_a_batch_fails_alone": "the whole batch is refused",
         "a_dead_letter_names_the_queue_that_it_was_moved_from": "DeadLetterQueueSourceArn is not told",
+        "what_sqs_moved_is_told_from_what_was_sent": "DeadLetterQueueSourceArn is not told",
         "a_poll_hears_that_its_queue_was_deleted": "it waits to its end and finds nothing",
         "attributes_of_a_queue_are_checked": "any number is taken",
         "dead_letters_can_be_moved_back_by_sqs": "not implemented: status 500",

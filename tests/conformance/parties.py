@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
-from orca_daemon.aws.sqs import SqsSource
+from orca_daemon.aws.sqs import TRACE, SqsSource
 from orca_daemon.engine.memory import MemoryQueue, MemorySource, Redrive, Refused
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.source import QueueFacts, Source
@@ -95,6 +95,8 @@ class OverHttp:
 
     async def send(self, body: str, **parameters: Any) -> Sent:
         given = {_HTTP[name]: value for name, value in parameters.items()}
+        if trace := given.get("MessageSystemAttributes"):
+            given["MessageSystemAttributes"] = {TRACE: {"DataType": "String", "StringValue": trace}}
         answer = await refusing(self.client.send_message(QueueUrl=self.url, MessageBody=body, **given))
         return Sent(answer["MessageId"], int(answer.get("SequenceNumber", 0)))
 
@@ -147,12 +149,19 @@ async def refusing(call: Any) -> Any:
         raise RefusalError(told["Code"], told.get("Message", "")) from error
 
 
-_MEMORY = {"group": "group", "id": "deduplication_id", "delay": "delay", "attributes": "attributes"}
+_MEMORY = {
+    "group": "group",
+    "id": "deduplication_id",
+    "delay": "delay",
+    "attributes": "attributes",
+    "trace": "trace",
+}
 _HTTP = {
     "group": "MessageGroupId",
     "id": "MessageDeduplicationId",
     "delay": "DelaySeconds",
     "attributes": "MessageAttributes",
+    "trace": "MessageSystemAttributes",
 }
 
 

@@ -93,6 +93,48 @@ async def test_ten_attributes_leave_no_room_for_evidence(party: Party) -> None:
     assert set(buried.attributes) == set(own)
 
 
+async def test_a_burial_keeps_the_header_of_a_trace(party: Party) -> None:
+    dead = await party.queue()
+    queue = await party.queue(dead=dead)
+    header = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
+    await queue.send("a", trace=header)
+    (got,) = await queue.receive(wait=5)
+    assert got.trace == header
+    await queue.source.bury(got, {"reason": "bad"})
+    (buried,) = await dead.receive(wait=5)
+    assert buried.trace == header
+
+
+async def test_what_sqs_moved_is_told_from_what_was_sent(party: Party) -> None:
+    dead = await party.queue()
+    queue = await party.queue(dead=dead, most=1)
+    for body in ("sent", "moved"):
+        await queue.send(body)
+        (got,) = await queue.receive(wait=5)
+        assert got.moved_from is None
+        if body == "sent":
+            await queue.source.bury(got, {"reason": "bad"})
+            await queue.source.delete([got])
+        else:
+            await queue.source.hide([got], 0)
+            await queue.receive()
+        (buried,) = await dead.receive(wait=5)
+        assert (buried.body, bool(buried.moved_from)) == (body, body == "moved")
+        await dead.source.delete([buried])
+
+
+async def test_a_message_larger_than_the_dead_letter_queue_takes_is_refused_as_that(party: Party) -> None:
+    dead = await party.queue({"MaximumMessageSize": "1024"})
+    queue = await party.queue(dead=dead)
+    facts = await queue.describe()
+    assert facts.dead_letter_takes_less
+    await queue.send("a" * 1025)
+    (got,) = await queue.receive(wait=5)
+    with pytest.raises(SourceError) as error:
+        await queue.source.bury(got, {"reason": "bad"})
+    assert error.value.kind == "too_large"
+
+
 async def test_without_a_dead_letter_queue_nothing_is_buried(party: Party) -> None:
     queue = await party.queue()
     await queue.send("a")

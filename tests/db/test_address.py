@@ -6,7 +6,7 @@ import pytest
 
 from orca_daemon.db.address import Address, AddressError, parse, resolve
 from orca_daemon.db.database import Database
-from orca_daemon.engine.errors import DependencyDown
+from orca_daemon.engine.errors import DependencyDown, NotYet, Reject
 from orca_daemon.settings import Database as DatabaseSettings
 from tests.db.conftest import Secret
 
@@ -123,21 +123,21 @@ def test_the_password_is_in_no_repr() -> None:
 class Refusing:
     """A vault that AWS does not open."""
 
-    def __init__(self, code: str) -> None:
-        self.code = code
+    def __init__(self, error: Exception) -> None:
+        self.error = error
 
-    async def secret(self, name: str) -> str:
-        error = RuntimeError(name)
-        error.response = {"Error": {"Code": self.code}}  # type: ignore[attr-defined]  # as botocore's have
-        raise error
+    async def secret(self, _name: str) -> str:
+        raise self.error
 
     parameter = secret
 
 
 async def test_a_secret_that_is_not_there_is_a_mistake_and_one_that_is_late_is_not() -> None:
-    missing = Database(settings(prefix="dev"), Refusing("ResourceNotFoundException"))
+    missing = Database(
+        settings(prefix="dev"), Refusing(Reject("ResourceNotFoundException on GetSecretValue"))
+    )
     with pytest.raises(AddressError, match="ResourceNotFoundException"):
         await missing.probe()
-    late = Database(settings(prefix="dev"), Refusing("ThrottlingException"))
+    late = Database(settings(prefix="dev"), Refusing(NotYet("ThrottlingException on GetSecretValue")))
     with pytest.raises(DependencyDown, match="ThrottlingException"):
         await late.probe()

@@ -277,3 +277,20 @@ def test_an_index_whose_building_was_broken_off_is_built_again(database_url: str
     assert found.missing_indexes == ("daemon_recovery_job_open",)
     migrate.upgrade(database_url)
     assert migrate.status(database_url).verdict is Verdict.OK
+
+
+def test_an_index_of_an_earlier_version_is_replaced(database_url: str, owner: Engine) -> None:
+    with owner.begin() as connection:
+        connection.execute(text("DROP INDEX orca.daemon_recovery_file_key_hash"))
+        connection.execute(
+            text("CREATE INDEX daemon_recovery_file_key_path ON orca.recovery_file (key_path)")
+        )
+    found = migrate.status(database_url)
+    assert found.missing_indexes == ("daemon_recovery_file_key_hash",)
+    assert migrate.plan(found) == [
+        "build the index daemon_recovery_file_key_hash, beside running work",
+        "drop the index daemon_recovery_file_key_path, which another one replaces",
+    ]
+    migrate.upgrade(database_url)
+    now = migrate.status(database_url)
+    assert (now.verdict, now.superseded_indexes, migrate.plan(now)) == (Verdict.OK, (), [])

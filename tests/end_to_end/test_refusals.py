@@ -60,6 +60,17 @@ def test_what_aws_cannot_be_reached_by_is_told(deployment: Deployment, name: str
     assert (code, value in said, "Traceback" in said) == (78, True, False)
 
 
+def test_a_file_of_authorities_that_is_not_there_is_named(deployment: Deployment) -> None:
+    code, said = deployment.refuse(AWS_CA_BUNDLE="/no/such/ca.pem")
+    assert (code, "/no/such/ca.pem" in said, "AWS_CA_BUNDLE" in said) == (78, True, True)
+
+
+def test_a_queue_of_another_region_is_refused_by_name(deployment: Deployment) -> None:
+    url = "https://sqs.eu-west-1.amazonaws.com/123456789012/q.fifo"
+    code, said = deployment.refuse(ORCA_QUEUES__STATUS_UPDATE__URL=url)
+    assert (code, f"{url} is in eu-west-1" in said) == (78, True)
+
+
 def test_a_role_that_may_not_write_is_told_what_it_lacks(deployment: Deployment) -> None:
     user = "stranger_" + uuid4().hex
     deployment.rows(f"CREATE ROLE {user} LOGIN")

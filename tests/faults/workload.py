@@ -1,8 +1,8 @@
 """Messages whose order can be read from what they leave behind, and the one check after every fault."""
 
 from collections import defaultdict
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 from orca_daemon.local.daemon import Daemon
@@ -157,6 +157,11 @@ def _held(daemon: Daemon) -> float:
 
 
 def _ready(daemon: Daemon) -> bool:
-    with suppress(OSError), urlopen(f"{daemon.url}/readyz", timeout=5) as answer:  # noqa: S310  our own address
-        return bool(answer.status == 200)
-    return False
+    try:
+        with urlopen(f"{daemon.url}/readyz", timeout=5) as answer:  # noqa: S310  our own address
+            return bool(answer.status == 200)
+    except HTTPError as error:
+        error.close()
+        return False
+    except OSError:
+        return False

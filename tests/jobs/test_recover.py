@@ -122,6 +122,21 @@ def test_a_job_without_files_left_behind_says_so(archive: Archive, tables: Conne
     assert run("j", "--json").exit_code == 2
 
 
+def test_what_the_daemon_would_reject_is_not_asked_for(
+    archive: Archive, tables: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recovery(tables, "odd", STAGED, archive=archive.bucket, destination="no bucket")
+    (told,) = json.loads(run("odd", "--yes", "--json").stdout)["files"]
+    assert (told["finding"], told["message_id"]) == ("refused", None)
+    assert told["reason"] == "not a valid copy request: restore_destination is not the name of a bucket"
+    monkeypatch.setenv("ORCA_COPIES__TARGETS", "other")
+    ran = run("j", "--yes")
+    assert "nothing is copied to demo-protected: copies.targets does not name it" in " ".join(
+        ran.output.split()
+    )
+    assert archive.requests() == []
+
+
 @pytest.mark.parametrize(
     ("storage", "restore", "expected"),
     [

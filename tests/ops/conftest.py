@@ -47,7 +47,8 @@ class Running:
             with urlopen(f"{self.url}{path}", timeout=timeout) as answer:  # noqa: S310  our own address
                 return answer.status, answer.read().decode()
         except HTTPError as error:
-            return error.code, error.read().decode()
+            with error:
+                return error.code, error.read().decode()
 
     def checks(self, path: str) -> tuple[int, dict[str, bool]]:
         status, text = self.get(path)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -79,12 +80,57 @@ def test_each_thing_that_will_not_work_is_named(check: Callable[..., tuple[int, 
     }
 
 
+def test_recoveries_of_any_bucket_are_advised_against(
+    check: Callable[..., tuple[int, Any]], queue_url: str
+) -> None:
+    dead = queue_url.replace(".fifo", "-dead.fifo")
+
+    def advised(**changes: str) -> list[str]:
+        code, report = check(RECOVERY_QUEUE_URL=dead, **changes)
+        assert code == 0, report
+        return [each["text"] for each in report["findings"] if "any bucket" in each["text"]]
+
+    (said,) = advised()
+    assert said.endswith("that this role may use: copies.sources and copies.targets not set")
+    assert advised(ORCA_COPIES__SOURCES="archive")[0].endswith("use: copies.targets not set")
+    assert advised(ORCA_COPIES__SOURCES="archive", ORCA_COPIES__TARGETS="public") == []
+
+
 def test_a_queue_that_is_missing_says_so(check: Callable[..., tuple[int, Any]], queue_url: str) -> None:
     code, report = check(STATUS_UPDATE_QUEUE_URL=queue_url.replace(".fifo", "-gone.fifo"))
 
     assert code == 1
     (found,) = [each for each in report["findings"] if each["grade"] == "wrong"]
     assert "does not exist" in found["text"]
+
+
+def test_a_queue_of_another_region_is_wrong_and_another_host_is_advice(
+    check: Callable[..., tuple[int, Any]], queue_url: str
+) -> None:
+    far = "https://sqs.eu-west-1.amazonaws.com/123456789012/q"
+    code, report = check(RECOVERY_QUEUE_URL=far)
+    assert code == 1
+    assert wrong(report) == ["queue recovery"]
+
+    code, report = check(STATUS_UPDATE_QUEUE_URL=queue_url.replace("127.0.0.1", "localhost"))
+    assert code == 0
+    assert any("the host of the queue's URL" in each["text"] for each in report["findings"])
+
+
+def test_what_aws_refuses_is_told_with_what_would_mend_it(
+    check: Callable[..., tuple[int, Any]],
+) -> None:
+    code, report = check(AWS_ENDPOINT_URL="http://127.0.0.1:9")
+    found = {each["subject"]: each for each in report["findings"] if each["grade"] == "wrong"}
+    assert code == 1
+    assert "Cannot connect to host 127.0.0.1:9" in found["credentials"]["text"]
+    assert found["queue status_update"]["do"] == "see the endpoint, the network and the proxy"
+
+
+def test_a_file_of_authorities_that_is_not_there_is_named(check: Callable[..., tuple[int, Any]]) -> None:
+    code, report = check(AWS_CA_BUNDLE="/no/such/ca.pem")
+    [text] = [each["text"] for each in report["findings"] if each["grade"] == "wrong"]
+    assert (code, "/no/such/ca.pem" in text) == (1, True)
 
 
 def test_a_status_queue_that_another_process_reads_is_looked_at_too(
@@ -131,6 +177,12 @@ DEAD = DeadLetterFacts(fifo=True, retention=1_209_600, count=0)
         (FIFO, DEAD, []),
         (FIFO, DeadLetterFacts(fifo=False, retention=1_209_600, count=0), ["of the other type"]),
         (FIFO, None, ["no dead-letter queue"]),
+        (
+            replace(FIFO, largest=262_144, dead_letter_largest=1024),
+            DEAD,
+            ["messages of 262144 bytes and its dead-letter queue of 1024"],
+        ),
+        (replace(FIFO, largest=262_144, dead_letter_largest=1_048_576), DEAD, []),
         (FIFO, DeadLetterFacts(fifo=True, retention=1_209_600, count=4), ["about 4 dead letters"]),
         (
             STANDARD,

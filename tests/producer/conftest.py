@@ -11,7 +11,7 @@ from uuid import uuid4
 import boto3
 import pytest
 
-Answer = Callable[[str, dict[str, Any]], tuple[int, dict[str, Any]]]
+Answer = Callable[[str, dict[str, Any]], tuple[int, Any]]
 """From operation and parameters to HTTP status and body."""
 
 
@@ -94,7 +94,7 @@ def _handler(answer: Answer, asked: list[str]) -> type[BaseHTTPRequestHandler]:
             self.send_response(status)
             self.send_header("Content-Type", "application/x-amz-json-1.0")
             self.end_headers()
-            self.wfile.write(json.dumps(body).encode())
+            self.wfile.write(body if isinstance(body, bytes) else json.dumps(body).encode())
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base class's name
             """Say nothing."""

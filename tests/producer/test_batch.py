@@ -9,6 +9,7 @@ from orca_daemon import producer
 from orca_daemon.producer import OrcaStatus, RequestMethod
 from orca_daemon.wire.outgoing import Outgoing, md5
 from tests.producer.conftest import Queue
+from tests.producer.test_send import EVENT, UPDATE
 
 NOWHERE = "https://nowhere.invalid/q"
 
@@ -33,15 +34,18 @@ def test_jobs_and_plain_objects_go_out_in_batches_too(fifo: Queue, standard: Que
     job = {"job_id": "j", "archive_destination": "a", "files": []}
     jobs = [{**job, "granule_id": granule, "collection_id": "c"} for granule in "abc"]
     assert len(producer.create_status_for_jobs(jobs, fifo.url)) == 3
-    entries = [{"number": number} for number in range(12)]
-    producer.post_entries_to_fifo_queue(entries, RequestMethod.UPDATE_FILE, fifo.url)
-    producer.post_entries_to_standard_queue(entries, standard.url)
+    updates = [UPDATE | {"number": number} for number in range(12)]
+    producer.post_entries_to_fifo_queue(updates, RequestMethod.UPDATE_FILE, fifo.url)
+    events = [EVENT | {"number": number} for number in range(12)]
+    producer.post_entries_to_standard_queue(events, standard.url)
     assert len(fifo.take(15)) == 15
     assert len(standard.take(12)) == 12
 
 
 @pytest.mark.parametrize(
-    "bad", [{"orca_status": OrcaStatus.FAILED}, {"orca_status": 9}, {"granule": "misspelt"}]
+    "bad",
+    [{"orca_status": OrcaStatus.FAILED}, {"orca_status": 9}, {"granule": "misspelt"}, {"job_id": "\0"}],
+    ids=["no error", "status", "argument", "NUL"],
 )
 def test_one_that_is_no_message_stops_all_before_any_is_sent(answering: Any, bad: dict[str, Any]) -> None:
     asked = answering(lambda _operation, _parameters: (500, {}))
@@ -83,6 +87,33 @@ def test_each_failure_is_reported_with_its_reason(answering: Any) -> None:
         "the MD5 of the body that SQS took is not that of the body that was sent",
         "SQS said nothing about it",
     ]
+
+
+STRANGE: dict[str, Any] = {
+    "unknown": [{"Id": "99", "MessageId": "m", "MD5OfMessageBody": md5("0")}],
+    "no id": [{"MessageId": "m", "MD5OfMessageBody": md5("0")}],
+    "null": [None],
+    "no message id": [{"Id": "0", "MD5OfMessageBody": md5("0")}],
+    "repeated": [{"Id": "0", "MessageId": "m", "MD5OfMessageBody": md5("0")}] * 2,
+}
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+def test_an_entry_that_is_not_named_once_was_not_taken(answering: Any, kind: str) -> None:
+    answering(lambda _operation, _parameters: (200, {"Successful": STRANGE[kind]}))
+    [result] = producer.send_batch([Outgoing(body="0")], NOWHERE)
+    assert result.message_id is None
+    assert result.error
+
+
+@pytest.mark.parametrize(
+    "body", [b"<html>log in</html>", b"", [1], None], ids=["page", "nothing", "list", "null"]
+)
+def test_what_is_no_answer_of_sqs_takes_nothing(answering: Any, body: Any) -> None:
+    answering(lambda _operation, _parameters: (200, body))
+    results = list(producer.send_batch([Outgoing(body=str(number)) for number in range(12)], NOWHERE))
+    assert {result.message_id for result in results} == {None}
+    assert all(result.error for result in results)
 
 
 @pytest.mark.parametrize("status", [300, 500])

@@ -130,6 +130,56 @@ def test_one_bad_line_and_nothing_is_sent(
 
 
 @pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (("--job", "j\udcff"), "jobId holds half of a surrogate pair"),
+        (
+            ("--job", "j" * 9000),
+            "jobId is too long: with collectionId, granuleId, filename it has 9,005 bytes",
+        ),
+        (("--job", "j", "--target-key", "k" * 1025), "targetKey has 1,025 bytes; S3 takes 1,024"),
+        (("--job", "j", "--destination", "no bucket"), "restoreDestination is not the name of a bucket"),
+    ],
+    ids=["no UTF-8", "long", "key", "bucket"],
+)
+def test_what_the_daemon_would_reject_is_not_sent(
+    standard: Queue, arguments: Sequence[str], problem: str
+) -> None:
+    flags = ("--granule", "g", "--source", "s3://a/p/q.h5", "--destination", "d", "--queue", standard.url)
+    ran = run("copy", *flags, *arguments)
+    assert ran.exit_code == 2
+    assert f"nothing sent: not a valid copy request: {problem}" in ran.output
+    assert standard.take() == []
+
+
+def test_a_copy_that_settings_forbid_is_not_asked_for(
+    standard: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORCA_COPIES__TARGETS", "public")
+    flags = ("--job", "j", "--granule", "g", "--source", "s3://a/k", "--queue", standard.url)
+    ran = run("copy", *flags, "--destination", "d")
+    assert ran.exit_code == 2
+    assert "nothing sent: the daemon would reject it: nothing is copied to d: copies.targets" in ran.output
+    assert run("copy", *flags, "--destination", "public").exit_code == 0
+    assert len(standard.take()) == 1
+
+
+def test_a_message_that_no_queue_takes_is_told_before_any_is_sent(fifo: Queue, tmp_path: Path) -> None:
+    long = {**UPDATE, "statusId": 3, "errorMessage": "\U0001f680" * 22_000}
+    ran = run("file-status", "--file", lines(tmp_path, [UPDATE, long]), "--queue", fifo.url)
+    assert ran.exit_code == 2
+    assert "nothing sent: message 2 has 264,2" in ran.output
+    assert fifo.take() == []
+
+
+def test_lines_that_are_no_utf_8_are_told(fifo: Queue, tmp_path: Path) -> None:
+    (tmp_path / "latin").write_bytes(json.dumps(UPDATE).encode() + b"\n{\xe9}")
+    ran = run("file-status", "--file", str(tmp_path / "latin"), "--queue", fifo.url)
+    assert (ran.exit_code, fifo.take()) == (2, [])
+    assert "nothing sent: what is read is not text in UTF-8" in ran.output
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         ("copy", "--source", "d/g.h5"),

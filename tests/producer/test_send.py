@@ -5,18 +5,24 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from enum import Enum, IntEnum
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from pydantic import ValidationError
 
 from orca_daemon import producer
 from orca_daemon.producer import Grouping, OrcaStatus, RequestMethod, SendError
-from orca_daemon.producer.queue import check_answer
+from orca_daemon.producer.queue import check_answer, send, sqs
 from orca_daemon.producer.reconciliation import OrcaStatus as ReconcileStatus
 from orca_daemon.wire import status
+from orca_daemon.wire.outgoing import Outgoing
 from tests.producer.conftest import Answer, Queue
 
+NOWHERE = "https://nowhere.invalid/q"
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?\+00:00"
 FILE = {
     "success": False,
@@ -28,6 +34,15 @@ FILE = {
     "requestTime": "2026-11-21T00:13:35.439458+00:00",
     "lastUpdate": "2026-11-21T00:13:35.439458+00:00",
 }
+
+UPDATE = {
+    "jobId": "j",
+    "granuleId": "g",
+    "filename": "f",
+    "lastUpdate": "2026-11-21T00:13:35.439458+00:00",
+    "statusId": 2,
+}
+EVENT = {"Records": [{"s3": {"bucket": {"name": "demo-orca-archive"}, "object": {"key": "d/g.h5"}}}]}
 
 
 def attributes(message: dict[str, Any]) -> dict[str, str]:
@@ -102,11 +117,125 @@ def test_a_status_may_be_its_number(fifo: Queue) -> None:
     assert [json.loads(message["Body"])["errorMessage"] for message in fifo.take()] == ["gone"]
 
 
-def test_any_object_can_be_posted(fifo: Queue, standard: Queue) -> None:
-    document = {"jobId": "é", "number": 1, "granuleId": "g"}
-    producer.post_entry_to_fifo_queue(document, RequestMethod.UPDATE_FILE, fifo.url)
-    producer.post_entry_to_standard_queue(document, standard.url)
-    assert [fifo.take()[0]["Body"], standard.take()[0]["Body"]] == [json.dumps(document)] * 2
+def test_an_object_is_posted_as_it_is(fifo: Queue, standard: Queue) -> None:
+    update = UPDATE | {"jobId": "é", "undeclared": [1]}
+    producer.post_entry_to_fifo_queue(update, RequestMethod.UPDATE_FILE, fifo.url)
+    producer.post_entry_to_standard_queue(EVENT, standard.url)
+    assert fifo.take()[0]["Body"] == json.dumps(update)
+    assert standard.take()[0]["Body"] == json.dumps(EVENT)
+
+
+class TheirStatus(Enum):
+    """As `orca_shared` declares it."""
+
+    PENDING = 1
+    STAGED = 2
+    FAILED = 3
+    SUCCESS = 4
+
+
+class TheirNumber(IntEnum):
+    """As a program of one's own may."""
+
+    FAILED = 3
+
+
+class TheirMethod(Enum):
+    """As `orca_shared` declares it."""
+
+    NEW_JOB = "new_job"
+    UPDATE_FILE = "update_file"
+
+
+@pytest.mark.parametrize("given", [TheirStatus.FAILED, TheirNumber.FAILED, 3, 3.0])
+def test_a_status_of_another_library_is_taken_by_its_value(fifo: Queue, given: Any) -> None:
+    producer.update_status_for_file("j", "g", "f", given, "gone", fifo.url)
+    (message,) = fifo.take()
+    sent = json.loads(message["Body"])
+    assert (sent["statusId"], sent["errorMessage"]) == (3, "gone")
+    assert sent["completionTime"]
+
+
+@pytest.mark.parametrize("method", [TheirMethod.UPDATE_FILE, RequestMethod.UPDATE_FILE, "update_file"])
+def test_a_method_of_another_library_is_taken_by_its_value(fifo: Queue, method: Any) -> None:
+    producer.post_entry_to_fifo_queue(UPDATE, method, fifo.url)
+    assert attributes(fifo.take()[0]) == {"RequestMethod": "update_file"}
+
+
+def test_files_may_hold_members_and_moments(fifo: Queue) -> None:
+    moment = datetime(2026, 11, 21, 1, 13, 35, tzinfo=timezone(timedelta(hours=1)))
+    file = FILE | {"statusId": TheirStatus.PENDING, "requestTime": moment, "lastUpdate": moment}
+    producer.create_status_for_job("j", "g", "a", [file], fifo.url)
+    (message,) = fifo.take()
+    (sent,) = json.loads(message["Body"])["files"]
+    assert sent == FILE | {
+        "statusId": 1,
+        "requestTime": "2026-11-21T00:13:35+00:00",
+        "lastUpdate": "2026-11-21T00:13:35+00:00",
+    }
+
+
+UNSENDABLE: dict[str, tuple[Callable[[], object], str]] = {
+    "NUL": (lambda: update(granule_id="g\0"), "granule_id holds a NUL character"),
+    "half a pair": (lambda: update(job_id="\ud800"), "job_id holds half of a surrogate pair"),
+    "no text": (lambda: update(filename=7), "filename is not a string"),
+    "long ids": (lambda: update(job_id="j" * 9000), "jobId is too long: with collectionId, granuleId, f"),
+    "no status": (lambda: update(orca_status=9), "status is none of 1, 2, 3, 4"),
+    "a flag": (lambda: update(orca_status=True), "status is not an integer"),
+    "NUL in an error": (lambda: update(orca_status=3, error_message="\0"), "error_message holds a NUL"),
+    "a file's status": (lambda: new_job(FILE | {"statusId": 2}), "files[0].statusId is neither 1 nor 3"),
+    "a file's time": (lambda: new_job(FILE | {"lastUpdate": "now"}), "files[0].lastUpdate is not a time"),
+    "a naive time": (lambda: new_job(FILE | {"lastUpdate": datetime(2026, 1, 1)}), "time without its zone"),  # noqa: DTZ001  that is the fault
+    "a set": (lambda: new_job(FILE | {"filename": {"f"}}), "a value of the type set"),
+    "method": (
+        lambda: producer.post_entry_to_fifo_queue(UPDATE, "post", NOWHERE),
+        "the request method is neither new_job nor update_file",
+    ),
+    "update": (
+        lambda: producer.post_entry_to_fifo_queue({}, RequestMethod.UPDATE_FILE, NOWHERE),
+        "jobId is missing",
+    ),
+    "copy request": (
+        lambda: producer.post_entry_to_standard_queue({"jobId": "j"}, NOWHERE),
+        "granuleId is missing",
+    ),
+    "event": (
+        lambda: producer.post_entry_to_standard_queue({"Records": [{}]}, NOWHERE),
+        "Records[0].s3 is missing",
+    ),
+}
+
+
+def update(**changes: Any) -> None:
+    given = {"job_id": "j", "granule_id": "g", "filename": "f", "orca_status": 2, "error_message": None}
+    producer.update_status_for_file(**{**given, **changes}, db_queue_url=NOWHERE)
+
+
+def new_job(file: dict[str, Any]) -> None:
+    producer.create_status_for_job("j", "g", "a", [file], NOWHERE)
+
+
+@pytest.mark.parametrize("kind", UNSENDABLE)
+def test_what_the_daemon_would_reject_is_refused_with_a_sentence(answering: Any, kind: str) -> None:
+    asked = answering(lambda _operation, _parameters: (500, {}))
+    call, problem = UNSENDABLE[kind]
+    with pytest.raises((ValueError, TypeError)) as raised:
+        call()
+    assert problem in str(raised.value)
+    assert "pydantic" not in str(raised.value)
+    assert not isinstance(raised.value, ValidationError)
+    assert asked == []
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "\U0001f680", "\n"], ids=["one", "six", "twelve", "control"])
+def test_an_error_is_cut_to_what_a_message_holds(fifo: Queue, letter: str) -> None:
+    producer.update_status_for_file("j", "g", "f", OrcaStatus.FAILED, letter * 300_000, fifo.url)
+    (message,) = fifo.take()
+    sent = len(message["Body"]) + sum(
+        len(name) + len("String") + len(value) for name, value in attributes(message).items()
+    )
+    assert 262_144 - 24 < sent <= 262_144
+    assert json.loads(message["Body"])["errorMessage"].endswith(f"{letter}…")
 
 
 def test_a_granule_can_have_a_group_of_its_own(fifo: Queue) -> None:
@@ -133,14 +262,49 @@ def test_another_body_than_was_sent_is_noticed(answering: Any) -> None:
     answer: Answer = lambda _operation, _parameters: (200, {"MessageId": "m", "MD5OfMessageBody": "0" * 32})  # noqa: E731
     answering(answer)
     with pytest.raises(SendError, match="MD5"):
-        producer.post_entry_to_standard_queue({}, "https://nowhere.invalid/q")
+        producer.post_entry_to_standard_queue(EVENT, NOWHERE)
+
+
+LIES: dict[str, Any] = {
+    "a page": b"<html>log in</html>",
+    "nothing": b"",
+    "an object": {},
+    "a list": [1],
+    "null": None,
+    "a text": "ok",
+    "half of it": b'{"MessageId": "m", "MD5OfMess',
+    "no id": {"MD5OfMessageBody": hashlib.md5(b"{}", usedforsecurity=False).hexdigest()},
+}
+
+
+@pytest.mark.parametrize("kind", LIES)
+def test_what_is_no_answer_of_sqs_is_an_error(answering: Any, kind: str) -> None:
+    answering(lambda _operation, _parameters: (200, LIES[kind]))
+    with pytest.raises(SendError):
+        send(Outgoing(body="{}"), "https://nowhere.invalid/q")
+
+
+def test_a_queue_is_asked_for_in_its_own_region_and_without_what_stands_at_its_end(answering: Any) -> None:
+    seen: list[str] = []
+    digest = hashlib.md5(b"{}", usedforsecurity=False).hexdigest()
+
+    def answer(_operation: str, parameters: dict[str, Any]) -> tuple[int, Any]:
+        seen.append(parameters["QueueUrl"])
+        return 200, {"MessageId": "m", "MD5OfMessageBody": digest}
+
+    answering(answer)
+    url = "https://sqs.eu-west-1.amazonaws.com/123456789012/q"
+    send(Outgoing(body="{}"), f"{url}/\n")
+    assert seen == [url]
+    assert sqs(url).meta.region_name == "eu-west-1"
+    assert sqs("https://nowhere.invalid/q").meta.region_name == "us-west-2"
 
 
 @pytest.mark.parametrize("status", [300, 403, 500])
 def test_an_answer_outside_the_200s_is_an_error(answering: Any, status: int) -> None:
     answering(lambda _operation, _parameters: (status, {}))
     with pytest.raises((SendError, ClientError)):
-        producer.post_entry_to_standard_queue({}, "https://nowhere.invalid/q")
+        producer.post_entry_to_standard_queue(EVENT, NOWHERE)
 
 
 @pytest.mark.parametrize("status", [199, 300])

@@ -260,6 +260,11 @@ class TestCollection:
             connection.execute(text("SELECT collection_id FROM orca.recovery_file")).scalar_one() == "UNKNOWN"
         )
 
+    def test_that_is_empty_is_stored_as_it_is(self, connection: Connection) -> None:
+        store(connection, new_job(file(), collectionId=""), update(4, collectionId=""))
+        assert connection.execute(text("SELECT collection_id FROM orca.recovery_file")).scalar_one() == ""
+        assert file_row(connection)[0] == 4
+
     def test_of_an_update_finds_the_row_of_an_older_producer(self, connection: Connection) -> None:
         method, body = new_job(file())
         del body["collectionId"]

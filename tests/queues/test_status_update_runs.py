@@ -19,7 +19,7 @@ RANK = {1: 0, 2: 1, 3: 2, 4: 2}
 
 moments = st.integers(0, 5).map(lambda minutes: NOON + timedelta(minutes=minutes))
 jobs = st.sampled_from(["j1", "j2"])
-collections = st.sampled_from([None, "A", "B", "UNKNOWN"])
+collections = st.sampled_from([None, "", "A", "UNKNOWN"])
 granules = st.sampled_from(["g1", "g2"])
 filenames = st.sampled_from(["a", "b"])
 
@@ -185,7 +185,8 @@ def model(messages: Sequence[StatusMessage]) -> tuple[list[Any], list[Any]]:
     files: dict[tuple[str, str, str, str], list[Any]] = {}
     for message in messages:
         if isinstance(message, NewJob):
-            owner = (message.job_id, message.collection_id or "UNKNOWN", message.granule_id)
+            collection = "UNKNOWN" if message.collection_id is None else message.collection_id
+            owner = (message.job_id, collection, message.granule_id)
             if owner not in jobs:
                 done = None if message.files else NOON
                 jobs[owner] = [message.archive_destination, 3, message.request_time, done]

@@ -26,10 +26,12 @@ from orca_daemon.queues.recovery.postbox import Postbox
 from orca_daemon.queues.recovery.watch import Watch
 from orca_daemon.settings import Database as DatabaseSettings
 from orca_daemon.settings import Recovery as RecoverySettings
+from orca_daemon.settings.buckets import CopyRules
 from orca_daemon.wire import recovery as wire
 from tests.s3copy.faulty import Faulty
 from tests.s3copy.storage import bucket, faulty, session  # noqa: F401  pytest finds fixtures by their names
 
+NO_RULES = CopyRules()
 AT_ONCE = Backoff(base=0.0, floor=0.0)
 SENT = 1_800_000_000.0
 """When every message of these tests was sent."""
@@ -147,7 +149,7 @@ async def make_world(
     database_url: str,
     status_queue: tuple[str, Callable[[], list[dict[str, Any]]]],
 ) -> AsyncIterator[MakeWorld]:
-    """Makes handlers; `database=False` for one without a database."""
+    """Makes handlers; `database=False` for one without a database, `rules` for one that may not do all."""
     config = AioConfig(retries={"total_max_attempts": 1, "mode": "standard"}, max_pool_connections=40)
     async with AsyncExitStack() as stack:
 
@@ -158,7 +160,9 @@ async def make_world(
 
         s3, sqs = await client("s3", faulty.url), await client("sqs", aws_endpoint)
 
-        def make(*, database: bool = True, now: float = 0.0, **settings: Any) -> World:
+        def make(
+            *, database: bool = True, now: float = 0.0, rules: CopyRules = NO_RULES, **settings: Any
+        ) -> World:
             metrics = Metrics()
             watch = Watch(metrics.copies)
             options = Options(backoff=AT_ONCE, tries=2, threshold=5 * 1024**2, chunk=5 * 1024**2)
@@ -173,12 +177,12 @@ async def make_world(
                 postbox,
                 db,
                 RecoverySettings.model_validate(settings),
+                rules,
                 watch,
                 now=lambda: SENT + now,
             )
-            return World(
-                handler, Closing(copier, postbox, db), metrics, database_url if database else None, read
-            )
+            ending = Closing(copier, postbox, db, rules)
+            return World(handler, ending, metrics, database_url if database else None, read)
 
         yield make
 

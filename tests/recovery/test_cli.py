@@ -45,6 +45,26 @@ def test_a_failure_is_a_sentence_and_exit_1(bucket: MakeBucket, invoke: Callable
     assert (result.exit_code, result.stderr) == (1, f"orca-daemon: s3://{here}/no does not exist\n")
 
 
+def test_a_bucket_that_settings_forbid_is_named_with_the_setting(
+    bucket: MakeBucket, invoke: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORCA_EXPORT__BUCKET", "exports")
+    monkeypatch.setenv("ORCA_COPIES__TARGETS", "public")
+    for source, target, refusal in (
+        ("s3://exports/k", "s3://public/k", "copied from exports: it holds exports (export.bucket)"),
+        ("s3://a/k", "s3://b/k", "copied to b: copies.targets does not name it"),
+    ):
+        result = invoke(source, target)
+        assert (result.exit_code, result.stderr) == (1, f"orca-daemon: nothing is {refusal}\n")
+
+
+@pytest.mark.parametrize("key", ["k" * 1025, "k\udcff"], ids=["long", "no UTF-8"])
+def test_a_key_that_s3_does_not_take_is_a_mistake_of_usage(invoke: Callable[..., Result], key: str) -> None:
+    result = invoke("s3://a/k", f"s3://b/{key}")
+    assert result.exit_code == 2
+    assert "the key of" in result.stderr
+
+
 def test_what_is_no_place_is_a_mistake_of_usage(invoke: Callable[..., Result]) -> None:
     result = invoke("d/g.h5", "s3://b/k")
     assert result.exit_code == 2

@@ -68,15 +68,6 @@ async def test_a_queue_that_does_not_exist_is_an_error_that_says_so(sqs: Any, aw
         await Publisher(sqs, f"{aws_endpoint}/123456789012/no-such.fifo").post(STAGED)
 
 
-async def test_an_answer_for_another_message_is_noticed() -> None:
-    class Confused:
-        async def send_message(self, **_: Any) -> dict[str, str]:
-            return {"MD5OfMessageBody": "0" * 32}
-
-    with pytest.raises(PublishError, match="the MD5 differs"):
-        await Publisher(Confused(), "http://127.0.0.1/q").post(STAGED)
-
-
 @pytest.mark.parametrize(
     ("status", "code"),
     [
@@ -96,6 +87,6 @@ async def test_what_passes_is_waited_for_and_charged_to_no_copy(status: int, cod
             raise ClientError(answer, "SendMessage")  # type: ignore[arg-type]
 
     sqs = Refusing()
-    with pytest.raises(NotYet, match=f"the status queue cannot be reached: {code}"):
+    with pytest.raises(NotYet, match=f"the status queue cannot be reached: .*{code}"):
         await Publisher(sqs, "http://127.0.0.1/q", backoff=Backoff(base=0.0, floor=0.0)).post(STAGED)
     assert sqs.calls == TRIES

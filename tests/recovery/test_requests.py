@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 from types_boto3_s3 import S3Client
 
-from orca_daemon.aws.s3copy import CopyFailed
-from orca_daemon.engine.errors import DependencyDown, NotYet, Reject
+from orca_daemon.engine.errors import DependencyDown, NotYet, Refused, Reject
 from tests.recovery.conftest import World
 from tests.s3copy.faulty import Fault, Faulty, operation
 
@@ -119,10 +118,10 @@ async def test_a_failure_is_posted_when_it_is_given_up_and_not_before(
     world: World, asked: dict[str, Any], faulty: Faulty
 ) -> None:
     faulty.fail(Fault(operation("CopyObject"), 403, "AccessDenied"))
-    with pytest.raises(CopyFailed):
+    with pytest.raises(Refused):
         await world.handle(asked)
     assert world.posted() == []
-    await world.give_up(asked, "CopyFailed: access denied: CopyObject from s3://a/k to s3://b/k")
+    await world.give_up(asked, "Refused: access denied: CopyObject from s3://a/k to s3://b/k")
     [post] = world.read_posts()
     assert post["statusId"] == 3
     assert post["errorMessage"] == "access denied: CopyObject from s3://a/k to s3://b/k"

@@ -9,7 +9,7 @@ from typing import Self
 from aiohttp import ClientSession, DummyCookieJar, web
 from yarl import URL
 
-ERROR = "<?xml version='1.0'?><Error><Code>{code}</Code><Message>as the test wishes</Message></Error>"
+ERROR = "<?xml version='1.0'?><Error><Code>{code}</Code><Message>{message}</Message></Error>"
 _HOP = {"connection", "transfer-encoding", "content-length", "date", "server", "keep-alive"}
 
 
@@ -20,8 +20,15 @@ class Fault:
     match: Callable[[web.Request], bool]
     status: int = 0
     code: str = ""
+    message: str = "as the test wishes"
     times: int = 1_000_000
     cut: bool = False
+    as_json: bool = False
+    """Fail as SQS does, not as S3."""
+    page: str | None = None
+    """Answered with status 200, as JSON of SQS."""
+    edit: Callable[[bytes], bytes] | None = None
+    """Makes another body of the answer's."""
     before: Callable[[], object] | None = None
     hold: asyncio.Event | None = None
     after: Callable[[], object] | None = None
@@ -115,19 +122,34 @@ class Faulty:
             await asyncio.to_thread(fault.before)
         if fault.hold:
             await fault.hold.wait()
+        if instead := self._instead(fault, request):
+            return instead
+        answer = await self._forward(request)
+        if fault.edit:
+            assert isinstance(answer.body, bytes)
+            answer.body = fault.edit(answer.body)
+        if fault.after:
+            await asyncio.to_thread(fault.after)
+        if fault.lose_answer:
+            return web.Response(status=500, text=ERROR.format(code="InternalError", message=fault.message))
+        return answer
+
+    @staticmethod
+    def _instead(fault: Fault, request: web.Request) -> web.Response | None:
+        """What is answered without asking S3."""
         if fault.cut:
             assert request.transport is not None
             request.transport.abort()
             return web.Response()
-        if fault.status and not fault.lose_answer:
-            body = "" if request.method == "HEAD" else ERROR.format(code=fault.code)
-            return web.Response(status=fault.status, text=body, content_type="application/xml")
-        answer = await self._forward(request)
-        if fault.after:
-            await asyncio.to_thread(fault.after)
-        if fault.lose_answer:
-            return web.Response(status=500, text=ERROR.format(code="InternalError"))
-        return answer
+        if fault.page is not None:
+            return web.Response(text=fault.page, content_type="application/x-amz-json-1.0")
+        if not fault.status or fault.lose_answer:
+            return None
+        if fault.as_json:
+            error = {"__type": fault.code, "message": fault.message}
+            return web.json_response(error, status=fault.status)
+        body = "" if request.method == "HEAD" else ERROR.format(code=fault.code, message=fault.message)
+        return web.Response(status=fault.status, text=body, content_type="application/xml")
 
     async def _forward(self, request: web.Request) -> web.Response:
         async with self._session.request(

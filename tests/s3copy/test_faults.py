@@ -9,9 +9,9 @@ from aiohttp import web
 from structlog.testing import capture_logs
 from types_boto3_s3 import S3Client
 
-from orca_daemon.aws.s3copy import Copier, CopyFailed, Missing, Place, SourceChanged, Unfit
+from orca_daemon.aws.s3copy import Copier, Missing, Place, SourceChanged, Unfit
 from orca_daemon.aws.s3copy.plan import MIB
-from orca_daemon.engine.errors import DependencyDown, NotYet, Reject
+from orca_daemon.engine.errors import DependencyDown, NotYet, Refused, Reject
 from tests.s3copy.faulty import Fault, Faulty, operation, part
 
 MakeCopier = Callable[..., Copier]
@@ -224,8 +224,10 @@ async def test_what_is_forbidden_is_named(
     source: Place, target: Place, parts: Copier, faulty: Faulty, name: str, sentence: str
 ) -> None:
     faulty.fail(Fault(operation(name), FORBIDDEN, "AccessDenied"))
-    with pytest.raises(CopyFailed, match=sentence):
+    with pytest.raises(Refused, match=sentence) as caught:
         await parts.copy(source, target)
+    reads = name in {"HeadObject", "GetObjectTagging"}
+    assert caught.value.place == f"read {source.bucket}" if reads else f"write {target.bucket}"
 
 
 async def test_a_target_that_may_not_be_looked_at_before_it_exists_is_copied(

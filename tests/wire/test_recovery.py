@@ -60,11 +60,26 @@ def test_a_copy_request_goes_out_as_it_came_in() -> None:
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"sourceBucket": ""}, "sourceBucket is empty"),
+        ({"sourceBucket": ""}, "sourceBucket is not the name of a bucket"),
+        ({"sourceBucket": "a/b"}, "sourceBucket is not the name of a bucket"),
+        ({"sourceBucket": "b" * 256}, "sourceBucket is not the name of a bucket"),
+        ({"sourceBucket": "b\n"}, "sourceBucket is not the name of a bucket"),
+        ({"restoreDestination": ".."}, "restoreDestination is not the name of a bucket"),
+        ({"restoreDestination": "arn:aws:s3:::b"}, "restoreDestination is not the name of a bucket"),
+        ({"restoreDestination": "b\ud800"}, "restoreDestination is not the name of a bucket"),
         ({"restoreDestination": 1}, "restoreDestination is not a string"),
         ({"s3MultipartChunksizeMb": "big"}, "s3MultipartChunksizeMb is neither"),
-        ({"sourceKey": "a\0"}, "sourceKey is empty or holds a NUL"),
+        ({"sourceKey": "a\0"}, "sourceKey holds a NUL character"),
+        ({"sourceKey": "a\udc00"}, "sourceKey holds half of a surrogate pair"),
+        ({"targetKey": ""}, "targetKey is empty"),
+        ({"targetKey": "é" * 513}, "targetKey has 1,026 bytes; S3 takes 1,024"),
+        ({"granuleId": "\ud800"}, "granuleId holds half of a surrogate pair"),
+        (
+            {"jobId": "j" * 9000},
+            "jobId is too long: with collectionId, granuleId, filename it has 9,014 bytes",
+        ),
     ],
+    ids=lambda value: value if isinstance(value, str) else None,
 )
 def test_a_bad_copy_request_is_refused(changes: dict[str, Any], problem: str) -> None:
     with pytest.raises(Malformed) as raised:
@@ -112,8 +127,8 @@ def test_the_test_event_is_known() -> None:
 @pytest.mark.parametrize(
     "document",
     [
-        {"Records": []},
         {"Records": [{}]},
+        {"Records": None},
         {"Records": 1},
         events(from_s3("%ff")),
         events(from_s3("a%00b")),

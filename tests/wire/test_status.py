@@ -147,8 +147,11 @@ def test_a_chunk_size_that_no_column_holds_is_refused(sent: object) -> None:
         (update(completionTime="soon"), "completionTime is not a time"),
         (update(errorMessage=3), "errorMessage is not a string"),
         (update(errorMessage=None), None),
-        (update(filename="a\0b"), "filename is empty or holds a NUL"),
+        (update(filename="a\0b"), "filename holds a NUL character"),
+        (update(granuleId="a\udfff"), "granuleId holds half of a surrogate pair"),
+        (update(errorMessage="\ud800"), "errorMessage holds half of a surrogate pair"),
         (update(undeclared="a\0b"), None),
+        (update(undeclared={"\ud800": "\ud800"}), None),
         ([], "not an object"),
         ("text", "not an object"),
     ],
@@ -192,7 +195,7 @@ def test_a_message_must_say_what_it_is(attributes: dict[str, str]) -> None:
         decode(update(), attributes)
 
 
-@pytest.mark.parametrize("body", ["", "{", "\0", '{"jobId": "\ud800"}', '{"jobId": "\\ud800"}', "[" * 5000])
+@pytest.mark.parametrize("body", ["", "{", "\0", '{"jobId": "\\ud800"}', "[" * 100_000])
 def test_a_body_that_is_no_json_is_refused(body: str) -> None:
     with pytest.raises(Malformed):
         status.decode(body, UPDATE)

@@ -5,12 +5,12 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from orca_daemon.app.bindings import handlers
+from orca_daemon.app.bindings import handlers, open_to_any_bucket
 from orca_daemon.app.checkup import buckets, database, queues
-from orca_daemon.app.checkup.findings import Finding, Grade, advice, ok, works, wrong
+from orca_daemon.app.checkup.findings import Finding, Grade, advice, ok, remedy, works, wrong
+from orca_daemon.aws.call_errors import CALL_ERRORS
 from orca_daemon.aws.clients import connect
+from orca_daemon.aws.errors import reason_of
 from orca_daemon.aws.vault import Vault
 from orca_daemon.db.database import Database
 from orca_daemon.settings import Settings, SettingsError
@@ -59,7 +59,15 @@ def judge_settings(settings: Settings) -> list[Finding]:
                 "database", f"{', '.join(sorted(needing))} needs one, none is configured", "set DATABASE_URL"
             )
         )
-    return [*found, *_work_dir(settings)]
+    return [*found, *_buckets(settings), *_work_dir(settings)]
+
+
+def _buckets(settings: Settings) -> list[Finding]:
+    if not (unset := open_to_any_bucket(settings)):
+        return []
+    names = " and ".join(unset)
+    text = f"a recovery message may name any bucket that this role may use: {names} not set"
+    return [advice("settings", text, "name the archive's buckets and the destinations there")]
 
 
 def _work_dir(settings: Settings) -> list[Finding]:
@@ -78,8 +86,6 @@ def _work_dir(settings: Settings) -> list[Finding]:
 async def _identity(sts: Any) -> list[Finding]:
     try:
         caller = await sts.get_caller_identity()
-    except (ClientError, BotoCoreError, OSError) as error:
-        return [
-            wrong("credentials", f"AWS does not know us: {type(error).__name__}", "see the role or profile")
-        ]
+    except CALL_ERRORS as error:
+        return [wrong("credentials", f"AWS does not know us: {reason_of(error)}", remedy(error))]
     return [ok("credentials", str(caller.get("Arn", "accepted")))]

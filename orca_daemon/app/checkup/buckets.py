@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from orca_daemon.app.checkup.findings import Finding, ok, wrong
+from orca_daemon.app.checkup.findings import Finding, ok, remedy, wrong
+from orca_daemon.aws.call_errors import CALL_ERRORS
+from orca_daemon.aws.errors import reason_of
 from orca_daemon.settings import Settings
 
 KEY = ".orca-daemon-check"
@@ -33,8 +33,8 @@ async def findings(settings: Settings, s3: Any, extra: tuple[str, ...] = ()) -> 
 async def _read(s3: Any, bucket: str) -> Finding:
     try:
         await s3.list_objects_v2(Bucket=bucket, MaxKeys=1)
-    except (ClientError, BotoCoreError, OSError) as error:
-        return wrong(f"bucket {bucket}", f"cannot be listed: {_said(error)}", _remedy(error))
+    except CALL_ERRORS as error:
+        return wrong(f"bucket {bucket}", f"cannot be listed: {reason_of(error)}", remedy(error))
     return ok(f"bucket {bucket}", "can be listed")
 
 
@@ -44,20 +44,6 @@ async def _written(s3: Any, bucket: str, setting: str) -> Finding:
         await s3.head_bucket(Bucket=bucket)
         upload = await s3.create_multipart_upload(Bucket=bucket, Key=KEY)
         await s3.abort_multipart_upload(Bucket=bucket, Key=KEY, UploadId=upload["UploadId"])
-    except (ClientError, BotoCoreError, OSError) as error:
-        return wrong(subject, f"{setting}: cannot be written: {_said(error)}", _remedy(error))
+    except CALL_ERRORS as error:
+        return wrong(subject, f"{setting}: cannot be written: {reason_of(error)}", remedy(error))
     return ok(subject, f"{setting}: can be written")
-
-
-def _said(error: Exception) -> str:
-    if isinstance(error, ClientError):
-        return f"{error.response.get('Error', {}).get('Code', 'refused')} on {error.operation_name}"
-    return type(error).__name__
-
-
-def _remedy(error: Exception) -> str:
-    missing = isinstance(error, ClientError) and error.response.get("Error", {}).get("Code") in {
-        "404",
-        "NoSuchBucket",
-    }
-    return "create it, or correct the setting" if missing else "see deploy/iam/policy.json"

@@ -42,6 +42,25 @@ def wrong(subject: str, text: str, do: str = "") -> Finding:
     return Finding(subject, Grade.WRONG, text, do)
 
 
+def remedy(error: BaseException) -> str:
+    """What would mend an error of a call to AWS, or one that it led to."""
+    from orca_daemon.aws.errors import Meaning, behind, meaning_of
+
+    match meaning_of(behind(error) or error.__cause__ or error):
+        case Meaning.DENIED:
+            return "see deploy/iam/policy.json"
+        case Meaning.CREDENTIALS:
+            return "see the key, the profile or the role"
+        case Meaning.CLOCK:
+            return "set this machine's clock"
+        case Meaning.MISSING:
+            return "create it, or correct the setting"
+        case Meaning.THROTTLED:
+            return "try again later"
+        case Meaning.PASSING | Meaning.REFUSED:
+            return "see the endpoint, the network and the proxy"
+
+
 def works(findings: Iterable[Finding]) -> bool:
     """Whether nothing is wrong; advice does not count."""
     return all(finding.grade is not Grade.WRONG for finding in findings)

@@ -3,9 +3,10 @@
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from orca_daemon.app.checkup.findings import Finding, advice, ok, wrong
+from orca_daemon.app.checkup.findings import Finding, advice, ok, remedy, wrong
 from orca_daemon.aws.clients import Clients
 from orca_daemon.aws.sqs import SqsSource
+from orca_daemon.aws.whereabouts import other_host, other_region
 from orca_daemon.engine.errors import SourceError
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.source import QueueFacts
@@ -40,14 +41,14 @@ async def findings(settings: Settings, clients: Clients) -> list[Finding]:
 async def _posted(url: str, clients: Clients) -> Finding:
     """The queue that progress is posted to, where another process reads it."""
     subject = "status queue"
+    if sentence := other_region(url, clients.control):
+        return wrong(subject, f"recovery.status_url: {sentence}")
     try:
         facts = await SqsSource(clients.poll, clients.control, url).describe()
     except SourceError as error:
         if error.kind == "missing":
             return wrong(subject, f"recovery.status_url: {url} does not exist", "create it")
-        return wrong(
-            subject, f"recovery.status_url: cannot be looked at: {error}", "see deploy/iam/policy.json"
-        )
+        return wrong(subject, f"recovery.status_url: cannot be looked at: {error}", remedy(error))
     if not facts.fifo:
         return advice(
             subject, "a standard queue keeps no order, which status updates need", "use a FIFO queue"
@@ -57,6 +58,8 @@ async def _posted(url: str, clients: Clients) -> Finding:
 
 async def _one(name: str, route: str, url: str, clients: Clients) -> list[Finding]:
     subject = f"queue {name}"
+    if sentence := other_region(url, clients.control):
+        return [wrong(subject, sentence)]
     source = SqsSource(clients.poll, clients.control, url)
     try:
         facts = await source.describe()
@@ -64,8 +67,10 @@ async def _one(name: str, route: str, url: str, clients: Clients) -> list[Findin
     except SourceError as error:
         if error.kind == "missing":
             return [wrong(subject, f"{url} does not exist, or its dead-letter queue does not", "create it")]
-        return [wrong(subject, f"cannot be looked at: {error}", "see deploy/iam/policy.json")]
-    return [*judge(subject, route, facts, dead), *await _permissions(subject, source)]
+        return [wrong(subject, f"cannot be looked at: {error}", remedy(error))]
+    unused = other_host(url, clients.control)
+    told = [advice(subject, unused, "correct the URL or the endpoint")] if unused else []
+    return [*judge(subject, route, facts, dead), *told, *await _permissions(subject, source)]
 
 
 async def _dead_letters(clients: Clients, facts: QueueFacts) -> DeadLetterFacts | None:
@@ -91,6 +96,13 @@ def judge(subject: str, route: str, facts: QueueFacts, dead: DeadLetterFacts | N
         return
     if dead.fifo is not facts.fifo:
         yield wrong(subject, "its dead-letter queue is of the other type", f"make it a {kind} queue")
+    if facts.dead_letter_takes_less:
+        yield wrong(
+            subject,
+            f"it takes messages of {facts.largest} bytes and its dead-letter queue of "
+            f"{facts.dead_letter_largest}: a bad message in between cannot be dead-lettered",
+            f"set MaximumMessageSize of the dead-letter queue to {facts.largest}",
+        )
     if facts.max_receives is not None and facts.max_receives < ENOUGH_RECEIVES:
         yield advice(
             subject,

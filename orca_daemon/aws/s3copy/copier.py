@@ -7,17 +7,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from orca_daemon.aws.s3copy.errors import Archived, CopyFailed, Missing, Unfit, explained
 from orca_daemon.aws.s3copy.leftovers import clear
 from orca_daemon.aws.s3copy.multipart import Upload, pinned
 from orca_daemon.aws.s3copy.objects import Facts, Place, look
 from orca_daemon.aws.s3copy.plan import MIB, Plan, plan
 from orca_daemon.aws.s3copy.progress import Observer, Progress, unobserved
-from orca_daemon.aws.s3copy.requests import Requests
+from orca_daemon.aws.s3copy.requests import RequestFailed, Requests
 from orca_daemon.aws.s3copy.same import Verdict, compare
 from orca_daemon.aws.s3copy.tags import tag_set
+from orca_daemon.aws.s3copy.verbatim import prepare
+from orca_daemon.engine.errors import Refused
 from orca_daemon.engine.policy import Backoff
 
 USUAL_PART = 250 * MIB
@@ -71,6 +71,7 @@ class Copier:
         self._options, self._observe = options, observe
         self._files = asyncio.Semaphore(options.files)
         self._targets: dict[Place, tuple[asyncio.Lock, int]] = {}
+        prepare(s3)
         self.requests = Requests(s3, limit=options.requests, tries=options.tries, backoff=options.backoff)
 
     async def copy(self, source: Place, target: Place, *, chunk: int | None = None) -> Copied:
@@ -86,13 +87,14 @@ class Copier:
             Reject: `Missing`, `Archived`, or another reason that no retry mends; it is a sentence.
             CopyFailed: worth trying again; `SourceChanged`, `Unfit` or in general.
             NotYet: S3 asks for patience, and has had some.
-            DependencyDown: S3 cannot be reached, or refuses the credentials.
+            DependencyDown: the place cannot be reached, or does not accept the credentials.
+            Refused: the place denies it.
         """
         try:
             async with self._alone(target), self._files:
                 return await self._copy(source, target, chunk)
-        except (ClientError, BotoCoreError, OSError) as error:
-            raise explained(error, source, target) from error
+        except RequestFailed as failure:
+            raise explained(failure, source, target) from failure
 
     async def holds(self, source: Place, target: Place) -> bool:
         """Whether the target is known to hold what the source holds.  Raises as `look` does."""
@@ -104,13 +106,13 @@ class Copier:
 
         Raises:
             Missing: there is none.
-            CopyFailed: S3 does not show it to us.
-            DependencyDown: S3 cannot be reached.
+            Refused: S3 does not show it to us.
+            DependencyDown: the place cannot be reached.
         """
         try:
             return await look(self.requests, place)
-        except (ClientError, BotoCoreError, OSError) as error:
-            raise explained(error, place, place) from error
+        except RequestFailed as failure:
+            raise explained(failure, place, place) from failure
 
     @asynccontextmanager
     async def _alone(self, target: Place) -> AsyncIterator[None]:
@@ -168,7 +170,7 @@ class Copier:
     async def _there(self, target: Place) -> Facts | None:
         try:
             return await self.look(target)
-        except (Missing, CopyFailed):  # S3 denies what is missing to those who may not list
+        except (Missing, Refused):  # S3 denies what is missing to those who may not list
             return None
 
     async def _write(self, source: Place, facts: Facts, target: Place, cut: Plan, track: "_Track") -> str:

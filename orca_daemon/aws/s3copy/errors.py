@@ -1,37 +1,25 @@
 """How a copy fails, in sentences for operators, and what each failure means for the message."""
 
-from collections.abc import Mapping
-from http import HTTPStatus
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    CredentialRetrievalError,
-    NoCredentialsError,
-    ParamValidationError,
-)
+from botocore.exceptions import ParamValidationError
 
-from orca_daemon.engine.errors import DependencyDown, NotYet, Reject
+from orca_daemon.aws.errors import Meaning, bucket_of, message_of, reason_of
+from orca_daemon.engine.errors import DependencyDown, NotYet, Refused, Reject
 
-SLOW = frozenset(
-    {
-        "SlowDown",
-        "Throttling",
-        "ThrottlingException",
-        "RequestLimitExceeded",
-        "TooManyRequestsException",
-        "RequestTimeout",
-        "ServiceUnavailable",
-        "503",  # the answer to HEAD has no body that says more
-    }
-)
-"""Answers below 500 (and some above) that ask for patience."""
-EXPIRED = frozenset(
-    {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired", "InvalidToken"}
-)
-"""Credentials that were good and are no more: a matter of time, not of the message."""
+if TYPE_CHECKING:
+    from orca_daemon.aws.s3copy.objects import Place
+    from orca_daemon.aws.s3copy.requests import RequestFailed
+
+S3 = "s3"
 _BARE = "400"
-"""The answer to a HEAD with such credentials, among other things: it has no body that says which."""
+"""The answer to a HEAD with refused credentials, among other things: it has no body that says which."""
+_ACTION = re.compile(r"not authorized to perform: (\S+)")
+"""How AWS says which action is denied (AWS: IAM, access denied error messages)."""
+_READING = ("s3:Get", "kms:Decrypt")
+_COPYING = frozenset({"copy_object", "upload_part_copy"})
 
 
 class CopyFailed(Exception):  # noqa: N818  a verdict with a sentence
@@ -54,64 +42,50 @@ class Archived(Reject):
     """The source sleeps in an archive and was not restored."""
 
 
-def status_of(error: ClientError) -> int:
-    """The HTTP status of an answer."""
-    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-
-
-def code_of(error: BaseException) -> str:
-    """S3's code of an error, or the name of its class."""
-    if isinstance(error, ClientError):
-        return str(error.response.get("Error", {}).get("Code", ""))
-    return type(error).__name__
-
-
-def transient(error: BaseException) -> bool:
-    """Whether the same request may succeed in a moment: throttled, a fault of S3, or the network."""
-    if isinstance(error, ClientError):
-        status, code = status_of(error), code_of(error)
-        return status >= HTTPStatus.INTERNAL_SERVER_ERROR or code in SLOW
-    return isinstance(error, BotoCoreError | OSError) and not isinstance(error, ParamValidationError)
-
-
-def explained(error: BaseException, source: object, target: object) -> Exception:
+def explained(failure: "RequestFailed", source: "Place", target: "Place") -> Exception:
     """What a failed request of the copy from `source` to `target` means.
 
-    `NotYet` where S3 asks for patience, `DependencyDown` where it is unreachable or refuses the credentials,
-    `Reject` where a retry cannot help, `CopyFailed` for the rest.
+    `NotYet` where S3 asks for patience, `DependencyDown` where the place is out of reach, does not accept the
+    credentials or the time, `Refused` where it denies, `Reject` where a retry cannot help, `CopyFailed` for
+    the rest.
     """
-    code = code_of(error)
-    if passing := _passing(error, code):
-        return passing
+    match failure.meaning:
+        case Meaning.THROTTLED:
+            # A busy prefix is nobody's fault: the place is not down, and the message is not to blame.
+            return NotYet(f"S3 asks for patience ({failure.code})")
+        case Meaning.CREDENTIALS | Meaning.CLOCK | Meaning.PASSING:
+            return DependencyDown(S3, _passing(failure), place=failure.place)
+        case Meaning.DENIED:
+            sentence = _denied(failure, source, target)
+            return Refused(S3, sentence, place=_place_of_denial(failure, source))
+        case _:
+            return _verdict(failure, source, target)
+
+
+def _passing(failure: "RequestFailed") -> str:
+    if failure.meaning is Meaning.CLOCK:
+        return reason_of(failure.error)
+    if failure.code == _BARE:
+        return "the credentials are refused, or the object has a key of its own (SSE-C)"
+    if failure.meaning is Meaning.CREDENTIALS:
+        return f"the credentials are refused ({failure.code})"
+    what = reason_of(failure.error) if failure.code.isdigit() or not failure.answered else failure.code
+    return f"{what} after several tries"
+
+
+def _verdict(failure: "RequestFailed", source: "Place", target: "Place") -> Exception:
+    error = failure.error
     if isinstance(error, ParamValidationError):  # botocore sent nothing; the rest of its report is a pattern
         return Reject(f"{target}: {error.kwargs['report'].partition(': ')[0]}")
-    if not isinstance(error, ClientError):
-        return CopyFailed(f"{source} was not copied to {target}: {error}")
-    if code in _VERDICTS:
-        kind, sentence = _VERDICTS[code]
-        bucket = error.response["Error"].get("BucketName") or getattr(target, "bucket", target)
+    if failure.code in _VERDICTS:
+        kind, sentence = _VERDICTS[failure.code]
+        bucket = bucket_of(error) or target.bucket
         return kind(sentence.format(source=source, target=target, bucket=bucket))
-    text = error.response.get("Error", {}).get("Message", "")
-    if status_of(error) == HTTPStatus.FORBIDDEN:
-        return CopyFailed(_denied(error.operation_name, source, target, text))
-    return CopyFailed(f"{source} was not copied to {target}: {error.operation_name}: {code}: {text}")
+    said = f"{failure.name}: {failure.code}: {message_of(error)}" if failure.answered else str(error)
+    return CopyFailed(f"{source} was not copied to {target}: {said}")
 
 
-def _passing(error: BaseException, code: str) -> Exception | None:
-    """What time alone will mend."""
-    if code in EXPIRED or isinstance(error, NoCredentialsError | CredentialRetrievalError):
-        return DependencyDown("s3", f"the credentials are refused ({code})")
-    if code == _BARE:
-        return DependencyDown("s3", "the credentials are refused, or the object has a key of its own (SSE-C)")
-    if code in SLOW:
-        # A busy prefix is nobody's fault; a probe of S3 would find nothing wrong, and blame the message.
-        return NotYet(f"S3 asks for patience ({code})")
-    if transient(error):
-        return DependencyDown("s3", f"{code} after several tries")
-    return None
-
-
-_VERDICTS: Mapping[str, tuple[type[Exception], str]] = {
+_VERDICTS: dict[str, tuple[Callable[[str], Exception], str]] = {
     "PreconditionFailed": (SourceChanged, "{source} was replaced while it was copied"),
     "InvalidObjectState": (Archived, "{source} is archived and not restored (or its restore has expired)"),
     "NoSuchKey": (Missing, "{source} does not exist"),
@@ -121,11 +95,20 @@ _VERDICTS: Mapping[str, tuple[type[Exception], str]] = {
 }
 
 
-def _denied(operation: str, source: object, target: object, text: str) -> str:
-    match operation:
-        case "HeadObject":  # without the permission to list, S3 denies what does not exist
+def _denied(failure: "RequestFailed", source: "Place", target: "Place") -> str:
+    text = message_of(failure.error)
+    match failure.operation:
+        case "head_object":  # without the permission to list, S3 denies what does not exist
             return f"access denied: {source} may not be read, or does not exist"
-        case "GetObjectTagging":
+        case "get_object_tagging":
             return f"access denied: the tags of {source} may not be read: {text}"
         case _:  # AWS says which action is not allowed, and often why
-            return f"access denied: {operation} from {source} to {target}: {text}"
+            return f"access denied: {failure.name} from {source} to {target}: {text}"
+
+
+def _place_of_denial(failure: "RequestFailed", source: "Place") -> str:
+    """A copy reads and writes; where AWS does not say which of them is denied, it is the writing."""
+    action = _ACTION.search(message_of(failure.error))
+    if failure.operation in _COPYING and action and action[1].startswith(_READING):
+        return f"read {source.bucket}"
+    return failure.place

@@ -6,20 +6,18 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from orca_daemon.aws.s3copy.multipart import abort
 from orca_daemon.aws.s3copy.objects import Place
-from orca_daemon.aws.s3copy.requests import Requests
+from orca_daemon.aws.s3copy.requests import RequestFailed, Requests
 
 
 async def clear(requests: Requests, target: Place, *, idle: float) -> None:
     """Abort the uploads to exactly this key into which nothing was stored for `idle` seconds.
 
     A copy that is alive stores a part every few seconds.  Should one of a slow twin be hit all the same,
-    its process starts over: nothing is lost but time.  What S3 refuses is left: it is no part of the copy.
+    its process starts over: nothing is lost but time.  What fails here is left: it is no part of the copy.
     """
-    with suppress(ClientError):
+    with suppress(RequestFailed):
         found = await requests.call("list_multipart_uploads", Bucket=target.bucket, Prefix=target.key)
         for upload in found.get("Uploads", []):
             if upload["Key"] == target.key:
@@ -29,7 +27,7 @@ async def clear(requests: Requests, target: Place, *, idle: float) -> None:
 async def _clear(
     requests: Requests, target: Place, upload: Mapping[str, Any], *, now: datetime, idle: float
 ) -> None:
-    with suppress(ClientError):  # gone meanwhile, or not ours
+    with suppress(RequestFailed):  # gone meanwhile, or not ours
         if await _idle(requests, target, upload, now) >= idle:
             await abort(requests, target, upload["UploadId"])
 
@@ -55,5 +53,8 @@ async def _parts(requests: Requests, target: Place, upload: str) -> list[Mapping
 
 def _date(answer: Mapping[str, Any]) -> datetime:
     """S3's own clock: the times that it is compared with are S3's too."""
-    text = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
-    return parsedate_to_datetime(text) if text else datetime.now(UTC)
+    text = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
+    try:
+        return parsedate_to_datetime(text).replace(tzinfo=UTC)  # HTTP knows no other zone
+    except ValueError:
+        return datetime.now(UTC)

@@ -6,13 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
-from botocore.exceptions import ClientError
 
-from orca_daemon.aws.s3copy.errors import code_of
 from orca_daemon.aws.s3copy.finish import finish
 from orca_daemon.aws.s3copy.objects import Facts, Place
 from orca_daemon.aws.s3copy.plan import Plan
-from orca_daemon.aws.s3copy.requests import Requests
+from orca_daemon.aws.s3copy.requests import RequestFailed, Requests
+from orca_daemon.aws.s3copy.verbatim import sent_with
 
 WHOLE = ("CRC64NVME", "CRC32C", "CRC32")
 """Algorithms that S3 can compute over a whole multipart object (AWS: checking object integrity)."""
@@ -49,15 +48,15 @@ class Upload:
         return self._etag or composed([self._parts[number]["ETag"] for number in sorted(self._parts)])
 
     async def _begin(self, options: Mapping[str, Any]) -> None:
-        answer = await self._requests.call(
-            "create_multipart_upload",
-            **self._target.parameters,
-            **self._facts.headers,
-            Metadata=dict(self._facts.metadata),
-            ChecksumAlgorithm=self.algorithm,
-            ChecksumType="FULL_OBJECT",
-            **options,
-        )
+        with sent_with(self._facts.verbatim):
+            answer = await self._requests.call(
+                "create_multipart_upload",
+                **self._target.parameters,
+                **self._facts.headers,
+                ChecksumAlgorithm=self.algorithm,
+                ChecksumType="FULL_OBJECT",
+                **options,
+            )
         self.id = answer["UploadId"]
 
     async def _copy_parts(self, moved: Callable[[int], None]) -> None:
@@ -109,10 +108,10 @@ class Upload:
                 **promise,
             )
             self._etag = answer["ETag"]
-        except ClientError as error:
+        except RequestFailed as failure:
             # A repeated request finds nothing when the first one succeeded and its answer was lost; the
             # verification that follows tells.
-            if code_of(error) != "NoSuchUpload":
+            if failure.code != "NoSuchUpload":
                 raise
         self.id = None
 
@@ -121,7 +120,8 @@ class Upload:
             await finish(abort(self._requests, self._target, upload))
         except Exception as refusal:  # noqa: BLE001  what went wrong first is what the caller has to know
             # Parts cost money until somebody aborts them: the next copy to this key, or a lifecycle rule.
-            _log.warning("copy.upload_left", target=str(self._target), upload=upload, reason=code_of(refusal))
+            reason = refusal.code if isinstance(refusal, RequestFailed) else type(refusal).__name__
+            _log.warning("copy.upload_left", target=str(self._target), upload=upload, reason=reason)
 
 
 async def abort(requests: Requests, target: Place, upload: str) -> None:
@@ -130,8 +130,8 @@ async def abort(requests: Requests, target: Place, upload: str) -> None:
         try:
             await requests.call("abort_multipart_upload", **target.parameters, UploadId=upload)
             await requests.call("list_parts", **target.parameters, UploadId=upload, MaxParts=1)
-        except ClientError as error:
-            if code_of(error) == "NoSuchUpload":
+        except RequestFailed as failure:
+            if failure.code == "NoSuchUpload":
                 return
             raise
 

@@ -3,13 +3,11 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from orca_daemon.aws.s3copy.errors import Missing, status_of
-from orca_daemon.aws.s3copy.requests import Requests
+from orca_daemon.aws.errors import Meaning
+from orca_daemon.aws.s3copy.errors import Missing
+from orca_daemon.aws.s3copy.requests import RequestFailed, Requests
 
 ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 """Storage classes whose objects can only be read after a restore (AWS: S3 storage classes)."""
@@ -19,10 +17,12 @@ HEADERS = (
     "ContentEncoding",
     "ContentLanguage",
     "ContentType",
-    "Expires",
 )
+"""What S3 keeps of an object's headers, by the names of parameters; `Expires` is among the verbatim ones."""
 CHECKSUMS = ("CRC64NVME", "CRC32C", "CRC32", "SHA256", "SHA1")
 """Algorithms whose checksums are compared, the ones of whole multipart objects first."""
+_WITHOUT_REASON = frozenset({"400", "403"})
+"""Answers to HEAD of which the code is all that is known."""
 _PLAIN_ETAG = re.compile(r'^"?[0-9a-f]{32}"?$')
 _CUT_ETAG = re.compile(r'^"?[0-9a-f]{32}-(\d+)"?$')
 
@@ -71,7 +71,8 @@ class Facts:
     encryption: str = ""
     headers: Mapping[str, Any] = field(default_factory=dict)
     """Content type, cache headers and the like, by parameter name."""
-    metadata: Mapping[str, str] = field(default_factory=dict)
+    verbatim: Mapping[str, str] = field(default_factory=dict)
+    """Headers that botocore would refuse or reword: metadata need not be ASCII, nor `Expires` a date."""
     checksums: Mapping[str, str] = field(default_factory=dict)
     """Checksums of the whole object, by algorithm."""
 
@@ -107,13 +108,26 @@ async def look(requests: Requests, place: Place) -> Facts:
 
     Raises:
         Missing: there is no such object, or no such bucket: the answer to HEAD has no body that says which.
+        RequestFailed: S3 does not say.
     """
     try:
         return facts(await requests.call("head_object", **place.parameters, ChecksumMode="ENABLED"))
-    except ClientError as error:
-        if status_of(error) == HTTPStatus.NOT_FOUND:
-            raise Missing(f"{place} does not exist") from error
+    except RequestFailed as failure:
+        if failure.meaning is Meaning.MISSING:
+            raise Missing(f"{place} does not exist") from failure
+        if failure.code in _WITHOUT_REASON:
+            raise await _reason(requests, place, failure) from failure
         raise
+
+
+async def _reason(requests: Requests, place: Place, failure: RequestFailed) -> RequestFailed:
+    """Why HEAD was refused: the answer to GET has a body that says so."""
+    try:
+        answer = await requests.call("get_object", **place.parameters, Range="bytes=0-0")
+    except RequestFailed as told:
+        return failure if told.meaning in {Meaning.DENIED, Meaning.MISSING} else told
+    answer["Body"].close()
+    return failure
 
 
 def facts(head: Mapping[str, Any]) -> Facts:
@@ -127,9 +141,14 @@ def facts(head: Mapping[str, Any]) -> Facts:
         archive_status=head.get("ArchiveStatus", ""),
         encryption=head.get("ServerSideEncryption", ""),
         headers={name: head[name] for name in HEADERS if head.get(name)},
-        metadata=head.get("Metadata", {}),
+        verbatim=_verbatim(head),
         checksums=_whole_checksums(head),
     )
+
+
+def _verbatim(head: Mapping[str, Any]) -> dict[str, str]:
+    found = {f"x-amz-meta-{name}": value for name, value in head.get("Metadata", {}).items()}
+    return found | ({"Expires": head["ExpiresString"]} if head.get("ExpiresString") else {})
 
 
 def _whole_checksums(head: Mapping[str, Any]) -> dict[str, str]:

@@ -5,16 +5,40 @@ import random
 from collections import Counter
 from typing import Any
 
-from orca_daemon.aws.s3copy.errors import transient
+from orca_daemon.aws.call_errors import CALL_ERRORS
+from orca_daemon.aws.errors import Meaning, code_of, meaning_of, reason_of, status_of
+from orca_daemon.engine.places import succeeded
 from orca_daemon.engine.policy import Backoff
 
 PATIENT = 8
 """Tries of what an upload hangs on: hours of parts are not thrown away for a bad minute of S3."""
 _LATE = frozenset({"upload_part_copy", "complete_multipart_upload"})
+_READS = frozenset({"head_object", "get_object", "get_object_tagging"})
 QUICK = 120.0
 """Seconds for a request that moves no bytes; the client's own limit is that of the longest requests."""
 SLOWEST = 1024**2
 """Bytes a second below which S3 is not copying but hanging."""
+_ANSWERS = frozenset({Meaning.MISSING, Meaning.REFUSED})
+"""Errors that are S3's answer to the question: the place works."""
+
+
+class RequestFailed(Exception):  # noqa: N818  a fact, which `explained` makes a verdict of
+    """A request failed for good; `error` is what botocore raised."""
+
+    def __init__(self, operation: str, place: str, error: BaseException) -> None:
+        super().__init__(f"{operation} at {place}: {reason_of(error)}")
+        self.operation, self.place, self.error = operation, place, error
+        self.code, self.status, self.meaning = code_of(error), status_of(error), meaning_of(error)
+
+    @property
+    def answered(self) -> bool:
+        """Whether S3 answered, with an error."""
+        return bool(self.status)
+
+    @property
+    def name(self) -> str:
+        """The operation as AWS names it."""
+        return "".join(word.capitalize() for word in self.operation.split("_"))
 
 
 class Requests:
@@ -33,21 +57,31 @@ class Requests:
         """Requests that S3 is at work on, by operation."""
 
     async def call(self, operation: str, moving: int = 0, /, **parameters: Any) -> dict[str, Any]:
-        """One operation of the client, by its method's name.  Raises what botocore raises.
+        """One operation of the client, by its method's name.
 
         Args:
             operation: such as `head_object`.
             moving: bytes that S3 has to copy before it answers.
             parameters: of the operation.
+
+        Raises:
+            RequestFailed: it failed, and would at once again.
         """
         limit = None if operation == "complete_multipart_upload" else QUICK + moving / SLOWEST
+        place = f"{'read' if operation in _READS else 'write'} {parameters['Bucket']}"
         attempt, tries = 1, max(self._tries, PATIENT) if operation in _LATE else self._tries
         while True:
             try:
-                return await self._once(operation, parameters, limit)
-            except Exception as error:
-                if attempt >= tries or not transient(error):
-                    raise
+                answer = await self._once(operation, parameters, limit)
+            except CALL_ERRORS as error:
+                failure = RequestFailed(operation, place, error)
+                if failure.meaning in _ANSWERS:
+                    succeeded("s3", place)
+                if attempt >= tries or failure.meaning not in {Meaning.THROTTLED, Meaning.PASSING}:
+                    raise failure from error
+            else:
+                succeeded("s3", place)
+                return answer
             # Slept without a permit: others may have better luck meanwhile.
             await asyncio.sleep(self._backoff.delay(attempt, self._rng))
             attempt += 1

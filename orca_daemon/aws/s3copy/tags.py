@@ -3,24 +3,26 @@
 from http import HTTPStatus
 from urllib.parse import urlencode
 
-from botocore.exceptions import ClientError
-
-from orca_daemon.aws.s3copy.errors import status_of
 from orca_daemon.aws.s3copy.objects import Facts, Place
-from orca_daemon.aws.s3copy.requests import Requests
+from orca_daemon.aws.s3copy.requests import RequestFailed, Requests
+
+_NO_TAGS = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
+"""Of stores without tags, and of objects without them (`NoSuchTagSet`)."""
+_NO_OBJECT = frozenset({"NoSuchKey", "NoSuchVersion", "NoSuchBucket"})
 
 
 async def tag_set(requests: Requests, source: Place, facts: Facts) -> str:
     """The tags as CreateMultipartUpload takes them; empty where there are none.
 
     Raises:
-        ClientError: the tags may not be read.  CopyObject fails in the same way.
+        RequestFailed: the tags may not be read.  CopyObject fails in the same way.
     """
     version = {"VersionId": facts.version} if facts.version else {}
     try:
         answer = await requests.call("get_object_tagging", **source.parameters, **version)
-    except ClientError as error:
-        if status_of(error) == HTTPStatus.NOT_IMPLEMENTED:  # a store without tags
+    except RequestFailed as failure:
+        # CopyObject copies such an object without a word.
+        if failure.status in _NO_TAGS and failure.code not in _NO_OBJECT:
             return ""
         raise
-    return urlencode({tag["Key"]: tag["Value"] for tag in answer.get("TagSet", [])})
+    return urlencode({tag["Key"]: tag["Value"] for tag in answer["TagSet"]})

@@ -31,6 +31,8 @@ class MemorySource:
             dead_letter=self._dead_letter.name if self._dead_letter else None,
             max_receives=redrive.max_receives if redrive else None,
             retention=options.retention,
+            largest=options.max_size,
+            dead_letter_largest=self._dead_letter.options.max_size if self._dead_letter else None,
         )
 
     async def receive(  # noqa: D102  see Source
@@ -59,6 +61,7 @@ class MemorySource:
                 attributes=attributes,
                 group=envelope.group,
                 deduplication_id=envelope.id if grave.options.fifo else None,
+                trace=envelope.trace,
             )
         except Refused as error:
             raise _source_error(error) from error
@@ -93,6 +96,8 @@ def envelope(received: Received) -> Envelope:
         receive_count=received.receive_count,
         sent_at=message.sent_at,
         first_received_at=received.first_received_at,
+        trace=message.trace,
+        moved_from=message.came_from,
     )
 
 

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from orca_daemon.ops.metrics.labels import PREFIX, SECONDS, filled
 
 OUTCOMES = ("copied", "skipped", "failed")
-EVENTS = ("recovered", "routed", "duplicate", "restoring", "expired", "unknown", "test")
+EVENTS = ("recovered", "routed", "duplicate", "restoring", "expired", "unknown", "test", "empty")
 
 
 class CopyMetrics:

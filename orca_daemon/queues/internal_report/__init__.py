@@ -17,6 +17,8 @@ from orca_daemon.wire.inventory import ExportRequest, InternalReportMessage, Inv
 from orca_daemon.wire.s3_event import S3Notification
 
 _HOURS = 3600.0
+_ROOM = 3000
+"""Characters."""
 
 
 def route(services: Services) -> Route[InternalReportMessage]:
@@ -50,9 +52,20 @@ def describe(message: InternalReportMessage) -> dict[str, str]:
         case StoredListing():
             return {"job": str(message.job_id), "bucket": message.orca_archive_location}
         case ExportRequest():
-            return {"tables": ",".join(message.tables_to_query)}
+            return {"tables": _listed(message.tables_to_query)}
         case S3Notification():
-            return {"manifest": ",".join(f"s3://{found.bucket}/{found.key}" for found in message.records)}
+            return {"manifest": _listed([f"s3://{found.bucket}/{found.key}" for found in message.records])}
+
+
+def _listed(names: Sequence[str]) -> str:
+    """As many of them as a log line should hold: a message holds a quarter of a megabyte."""
+    told, room = list[str](), _ROOM
+    for name in names:
+        room -= len(name)
+        if room < 0:
+            return f"{','.join(told)} and {len(names) - len(told)} more"
+        told.append(name)
+    return ",".join(told)
 
 
 def places(export_bucket: str | None, message: InternalReportMessage) -> frozenset[tuple[str, str]]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from orca_daemon.aws.s3copy.errors import EXPIRED, code_of, transient
+from orca_daemon.aws.errors import Meaning, code_of, meaning_of, reason_of
 from orca_daemon.aws.vault import Vault
 from orca_daemon.db.address import AddressError
 from orca_daemon.engine.errors import DependencyDown, NotYet, Reject
@@ -18,7 +18,7 @@ from orca_daemon.export.source import elsewhere, source
 from orca_daemon.export.table import NoChangeTime, Order, Outcome
 from orca_daemon.export.tables import NotAllowed, Table, allowed, choose
 from orca_daemon.ops.metrics.exports import ExportMetrics
-from orca_daemon.queues.places import write
+from orca_daemon.queues.places import S3, write
 from orca_daemon.queues.services import Services
 from orca_daemon.settings import Export as ExportSettings
 from orca_daemon.wire.inventory import ExportRequest
@@ -93,8 +93,11 @@ def judge(report: Report, refused: NotAllowed | None, bucket: str) -> Exception 
     """What the failures of a run to `bucket` come to: the mildest that one of them asks for."""
     errors = [outcome.error for outcome in report.failed if outcome.error]
     for error in errors:
-        if transient(error) or code_of(error) in EXPIRED:
-            return DependencyDown("s3", code_of(error), place=write(bucket)[1])
+        met = meaning_of(error)
+        if met is Meaning.THROTTLED:
+            return NotYet(f"S3 asks for patience ({code_of(error)})")
+        if met.passes:
+            return DependencyDown(S3, reason_of(error), place=write(bucket)[1])
     text = "; ".join(part for part in (report.reasons, str(refused or "")) if part)
     if any(not isinstance(error, Missing | NoChangeTime | Unstorable) for error in errors):
         return ExportFailed(text)

@@ -19,6 +19,7 @@ from orca_daemon.queues.recovery.shapes import is_restore
 from orca_daemon.queues.recovery.watch import Watch
 from orca_daemon.queues.services import Services
 from orca_daemon.settings import Copies, Settings
+from orca_daemon.settings.buckets import CopyRules
 from orca_daemon.wire import recovery as wire
 from orca_daemon.wire.copy import CopyRequest
 from orca_daemon.wire.recovery import RecoveryMessage
@@ -35,12 +36,12 @@ def route(services: Services) -> Route[RecoveryMessage]:
     watch = Watch(services.metrics.copies)
     copier = Copier(services.clients.s3, options(settings.copies), watch.moved)
     services.metrics.copies.watch(lambda: copier.requests.in_flight["upload_part_copy"])
-    box, database = postbox(services), services.database
+    box, database, rules = postbox(services), services.database, CopyRules.of(settings)
     return Route(
         name=NAME,
         decode=_decode,
-        handle=Recovery(copier, box, database, settings.recovery, watch),
-        gave_up=Closing(copier, box, database) if box else None,
+        handle=Recovery(copier, box, database, settings.recovery, rules, watch),
+        gave_up=Closing(copier, box, database, rules) if box else None,
         needs=needs(settings, database=database is not None),
         by_place=frozenset({S3}),
         places=places,

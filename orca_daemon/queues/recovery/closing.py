@@ -1,24 +1,32 @@
 """The end of a message that was given up: everybody who waits for its objects is told, once."""
 
 import re
+from collections.abc import Coroutine
+from typing import Any
+
+import structlog
 
 from orca_daemon.aws.s3copy import Copier, Place
 from orca_daemon.db.database import Database
+from orca_daemon.engine.errors import Reject
 from orca_daemon.engine.message import Envelope
 from orca_daemon.queues.recovery.postbox import Postbox
 from orca_daemon.queues.recovery.rows import Row, of_object
 from orca_daemon.queues.recovery.shapes import is_restore, parts_of
+from orca_daemon.settings.buckets import CopyRules
 from orca_daemon.wire.copy import CopyRequest
-from orca_daemon.wire.recovery import RecoveryMessage
+from orca_daemon.wire.recovery import RecoveryMessage, file_of
+
+_log: Any = structlog.get_logger()
 
 
 class Closing:
     """Posts FAILED for all who wait, and SUCCESS where the object has arrived after all."""
 
-    def __init__(self, copier: Copier, postbox: Postbox, database: Database | None) -> None:
-        self._copier, self._postbox, self._database = copier, postbox, database
+    def __init__(self, copier: Copier, postbox: Postbox, database: Database | None, rules: CopyRules) -> None:
+        self._copier, self._postbox, self._database, self._rules = copier, postbox, database, rules
 
-    async def __call__(self, message: RecoveryMessage | None, _: Envelope, reason: str, /) -> None:
+    async def __call__(self, message: RecoveryMessage | None, envelope: Envelope, reason: str, /) -> None:
         """Close all rows of a message; `reason` is for operators."""
         if isinstance(message, CopyRequest):
             await self._close(*parts_of(message), reason)
@@ -26,6 +34,8 @@ class Closing:
             restored = [record for record in message.records if is_restore(record.name)]
             for place in dict.fromkeys(Place(record.bucket, record.key) for record in restored):
                 await self._close_all(place, reason)
+        elif file := file_of(envelope.body):
+            await _posted(self._postbox.failed(file, sentence(reason)))
 
     async def _close_all(self, source: Place, reason: str) -> None:
         if self._database is None:
@@ -39,24 +49,36 @@ class Closing:
     async def _close(self, source: Place, target: Place, row: Row, reason: str) -> None:
         # A neighbour in the same message, or an attempt whose news did not get through.
         if await self._arrived(source, target):
-            await self._postbox.succeeded(row)
+            await _posted(self._postbox.succeeded(row))
         else:
-            await self._postbox.failed(row, sentence(reason))
+            await _posted(self._postbox.failed(row, sentence(reason)))
 
     async def _restoring(self, source: Place) -> bool:
         """Whether the restore is still running: then its completion is still to come, in its own message."""
+        if self._rules.source_refusal(source.bucket):
+            return False
         try:
             return (await self._copier.look(source)).restoring
         except Exception:  # noqa: BLE001  that may be why the message was given up
             return False
 
     async def _arrived(self, source: Place, target: Place) -> bool:
+        if self._rules.refusal(source.bucket, target.bucket):
+            return False
         try:
             return await self._copier.holds(source, target)
         except Exception:  # noqa: BLE001  what cannot be shown to be there has not arrived
             return False
 
 
+async def _posted(posting: Coroutine[Any, Any, None]) -> None:
+    """Post an update; one that can never be posted must not keep the message that it is about."""
+    try:
+        await posting
+    except Reject as error:
+        _log.error("recovery.not_posted", reason=str(error))
+
+
 def sentence(reason: str) -> str:
     """The reason as operators read it: without the name of our class."""
-    return re.sub(r"^(CopyFailed|SourceChanged|Unfit): ", "", reason)
+    return re.sub(r"^(CopyFailed|Refused|SourceChanged|Unfit): ", "", reason)

@@ -35,8 +35,8 @@ def describe(message: RecoveryMessage) -> dict[str, str]:
             "source": str(Place(message.source_bucket, message.source_key)),
             "target": str(Place(message.restore_destination, message.target_key)),
         }
-    if message.test:
-        return {"event": "s3:TestEvent"}
+    if not message.records:
+        return {"event": "s3:TestEvent" if message.test else "no records"}
     first = message.records[0]
     facts = {"s3_event": first.name or "synthetic", "source": str(Place(first.bucket, first.key))}
     return facts if len(message.records) == 1 else {**facts, "records": str(len(message.records))}

@@ -15,6 +15,7 @@ from orca_daemon.queues.recovery.rows import Row, by_destination, chunk_of, of_o
 from orca_daemon.queues.recovery.shapes import EXPIRED, is_restore, parts_of
 from orca_daemon.queues.recovery.watch import Watch
 from orca_daemon.settings import Recovery as Settings
+from orca_daemon.settings.buckets import CopyRules
 from orca_daemon.wire.copy import CopyRequest
 from orca_daemon.wire.recovery import RecoveryMessage
 from orca_daemon.wire.s3_event import S3Record
@@ -34,12 +35,13 @@ class Recovery:
         postbox: Postbox | None,
         database: Database | None,
         settings: Settings,
+        rules: CopyRules,
         watch: Watch,
         *,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._copier, self._postbox, self._database = copier, postbox, database
-        self._settings, self._watch, self._now = settings, watch, now
+        self._settings, self._rules, self._watch, self._now = settings, rules, watch, now
 
     async def __call__(self, run: Sequence[Delivery[RecoveryMessage]], /) -> None:
         """Work the one message of a run."""
@@ -56,8 +58,9 @@ class Recovery:
         if isinstance(message, CopyRequest):
             source, target, row = parts_of(message)
             await self._deliver(source, target, [row], found)
-        elif message.test:
-            self._watch.metrics.event("test")
+        elif not message.records:
+            found.outcomes["test" if message.test else "empty"] += 1
+            self._watch.metrics.event("test" if message.test else "empty")
         else:
             unique = {(record.bucket, record.key, record.name): record for record in message.records}
             await all_of(self._record(record, envelope, found) for record in unique.values())
@@ -78,6 +81,8 @@ class Recovery:
             return "expired"
         if not is_restore(record.name):
             raise Reject(f"{record.name} is no news of a restore: the queue is subscribed to too much")
+        if refusal := self._rules.source_refusal(source.bucket):
+            raise Reject(refusal)
         facts = await self._copier.look(source)
         if facts.restoring:
             return "restoring"  # S3 will tell when it is completed
@@ -114,6 +119,9 @@ class Recovery:
 
     async def _deliver(self, source: Place, target: Place, rows: list[Row], found: Findings) -> None:
         """One copy, and its news for all who wait for it."""
+        if refusal := self._rules.refusal(source.bucket, target.bucket):
+            found.results.append(Result(source, target, error=Reject(refusal)))
+            raise Reject(refusal)
         for row in rows:
             if row.status is RecoveryStatus.PENDING and self._postbox:
                 await self._postbox.staged(row)

@@ -77,7 +77,8 @@ class Outcome:
 
 def job_key(message: StatusMessage) -> JobKey:
     """The job that a message names; without a collection, that of the collection `UNKNOWN`."""
-    return JobKey(message.job_id, message.collection_id or UNKNOWN, message.granule_id)
+    collection = UNKNOWN if message.collection_id is None else message.collection_id
+    return JobKey(message.job_id, collection, message.granule_id)
 
 
 def candidates(update: UpdateFile, collections: Callable[[str, str], Iterable[str]]) -> list[JobKey]:

@@ -23,6 +23,8 @@ from orca_daemon.wire.status import NewFile, NewJob, RecoveryStatus, StatusMessa
 
 _SQL = load(__package__, "statements.sql")
 _STATUS = {status.value: status for status in RecoveryStatus}
+# Letters as they are: a server whose encoding is none (SQL_ASCII) refuses to read them from escapes.
+_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @cache
@@ -87,7 +89,7 @@ def _collections(connection: Connection, updates: Sequence[UpdateFile]) -> dict[
     if known:
         named = [{"job_id": job_id, "granule_id": granule_id} for job_id, granule_id in known]
         for job_id, granule_id, collection_id in connection.execute(
-            _SQL["find_collections"], {"granules": json.dumps(named)}
+            _SQL["find_collections"], {"granules": _json(named)}
         ):
             known[job_id, granule_id].add(collection_id)
     return known
@@ -98,11 +100,11 @@ def _look(
 ) -> tuple[dict[JobKey, Whole], dict[JobKey, dict[str, Progress]]]:
     """Insert the jobs that begin and do not exist; lock those that are meant; read them and their files."""
     parameters = {
-        "meant": json.dumps([job._asdict() | {"position": position} for position, job in enumerate(meant)])
+        "meant": _json([job._asdict() | {"position": position} for position, job in enumerate(meant)])
     }
     statements = ["plan", "lock_jobs", "read_jobs"]
     if opened:
-        parameters["opened"] = json.dumps([_job_row(key, job, now) for key, job in opened.items()])
+        parameters["opened"] = _json([_job_row(key, job, now) for key, job in opened.items()])
         statements.insert(1, "insert_jobs")
     jobs: dict[JobKey, Whole] = {}
     files: dict[JobKey, dict[str, Progress]] = {}
@@ -124,7 +126,7 @@ def _write(connection: Connection, outcome: Outcome, rolled_up: Mapping[JobKey, 
     }
     if statements := [statement for statement, (_, given) in rows.items() if given]:
         connection.execute(
-            _together(*statements), {name: json.dumps(given) for name, given in rows.values() if given}
+            _together(*statements), {name: _json(given) for name, given in rows.values() if given}
         )
 
 

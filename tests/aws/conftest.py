@@ -1,0 +1,57 @@
+"""Clients of every service over a server that lies."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest_asyncio
+from aiobotocore.config import AioConfig
+
+from orca_daemon.aws.clients import Clients
+from orca_daemon.aws.metering import meter
+from orca_daemon.aws.proof import session
+from orca_daemon.local.moto import REGION
+from tests.aws.liar import Liar
+
+
+class Bench:
+    """A liar, clients that ask it, and what the meter counted."""
+
+    def __init__(self, liar: Liar, clients: dict[str, Any]) -> None:
+        self.liar = liar
+        self.clients = clients
+        self.counted: list[tuple[str, str]] = []
+
+
+@pytest_asyncio.fixture(loop_scope="session", scope="session")
+async def bench(bare_environment: None) -> AsyncIterator[Bench]:
+    """Made once: what costs time is to make clients."""
+    config = AioConfig(
+        parameter_validation=False,
+        retries={"total_max_attempts": 1, "mode": "standard"},
+        read_timeout=5,
+        s3={"addressing_style": "path"},
+    )
+    services = ("sqs", "s3", "secretsmanager", "ssm", "sts")
+    async with AsyncExitStack() as stack:
+        liar, made = await stack.enter_async_context(Liar()), session()
+        clients = {
+            name: await stack.enter_async_context(
+                made.create_client(name, region_name=REGION, endpoint_url=liar.url, config=config)
+            )
+            for name in services
+        }
+        bench = Bench(liar, clients)
+        sqs = clients["sqs"]
+        meter(
+            Clients(
+                poll=sqs,
+                control=clients["s3"],
+                s3=clients["s3"],
+                secrets=clients["secretsmanager"],
+                ssm=clients["ssm"],
+                sts=clients["sts"],
+            ),
+            lambda operation, outcome, _: bench.counted.append((operation, outcome)),
+        )
+        yield bench

@@ -1,0 +1,186 @@
+"""One queue over answers that are nearly right: only what is whole is taken, only what is named is done."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from orca_daemon.aws.publisher import Publisher
+from orca_daemon.aws.sqs import SqsSource, outcomes
+from orca_daemon.engine.errors import NotYet, SourceError
+from orca_daemon.engine.message import Envelope
+from orca_daemon.engine.policy import Backoff
+from orca_daemon.engine.source import Outcome
+from tests.aws.conftest import Bench
+from tests.aws.honest import ARN, BODY, CALLS, DIGEST, MESSAGE, URL
+from tests.aws.liar import LIES
+from tests.recovery.test_publisher import STAGED
+
+ON_ONE_LOOP = pytest.mark.asyncio(loop_scope="session")
+Edit = Callable[[dict[str, Any]], object]
+RECEIVE = next(call for call in CALLS if call.id == "sqs.receive_message")
+ENVELOPE = Envelope(id="m", receipt="r", body=BODY)
+DONE, FAILED, GONE = Outcome.DONE, Outcome.FAILED, Outcome.GONE
+
+
+def says(bench: Bench, document: object) -> None:
+    """Answer every call so."""
+    bench.liar.call = RECEIVE
+    bench.liar.lie = lambda _: web.json_response(document, content_type="application/x-amz-json-1.0")
+
+
+@pytest.fixture
+def source(bench: Bench) -> SqsSource:
+    return SqsSource(bench.clients["sqs"], bench.clients["sqs"], URL)
+
+
+EDITS: dict[str, Edit] = {
+    "no id": lambda message: message.pop("MessageId"),
+    "no handle": lambda message: message.pop("ReceiptHandle"),
+    "no digest": lambda message: message.pop("MD5OfBody"),
+    "no body": lambda message: message.pop("Body"),
+    "another body": lambda message: message.update(Body="other"),
+    "half a character": lambda message: message.update(Body="\ud800"),
+    "a time in words": lambda message: message["Attributes"].update(SentTimestamp="soon"),
+    "a count below zero": lambda message: message["Attributes"].update(ApproximateReceiveCount="-1"),
+    "a number of a thousand digits": lambda message: message["Attributes"].update(SequenceNumber="9" * 1000),
+    "a count that is a number": lambda message: message["Attributes"].update(ApproximateReceiveCount=1),
+    "an attribute without base 64": lambda message: message.update(
+        MessageAttributes={"a": {"DataType": "Binary", "BinaryValue": "a"}}
+    ),
+    "attributes that are a list": lambda message: message.update(MessageAttributes=["a"]),
+}
+
+
+@ON_ONE_LOOP
+@pytest.mark.parametrize("kind", EDITS)
+async def test_a_message_that_is_not_whole_makes_the_receive_fail(
+    bench: Bench, source: SqsSource, kind: str
+) -> None:
+    broken = json.loads(json.dumps(MESSAGE)) | {"MessageId": "m-2"}
+    EDITS[kind](broken)
+    says(bench, {"Messages": [MESSAGE, broken]})
+    with pytest.raises(SourceError) as caught:
+        await source.receive(10, wait=0, lease=30)
+    assert caught.value.kind == "unavailable"
+
+
+@ON_ONE_LOOP
+@pytest.mark.parametrize(
+    "messages",
+    ["none", {"0": MESSAGE}, [None], ["m"], [[MESSAGE]]],
+    ids=["text", "object", "null", "texts", "lists"],
+)
+async def test_messages_that_are_no_list_of_objects_make_the_receive_fail(
+    bench: Bench, source: SqsSource, messages: object
+) -> None:
+    says(bench, {"Messages": messages})
+    with pytest.raises(SourceError):
+        await source.receive(10, wait=0, lease=30)
+
+
+@ON_ONE_LOOP
+@pytest.mark.parametrize(
+    "document", [{}, {"Messages": []}, {"Messages": None}], ids=["absent", "empty", "null"]
+)
+async def test_a_receive_without_messages_is_empty(bench: Bench, source: SqsSource, document: object) -> None:
+    says(bench, document)
+    assert await source.receive(10, wait=0, lease=30) == []
+
+
+@ON_ONE_LOOP
+async def test_two_messages_cannot_have_one_id(bench: Bench, source: SqsSource) -> None:
+    says(bench, {"Messages": [MESSAGE, MESSAGE]})
+    assert len(await source.receive(10, wait=0, lease=30)) == 2
+    other = {**MESSAGE, "Body": "other", "MD5OfBody": "795f3202b17cb6bc3d4b771d8c6c9eaf"}
+    says(bench, {"Messages": [MESSAGE, other]})
+    with pytest.raises(SourceError, match="two messages have one id"):
+        await source.receive(10, wait=0, lease=30)
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ({"Successful": [{"Id": "0"}, {"Id": "1"}]}, [DONE, DONE]),
+        ({"Successful": [{"Id": "1"}]}, [FAILED, DONE]),
+        ({"Successful": [{"Id": "99"}, {"Id": "-1"}, {"Id": "1"}]}, [FAILED, DONE]),
+        ({"Successful": [{"Id": "zero"}, {}, None]}, [FAILED, FAILED]),
+        ({"Successful": [{"Id": "0"}, {"Id": "0"}]}, [FAILED, FAILED]),
+        ({"Successful": [{"Id": "0"}], "Failed": [{"Id": "0", "Code": "InternalError"}]}, [FAILED, FAILED]),
+        ({"Failed": [{"Id": "0", "Code": "ReceiptHandleIsInvalid"}, {"Id": "1"}]}, [GONE, FAILED]),
+        ({}, [FAILED, FAILED]),
+    ],
+    ids=["all", "not named", "unknown", "no number", "repeated", "both", "failed", "nothing"],
+)
+def test_an_entry_of_a_batch_ends_as_the_answer_says_once(
+    answer: dict[str, Any], expected: list[Outcome]
+) -> None:
+    assert outcomes(answer, 2) == expected
+
+
+@ON_ONE_LOOP
+@pytest.mark.parametrize("operation", ["delete", "hide", "bury", "receive", "describe", "depth"])
+@pytest.mark.parametrize("kind", ["a page", "a list", "nothing", "404 and a page", "403 and a page"])
+async def test_a_lie_says_nothing_about_the_queue(
+    bench: Bench, source: SqsSource, kind: str, operation: str
+) -> None:
+    bench.liar.call, bench.liar.lie = RECEIVE, LIES[kind]
+    calls: dict[str, Any] = {
+        "delete": lambda: source.delete([ENVELOPE]),
+        "hide": lambda: source.hide([ENVELOPE], 30),
+        "bury": lambda: source.bury(ENVELOPE, {}),
+        "receive": lambda: source.receive(10, wait=0, lease=30),
+        "describe": source.describe,
+        "depth": source.depth,
+    }
+    with pytest.raises(SourceError) as caught:
+        await calls[operation]()
+    assert caught.value.kind == "unavailable"
+
+
+@ON_ONE_LOOP
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"RedrivePolicy": "{"},
+        {"RedrivePolicy": "[]"},
+        {"RedrivePolicy": '{"maxReceiveCount": "many"}'},
+        {"VisibilityTimeout": "long"},
+        {"ApproximateNumberOfMessages": "some"},
+        {"QueueArn": "arn:aws:sqs:us-west-2:123456789012:another"},
+    ],
+    ids=["half a policy", "a list", "no number", "no time", "no count", "another queue"],
+)
+async def test_attributes_that_cannot_be_read_are_no_description(
+    bench: Bench, source: SqsSource, attributes: dict[str, str]
+) -> None:
+    says(bench, {"Attributes": {"QueueArn": ARN, **attributes}})
+    with pytest.raises(SourceError) as caught:
+        await (source.depth() if "ApproximateNumberOfMessages" in attributes else source.describe())
+    assert caught.value.kind == "unavailable"
+
+
+@ON_ONE_LOOP
+async def test_an_update_that_the_queue_took_for_another_is_sent_again(bench: Bench) -> None:
+    says(bench, {"MessageId": "m", "MD5OfMessageBody": DIGEST})
+    publisher = Publisher(bench.clients["sqs"], URL, backoff=Backoff(base=0, floor=0))
+    bench.counted.clear()
+    with pytest.raises(NotYet, match="MD5 of another body"):
+        await publisher.post(STAGED)
+    assert bench.counted == [("sqs:SendMessage", "error")] * 3
+
+
+@ON_ONE_LOOP
+async def test_the_url_may_have_a_slash_and_a_newline_at_its_end(bench: Bench) -> None:
+    sqs, asked = bench.clients["sqs"], list[str]()
+
+    def keep(params: dict[str, Any], **_: Any) -> None:
+        asked.append(params["QueueUrl"])
+
+    bench.liar.call, bench.liar.lie = RECEIVE, None
+    sqs.meta.events.register("before-parameter-build.sqs", keep)
+    await SqsSource(sqs, sqs, f" {URL}/\n").receive(1, wait=0, lease=30)
+    sqs.meta.events.unregister("before-parameter-build.sqs", keep)
+    assert asked == [URL]
