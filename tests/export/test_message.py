@@ -24,6 +24,8 @@ from orca_daemon.queues.services import Services
 from orca_daemon.settings import Settings
 from orca_daemon.wire.inventory import ExportRequest, decode
 from tests.export.conftest import Source
+from tests.s3copy.faulty import Fault, Faulty
+from tests.s3copy.storage import faulty  # noqa: F401  pytest finds fixtures by their names
 
 Open = Callable[..., Any]
 RUNNING = """
@@ -162,13 +164,30 @@ async def test_another_database_is_read_by_its_secret(
         assert list(await export_tables(opened, request("staff"))) == ["staff"]
 
 
-async def test_another_database_that_is_down_does_not_count_as_ours(services: Open) -> None:
+async def test_another_database_that_is_down_is_waited_for_under_a_name_of_its_own(services: Open) -> None:
     async with services(export={"source_url": "postgresql://x@127.0.0.1:1/x"}) as opened:
-        with pytest.raises(ExportFailed, match="source of exports"):
+        with pytest.raises(DependencyDown) as caught:
             await export_tables(opened, request("staff"))
+    assert caught.value.dependency == "export_source"
 
 
 async def test_a_secret_without_an_address_is_rejected(services: Open) -> None:
     async with services(database={}) as opened:
         with pytest.raises(Reject, match="no database is configured"):
             await export_tables(opened, request("staff"))
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "expected"),
+    [(503, "SlowDown", NotYet), (500, "InternalError", DependencyDown)],
+    ids=["slow down", "a fault of S3"],
+)
+async def test_a_bucket_that_cannot_be_written_now_is_waited_for_by_its_own_name(
+    services: Open, faulty: Faulty, status: int, code: str, expected: type[Exception]
+) -> None:
+    faulty.fail(Fault(lambda asked: asked.method in {"PUT", "POST"}, status, code))
+    async with services(aws={"region": REGION, "endpoint_url": faulty.url}) as opened:
+        with pytest.raises(expected) as caught:
+            await export_tables(opened, request("staff"))
+        bucket = opened.settings.export.bucket
+    assert getattr(caught.value, "place", f"write {bucket}") == f"write {bucket}"

@@ -24,6 +24,8 @@ from orca_daemon.settings import Export as ExportSettings
 from orca_daemon.wire.inventory import ExportRequest
 
 log = structlog.get_logger(__name__)
+SOURCE = "export_source"
+"""The Postgres to export from, where it is not the application's: judged by what exports meet there."""
 
 
 class ExportFailed(Exception):  # noqa: N818  a verdict with a sentence
@@ -36,8 +38,8 @@ async def export_tables(services: Services, request: ExportRequest) -> Mapping[s
     Done twice, the second run starts where the files of the first one end.
 
     Raises:
-        DependencyDown: Postgres or S3 cannot be reached.
-        NotYet: another export of one of the tables runs.
+        DependencyDown: Postgres, the source of the exports or S3 cannot be reached.
+        NotYet: another export of one of the tables runs, or S3 asks for patience.
         Reject: tables failed, and would again.
         ExportFailed: tables failed, and may not the next time.
     """
@@ -74,8 +76,8 @@ async def _export(services: Services, bucket: str, tables: Sequence[Table]) -> R
         raise Reject(str(error)) from error
     except DependencyDown as error:
         if elsewhere(settings):
-            # The breaker asks our own database, which has nothing to do with it.
-            raise ExportFailed(f"the source of exports: {error}") from error
+            # The probe asks our own database, which has nothing to do with it.
+            raise DependencyDown(SOURCE, error.reason) from error
         raise
 
 
