@@ -44,6 +44,8 @@ class Attempt:
         self._fifo = fifo
         self._id = ""
         self._since = 0.0
+        self.began = 0.0
+        """When the latest receive of its loop was sent."""
 
     def id(self, now: float) -> str | None:
         """The id for a receive that starts now."""
@@ -107,7 +109,6 @@ class Poller:
             if self._room.full:
                 await self._room.wait()
                 continue
-            began = asyncio.get_running_loop().time()
             asked = self._room.reserve()
             try:
                 got = await self._answer(asked, attempt)
@@ -120,7 +121,7 @@ class Poller:
                 self._start_extra()
             elif extra and len(got) < asked:
                 return
-            elif pause := self._rest(began, empty=not got):
+            elif pause := self._rest(attempt.began, empty=not got):
                 await self._gate.pause(pause)
 
     async def _answer(self, asked: int, attempt: Attempt) -> Sequence[Envelope] | None:
@@ -140,7 +141,7 @@ class Poller:
     async def _poll(self, asked: int, attempt: Attempt) -> Sequence[Envelope] | None:
         """One receive: what it brought, None where it failed."""
         now = asyncio.get_running_loop().time
-        self.moved = now()
+        self.moved = attempt.began = now()
         try:
             # Only this watchdog ends a receive early.  Stopping does not: what an abandoned receive had
             # taken stays hidden for its whole lease, and its group with it.
