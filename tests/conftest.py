@@ -62,7 +62,7 @@ def bare_environment() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def service_models_are_read_once() -> Iterator[None]:
-    """Share botocore's descriptions of AWS among sessions: reading them is most of the cost of new clients."""
+    """Share botocore's descriptions of AWS among sessions: reading them is most of the cost of a client."""
     with patch("botocore.session.create_loader", cache(botocore.loaders.create_loader)):
         yield
 

@@ -77,12 +77,14 @@ async def bind(services: Services) -> list[Binding]:
 
 
 def probes(services: Services, bound: Sequence[Binding]) -> dict[str, Callable[[], Awaitable[None]]]:
-    """How to ask whether a dependency is up, for those that some route needs and that are configured."""
-    known: dict[str, Callable[[], Awaitable[None]]] = {"s3": services.probe_s3}
-    if services.database is not None:
-        known["postgres"] = services.database.probe
+    """How to ask whether a dependency is up, for those that some route needs and that are configured.
+
+    S3 is not asked: it fails by bucket and by kind of request, and one request proves nothing of another.
+    """
     needed = {name for binding in bound for name in binding.route.needs}
-    return {name: probe for name, probe in known.items() if name in needed}
+    if services.database is None or "postgres" not in needed:
+        return {}
+    return {"postgres": services.database.probe}
 
 
 async def _look_at_database(services: Services, by_queue: Mapping[str, Route[Any]]) -> None:

@@ -16,6 +16,7 @@ from orca_daemon.aws.metering import meter
 from orca_daemon.aws.operations import OPERATIONS
 from orca_daemon.aws.vault import Vault
 from orca_daemon.db.database import Database
+from orca_daemon.engine.charges import Rules
 from orca_daemon.engine.engine import Drained, Engine
 from orca_daemon.engine.events import Event
 from orca_daemon.engine.state import EngineState
@@ -69,6 +70,7 @@ class Process:
             probes=probes,
             drain_seconds=engine.drain_seconds,
             observe=self._observe,
+            rules=Rules(patience=engine.patience),
             about={"version": __version__},
         )
         return self._engine

@@ -20,8 +20,6 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "s3:GetObjectTagging": _READ_TAGS,
     "s3:HeadBucket": ("s3:ListBucket",),
     "s3:HeadObject": _READ,
-    # Asked only whether S3 answers; a refusal is an answer.
-    "s3:ListBuckets": (),
     "s3:ListMultipartUploads": ("s3:ListBucketMultipartUploads",),
     "s3:ListObjectsV2": ("s3:ListBucket",),
     "s3:ListParts": ("s3:ListMultipartUploadParts",),

@@ -1,9 +1,11 @@
 """One call of a handler with a run, and how it ended."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
-from orca_daemon.engine.errors import DependencyDown, NotYet, Reject
+from orca_daemon.engine import places
+from orca_daemon.engine.errors import DependencyDown, NotYet, Refused, Reject
 from orca_daemon.engine.events import Attempted, Observer
 from orca_daemon.engine.lanes import Run
 from orca_daemon.engine.message import Delivery
@@ -14,15 +16,19 @@ class Stopped(Exception):  # noqa: N818  an outcome, never raised to anyone
     """The attempt was cancelled by the engine, which has other plans for its messages."""
 
 
-async def attempt(queue: str, route: Route[Any], run: Run, observe: Observer) -> BaseException | None:
+async def attempt(
+    queue: str, route: Route[Any], run: Run, observe: Observer, succeeded: places.Succeeded
+) -> BaseException | None:
     """Call the handler once; its error is returned, not raised.
 
-    A cancellation that the engine asked for (`run.stop`) ends here; one of the whole engine goes on; one
-    that comes out of the handler's own doings, from a task that it awaited, is a failure like any other.
+    `succeeded` hears at once where an operation of it succeeded.  A cancellation that the engine asked for
+    (`run.stop`) ends here; one of the whole engine goes on; one that comes out of the handler's own doings,
+    from a task that it awaited, is a failure like any other.
     """
     messages = run.messages
     now = asyncio.get_running_loop().time
     error: BaseException | None = None
+    places.listen(succeeded)
     try:
         await route.handle(
             [Delivery(held.message, held.envelope, held.attempts + 1, held.facts) for held in messages]
@@ -44,7 +50,7 @@ async def attempt(queue: str, route: Route[Any], run: Run, observe: Observer) ->
     told = None if isinstance(error, Stopped) else error
     observe(Attempted(queue, envelopes, messages[0].attempts + 1, seconds, told, _outcome(run, error)))
     # The work is over, one way or the other: what follows may be stopped for reasons of its own.
-    run.stop, run.expires = None, now() + route.time_limit
+    run.stop, run.started, run.expires = None, now(), now() + route.time_limit
     return error
 
 
@@ -63,17 +69,17 @@ def _forget_cancellation() -> None:
         task.uncancel()
 
 
+_OUTCOMES: Mapping[type[BaseException], str] = {
+    Reject: "rejected",
+    DependencyDown: "down",
+    Refused: "refused",
+    NotYet: "early",
+}
+
+
 def _outcome(run: Run, error: BaseException | None) -> str:
-    match error:
-        case None:
-            return "done"
-        case Stopped() | TimeoutError() if run.stop is not None:
-            return run.stop
-        case Reject():
-            return "rejected"
-        case DependencyDown():
-            return "down"
-        case NotYet():
-            return "early"
-        case _:
-            return "failed"
+    if error is None:
+        return "done"
+    if run.stop is not None and isinstance(error, Stopped | TimeoutError):
+        return run.stop
+    return next((name for kind, name in _OUTCOMES.items() if isinstance(error, kind)), "failed")

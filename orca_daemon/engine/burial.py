@@ -5,8 +5,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from orca_daemon.engine.errors import SourceError
-from orca_daemon.engine.events import Observer, SettlementFailed
+from orca_daemon.engine import places
+from orca_daemon.engine.events import NotificationAbandoned, Observer, SettlementFailed
 from orca_daemon.engine.held import Held
 from orca_daemon.engine.route import Route
 from orca_daemon.engine.source import Source
@@ -30,12 +30,25 @@ class Burial:
         self._about = about
         self._observe = observe
 
-    async def announce(self, held: Held) -> None:
-        """Run the route's `gave_up`, which may raise anything, until it has succeeded once."""
+    async def announce(self, held: Held, succeeded: places.Succeeded = lambda *_: None) -> None:
+        """Run the route's `gave_up`, which may raise anything, until it has succeeded once.
+
+        `succeeded` hears at once where an operation of it succeeded.
+        """
         if self._route.gave_up is not None and not held.announced:
+            places.listen(succeeded)
             async with asyncio.timeout(ANNOUNCING):
                 await self._route.gave_up(held.message, held.envelope, held.condemned or LAST_RECEIVE)
             held.announced = True
+
+    def untold(self, error: BaseException) -> None:
+        """Report that `gave_up` failed; it is tried again."""
+        self._observe(SettlementFailed(self._queue, "gave_up", 1, reason(error)))
+
+    def abandon(self, held: Held, error: BaseException) -> None:
+        """Report that `gave_up` is given up itself: the dead letter says why, and somebody has to look."""
+        held.announced, held.untold_because = True, reason(error)
+        self._observe(NotificationAbandoned(self._queue, held.envelope, held.untold_because))
 
     async def send(self, held: Held) -> None:
         """Send a copy to the dead-letter queue.  It may raise; it may be repeated."""
@@ -46,6 +59,7 @@ class Burial:
         envelope = held.envelope
         return {
             "reason": held.condemned,
+            **({"gave_up": held.untold_because} if held.untold_because else {}),
             "error": held.error,
             "attempts": held.attempts,
             "queue": self._queue,
@@ -60,10 +74,9 @@ class Burial:
         }
 
     def failed(self, held: Held, error: Exception) -> None:
-        """Tell of a burial that did not succeed, and count."""
+        """Report a dead letter that could not be sent, and count."""
         held.unburied += 1
-        operation = "dead_letter" if isinstance(error, SourceError) else "gave_up"
-        self._observe(SettlementFailed(self._queue, operation, 1, reason(error)))
+        self._observe(SettlementFailed(self._queue, "dead_letter", 1, reason(error)))
 
     async def last_receive(self, held: Held, max_receives: int | None) -> None:
         """A message goes back on its last receive: SQS will move it, so the world is told now."""
@@ -72,4 +85,4 @@ class Burial:
         try:
             await self.announce(held)
         except Exception as error:  # noqa: BLE001  the message leaves all the same
-            self._observe(SettlementFailed(self._queue, "gave_up", 1, reason(error)))
+            self.untold(error)

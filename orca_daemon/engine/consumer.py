@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orca_daemon.engine.breaker import Breaker
+from orca_daemon.engine.answers import Answers, same_id_only
 from orca_daemon.engine.burial import Burial
 from orca_daemon.engine.departure import Hands
+from orca_daemon.engine.dependencies import Dependencies
 from orca_daemon.engine.events import Observer, Settled
 from orca_daemon.engine.held import Company, Held, Phase
 from orca_daemon.engine.intake import Poller
@@ -53,13 +54,16 @@ class Consumer:
         source: Source,
         facts: QueueFacts,
         options: Options,
-        breakers: Mapping[str, Breaker],
+        dependencies: Dependencies,
         *,
         observe: Observer,
         rng: random.Random,
         about: Mapping[str, object],
     ) -> None:
-        self.name, self.route, self.source, self.lease = name, route, source, options.lease
+        self.name, self.route, self.lease = name, route, options.lease
+        self.source: Source = Answers(source)
+        self.longest = dependencies.rules.longest_lease
+        self._dependencies = dependencies
         self._facts = facts
         self._observe = observe
         self._lanes = Lanes(batch=route.batch, merge=route.merge)
@@ -71,8 +75,8 @@ class Consumer:
             least=min(route.batch, BATCH),
             parked=lambda: self._lanes.parked,
         )
-        self.settlement = Settlement(name, source, linger=options.linger, observe=observe, rng=rng)
-        burial = Burial(name, route, source, about=about, observe=observe)
+        self.settlement = Settlement(name, self.source, linger=options.linger, observe=observe, rng=rng)
+        burial = Burial(name, route, self.source, about=about, observe=observe)
         self._hands = Hands(
             name,
             route,
@@ -80,6 +84,7 @@ class Consumer:
             self.room,
             self.settlement,
             burial,
+            dependencies=dependencies,
             max_receives=facts.max_receives,
             observe=observe,
         )
@@ -92,13 +97,13 @@ class Consumer:
             self.room,
             self._hands,
             burial,
-            breakers,
+            dependencies,
             observe=observe,
             rng=rng,
         )
         self.poller = Poller(
             name,
-            source,
+            self.source,
             self.room,
             self,
             self._accept,
@@ -145,16 +150,34 @@ class Consumer:
 
     def _accept(self, envelopes: Sequence[Envelope]) -> None:
         now = asyncio.get_running_loop().time()
+        refused: set[str] = set()
         for envelope in envelopes:
             if known := self._hands.known(envelope):
-                known.renew(envelope, now, self.lease - RECEIVE_MARGIN)
-                self._observe(Settled(self.name, envelope, "duplicate"))
-                continue
-            held = Held(envelope, now, now + self.lease - RECEIVE_MARGIN, now + self.lease / 3)
-            self._decode(held)
-            self._hands.take(held)
-            self._lanes.add(self._key(envelope), held)
+                self._again(known, envelope, now, refused)
+            elif self._key(envelope) in refused:
+                self._leave(envelope)
+            else:
+                held = Held(envelope, now, now + self.lease - RECEIVE_MARGIN, now + self.lease / 3)
+                self._decode(held)
+                self._hands.take(held)
+                self._lanes.add(self._key(envelope), held)
         self._work.pump()
+
+    def _again(self, known: Held, envelope: Envelope, now: float, refused: set[str]) -> None:
+        """A message that is in hand came again, or another under its id."""
+        if same_id_only(known.envelope, envelope):
+            # Nothing of its group may overtake it, so that is left with it until it comes again.
+            refused.add(self._key(envelope))
+            self._leave(envelope)
+            return
+        # An answer may have been long under way: then the receipt in hand is the newer one.
+        if envelope.receive_count >= known.envelope.receive_count:
+            known.renew(envelope, now, self.lease - RECEIVE_MARGIN)
+        self._observe(Settled(self.name, envelope, "duplicate"))
+
+    def _leave(self, envelope: Envelope) -> None:
+        """Leave a delivery to its lease, as if it had never come."""
+        self._observe(Settled(self.name, envelope, "hidden"))
 
     def _key(self, envelope: Envelope) -> str:
         return envelope.group or "" if self._facts.fifo else envelope.id
@@ -162,6 +185,8 @@ class Consumer:
     def _decode(self, held: Held) -> None:
         try:
             held.message = self.route.decode(held.envelope)
+            if self.route.places is not None:
+                held.needs = self.route.places(held.message)
         except Exception as error:  # noqa: BLE001  whatever it is, no retry can decode it
             held.company = Company.NONE
             held.condemned, held.error = reason(error), type(error).__name__
@@ -185,8 +210,12 @@ class Consumer:
             self._work.cancel(run, "lost")
 
     def expired(self, run: Run) -> None:
-        """A run has used up its time."""
-        self._work.cancel(run, "expired")
+        """A run has used up its time, or that of its delivery."""
+        self._work.cancel(run, "ended" if run.last else "expired")
+
+    def expire(self, now: float) -> None:
+        """Part with what has waited nearly as long as a delivery may last."""
+        self._work.expire(now)
 
     # Closing, in the order of the engine's drain.
 
@@ -241,6 +270,7 @@ class Consumer:
             oldest_held=min((one.received for one in held), default=None),
             at_work_since=self._work.since,
             age_limit=self.route.time_limit,
+            unproven_since=min(self._dependencies.unproven(held), default=None),
         )
 
     def _broken(self, error: BaseException) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator
 from typing import Any
 
 from orca_daemon.engine.burial import Burial
+from orca_daemon.engine.dependencies import Dependencies
 from orca_daemon.engine.events import Observer, Settled
 from orca_daemon.engine.held import Held, Phase
 from orca_daemon.engine.lanes import Lane, Lanes, Run
@@ -26,6 +27,7 @@ class Hands:
         settlement: Settlement,
         burial: Burial,
         *,
+        dependencies: Dependencies,
         max_receives: int | None,
         observe: Observer,
     ) -> None:
@@ -35,6 +37,7 @@ class Hands:
         self._room = room
         self._settlement = settlement
         self._burial = burial
+        self._dependencies = dependencies
         self._max_receives = max_receives
         self._observe = observe
         self._by_id: dict[str, Held] = {}
@@ -88,8 +91,7 @@ class Hands:
                 self.drop_lost(lane)
 
     async def bury(self, lane: Lane, held: Held) -> None:
-        """Dead-letter one message: announced, copied, then deleted.  May raise anything."""
-        await self._burial.announce(held)
+        """Dead-letter one message that was announced: copied, then deleted.  May raise anything."""
         # Not cancelled from here on: a copy that is under way would be sent again by the next in line.
         held.phase = Phase.SETTLING
         await self._burial.send(held)
@@ -139,6 +141,8 @@ class Hands:
         """A message is no longer in hand."""
         if self._by_id.get(held.envelope.id) is held:
             del self._by_id[held.envelope.id]
+        if held.histories or held.waits_for:
+            self._dependencies.left(held)
         self._room.held -= 1
         self._room.changed()
         now = asyncio.get_running_loop().time()

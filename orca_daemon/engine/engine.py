@@ -7,8 +7,9 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from orca_daemon.engine.breaker import Breaker
+from orca_daemon.engine.charges import Rules
 from orca_daemon.engine.consumer import Consumer, Options
+from orca_daemon.engine.dependencies import Dependencies
 from orca_daemon.engine.errors import RouteError
 from orca_daemon.engine.events import Drain, Observer, Paused
 from orca_daemon.engine.leases import Keeper
@@ -52,15 +53,20 @@ class Engine:
         probes: Mapping[str, Callable[[], Awaitable[None]]],
         drain_seconds: float,
         observe: Observer,
+        rules: Rules | None = None,
         about: Mapping[str, object] | None = None,
         rng: random.Random | None = None,
     ) -> None:
         rng = rng or random.Random()
         self._observe = observe
         self._drain_seconds = drain_seconds
-        self.breakers = {
-            name: Breaker(name, probe, observe=observe, rng=rng) for name, probe in probes.items()
-        }
+        self.dependencies = Dependencies(
+            probes,
+            {name for binding in bindings for name in binding.route.by_place},
+            rules=rules or Rules(),
+            observe=observe,
+            rng=rng,
+        )
         for binding in bindings:
             if missing := binding.route.needs - probes.keys():
                 raise RouteError(
@@ -73,14 +79,14 @@ class Engine:
                 binding.source,
                 binding.facts,
                 binding.options,
-                self.breakers,
+                self.dependencies,
                 observe=observe,
                 rng=rng,
                 about=about or {},
             )
             for binding in bindings
         ]
-        for breaker in self.breakers.values():
+        for breaker in self.dependencies.breakers.values():
             breaker.on_close = self._nudge
         self._keeper = Keeper(self.consumers, observe)
         self._stopping = asyncio.Event()
@@ -112,7 +118,8 @@ class Engine:
             draining=self.draining,
             paused=self.paused,
             queues=tuple(consumer.state() for consumer in self.consumers),
-            breakers={name: breaker.open_since for name, breaker in self.breakers.items()},
+            breakers=self.dependencies.state(),
+            places_down=self.dependencies.places_down(),
         )
 
     async def run(self, side: Mapping[str, Coroutine[Any, Any, None]] | None = None) -> Drained:
@@ -130,7 +137,7 @@ class Engine:
         async with AsyncExitStack() as stack:
             supervise = _Supervisor(fault, stack)
             supervise.task(self._keeper.run(), "lease keeper")
-            for breaker in self.breakers.values():
+            for breaker in self.dependencies.breakers.values():
                 supervise.task(breaker.run(), f"breaker of {breaker.name}")
             for name, work in (side or {}).items():
                 supervise.task(work, name)

@@ -9,7 +9,9 @@ class Reject(Exception):  # noqa: N818  a verdict, not a fault
 
 
 class DependencyDown(Exception):  # noqa: N818  a state of the world, not a fault
-    """Something that the work needs cannot be reached: wait for it, and charge the message nothing.
+    """Something that the work needs cannot be reached: wait for it.
+
+    The message is charged nothing, unless the same works for others meanwhile.
 
     Args:
         dependency: its name, as in `Route.needs`: `postgres`, `s3`.
@@ -21,6 +23,7 @@ class DependencyDown(Exception):  # noqa: N818  a state of the world, not a faul
     def __init__(self, dependency: str, reason: str = "", *, place: str = "") -> None:
         super().__init__(f"{dependency} is down: {reason}" if reason else f"{dependency} is down")
         self.dependency = dependency
+        self.reason = reason
         self.place = place
 
 
@@ -30,6 +33,7 @@ class Refused(Exception):  # noqa: N818  a verdict, not a fault
     def __init__(self, dependency: str, reason: str, *, place: str) -> None:
         super().__init__(reason)
         self.dependency = dependency
+        self.reason = reason
         self.place = place
 
 

@@ -30,7 +30,8 @@ class Attempted:
     seconds: float
     error: BaseException | None = None
     outcome: str = "done"
-    """`done`, `failed`, `rejected`, `down`, `early`, `lost`, `expired` or `drained`."""
+    """`done`, `failed`, `rejected`, `refused`, `down`, `early`, `lost`, `expired`, `ended` (the time of the
+    delivery was over) or `drained`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,8 @@ class Settled:
     error: str = ""
     """Class of the error that condemned a message which was dead-lettered."""
     cause: str = ""
-    """What condemned it: `rejected` (no retry can help) or `attempts` (there were too many)."""
+    """What condemned it: `rejected` (no retry can help), `attempts` (there were too many), or `unproven` (it
+    failed alone at a dependency for too long)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +82,21 @@ class SettlementFailed:
 
 @dataclass(frozen=True, slots=True)
 class BreakerChanged:
-    """A dependency went down or came back."""
+    """A dependency went down or came back; with `place`, one part of it did (`read BUCKET`)."""
 
     dependency: str
     open: bool
     reason: str = ""
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationAbandoned:
+    """`gave_up` failed so often for its own reasons that the message is dead-lettered without it."""
+
+    queue: str
+    envelope: Envelope
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +117,14 @@ class Drain:
 
 
 Event: TypeAlias = (
-    Polled | Attempted | Settled | Extended | SettlementFailed | BreakerChanged | Paused | Drain
+    Polled
+    | Attempted
+    | Settled
+    | Extended
+    | SettlementFailed
+    | NotificationAbandoned
+    | BreakerChanged
+    | Paused
+    | Drain
 )
 Observer: TypeAlias = Callable[[Event], None]

@@ -4,11 +4,14 @@ from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from typing import Any
 
+from orca_daemon.engine.charges import History
+from orca_daemon.engine.circuit import Key, Place
 from orca_daemon.engine.message import Envelope
-from orca_daemon.engine.source import LONGEST_LEASE
 
 END_MARGIN = 60.0
 """Seconds before the end of a delivery's twelve hours at which its lease ends: its work has to stop first."""
+STOPPING = 30.0
+"""Seconds before that at which its work is stopped, so that it can be given back in order."""
 
 
 class Phase(Enum):
@@ -46,8 +49,14 @@ class Held:
     company: Company = Company.ANY
     attempts: int = 0
     """Failed attempts that this message made alone."""
-    suspicions: int = 0
-    """How often a dependency was said to be down for it and was not."""
+    needs: frozenset[Key] = frozenset()
+    """Places that its work is known to need beforehand."""
+    histories: dict[Key, History] | None = None
+    """What it met at places where it failed, and has not succeeded since."""
+    waits_for: Place | None = None
+    """The place that is down and that it is held for."""
+    outlasts: bool = False
+    """Whether an attempt at it, as the first of its run, did not end before its delivery."""
     early: int = 0
     """How often it came before what it needs, or while that was away."""
     condemned: str | None = None
@@ -55,9 +64,13 @@ class Held:
     error: str = "Reject"
     """Class of the error that condemned it."""
     cause: str = "rejected"
-    """`rejected` or `attempts`."""
+    """`rejected`, `attempts` or `unproven`."""
     announced: bool = False
     """Whether the world was told that it is given up: once is enough, however long the burial takes."""
+    untold: int = 0
+    """How often telling failed for reasons of its own."""
+    untold_because: str = ""
+    """Why nobody is told, once that is decided."""
     unburied: int = 0
     """How often setting it aside did not succeed."""
     lost: bool = False
@@ -65,6 +78,12 @@ class Held:
     work_seconds: float = 0.0
     facts: dict[str, str] = field(default_factory=dict)
     """What handlers found out about it."""
+
+    @property
+    def stuck(self) -> bool:
+        """Whether it is this message, and not one before it, that does not get on."""
+        waits = self.early or self.attempts or self.waits_for is not None
+        return bool(waits or self.histories or self.outlasts)
 
     def renew(self, envelope: Envelope, now: float, lease: float) -> None:
         """A newer delivery of the same message: its receipt is the one that counts."""
@@ -77,6 +96,6 @@ class Held:
         self.deadline = since + seconds
         self.extend_at = since + seconds / 3
 
-    def longest_extension(self, now: float, lease: float) -> float:
-        """Seconds that the lease may still be given: SQS ends every delivery after twelve hours."""
-        return min(lease, LONGEST_LEASE - END_MARGIN - (now - self.received))
+    def longest_extension(self, now: float, lease: float, longest: float) -> float:
+        """Seconds that the lease may still be given: SQS ends a delivery after `longest`, twelve hours."""
+        return min(lease, longest - END_MARGIN - (now - self.received))

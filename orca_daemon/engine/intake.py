@@ -16,6 +16,10 @@ from orca_daemon.engine.source import Source
 POLL_BACKOFF = Backoff(base=1.0, cap=30.0)
 WATCHDOG = 10.0
 """Seconds past its wait after which a receive is given up: a half-open connection never answers."""
+AT_ONCE = 1.0
+"""Seconds: an empty answer that is quicker did not wait for a message, as the shortest long poll does."""
+QUICKEST = Backoff(base=AT_ONCE, cap=5.0, jitter=0.0)
+"""From one receive that came back empty at once to the next."""
 REPLAYABLE = 290.0
 """Seconds for which SQS knows a receive attempt id (five minutes), less a margin."""
 
@@ -40,6 +44,8 @@ class Attempt:
         self._fifo = fifo
         self._id = ""
         self._since = 0.0
+        self.began = 0.0
+        """When the latest receive of its loop was sent."""
 
     def id(self, now: float) -> str | None:
         """The id for a receive that starts now."""
@@ -85,6 +91,7 @@ class Poller:
         self._observe = observe
         self._rng = rng
         self._extra: set[asyncio.Task[None]] = set()
+        self._at_once = 0
         self.last_success: float | None = None
         self.moved: float | None = None
         """When a receive last began or ended."""
@@ -114,6 +121,8 @@ class Poller:
                 self._start_extra()
             elif extra and len(got) < asked:
                 return
+            elif pause := self._rest(attempt.began, empty=not got):
+                await self._gate.pause(pause)
 
     async def _answer(self, asked: int, attempt: Attempt) -> Sequence[Envelope] | None:
         """Ask until there is an answer; None where the gate closed for good before.
@@ -132,7 +141,7 @@ class Poller:
     async def _poll(self, asked: int, attempt: Attempt) -> Sequence[Envelope] | None:
         """One receive: what it brought, None where it failed."""
         now = asyncio.get_running_loop().time
-        self.moved = now()
+        self.moved = attempt.began = now()
         try:
             # Only this watchdog ends a receive early.  Stopping does not: what an abandoned receive had
             # taken stays hidden for its whole lease, and its group with it.
@@ -157,6 +166,15 @@ class Poller:
         self.last_success = self.moved
         self._observe(Polled(self._queue, "messages" if envelopes else "empty", tuple(envelopes)))
         return envelopes
+
+    def _rest(self, began: float, *, empty: bool) -> float:
+        """Seconds to wait before the next receive: long polls pace themselves, and not every queue has them.
+
+        A FIFO queue at its limit in flight answers at once, and so do servers that only resemble SQS.
+        """
+        took = asyncio.get_running_loop().time() - began
+        self._at_once = self._at_once + 1 if empty and took < AT_ONCE else 0
+        return max(QUICKEST.delay(self._at_once, self._rng) - took, 0.0) if self._at_once else 0.0
 
     def _failed(self, outcome: str, reason: str) -> None:
         self._observe(Polled(self._queue, outcome, reason=reason))

@@ -33,8 +33,19 @@ class Run:
     expires: float = 0.0
     """When its time limit is over."""
     stop: str | None = None
-    """Why it was cancelled: `lost`, `expired` or `drained`."""
+    """Why it was cancelled: `lost`, `expired`, `ended` or `drained`."""
     stopped_at: float = 0.0
+    last: bool = False
+    """Whether its limit is that of the delivery, which is too old for another."""
+    succeeded: set[tuple[str, str]] | None = None
+    """Dependencies and places at which an operation of the attempt succeeded."""
+
+    @property
+    def oldest(self) -> float:
+        """When the first of its messages was received."""
+        if len(self.parts) == 1:
+            return self.messages[0].received
+        return min(part[0].received for _, part in self.parts)
 
 
 class Lanes:
@@ -128,6 +139,13 @@ class Lanes:
             lane.parked = False
             self.parked -= len(lane.waiting)
             self._offer(lane)
+
+    def take_head(self, lane: Lane) -> Held:
+        """Take the head of a lane out; what is behind it goes on."""
+        self.unpark(lane)
+        head = lane.waiting.popleft()
+        self._forget_empty(lane)
+        return head
 
     def cut(self, lane: Lane, first: Held | None = None) -> list[Held]:
         """Take `first` and everything behind it (or the whole lane) out, in order."""

@@ -23,6 +23,8 @@ class Keepable(Protocol):
     name: str
     source: Source
     lease: float
+    longest: float
+    """Seconds for which the queue lets a delivery stay hidden in all."""
 
     def in_hand(self) -> Iterable[Held]:
         """Every message that a lease is to be kept for."""
@@ -38,6 +40,10 @@ class Keepable(Protocol):
 
     def expired(self, run: Run) -> None:
         """A run has used up its time limit."""
+        ...
+
+    def expire(self, now: float) -> None:
+        """Part with what has waited nearly as long as a delivery may last."""
         ...
 
 
@@ -66,8 +72,9 @@ class Keeper:
                 queue.lost(held)
             elif held.extend_at <= now and not held.extending and not held.lost:
                 due.append(held)
-        for batch in _batches(due, queue.lease, now):
+        for batch in _batches(due, queue, now):
             self._extend(queue, batch)
+        queue.expire(now)
         for run in list(queue.runs()):
             if run.stop is None and run.expires <= now:
                 queue.expired(run)
@@ -89,7 +96,7 @@ class Keeper:
     async def _call(self, queue: Keepable, batch: Sequence[Held]) -> None:
         clock = asyncio.get_running_loop().time
         since = clock()
-        seconds = min(held.longest_extension(since, queue.lease) for held in batch)
+        seconds = min(held.longest_extension(since, queue.lease, queue.longest) for held in batch)
         sent = [held.envelope for held in batch]
         try:
             outcomes: Sequence[Outcome] = (
@@ -122,11 +129,12 @@ class Keeper:
             queue.lost(held)
 
 
-def _batches(due: Sequence[Held], lease: float, now: float) -> Iterator[Sequence[Held]]:
+def _batches(due: Sequence[Held], queue: Keepable, now: float) -> Iterator[Sequence[Held]]:
     """The messages of one call share its length, so those near the end of their twelve hours go apart."""
     by_length: dict[int, list[Held]] = {}
     for held in due:
-        by_length.setdefault(int(held.longest_extension(now, lease)), []).append(held)
+        length = int(held.longest_extension(now, queue.lease, queue.longest))
+        by_length.setdefault(length, []).append(held)
     for alike in by_length.values():
         for start in range(0, len(alike), BATCH):
             yield alike[start : start + BATCH]

@@ -17,3 +17,8 @@ def succeeded(dependency: str, place: str) -> None:
     """
     if (listener := _listener.get()) is not None:
         listener(dependency, place)
+
+
+def listen(listener: Succeeded) -> None:
+    """Have `listener` called for what this task, and those that it starts, report from now on."""
+    _listener.set(listener)

@@ -17,9 +17,9 @@ class Handler(Protocol[M_contra]):
 
     Return once that is durable: the messages are then deleted.  Delivered twice, the work must change
     nothing the second time.  Raise `Reject` for a run that no retry can save, `DependencyDown` where
-    something that it needs is unreachable, `NotYet` where something is still to come, anything else to be
-    tried again.  A run of several messages that fails is repeated in smaller ones, so a handler need not
-    say which message was at fault.
+    something that it needs is unreachable, `Refused` where it is not allowed there, `NotYet` where something
+    is still to come, anything else to be tried again.  A run of several messages that fails is repeated in
+    smaller ones, so a handler need not say which message was at fault.
 
     A handler that is cancelled (its lease was lost, its time is up, the process ends) returns only when
     nothing of its work can become durable any more; until then the messages stay hidden.
@@ -31,8 +31,9 @@ class Handler(Protocol[M_contra]):
 class GaveUp(Protocol[M_contra]):
     """Tell the world that a message will not be worked again, before it is dead-lettered.
 
-    Idempotent.  `message` is None where the body could not be decoded.  While this raises, the message is
-    kept.
+    Idempotent.  `message` is None where the body could not be decoded.  While this raises `DependencyDown`,
+    `NotYet` or `Refused` by a place that is down, the message waits as for its work.  Anything else is tried
+    five times; then the message is dead-lettered all the same, with both reasons.
     """
 
     async def __call__(  # noqa: D102  the class says it
@@ -50,7 +51,11 @@ class Route(Generic[M]):
     handle: Handler[M]
     gave_up: GaveUp[M] | None = None
     needs: frozenset[str] = frozenset()
-    """Names of the dependencies without which this route's queue is not read."""
+    """Names of the dependencies, each with a probe, without which this route's queue is not read."""
+    by_place: frozenset[str] = frozenset()
+    """Names of those that can fail in parts, and are judged by what the work meets there."""
+    places: Callable[[M], frozenset[tuple[str, str]]] | None = None
+    """The dependencies and places that a message is known to need: while one is down it is not tried."""
     batch: int = 1
     """The most messages of one run."""
     merge: bool = False

@@ -37,7 +37,10 @@ class QueueState:
     at_work_since: float | None = None
     """When the oldest attempt that is under way began; None while none is."""
     age_limit: float = 0.0
-    """Seconds that one message's work may take; past it the work is cancelled."""
+    """Seconds that one attempt may take; past it the work is cancelled."""
+    unproven_since: float | None = None
+    """Since when a message has failed at a dependency and waits, as nothing shows whose fault that is: the
+    longest such wait; None while there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +53,9 @@ class EngineState:
     paused: bool = False
     queues: tuple[QueueState, ...] = ()
     breakers: Mapping[str, float | None] = field(default_factory=dict)
-    """Every dependency that a route needs, and since when it has been down; None while it is up."""
+    """Every dependency that a route needs, and since when it, or a place of it, is down; None: it is up."""
+    places_down: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By dependency, its places that are down: `read BUCKET`, `write BUCKET`."""
 
     @property
     def started(self) -> bool:

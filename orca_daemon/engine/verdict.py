@@ -20,6 +20,8 @@ class Next(Enum):
     """Repeat it after a pause."""
     BURY = "bury"
     """Dead-letter its one message."""
+    WAIT = "wait"
+    """Repeat it later, and charge nobody: it may be the dependency."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +40,6 @@ def after(failure: Failure, max_attempts: int) -> Next:
     if isinstance(failure.error, Reject) or failure.attempts >= max_attempts:
         return Next.BURY
     return Next.RETRY
-
-
-def after_suspicion(messages: int, suspicions: int, max_attempts: int) -> Next:
-    """A dependency was called down and answered at once: perhaps the message itself breaks the connection."""
-    if suspicions < max_attempts:
-        return Next.RETRY
-    return Next.SPLIT if messages > 1 else Next.BURY
 
 
 def reason(error: BaseException) -> str:

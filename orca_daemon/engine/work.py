@@ -5,26 +5,25 @@ Between attempts the messages of a run are back at the head of their lanes, so n
 
 import asyncio
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from orca_daemon.engine.attempt import Stopped, attempt
-from orca_daemon.engine.breaker import Breaker
 from orca_daemon.engine.burial import Burial
+from orca_daemon.engine.dead_lettering import DeadLettering
 from orca_daemon.engine.departure import Hands
-from orca_daemon.engine.errors import DependencyDown, NotYet, Reject
+from orca_daemon.engine.dependencies import Dependencies
+from orca_daemon.engine.errors import DependencyDown, NotYet, Refused, Reject
 from orca_daemon.engine.events import Observer
-from orca_daemon.engine.held import Company, Held, Phase
+from orca_daemon.engine.expiry import Expiry
+from orca_daemon.engine.held import END_MARGIN, STOPPING, Company, Held, Phase
 from orca_daemon.engine.lanes import Lane, Lanes, Run
-from orca_daemon.engine.policy import BURYING, WAITING
 from orca_daemon.engine.room import Room
 from orca_daemon.engine.route import Route
 from orca_daemon.engine.source import QueueFacts
-from orca_daemon.engine.verdict import Failure, Next, after, after_suspicion, reason
-
-PARK_SECONDS = 900.0
-"""How long a condemned message of a queue without a dead-letter queue stays hidden."""
+from orca_daemon.engine.verdict import Failure, Next, after, reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,14 +47,19 @@ class Work:
         room: Room,
         hands: Hands,
         burial: Burial,
-        breakers: Mapping[str, Breaker],
+        dependencies: Dependencies,
         *,
         observe: Observer,
         rng: random.Random,
     ) -> None:
         self._queue, self._route, self._facts, self._limits = queue, route, facts, limits
-        self._lanes, self._room, self._hands, self._burial = lanes, room, hands, burial
-        self._breakers = breakers
+        self._lanes, self._room, self._hands = lanes, room, hands
+        self._dependencies = dependencies
+        self._down = dependencies.places.down
+        self._expiry = Expiry(dependencies.rules, facts, lanes, hands)
+        self._dead_lettering = DeadLettering(
+            route, facts, lanes, hands, burial, dependencies, give_back=self._return, rng=rng
+        )
         self._observe = observe
         self._rng = rng
         self._runs: dict[Run, asyncio.Task[None]] = {}
@@ -82,13 +86,13 @@ class Work:
     @property
     def blocked(self) -> bool:
         """Whether something that the work needs is down."""
-        return any(self._breakers[name].open for name in self._route.needs)
+        return self._dependencies.blocked(self._route.needs)
 
     @property
     def since(self) -> float | None:
         """When the oldest attempt under way began, or what followed it; settlements do not count."""
         working = [run for run in self._runs if all(held.phase is Phase.RUNNING for held in run.messages)]
-        return min((run.expires - self._route.time_limit for run in working), default=None)
+        return min((run.started for run in working), default=None)
 
     def pump(self) -> None:
         """Start runs while there are slots, lanes that are ready, and nothing that forbids it."""
@@ -96,11 +100,65 @@ class Work:
             run = self._lanes.next_run()
             if run is None:
                 return
-            self._start(run)
+            now = asyncio.get_running_loop().time()
+            if self._expiry.due(run, now):
+                self._put_back(run)
+                self._expire(now)
+            elif not self._down or not self._held_back(run):
+                self._start(run, now)
 
-    def _start(self, run: Run) -> None:
-        run.started = asyncio.get_running_loop().time()
-        run.expires = run.started + self._route.time_limit
+    def expire(self, now: float) -> None:
+        """Part with what has waited nearly as long as a delivery may last."""
+        if not self._closed and self._expire(now):
+            self.pump()
+
+    def _expire(self, now: float) -> bool:
+        changed = self._expiry.look(now, nothing_runs=self.blocked)
+        for lane in changed:
+            if lane.waiting:
+                self._dependencies.left(lane.waiting[0])
+            self._lanes.unpark(lane)
+        return bool(changed)
+
+    def _held_back(self, run: Run) -> bool:
+        """Whether a run has to wait for a place that is down; those of several that need it, alone."""
+        if len(run.messages) == 1:
+            return self._held_alone(run)
+        needing = [held for held in run.messages if self._dependencies.held_back(held)]
+        for held in needing:
+            held.company = Company.NONE
+        if needing:
+            self._put_back(run)
+        return bool(needing)
+
+    def _held_alone(self, run: Run) -> bool:
+        [(lane, [held])] = run.parts
+        if not self._dependencies.hold(held, partial(self._wake, lane, held)):
+            return False
+        self._lanes.put_back(lane, [held], park=True)
+        self._lanes.done(lane)
+        return True
+
+    def _wake(self, lane: Lane, held: Held) -> bool:
+        """The place that this message waits for may be tried, or is up."""
+        if not lane.parked or not lane.waiting or lane.waiting[0] is not held:
+            return False
+        self._unpark(lane)
+        return True
+
+    def _put_back(self, run: Run) -> None:
+        """Do as if the run had never been made."""
+        for lane, part in run.parts:
+            self._lanes.put_back(lane, part)
+            self._lanes.done(lane)
+
+    def _start(self, run: Run, now: float) -> None:
+        run.started = now
+        # The delivery of its oldest message ends some time, too, and has to be given back before.
+        end = run.oldest + self._dependencies.rules.longest_lease - END_MARGIN - STOPPING
+        run.expires = now + self._route.time_limit
+        if end < run.expires:
+            run.expires, run.last = end, True
         task = asyncio.create_task(self._work(run))
         self._runs[run] = task
         task.add_done_callback(lambda ended: self._worked(run, ended))
@@ -114,6 +172,8 @@ class Work:
         elif error := task.exception():
             self.on_fault(error)
             return
+        if self._down:
+            self._dependencies.ended(run)
         for lane, _ in run.parts:
             self._lanes.done(lane)
             if self._emptying:
@@ -125,18 +185,26 @@ class Work:
 
     async def _work(self, run: Run) -> None:
         if run.messages[0].condemned is not None:
-            await self._bury(run)
+            await self._dead_lettering.end(run)
             return
-        match await attempt(self._queue, self._route, run, self._observe):
+        error = await attempt(
+            self._queue, self._route, run, self._observe, partial(self._dependencies.succeeded, run)
+        )
+        if run.succeeded:
+            self._dependencies.cleared(run, error)
+        match error:
             case None:
+                self._dependencies.done(run, self._route.needs)
                 await self._settle(run)
             case Stopped():
+                # Of several it is the first that has to go: there is no time to find out which of them it is.
+                run.messages[0].outlasts = str(error) == "ended"
                 self._return(run)
-            case DependencyDown() as error if error.dependency in self._breakers:
-                await self._down(run, error)
+            case DependencyDown() | Refused():
+                await self._unmet(run, error)
             case NotYet() if len(run.messages) == 1:
-                self._wait(run)
-            case error:
+                self._return(run, park=self._dependencies.early(run))
+            case _:
                 await self._failed(run, error)
 
     async def _settle(self, run: Run) -> None:
@@ -146,67 +214,51 @@ class Work:
         else:
             self._hands.delete_later(run)
 
-    async def _down(self, run: Run, error: DependencyDown) -> None:
-        if await self._breakers[error.dependency].report(reason(error)):
-            # A breaker that the route does not name holds nothing back: then the run itself has to wait.
-            self._return(run) if self.blocked else self._wait(run)
-            return
-        messages = run.messages
-        for held in messages:
-            held.suspicions += 1
-        worst = max(held.suspicions for held in messages)
-        decision = after_suspicion(len(messages), worst, self._limits.max_attempts)
-        await self._proceed(run, error, decision, worst)
+    async def _unmet(self, run: Run, error: DependencyDown | Refused) -> None:
+        """A dependency did not do its part."""
+        ruling = await self._dependencies.failed(
+            run, error, needs=self._route.needs, most=self._limits.max_attempts
+        )
+        match ruling.next:
+            case None:
+                await self._failed(run, error)
+            case Next.WAIT:
+                self._return(run, park=ruling.pause)
+            case Next.BURY:
+                run.messages[0].attempts += ruling.failures
+                await self._give_up(run, error, ruling.cause, ruling.why)
+            case other:
+                await self._proceed(run, error, other)
 
     async def _failed(self, run: Run, error: BaseException) -> None:
         messages = run.messages
         if len(messages) == 1:
             messages[0].attempts += 1
-        attempts = messages[0].attempts
-        decision = after(Failure(error, len(messages), attempts), self._limits.max_attempts)
-        await self._proceed(run, error, decision, attempts)
+        decision = after(Failure(error, len(messages), messages[0].attempts), self._limits.max_attempts)
+        await self._proceed(run, error, decision)
 
-    async def _proceed(self, run: Run, error: BaseException, decision: Next, failures: int) -> None:
+    async def _proceed(self, run: Run, error: BaseException, decision: Next) -> None:
         match decision:
-            case Next.RETRY:
-                self._return(run, park=self._route.backoff.delay(max(failures, 1), self._rng))
             case Next.SPLIT:
                 narrower = Company.GROUP if len(run.parts) > 1 else Company.NONE
                 for held in run.messages:
-                    held.company, held.suspicions = narrower, 0
+                    held.company = narrower
                 self._return(run)
             case Next.BURY:
-                held = run.messages[0]
-                held.company = Company.NONE
-                held.condemned, held.error = reason(error), type(error).__name__
-                held.cause = "rejected" if isinstance(error, Reject) else "attempts"
-                await self._bury(run)
+                cause = "rejected" if isinstance(error, Reject) else "attempts"
+                await self._give_up(run, error, cause, reason(error))
+            case _:
+                failures = max(run.messages[0].attempts, 1)
+                self._return(run, park=self._route.backoff.delay(failures, self._rng))
 
-    async def _bury(self, run: Run) -> None:
-        """Dead-letter the one message of a run; where that does not work it stays, and is tried again."""
-        [(lane, [held])] = run.parts
-        if held.lost:
-            self._return(run)
-            return
-        try:
-            if self._facts.dead_letter is None:
-                await self._burial.announce(held)
-                self._hands.release([held, *self._lanes.cut(lane)], seconds=PARK_SECONDS)
-            else:
-                await self._hands.bury(lane, held)
-        except Exception as error:  # noqa: BLE001  the message is kept, whatever went wrong
-            if isinstance(error, DependencyDown) and error.dependency in self._breakers:
-                await self._breakers[error.dependency].report(reason(error))
-            self._burial.failed(held, error)
-            self._return(run, park=BURYING.delay(held.unburied, self._rng))
+    async def _give_up(self, run: Run, error: BaseException, cause: str, why: str) -> None:
+        [held] = run.messages
+        self._dependencies.left(held)  # what its work met is of no matter to the telling of its end
+        held.company = Company.NONE
+        held.condemned, held.error, held.cause = why, type(error).__name__, cause
+        await self._dead_lettering.end(run)
 
-    def _wait(self, run: Run) -> None:
-        """Look again later; nobody is charged."""
-        for held in run.messages:
-            held.early += 1
-        self._return(run, park=WAITING.delay(max(held.early for held in run.messages), self._rng))
-
-    def _return(self, run: Run, *, park: float = 0.0) -> None:
+    def _return(self, run: Run, park: float = 0.0) -> None:
         """Put a run's messages back at the head of their lanes, for `park` seconds at least."""
         for lane, part in run.parts:
             self._lanes.put_back(lane, part, park=park > 0)

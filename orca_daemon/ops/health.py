@@ -47,7 +47,7 @@ def readiness(state: EngineState, limits: Limits, *, now: float) -> tuple[Check,
         Check("started", state.started, "queues are resolved" if state.started else "still starting"),
         Check("draining", not state.draining, "the process is stopping" if state.draining else "no"),
         Check("paused", not state.paused, "an operator holds the intake" if state.paused else "no"),
-        *(_dependency(name, since, now) for name, since in sorted(state.breakers.items())),
+        *(_dependency(state, name, since, now) for name, since in sorted(state.breakers.items())),
         *(_fresh(queue, limits, now) for queue in state.queues),
     )
 
@@ -74,8 +74,11 @@ def _poller(state: EngineState, queue: QueueState, limits: Limits, now: float) -
     return Check(name, quiet <= limits.poll_cycle, f"last sign of life {quiet:.0f} s ago")
 
 
-def _dependency(name: str, since: float | None, now: float) -> Check:
-    detail = "answers" if since is None else f"down for {now - since:.0f} s"
+def _dependency(state: EngineState, name: str, since: float | None, now: float) -> Check:
+    # Not that it answers: one that is judged by place is not asked.
+    detail = "not known to be down" if since is None else f"down for {now - since:.0f} s"
+    if since is not None and (places := state.places_down.get(name)):
+        detail += f": {', '.join(places)}"
     return Check(f"dependency:{name}", since is None, detail)
 
 

@@ -14,6 +14,7 @@ from orca_daemon.engine.events import (
     Drain,
     Event,
     Extended,
+    NotificationAbandoned,
     Paused,
     Polled,
     Settled,
@@ -51,7 +52,15 @@ def observe(event: Event) -> None:
         case BreakerChanged():
             write = _log.warning if event.open else _log.info
             name = "dependency.down" if event.open else "dependency.up"
-            write(name, dependency=event.dependency, reason=event.reason)
+            place = {"place": event.place} if event.place else {}
+            write(name, dependency=event.dependency, **place, reason=event.reason)
+        case NotificationAbandoned():
+            _log.error(
+                "notification.abandoned",
+                queue=event.queue,
+                message_id=event.envelope.id,
+                reason=event.reason,
+            )
         case Paused():
             _log.warning("intake.paused" if event.paused else "intake.resumed")
         case Drain():
@@ -88,7 +97,7 @@ def _settled(event: Settled) -> None:
 
 def _attempted(event: Attempted) -> None:
     # A dependency that is down has a line of its own, and its messages lose nothing.
-    write = _log.debug if event.outcome in {"down", "drained", "early"} else _log.warning
+    write = _log.debug if event.outcome in {"down", "drained", "early", "ended"} else _log.warning
     write(
         f"attempt.{event.outcome}",
         queue=event.queue,

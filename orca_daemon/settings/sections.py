@@ -156,6 +156,8 @@ class Engine(Section):
     """How long running work may go on after SIGTERM."""
     settle_linger: Annotated[float, Field(ge=0, le=5)] = 0.05
     """How long a delete waits for company."""
+    patience: Annotated[float, Field(ge=60, le=36_000)] = 14_400.0
+    """How long a message waits that fails alone at S3, charged nothing, before it is dead-lettered."""
 
 
 class Recovery(Section):

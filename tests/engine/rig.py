@@ -6,12 +6,14 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from orca_daemon.engine.charges import Rules
 from orca_daemon.engine.consumer import Options
 from orca_daemon.engine.engine import Binding, Drained, Engine
 from orca_daemon.engine.events import Event, Settled, SettlementFailed
 from orca_daemon.engine.memory import MemoryQueue, MemorySource
 from orca_daemon.engine.memory import Options as QueueOptions
-from orca_daemon.engine.message import Delivery
+from orca_daemon.engine.memory.deduplication import content_id
+from orca_daemon.engine.message import Delivery, Envelope
 from orca_daemon.engine.policy import Backoff
 from orca_daemon.engine.route import Route
 from tests.simulation.loop import VirtualLoop
@@ -54,7 +56,7 @@ class Rig:
         """Put messages on the queue."""
         for body in bodies:
             if self.source.describe().fifo:
-                self.queue.send(body, group=group, deduplication_id=body)
+                self.queue.send(body, group=group, deduplication_id=content_id(body))
             else:
                 self.queue.send(body)
 
@@ -70,6 +72,7 @@ class Rig:
         options: Options | None = None,
         probes: Mapping[str, Callable[[], Awaitable[None]]] | None = None,
         drain_seconds: float = 50.0,
+        rules: Rules | None = None,
         **route: Any,
     ) -> Engine:
         """An engine that calls `handle` with the body of each message."""
@@ -99,6 +102,7 @@ class Rig:
             probes=probes or {},
             drain_seconds=drain_seconds,
             observe=self.events.append,
+            rules=rules,
             rng=random.Random(1),
         )
 
@@ -110,6 +114,10 @@ class Rig:
     def settled(self) -> list[tuple[str, str]]:
         """How each message left, in order: its body and the outcome."""
         return [(one.envelope.body, one.outcome) for one in self.events if isinstance(one, Settled)]
+
+    def events_of_leaving(self) -> list[Envelope]:
+        """The deliveries that left, in order."""
+        return [one.envelope for one in self.events if isinstance(one, Settled)]
 
     def failures(self, operation: str) -> int:
         """How often an operation was told to have failed."""

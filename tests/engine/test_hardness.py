@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from orca_daemon.engine import held
+from orca_daemon.engine.charges import Rules
 from orca_daemon.engine.consumer import Options
 from orca_daemon.engine.errors import DependencyDown, SourceError, Stuck
 from orca_daemon.engine.events import Attempted
+from orca_daemon.engine.held import END_MARGIN, STOPPING
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.policy import Backoff
 from orca_daemon.engine.source import Outcome
@@ -72,26 +73,20 @@ def test_a_dependency_that_the_route_does_not_name_is_waited_for_all_the_same() 
     on_virtual_time(story())
 
 
-def test_the_end_of_a_delivery_after_twelve_hours_is_no_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(held, "LONGEST_LEASE", LONGEST)
-
+def test_the_end_of_a_delivery_after_twelve_hours_is_no_attempt() -> None:
     async def story() -> None:
         rig = Rig()
         rig.send("a")
-        clock = asyncio.get_running_loop().time
-
-        async def probe() -> None:
-            if clock() < LONGEST - 50.0:
-                raise DependencyDown("base")
 
         async def handle(_: str) -> None:
-            await probe()
-            await asyncio.sleep(8)
+            await asyncio.sleep(LONGEST if len(rig.handled) == 1 else 8)
 
-        engine = rig.engine(handle, probes={"base": probe}, needs=frozenset({"base"}), max_attempts=1)
+        rules = Rules(longest_lease=LONGEST, longest_wait=LONGEST - 300.0)
+        engine = rig.engine(handle, rules=rules, max_attempts=1, time_limit=2 * LONGEST)
         await rig.live(engine, 2 * LONGEST)
-        assert not rig.dead.messages()
-        assert not rig.queue.messages()
+        attempted = [(one.outcome, round(one.seconds)) for one in rig.events if isinstance(one, Attempted)]
+        assert attempted == [("ended", LONGEST - END_MARGIN - STOPPING), ("done", 8)]
+        assert rig.settled() == [("a", "released"), ("a", "deleted")]
 
     on_virtual_time(story())
 

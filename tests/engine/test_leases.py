@@ -21,6 +21,7 @@ class Shelf:
 
     name = "queue"
     lease = LEASE
+    longest = LONGEST_LEASE
 
     def __init__(self, source: Source, *in_hand: Held) -> None:
         self.source = source
@@ -38,6 +39,9 @@ class Shelf:
 
     def expired(self, run: Run) -> None:
         raise AssertionError(run)
+
+    def expire(self, now: float) -> None:
+        assert now < LONGEST_LEASE
 
 
 def one(name: str, *, received: float = 0.0) -> Held:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import nullcontext
+from itertools import pairwise
 
 import pytest
 
@@ -123,3 +124,62 @@ def test_a_poller_that_hangs_turns_liveness_red(monkeypatch: pytest.MonkeyPatch)
 
 async def _nothing(_: str) -> None:
     return
+
+
+@pytest.mark.parametrize("fifo", [True, False], ids=["fifo", "standard"])
+def test_receives_that_come_back_empty_at_once_have_a_pause_between_them(*, fifo: bool) -> None:
+    async def story() -> None:
+        rig = Rig(fifo=fifo)
+        calls: list[float] = []
+
+        async def short(*_: object, **__: object) -> Sequence[Envelope]:
+            calls.append(asyncio.get_running_loop().time())
+            await asyncio.sleep(0.01)
+            return []
+
+        rig.meddle(receive=short)
+        await rig.live(rig.engine(_nothing, options=Options(pollers=4, wait=10.0)), 60.0)
+        pauses = [later - earlier for earlier, later in pairwise(calls)]
+        assert min(pauses) >= 1.0
+        assert max(pauses) == pytest.approx(5.0)
+
+    on_virtual_time(story())
+
+
+def test_a_queue_that_waits_for_messages_has_no_pause() -> None:
+    async def story() -> None:
+        rig = Rig()
+
+        async def send() -> None:
+            for number in range(100):
+                await asyncio.sleep(1.7)
+                rig.send(str(number))
+            await asyncio.Event().wait()
+
+        await rig.live(rig.engine(_nothing, options=Options(pollers=1, wait=1.0)), 200.0, side=send())
+        delays = [at - 1.7 * (int(body) + 1) for at, body in rig.handled]
+        assert len(delays) == 100
+        assert max(delays) < 0.01
+
+    on_virtual_time(story())
+
+
+def test_the_first_message_after_empty_answers_ends_the_pauses() -> None:
+    async def story() -> None:
+        rig = Rig()
+        receive = rig.source.receive
+
+        async def short(limit: int, *, lease: float, **_: object) -> Sequence[Envelope]:
+            return await receive(limit, wait=0.0, lease=lease)  # a server without long polls
+
+        async def send() -> None:
+            await asyncio.sleep(30)
+            rig.send(*(str(number) for number in range(500)))
+            await asyncio.Event().wait()
+
+        rig.meddle(receive=short)
+        await rig.live(rig.engine(_nothing, options=Options(pollers=1, wait=1.0)), 60.0, side=send())
+        assert len(rig.handled) == 500
+        assert max(at for at, _ in rig.handled) < 36
+
+    on_virtual_time(story())

@@ -6,7 +6,7 @@ import pytest
 
 from orca_daemon.engine.errors import DependencyDown, Reject
 from orca_daemon.engine.policy import Backoff
-from orca_daemon.engine.verdict import REASON_LENGTH, Failure, Next, after, after_suspicion, reason
+from orca_daemon.engine.verdict import REASON_LENGTH, Failure, Next, after, reason
 
 
 @pytest.mark.parametrize(
@@ -24,14 +24,6 @@ def test_a_run_is_taken_apart_and_a_message_retried_until_it_is_used_up(
     error: Exception, messages: int, attempts: int, expected: Next
 ) -> None:
     assert after(Failure(error, messages, attempts), max_attempts=5) is expected
-
-
-@pytest.mark.parametrize(
-    ("messages", "suspicions", "expected"),
-    [(1, 4, Next.RETRY), (1, 5, Next.BURY), (3, 4, Next.RETRY), (3, 5, Next.SPLIT)],
-)
-def test_suspicions_lead_to_the_culprit(messages: int, suspicions: int, expected: Next) -> None:
-    assert after_suspicion(messages, suspicions, max_attempts=5) is expected
 
 
 def test_a_reason_is_one_short_line() -> None:

@@ -25,7 +25,7 @@ class _Slow(MetaPathFinder):
         if name == "orca_daemon.cli":
             print("importing", flush=True)  # noqa: T201  the test reads it
             # In short sleeps: a signal just before a long one is heard when it ends.
-            for _ in range(1_200):
+            for _nap in range(1_200):
                 time.sleep(0.05)
 
 

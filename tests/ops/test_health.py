@@ -74,6 +74,7 @@ def test_a_loop_that_lags_is_not_live() -> None:
         (replace(WELL, draining=True), ["draining"]),
         (replace(WELL, paused=True), ["paused"]),
         (replace(WELL, breakers={"postgres": NOW - 1}), ["dependency:postgres"]),
+        (replace(WELL, breakers={"postgres": None, "s3": NOW - 1}), ["dependency:s3"]),
         (with_queue(last_poll_success=NOW - 121), ["queue:recovery"]),
         (with_queue(last_poll_success=None), ["queue:recovery"]),
         (with_queue(last_poll_success=NOW - 500, waiting_for_permits=True), []),
@@ -81,3 +82,11 @@ def test_a_loop_that_lags_is_not_live() -> None:
 )
 def test_readiness_names_what_is_missing(state: EngineState, names: list[str]) -> None:
     assert names == failing(state)
+
+
+def test_readiness_says_which_places_are_down() -> None:
+    state = replace(WELL, breakers={"s3": NOW - 60}, places_down={"s3": ("read a", "write b")})
+
+    [check] = [check for check in readiness(state, LIMITS, now=NOW) if check.name == "dependency:s3"]
+
+    assert check.detail == "down for 60 s: read a, write b"

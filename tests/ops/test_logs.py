@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from orca_daemon.engine.errors import Reject
-from orca_daemon.engine.events import Attempted, BreakerChanged, Settled
+from orca_daemon.engine.events import Attempted, BreakerChanged, NotificationAbandoned, Settled
 from orca_daemon.engine.message import Envelope
 from orca_daemon.ops import log_events, logs
 
@@ -122,6 +122,24 @@ def test_libraries_are_heard_from_warning_up(stream: io.StringIO) -> None:
 
     (line,) = lines(stream)
     assert (line["logger"], line["text"], line["level"]) == ("aiohttp", "odd thing", "warning")
+
+
+def test_a_place_that_is_down_is_named(stream: io.StringIO) -> None:
+    reason = "write b: InternalError"
+    log_events.observe(BreakerChanged("s3", open=True, reason=reason, place="write b"))
+
+    (line,) = lines(stream)
+    told = (line["event"], line["dependency"], line["place"], line["reason"])
+    assert told == ("dependency.down", "s3", "write b", reason)
+
+
+def test_a_notification_that_is_abandoned_is_an_error(stream: io.StringIO) -> None:
+    envelope = Envelope(id="1", receipt="", body="private")
+    log_events.observe(NotificationAbandoned("recovery", envelope, "KeyError at closing.py:7"))
+
+    (line,) = lines(stream)
+    told = (line["event"], line["level"], line["queue"], line["message_id"], line["reason"])
+    assert told == ("notification.abandoned", "error", "recovery", "1", "KeyError at closing.py:7")
 
 
 def test_the_console_is_for_eyes() -> None:

@@ -6,7 +6,16 @@ from collections.abc import Iterator
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from orca_daemon.engine.events import Attempted, Drain, Event, Extended, Polled, Settled, SettlementFailed
+from orca_daemon.engine.events import (
+    Attempted,
+    Drain,
+    Event,
+    Extended,
+    NotificationAbandoned,
+    Polled,
+    Settled,
+    SettlementFailed,
+)
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.state import EngineState, QueueState
 from orca_daemon.ops.metrics import Metrics
@@ -93,7 +102,7 @@ def test_a_failed_poll_does_not_freshen_the_time_of_the_last_good_one() -> None:
     assert value(metrics, "last_poll_success_timestamp_seconds", queue="status_update") == 1000
 
 
-@pytest.mark.parametrize("reason", ["rejected", "attempts"])
+@pytest.mark.parametrize("reason", ["rejected", "attempts", "unproven"])
 def test_a_dead_letter_counts_under_its_cause(reason: str) -> None:
     metrics = Metrics(QUEUES)
     envelope = Envelope(id="1", receipt="", body="")
@@ -103,10 +112,26 @@ def test_a_dead_letter_counts_under_its_cause(reason: str) -> None:
     assert value(metrics, "dlq_messages_total", queue="status_update", reason=reason) == 1
 
 
+def test_a_notification_that_was_abandoned_is_counted() -> None:
+    metrics = Metrics(QUEUES)
+    assert value(metrics, "notifications_abandoned_total", queue="archive_recovery") == 0
+
+    envelope = Envelope(id="1", receipt="", body="")
+    metrics.observe(NotificationAbandoned("archive_recovery", envelope, "KeyError at closing.py:7"))
+
+    assert value(metrics, "notifications_abandoned_total", queue="archive_recovery") == 1
+
+
 def test_gauges_are_read_off_the_engine_at_each_scrape() -> None:
     metrics = Metrics(QUEUES, wall=lambda: 5000.0, monotonic=lambda: 100.0)
     queue = QueueState(
-        name="status_update", handler="status_update", held=5, running=2, settling=1, oldest_held=40.0
+        name="status_update",
+        handler="status_update",
+        held=5,
+        running=2,
+        settling=1,
+        oldest_held=40.0,
+        unproven_since=70.0,
     )
     state = EngineState(started_at=1.0, paused=True, queues=(queue,), breakers={"postgres": 90.0, "s3": None})
 
@@ -114,6 +139,7 @@ def test_gauges_are_read_off_the_engine_at_each_scrape() -> None:
 
     assert value(metrics, "messages_held", queue="status_update", state="queued") == 2
     assert value(metrics, "oldest_held_timestamp_seconds", queue="status_update") == 4940
+    assert value(metrics, "unproven_wait_timestamp_seconds", queue="status_update") == 4970
     assert value(metrics, "breaker_open", dependency="postgres") == 1
     assert value(metrics, "dependency_up", dependency="s3") == 1
     assert value(metrics, "queue_paused", queue="status_update") == 1

@@ -82,9 +82,9 @@ def test_the_names_of_the_first_disaster_recovery_are_accepted(case: Callable[[s
 
 def test_postgres_is_needed_unless_the_disaster_took_it() -> None:
     alone = load(environ={**BASE, "PROTECTED_BUCKET": "p"})
-    assert needs(alone, database=False) == {"s3"}
-    assert needs(alone, database=True) == {"s3", "postgres"}
-    assert needs(Settings(), database=False) == {"s3", "postgres"}
+    assert needs(alone, database=False) == frozenset()
+    assert needs(alone, database=True) == {"postgres"}
+    assert needs(Settings(), database=False) == {"postgres"}
 
 
 async def test_the_example_event_of_the_seed_is_copied_without_a_database(

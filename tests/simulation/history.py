@@ -1,7 +1,23 @@
 """One random history, drawn from a seed: what is sent, how the work goes, which faults strike and when."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+
+from orca_daemon.engine.charges import Rules
+from orca_daemon.engine.policy import Backoff
+
+SCALED = Rules(
+    spread=45.0,
+    patience=150.0,
+    longest_wait=400.0,
+    longest_lease=600.0,
+    retry=Backoff(base=0.5, cap=5.0, jitter=0.5),
+    probe_every=1.0,
+)
+"""The engine's rules with minutes for hours."""
+PLACES = ("a", "b")
+"""Parts of the second dependency of the work, which is judged by place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,16 +29,41 @@ class Sending:
     at: float
     script: tuple[str, ...]
     decodes: bool = True
+    place: str = ""
+    """The place that its work needs; empty for none."""
+    declared: bool = False
+    """Whether that is known before the work."""
+    large: bool = False
+    """Whether its dead letter is larger than the dead-letter queue takes."""
+    unspeakable: bool = False
+    """Whether nobody can ever be told of its end."""
+    unkept: bool = False
+    """Whether the queue refuses to extend its leases."""
 
     @property
     def healthy(self) -> bool:
-        """Whether every attempt at it succeeds."""
-        return self.decodes and set(self.script) <= {"ok", "slow", "stall", "early"}
+        """Whether every attempt at it succeeds, where nothing else fails."""
+        return self.decodes and set(self.script) <= {"ok", "slow", "stall", "early", "stubborn"}
 
     @property
     def doomed(self) -> bool:
         """Whether no attempt at it can succeed in the end."""
-        return not self.decodes or self.script[-1] in {"fail", "reject", "hang", "suspect", "long"}
+        return not self.decodes or self.script[-1] in DOOM
+
+
+DOOM = frozenset({"fail", "reject", "hang", "suspect", "long", "spoil", "denied"})
+"""Steps that cannot succeed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A place does not do its work for some time: `down`, `denied` or `slow`, for a part of what is asked."""
+
+    place: str
+    start: float
+    end: float
+    kind: str
+    share: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +89,25 @@ class Rates:
     dead_letter_down: float = 0.0
     deaf_world: float = 0.0
     """Of `gave_up`."""
+    silent: float = 0.0
+    """A receive that never answers, before or after it had its effect."""
+    lying: float = 0.0
+    """An answer that is none."""
 
     @property
     def none(self) -> bool:
         """Whether nothing goes wrong by itself."""
         return not any(
-            (self.lost_answer, self.refused, self.partial, self.throttled, self.slow, self.duplicate)
+            (
+                self.lost_answer,
+                self.refused,
+                self.partial,
+                self.throttled,
+                self.slow,
+                self.duplicate,
+                self.silent,
+                self.lying,
+            )
         )
 
 
@@ -85,12 +139,29 @@ class History:
     """When the wall clock jumps, and by how much.  It must not matter, so this disturbs nothing."""
     sleeps: tuple[tuple[float, float], ...] = field(default=())
     """When the machine is suspended, and for how long: time goes on for the queue, and not for the daemon."""
+    faults: tuple[Fault, ...] = field(default=())
+    """When places do not do their work."""
+    no_extensions: tuple[tuple[float, float], ...] = field(default=())
+    """When the queue refuses to extend leases, and nothing else."""
+    no_deletes: tuple[tuple[float, float], ...] = field(default=())
+    """When it refuses deletes, and nothing else."""
+    at_limit: tuple[tuple[float, float], ...] = field(default=())
+    """When its receives come back empty at once."""
+    time_limit: float = 40.0
+    """Seconds that one attempt may take."""
+    rules: Rules = SCALED
+
+    @property
+    def well_connected(self) -> bool:
+        """Whether every call to the queue has its effect and its answer."""
+        unkept = self.no_extensions or any(sending.unkept for sending in self.sendings)
+        return self.rates.none and not unkept and not self.no_deletes
 
     @property
     def undisturbed(self) -> bool:
         """Whether nothing but the messages themselves can go wrong."""
-        calm = self.rates.none and not self.lives and not self.outages and not self.sleeps
-        return calm and self.dead_letter
+        disturbed = self.lives or self.outages or self.sleeps or self.faults or self.at_limit
+        return self.well_connected and not disturbed and self.dead_letter
 
     @property
     def staying(self) -> frozenset[str]:
@@ -162,7 +233,7 @@ def _harder(history: History, rng: random.Random, *, calm: bool) -> History:
 
 def _stranger(history: History, rng: random.Random, *, calm: bool) -> History:
     """Clocks that jump, machines that sleep, kills at any await; also on a network that is good."""
-    return replace(
+    history = replace(
         history,
         lives=tuple(replace(life, turn=_turn(rng)) if life.end == "kill" else life for life in history.lives),
         jumps=tuple(
@@ -173,6 +244,108 @@ def _stranger(history: History, rng: random.Random, *, calm: bool) -> History:
         else (),
         rates=Rates() if rng.random() < 0.15 else history.rates,
     )
+    return _crueller(history, rng, calm=calm)
+
+
+def _crueller(history: History, rng: random.Random, *, calm: bool) -> History:
+    """Places that fail by halves and for long, ends that cannot be told, queues that lie or say nothing."""
+    history = _with_places(history, rng, calm=calm) if rng.random() < 0.4 else history
+    if history.dead_letter and history.max_receives < 100 and rng.random() < 0.15:
+        sendings = tuple(replace(one, large=one.doomed and rng.random() < 0.5) for one in history.sendings)
+        history = replace(history, sendings=sendings)
+    if history.dead_letter and rng.random() < 0.15:
+        sendings = tuple(
+            replace(one, unspeakable=one.doomed and rng.random() < 0.5) for one in history.sendings
+        )
+        history = replace(history, sendings=sendings)
+    if calm:
+        return history
+    if history.max_receives <= 10 and rng.random() < 0.15:
+        history = _with_long_work(history, rng)
+    history = _with_lost_leases(history, rng) if rng.random() < 0.3 else history
+    return replace(
+        history,
+        rates=replace(
+            history.rates,
+            silent=rng.choice((0.0, 0.0, 0.0, 0.05)),
+            lying=rng.choice((0.0, 0.0, 0.0, 0.2)),
+        )
+        if not history.rates.none
+        else history.rates,
+        max_receives=rng.choice((1, 2)) if rng.random() < 0.08 else history.max_receives,
+        no_extensions=_window(rng, 0.15, (20.0, 100.0, 300.0)),
+        no_deletes=_window(rng, 0.15, (20.0, 100.0, 300.0)),
+        at_limit=_window(rng, 0.1, (20.0, 100.0)),
+    )
+
+
+def _with_long_work(history: History, rng: random.Random) -> History:
+    """Attempts so long that the delivery may end before they do."""
+    sendings = tuple(
+        replace(one, script=("hang",)) if one.doomed and rng.random() < 0.5 else one
+        for one in history.sendings
+    )
+    return replace(history, sendings=sendings, time_limit=250.0)
+
+
+def _with_lost_leases(history: History, rng: random.Random) -> History:
+    """Deliveries that overlap: leases that cannot be kept, work that goes on, redeliveries by the dozen."""
+    sendings = tuple(
+        replace(
+            one,
+            script=("stubborn",) * rng.randint(1, 2) + one.script
+            if one.healthy and rng.random() < 0.4
+            else one.script,
+            unkept=rng.random() < 0.3,
+        )
+        for one in history.sendings
+    )
+    if history.fifo:
+        return replace(history, sendings=sendings, lease=12.0, batch=max(history.batch, 3))
+    # Few messages, that each of them is delivered often; a clock that is right, that it can be said when.
+    sendings = tuple(one for one in sendings if "stall" not in one.script)[:8] or sendings[:1]
+    rates = Rates(duplicate=0.3, slow=rng.choice((0.0, 0.5)))
+    lives = (Life(rng.uniform(40, 120), rng.choice(("stop", "stop", "kill"))),)
+    return replace(
+        history, sendings=sendings, rates=rates, sleeps=(), lives=lives, lease=12.0, wait=1.0, concurrency=4
+    )
+
+
+def _window(rng: random.Random, chance: float, lengths: tuple[float, ...]) -> tuple[tuple[float, float], ...]:
+    start, length, happens = rng.uniform(0, 30), rng.choice(lengths), rng.random() < chance
+    return ((start, start + length),) if happens else ()
+
+
+def _with_places(history: History, rng: random.Random, *, calm: bool) -> History:
+    declared = rng.random() < 0.5
+    places = PLACES if rng.random() < 0.5 else PLACES[:1]
+    sendings = tuple(
+        _placed(sending, rng, places, declared=declared) if rng.random() < 0.8 else sending
+        for sending in history.sendings
+    )
+    # Those that wait for each other are given back again and again: let that not be for days.
+    history = replace(history, sendings=sendings, max_receives=min(history.max_receives, 4))
+    if calm:
+        return history
+    faults = tuple(
+        Fault(
+            place,
+            start := rng.uniform(0, 10),
+            start + rng.choice((30.0, 200.0, 600.0)),
+            rng.choice(("down", "down", "denied", "slow")),
+            rng.choice((1.0, 1.0, 0.5, 0.1)),
+        )
+        for place in places
+        if rng.random() < 0.7
+    )
+    return replace(history, faults=faults)
+
+
+def _placed(sending: Sending, rng: random.Random, places: Sequence[str], *, declared: bool) -> Sending:
+    script = sending.script
+    if rng.random() < 0.08:
+        script = rng.choice((("spoil",), ("spoil",), ("denied",), ("spoil", "spoil", "ok")))
+    return replace(sending, place=rng.choice(places), declared=declared, script=script)
 
 
 def _turn(rng: random.Random) -> int | None:

@@ -11,20 +11,22 @@ from unittest.mock import patch
 from orca_daemon.engine.burial import Burial
 from orca_daemon.engine.consumer import Consumer
 from orca_daemon.engine.departure import Hands
+from orca_daemon.engine.dependencies import Dependencies
 from orca_daemon.engine.engine import Engine, _Supervisor
-from orca_daemon.engine.errors import DependencyDown
 from orca_daemon.engine.held import Company, Held, Phase
 from orca_daemon.engine.intake import Attempt, Poller
 from orca_daemon.engine.lanes import Lane, Lanes, Run
 from orca_daemon.engine.leases import Keepable, Keeper
 from orca_daemon.engine.message import Envelope
+from orca_daemon.engine.places import Succeeded
 from orca_daemon.engine.room import Room
 from orca_daemon.engine.settlement import Settlement
 from orca_daemon.engine.source import Outcome
 from orca_daemon.engine.work import Work
+from tests.simulation import mutants_of_leases, mutants_of_waiting
 from tests.simulation.mutant import MUTANTS, Mutant, breaks
 
-__all__ = ["MUTANTS", "Mutant"]
+__all__ = ["MUTANTS", "Mutant", "mutants_of_leases", "mutants_of_waiting"]
 
 
 @breaks("i2_effect_before_delete")
@@ -128,16 +130,6 @@ def blame_the_whole_run() -> AbstractContextManager[object]:
     return patch.object(Work, "_failed", _failed)
 
 
-@breaks("i7_no_collateral")
-def charge_for_an_outage() -> AbstractContextManager[object]:
-    """Count an attempt when the database is down."""
-
-    async def _down(self: Work, run: Run, error: DependencyDown) -> None:
-        await self._failed(run, error)
-
-    return patch.object(Work, "_down", _down)
-
-
 @breaks("i8_no_settlement_after_loss")
 def settle_after_the_lease() -> AbstractContextManager[object]:
     """Ask for the delete of a message whose lease is known to be lost, in the hope that it works."""
@@ -198,7 +190,7 @@ def receive_without_room() -> AbstractContextManager[object]:
 @breaks("i14_no_storm")
 def poll_through_an_outage() -> AbstractContextManager[object]:
     """Go on receiving, and working, while the dependency is down."""
-    return patch.object(Work, "blocked", property(lambda _: False))
+    return patch.object(Dependencies, "blocked", lambda *_: False)
 
 
 @breaks("i12_no_silent_death")
@@ -222,9 +214,9 @@ def bury_without_a_word() -> AbstractContextManager[object]:
     """Set a message aside although nobody could be told."""
     announce = Burial.announce
 
-    async def _announce(self: Burial, held: Held) -> None:
+    async def _announce(self: Burial, held: Held, *listener: Succeeded) -> None:
         with suppress(ConnectionError):
-            await announce(self, held)
+            await announce(self, held, *listener)
 
     return patch.object(Burial, "announce", _announce)
 
@@ -239,19 +231,6 @@ def give_back_during_the_last_poll() -> AbstractContextManager[object]:
 def poll_while_paused() -> AbstractContextManager[object]:
     """Take no notice of the operator."""
     return patch.object(Consumer, "set_paused", lambda *_, **__: None)
-
-
-@breaks("i13_poison_hurts_nobody")
-def charge_for_coming_early() -> AbstractContextManager[object]:
-    """Count an attempt when something is still to come."""
-
-    def _wait(self: Work, run: Run) -> None:
-        run.messages[0].attempts += 1
-        if run.messages[0].attempts >= self._limits.max_attempts:
-            run.messages[0].condemned = "it was early"
-        self._return(run)
-
-    return patch.object(Work, "_wait", _wait)
 
 
 @breaks("i6_one_receive_each")

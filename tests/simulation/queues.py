@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from orca_daemon.engine.memory import Happened, MemoryQueue, MemorySource, Options, Redrive
+from tests.simulation.truth import Truth
 
 RETENTION = 1_209_600.0
 
@@ -21,6 +22,7 @@ class Queues:
         clock: Callable[[], float],
         now: Callable[[], float],
         seed: int,
+        longest_lease: float,
     ) -> None:
         """`clock` is the queues' own, `now` that of whoever looks on: by it everything is written down."""
         self.happened: list[Happened] = []
@@ -29,7 +31,7 @@ class Queues:
             self.happened.append(one._replace(at=now()))
 
         rng = random.Random(seed)
-        options = Options(fifo=fifo, visibility=visibility, retention=RETENTION)
+        options = Options(fifo=fifo, visibility=visibility, retention=RETENTION, longest_lease=longest_lease)
         self.dead = MemoryQueue("dead", options, clock=clock, rng=rng, record=note)
         self.queue = MemoryQueue("queue", options, clock=clock, rng=rng, record=note)
         if max_receives is not None:
@@ -60,6 +62,10 @@ class Queues:
         """How often each message was received."""
         got = (one for one in self.happened if one.queue == "queue" and one.what == "received")
         return Counter(self._names[one.message] for one in got)
+
+    def truth(self) -> Truth:
+        """All that the queue knows of its deliveries."""
+        return Truth(self.happened, self._names)
 
     def moved_at(self, name: str) -> float | None:
         """When SQS itself moved a message to the dead-letter queue."""

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 
-from orca_daemon.engine.errors import DependencyDown, NotYet, Reject
+from orca_daemon.engine.errors import DependencyDown, NotYet, Refused, Reject
 
 DURATION = {
     "ok": 0.05,
@@ -16,7 +16,12 @@ DURATION = {
     "early": 0.02,
     "cancelled": 0.02,
     "hang": 1e9,
+    "spoil": 0.02,
+    "denied": 0.02,
+    "stubborn": 30.0,
 }
+DEAF = 4.0
+"""Seconds for which stubborn work goes on after it was cancelled; it succeeds then."""
 
 FAILURES: Mapping[str, Callable[[], BaseException]] = {
     "reject": lambda: Reject("bad by script"),
@@ -27,8 +32,23 @@ FAILURES: Mapping[str, Callable[[], BaseException]] = {
 }
 
 
-async def follow(step: str) -> None:
-    """Go through one step, to whatever end."""
-    await asyncio.sleep(DURATION[step])
+async def follow(step: str, place: str) -> bool:
+    """Go through one step, to whatever end; the failures of a place are of that place.
+
+    True where it was cancelled, and went on to its end all the same.
+    """
+    stubborn = False
+    try:
+        await asyncio.sleep(DURATION[step])
+    except asyncio.CancelledError:
+        if step != "stubborn":
+            raise
+        stubborn = True
+        await asyncio.sleep(DEAF)
+    if step == "spoil":
+        raise DependencyDown("store", "by script", place=place)
+    if step == "denied":
+        raise Refused("store", "denied by script", place=place)
     if failure := FAILURES.get(step):
         raise failure()
+    return stubborn

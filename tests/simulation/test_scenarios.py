@@ -2,7 +2,10 @@
 
 from dataclasses import replace
 
-from tests.simulation.history import History, Life, Rates, Sending
+import pytest
+
+from orca_daemon.engine.charges import Rules
+from tests.simulation.history import Fault, History, Life, Rates, Sending
 from tests.simulation.outcome import Outcome
 from tests.simulation.promises import broken
 from tests.simulation.world import play
@@ -25,8 +28,9 @@ CALM = History(
     sendings=(),
     lives=(),
     rates=Rates(),
+    rules=Rules(),
 )
-"""One FIFO queue, and nothing that disturbs it."""
+"""One FIFO queue, and nothing that disturbs it; with the rules of a real one."""
 
 
 def messages(count: int, *, group: str = "g", script: tuple[str, ...] = ("ok",)) -> list[Sending]:
@@ -93,3 +97,24 @@ def test_a_message_that_breaks_its_dependency_is_found_and_set_aside() -> None:
     assert broken(outcome) == []
     assert outcome.queues.states()["g01"] == "dead"
     assert len(commits(outcome)) == 4
+    tried = [entry.at for entry in outcome.record.of("begin") if entry.ids == ("g01",)]
+    assert 900 < tried[-1] < 1100
+    assert 15 < len(tried) < 40
+
+
+@pytest.mark.parametrize(("kind", "share"), [("down", 1.0), ("down", 0.5), ("denied", 1.0), ("slow", 1.0)])
+def test_an_hour_in_which_a_place_does_not_do_its_work_cost_no_message_anything(
+    kind: str, share: float
+) -> None:
+    sendings = [
+        replace(one, place="a")
+        for number in range(20)
+        for one in messages(1, group=f"g{number}", script=("ok",))
+    ]
+    fault = Fault("a", 0.0, HOUR, kind, share)
+    outcome = play(replace(CALM, sendings=tuple(sendings), faults=(fault,), batch=1, concurrency=10))
+    assert broken(outcome) == []
+    assert outcome.record.of("buried") == []
+    assert len(commits(outcome)) == 20
+    assert set(outcome.queues.receives().values()) == {1}
+    assert max(commits(outcome).values()) < HOUR + 120

@@ -2,15 +2,25 @@
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from unittest.mock import patch
 
 from orca_daemon.engine.consumer import Options
 from orca_daemon.engine.engine import Binding, Engine
-from orca_daemon.engine.errors import DependencyDown, Reject
-from orca_daemon.engine.events import Drain, Event, Extended, Paused, Polled, Settled
+from orca_daemon.engine.errors import DependencyDown, NotYet, Refused, Reject
+from orca_daemon.engine.events import (
+    BreakerChanged,
+    Drain,
+    Event,
+    Extended,
+    NotificationAbandoned,
+    Paused,
+    Polled,
+    Settled,
+)
 from orca_daemon.engine.message import Delivery, Envelope
+from orca_daemon.engine.places import succeeded
 from orca_daemon.engine.policy import Backoff
 from orca_daemon.engine.route import Route
 from tests.simulation import audit
@@ -22,8 +32,18 @@ from tests.simulation.queues import Queues
 from tests.simulation.record import Record
 from tests.simulation.script import follow
 
+UNMET: Mapping[str, Callable[[str], Exception]] = {
+    "down": lambda place: DependencyDown("store", "500", place=place),
+    "denied": lambda place: Refused("store", "AccessDenied", place=place),
+    "slow": lambda _: NotYet("SlowDown"),
+}
+"""What a fault of a place is to the work."""
 QUIET = 6 * 3600.0
 """Seconds that the last, undisturbed life may take to finish everything."""
+PEACE = 5.0
+"""Seconds between two looks at an engine that nothing disturbs."""
+NO_END = 1800.0
+"""Seconds in which a drain has ended, or does not end."""
 HELD = 12
 """Messages in hand at most."""
 
@@ -60,9 +80,11 @@ class _World:
             clock=lambda: loop.time() + self._past(history.sleeps),
             now=loop.time,
             seed=history.seed,
+            longest_lease=history.rules.longest_lease,
         )
         self.outcome = Outcome(history, self._record, self._queues)
         self._attempts: dict[str, int] = {}
+        self._sent = 0
         self._last_answer: float | None = None
         self._scripts = {sending.id: sending for sending in history.sendings}
 
@@ -82,9 +104,12 @@ class _World:
             await asyncio.sleep(max(0.0, sending.at - self._loop.time()))
             self._queues.send(sending.id, sending.group)
             self._record.add(self._loop.time(), "sent", (sending.id,), group=sending.group)
+            self._sent += 1
 
     async def _live(self, rates: Rates, life: Life) -> None:
-        source = FaultySource(self._queues.source, rates, self._rng, self._record, self._loop.time)
+        source = FaultySource(
+            self._queues.source, self._history, rates, self._rng, self._record, self._loop.time
+        )
         engine = self._engine(source)
         self._last_answer = None
         before = asyncio.all_tasks()
@@ -95,7 +120,8 @@ class _World:
         while self._loop.time() < until and not running.done() and not source.died.is_set():
             if life.seconds == QUIET and self._finished():
                 break
-            await _moment(source.died, min(1.0, max(until - self._loop.time(), 0.001)))
+            step = PEACE if life.seconds == QUIET else 1.0
+            await _moment(source.died, min(step, max(until - self._loop.time(), 0.001)))
             if engine.paused is not self._paused:
                 engine.set_paused(paused=self._paused)
             if self._rng.random() < rates.duplicate:
@@ -111,7 +137,10 @@ class _World:
         self._record.add(self._loop.time(), "stop")
         engine.stop()
         try:
-            drained = await running
+            drained = await asyncio.wait_for(running, NO_END)
+        except TimeoutError:
+            self._record.add(self._loop.time(), "drained", seconds=NO_END)
+            source.die()
         except Exception as error:  # noqa: BLE001  whatever ended the engine is a finding
             self.outcome.faults.append(repr(error))
             source.die()
@@ -128,11 +157,13 @@ class _World:
             handle=_Work(self, source, self._record.life),
             gave_up=_Announcing(self, source),
             needs=frozenset({"base"}),
+            by_place=frozenset({"store"}),
+            places=self._declared,
             batch=history.batch,
             merge=history.merge,
             max_attempts=history.max_attempts,
             backoff=Backoff(base=0.5, cap=5.0),
-            time_limit=60.0,
+            time_limit=history.time_limit,
         )
         binding = Binding(
             name="queue",
@@ -153,6 +184,7 @@ class _World:
             probes={"base": self._probe},
             drain_seconds=history.drain_seconds,
             observe=lambda event: self._observed(event, source),
+            rules=history.rules,
             rng=random.Random(self._rng.random()),
         )
 
@@ -160,6 +192,10 @@ class _World:
         if not self._scripts[envelope.body].decodes:
             raise Reject("unreadable")
         return envelope.body
+
+    def _declared(self, name: str) -> frozenset[tuple[str, str]]:
+        sending = self._scripts[name]
+        return frozenset({("store", sending.place)} if sending.place and sending.declared else ())
 
     async def _probe(self) -> None:
         await asyncio.sleep(0.01)
@@ -180,7 +216,8 @@ class _World:
         await asyncio.sleep(0.02)
         if source.dead:
             raise asyncio.CancelledError
-        if self._rng.random() < source.rates.deaf_world:
+        if self._scripts[name].unspeakable or self._rng.random() < source.rates.deaf_world:
+            self._record.add(self._loop.time(), "unheard_of", (name,))
             raise ConnectionError
         self._record.add(self._loop.time(), "announced", (name,), reason=reason)
 
@@ -191,30 +228,53 @@ class _World:
         self._attempts[name] = number + 1
         return script[min(number, len(script) - 1)]
 
-    async def work(self, names: Sequence[str], source: FaultySource) -> None:
+    async def work(self, run: Sequence[Delivery[str]], source: FaultySource) -> None:
         """One attempt at a run: all of it is committed at one moment, or nothing."""
-        now = self._loop.time
+        now, names = self._loop.time, tuple(delivery.message for delivery in run)
         if source.dead:
             raise asyncio.CancelledError  # a timer of a killed daemon: it reaches nobody
-        self._record.add(now(), "begin", tuple(names))
+        receipts = tuple(delivery.envelope.receipt for delivery in run)
+        self._record.add(now(), "begin", names, receipts=receipts)
+        error = "cancelled"
         try:
-            for step in [self.next_step(name) for name in names]:
-                await self._step(step)
-            if self.down:
-                raise DependencyDown("base", "outage")
+            for name, step in [(name, self.next_step(name)) for name in names]:
+                if await self._step(name, step, names):
+                    break  # what was cancelled commits all the same, and begins nothing more
+            self._need_the_base()
             if not source.dead:
-                self._record.add(now(), "commit", tuple(names))
+                self._record.add(now(), "commit", names)
+            error = ""
+        except Exception as problem:
+            error = f"{type(problem).__name__} {getattr(problem, 'dependency', '')}".strip()
+            raise
         finally:
             if not source.dead:
-                self._record.add(now(), "end", tuple(names))
+                self._record.add(now(), "end", names, error=error, receipts=receipts)
 
-    async def _step(self, step: str) -> None:
-        """The work of one message, as its script has it."""
-        if self.down:
-            raise DependencyDown("base", "outage")
+    async def _step(self, name: str, step: str, run: Sequence[str]) -> bool:
+        """The work of one message, as its script and the world have it; True where it cannot be stopped."""
+        self._need_the_base()
         if step == "stall":
             self._loop.stall(self._rng.choice((3.0, 20.0, 90.0)))
-        await follow(step)
+        place = self._scripts[name].place
+        stubborn = await follow(step, place)
+        if stubborn and not all(self._scripts[one].healthy for one in run):
+            raise asyncio.CancelledError
+        if place:
+            self._use(place)
+        return stubborn
+
+    def _need_the_base(self) -> None:
+        if self.down:
+            raise DependencyDown("base", "outage")
+
+    def _use(self, place: str) -> None:
+        """What a place answers now."""
+        for fault in self._history.faults:
+            failing = fault.place == place and fault.start <= self._loop.time() < fault.end
+            if failing and self._rng.random() < fault.share:
+                raise UNMET[fault.kind](place)
+        succeeded("store", place)
 
     def _observed(self, event: Event, source: FaultySource) -> None:
         if source.dead:
@@ -229,22 +289,30 @@ class _World:
             case Settled():
                 receipts = (event.envelope.receipt,)
                 self._record.add(
-                    now, "left", (event.envelope.body,), outcome=event.outcome, receipts=receipts
+                    now,
+                    "left",
+                    (event.envelope.body,),
+                    outcome=event.outcome,
+                    receipts=receipts,
+                    cause=event.cause,
+                    held=event.held_seconds,
                 )
             case Polled():
                 self._last_answer = self._last_answer if event.reason else now
                 names = tuple(one.body for one in event.messages)
-                self._record.add(now, "polled", names, outcome=event.outcome)
+                got = tuple(one.receipt for one in event.messages)
+                self._record.add(now, "polled", names, outcome=event.outcome, receipts=got)
+            case BreakerChanged() if event.dependency == "store":
+                self._record.add(now, "place_down" if event.open else "place_up", (event.place,))
+            case NotificationAbandoned():
+                self._record.add(now, "abandoned_telling", (event.envelope.body,))
             case Extended() if event.outcome != "done":
                 self._record.add(now, "not_extended", facts=event.count)
             case _:
                 pass
 
     def _finished(self) -> bool:
-        return (
-            len(self._record.of("sent")) == len(self._history.sendings)
-            and self._queues.left() <= self._history.staying
-        )
+        return self._sent == len(self._history.sendings) and self._queues.left() <= self._history.staying
 
     def wall(self) -> float:
         """The wall clock of the daemon's machine."""
@@ -263,7 +331,7 @@ class _Work:
         self._life = life
 
     async def __call__(self, run: Sequence[Delivery[str]], /) -> None:
-        await self._world.work([delivery.message for delivery in run], self._source)
+        await self._world.work(run, self._source)
 
 
 class _Announcing:

@@ -3,25 +3,26 @@
 from collections.abc import Callable
 from contextlib import closing
 
+from orca_daemon.engine.memory.options import Options
 from orca_daemon.engine.memory.receipts import Receipts, holds
 from orca_daemon.engine.memory.record import Recorder
 from orca_daemon.engine.memory.refusal import Refused, invalid
 from orca_daemon.engine.memory.shelf import Shelf
 from orca_daemon.engine.memory.stored import Received, Stored
-from orca_daemon.engine.source import LONGEST_LEASE
 
 _GONE = "Message does not exist or is not available for visibility timeout change."
-_TOO_LONG = f"Total VisibilityTimeout for the message is beyond the limit [{LONGEST_LEASE:.0f} seconds]."
+_TOO_LONG = "Total VisibilityTimeout for the message is beyond the limit [{} seconds]."
 
 
 class Deliveries:
     """The part of a queue that knows leases and handles.  Times are moments of the queue's clock."""
 
-    def __init__(self, shelf: Shelf, receipts: Receipts, recorder: Recorder, *, fifo: bool) -> None:
+    def __init__(self, shelf: Shelf, receipts: Receipts, recorder: Recorder, options: Options) -> None:
         self._shelf = shelf
         self._receipts = receipts
         self._tell = recorder.tell
-        self._fifo = fifo
+        self._fifo = options.fifo
+        self._longest = options.longest_lease
 
     def give(self, limit: int, now: float, lease: float, divert: Callable[[Stored], bool]) -> list[Received]:
         """Deliver up to `limit` messages, except those that `divert` takes out of the way."""
@@ -65,8 +66,8 @@ class Deliveries:
             raise invalid("ReceiptHandle", receipt, _GONE)
         if not holds(message, receipt):
             raise _expired(receipt) if self._fifo else Refused("MessageNotInflight", "Not in flight.")
-        if now + seconds > message.received_at + LONGEST_LEASE:
-            raise invalid("VisibilityTimeout", seconds, _TOO_LONG)
+        if now + seconds > message.received_at + self._longest:
+            raise invalid("VisibilityTimeout", seconds, _TOO_LONG.format(f"{self._longest:.0f}"))
         message.modified += 1
         self._tell(now, "hidden", message, seconds=seconds)
         self._hide(message, now, seconds)

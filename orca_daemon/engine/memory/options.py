@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from orca_daemon.engine.size import LARGEST
+from orca_daemon.engine.source import LONGEST_LEASE
 
 MOST_IN_FLIGHT = 120_000
 """For standard and FIFO queues alike (AWS: ChangeMessageVisibility, API reference)."""
@@ -21,3 +22,5 @@ class Options:
     content_deduplication: bool = False
     deduplication_per_group: bool = False
     max_in_flight: int = MOST_IN_FLIGHT
+    longest_lease: float = LONGEST_LEASE
+    """How long one delivery can stay hidden in all; another than SQS's twelve hours is for simulations."""

@@ -59,7 +59,7 @@ class MemoryQueue:
         self._tell_of = recorder.tell_of
         self._receipts = Receipts(f"{self._rng.getrandbits(48):012x}")
         self._shelf = Shelf(fifo=options.fifo, tell=recorder.tell)
-        self._deliveries = Deliveries(self._shelf, self._receipts, recorder, fifo=options.fifo)
+        self._deliveries = Deliveries(self._shelf, self._receipts, recorder, options)
         self._deduplication = Deduplication()
         self._replays = Replays()
         self._polls = Polls(clock, self._look_ahead)

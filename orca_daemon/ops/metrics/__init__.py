@@ -8,7 +8,16 @@ from collections.abc import Callable, Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, disable_created_metrics, generate_latest
 
-from orca_daemon.engine.events import Attempted, Drain, Event, Extended, Polled, Settled, SettlementFailed
+from orca_daemon.engine.events import (
+    Attempted,
+    Drain,
+    Event,
+    Extended,
+    NotificationAbandoned,
+    Polled,
+    Settled,
+    SettlementFailed,
+)
 from orca_daemon.engine.state import EngineState
 from orca_daemon.ops.metrics.copies import CopyMetrics
 from orca_daemon.ops.metrics.exports import ExportMetrics
@@ -73,6 +82,8 @@ class Metrics:
                 self.messages.extended(event)
             case SettlementFailed():
                 self.messages.not_settled(event)
+            case NotificationAbandoned():
+                self.messages.not_told(event)
             case Drain():
                 self.process.drained(event)
             case _:

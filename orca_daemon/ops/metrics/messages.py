@@ -5,11 +5,17 @@ from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from orca_daemon.engine.events import Extended, Polled, Settled, SettlementFailed
+from orca_daemon.engine.events import (
+    Extended,
+    NotificationAbandoned,
+    Polled,
+    Settled,
+    SettlementFailed,
+)
 from orca_daemon.ops.metrics.labels import PREFIX, filled
 
 OUTCOMES = ("deleted", "dead_lettered", "released", "lease_lost", "duplicate", "hidden")
-REASONS = ("rejected", "attempts")
+REASONS = ("rejected", "attempts", "unproven")
 OPERATIONS = ("delete", "release", "dead_letter", "gave_up")
 EXTENSIONS = ("done", "gone", "failed")
 TRIES = (1, 2, 3, 5, 8, 13)
@@ -44,12 +50,21 @@ class MessageMetrics:
         self.buried = filled(
             Counter(
                 f"{PREFIX}_dlq_messages",
-                "Messages moved to a dead-letter queue: rejected, or out of attempts.",
+                "Messages moved to a dead-letter queue: rejected, out of attempts, or failing alone.",
                 ["queue", "reason"],
                 registry=registry,
             ),
             queues,
             REASONS,
+        )
+        self.abandoned = filled(
+            Counter(
+                f"{PREFIX}_notifications_abandoned",
+                "Messages given up without telling those who wait for them, as that failed again and again.",
+                ["queue"],
+                registry=registry,
+            ),
+            queues,
         )
         self.attempts = _per_queue(
             registry, queues, "message_attempts", "Failed attempts of a message when it left.", TRIES
@@ -105,6 +120,10 @@ class MessageMetrics:
         self.lease_left.labels(event.queue).observe(event.lease_left)
         if event.outcome == "dead_lettered":
             self.buried.labels(event.queue, event.cause or "attempts").inc()
+
+    def not_told(self, event: NotificationAbandoned) -> None:
+        """A message is given up, and nobody who waits for it could be told."""
+        self.abandoned.labels(event.queue).inc()
 
     def extended(self, event: Extended) -> None:
         """The keeper asked for longer leases."""

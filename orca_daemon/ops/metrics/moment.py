@@ -33,13 +33,17 @@ class MomentMetrics:
             "oldest_held_timestamp_seconds", "When the message longest in hand was received; 0 without one."
         )
         self.age_limit = per_queue(
-            "message_age_limit_seconds", "How long the work of one message may take before it is cancelled."
+            "message_age_limit_seconds", "How long one attempt at a message may take before it is cancelled."
+        )
+        self.unproven = per_queue(
+            "unproven_wait_timestamp_seconds",
+            "Since when a message has failed at a dependency, charged nothing, the longest; 0 without one.",
         )
         self.paused = per_queue("queue_paused", "1 while an operator holds the intake.")
         self.up = filled(
             Gauge(
                 f"{PREFIX}_dependency_up",
-                "1 while a dependency of the work answers.",
+                "1 while a dependency of the work is not known to be down.",
                 ["dependency"],
                 registry=registry,
             ),
@@ -48,7 +52,7 @@ class MomentMetrics:
         self.breaker = filled(
             Gauge(
                 f"{PREFIX}_breaker_open",
-                "1 while a dependency is down and its queues are not read.",
+                "1 while a dependency is down, or a place of it: what needs it waits.",
                 ["dependency"],
                 registry=registry,
             ),
@@ -76,4 +80,10 @@ class MomentMetrics:
         self.permits.labels(queue.name).set(queue.permits_free)
         self.lanes.labels(queue.name).set(queue.groups)
         self.age_limit.labels(queue.name).set(queue.age_limit)
-        self.oldest.labels(queue.name).set(0 if queue.oldest_held is None else queue.oldest_held + epoch)
+        self.oldest.labels(queue.name).set(_wall(queue.oldest_held, epoch))
+        self.unproven.labels(queue.name).set(_wall(queue.unproven_since, epoch))
+
+
+def _wall(moment: float | None, epoch: float) -> float:
+    """A moment of the monotonic clock in seconds since the epoch; 0 without one."""
+    return 0 if moment is None else moment + epoch

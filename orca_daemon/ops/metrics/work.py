@@ -9,7 +9,18 @@ from orca_daemon.engine.events import Attempted, Polled
 from orca_daemon.ops.metrics.labels import PREFIX, SECONDS, filled
 
 POLLS = ("messages", "empty", "throttled", "error")
-ATTEMPTS = ("done", "failed", "rejected", "down", "early", "lost", "expired", "drained")
+ATTEMPTS = (
+    "done",
+    "failed",
+    "rejected",
+    "refused",
+    "down",
+    "early",
+    "lost",
+    "expired",
+    "ended",
+    "drained",
+)
 
 
 class WorkMetrics:

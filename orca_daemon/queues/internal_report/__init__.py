@@ -9,6 +9,7 @@ from orca_daemon.engine.message import Delivery, Envelope
 from orca_daemon.engine.route import Route
 from orca_daemon.queues.internal_report.comparisons import told
 from orca_daemon.queues.internal_report.exports import export_tables
+from orca_daemon.queues.places import S3, read, write
 from orca_daemon.queues.services import Services
 from orca_daemon.reconcile.run import Reconciler
 from orca_daemon.wire import inventory
@@ -29,7 +30,9 @@ def route(services: Services) -> Route[InternalReportMessage]:
         decode=decode,
         handle=handler,
         gave_up=handler.gave_up,
-        needs=frozenset({"postgres", "s3"}),
+        needs=frozenset({"postgres"}),
+        by_place=frozenset({S3}),
+        places=partial(places, services.settings.export.bucket),
         concurrency=2,
         max_attempts=3,
         time_limit=11 * _HOURS,
@@ -66,6 +69,19 @@ def _listed(names: Sequence[str]) -> str:
     return ",".join(told)
 
 
+def places(export_bucket: str | None, message: InternalReportMessage) -> frozenset[tuple[str, str]]:
+    """Where a message reads and writes in S3; a listing that is stored needs nothing there."""
+    match message:
+        case InventoryPointer():
+            return frozenset({read(message.report_bucket_name)})
+        case S3Notification():
+            return frozenset(read(pointer.report_bucket_name) for pointer in pointers(message))
+        case ExportRequest() if export_bucket is not None:
+            return frozenset({write(export_bucket)})
+        case _:
+            return frozenset()
+
+
 class InternalReport:
     """Takes one message at a time."""
 
@@ -86,7 +102,7 @@ class InternalReport:
                 compare_stored = partial(self._reconciler.stored, message, asked=asked)
                 await told(self._services, lambda hear: compare_stored(hear=hear))
             case ExportRequest():
-                await export_tables(self._services, message, asked)
+                await export_tables(self._services, message)
             case S3Notification():
                 for pointer in pointers(message):
                     await self._one(pointer, asked)

@@ -22,10 +22,8 @@ from orca_daemon.settings import Export as ExportSettings
 from orca_daemon.wire.inventory import ExportRequest
 
 log = structlog.get_logger(__name__)
-
-
-_WAITS_FOR_SOURCE = timedelta(hours=12)
-"""Age of a request up to which another database is waited for, and charged to nobody."""
+SOURCE = "export_source"
+"""The Postgres to export from, where it is not the application's: judged by what exports meet there."""
 _MILD: tuple[type[Exception], ...] = (DependencyDown, NotYet, Refused)
 """What a table may fail with that says nothing of the request, the mildest first."""
 
@@ -34,9 +32,7 @@ class ExportFailed(Exception):  # noqa: N818  a verdict with a sentence
     """Some tables of the run were not exported; worth trying again."""
 
 
-async def export_tables(
-    services: Services, request: ExportRequest, asked: datetime | None = None
-) -> Mapping[str, str]:
+async def export_tables(services: Services, request: ExportRequest) -> Mapping[str, str]:
     """Export the tables that a message names; returns table to key, for those that had new rows.
 
     Done twice, the second run starts where the files of the first one end.
@@ -44,12 +40,10 @@ async def export_tables(
     Args:
         services: what it may use.
         request: the tables.
-        asked: when the message was sent.
 
     Raises:
-        DependencyDown: Postgres or S3 cannot be reached.
-        NotYet: another export of one of the tables runs, S3 asks to slow down, or the database that is
-            exported is another one and cannot be reached.
+        DependencyDown: Postgres, the source of the exports or S3 cannot be reached.
+        NotYet: another export of one of the tables runs, or S3 asks to slow down.
         Refused: S3 denies.
         Reject: tables failed, and would again.
         ExportFailed: tables failed, and may not the next time.
@@ -59,14 +53,14 @@ async def export_tables(
         raise Reject("no bucket for exports is set (export.bucket)")
     tables, refused = choose(request.tables_to_query, allowed(services.settings.export))
     log.info("export.started", tables=[table.name for table in tables], bucket=bucket)
-    report = await _export(services, bucket, tables, asked)
+    report = await _export(services, bucket, tables)
     if verdict := judge(report, refused):
         raise verdict
     log.info("export.finished", keys=report.keys)
     return report.keys
 
 
-async def _export(services: Services, bucket: str, tables: Sequence[Table], asked: datetime | None) -> Report:
+async def _export(services: Services, bucket: str, tables: Sequence[Table]) -> Report:
     settings = services.settings
     try:
         with source(settings, services.database, Vault(services.clients)) as database:
@@ -86,11 +80,10 @@ async def _export(services: Services, bucket: str, tables: Sequence[Table], aske
         log.critical("export.failed", reason=str(error))
         raise Reject(str(error)) from error
     except DependencyDown as error:
-        if elsewhere(settings) is None or error.place:
-            raise
-        # The breaker asks our own database, which has nothing to do with it.
-        young = asked is not None and datetime.now(UTC) - asked < _WAITS_FOR_SOURCE
-        raise (NotYet if young else ExportFailed)(f"the source of exports: {error}") from error
+        if elsewhere(settings) is not None and not error.place:
+            # The probe asks our own database, which has nothing to do with it.
+            raise DependencyDown(SOURCE, error.reason) from error
+        raise
 
 
 def order(settings: ExportSettings, now: datetime) -> Order:

@@ -10,15 +10,18 @@ from orca_daemon.aws.s3copy.plan import MIB
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.policy import Backoff
 from orca_daemon.engine.route import Route
+from orca_daemon.queues.places import S3, read, write
 from orca_daemon.queues.recovery.closing import Closing
 from orca_daemon.queues.recovery.facts import describe
 from orca_daemon.queues.recovery.handler import Recovery
 from orca_daemon.queues.recovery.postbox import Postbox
+from orca_daemon.queues.recovery.shapes import is_restore
 from orca_daemon.queues.recovery.watch import Watch
 from orca_daemon.queues.services import Services
 from orca_daemon.settings import Copies, Settings
 from orca_daemon.settings.buckets import CopyRules
 from orca_daemon.wire import recovery as wire
+from orca_daemon.wire.copy import CopyRequest
 from orca_daemon.wire.recovery import RecoveryMessage
 from orca_daemon.wire.status import Grouping
 
@@ -40,6 +43,8 @@ def route(services: Services) -> Route[RecoveryMessage]:
         handle=Recovery(copier, box, database, settings.recovery, rules, watch),
         gave_up=Closing(copier, box, database, rules) if box else None,
         needs=needs(settings, database=database is not None),
+        by_place=frozenset({S3}),
+        places=places,
         concurrency=settings.copies.files,
         max_attempts=settings.copies.attempts,
         backoff=Backoff(base=settings.copies.retry_sleep, cap=max(30.0, settings.copies.retry_sleep)),
@@ -49,9 +54,16 @@ def route(services: Services) -> Route[RecoveryMessage]:
 
 
 def needs(settings: Settings, *, database: bool) -> frozenset[str]:
-    """S3 always; Postgres too, except in a disaster recovery for which none is configured."""
+    """Postgres, except in a disaster recovery for which none is configured."""
     alone = settings.recovery.unknown_keys == "route" and not database
-    return frozenset({"s3"} if alone else {"s3", "postgres"})
+    return frozenset(() if alone else {"postgres"})
+
+
+def places(message: RecoveryMessage) -> frozenset[tuple[str, str]]:
+    """Where a message reads and writes, as far as it says so: for an event, rows say where to write."""
+    if isinstance(message, CopyRequest):
+        return frozenset({read(message.source_bucket), write(message.restore_destination)})
+    return frozenset(read(record.bucket) for record in message.records if is_restore(record.name))
 
 
 def options(copies: Copies) -> Options:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Coroutine, Iterable
 from typing import Any
 
-from orca_daemon.engine.errors import DependencyDown, NotYet, Reject
+from orca_daemon.engine.errors import DependencyDown, NotYet, Refused, Reject
 
 MOST = 3
 """Sentences that one rejection tells."""
@@ -35,7 +35,9 @@ def _rank(error: BaseException) -> int:
             return 0
         case NotYet():
             return 1
-        case Reject():
-            return 3
-        case _:
+        case Refused():
             return 2
+        case Reject():
+            return 4
+        case _:
+            return 3

@@ -1,0 +1,280 @@
+"""The engine broken on purpose in what it does with deliveries: kept, lost, delivered again, given back."""
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+from unittest.mock import patch
+
+from orca_daemon.engine import intake, leases
+from orca_daemon.engine.burial import Burial
+from orca_daemon.engine.consumer import Consumer
+from orca_daemon.engine.departure import Hands
+from orca_daemon.engine.expiry import Expiry
+from orca_daemon.engine.held import Held, Phase
+from orca_daemon.engine.lanes import Run
+from orca_daemon.engine.leases import Keepable, Keeper
+from orca_daemon.engine.message import Envelope
+from orca_daemon.engine.policy import Backoff
+from orca_daemon.engine.settlement import Settlement
+from orca_daemon.engine.source import Outcome
+from orca_daemon.engine.work import Work
+from tests.simulation.mutant import breaks
+
+
+@breaks("i18_work_stops_with_its_lease")
+def work_on_after_the_lease_is_lost() -> AbstractContextManager[object]:
+    """Take no notice of a lost lease while the work goes on."""
+    lost = Consumer.lost
+
+    def _lost(self: Consumer, held: Held) -> None:
+        if held.phase is not Phase.RUNNING:
+            lost(self, held)
+
+    return patch.object(Consumer, "lost", _lost)
+
+
+@breaks("i19_leases_are_kept")
+def keep_no_lease_while_settling() -> AbstractContextManager[object]:
+    """Let the lease run out while a delete is tried again."""
+
+    def in_hand(self: Consumer) -> Iterator[Held]:
+        return (held for held in self._hands if held.phase is not Phase.SETTLING)
+
+    return patch.object(Consumer, "in_hand", in_hand)
+
+
+@breaks("i19_leases_are_kept")
+def ask_once_for_an_extension() -> AbstractContextManager[object]:
+    """Never ask again for an extension that failed."""
+    return patch.object(leases, "RETRY", 1e9)
+
+
+@breaks("i19_leases_are_kept")
+def extend_at_the_last_moment() -> AbstractContextManager[object]:
+    """Extend a lease when nine tenths of it are over."""
+
+    def leased(self: Held, since: float, seconds: float) -> None:
+        self.deadline = since + seconds
+        self.extend_at = since + 0.9 * seconds
+
+    return patch.object(Held, "leased", leased)
+
+
+@breaks("i20_lost_only_if_lost")
+def redelivery_renews_no_lease() -> AbstractContextManager[object]:
+    """Take the receipt of a newer delivery, and go on counting the lease of the older one."""
+
+    def renew(self: Held, envelope: Envelope, *_: float) -> None:
+        self.envelope = envelope
+        self.lost = False
+
+    return patch.object(Held, "renew", renew)
+
+
+@breaks("i19_leases_are_kept")
+def old_delivery_takes_the_new_one_along() -> AbstractContextManager[object]:
+    """Forget a message by its id when a delivery of it has left, although it came again meanwhile."""
+    left = Hands.left
+
+    def _left(self: Hands, held: Held, outcome: str) -> None:
+        self._by_id.pop(held.envelope.id, None)
+        left(self, held, outcome)
+
+    return patch.object(Hands, "left", _left)
+
+
+@breaks("i20_lost_only_if_lost")
+def believe_answers_for_older_receipts() -> AbstractContextManager[object]:
+    """Take the refusal of an older receipt for that of the newer one."""
+    ended = Keeper._ended
+
+    def _ended(self: Keeper, queue: Keepable, held: Held, outcome: Outcome, **facts: Any) -> None:
+        ended(self, queue, held, outcome, **{**facts, "stale": False})
+
+    return patch.object(Keeper, "_ended", _ended)
+
+
+@breaks("i11_drain")
+def start_runs_while_closing() -> AbstractContextManager[object]:
+    """Begin what waits although the engine is to stop."""
+    return patch.object(Work, "_closed", property(lambda _: False, lambda *_: None), create=True)
+
+
+@breaks("i22_given_back")
+def give_back_once() -> AbstractContextManager[object]:
+    """Never try again to give back what was refused."""
+    each = Settlement._each
+
+    def _each(self: Settlement, *arguments: Any, tries: int | None, **more: Any) -> Any:
+        return each(self, *arguments, tries=tries and 1, **more)
+
+    return patch.object(Settlement, "_each", _each)
+
+
+@breaks("i21_given_back_in_order")
+def give_back_head_first() -> AbstractContextManager[object]:
+    """Make the head of a group visible before its followers.
+
+    On SQS itself that changes no order: while a follower is in flight, nothing of its group is delivered
+    (AWS: FIFO delivery logic).  It costs receives of one message each, and queues that only resemble SQS may
+    deliver a follower that is already visible, if its head went out again in between.
+    """
+    release = Settlement.release
+
+    async def _release(self: Settlement, messages: Sequence[Held], seconds: float = 0.0) -> list[Held]:
+        return await release(self, list(reversed(messages)), seconds)
+
+    return patch.object(Settlement, "release", _release)
+
+
+@breaks("i5_deletes_in_order")
+def delete_behind_a_lost_message() -> AbstractContextManager[object]:
+    """Delete what is durable, whether or not a message before it in its group was lost."""
+
+    def settling(run: Run) -> list[Held]:
+        kept = [held for held in run.messages if not held.lost]
+        for held in kept:
+            held.phase = Phase.SETTLING
+        return kept
+
+    return patch("orca_daemon.engine.departure._settling", settling)
+
+
+@breaks("i3_group_order")
+def redelivery_during_a_give_back_is_a_duplicate() -> AbstractContextManager[object]:
+    """Take a message that came again while it is given back for one that is in hand."""
+
+    def known(self: Hands, envelope: Envelope) -> Held | None:
+        held = self._by_id.get(envelope.id)
+        return None if held is None or held.lost else held
+
+    return patch.object(Hands, "known", known)
+
+
+@breaks("i11_drain")
+def wait_for_ever_for_a_receive() -> AbstractContextManager[object]:
+    """Wait for the answer to a receive, however long that takes."""
+    return patch.object(intake, "WATCHDOG", 1e9)
+
+
+@breaks("i23_told_on_the_last_receive")
+def tell_nobody_of_the_last_receive_at_once() -> AbstractContextManager[object]:
+    """Give back in the middle of the work what SQS will move, without a word."""
+    return _silent_where(lambda hands: not hands.closing)
+
+
+@breaks("i23_told_on_the_last_receive")
+def tell_nobody_of_the_last_receive_in_the_drain() -> AbstractContextManager[object]:
+    """Give back at the end what SQS will move, without a word."""
+    return _silent_where(lambda hands: hands.closing)
+
+
+class _Closing:
+    """Whether the queue whose messages are given back is closing; the engine runs one in the simulation."""
+
+    closing = False
+
+
+def _silent_where(where: Callable[[type[_Closing]], bool]) -> AbstractContextManager[object]:
+    last_receive, close = Burial.last_receive, Consumer.close
+
+    async def _last_receive(self: Burial, held: Held, most: int | None) -> None:
+        if not where(_Closing):
+            await last_receive(self, held, most)
+
+    def _close(self: Consumer) -> None:
+        _Closing.closing = True
+        close(self)
+
+    init = Consumer.__init__
+
+    def _init(self: Consumer, *arguments: Any, **more: Any) -> None:
+        _Closing.closing = False
+        init(self, *arguments, **more)
+
+    @contextmanager
+    def all_of_it() -> Iterator[None]:
+        with (
+            patch.object(Burial, "last_receive", _last_receive),
+            patch.object(Consumer, "close", _close),
+            patch.object(Consumer, "__init__", _init),
+        ):
+            yield
+
+    return all_of_it()
+
+
+@breaks("i24_dead_letters_have_reasons")
+def dead_letter_without_a_reason() -> AbstractContextManager[object]:
+    """Send dead letters that say everything but why."""
+    evidence = Burial.evidence
+
+    def _evidence(self: Burial, held: Held, now: float) -> Mapping[str, object]:
+        return {name: value for name, value in evidence(self, held, now).items() if name != "reason"}
+
+    return patch.object(Burial, "evidence", _evidence)
+
+
+@breaks("i26_pauses")
+def retry_without_a_pause() -> AbstractContextManager[object]:
+    """Try again at once what failed."""
+    give_back = Work._return
+
+    def _return(self: Work, run: Run, park: float = 0.0) -> None:
+        give_back(self, run)
+
+    return patch.object(Work, "_return", _return)
+
+
+@breaks("i26_pauses")
+def poll_again_without_a_pause() -> AbstractContextManager[object]:
+    """Ask again at once after a receive that was refused."""
+    return patch.object(intake, "POLL_BACKOFF", Backoff(base=0.0, floor=0.0))
+
+
+@breaks("i26_pauses")
+def ask_an_empty_queue_again_at_once() -> AbstractContextManager[object]:
+    """Rely on long polls, which not every queue has at every time."""
+    return patch.object(intake.Poller, "_rest", lambda *_, **__: 0.0)
+
+
+@breaks("i12_no_silent_death")
+def believe_every_answer() -> AbstractContextManager[object]:
+    """Look at no answer of the queue before it is used."""
+
+    async def _answer(call: Callable[[], Awaitable[Any]]) -> Any:
+        return await call()
+
+    @contextmanager
+    def both() -> Iterator[None]:
+        with (
+            patch("orca_daemon.engine.answers._answer", _answer),
+            patch("orca_daemon.engine.answers._only", lambda _, answer: answer),
+        ):
+            yield
+
+    return both()
+
+
+@breaks("i25_twelve_hours")
+def wait_past_twelve_hours() -> AbstractContextManager[object]:
+    """Keep what waits until the queue takes it away."""
+    return patch.object(Expiry, "_is_due", lambda *_, **__: False)
+
+
+@breaks("i25_twelve_hours")
+def work_past_twelve_hours() -> AbstractContextManager[object]:
+    """Let an attempt go on until the queue takes its message away."""
+    start = Work._start
+
+    def _start(self: Work, run: Run, now: float) -> None:
+        start(self, run, now)
+        run.expires, run.last = now + self._route.time_limit, False
+
+    return patch.object(Work, "_start", _start)
+
+
+@breaks("i13_poison_hurts_nobody")
+def leave_the_last_receive_to_sqs() -> AbstractContextManager[object]:
+    """Give back what waits also on its last receive: SQS moves it, and all that was received as often."""
+    return patch.object(Expiry, "_is_last", lambda *_: False)
