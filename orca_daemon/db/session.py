@@ -29,6 +29,10 @@ _ALWAYS = {
     # Limits of whole transactions and sessions, since Postgres 17 and 14: work has limits of its own.
     "transaction_timeout": "0",
     "idle_session_timeout": "0",
+    # With it, whatever the server refuses reads as a lost connection: one bad message looks like an outage.
+    "exit_on_error": "off",
+    # pg_dump's own protection, since Postgres 17; set for a role, it refuses views and foreign tables.
+    "restrict_nonsystem_relation_kind": "",
     "jit": "off",  # costs more than it saves on statements as short as ours
 }
 # A setting that the server is too old to know has no value.

@@ -34,6 +34,8 @@ HOSTILE = {
     "row_security": "off",
     "jit": "on",
     "synchronous_commit": "off",
+    "exit_on_error": "on",
+    "restrict_nonsystem_relation_kind": "view",
 }
 STATED = {
     "client_encoding": "UTF8",
@@ -49,6 +51,8 @@ STATED = {
     "idle_session_timeout": "0",
     "jit": "off",
     "synchronous_commit": "on",
+    "exit_on_error": "off",
+    "restrict_nonsystem_relation_kind": "",
 }
 SHORT = {
     "statement_timeout": "30s",
