@@ -4,9 +4,11 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 
+from orca_daemon.engine.errors import DependencyDown
 from orca_daemon.engine.events import BreakerChanged, Observer
 from orca_daemon.engine.policy import Backoff
 from orca_daemon.engine.tally import Tally
+from orca_daemon.engine.verdict import reason as reason_of
 
 PROBE_SECONDS = 10.0
 PROBING = Backoff(base=1.0, cap=15.0, floor=0.2)
@@ -106,7 +108,7 @@ class Breaker:
             await asyncio.wait({asking}, timeout=PROBE_SECONDS)
             if not asking.done():
                 return "no answer in time"
-            return "cancelled" if asking.cancelled() else _name(asking.exception())
+            return "cancelled" if asking.cancelled() else _reason(asking.exception())
         finally:
             # Not waited for: a probe that is deaf must not decide how long others wait.
             asking.cancel()
@@ -123,8 +125,10 @@ class Breaker:
             self.on_close()
 
 
-def _name(error: BaseException | None) -> str | None:
-    return None if error is None else type(error).__name__
+def _reason(error: BaseException | None) -> str | None:
+    if isinstance(error, DependencyDown):
+        return error.reason
+    return None if error is None else reason_of(error)
 
 
 def _forget(ended: asyncio.Future[None]) -> None:

@@ -91,7 +91,7 @@ class Spool:
         trust = ssl.create_default_context(cafile=self.ca_bundle) if file.url.startswith("https") else None
         most = self.most if file.size is None else file.size
         try:
-            with FileIO(path, "wb") as target:
+            with _created(path) as target:
                 for chunk in chunks(file.url, trust):
                     digest.update(chunk)
                     _keep(target, chunk)
@@ -136,8 +136,17 @@ def _pauses() -> Iterator[float]:
         longest = min(2 * longest, _LONGEST_PAUSE)
 
 
+# Told apart in these two: errors of the disk and of the network are of one class.
+
+
+def _created(path: Path) -> FileIO:
+    try:
+        return FileIO(path, "wb")
+    except OSError as error:
+        raise DiskFullError(os.strerror(error.errno or 0)) from None
+
+
 def _keep(target: FileIO, chunk: bytes) -> None:
-    # Told apart here: errors of the disk and of the network are of one class.
     rest = memoryview(chunk)
     try:
         while rest:
