@@ -18,6 +18,7 @@ from botocore.exceptions import (
 
 from orca_daemon import __version__
 from orca_daemon.aws.authorities import AuthoritiesError, checked
+from orca_daemon.aws.direct import DirectSession
 from orca_daemon.aws.proof import session
 from orca_daemon.settings import Aws, Settings, SettingsError
 
@@ -95,6 +96,7 @@ def _options(*, pool: int, read: float, tries: int) -> AioConfig:
     return AioConfig(
         # Built twice per call otherwise, at 14 % of the client's processor time (measured).
         user_agent=f"orca-daemon/{__version__}",
+        http_session_cls=DirectSession,
         parameter_validation=False,
         max_pool_connections=pool,
         connect_timeout=5,
