@@ -10,7 +10,6 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from pyarrow import orc, parquet
-from sqlalchemy import make_url
 from typer.testing import CliRunner
 
 from orca_daemon.cli import app
@@ -22,6 +21,7 @@ from orca_daemon.reconcile.run import Reconciler
 from orca_daemon.settings import Settings
 from tests.reconcile.archive import CURRENT_ONLY, LONG_AGO, Archive, Filed, Form, Listed
 from tests.reconcile.conftest import Bench
+from tests.roles import login
 
 UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)
 VERSIONS = ("Bucket", "Key", "IsLatest", "IsDeleteMarker", "Size", "LastModifiedDate", "ETag", "StorageClass")
@@ -420,7 +420,7 @@ class TestCatalog:
     def _as(self, bench: Bench, role: str) -> Bench:
         url = bench.settings.database.url
         assert url is not None
-        there = make_url(url.get_secret_value()).set(username=role).render_as_string(hide_password=False)
+        there = login(url.get_secret_value(), role)
         ours = bench.settings.model_copy(
             update={"database": bench.settings.database.model_validate({"url": there})}
         )
