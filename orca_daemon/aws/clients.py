@@ -17,6 +17,7 @@ from botocore.exceptions import (
 )
 
 from orca_daemon import __version__
+from orca_daemon.aws import rotated
 from orca_daemon.aws.authorities import AuthoritiesError, checked
 from orca_daemon.aws.direct import DirectSession
 from orca_daemon.aws.proof import session
@@ -58,6 +59,7 @@ async def connect(settings: Settings) -> AsyncIterator[Clients]:
         "sts": ("sts", _options(pool=2, read=10, tries=2)),
     }
     proven = session()
+    rotated.watch(proven)
     async with AsyncExitStack() as stack:
         try:
             checked(proven)
