@@ -19,7 +19,7 @@ from pydantic import (
 
 from orca_daemon.settings.buckets import contradictions
 from orca_daemon.settings.leniency import Correction
-from orca_daemon.wire.queue_url import identity, normalised
+from orca_daemon.wire.queue_url import host_of, identity, normalised
 from orca_daemon.wire.status import Grouping
 
 
@@ -39,6 +39,9 @@ def _json_object(value: object) -> object:
 def _http_url(url: str) -> str:
     if not re.match(r"https?://[^/]+", url):
         raise ValueError("must be a URL that begins with http:// or https://")
+    if "@" in host_of(url):
+        # AWS signs requests; whatever stood here would come to stand in the log.
+        raise ValueError("must be a URL without a user and a password")
     return url
 
 

@@ -97,6 +97,9 @@ async def test_the_owner_is_the_administrator_in_the_applications_database() -> 
         ({"url": "mysql://app:hunter2@h/orca"}, {}, "not that of a Postgres"),
         ({"url": "postgresql://app:pass@hunter2@h/orca"}, {}, "in the password as %40"),
         ({"url": "postgresql://app:pass@word:hunter2@h/orca"}, {}, "in the password as %40"),
+        ({"url": "postgresql://app:hunter2%00@h/orca"}, {}, "holds a NUL"),
+        ({"url": "postgresql://app:hunter2@h/orca?sslmode=%00"}, {}, "holds a NUL"),
+        ({"secret_arn": "arn"}, ORCA | {"user_password": "hunter2\0"}, "holds a NUL"),
     ],
 )
 async def test_mistakes_are_told_without_values(
