@@ -182,6 +182,7 @@ class Dependencies:
         """Seconds until the run, which came too early or cannot be judged, is tried again."""
         for held in run.messages:
             held.early += 1
+            held.failed_alone |= len(run.messages) == 1
         return WAITING.delay(max(held.early for held in run.messages), self._rng)
 
     def cleared(self, run: Run, error: BaseException | None) -> None:
@@ -197,6 +198,7 @@ class Dependencies:
     def _remember(messages: Sequence[Held], key: Key, tally: Tally, history: History) -> None:
         for held in messages:
             held.histories = {**(held.histories or {}), key: history}
+            held.failed_alone |= len(messages) == 1
             tally.waiting.add(held.envelope.id)
 
     def forget(self, messages: Iterable[Held], key: Key) -> None:

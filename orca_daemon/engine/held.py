@@ -55,6 +55,8 @@ class Held:
     """What it met at places where it failed, and has not succeeded since."""
     waits_for: Place | None = None
     """The place that is down and that it is held for."""
+    failed_alone: bool = False
+    """Whether an attempt at it alone met a dependency that did not do its part, or came too early."""
     outlasts: bool = False
     """Whether an attempt at it, as the first of its run, did not end before its delivery."""
     early: int = 0
@@ -82,8 +84,8 @@ class Held:
     @property
     def stuck(self) -> bool:
         """Whether it is this message, and not one before it, that does not get on."""
-        waits = self.early or self.attempts or self.waits_for is not None
-        return bool(waits or self.histories or self.outlasts)
+        declared = self.waits_for is not None and self.waits_for.key in self.needs
+        return bool(self.attempts or self.failed_alone or self.outlasts or declared)
 
     def renew(self, envelope: Envelope, now: float, lease: float) -> None:
         """A newer delivery of the same message: its receipt is the one that counts."""

@@ -55,6 +55,10 @@ DOOM = frozenset({"fail", "reject", "hang", "suspect", "long", "spoil", "denied"
 """Steps that cannot succeed."""
 
 
+LONG = 200.0
+"""Seconds of work that is long: more than an attempt may take, except where attempts may."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """A place does not do its work for some time: `down`, `denied` or `slow`, for a part of what is asked."""
@@ -169,7 +173,8 @@ class History:
         stay: set[str] = set()
         blocked: set[str] = set()
         for sending in () if self.dead_letter else sorted(self.sendings, key=lambda one: one.at):
-            if sending.doomed or (self.fifo and sending.group in blocked):
+            in_time = sending.decodes and sending.script[-1] == "long" and self.time_limit > LONG
+            if (sending.doomed and not in_time) or (self.fifo and sending.group in blocked):
                 stay.add(sending.id)
                 blocked.add(sending.group)
         return frozenset(stay)
