@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -20,6 +21,8 @@ QUICK = {"ORCA_ENGINE__LEASE": "6"}
 """What a killed daemon had in hand comes back after so many seconds."""
 DELETE = b"AmazonSQS.DeleteMessageBatch"
 RECEIVE = b"AmazonSQS.ReceiveMessage"
+SEED = int(os.environ.get("FAULTS_SEED") or random.SystemRandom().randrange(1_000_000))
+"""What a test does at random it does by this; another one in each run, unless it is to be repeated."""
 
 
 @pytest.fixture
@@ -88,3 +91,13 @@ def await_event(deployment: Deployment, name: str, **facts: object) -> None:
         return any(found.items() >= facts.items() for found in events(deployment, name))
 
     deployment.until(told, expected=True)
+
+
+@contextmanager
+def noted(note: Callable[[], str]) -> Iterator[None]:
+    """Add to a failure how it came about."""
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(note())
+        raise
