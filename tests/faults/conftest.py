@@ -101,3 +101,12 @@ def noted(note: Callable[[], str]) -> Iterator[None]:
     except BaseException as error:
         error.add_note(note())
         raise
+
+
+def receive_as_often_as_it_takes(deployment: Deployment) -> None:
+    """A kill and a lost lease cost a receive each, and SQS itself moves a message after `maxReceiveCount`."""
+    for name in ("status_update", "recovery", "internal_report"):
+        url = deployment.queues[name]
+        asked = deployment.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"])
+        policy = json.loads(asked["Attributes"]["RedrivePolicy"]) | {"maxReceiveCount": 1000}
+        deployment.sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": json.dumps(policy)})

@@ -3,14 +3,13 @@
 FAULTS_SEED repeats a history of signals, FAULTS_SECONDS says how long the long form disturbs.
 """
 
-import json
 import os
 from contextlib import closing
 
 import pytest
 
 from tests.end_to_end.conftest import Deployment
-from tests.faults.conftest import QUICK, SEED, noted
+from tests.faults.conftest import QUICK, SEED, noted, receive_as_often_as_it_takes
 from tests.faults.fleet import Fleet
 from tests.faults.rows import every_object_is_right, every_row_is_right, nothing_is_left
 from tests.faults.workload import Workload, everything_is_accounted_for
@@ -30,7 +29,7 @@ def test_two_daemons_that_are_disturbed_at_random_leave_every_row_as_it_must_be(
     # A daemon that was stopped in a transaction may commit it after another one did the same work and more:
     # only times tell then which update is the later.
     work.others, work.apart = GROUPS, 1.0
-    _receive_as_often_as_it_takes(deployment)
+    receive_as_often_as_it_takes(deployment)
     fleet = Fleet(deployment, QUICK)
 
     def stream() -> None:
@@ -46,12 +45,3 @@ def test_two_daemons_that_are_disturbed_at_random_leave_every_row_as_it_must_be(
         every_row_is_right(work)
         every_object_is_right(work)
         nothing_is_left(deployment)
-
-
-def _receive_as_often_as_it_takes(deployment: Deployment) -> None:
-    """A kill and a lost lease cost a receive each, and SQS itself moves a message after `maxReceiveCount`."""
-    for name in ("status_update", "recovery", "internal_report"):
-        url = deployment.queues[name]
-        asked = deployment.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"])
-        policy = json.loads(asked["Attributes"]["RedrivePolicy"]) | {"maxReceiveCount": 1000}
-        deployment.sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": json.dumps(policy)})
