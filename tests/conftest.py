@@ -1,5 +1,6 @@
 """Fixtures: a real Postgres and real AWS endpoints over HTTP, one of each for a process that runs tests."""
 
+import gc
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -47,6 +48,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish() -> None:
     """Never look for garbage among the modules and tests that were loaded: they stay."""
     expect_a_long_life()
+
+
+def pytest_unconfigure() -> None:
+    """Let the interpreter collect what it loaded: DuckDB prints what is left when it ends."""
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

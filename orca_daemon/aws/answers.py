@@ -17,7 +17,6 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     "s3.GetObject": ("ETag",),
     "s3.GetObjectTagging": ("TagSet",),
     "s3.HeadObject": ("ETag", "ContentLength"),
-    "s3.ListBuckets": ("Buckets",),
     "s3.ListMultipartUploads": ("Bucket",),
     "s3.ListObjectsV2": ("Name",),
     "s3.ListParts": ("UploadId",),

@@ -41,6 +41,8 @@ class Hands:
         self._max_receives = max_receives
         self._observe = observe
         self._by_id: dict[str, Held] = {}
+        self._replaced: set[Held] = set()
+        """Deliveries that were lost while their run goes on, and whose message has come again since."""
         self._tasks: set[asyncio.Task[None]] = set()
         self.on_fault: Callable[[BaseException], None] = lambda _: None
 
@@ -59,17 +61,19 @@ class Hands:
 
     def take(self, held: Held) -> None:
         """A message is in hand."""
+        if earlier := self._by_id.get(held.envelope.id):
+            self._replaced.add(earlier)
         self._by_id[held.envelope.id] = held
         self._room.held += 1
 
     async def delete(self, run: Run) -> None:
         """Delete what is durable: of each lane, all before the first message whose lease was lost."""
-        await self._settlement.delete(_settling(run), urgent=True)
+        await self._settlement.delete(self._settling(run), urgent=True)
         self._deleted(run)
 
     def delete_later(self, run: Run) -> None:
         """Delete without anybody waiting for it: the slot works on meanwhile."""
-        messages = _settling(run)
+        messages = self._settling(run)
         self._room.settling += len(messages)
 
         def done() -> None:
@@ -89,6 +93,20 @@ class Hands:
             if len(gone) < len(part):
                 self._lanes.put_back(lane, [held for held in part if held not in gone])
                 self.drop_lost(lane)
+
+    def _settling(self, run: Run) -> list[Held]:
+        """The messages to delete: of each lane those before the first whose lease is over."""
+        now = asyncio.get_running_loop().time()
+        kept: list[Held] = []
+        for _, part in run.parts:
+            for held in part:
+                # The keeper of leases would find out a moment later.
+                held.lost = held.lost or held.deadline <= now
+                if held.lost:
+                    break
+                held.phase = Phase.SETTLING
+                kept.append(held)
+        return kept
 
     async def bury(self, lane: Lane, held: Held) -> None:
         """Dead-letter one message that was announced: copied, then deleted.  May raise anything."""
@@ -134,13 +152,14 @@ class Hands:
         """Everything that is still here is left to its lease."""
         for task in self._tasks:
             task.cancel()
-        for held in list(self._by_id.values()):
+        for held in (*self._replaced, *self._by_id.values()):
             self.left(held, "hidden")
 
     def left(self, held: Held, outcome: str) -> None:
         """A message is no longer in hand."""
         if self._by_id.get(held.envelope.id) is held:
             del self._by_id[held.envelope.id]
+        self._replaced.discard(held)
         if held.histories or held.waits_for:
             self._dependencies.left(held)
         self._room.held -= 1
@@ -174,15 +193,3 @@ class Hands:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
             self.on_fault(error)
-
-
-def _settling(run: Run) -> list[Held]:
-    """The messages to delete: of each lane those before the first whose lease was lost."""
-    kept: list[Held] = []
-    for _, part in run.parts:
-        for held in part:
-            if held.lost:
-                break
-            held.phase = Phase.SETTLING
-            kept.append(held)
-    return kept

@@ -6,12 +6,15 @@ to its dead-letter queue, with all that was received as often: so it is dead-let
 
 from orca_daemon.engine.charges import Rules
 from orca_daemon.engine.departure import Hands
-from orca_daemon.engine.held import Company, Held
+from orca_daemon.engine.held import END_MARGIN, Company, Held
 from orca_daemon.engine.lanes import Lane, Lanes, Run
 from orca_daemon.engine.source import QueueFacts
 
 ITS_LAST = "it was not done in the last delivery that its queue allows"
 """Why a message is dead-lettered that waited for as long as it could."""
+
+LAST_CALL = 10.0
+"""Seconds before the end of its lease at which a message that nobody could try is given back."""
 
 
 class Expiry:
@@ -33,7 +36,9 @@ class Expiry:
         for lane in self._lanes:
             if not lane.waiting or not self._is_due(lane.waiting[0], now, nothing_runs=nothing_runs):
                 continue
-            if nothing_runs or not self._is_last(lane.waiting[0]):
+            head = lane.waiting[0]
+            is_at_fault = head.condemned is not None or head.stuck
+            if nothing_runs or not (self._is_last(head) and is_at_fault):
                 self._hands.release(self._lanes.cut(lane))
             else:
                 self._end(lane)
@@ -43,8 +48,14 @@ class Expiry:
     def _is_due(self, held: Held, now: float, *, nothing_runs: bool = False) -> bool:
         if held.received > now - self._rules.longest_wait:
             return False
+        if nothing_runs or not self._is_last(held) or self._ends(held, now):
+            return True
         # What stood behind another for so long is tried at least: it will not be delivered again.
-        return nothing_runs or not self._is_last(held) or held.condemned is not None or held.stuck
+        return held.condemned is not None or held.stuck
+
+    def _ends(self, held: Held, now: float) -> bool:
+        """Whether there is no time left to try a message: SQS takes it back in a moment."""
+        return held.received <= now - self._rules.longest_lease + END_MARGIN + LAST_CALL
 
     def _is_last(self, held: Held) -> bool:
         most = self._facts.max_receives

@@ -2,13 +2,13 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from orca_daemon.engine.errors import SourceError
 from orca_daemon.engine.events import Observer, SettlementFailed
-from orca_daemon.engine.held import Held
+from orca_daemon.engine.held import Held, Phase
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.policy import Backoff
 from orca_daemon.engine.source import BATCH, Outcome, Source
@@ -120,7 +120,8 @@ class Settlement:
     async def _call(self, batch: list[tuple[Held, _Ticket]]) -> None:
         tickets = dict(batch)
         async for held, done in self._each(list(tickets), "delete", self._source.delete, tries=None):
-            held.lost = held.lost or not done
+            # What was withheld is not lost: its lease is kept until it is given back.
+            held.lost = held.lost or not (done or held.phase is Phase.WAITING)
             ticket = tickets[held]
             ticket.left -= 1
             if not ticket.left:
@@ -160,7 +161,7 @@ class Settlement:
         reason = "the queue refused some entries"
         async with self._slots:
             now = asyncio.get_running_loop().time()  # a lease may end during the wait for the slot
-            sent = {held: held.envelope for held in messages if not held.lost and held.deadline > now}
+            sent = {held: held.envelope for held in _settleable(messages, now)}
             try:
                 outcomes = await call(list(sent.values())) if sent else ()
             except SourceError as error:
@@ -169,3 +170,18 @@ class Settlement:
             # Of a message that came again meanwhile, the answer for its older receipt says nothing.
             ends[held] = end if held.envelope is envelope else Outcome.FAILED
         return ends, reason
+
+
+def _settleable(messages: Sequence[Held], now: float) -> Iterator[Held]:
+    """The messages whose leases hold, without those to delete behind one of their FIFO group that is lost.
+
+    They are withheld: none may be deleted before a message that comes again.
+    """
+    lost: set[str] = set()
+    for held in messages:
+        if held.lost or held.deadline <= now:
+            lost.add(held.envelope.group or held.envelope.id)
+        elif held.phase is Phase.SETTLING and held.envelope.group in lost:
+            held.phase = Phase.WAITING
+        else:
+            yield held

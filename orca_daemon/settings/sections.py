@@ -193,7 +193,9 @@ class Copies(Section):
     sources: Buckets | None = None
     """Buckets to copy from, the archive's: names or patterns (`*`); never copied to.  Default: any."""
     targets: Buckets | None = None
-    """Buckets to copy to: names or patterns.  Default: any, but those of `sources` and `export.bucket`."""
+    """Buckets to copy to: names or patterns.  Default: any, but those of `sources`, `export.bucket` and
+    `reconcile.sources`.
+    """
     attempts: Count = 3
     """Attempts in place (ORCA: `COPY_RETRIES`)."""
     retry_sleep: Annotated[float, Field(ge=0)] = 1.0

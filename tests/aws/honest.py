@@ -100,5 +100,4 @@ CALLS = (
     _s3("list_parts", _UPLOAD, "<R><UploadId>u</UploadId><Part><PartNumber>1</PartNumber></Part></R>"),
     _s3("list_multipart_uploads", _BUCKET, "<R><Bucket>bucket</Bucket></R>"),
     _s3("list_objects_v2", _BUCKET, "<R><Name>bucket</Name><Contents><Key>k</Key></Contents></R>"),
-    _s3("list_buckets", {}, "<R><Buckets/></R>"),
 )

@@ -13,6 +13,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 _CANCEL, _TLS, _GSS = 80877102, 80877103, 80877104
+_AUTHENTICATED, _SASL_FINAL = 0, 12
 
 
 class Session:
@@ -25,12 +26,19 @@ class Session:
         self.greeting = b""
 
     @classmethod
-    async def open(cls, place: tuple[str, int], startup: bytes) -> Self:
+    async def open(
+        cls, place: tuple[str, int], startup: bytes, client: tuple[asyncio.StreamReader, asyncio.StreamWriter]
+    ) -> Self:
+        """A session of the server, for which the client of the pooler proves who it is."""
         session = cls(*await asyncio.open_connection(*place))
         session.writer.write(startup)
         while True:
             kind, message = await _message(session.reader)
-            if kind == b"K":
+            if kind == b"R" and (asked := int.from_bytes(message[5:9], "big")) != _AUTHENTICATED:
+                client[1].write(message)
+                if asked != _SASL_FINAL:
+                    session.writer.write((await _message(client[0]))[1])
+            elif kind == b"K":
                 session.key = message[5:]
             elif kind == b"S":
                 session.greeting += message
@@ -90,7 +98,7 @@ class Pooler:
         if code == _CANCEL:
             await self._cancel(startup)
             return
-        session = await self._session(startup)
+        session = await self._session(startup, (reader, writer))
         key = struct.pack("!ii", next(self._numbers), 0)
         self._sessions[key] = session
         ready = b"Z" + struct.pack("!ic", 5, b"I")
@@ -99,10 +107,12 @@ class Pooler:
         )
         await self._relay(session, reader, writer)
 
-    async def _session(self, startup: bytes) -> Session:
+    async def _session(
+        self, startup: bytes, client: tuple[asyncio.StreamReader, asyncio.StreamWriter]
+    ) -> Session:
         if not self._by_transaction:
-            return await Session.open(self._place, startup)
-        self._shared = self._shared or await Session.open(self._place, startup)
+            return await Session.open(self._place, startup, client)
+        self._shared = self._shared or await Session.open(self._place, startup, client)
         return self._shared
 
     async def _relay(

@@ -16,6 +16,7 @@ from orca_daemon.queues.status_update.store import apply
 from orca_daemon.wire.status import NewFile, NewJob, RecoveryStatus
 from tests.db.conftest import Make, Secret, place
 from tests.proxy import Proxy
+from tests.roles import login
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ADD = text("INSERT INTO orca.providers (provider_id) VALUES (:name)")
@@ -208,14 +209,14 @@ class TestFailOver:
             connection.execute(text("CREATE ROLE poor LOGIN; GRANT orca_app TO poor"))
             name = connection.scalar(text("SELECT current_database()"))
             connection.execute(text(f'REVOKE TEMPORARY ON DATABASE "{name}" FROM PUBLIC'))
-            database = make_database(database_url.replace("postgres@", "poor@"))
+            database = make_database(login(database_url, "poor"))
             await database.probe()
             database.close()
             while not connection.scalar(written):
                 pass  # the server counts a little later
             assert (connection.scalar(written) or 0) > 250_000
             connection.execute(text("ALTER ROLE poor SET temp_file_limit = 0"))
-            await make_database(database_url.replace("postgres@", "poor@")).probe()
+            await make_database(login(database_url, "poor")).probe()
             while connection.scalar(text("SELECT count(*) FROM pg_stat_activity WHERE usename = 'poor'")):
                 connection.execute(
                     text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'poor'")
@@ -249,7 +250,7 @@ class TestFailOver:
         with owner.connect() as connection:
             connection.execute(text("CREATE ROLE robbed LOGIN; GRANT orca_app TO robbed"))
             try:
-                database = make_database(database_url.replace("postgres@", "robbed@"))
+                database = make_database(login(database_url, "robbed"))
                 ours = await database.transact(role.read)
                 database.writes(ours.writable)
                 await database.probe()

@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Sequence
 
-from orca_daemon.engine.held import Held
+from orca_daemon.engine.held import Held, Phase
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.settlement import CALLS, Settlement
 from orca_daemon.engine.source import Outcome
@@ -12,7 +12,8 @@ from tests.engine.rig import Rig, on_virtual_time
 
 
 def one(name: str, *, receipt: str = "", lease: float = 120.0) -> Held:
-    return Held(Envelope(id=name, receipt=receipt or name, body=""), 0.0, deadline=lease, extend_at=40.0)
+    envelope = Envelope(id=name, receipt=receipt or name, body="")
+    return Held(envelope, 0.0, deadline=lease, extend_at=40.0, phase=Phase.SETTLING)
 
 
 def of(rig: Rig) -> Settlement:

@@ -22,6 +22,7 @@ from orca_daemon.settings import Export as ExportSettings
 from orca_daemon.settings import Settings
 from tests.conftest import Server
 from tests.export.conftest import HOUR, T0, Exporter, Source, table
+from tests.roles import login
 
 
 @pytest.fixture
@@ -83,9 +84,7 @@ async def test_hidden_rows_are_an_error_and_other_tables_are_exported(
     source.run("CREATE POLICY few ON hidden USING (id <= 3)")
     source.run("CREATE ROLE exporting LOGIN; GRANT SELECT ON seen, hidden TO exporting")
     exporter.database.close()
-    exporter.database = Database(
-        DatabaseSettings(url=SecretStr(source.url.replace("postgres@", "exporting@")))
-    )
+    exporter.database = Database(DatabaseSettings(url=SecretStr(login(source.url, "exporting"))))
     try:
         report = await exporter.run(T0, table("hidden"), table("seen"))
         exporter.database.close()

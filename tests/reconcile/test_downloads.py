@@ -37,6 +37,9 @@ PASSING = {
     "a denial of a proxy": Answer(403, b"<html>", {"Content-Type": "text/html"}),
     "half of the file": Answer(200, BODY[:4], GOOD.headers, cut=True),
     "a timeout": error("RequestTimeout", 400),
+    "an error that breaks off": Answer(
+        500, b"64\r\n<Error>", {"x-amz-request-id": "1", "Transfer-Encoding": "chunked"}
+    ),
 }
 THROTTLED = {"slow down": error("SlowDown", 503), "too many requests": Answer(429)}
 

@@ -10,7 +10,6 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from pyarrow import orc, parquet
-from sqlalchemy import make_url
 from typer.testing import CliRunner
 
 from orca_daemon.cli import app
@@ -22,6 +21,7 @@ from orca_daemon.reconcile.run import Reconciler
 from orca_daemon.settings import Settings
 from tests.reconcile.archive import CURRENT_ONLY, LONG_AGO, Archive, Filed, Form, Listed
 from tests.reconcile.conftest import Bench
+from tests.roles import login
 
 UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)
 VERSIONS = ("Bucket", "Key", "IsLatest", "IsDeleteMarker", "Size", "LastModifiedDate", "ETag", "StorageClass")
@@ -249,6 +249,51 @@ def test_a_column_that_cannot_be_read_is_named(bench: Bench) -> None:
     )
 
 
+@pytest.mark.parametrize("form", ["Parquet", "ORC"])
+def test_files_that_differ_in_a_flag_are_refused_and_revive_nothing(bench: Bench, form: Form) -> None:
+    bench.archive.catalog([Filed("k"), Filed("deleted")])
+    without = columns(["k"])
+    marked = columns(["deleted"], is_delete_marker=pa.array([True]))
+
+    found = bench._compare([binary(form, without), binary(form, marked)], form, CURRENT_ONLY)
+
+    reason = "inventory refused: its data files differ in the column is_delete_marker"
+    assert found == Failed(kind="reject", reason=reason)
+
+
+@pytest.mark.parametrize("first", [TEXT, pa.binary()], ids=["text", "bytes"])
+def test_files_that_differ_in_what_a_key_is_are_refused(bench: Bench, first: pa.DataType) -> None:
+    other = TEXT if first == pa.binary() else pa.binary()
+    bodies = [binary("Parquet", columns(["ü".encode()], kind)) for kind in (first, other)]
+
+    found = bench._compare(bodies, "Parquet", CURRENT_ONLY)
+
+    assert isinstance(found, Failed)
+    assert "its data files differ in the column" in found.reason
+
+
+def test_files_may_differ_in_columns_that_are_not_read_and_in_their_order(bench: Bench) -> None:
+    bench.archive.catalog([Filed("a"), Filed("b")])
+    other = dict(reversed(columns(["b"], size=pa.array([10], pa.int32())).items()))
+    bodies = [binary("Parquet", each) for each in (columns(["a"], extra=pa.array([1])), other)]
+
+    found = bench._compare(bodies, "Parquet", CURRENT_ONLY)
+
+    assert isinstance(found, Compared)
+    assert (found.matched, found.listed) == (2, 2)
+
+
+def test_a_work_directory_that_is_named_like_a_column_changes_no_row(bench: Bench) -> None:
+    bench.folder = bench.folder / "key=z"
+    bench.folder.mkdir()
+    bench.archive.catalog([Filed("a"), Filed("b")])
+
+    found = bench.compare_bytes(binary("Parquet", columns(["a", "b"])), form="Parquet", schema=CURRENT_ONLY)
+
+    assert isinstance(found, Compared)
+    assert (found.matched, found.phantoms) == (2, 0)
+
+
 def test_rows_do_not_come_into_reasons_by_the_words_of_ours(bench: Bench) -> None:
     found = compare(bench, line("inventory refused: it holds secrets").rstrip("\n") + ',"more"\n')
 
@@ -420,7 +465,7 @@ class TestCatalog:
     def _as(self, bench: Bench, role: str) -> Bench:
         url = bench.settings.database.url
         assert url is not None
-        there = make_url(url.get_secret_value()).set(username=role).render_as_string(hide_password=False)
+        there = login(url.get_secret_value(), role)
         ours = bench.settings.model_copy(
             update={"database": bench.settings.database.model_validate({"url": there})}
         )

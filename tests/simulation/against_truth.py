@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 
+from orca_daemon.engine.consumer import RECEIVE_MARGIN
 from orca_daemon.engine.evidence import NAME
 from orca_daemon.engine.expiry import ITS_LAST
 from orca_daemon.engine.held import END_MARGIN
@@ -49,6 +50,9 @@ def i19_leases_are_kept(outcome: Outcome) -> Iterator[str]:
         released = min((at for at, what in asks if what == "release"), default=one.until)
         longest = one.delivery.received + outcome.history.rules.longest_lease - END_MARGIN - 2
         end = min(one.until, one.delivery.over, released, longest)
+        if one.how == "lease_lost" and outcome.history.rates.slow:
+            # An extension may have been granted, and its answer have come when the lease was given up.
+            end = min(end, one.since + outcome.history.lease - RECEIVE_MARGIN)
         yield from _unasked(one, [at for at, _ in asks], end)
 
 

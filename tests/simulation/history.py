@@ -199,7 +199,14 @@ def draw(seed: int) -> History:
         rates=Rates() if calm else _rates(rng),
         outages=() if calm else _outages(rng),
     )
-    return _harder(history, rng, calm=calm)
+    return _ending(_harder(history, rng, calm=calm))
+
+
+def _ending(history: History) -> History:
+    """Messages that hang by turns outlast their deliveries, again and again: let that not be for days."""
+    if sum("hang" in one.script for one in history.sendings) < 2:
+        return history
+    return replace(history, max_receives=min(history.max_receives, 10))
 
 
 def _harder(history: History, rng: random.Random, *, calm: bool) -> History:

@@ -131,13 +131,24 @@ def give_back_head_first() -> AbstractContextManager[object]:
 def delete_behind_a_lost_message() -> AbstractContextManager[object]:
     """Delete what is durable, whether or not a message before it in its group was lost."""
 
-    def settling(run: Run) -> list[Held]:
+    def settling(_: Hands, run: Run) -> list[Held]:
         kept = [held for held in run.messages if not held.lost]
         for held in kept:
             held.phase = Phase.SETTLING
         return kept
 
-    return patch("orca_daemon.engine.departure._settling", settling)
+    def settleable(messages: Sequence[Held], now: float) -> Iterator[Held]:
+        return (held for held in messages if not held.lost and held.deadline > now)
+
+    @contextmanager
+    def both() -> Iterator[None]:
+        with (
+            patch.object(Hands, "_settling", settling),
+            patch("orca_daemon.engine.settlement._settleable", settleable),
+        ):
+            yield
+
+    return both()
 
 
 @breaks("i3_group_order")

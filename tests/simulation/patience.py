@@ -153,7 +153,10 @@ def _waited_too_long(outcome: Outcome) -> Iterator[str]:
     for one in spoilers:
         if not _alone(one, spoilers):
             continue
-        begun = min((entry.at for entry in outcome.record.of("begin") if one.id in entry.ids), default=0.0)
+        # Its first attempt may have failed for another message of its run, behind which it waits since.
+        failures = [entry for entry in outcome.record.of("end") if one.id in entry.ids]
+        alone = [entry.at for entry in failures if entry.facts["error"] in UNMET and len(entry.ids) == 1]
+        begun = min(alone, default=0.0)
         ends = [entry for entry in outcome.record.of("left") if one.id in entry.ids]
         if not ends or ends[-1].at > begun + outcome.history.rules.patience + RECOVERY or len(ends) > 1:
             yield f"{one.id} from {begun:.1f}, it left {len(ends)} times"
