@@ -31,7 +31,10 @@ async def attempt(
     places.listen(succeeded)
     try:
         await route.handle(
-            [Delivery(held.message, held.envelope, held.attempts + 1, held.facts) for held in messages]
+            [
+                Delivery(held.message, held.envelope, held.attempts + 1, held.facts, now() - held.received)
+                for held in messages
+            ]
         )
     except asyncio.CancelledError as problem:
         if run.stop is None and _being_cancelled():

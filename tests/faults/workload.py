@@ -48,19 +48,23 @@ class Workload:
     """Keys that have to be copied, and the setting of their bucket."""
     poison: list[str] = field(default_factory=list)
     """Bodies that have to be in the dead-letter queue, once."""
+    others: int = 3
+    """How many groups there are beside ORCA's one."""
+    apart: float = 0.0
+    """Seconds between the times of the last two updates of a job."""
 
     def send(self, jobs: int) -> None:
         """Four messages for each job: in any other order they leave other rows, or dead letters.
 
-        Half of them are in ORCA's one group, the rest in a few others.  Of the last two, which have one and
-        the same time, the later wins.
+        Half of them are in ORCA's one group, the rest in others.  Of the last two the later wins, though they
+        have one and the same time.
         """
         first, messages = len(self.walks), []
         for number in range(first, first + jobs):
-            job, group = f"op-{number:04}", GROUP if number % 2 else f"group-{number % 3}"
+            job, group = f"op-{number:04}", GROUP if number % 2 else f"group-{number % self.others}"
             ends = [OrcaStatus.SUCCESS, OrcaStatus.FAILED][:: 1 if number % 4 < 2 else -1]
             made = [new_job(job, [FILE]), update(job, FILE, OrcaStatus.STAGED)]
-            made += [update(job, FILE, status, seconds=5) for status in ends]
+            made += [update(job, FILE, end, seconds=5 + at * self.apart) for at, end in enumerate(ends)]
             messages += [replace(message, group=group) for message in made]
             self.walks[job] = [OrcaStatus.PENDING, OrcaStatus.STAGED, *ends]
             self.groups[group].append(job)
