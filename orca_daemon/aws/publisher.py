@@ -7,8 +7,8 @@ from typing import Any
 from orca_daemon.aws.call_errors import CALL_ERRORS
 from orca_daemon.aws.errors import Meaning, meaning_of, message_of, reason_of
 from orca_daemon.engine import places
+from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.errors import DependencyDown, NotYet
-from orca_daemon.engine.policy import Backoff
 from orca_daemon.wire.queue_url import normalised
 from orca_daemon.wire.status import Grouping, UpdateFile, update_message
 
@@ -54,8 +54,8 @@ class Publisher:
                 if meant in {Meaning.DENIED, Meaning.MISSING}:
                     raise DependencyDown(SQS, reason_of(error), place=self._place) from error
                 if not meant.passes:
-                    said = ": ".join(part for part in (reason_of(error), message_of(error)) if part)
-                    raise PublishError(f"the status queue refused an update: {said}") from error
+                    text = ": ".join(part for part in (reason_of(error), message_of(error)) if part)
+                    raise PublishError(f"the status queue refused an update: {text}") from error
                 if attempt == TRIES:
                     raise NotYet(f"the status queue cannot be reached: {reason_of(error)}") from error
                 await asyncio.sleep(self._backoff.delay(attempt, self._rng))

@@ -25,7 +25,7 @@ def check(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Look whether settings, queues, database and buckets will do.
+    """Check that settings, queues, database and buckets are usable.
 
     Nothing is changed.  Exits 0 when everything will work, 1 when something will not, 78 when the settings
     are wrong.  Advice never changes the exit code.
@@ -34,7 +34,7 @@ def check(
     orca-daemon check --bucket orca-archive --bucket orca-reports
     """
     from orca_daemon.app.checkup import findings, works
-    from orca_daemon.cli.outside import run
+    from orca_daemon.cli.connections import run
 
     found = run(findings(settings_or_exit(config, need_queue=True), tuple(bucket or ())))
     fine = works(found)

@@ -4,9 +4,9 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 
+from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.errors import DependencyDown
 from orca_daemon.engine.events import BreakerChanged, Observer
-from orca_daemon.engine.policy import Backoff
 from orca_daemon.engine.tally import Tally
 from orca_daemon.engine.verdict import reason as reason_of
 

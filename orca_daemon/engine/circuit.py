@@ -46,7 +46,7 @@ class Place:
 
     @property
     def needed(self) -> bool:
-        """Whether a message in hand waits for it or tries it."""
+        """Whether a message in flight waits for it or tries it."""
         return self.trial is not None or bool(self.tally.waiting) or any(self.waiters)
 
     def __str__(self) -> str:
@@ -154,7 +154,7 @@ class Places:
         place.open_since = asyncio.get_running_loop().time()
         self.down[place.key] = place
         self._put_off(place, failures=1)
-        self._tell(place, reason)
+        self._report(place, reason)
 
     def _close(self, place: Place, why: str) -> None:
         place.open_since = place.trial = None
@@ -162,17 +162,17 @@ class Places:
         if place.timer is not None:
             place.timer.cancel()
             place.timer = None
-        self._tell(place, why)
+        self._report(place, why)
         for _, wake in _popped(place):
             wake()
 
     def _dismiss(self, place: Place) -> None:
         """A place that nobody needs any more is not down: nobody would ever find it up again."""
         if place.open and not place.needed:
-            self._close(place, "nothing in hand needs it any more")
+            self._close(place, "nothing in flight needs it any more")
             del self._by_key[place.key]
 
-    def _tell(self, place: Place, reason: str) -> None:
+    def _report(self, place: Place, reason: str) -> None:
         dependency, name = place.key
         self._observe(BreakerChanged(dependency, open=place.open, reason=f"{place}: {reason}", place=name))
 

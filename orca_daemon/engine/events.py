@@ -39,7 +39,7 @@ class Settled:
     """A message left the process.
 
     `outcome` is `deleted`, `dead_lettered`, `released`, `lease_lost`, `duplicate` (the same message came
-    again while it was in hand) or `hidden` (left to its lease, because its work may yet become durable).
+    again while it was in flight) or `hidden` (left to its lease, because its work may yet become durable).
     """
 
     queue: str
@@ -52,10 +52,10 @@ class Settled:
     work_seconds: float = 0.0
     facts: Mapping[str, str] = field(default_factory=dict)
     error: str = ""
-    """Class of the error that condemned a message which was dead-lettered."""
+    """Class of the error for which a message was dead-lettered."""
     cause: str = ""
-    """What condemned it: `rejected` (no retry can help), `attempts` (there were too many), or `unproven` (it
-    failed alone at a dependency for too long)."""
+    """Why it was dead-lettered: `rejected` (no retry can help), `attempts` (there were too many), or
+    `unproven` (it failed alone at a dependency for too long)."""
 
 
 @dataclass(frozen=True, slots=True)

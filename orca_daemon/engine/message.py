@@ -37,8 +37,8 @@ class Delivery(Generic[M_co]):
     message: M_co
     envelope: Envelope
     attempt: int = 1
-    """The how-manieth attempt of this process this is, from 1."""
+    """Attempt number within this process, starting at 1."""
     facts: dict[str, str] = field(default_factory=dict)
     """What the handler finds out, for the message's log line; kept from attempt to attempt.  No secrets."""
     held_seconds: float = 0.0
-    """How long this process has had it in hand, by the monotonic clock."""
+    """How long this process has had it in flight, by the monotonic clock."""

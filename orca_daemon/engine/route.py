@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
+from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.errors import RouteError
 from orca_daemon.engine.message import Delivery, Envelope
-from orca_daemon.engine.policy import Backoff
 
 M = TypeVar("M")
 M_contra = TypeVar("M_contra", contravariant=True)
@@ -29,7 +29,7 @@ class Handler(Protocol[M_contra]):
 
 
 class GaveUp(Protocol[M_contra]):
-    """Tell the world that a message will not be worked again, before it is dead-lettered.
+    """Notify the requester that a message will not be worked again, before it is dead-lettered.
 
     Idempotent.  `message` is None where the body could not be decoded.  While this raises `DependencyDown`,
     `NotYet` or `Refused` by a place that is down, the message waits as for its work.  Anything else is tried

@@ -19,11 +19,11 @@ class QueueState:
     poller_moved: float | None = None
     """When a poller last began or ended a receive, well or not: what a dead one does not do."""
     waiting_for_permits: bool = False
-    """Whether receives wait because all that may be in hand is in hand."""
+    """Whether receives wait because all permits are in use."""
     breaker_open: bool = False
     """Whether a dependency of the route is down, so that nothing is received."""
     held: int = 0
-    """Messages in hand, at work or not."""
+    """Messages in flight, at work or not."""
     running: int = 0
     """Messages whose handler is at work."""
     settling: int = 0
@@ -31,9 +31,9 @@ class QueueState:
     bytes_held: int = 0
     permits_free: int = 0
     groups: int = 0
-    """FIFO groups with a message in hand."""
+    """FIFO groups with a message in flight."""
     oldest_held: float | None = None
-    """When the message longest in hand was received; None while nothing is held."""
+    """When the message longest in flight was received; None while nothing is held."""
     at_work_since: float | None = None
     """When the oldest attempt that is under way began; None while none is."""
     age_limit: float = 0.0

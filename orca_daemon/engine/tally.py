@@ -14,7 +14,7 @@ class Tally:
     opened: int = 0
     """The moment at which the place last went down."""
     waiting: set[str] = field(default_factory=set)
-    """Messages in hand whose last attempt failed here."""
+    """Messages in flight whose last attempt failed here."""
     _succeeded: OrderedDict[str, int] = field(default_factory=OrderedDict)
     _failed: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=KEPT))
     _failing: set[str] = field(default_factory=set)

@@ -183,7 +183,7 @@ def _select(
         bucket: the one that was listed.
         cells: expressions over its columns; `decoded` is null where the key cannot be decoded, `number` where
             the size is no number.
-        flags: true for an object that exists, false for one that does not, null where nobody can tell.
+        flags: true for an object that exists, false for one that does not, null if unknown.
         at_once: the same for nearly all rows, and a fifth of the cost.
         nul_anywhere: whether other fields than an encoded key may hold a NUL character.
     """

@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from orca_daemon.db.sql import load
-from orca_daemon.reconcile.jobs import Job, finish
+from orca_daemon.reconcile.jobs import ReconcileJob, finish
 from orca_daemon.reconcile.protocol import Compared
 
 _SQL = load(__package__, "reports.sql")
@@ -32,7 +32,7 @@ class TornError(Exception):
     """The file of differences does not hold what the comparison wrote."""
 
 
-def write(connection: Connection, job: Job, differences: Path, compared: Compared) -> Written:
+def write(connection: Connection, job: ReconcileJob, differences: Path, compared: Compared) -> Written:
     """Replace the job's reports by these differences and let the job have succeeded.
 
     What the catalog says of them is looked up here, for the few rows that differ, so that the comparison
@@ -47,7 +47,8 @@ def write(connection: Connection, job: Job, differences: Path, compared: Compare
     Raises:
         TornError: the file has fewer rows than the comparison found, or more.
     """
-    # First, for the row's lock: whoever lost the job's lock with a connection may be at the same here.
+    # Runs first, to take the row lock: a process that lost its advisory lock together with its connection may
+    # still be writing these reports.
     finish(connection, job, _note(compared))
     values = {"job": job.id}
     for name in ("clear_phantoms", "clear_orphans", "clear_mismatches"):

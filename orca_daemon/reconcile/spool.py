@@ -46,7 +46,7 @@ class Spool:
         form: `CSV`, `Parquet` or `ORC`.
         ca_bundle: file with the authorities to trust; None for the system's.
         most: the most bytes that a file may have of which the manifest gives no size.
-        count: told of bytes that came; negative, where they were for nothing.
+        count: called with bytes that came; negative, where they were for nothing.
         sign: asks for another URL.
     """
 
@@ -116,7 +116,7 @@ def fetch(files: Sequence[Remote], spool: Spool, prepare: Callable[[Path, str], 
 
 
 def counter(arrived: Callable[[int], None]) -> Callable[[int], None]:
-    """Adds up what several threads count, and tells the sum."""
+    """Adds up what several threads count, and reports the sum."""
     total, lock = 0, Lock()
 
     def count(size: int) -> None:

@@ -8,7 +8,7 @@ from tests.db.conftest import Make
 from tests.roles import login
 
 
-async def test_a_role_without_temporary_tables_is_told_of_by_the_check_up(
+async def test_a_role_without_temporary_tables_is_reported_of_by_the_check_up(
     database_url: str, make_database: Make, owner: Engine
 ) -> None:
     name = make_url(database_url).database
@@ -22,6 +22,6 @@ async def test_a_role_without_temporary_tables_is_told_of_by_the_check_up(
         finally:
             connection.execute(text("DROP OWNED BY permanent; DROP ROLE permanent"))
 
-    told = "permanent may not create temporary tables: comparisons wait"
-    assert told not in {finding.text for finding in judge_role(before)}
-    assert told in {finding.text for finding in judge_role(after)}
+    reported = "permanent may not create temporary tables: comparisons wait"
+    assert reported not in {finding.text for finding in judge_role(before)}
+    assert reported in {finding.text for finding in judge_role(after)}

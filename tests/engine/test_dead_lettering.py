@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 
 from orca_daemon.engine.charges import Rules
-from orca_daemon.engine.consumer import Options
+from orca_daemon.engine.consumer import ConsumerOptions
 from orca_daemon.engine.errors import DependencyDown, NotYet, Refused
 from orca_daemon.engine.events import NotificationAbandoned, Settled
 from orca_daemon.engine.evidence import NAME
-from orca_daemon.engine.memory import Options as QueueOptions
-from orca_daemon.engine.memory import Redrive
+from orca_daemon.engine.memory import QueueOptions, Redrive
 from orca_daemon.engine.message import Envelope
 from tests.engine.rig import Rig, down, on_virtual_time
 
@@ -39,8 +38,8 @@ def telling(*errors: BaseException, until: float = 0.0) -> GaveUp:
 
 def evidence(rig: Rig) -> dict[str, Any]:
     [letter] = rig.dead.messages()
-    told: dict[str, Any] = json.loads(str(letter.attributes[NAME]["StringValue"]))
-    return told
+    reported: dict[str, Any] = json.loads(str(letter.attributes[NAME]["StringValue"]))
+    return reported
 
 
 @pytest.mark.parametrize(
@@ -48,7 +47,9 @@ def evidence(rig: Rig) -> dict[str, Any]:
     [KeyError("x"), TimeoutError(), Refused("store", "denied", place="write b")],
     ids=["a bug", "no end", "denied"],
 )
-def test_telling_that_fails_for_its_own_reasons_is_given_up_after_five_attempts(error: Exception) -> None:
+def test_a_notification_that_fails_for_its_own_reasons_is_given_up_after_five_attempts(
+    error: Exception,
+) -> None:
     async def story() -> None:
         rig = Rig(fifo=True)
         rig.send("bad", "behind it")
@@ -61,16 +62,16 @@ def test_telling_that_fails_for_its_own_reasons_is_given_up_after_five_attempts(
         assert rig.settled() == [("bad", "dead_lettered"), ("behind it", "deleted")]
         assert rig.failures("gave_up") == 5
         [abandoned] = [one for one in rig.events if isinstance(one, NotificationAbandoned)]
-        told = evidence(rig)
-        assert told["reason"].startswith("ValueError at ")
-        assert told["gave_up"] == abandoned.reason
+        reported = evidence(rig)
+        assert reported["reason"].startswith("ValueError at ")
+        assert reported["gave_up"] == abandoned.reason
         [left] = [one for one in rig.events if isinstance(one, Settled) and one.envelope.body == "bad"]
         assert 60 < left.held_seconds < 240
 
     on_virtual_time(story())
 
 
-def test_telling_waits_for_a_dependency_like_the_work() -> None:
+def test_a_notification_waits_for_a_dependency_like_the_work() -> None:
     async def story() -> None:
         rig = Rig()
         rig.send("bad")
@@ -92,7 +93,7 @@ def test_telling_waits_for_a_dependency_like_the_work() -> None:
     on_virtual_time(story())
 
 
-def test_telling_that_fails_alone_at_a_place_is_given_up_when_patience_ends() -> None:
+def test_a_notification_that_fails_alone_at_a_place_is_given_up_when_patience_ends() -> None:
     async def story() -> None:
         rig = Rig()
         rig.send("bad")
@@ -104,7 +105,7 @@ def test_telling_that_fails_alone_at_a_place_is_given_up_when_patience_ends() ->
     on_virtual_time(story())
 
 
-def test_while_the_database_is_down_telling_is_not_given_up() -> None:
+def test_while_the_database_is_down_a_notification_is_not_given_up() -> None:
     async def story() -> None:
         rig = Rig()
         rig.send("bad")
@@ -128,10 +129,10 @@ def test_a_dead_letter_that_its_queue_will_never_take_holds_up_nobody() -> None:
         rig.dead.change(QueueOptions(fifo=True, max_size=1000))
         rig.queue.redrive = Redrive(rig.dead, 6)
         rig.send("large" * 1000, *(f"behind it {number}" for number in range(4)))
-        told: list[str] = []
+        reported: list[str] = []
 
         async def gave_up(_: str | None, __: Envelope, reason: str, /) -> None:
-            told.append(reason)
+            reported.append(reason)
 
         async def handle(body: str) -> None:
             if body.startswith("large"):
@@ -143,7 +144,10 @@ def test_a_dead_letter_that_its_queue_will_never_take_holds_up_nobody() -> None:
             await asyncio.Event().wait()
 
         engine = rig.engine(
-            handle, gave_up=gave_up, max_attempts=1, options=Options(pollers=1, wait=1.0, concurrency=10)
+            handle,
+            gave_up=gave_up,
+            max_attempts=1,
+            options=ConsumerOptions(pollers=1, wait=1.0, concurrency=10),
         )
         await rig.live(engine, HOUR, side=send())
         done = [one for one in rig.events if isinstance(one, Settled) and one.outcome == "deleted"]
@@ -154,7 +158,7 @@ def test_a_dead_letter_that_its_queue_will_never_take_holds_up_nobody() -> None:
         assert {one.envelope.receive_count for one in done} == {1}
         # In the end SQS moves it by itself, and nobody else with it.
         assert [one.body[:5] for one in rig.dead.messages()] == ["large"]
-        assert len(told) == 6
+        assert len(reported) == 6
         assert rig.failures("dead_letter") == 6
 
     on_virtual_time(story())

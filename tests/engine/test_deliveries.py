@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.errors import NotYet
 from orca_daemon.engine.message import Delivery
-from orca_daemon.engine.policy import Backoff
 from tests.engine.rig import Rig, down, on_virtual_time
 
 

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
+from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.errors import DependencyDown, Reject
-from orca_daemon.engine.policy import Backoff
 from orca_daemon.engine.verdict import REASON_LENGTH, Failure, Next, after, reason
 
 
@@ -16,8 +16,8 @@ from orca_daemon.engine.verdict import REASON_LENGTH, Failure, Next, after, reas
         (Reject("bad"), 10, 0, Next.SPLIT),
         (ValueError(), 1, 1, Next.RETRY),
         (ValueError(), 1, 4, Next.RETRY),
-        (ValueError(), 1, 5, Next.BURY),
-        (Reject("bad"), 1, 1, Next.BURY),
+        (ValueError(), 1, 5, Next.DEAD_LETTER),
+        (Reject("bad"), 1, 1, Next.DEAD_LETTER),
     ],
 )
 def test_a_run_is_taken_apart_and_a_message_retried_until_it_is_used_up(
@@ -36,9 +36,9 @@ def test_a_reason_is_one_short_line() -> None:
 def test_a_reason_does_not_quote_what_others_choked_on() -> None:
     with pytest.raises(ValueError, match="password") as caught:
         int("the password")
-    told = reason(caught.value)
-    assert told.startswith("ValueError at test_verdict.py:")
-    assert "password" not in told
+    reported = reason(caught.value)
+    assert reported.startswith("ValueError at test_verdict.py:")
+    assert "password" not in reported
 
 
 def test_delays_grow_to_the_cap_and_are_never_immediate() -> None:

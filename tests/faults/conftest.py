@@ -18,7 +18,7 @@ from tests.faults.workload import WITNESS, Workload
 
 __all__ = ["deployment"]
 QUICK = {"ORCA_ENGINE__LEASE": "6"}
-"""What a killed daemon had in hand comes back after so many seconds."""
+"""What a killed daemon had in flight comes back after so many seconds."""
 DELETE = b"AmazonSQS.DeleteMessageBatch"
 RECEIVE = b"AmazonSQS.ReceiveMessage"
 SEED = int(os.environ.get("FAULTS_SEED") or random.SystemRandom().randrange(1_000_000))
@@ -62,11 +62,11 @@ def await_waiting(deployment: Deployment, event: str = "relation") -> None:
 
 def kill(daemon: Daemon) -> None:
     """End it without a word."""
-    tell(daemon, signal.SIGKILL)
+    send_signal(daemon, signal.SIGKILL)
     assert ended(daemon) == -signal.SIGKILL
 
 
-def tell(daemon: Daemon, what: signal.Signals) -> None:
+def send_signal(daemon: Daemon, what: signal.Signals) -> None:
     """Send it a signal."""
     assert daemon.pid
     os.kill(daemon.pid, what)
@@ -87,10 +87,10 @@ def events(deployment: Deployment, name: str) -> list[dict[str, Any]]:
 def await_event(deployment: Deployment, name: str, **facts: object) -> None:
     """Return when a daemon has logged this."""
 
-    def told() -> bool:
+    def reported() -> bool:
         return any(found.items() >= facts.items() for found in events(deployment, name))
 
-    deployment.until(told, expected=True)
+    deployment.until(reported, expected=True)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from orca_daemon.local.daemon import Daemon
 from tests.end_to_end.conftest import Deployment
-from tests.faults.conftest import ended, tell
+from tests.faults.conftest import ended, send_signal
 
 SOON = {
     "START": (1.0, 8.0),
@@ -66,7 +66,7 @@ class Fleet:
         """Let every daemon run, and return them, ready."""
         for member in self.members:
             if member.stopped:
-                tell(member.daemon, signal.SIGCONT)
+                send_signal(member.daemon, signal.SIGCONT)
                 member.stopped = False
             if member.ending:
                 ended(member.daemon)
@@ -79,13 +79,13 @@ class Fleet:
         """Let stopped daemons go on, so that they can be ended."""
         for member in self.members:
             if member.stopped and member.daemon.poll() is None:
-                tell(member.daemon, signal.SIGCONT)
+                send_signal(member.daemon, signal.SIGCONT)
 
     def _act(self, member: Member, rng: random.Random) -> str:
         if self._start_if_ended(member):
             return "START"
         action = rng.choice(STOPPED if member.stopped else RUNNING)
-        tell(member.daemon, action)
+        send_signal(member.daemon, action)
         member.stopped = action is signal.SIGSTOP
         member.ending = member.ending or action is signal.SIGTERM
         if action is signal.SIGKILL:
@@ -96,7 +96,7 @@ class Fleet:
         code = member.daemon.poll()
         if code is None:
             return False
-        assert code in EXPECTED, f"it exited with {code}\n{self.deployment.said()}"
+        assert code in EXPECTED, f"it exited with {code}\n{self.deployment.output()}"
         self.deployment.daemons.remove(member.daemon)
         member.daemon, member.stopped, member.ending = self._launch(), False, False
         return True

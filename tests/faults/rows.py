@@ -54,7 +54,7 @@ def _job(work: Workload, job: str, end: datetime) -> Row:
 
 
 def _names(work: Workload, job: str) -> Row:
-    path = work.copies[int(job.rpartition("-")[2])] if job.startswith("copy-") else f"d/{FILE}"
+    path = list(work.copies)[int(job.rpartition("-")[2])] if job.startswith("copy-") else f"d/{FILE}"
     return (job, COLLECTION, "g-1", path.rpartition("/")[2], path)
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
-from tests.s3copy.faulty import Fault, Faulty
+from tests.aws.s3copy.faulty import Fault, Faulty
 
 LIMITS = {"sqs": 300.0, "s3": 900.0}
 """Seconds that a signature's time may be off (AWS: Signature Version 4, and S3's RequestTimeTooSkewed)."""

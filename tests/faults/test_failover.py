@@ -139,7 +139,7 @@ def test_an_address_that_leads_to_a_standby_for_a_while_is_waited_for(
         way.lead_to(pair.standby.url())
         way.proxy.await_request = PROBE
         await_event(deployment, "dependency.down", dependency="postgres")
-        until(way.proxy.reached.is_set, said=deployment.said)
+        until(way.proxy.reached.is_set, output=deployment.output)
         pair.promote()
     work.send(20)
     everything_is_accounted_for(work, daemon)

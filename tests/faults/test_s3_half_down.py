@@ -46,7 +46,7 @@ class Outage:
 
     hits: Callable[[str, str], bool]
     chance: float = 1.0
-    told: Counter[str] = field(default_factory=Counter)
+    reported: Counter[str] = field(default_factory=Counter)
     """Faults by method."""
     _asked: Counter[tuple[str, str]] = field(default_factory=Counter)
 
@@ -57,7 +57,7 @@ class Outage:
         drawn = random.Random(f"{method} {path.partition('/d/')[2]} {nth}")
         if not bucket or not self.hits(method, bucket) or drawn.random() >= self.chance:
             return None
-        self.told[method] += 1
+        self.reported[method] += 1
         return drawn.choice(ANSWERS)
 
 
@@ -103,7 +103,7 @@ def test_a_part_of_s3_that_fails_for_long_costs_nobody_an_attempt(
             work.send(4)
             _await_status_updates(work)
         _await(deployment, goes_on)
-        told = failing.told.total()
+        reported = failing.reported.total()
         s3.answers = lambda *_: None
         _await_copies(deployment, 20, "protected")
         _await(deployment, {"public", "inventory", "export"})
@@ -111,7 +111,7 @@ def test_a_part_of_s3_that_fails_for_long_costs_nobody_an_attempt(
         deployment.await_empty("internal_report")
         daemon.stop()
         assert (archive.orphans(1), archive.phantoms(1)) == ({"new"}, {"lost"})
-    assert told >= len(ANSWERS), failing.told
+    assert reported >= len(ANSWERS), failing.reported
     assert [deployment.left(f"{queue}{DEAD_LETTER}") for queue in ("recovery", "internal_report")] == [0, 0]
     assert events(deployment, "attempt.failed") == []
 
@@ -127,9 +127,9 @@ def _await(deployment: Deployment, wanted: set[str]) -> None:
     if "public" in wanted:
         _await_copies(deployment, 5, "public")
     if "inventory" in wanted:
-        until(lambda: deployment.rows(COMPARED) == [(SUCCESS,)], patience=SOON, said=deployment.said)
+        until(lambda: deployment.rows(COMPARED) == [(SUCCESS,)], patience=SOON, output=deployment.output)
     if "export" in wanted:
-        until(lambda: _exported(deployment), patience=SOON, said=deployment.said)
+        until(lambda: _exported(deployment), patience=SOON, output=deployment.output)
 
 
 def _await_copies(deployment: Deployment, files: int, to: str) -> None:
@@ -138,7 +138,9 @@ def _await_copies(deployment: Deployment, files: int, to: str) -> None:
     until(
         lambda: deployment.rows(RECOVERED, *wanted) == [(files,)],
         patience=SOON,
-        said=lambda: f"{deployment.rows(RECOVERED, *wanted)} of {files} copied to {to}\n{deployment.said()}",
+        output=lambda: (
+            f"{deployment.rows(RECOVERED, *wanted)} of {files} copied to {to}\n{deployment.output()}"
+        ),
     )
 
 

@@ -107,7 +107,7 @@ def test_a_disk_that_fills_during_a_comparison_is_waited_for(
         deployment.send("internal_report", inventory_message(pointer))
         work.send(20)
         work.send_copies(5)
-        until(lambda: waits(deployment), said=deployment.said)
+        until(lambda: waits(deployment), output=deployment.output)
         deployment.await_empty("status_update", "recovery")
         assert deployment.rows("SELECT count(*) FROM orca.reconcile_job WHERE end_time IS NOT NULL") == [(0,)]
 
@@ -117,7 +117,7 @@ def test_a_disk_that_fills_during_a_comparison_is_waited_for(
         assert (archive.orphans(1), archive.phantoms(1)) == ({row.key for row in rows}, {"lost"})
     deployment.await_empty("internal_report")
     everything_is_accounted_for(work, daemon)
-    until(lambda: list(folder.iterdir()) == [], said=lambda: str(list(folder.rglob("*"))))
+    until(lambda: list(folder.iterdir()) == [], output=lambda: str(list(folder.rglob("*"))))
     assert deployment.left(f"internal_report{DEAD_LETTER}") == 0
     assert events(deployment, "attempt.failed") == []
 

@@ -127,7 +127,7 @@ def everything_is_accounted_for(work: Workload, daemon: Daemon) -> None:
     deployment.await_rows(expected, ROWS)
     deployment.await_empty("status_update", "recovery")
     letters = deployment.dead_letters("status_update", len(work.poison))
-    assert sorted(letter.body for letter in letters) == sorted(work.poison), deployment.said()
+    assert sorted(letter.body for letter in letters) == sorted(work.poison), deployment.output()
     assert (deployment.left("status_update_dead_letter"), deployment.left("recovery_dead_letter")) == (0, 0)
     for key, to in work.copies.items():
         found = deployment.s3.get_object(Bucket=deployment.buckets[to], Key=key)["Body"]
@@ -154,7 +154,7 @@ def order_was_kept(work: Workload) -> None:
 
 
 def _held(daemon: Daemon) -> float:
-    """How many messages the daemon believes to have in hand."""
+    """How many messages the daemon believes to have in flight."""
     with urlopen(f"{daemon.url}/metrics", timeout=5) as answer:  # noqa: S310  our own address
         lines = answer.read().decode().splitlines()
     return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(HELD))

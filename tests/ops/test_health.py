@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from orca_daemon.engine.state import EngineState, QueueState
-from orca_daemon.ops.health import Limits, holds, liveness, readiness
+from orca_daemon.ops.health import HealthLimits, holds, liveness, readiness
 
 NOW = 10_000.0
-LIMITS = Limits.of(wait=10)
+LIMITS = HealthLimits.of(wait=10)
 QUEUE = QueueState(
     name="recovery", handler="recovery", last_poll_success=NOW - 5, poller_moved=NOW - 5, age_limit=300
 )
@@ -44,7 +44,7 @@ def test_a_working_engine_is_live_and_ready() -> None:
             poller_moved=0.0, waiting_for_permits=True, at_work_since=NOW - 299, oldest_held=NOW - 9e4
         ),
     ],
-    ids=["starting", "draining", "paused", "database down", "queue's breaker open", "all in hand"],
+    ids=["starting", "draining", "paused", "database down", "queue's breaker open", "all in flight"],
 )
 def test_a_restart_would_mend_none_of_these(state: EngineState) -> None:
     assert live(state)

@@ -84,7 +84,7 @@ def test_what_passes_is_tried_again(s3_that_lies: FlakyS3, tmp_path: Path, wrong
     ],
     ids=[*PASSING, *THROTTLED, "an expired token", "a clock", "a denial"],
 )
-def test_what_does_not_pass_is_told_as_what_it_is(
+def test_what_does_not_pass_is_reported_by_its_cause(
     s3_that_lies: FlakyS3,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -103,7 +103,7 @@ def test_what_does_not_pass_is_told_as_what_it_is(
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "output"),
     [
         (error("NoSuchKey", 404), "S3 answers 404 NoSuchKey"),
         (error("InvalidObjectState", 403), "S3 answers 403 InvalidObjectState"),
@@ -111,11 +111,11 @@ def test_what_does_not_pass_is_told_as_what_it_is(
     ids=["missing", "archived"],
 )
 def test_a_file_that_is_not_to_be_had_is_refused(
-    s3_that_lies: FlakyS3, tmp_path: Path, wrong: Answer, said: str
+    s3_that_lies: FlakyS3, tmp_path: Path, wrong: Answer, output: str
 ) -> None:
     s3_that_lies.answers = lambda *_: wrong
 
-    with pytest.raises(DataFileError, match=said):
+    with pytest.raises(DataFileError, match=output):
         fetch(s3_that_lies, tmp_path)
     assert len(s3_that_lies.asked) == 1
 

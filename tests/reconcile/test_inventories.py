@@ -15,7 +15,7 @@ from orca_daemon.reconcile import compare, spool
 from orca_daemon.reconcile.binary import as_parquet
 from orca_daemon.reconcile.download import DiskFullError
 from orca_daemon.reconcile.manifest import ManifestError, parse
-from orca_daemon.reconcile.protocol import Compared, Failed, Remote
+from orca_daemon.reconcile.protocol import Compared, ComparisonFailure, Remote
 from orca_daemon.reconcile.reasons import answer
 from orca_daemon.reconcile.spool import Spool
 from tests.reconcile.archive import ALL_VERSIONS, CURRENT_ONLY, Filed, Form, Listed, encoded
@@ -124,7 +124,9 @@ def test_rows_of_other_buckets_in_the_catalog_are_not_compared(bench: Bench) -> 
 def test_rows_of_another_bucket_are_refused(bench: Bench, form: Form) -> None:
     found = bench.compare([Listed("a"), Listed("b", bucket="another", latest=False)], form=form)
 
-    assert found == Failed(kind="reject", reason="inventory refused: it holds rows of another bucket")
+    assert found == ComparisonFailure(
+        kind="reject", reason="inventory refused: it holds rows of another bucket"
+    )
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -138,7 +140,7 @@ def test_rows_without_a_key_are_not_compared(bench: Bench, form: Form) -> None:
 
     assert isinstance(found, Compared)
     assert (found.listed, found.orphans, found.not_compared) == (1, 0, 1)
-    assert [said.rpartition(": ")[2] for said in found.not_compared_examples] == ["it has no key"]
+    assert [output.rpartition(": ")[2] for output in found.not_compared_examples] == ["it has no key"]
 
 
 @pytest.mark.parametrize("files", [[], [[]], [[Listed("a").gone()]]])
@@ -149,7 +151,7 @@ def test_an_empty_listing_is_refused_while_the_catalog_is_not_empty(
 
     found = bench.compare(*files)
 
-    assert isinstance(found, Failed)
+    assert isinstance(found, ComparisonFailure)
     assert "it lists no object, but the catalog has 1" in found.reason
 
 
@@ -175,7 +177,7 @@ def test_a_key_that_is_latest_twice_is_refused(bench: Bench, catalog: list[Filed
 
     found = bench.compare([Listed("a"), Listed("a", "other"), Listed("b")])
 
-    assert found == Failed(
+    assert found == ComparisonFailure(
         kind="reject", reason="inventory refused: it lists 1 keys more than once as their latest version"
     )
 
@@ -217,7 +219,7 @@ def test_a_damaged_file_is_refused_without_showing_what_is_in_it(
 ) -> None:
     found = bench.compare_bytes(body, schema=CURRENT_ONLY)
 
-    assert found == Failed(kind="reject", reason=f"inventory refused: {reason}")
+    assert found == ComparisonFailure(kind="reject", reason=f"inventory refused: {reason}")
 
 
 def test_without_an_md5_the_checksum_of_gzip_itself_counts(bench: Bench) -> None:
@@ -226,7 +228,7 @@ def test_without_an_md5_the_checksum_of_gzip_itself_counts(bench: Bench) -> None
 
     found = bench.compare_bytes(bytes(broken), schema=CURRENT_ONLY, md5=None)
 
-    assert isinstance(found, Failed)
+    assert isinstance(found, ComparisonFailure)
     assert "is not sound gzip" in found.reason
 
 
@@ -234,7 +236,7 @@ def test_without_an_md5_the_checksum_of_gzip_itself_counts(bench: Bench) -> None
 def test_a_damaged_binary_file_is_refused(bench: Bench, form: Form) -> None:
     found = bench.compare_bytes(b"PAR1 or ORC, but not for long", form=form)
 
-    assert isinstance(found, Failed)
+    assert isinstance(found, ComparisonFailure)
     assert found.kind == "reject"
     assert form in found.reason
 
@@ -244,14 +246,14 @@ def test_a_file_with_another_md5_is_refused_after_some_tries(bench: Bench) -> No
         GOOD, schema=CURRENT_ONLY, md5=hashlib.md5(b"", usedforsecurity=False).hexdigest()
     )
 
-    assert isinstance(found, Failed)
+    assert isinstance(found, ComparisonFailure)
     assert "the MD5 of the data file" in found.reason
 
 
 def test_a_shorter_file_than_the_manifest_says_is_refused(bench: Bench) -> None:
     found = bench.compare_bytes(GOOD, schema=CURRENT_ONLY, size=len(GOOD) + 1)
 
-    assert isinstance(found, Failed)
+    assert isinstance(found, ComparisonFailure)
     assert f"has {len(GOOD)} bytes, the manifest says {len(GOOD) + 1}" in found.reason
 
 
@@ -285,18 +287,18 @@ def test_what_is_no_manifest_is_refused(text: bytes) -> None:
 def test_a_binary_inventory_without_a_needed_column_is_refused(bench: Bench) -> None:
     found = bench.compare([Listed("a")], form="Parquet", schema=("Bucket", "Key", "Size"))
 
-    assert isinstance(found, Failed)
+    assert isinstance(found, ComparisonFailure)
     assert "lacks LastModifiedDate, ETag, StorageClass" in found.reason
 
 
-def test_too_little_memory_is_said_so(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_memory_is_reported(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compare, "_APART_FROM_DUCKDB", 10_000)
     monkeypatch.setattr(compare, "_LEAST", 2)
     rows = [Listed(f"{i:0200}") for i in range(20_000)]
 
     found = bench.compare(rows)
 
-    assert isinstance(found, Failed)
+    assert isinstance(found, ComparisonFailure)
     assert found.reason == "the comparison needs more memory than reconcile.memory_mib: raise it"
 
 
@@ -309,10 +311,10 @@ def test_a_full_disk_is_not_taken_for_an_outage_of_s3(tmp_path: Path) -> None:
     with pytest.raises(DiskFullError) as raised:
         full.fetch(0, Remote(key="k", size=100, md5=None, url=source.as_uri()))
 
-    said = answer(raised.value, str(tmp_path / "folder"))
-    assert said.kind == "room"
+    output = answer(raised.value, str(tmp_path / "folder"))
+    assert output.kind == "room"
     assert re.fullmatch(
-        rf"the disk of {tmp_path} \(reconcile.work_dir\) is full: [\d,]+ MiB are free", said.reason
+        rf"the disk of {tmp_path} \(reconcile.work_dir\) is full: [\d,]+ MiB are free", output.reason
     )
 
 

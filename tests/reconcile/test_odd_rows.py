@@ -16,7 +16,7 @@ from orca_daemon.cli import app
 from orca_daemon.engine.errors import Reject
 from orca_daemon.reconcile.inventory import read
 from orca_daemon.reconcile.manifest import FIELDS, ManifestError, parse
-from orca_daemon.reconcile.protocol import Compared, Failed
+from orca_daemon.reconcile.protocol import Compared, ComparisonFailure
 from orca_daemon.reconcile.run import Reconciler
 from orca_daemon.settings import Settings
 from tests.reconcile.archive import CURRENT_ONLY, LONG_AGO, Archive, Filed, Form, Listed
@@ -41,7 +41,7 @@ def line(key: str = "k", **fields: str) -> str:
     return ",".join(f'"{cells[name]}"' for name in VERSIONS) + "\n"
 
 
-def compare(bench: Bench, *lines: str) -> Compared | Failed:
+def compare(bench: Bench, *lines: str) -> Compared | ComparisonFailure:
     return bench.compare_bytes(gzip.compress("".join(lines).encode()), schema=VERSIONS)
 
 
@@ -61,15 +61,15 @@ ODD = {
 }
 
 
-@pytest.mark.parametrize(("odd", "said"), ODD.values(), ids=ODD)
-def test_all_other_rows_are_compared_and_the_odd_one_is_named(bench: Bench, odd: str, said: str) -> None:
+@pytest.mark.parametrize(("odd", "output"), ODD.values(), ids=ODD)
+def test_all_other_rows_are_compared_and_the_odd_one_is_named(bench: Bench, odd: str, output: str) -> None:
     bench.archive.catalog([Filed("same"), Filed("gone"), Filed("odd")])
 
     found = compare(bench, line("same"), line("new"), odd)
 
     assert isinstance(found, Compared)
     assert (found.listed, found.matched, found.not_compared) == (3, 1, 1)
-    assert found.not_compared_examples in {(f"data/0 line 3: {said}",), (f"data/0 line 1: {said}",)}
+    assert found.not_compared_examples in {(f"data/0 line 3: {output}",), (f"data/0 line 1: {output}",)}
     job = bench.write()
     assert bench.archive.orphans(job) == {"new"}
     # What stands for an object is no phantom, whatever else is wrong with it.
@@ -104,7 +104,7 @@ def test_odd_rows_of_several_files_are_found_where_they_stand(bench: Bench) -> N
 def test_a_listing_that_is_odd_as_a_whole_is_refused(bench: Bench) -> None:
     found = compare(bench, *(line(f"k{place}", Size="x") for place in range(150)), line("k"))
 
-    assert found == Failed(
+    assert found == ComparisonFailure(
         kind="reject",
         reason="inventory refused: 150 of its 151 objects cannot be compared; "
         "mostly, its size is not a number",
@@ -243,7 +243,7 @@ def test_a_column_that_cannot_be_read_is_named(bench: Bench) -> None:
 
     found = bench.compare_bytes(binary("Parquet", numbers), form="Parquet", schema=CURRENT_ONLY)
 
-    assert isinstance(found, Failed)
+    assert isinstance(found, ComparisonFailure)
     assert found.reason == (
         "inventory refused: the column e_tag of a data file is of type DOUBLE, which is not text"
     )
@@ -258,7 +258,7 @@ def test_files_that_differ_in_a_flag_are_refused_and_revive_nothing(bench: Bench
     found = bench._compare([binary(form, without), binary(form, marked)], form, CURRENT_ONLY)
 
     reason = "inventory refused: its data files differ in the column is_delete_marker"
-    assert found == Failed(kind="reject", reason=reason)
+    assert found == ComparisonFailure(kind="reject", reason=reason)
 
 
 @pytest.mark.parametrize("first", [TEXT, pa.binary()], ids=["text", "bytes"])
@@ -268,7 +268,7 @@ def test_files_that_differ_in_what_a_key_is_are_refused(bench: Bench, first: pa.
 
     found = bench._compare(bodies, "Parquet", CURRENT_ONLY)
 
-    assert isinstance(found, Failed)
+    assert isinstance(found, ComparisonFailure)
     assert "its data files differ in the column" in found.reason
 
 
@@ -297,7 +297,7 @@ def test_a_work_directory_that_is_named_like_a_column_changes_no_row(bench: Benc
 def test_rows_do_not_come_into_reasons_by_the_words_of_ours(bench: Bench) -> None:
     found = compare(bench, line("inventory refused: it holds secrets").rstrip("\n") + ',"more"\n')
 
-    assert found == Failed(
+    assert found == ComparisonFailure(
         kind="reject", reason="inventory refused: the data file data/0 is not sound CSV at line 1"
     )
 
@@ -324,7 +324,7 @@ class TestManifest:
         assert parse(text).bucket == name
 
     @pytest.mark.parametrize(
-        ("entry", "said"),
+        ("entry", "output"),
         [
             ({"key": "a\0b"}, r"files\[1\]\.key holds a NUL character"),
             ({"key": "\ud800"}, r"files\[1\]\.key holds half of a surrogate pair"),
@@ -338,14 +338,14 @@ class TestManifest:
         ],
         ids=lambda value: value if isinstance(value, str) and value.startswith("files") else "",
     )
-    def test_a_file_that_cannot_be_is_named(self, entry: object, said: str) -> None:
+    def test_a_file_that_cannot_be_is_named(self, entry: object, output: str) -> None:
         manifest = parse(
             json.dumps(
                 {"sourceBucket": "bucket", "creationTimestamp": "0", "files": [{"key": "k"}, entry]}
             ).encode()
         )
 
-        with pytest.raises(ManifestError, match=said):
+        with pytest.raises(ManifestError, match=output):
             manifest.files  # noqa: B018  a property that raises
 
     def test_a_column_that_is_named_twice_is_refused(self) -> None:
@@ -454,7 +454,7 @@ class TestCatalog:
             bench.archive.execute("DROP OWNED BY kept_short")
             bench.archive.execute("DROP ROLE kept_short")
 
-        assert isinstance(found, Failed)
+        assert isinstance(found, ComparisonFailure)
         assert (found.kind, found.sqlstate) == ("sql", "42501")
         assert 'row-level security policy for table "files"' in found.reason
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from orca_daemon.engine.consumer import RECEIVE_MARGIN
 from orca_daemon.engine.evidence import NAME
 from orca_daemon.engine.expiry import ITS_LAST
-from orca_daemon.engine.held import END_MARGIN
+from orca_daemon.engine.in_flight_message import END_MARGIN
 from tests.simulation.outcome import Holding, Outcome
 from tests.simulation.truth import Delivery
 
@@ -37,7 +37,7 @@ def i18_work_stops_with_its_lease(outcome: Outcome) -> Iterator[str]:
 
 
 def i19_leases_are_kept(outcome: Outcome) -> Iterator[str]:
-    """What is in hand is extended at a third of its lease, and again and again where that fails."""
+    """What is in flight is extended at a third of its lease, and again and again where that fails."""
     if outcome.clock_is_off:
         return
     asked: dict[tuple[int, str], list[tuple[float, str]]] = defaultdict(list)
@@ -133,17 +133,17 @@ def i22_given_back(outcome: Outcome) -> Iterator[str]:
             yield f"{delivery.name} was tried {tried} times until {one.until:.2f}"
 
 
-def i23_told_on_the_last_receive(outcome: Outcome) -> Iterator[str]:
+def i23_notified_on_the_last_receive(outcome: Outcome) -> Iterator[str]:
     """Whoever waits for a message that goes back on its last receive is told that SQS will move it."""
     if not outcome.history.dead_letter:
         return
-    told: set[tuple[int, str]] = set()
+    reported: set[tuple[int, str]] = set()
     receipts = {(one.life, one.delivery.receipt): one.delivery for one in outcome.holdings}
-    for entry in outcome.record.of("announced", "unheard_of", "abandoned_telling", "left"):
+    for entry in outcome.record.of("notified", "unheard_of", "abandoned_notification", "left"):
         [name] = entry.ids
         if entry.what != "left":
-            told.add((entry.life, name))
-        elif entry.facts["outcome"] == "released" and (entry.life, name) not in told:
+            reported.add((entry.life, name))
+        elif entry.facts["outcome"] == "released" and (entry.life, name) not in reported:
             delivery = receipts.get((entry.life, entry.facts["receipts"][0]))
             if delivery and delivery.number >= outcome.history.max_receives:
                 yield f"{name} at {entry.at:.2f}, after {delivery.number} receives"
@@ -163,19 +163,21 @@ def i25_twelve_hours(outcome: Outcome) -> Iterator[str]:
     rules, history = outcome.history.rules, outcome.history
     if outcome.clock_is_off:
         return
-    buried = {
+    dead_lettered = {
         (entry.life, entry.ids[0])
-        for entry in outcome.record.of("buried")
+        for entry in outcome.record.of("dead_letter_sent")
         if ITS_LAST in str(entry.facts["reason"])
     }
-    done = {(entry.life, name) for entry in outcome.record.of("commit", "buried") for name in entry.ids}
+    done = {
+        (entry.life, name) for entry in outcome.record.of("commit", "dead_letter_sent") for name in entry.ids
+    }
     for one in outcome.holdings:
         age, key = one.until - one.delivery.received, (one.life, one.delivery.name)
         lost = one.how == "lease_lost" and age > rules.longest_lease - END_MARGIN - TICK
         if age > rules.longest_lease or (lost and key not in done):
-            yield f"{one.delivery.name} was in hand for {age:.0f} s"
+            yield f"{one.delivery.name} was in flight for {age:.0f} s"
         early = age < rules.longest_wait or one.delivery.number < history.max_receives
-        if one.how == "dead_lettered" and key in buried and early:
+        if one.how == "dead_lettered" and key in dead_lettered and early:
             yield f"{one.delivery.name} was given up after {age:.0f} s and {one.delivery.number} receives"
 
 
@@ -185,7 +187,7 @@ CHECKS: tuple[Callable[[Outcome], Iterator[str]], ...] = (
     i20_lost_only_if_lost,
     i21_given_back_in_order,
     i22_given_back,
-    i23_told_on_the_last_receive,
+    i23_notified_on_the_last_receive,
     i24_dead_letters_have_reasons,
     i25_twelve_hours,
 )

@@ -109,7 +109,7 @@ def _is_alone(outcome: Outcome, fault: Fault) -> bool:
 
 
 def _behind_others(outcome: Outcome, one: Sending) -> bool:
-    """Whether a message that fails may hold it up: in its group, or all that may be in hand."""
+    """Whether a message that fails may hold it up: in its group, or all that may be in flight."""
     return any(other.doomed or "stubborn" in other.script for other in outcome.history.sendings) or one.unkept
 
 
@@ -130,7 +130,7 @@ def _unproven(outcome: Outcome) -> Iterator[tuple[str, Entry, float, set[str]]]:
     first: dict[tuple[int, str], float] = {}
     beside: dict[tuple[int, str], set[str]] = {}
     waiting: dict[int, set[str]] = defaultdict(set)
-    for entry in outcome.record.of("end", "announced", "left"):
+    for entry in outcome.record.of("end", "notified", "left"):
         for key in [(entry.life, name) for name in entry.ids]:
             waits = False
             if entry.what == "end" and entry.facts["error"] in UNMET:
@@ -168,7 +168,7 @@ def _alone(one: Sending, spoilers: list[Sending]) -> bool:
     return not others and not one.large and not one.unspeakable
 
 
-def i30_telling_is_given_up(outcome: Outcome) -> Iterator[str]:
+def i30_notification_is_given_up(outcome: Outcome) -> Iterator[str]:
     """What can be told to nobody is tried five times in one delivery, and then dead-lettered without it."""
     tried: dict[tuple[int, str], int] = defaultdict(int)
     for entry in outcome.record.of("unheard_of", "left"):
@@ -177,14 +177,14 @@ def i30_telling_is_given_up(outcome: Outcome) -> Iterator[str]:
             tried.pop(key, None)
             continue
         tried[key] += 1
-        if tried[key] > outcome.history.rules.tellings:
+        if tried[key] > outcome.history.rules.notification_tries:
             yield f"{entry.ids[0]} at {entry.at:.1f}, for the {tried[key]}th time"
 
 
 def i31_refused_at_a_place_that_is_down(outcome: Outcome) -> Iterator[str]:
     """While a place refuses everybody, nobody is given up for being refused there."""
     refused: dict[tuple[int, str], float] = {}
-    for entry in outcome.record.of("end", "announced"):
+    for entry in outcome.record.of("end", "notified"):
         for name in entry.ids:
             if entry.what == "end":
                 refused[entry.life, name] = entry.at
@@ -210,7 +210,7 @@ CHECKS: tuple[Callable[[Outcome], Iterator[str]], ...] = (
     i27_half_open,
     i28_places_come_back,
     i29_unproven,
-    i30_telling_is_given_up,
+    i30_notification_is_given_up,
     i31_refused_at_a_place_that_is_down,
     i32_set_aside_at_once,
 )

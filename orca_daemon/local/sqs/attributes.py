@@ -5,8 +5,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from orca_daemon.engine.memory import Options, Refused
-from orca_daemon.engine.memory.refusal import invalid
+from orca_daemon.engine.memory import QueueOptions, RequestRefusedError
+from orca_daemon.engine.memory.errors import invalid
 
 FIFO = ".fifo"
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,80}\Z")
@@ -54,7 +54,7 @@ def check_name(name: str, given: Mapping[str, str]) -> bool:
             "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length",
         )
     if given.get("FifoQueue") == "false":
-        raise Refused("InvalidAttributeName", "Unknown Attribute FifoQueue.")
+        raise RequestRefusedError("InvalidAttributeName", "Unknown Attribute FifoQueue.")
     if fifo != (given.get("FifoQueue") == "true"):
         raise invalid("QueueName", name, "A FIFO queue has the attribute FifoQueue and the suffix .fifo.")
     return fifo
@@ -64,17 +64,18 @@ def check(given: Mapping[str, Any], *, fifo: bool, new: bool) -> dict[str, str]:
     """The attributes as strings.
 
     Raises:
-        Refused: one does not exist, not on this type of queue, not after its creation, or has a wrong value.
+        RequestRefusedError: one does not exist, not on this type of queue, not after its creation, or has a
+            wrong value.
     """
     for name, value in given.items():
         if name not in _NUMBERS | _CHOICES and name not in _TEXTS | _FIFO_ONLY:
-            raise Refused("InvalidAttributeName", f"Unknown Attribute {name}.")
+            raise RequestRefusedError("InvalidAttributeName", f"Unknown Attribute {name}.")
         if name in _FIFO_ONLY and (not fifo or (name == "FifoQueue" and not new and value != "true")):
-            raise Refused(
+            raise RequestRefusedError(
                 "InvalidAttributeName", f"You can specify {name} only for a FIFO queue, at creation."
             )
         if not _fits(name, str(value)):
-            raise Refused("InvalidAttributeValue", f"Invalid value for the parameter {name}.")
+            raise RequestRefusedError("InvalidAttributeValue", f"Invalid value for the parameter {name}.")
     return {name: str(value) for name, value in given.items()}
 
 
@@ -85,12 +86,14 @@ def _fits(name: str, value: str) -> bool:
     return name not in _CHOICES or value in _CHOICES[name]
 
 
-def options(attributes: Mapping[str, str], *, fifo: bool) -> Options:
+def options(attributes: Mapping[str, str], *, fifo: bool) -> QueueOptions:
     """What the queue makes of its attributes, which are complete."""
     scope = attributes.get("DeduplicationScope")
     if attributes.get("FifoThroughputLimit") == "perMessageGroupId" and scope != "messageGroup":
-        raise Refused("InvalidAttributeValue", "perMessageGroupId needs the DeduplicationScope messageGroup.")
-    return Options(
+        raise RequestRefusedError(
+            "InvalidAttributeValue", "perMessageGroupId needs the DeduplicationScope messageGroup."
+        )
+    return QueueOptions(
         fifo=fifo,
         visibility=int(attributes["VisibilityTimeout"]),
         delay=int(attributes["DelaySeconds"]),
@@ -103,12 +106,12 @@ def options(attributes: Mapping[str, str], *, fifo: bool) -> Options:
 
 
 def redrive(policy: str) -> tuple[str, int]:
-    """Name of the dead-letter queue and the number of receives that a redrive policy tells."""
+    """Name of the dead-letter queue and the number of receives in a redrive policy."""
     try:
         parsed = json.loads(policy)
         arn, receives = str(parsed["deadLetterTargetArn"]), int(parsed["maxReceiveCount"])
     except (ValueError, KeyError, TypeError) as error:
         raise invalid("RedrivePolicy", policy, "Redrive policy is not a valid JSON map.") from error
-    if not 1 <= receives <= 1000:  # noqa: PLR2004  the sentence tells
+    if not 1 <= receives <= 1000:  # noqa: PLR2004  the sentence explains it
         raise invalid("RedrivePolicy", policy, "maxReceiveCount must be from 1 to 1000.")
     return arn.rpartition(":")[2], receives
