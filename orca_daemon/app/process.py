@@ -10,6 +10,7 @@ import structlog
 
 from orca_daemon import __version__
 from orca_daemon.app import bindings, gauges
+from orca_daemon.app.checkup.settings import handlers
 from orca_daemon.app.exits import StartConfigurationError
 from orca_daemon.aws.clients import Clients, connect
 from orca_daemon.aws.metering import meter
@@ -37,7 +38,7 @@ class Process:
         self.settings = settings
         self.notifier = Notifier()
         self._limits = health.HealthLimits.of(wait=settings.engine.wait)
-        self._metrics = Metrics(bindings.handlers(settings), operations=OPERATIONS)
+        self._metrics = Metrics(handlers(settings), operations=OPERATIONS)
         self._metrics.process.drain_limit.set(settings.engine.drain_seconds)
         self._metrics.watch(self.state)
         self._lag = LoopLag(self._metrics.process.loop_lag.observe)
