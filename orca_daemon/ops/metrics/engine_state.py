@@ -41,7 +41,7 @@ class EngineStateMetrics:
         )
         self.unproven = per_queue(
             "unproven_wait_timestamp_seconds",
-            "Unix time of the earliest failure at a dependency that was not charged to its message; 0 if none.",
+            "Unix time of the earliest failure at a dependency not charged to its message; 0 if none.",
         )
         self.paused = per_queue("queue_paused", "1 while an operator has paused the intake.")
         self.up = filled(
