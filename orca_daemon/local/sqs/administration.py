@@ -1,4 +1,4 @@
-"""The actions on queues: create, find, describe, change, empty, delete, tag, and move messages."""
+"""The actions on queues: create, look up, describe, change, purge, delete, tag, and move messages."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -14,7 +14,7 @@ _MOST_MOVES = 10
 
 
 class Queues:
-    """Each method is one action of the API, as in `Messages`.  `base` is the URL that the client came by."""
+    """Each method is one action of the API, as in `Messages`.  `base` is the URL that the client used."""
 
     def __init__(self, catalog: Catalog, base: str) -> None:
         self._catalog = catalog
@@ -94,7 +94,7 @@ class Queues:
         return {}
 
     def start_message_move_task(self, request: Request) -> Answer:
-        """StartMessageMoveTask; the task is over at once."""
+        """StartMessageMoveTask; the task is complete at once."""
         source = self._catalog.by_arn(str(request.get("SourceArn", "")))
         if not self._catalog.sources(source):
             raise RequestRefusedError(
