@@ -7,8 +7,7 @@ from typing import Any
 from orca_daemon.app.checkup.findings import Finding, Grade, StartAction, advice, ok, remedy, wrong
 from orca_daemon.app.checkup.settings import handlers
 from orca_daemon.aws.clients import Clients
-from orca_daemon.aws.queue_location import other_host, other_region
-from orca_daemon.aws.sqs import SqsSource
+from orca_daemon.aws.sqs import SqsSource, other_host, other_region
 from orca_daemon.engine.errors import SourceError
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.source import QueueFacts
