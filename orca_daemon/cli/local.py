@@ -97,7 +97,7 @@ def _run(stack: "Stack", *, demo: bool, leave: bool, as_json: bool) -> int:
                 code = _INTERRUPTED
                 code = _demo(stack, whereabouts, as_json=as_json, stays=not leave)
             elif as_json:
-                typer.echo(json.dumps(whereabouts.shown()))
+                typer.echo(json.dumps(whereabouts.without_passwords()))
             else:
                 _announce(whereabouts, stack.state.path)
             if not leave:

@@ -61,8 +61,8 @@ def _candidates() -> Iterator[Path]:
             yield Path(spec.origin).parent / folder
     yield from sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     yield from sorted(Path("/opt/homebrew/opt").glob("postgresql*/bin"), reverse=True)
-    if found := shutil.which("postgres"):
-        yield Path(found).resolve().parent
+    if program := shutil.which("postgres"):
+        yield Path(program).resolve().parent
 
 
 def _open_to_all(folder: Path) -> bool:

@@ -107,9 +107,9 @@ def _query(environ: "WSGIEnvironment") -> dict[str, list[str]]:
 def _with_times(listing: bytes) -> bytes:
     """Replace moto's times; the length must not change, as its header has been sent."""
 
-    def corrected(found: re.Match[bytes]) -> bytes:
-        began = _BEGAN.get(found[1].decode())
-        return found[0].replace(_MOTO_TIME, began.encode()) if began else found[0]
+    def corrected(match: re.Match[bytes]) -> bytes:
+        began = _BEGAN.get(match[1].decode())
+        return match[0].replace(_MOTO_TIME, began.encode()) if began else match[0]
 
     return re.sub(rb"<UploadId>(.*?)</UploadId>.*?</Initiated>", corrected, listing, flags=re.DOTALL)
 

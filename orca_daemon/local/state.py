@@ -40,7 +40,7 @@ class Whereabouts:
     environment: dict[str, str] = field(repr=False)
     """Variables that point the daemon, its command line and any AWS client at this stack."""
 
-    def shown(self) -> dict[str, Any]:
+    def without_passwords(self) -> dict[str, Any]:
         """All fields, without passwords."""
         fields = asdict(self)
         environment = {name: without_password(value) for name, value in self.environment.items()}
@@ -104,8 +104,8 @@ class StateDirectory:
         for name in (STACK_FILE, _LAST_FILE):
             # Old addresses are a convenience: ignore a file that does not have them.
             with suppress(OSError, ValueError, TypeError, AttributeError):
-                found = json.loads((self.path / name).read_text())
-                addresses = {key: urlsplit(found[key]) for key in _ADDRESSES if key in found}
+                document = json.loads((self.path / name).read_text())
+                addresses = {key: urlsplit(document[key]) for key in _ADDRESSES if key in document}
                 # Read `port` here, because it raises if it is not a number.
                 return {key: address for key, address in addresses.items() if address.port}
         return {}

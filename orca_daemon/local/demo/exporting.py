@@ -40,4 +40,4 @@ def _keys(scene: Scene) -> list[str]:
     pages = scene.s3.get_paginator("list_objects_v2").paginate(
         Bucket=scene.bucket("export"), Prefix=f"{TABLE}/"
     )
-    return [found["Key"] for page in pages for found in page.get("Contents", [])]
+    return [item["Key"] for page in pages for item in page.get("Contents", [])]

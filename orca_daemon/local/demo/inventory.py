@@ -140,12 +140,12 @@ def _publish(scene: Scene, rows: Sequence[Mapping[str, str]], created: datetime)
 
 def _job(scene: Scene, created: datetime) -> tuple[int, int, str | None]:
     """Id, status and error of this inventory's job; zeros before it exists."""
-    found = scene.rows(
+    rows = scene.rows(
         "SELECT id, status_id, error_message FROM orca.reconcile_job"
         " WHERE orca_archive_location = %(bucket)s AND inventory_creation_time = %(created)s",
         {"bucket": scene.bucket("archive"), "created": created},
     )
-    return (found[0][0], found[0][1], found[0][2]) if found else (0, 0, None)
+    return (rows[0][0], rows[0][1], rows[0][2]) if rows else (0, 0, None)
 
 
 def _cataloged(scene: Scene) -> dict[str, Facts]:

@@ -37,21 +37,21 @@ def make_mistakes(scene: Scene, lost_key: str) -> Step:
             body=body, group=GROUP, deduplication_id=f"{mark}{number}", attributes={ATTRIBUTE: method}
         )
         send(message, scene.queue("status_update"), client=scene.sqs)
-    found: list[RejectedMessage] = []
+    letters: list[RejectedMessage] = []
 
     def count() -> int:
-        found[:] = [letter for letter in dead_letters(scene, "status_update") if mark in letter.body]
-        return len(found)
+        letters[:] = [letter for letter in dead_letters(scene, "status_update") if mark in letter.body]
+        return len(letters)
 
     scene.wait("dead-lettering messages", len(_mistakes(mark)), count)
-    step.check("bad messages dead-lettered", len(_mistakes(mark)), len(found))
+    step.check("bad messages dead-lettered", len(_mistakes(mark)), len(letters))
     step.check(
-        "dead letters with a reason", len(_mistakes(mark)), sum(bool(letter.reason) for letter in found)
+        "dead letters with a reason", len(_mistakes(mark)), sum(bool(letter.reason) for letter in letters)
     )
     name = lost_key.rpartition("/")[2]
     of_lost = [letter for letter in dead_letters(scene, "recovery") if name in letter.body]
     step.check("events of the lost file dead-lettered", 1, len(of_lost))
-    step.facts = {f"reason {number}": letter.reason for number, letter in enumerate(found + of_lost, 1)}
+    step.facts = {f"reason {number}": letter.reason for number, letter in enumerate(letters + of_lost, 1)}
     return step
 
 

@@ -40,10 +40,10 @@ def as_table(steps: Sequence[Step], whereabouts: Whereabouts, state: Path, *, st
 
 def _format_check(check: DemoCheck) -> str:
     sign = "[green]ok[/]" if check.holds else "[red]FAILED[/]"
-    found = (
-        f"{_short(check.found)}" if check.holds else f"{_short(check.found)}, not {_short(check.expected)}"
+    result = (
+        f"{_short(check.actual)}" if check.holds else f"{_short(check.actual)}, not {_short(check.expected)}"
     )
-    return f"{sign} {check.what}: {escape(found)}"
+    return f"{sign} {check.what}: {escape(result)}"
 
 
 def _short(value: object) -> str:
@@ -64,7 +64,7 @@ def as_json(steps: Sequence[Step], whereabouts: Whereabouts) -> None:
             }
             for step in steps
         ],
-        "stack": whereabouts.shown(),
+        "stack": whereabouts.without_passwords(),
     }
     print(json.dumps(document, default=str))  # noqa: T201  the output
 
@@ -73,7 +73,7 @@ def _checked(check: DemoCheck) -> dict[str, Any]:
     return {
         "what": check.what,
         "expected": check.expected,
-        "found": check.found,
+        "found": check.actual,
         "ok": check.holds,
     }
 

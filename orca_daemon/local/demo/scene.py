@@ -26,12 +26,12 @@ class DemoCheck:
 
     what: str
     expected: object
-    found: object
+    actual: object
 
     @property
     def holds(self) -> bool:
         """Whether the check passed."""
-        return self.expected == self.found
+        return self.expected == self.actual
 
 
 @dataclass(slots=True)
@@ -48,9 +48,9 @@ class Step:
         """Whether every check passed."""
         return all(check.holds for check in self.checks)
 
-    def check(self, what: str, expected: object, found: object) -> None:
+    def check(self, what: str, expected: object, actual: object) -> None:
         """Add a check."""
-        self.checks.append(DemoCheck(what, expected, found))
+        self.checks.append(DemoCheck(what, expected, actual))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

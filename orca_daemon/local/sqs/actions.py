@@ -64,11 +64,11 @@ class Messages:
             request.get("AttributeNames") or ()
         )
         fifo = entry.queue.options.fifo
-        found = []
+        received = []
         for each in deliveries:
             source = each.message.came_from and self._catalog.arn_of(each.message.came_from)
-            found.append(messages.received(each, names, system, fifo=fifo, source=source))
-        return {"Messages": found} if found else {}
+            received.append(messages.received(each, names, system, fifo=fifo, source=source))
+        return {"Messages": received} if received else {}
 
     def delete_message(self, request: Request) -> Answer:
         """DeleteMessage."""

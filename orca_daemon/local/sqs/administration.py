@@ -36,16 +36,16 @@ class Queues:
     def list_queues(self, request: Request) -> Answer:
         """ListQueues."""
         prefix = request.get("QueueNamePrefix") or ""
-        found = [each for each in self._catalog if each.queue.name.startswith(prefix)]
-        return self._page(request, found, "QueueUrls")
+        entries = [each for each in self._catalog if each.queue.name.startswith(prefix)]
+        return self._page(request, entries, "QueueUrls")
 
     def list_dead_letter_source_queues(self, request: Request) -> Answer:
         """ListDeadLetterSourceQueues."""
-        found = self._catalog.sources(self._catalog.at(request))
-        return {"queueUrls": [], **self._page(request, found, "queueUrls")}
+        entries = self._catalog.sources(self._catalog.at(request))
+        return {"queueUrls": [], **self._page(request, entries, "queueUrls")}
 
-    def _page(self, request: Request, found: Iterable[Entry], key: str) -> Answer:
-        urls = sorted(self._url(each) for each in found)
+    def _page(self, request: Request, entries: Iterable[Entry], key: str) -> Answer:
+        urls = sorted(self._url(each) for each in entries)
         start = int(request.get("NextToken") or 0)
         end = start + int(request.get("MaxResults") or _MOST_LISTED)
         answer: Answer = {key: urls[start:end]} if urls else {}
