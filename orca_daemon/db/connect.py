@@ -1,25 +1,18 @@
 """Opens sessions at an address, and says why one cannot be opened."""
 
 import os
-import re
 from typing import Any
 
 import psycopg2
 
 from orca_daemon.db.address import DatabaseAddress
-from orca_daemon.db.session import Session, UnreachableError, open_session, stated
+from orca_daemon.db.session import Session, UnreachableError, cause, open_session, stated
 from orca_daemon.settings import DatabaseSection as DatabaseSettings
 
 __all__ = ["UnreachableError", "cause", "connect", "opened", "parameters"]
 _IDLE = 60
 _IDLE_STREAM = 600
 """Seconds after which the server ends a transaction that nobody continues; streams write to S3 meanwhile."""
-
-
-_CAUSE = re.compile(
-    r"(?:FATAL: +|failed: (?!FATAL)|(?=could not )|(?=invalid (?:connection option|\w+ value|port)))([^\n]+)"
-)
-"""Where libpq's text has the cause, behind what it repeats of the address."""
 
 
 def connect(address: DatabaseAddress, settings: DatabaseSettings, *, statement_timeout: float) -> Session:
@@ -65,14 +58,3 @@ def parameters(address: DatabaseAddress, application_name: str, connect_timeout:
         "keepalives_count": 3,
         "tcp_user_timeout": 30_000,
     }
-
-
-def cause(text: str, password: str) -> str:
-    """Why no connection can be opened, from libpq's text; never the password, whatever the text repeats.
-
-    Of several hosts, each one's reason.
-    """
-    found = list(dict.fromkeys(match.strip() for match in _CAUSE.findall(text)))
-    if not found or (password and any(password in match for match in found)):
-        return "no connection can be opened"
-    return f"no connection can be opened: {'; '.join(found)}"

@@ -9,6 +9,7 @@ the helpers of triggers that others put on ORCA's tables.  `synchronous_commit`,
 """
 
 import json
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, date, datetime
@@ -47,6 +48,10 @@ SELECT pg_catalog.set_config('synchronous_commit', 'on', false)
 WHERE pg_catalog.current_setting('synchronous_commit') = 'off'
 """
 _STRINGS = "standard_conforming_strings"
+_CAUSE = re.compile(
+    r"(?:FATAL: +|failed: (?!FATAL)|(?=could not )|(?=invalid (?:connection option|\w+ value|port)))([^\n]+)"
+)
+"""The cause within a message of libpq, after the parts that repeat the address."""
 
 
 _DATE, _TIMESTAMP, _TIMESTAMPTZ = 1082, 1114, 1184
@@ -128,6 +133,18 @@ def open_session(parameters: Mapping[str, Any], settings: Mapping[str, str]) -> 
         connection.close()
         raise
     return connection
+
+
+def cause(text: str, password: str) -> str:
+    """A sentence with the reason why no connection can be opened, from libpq's text.
+
+    The password is never part of it, whatever libpq quotes.  If there are several hosts, all reasons are
+    given.
+    """
+    reasons = list(dict.fromkeys(match.strip() for match in _CAUSE.findall(text)))
+    if not reasons or (password and any(password in reason for reason in reasons)):
+        return "no connection can be opened"
+    return f"no connection can be opened: {'; '.join(reasons)}"
 
 
 def _connected(parameters: Mapping[str, Any]) -> Session:
