@@ -49,7 +49,7 @@ def strict(monkeypatch: pytest.MonkeyPatch) -> None:
     """Limits that a test can reach at once."""
     monkeypatch.setattr(inflate, "_FREE", MIB)
     monkeypatch.setattr(binary, "_FREE", MIB)
-    monkeypatch.setattr(binary, "_ROWS_OF_ANY", 10_000)
+    monkeypatch.setattr(binary, "_BASE_ROWS", 10_000)
 
 
 BOMBS = {

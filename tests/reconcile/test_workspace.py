@@ -73,7 +73,7 @@ async def test_a_full_disk_is_waited_for_and_named(
     def full(_: Path) -> tuple[Path, int]:
         raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "orca-reconcile-x"))
 
-    monkeypatch.setattr(workspace, "_made", full)
+    monkeypatch.setattr(workspace, "_create", full)
 
     with pytest.raises(kind, match=r"reconcile\.work_dir\): No space left on device, [\d,]+ MiB are free"):
         await reconciler.inventory(archive.inventory([Listed("a")]), sent=datetime.now(UTC) - age)
