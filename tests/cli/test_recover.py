@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from orca_daemon.aws.s3copy import ObjectHead
 from orca_daemon.cli import app
-from orca_daemon.cli.open_files import FileState, file_state
+from orca_daemon.operations.recovery import FileState, file_state
 from orca_daemon.wire import copy
 from orca_daemon.wire.status import RecoveryStatus
 from tests.cli.conftest import recovery
@@ -76,7 +76,7 @@ def test_only_what_can_be_read_is_asked_for(archive: Archive) -> None:
         source_bucket=archive.bucket,
     )
     assert "1 object: can be copied" in ran.output
-    assert "1 object: is archived; ask for its restore first" in ran.output
+    assert "1 object: is archived; restore it first" in ran.output
     assert "1 object: does not exist" in ran.output
     assert "copy requests posted: 1" in ran.output
 
@@ -110,13 +110,15 @@ def test_nothing_is_posted_unless_it_is_wanted(
 
 def test_it_asks_before_it_posts(archive: Archive) -> None:
     ran = run("j", stdin="y\n")
-    assert "Post the copy requests of 1 files to" in ran.output
+    assert "Post copy requests for 1 files to" in ran.output
     assert len(archive.requests()) == 1
 
 
-def test_a_job_without_files_left_behind_says_so(archive: Archive, tables: Connection) -> None:
+def test_a_job_without_open_files_reports_how_many_failed(archive: Archive, tables: Connection) -> None:
     recovery(tables, "done", SUCCESS)
-    assert "no file is left behind" in run("done").output
+    assert run("done").output == "nothing to recover: no open files\n"
+    recovery(tables, "failed", SUCCESS, FAILED)
+    assert run("failed").output == "nothing to recover: no open files (1 failed file; use --failed)\n"
     assert run("nothing").exit_code == 1
     assert run("j", "--granule", "other").exit_code == 1
     assert run("j", "--json").exit_code == 2

@@ -11,8 +11,9 @@ from typer.testing import CliRunner, Result
 
 from orca_daemon.cli import app
 from orca_daemon.wire import copy, inventory, status
-from tests.producer.conftest import Queue
+from tests.producer.conftest import Queue, environment, fifo, standard
 
+__all__ = ["environment", "fifo", "standard"]
 UPDATE = {"jobId": "j", "collectionId": "c", "granuleId": "g", "filename": "f", "statusId": 2}
 
 
@@ -176,7 +177,7 @@ def test_lines_that_are_no_utf_8_are_reported(fifo: Queue, tmp_path: Path) -> No
     (tmp_path / "latin").write_bytes(json.dumps(UPDATE).encode() + b"\n{\xe9}")
     ran = run("file-status", "--file", str(tmp_path / "latin"), "--queue", fifo.url)
     assert (ran.exit_code, fifo.take()) == (2, [])
-    assert "nothing sent: what is read is not text in UTF-8" in ran.output
+    assert "nothing sent: the input is not text in UTF-8" in ran.output
 
 
 @pytest.mark.parametrize(

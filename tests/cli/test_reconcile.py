@@ -11,7 +11,9 @@ from typer.testing import CliRunner, Result
 
 from orca_daemon.cli import app, reports
 from tests.reconcile.archive import Archive, Filed, Listed
+from tests.reconcile.conftest import archive
 
+__all__ = ["archive"]
 Invoke = Callable[..., Result]
 
 
