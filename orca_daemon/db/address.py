@@ -123,7 +123,7 @@ def parse(url: str) -> DatabaseAddress:
     try:
         found = urls.read(url)
     except DatabaseUrlError as error:
-        raise AddressError(f"the database's URL {error}") from None
+        raise AddressError(f"the database URL {error}") from None
     return DatabaseAddress(found.host, found.port, found.database, found.user, found.password, found.options)
 
 

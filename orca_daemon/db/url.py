@@ -47,7 +47,7 @@ def read(url: str) -> DatabaseUrl:
         raise DatabaseUrlError("cannot be understood")
     if "@" in found["hosts"]:
         # What stands before the last @ is half of a password, and hosts are shown to everybody.
-        raise DatabaseUrlError('has more than one "@": write "@" in the password as %40')
+        raise DatabaseUrlError('has more than one "@"; write "@" in the password as %40')
     if not found["scheme"].startswith("postgres"):
         raise DatabaseUrlError("is not that of a Postgres")
     given = parse_qsl(found["query"] or "", keep_blank_values=True)
