@@ -1,53 +1,15 @@
-"""The database of the settings: connections, the state of its schema, the steps of an upgrade."""
+"""The database that the settings name: connections to it, and its address."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from orca_daemon.aws.clients import connect
-from orca_daemon.aws.secret_reader import SecretReader
-from orca_daemon.db import migrate
 from orca_daemon.db.address import AddressError, DatabaseAddress, resolve
 from orca_daemon.db.database import Database
-from orca_daemon.db.schema import Schema, SchemaVerdict
 from orca_daemon.settings import Settings
 
-
-@dataclass(frozen=True, slots=True)
-class DatabaseState:
-    """The schema, and what follows from it."""
-
-    schema: Schema
-
-    @property
-    def usable(self) -> bool:
-        """Whether the daemon can work with it as it is."""
-        return self.schema.verdict in {SchemaVerdict.OK, SchemaVerdict.SLOW}
-
-    @property
-    def steps(self) -> list[str]:
-        """The steps of an upgrade; empty if no upgrade is needed, or none is possible."""
-        return [] if self.schema.verdict is SchemaVerdict.FOREIGN else migrate.plan(self.schema)
-
-
-def state(address: DatabaseAddress) -> DatabaseState:
-    """Read the schema.  Blocks until Postgres answers.
-
-    Raises:
-        DependencyDown: Postgres cannot be reached.
-        PostgresError: the server does not answer as a Postgres does.
-    """
-    return DatabaseState(migrate.status(address))
-
-
-def upgrade_steps(address: DatabaseAddress) -> list[str]:
-    """What `db.migrate.upgrade` would do.  Blocks until Postgres answers.
-
-    Raises:
-        UpgradeError: the schema cannot be upgraded.
-        DependencyDown, PostgresError: as for `state`.
-    """
-    return migrate.plan(migrate.status(address))
+if TYPE_CHECKING:
+    from orca_daemon.aws.secret_reader import SecretReader
 
 
 @asynccontextmanager
@@ -78,13 +40,17 @@ async def address(settings: Settings, *, owner: bool = False) -> DatabaseAddress
 
 
 @asynccontextmanager
-async def _secrets(settings: Settings) -> AsyncIterator[SecretReader | None]:
-    """Reads secrets; None, without any client of AWS, if the settings name no secret."""
+async def _secrets(settings: Settings) -> "AsyncIterator[SecretReader | None]":
+    """Reads secrets; None if the settings name no secret."""
     if not settings.database.configured:
         raise AddressError("no database is configured: set DATABASE_URL or DB_CONNECT_INFO_SECRET_ARN")
     if not _names_secret(settings):
         yield None
         return
+    # Imported late: AWS's library takes as long to load as all the rest, which many commands do not need.
+    from orca_daemon.aws.clients import connect
+    from orca_daemon.aws.secret_reader import SecretReader
+
     async with connect(settings) as clients:
         yield SecretReader(clients)
 
