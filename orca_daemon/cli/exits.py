@@ -51,9 +51,9 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 @contextmanager
 def errors_exit(*others: type[Exception]) -> Iterator[None]:
-    """Exit for an error of an operation: 78 if the settings are wrong, 2 for an argument, else 1.
+    """Exit if an operation fails: 78 if the settings are wrong, 2 if an argument is not UTF-8, else 1.
 
-    `others` are errors of one command that exit 1.
+    `others` are further errors, of one command, that exit 1.
     """
     from orca_daemon.aws.call_errors import CALL_ERRORS
     from orca_daemon.db.address import AddressError

@@ -49,19 +49,18 @@ def recover(
     if as_json and not (yes or dry_run):
         raise typer.BadParameter("--json cannot ask; pass --yes or --dry-run")
     settings = settings_or_exit(config)
-    found = _check(settings, job_id, granule, failed=failed, quiet=as_json)
-    ready = [checked for checked in found.files if _is_ready(checked)]
+    open_files = _check(settings, job_id, granule, failed=failed, quiet=as_json)
+    ready = [checked for checked in open_files.files if _is_ready(checked)]
     if not as_json:
-        _print_files(found)
+        _print_files(open_files)
     sent: list[Sent] = []
     if ready and not dry_run:
         url = queue_url_or_exit(settings, queue)
         if not yes:
-            typer.confirm(
-                f"Post copy requests for {len(ready)} files to {url.rpartition('/')[2]}?", abort=True
-            )
+            name = url.rpartition("/")[2]
+            typer.confirm(f"Post copy requests for {_files(len(ready))} to {name}?", abort=True)
         sent = _post(settings, job_id, ready, url, quiet=as_json)
-    _print_result(job_id, found.files, sent, as_json=as_json)
+    _print_result(job_id, open_files.files, sent, as_json=as_json)
     if any(result.message_id is None for result in sent):
         raise typer.Exit(FAILED)
 
@@ -89,10 +88,10 @@ def _is_ready(checked: "CheckedFile") -> bool:
     return checked.file_state is FileState.READY
 
 
-def _print_files(found: "OpenFiles") -> None:
-    files = found.files
+def _print_files(open_files: "OpenFiles") -> None:
+    files = open_files.files
     if not files:
-        left_out = f" ({_files(found.left_out, 'failed ')}; use --failed)" if found.left_out else ""
+        left_out = f" ({_files(open_files.left_out, 'failed')}; use --failed)" if open_files.left_out else ""
         typer.echo(f"nothing to recover: no open files{left_out}")
         return
     print_table(
@@ -106,13 +105,14 @@ def _print_files(found: "OpenFiles") -> None:
         ),
     )
     if len(files) > _MOST_ROWS:
-        typer.echo(f"and {len(files) - _MOST_ROWS} more files")
+        typer.echo(f"and {_files(len(files) - _MOST_ROWS, 'more')}")
     for state, count in Counter(checked.file_state for checked in files).items():
         typer.echo(f"{count} {'object' if count == 1 else 'objects'}: {state.value}")
 
 
-def _files(count: int, kind: str) -> str:
-    return f"{count} {kind}{'file' if count == 1 else 'files'}"
+def _files(count: int, adjective: str = "") -> str:
+    noun = "file" if count == 1 else "files"
+    return f"{count} {adjective} {noun}" if adjective else f"{count} {noun}"
 
 
 def _state(checked: "CheckedFile") -> str:

@@ -11,7 +11,7 @@ import typer
 
 from orca_daemon.cli.exits import settings_or_exit
 from orca_daemon.cli.options import AsJson, Config, StatusName
-from orca_daemon.cli.sending import deliver
+from orca_daemon.cli.sending import send_all
 from orca_daemon.operations import messages
 from orca_daemon.operations.messages import Document, Template
 from orca_daemon.settings import Settings
@@ -37,9 +37,7 @@ Collection = Annotated[str | None, typer.Option("--collection", help="Id of the 
 Granule = Annotated[str | None, typer.Option("--granule", help="Id of the granule.")]
 Filename = Annotated[str | None, typer.Option(help="Name of the file, without its directory.")]
 Chunk = Annotated[int | None, typer.Option("--chunk-mb", help="Part size of large copies, MiB.")]
-_QUEUE_HELP = "The queue: its name in the settings, or its URL."
-StatusQueue = Annotated[str, typer.Option("--queue", help=_QUEUE_HELP)]
-ReportQueue = Annotated[str, typer.Option("--queue", help=_QUEUE_HELP)]
+Queue = Annotated[str, typer.Option("--queue", help="The queue: its name in the settings, or its URL.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -57,7 +55,7 @@ def new_job(
     key: Annotated[list[str] | None, typer.Option(help="Key of a file; repeat it for each.")] = None,
     chunk_mb: Chunk = None,
     file: File = None,
-    queue: StatusQueue = "status_update",
+    queue: Queue = "status_update",
     grouping: Groups = None,
     config: Config = None,
     dry_run: DryRun = False,
@@ -85,7 +83,7 @@ def new_job(
         "files": files or None,
     }
     template = messages.new_job(datetime.now(UTC), _grouping(settings, queue, grouping))
-    deliver(_messages(template, file, fields), settings, queue, dry_run=dry_run, as_json=as_json)
+    send_all(_messages(template, file, fields), settings, queue, dry_run=dry_run, as_json=as_json)
 
 
 @send.command("file-status")
@@ -97,7 +95,7 @@ def file_status(
     status: Annotated[StatusName | None, typer.Option(help="Its status now.")] = None,
     error: Annotated[str | None, typer.Option(help="What went wrong; needed for failed.")] = None,
     file: File = None,
-    queue: StatusQueue = "status_update",
+    queue: Queue = "status_update",
     grouping: Groups = None,
     config: Config = None,
     dry_run: DryRun = False,
@@ -122,7 +120,7 @@ def file_status(
         "errorMessage": error,
     }
     template = messages.file_status(datetime.now(UTC), _grouping(settings, queue, grouping))
-    deliver(_messages(template, file, fields), settings, queue, dry_run=dry_run, as_json=as_json)
+    send_all(_messages(template, file, fields), settings, queue, dry_run=dry_run, as_json=as_json)
 
 
 @send.command("copy")
@@ -136,7 +134,7 @@ def copy(
     filename: Filename = None,
     chunk_mb: Chunk = None,
     file: File = None,
-    queue: Annotated[str, typer.Option("--queue", help=_QUEUE_HELP)] = "recovery",
+    queue: Queue = "recovery",
     config: Config = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
@@ -163,7 +161,7 @@ def copy(
     }
     settings = settings_or_exit(config)
     template = messages.copy_request(CopyRules.of(settings))
-    deliver(_messages(template, file, fields), settings, queue, dry_run=dry_run, as_json=as_json)
+    send_all(_messages(template, file, fields), settings, queue, dry_run=dry_run, as_json=as_json)
 
 
 @send.command("inventory")
@@ -173,7 +171,7 @@ def inventory(
     ] = None,
     region: Annotated[str | None, typer.Option(help="Region of that bucket.", envvar="AWS_REGION")] = None,
     file: File = None,
-    queue: ReportQueue = "internal_report",
+    queue: Queue = "internal_report",
     config: Config = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
@@ -188,15 +186,15 @@ def inventory(
     bucket, key = _bucket_and_key(manifest)
     bucket_region = (region or settings.aws.region) if manifest else None
     fields = {"reportBucketRegion": bucket_region, "reportBucketName": bucket, "manifestKey": key}
-    made = _messages(messages.inventory_pointer, file, fields)
-    deliver(made, settings, queue, dry_run=dry_run, as_json=as_json)
+    requests = _messages(messages.inventory_pointer, file, fields)
+    send_all(requests, settings, queue, dry_run=dry_run, as_json=as_json)
 
 
 @send.command("export")
 def export(
     tables: Annotated[list[str] | None, typer.Argument(help="Tables to export.", show_default=False)] = None,
     file: File = None,
-    queue: ReportQueue = "internal_report",
+    queue: Queue = "internal_report",
     config: Config = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
@@ -206,8 +204,8 @@ def export(
     \b
     orca-daemon send export recovery_job recovery_file
     """
-    made = _messages(messages.export_request, file, {"tables_to_query": tables or None})
-    deliver(made, settings_or_exit(config), queue, dry_run=dry_run, as_json=as_json)
+    requests = _messages(messages.export_request, file, {"tables_to_query": tables or None})
+    send_all(requests, settings_or_exit(config), queue, dry_run=dry_run, as_json=as_json)
 
 
 def _grouping(settings: Settings, queue: str, chosen: Grouping | None) -> Grouping:
@@ -233,11 +231,11 @@ def _messages(template: Template, file: str | None, fields: Document) -> Callabl
         raise typer.BadParameter("name either a file or the fields of a message, not both")
     lines = _lines(file)
 
-    def made() -> Iterator[Outgoing]:
+    def from_file() -> Iterator[Outgoing]:
         # A generator, so that an error of the file is raised where the messages are iterated.
         yield from messages.fill(lines(), template)
 
-    return made
+    return from_file
 
 
 def _lines(file: str) -> Callable[[], Iterable[tuple[int, str]]]:

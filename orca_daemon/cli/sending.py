@@ -30,7 +30,7 @@ def queue_url_or_exit(settings: Settings, queue: str) -> str:
         fail(f"{error}; or pass the URL with --queue", USAGE)
 
 
-def deliver(
+def send_all(
     messages: Callable[[], Iterator[Outgoing]],
     settings: Settings,
     queue: str,

@@ -108,7 +108,7 @@ def test_nothing_is_posted_in_a_dry_run_or_without_consent(
 
 def test_the_command_asks_before_it_posts(archive: Archive) -> None:
     result = run("j", stdin="y\n")
-    assert "Post copy requests for 1 files to" in result.output
+    assert "Post copy requests for 1 file to" in result.output
     assert len(archive.requests()) == 1
 
 
