@@ -9,8 +9,7 @@ import structlog
 
 from orca_daemon.app.exits import StartConfigurationError
 from orca_daemon.app.patience import patiently
-from orca_daemon.aws.queue_location import other_host, other_region
-from orca_daemon.aws.sqs import SqsSource
+from orca_daemon.aws.sqs import SqsSource, other_host, other_region
 from orca_daemon.db import role, schema
 from orca_daemon.db.address import AddressError
 from orca_daemon.engine.consumer import ConsumerOptions

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from orca_daemon.app.checkup.findings import Finding, advice, ok, remedy, wrong
 from orca_daemon.aws.clients import Clients
-from orca_daemon.aws.queue_location import other_host, other_region
-from orca_daemon.aws.sqs import SqsSource
+from orca_daemon.aws.sqs import SqsSource, other_host, other_region
 from orca_daemon.engine.errors import SourceError
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.source import QueueFacts
