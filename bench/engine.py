@@ -11,11 +11,10 @@ from collections.abc import Callable, Sequence
 
 from bench.report import Report, Target
 from bench.size import Size
-from orca_daemon.engine.consumer import Options
+from orca_daemon.engine.consumer import ConsumerOptions
 from orca_daemon.engine.engine import Binding, Engine
 from orca_daemon.engine.errors import Reject
-from orca_daemon.engine.memory import MemoryQueue, MemorySource
-from orca_daemon.engine.memory import Options as QueueOptions
+from orca_daemon.engine.memory import MemoryQueue, MemorySource, QueueOptions
 from orca_daemon.engine.message import Delivery
 from orca_daemon.engine.route import Handler, Route
 from orca_daemon.engine.source import BATCH
@@ -99,7 +98,7 @@ async def _drive(
         route=route,
         source=source,
         facts=source.describe(),
-        options=Options(wait=1, concurrency=route.concurrency),
+        options=ConsumerOptions(wait=1, concurrency=route.concurrency),
     )
     engine = Engine([binding], probes={}, drain_seconds=5, observe=lambda _: None)
     running = asyncio.create_task(engine.run())

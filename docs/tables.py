@@ -49,7 +49,7 @@ def settings_table() -> Iterator[str]:
     for section, field in settings.Settings.model_fields.items():
         model = _model(field.annotation)
         if section == "queues":
-            yield from _rows("queues.NAME", settings.Queue, texts)
+            yield from _rows("queues.NAME", settings.QueueSection, texts)
         elif model is not None:
             yield from _rows(section, model, texts)
         if section == "export":

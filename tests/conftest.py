@@ -17,7 +17,7 @@ import botocore.loaders
 import psycopg2
 import pytest
 
-from orca_daemon.app.garbage import expect_a_long_life
+from orca_daemon.app.gc_tuning import tune_gc
 from orca_daemon.db.migrate import upgrade
 from orca_daemon.local.endpoint import Endpoint
 from orca_daemon.local.layout import QueueSpec, make_queue
@@ -47,7 +47,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """Never look for garbage among the modules and tests that were loaded: they stay."""
-    expect_a_long_life()
+    tune_gc()
 
 
 def pytest_unconfigure() -> None:

@@ -18,7 +18,7 @@ from bench.copy.strain import Strain
 from bench.report import Report, Target
 from bench.size import Size
 from orca_daemon.aws.clients import connect
-from orca_daemon.aws.s3copy import Copied, Copier, Place
+from orca_daemon.aws.s3copy import Copied, Copier, S3Object
 from orca_daemon.local.moto import CREDENTIALS, REGION
 from orca_daemon.queues.recovery import options
 from orca_daemon.settings import Settings
@@ -107,11 +107,11 @@ async def _side_by_side(url: str, count: int) -> tuple[float, Strain]:
     async with connect(settings) as clients:
         copier = Copier(clients.s3, options(settings.copies))
         # The first request of a client loads its models, which the other way did before its clock ran too.
-        await copier.look(Place("archive", "0"))
+        await copier.head(S3Object("archive", "0"))
         began = time.perf_counter()
         async with Strain() as strain:
             await asyncio.gather(
-                *(copier.copy(Place("archive", f"{n}"), Place("ours", f"{n}")) for n in range(count))
+                *(copier.copy(S3Object("archive", f"{n}"), S3Object("ours", f"{n}")) for n in range(count))
             )
         return time.perf_counter() - began, strain
 
@@ -120,9 +120,9 @@ async def _large(url: str, parts: int) -> tuple[Copied, Strain]:
     settings = _settings(url)
     async with connect(settings) as clients:
         copier = Copier(clients.s3, options(settings.copies))
-        await copier.copy(Place("archive", "0"), Place("warm", f"{parts}"))
+        await copier.copy(S3Object("archive", "0"), S3Object("warm", f"{parts}"))
         async with Strain() as strain:
             copied = await copier.copy(
-                Place("archive", f"{parts}-parts"), Place("ours", f"{parts}-parts"), chunk=PART
+                S3Object("archive", f"{parts}-parts"), S3Object("ours", f"{parts}-parts"), chunk=PART
             )
         return copied, strain

@@ -21,13 +21,13 @@ from bench.export import BUCKET, TABLE
 from orca_daemon.aws.clients import connect
 from orca_daemon.db.database import Database
 from orca_daemon.export.bucket import Bucket
-from orca_daemon.export.run import Run
-from orca_daemon.export.table import Order
-from orca_daemon.export.tables import Clock, Relation, Table
+from orca_daemon.export.run import ExportRun
+from orca_daemon.export.table import ExportOptions
+from orca_daemon.export.tables import ChangeTime, Relation, Table
 from orca_daemon.local.moto import REGION
-from orca_daemon.settings import Aws, Settings
-from orca_daemon.settings import Database as DatabaseSettings
-from orca_daemon.settings import Export as ExportSettings
+from orca_daemon.settings import AwsSection, Settings
+from orca_daemon.settings import DatabaseSection as DatabaseSettings
+from orca_daemon.settings import ExportSection as ExportSettings
 
 
 def stream(url: str, endpoint: str) -> int:
@@ -36,16 +36,16 @@ def stream(url: str, endpoint: str) -> int:
 
 
 async def _stream(url: str, endpoint: str) -> int:
-    order = Order(
+    order = ExportOptions(
         now=datetime(2027, 1, 1, tzinfo=UTC),
         overlap=timedelta(days=14),
         row_group=ExportSettings().row_group,
         full=True,
     )
-    table = Table(TABLE, Relation(TABLE), (Clock("ingest_time"),))
-    async with connect(Settings(aws=Aws(region=REGION, endpoint_url=endpoint))) as clients:
+    table = Table(TABLE, Relation(TABLE), (ChangeTime("ingest_time"),))
+    async with connect(Settings(aws=AwsSection(region=REGION, endpoint_url=endpoint))) as clients:
         with closing(Database(DatabaseSettings(url=SecretStr(url)))) as database:
-            report = await Run(database, Bucket(clients.s3, BUCKET), order).export([table])
+            report = await ExportRun(database, Bucket(clients.s3, BUCKET), order).export([table])
         # The next run starts anew, as this one did.
         await clients.s3.delete_object(Bucket=BUCKET, Key=report.keys[TABLE])
     assert not report.failed, report.reasons

@@ -15,7 +15,7 @@ from bench.report import Report, Target
 from bench.size import Size
 from bench.status import database, drain
 from bench.status.workload import Sent, messages
-from orca_daemon.app.garbage import expect_a_long_life
+from orca_daemon.app.gc_tuning import tune_gc
 from orca_daemon.aws.clients import connect
 from orca_daemon.db.migrate import upgrade
 from orca_daemon.local.endpoint import Endpoint
@@ -35,7 +35,7 @@ TURNS = 3
 def measure(size: Size) -> Report:
     """Both sides, on the same server."""
     os.environ.update(CREDENTIALS)
-    expect_a_long_life()  # as the daemon does; the other side gains from it, too
+    tune_gc()  # as the daemon does; the other side gains from it, too
     count, turns = size.pick(22_000, 2_200, 220), size.pick(TURNS, TURNS, 1)
     shapes = (("one group", 1), (f"{GROUPS} groups", size.pick(GROUPS, GROUPS, 20)))
     figures: dict[str, float] = {}

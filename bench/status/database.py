@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, create_engine, text
 from bench.status.workload import Sent
 from orca_daemon.db.database import Database
 from orca_daemon.queues.status_update.store import apply
-from orca_daemon.settings import Database as DatabaseSettings
+from orca_daemon.settings import DatabaseSection as DatabaseSettings
 from orca_daemon.wire.status import NewFile, NewJob, StatusMessage, UpdateFile, decode
 
 _INSERT_JOB = text("""

@@ -9,7 +9,7 @@ from bench.status.workload import Sent
 from orca_daemon.aws.clients import connect
 from orca_daemon.aws.sqs import SqsSource
 from orca_daemon.db.database import Database
-from orca_daemon.engine.consumer import Options
+from orca_daemon.engine.consumer import ConsumerOptions
 from orca_daemon.engine.engine import Binding, Engine
 from orca_daemon.engine.events import Event, Settled
 from orca_daemon.ops.metrics import Metrics
@@ -94,7 +94,7 @@ async def daemon(given: Settings, count: int) -> float:
             route=route,
             source=source,
             facts=await source.describe(),
-            options=Options(pollers=POLLERS, concurrency=route.concurrency, wait=1.0),
+            options=ConsumerOptions(pollers=POLLERS, concurrency=route.concurrency, wait=1.0),
         )
         engine = Engine([binding], probes={"postgres": database.probe}, drain_seconds=5, observe=observe)
         began = time.perf_counter()

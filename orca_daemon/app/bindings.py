@@ -7,19 +7,19 @@ from typing import Any
 
 import structlog
 
-from orca_daemon.app.exits import ConfigurationError
+from orca_daemon.app.exits import StartConfigurationError
 from orca_daemon.app.patience import patiently
+from orca_daemon.aws.queue_location import other_host, other_region
 from orca_daemon.aws.sqs import SqsSource
-from orca_daemon.aws.whereabouts import other_host, other_region
-from orca_daemon.db import role, shape
+from orca_daemon.db import role, schema
 from orca_daemon.db.address import AddressError
-from orca_daemon.engine.consumer import Options
+from orca_daemon.engine.consumer import ConsumerOptions
 from orca_daemon.engine.engine import Binding
 from orca_daemon.engine.route import Route, index
 from orca_daemon.engine.source import QueueFacts
 from orca_daemon.queues import internal_report, recovery, routes
 from orca_daemon.queues.services import Services
-from orca_daemon.settings import Queue, Settings
+from orca_daemon.settings import QueueSection, Settings
 from orca_daemon.settings.buckets import CopyRules
 
 ENOUGH_RECEIVES = 5
@@ -46,7 +46,7 @@ async def bind(services: Services) -> list[Binding]:
     """Look at every queue and at the database, and pair queues with routes.
 
     Raises:
-        ConfigurationError: a queue or the database is missing, forbidden, or not as it must be.
+        StartConfigurationError: a queue or the database is missing, forbidden, or not as it must be.
         RouteError: a queue names a route that does not exist.
     """
     settings = services.settings
@@ -55,8 +55,8 @@ async def bind(services: Services) -> list[Binding]:
         if unset := [name for name in open_to_any_bucket(settings) if name.startswith(section)]:
             effect = "a message may name any bucket that this role may use"
             _log.warning(f"{section}.any_bucket", unset=unset, effect=effect)
-    _look_at_urls(services)
-    await _look_at_database(services, by_queue)
+    _check_urls(services)
+    await _check_database(services, by_queue)
     made = []
     for name, queue in settings.bound.items():
         source = SqsSource(services.clients.poll, services.clients.control, queue.url or "")
@@ -87,26 +87,26 @@ def probes(services: Services, bound: Sequence[Binding]) -> dict[str, Callable[[
     return {"postgres": services.database.probe}
 
 
-async def _look_at_database(services: Services, by_queue: Mapping[str, Route[Any]]) -> None:
+async def _check_database(services: Services, by_queue: Mapping[str, Route[Any]]) -> None:
     needing = sorted(name for name, route in by_queue.items() if "postgres" in route.needs)
     if not needing:
         return
     if services.database is None:
-        raise ConfigurationError(
+        raise StartConfigurationError(
             f"{', '.join(needing)} needs a database and none is configured: set ORCA_DATABASE__URL, "
             "ORCA_DATABASE__SECRET_ARN or ORCA_DATABASE__HOST"
         )
     database = services.database
-    found = await patiently("the database", partial(database.transact, shape.read), _database_problem)
+    found = await patiently("the database", partial(database.transact, schema.read), _database_problem)
     match found.verdict:
-        case shape.Verdict.OK:
+        case schema.SchemaVerdict.OK:
             pass
-        case shape.Verdict.SLOW:
+        case schema.SchemaVerdict.SLOW:
             _log.warning(
                 "database.indexes_missing", missing=found.missing_indexes, do="orca-daemon db upgrade"
             )
         case verdict:
-            raise ConfigurationError(
+            raise StartConfigurationError(
                 f"the database cannot be used: {verdict.value}; run 'orca-daemon db upgrade'"
             )
     ours = await patiently("the database", partial(database.transact, role.read), _database_problem)
@@ -114,19 +114,19 @@ async def _look_at_database(services: Services, by_queue: Mapping[str, Route[Any
     database.writes(ours.writable)
 
 
-def _look_at_urls(services: Services) -> None:
+def _check_urls(services: Services) -> None:
     """Refuse queues of another region, and say where the host of a URL counts for nothing."""
     urls = {f"queue {name}": queue.url or "" for name, queue in services.settings.bound.items()}
     if posted := services.settings.status_url:
         urls["recovery.status_url"] = posted
     for what, url in urls.items():
         if sentence := other_region(url, services.clients.control):
-            raise ConfigurationError(f"{what}: {sentence}")
+            raise StartConfigurationError(f"{what}: {sentence}")
         if sentence := other_host(url, services.clients.control):
             _log.warning("queue.url_host_unused", queue=what.removeprefix("queue "), reason=sentence)
 
 
-def _queue_problem(name: str, queue: Queue) -> Callable[[Exception], str | None]:
+def _queue_problem(name: str, queue: QueueSection) -> Callable[[Exception], str | None]:
     def problem(error: Exception) -> str | None:
         match getattr(error, "kind", ""):
             case "missing":
@@ -155,7 +155,7 @@ def _database_problem(error: Exception) -> str | None:
 def _judge_role(ours: role.Role) -> None:
     # It would fail message after message, and bury every one.
     if ours.powerless:
-        raise ConfigurationError(
+        raise StartConfigurationError(
             f"the database cannot be used: {ours.user} may not write the tables of the schema orca; "
             f"as their owner: {ours.remedy}"
         )
@@ -180,9 +180,9 @@ def _advise(name: str, facts: QueueFacts) -> None:
         )
 
 
-def _options(settings: Settings, queue: Queue, route: Route[Any]) -> Options:
+def _options(settings: Settings, queue: QueueSection, route: Route[Any]) -> ConsumerOptions:
     engine = settings.engine
-    return Options(
+    return ConsumerOptions(
         lease=engine.lease,
         wait=engine.wait,
         held=engine.held,

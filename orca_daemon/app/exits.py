@@ -17,5 +17,5 @@ class Exit(IntEnum):
     """Settings or permissions are wrong; starting again cannot mend it."""
 
 
-class ConfigurationError(Exception):
+class StartConfigurationError(Exception):
     """Something outside is not as the settings say; the text says which, and what to do."""

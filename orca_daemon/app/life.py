@@ -14,12 +14,12 @@ import structlog
 
 from orca_daemon import __version__
 from orca_daemon.app import dump
-from orca_daemon.app.exits import ConfigurationError, Exit
-from orca_daemon.app.garbage import expect_a_long_life
+from orca_daemon.app.exits import Exit, StartConfigurationError
+from orca_daemon.app.gc_tuning import tune_gc
 from orca_daemon.app.process import Process
 from orca_daemon.app.signals import handled
 from orca_daemon.engine.engine import Drained
-from orca_daemon.engine.errors import RouteError, Stuck
+from orca_daemon.engine.errors import RouteError, StuckError
 from orca_daemon.ops import logs
 from orca_daemon.ops.systemd import Notifier
 from orca_daemon.settings import Settings, SettingsError
@@ -66,10 +66,10 @@ async def serve(settings: Settings, reload: Callable[[], Settings]) -> Exit:
         try:
             async with AsyncExitStack() as stack:
                 return await _live(process, stack, stopping)
-        except (ConfigurationError, RouteError) as error:
+        except (StartConfigurationError, RouteError) as error:
             _log.error("start.refused", reason=str(error))
             return Exit.CONFIGURATION
-        except Stuck as error:
+        except StuckError as error:
             _log.critical("work.stuck", reason=str(error))
             dump.dump(process.state())
             return Exit.TASK_DIED
@@ -85,7 +85,7 @@ async def _live(process: Process, stack: AsyncExitStack, stopping: asyncio.Event
     if await _unless(stopping, process.start(stack)) is None:
         _log.info("stopped", reason="asked to, before the start was complete")
         return Exit.CLEAN
-    expect_a_long_life()
+    tune_gc()
     process.notifier.ready()
     watch = asyncio.create_task(_stop_engine(process, stopping))
     try:
@@ -104,10 +104,10 @@ async def _stop_engine(process: Process, stopping: asyncio.Event) -> None:
 async def _unless(stopping: asyncio.Event, work: Awaitable[T]) -> T | None:
     """The result of `work`, or None if the process is told to stop first."""
     doing = asyncio.ensure_future(work)
-    told = asyncio.ensure_future(stopping.wait())
-    either: set[asyncio.Future[Any]] = {doing, told}
+    stop_requested = asyncio.ensure_future(stopping.wait())
+    either: set[asyncio.Future[Any]] = {doing, stop_requested}
     await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-    told.cancel()
+    stop_requested.cancel()
     if doing.done():
         return doing.result()
     doing.cancel()

@@ -7,12 +7,12 @@ from typing import Any, TypeVar
 
 import structlog
 
-from orca_daemon.app.exits import ConfigurationError
+from orca_daemon.app.exits import StartConfigurationError
 from orca_daemon.aws.errors import Meaning, behind, meaning_of, reason_of
 from orca_daemon.db.address import AddressError
-from orca_daemon.db.failures import Failed
+from orca_daemon.db.failures import PostgresError
+from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.errors import DependencyDown, SourceError
-from orca_daemon.engine.policy import Backoff
 
 T = TypeVar("T")
 BACKOFF = Backoff(base=1.0, cap=15.0)
@@ -32,20 +32,20 @@ async def patiently(
         final: says which failure waiting will not mend, and what to do.
 
     Raises:
-        ConfigurationError: waiting will not mend it, or AWS has refused the credentials for too long.
+        StartConfigurationError: waiting will not mend it, or AWS has refused the credentials for too long.
     """
     rng, clock = random.Random(), asyncio.get_running_loop().time
     failures, refused_since = 0, None
     while True:
         try:
             return await ask()
-        except (SourceError, DependencyDown, Failed, AddressError) as error:
+        except (SourceError, DependencyDown, PostgresError, AddressError) as error:
             if sentence := final(error):
-                raise ConfigurationError(sentence) from error
+                raise StartConfigurationError(sentence) from error
             refused = _refused_credentials(error)
             refused_since = (refused_since or clock()) if refused else None
             if refused and refused_since and clock() - refused_since >= CREDENTIALS_SETTLE:
-                raise ConfigurationError(
+                raise StartConfigurationError(
                     f"{what}: {refused}: correct the key, the profile or the role"
                 ) from error
             failures += 1

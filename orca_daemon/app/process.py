@@ -10,11 +10,11 @@ import structlog
 
 from orca_daemon import __version__
 from orca_daemon.app import bindings, gauges
-from orca_daemon.app.exits import ConfigurationError
+from orca_daemon.app.exits import StartConfigurationError
 from orca_daemon.aws.clients import Clients, connect
 from orca_daemon.aws.metering import meter
 from orca_daemon.aws.operations import OPERATIONS
-from orca_daemon.aws.vault import Vault
+from orca_daemon.aws.secret_reader import SecretReader
 from orca_daemon.db.database import Database
 from orca_daemon.engine.charges import Rules
 from orca_daemon.engine.engine import Drained, Engine
@@ -36,7 +36,7 @@ class Process:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.notifier = Notifier()
-        self._limits = health.Limits.of(wait=settings.engine.wait)
+        self._limits = health.HealthLimits.of(wait=settings.engine.wait)
         self._metrics = Metrics(bindings.handlers(settings), operations=OPERATIONS)
         self._metrics.process.drain_limit.set(settings.engine.drain_seconds)
         self._metrics.watch(self.state)
@@ -49,7 +49,7 @@ class Process:
         """Open the port, connect, look at the queues and the database, and make the engine.
 
         Raises:
-            ConfigurationError: something is not there or not allowed, and waiting will not mend it.
+            StartConfigurationError: something is not there or not allowed, and waiting will not mend it.
         """
         await self._open_port(stack)
         clients = await self._connect(stack)
@@ -112,7 +112,7 @@ class Process:
         try:
             clients = await stack.enter_async_context(connect(self.settings))
         except SettingsError as error:
-            raise ConfigurationError(str(error)) from error
+            raise StartConfigurationError(str(error)) from error
         meter(clients, self._metrics.aws.called)
         return clients
 
@@ -129,7 +129,7 @@ class Process:
                 )
             )
         except OSError as error:
-            raise ConfigurationError(
+            raise StartConfigurationError(
                 f"cannot listen on {where.host}:{where.port} ({error.strerror}): set ORCA_HTTP__PORT, "
                 "or 0 for any free port"
             ) from error
@@ -138,7 +138,7 @@ class Process:
     def _database(self, clients: Clients, stack: AsyncExitStack) -> Database | None:
         if not self.settings.database.configured:
             return None
-        database = Database(self.settings.database, Vault(clients))
+        database = Database(self.settings.database, SecretReader(clients))
         database.watch(self._metrics.database.wait.observe)
         self._metrics.database.in_use.set_function(lambda: database.in_use)
         stack.callback(database.close)

@@ -19,7 +19,7 @@ from botocore.exceptions import (
 from orca_daemon import __version__
 from orca_daemon.aws.authorities import AuthoritiesError, checked
 from orca_daemon.aws.proof import session
-from orca_daemon.settings import Aws, Settings, SettingsError
+from orca_daemon.settings import AwsSection, Settings, SettingsError
 
 NO_REGION = "no AWS region is known: set AWS_REGION or ORCA_AWS__REGION"
 
@@ -82,7 +82,7 @@ async def connect(settings: Settings) -> AsyncIterator[Clients]:
         yield Clients(**made)
 
 
-def endpoint(aws: Aws, service: str) -> str | None:
+def endpoint(aws: AwsSection, service: str) -> str | None:
     """The endpoint that the settings name for a service; None leaves it to botocore's chain."""
     return (aws.sqs_endpoint_url or aws.endpoint_url) if service == "sqs" else aws.endpoint_url
 

@@ -36,28 +36,28 @@ class DeadLetter:
         """Why it is one."""
         if self.envelope.moved_from:  # evidence that it may have is of an earlier time
             return BY_SQS
-        said = self.evidence.get("reason")
-        if isinstance(said, str) and said:
-            return said
+        value = self.evidence.get("reason")
+        if isinstance(value, str) and value:
+            return value
         if EVIDENCE in self.envelope.raw_attributes:
             return UNREADABLE
         return NO_ROOM if len(self.envelope.raw_attributes) >= MOST_ATTRIBUTES else NO_EVIDENCE
 
     @property
-    def buried_at(self) -> float:
+    def dead_lettered_at(self) -> float:
         """Seconds since the epoch; where nobody wrote it down in a way that can be true, when it was sent."""
-        said, sent = self.evidence.get("buried_at"), self.envelope.sent_at
-        if self.envelope.moved_from or isinstance(said, bool) or not isinstance(said, int | float):
+        value, sent = self.evidence.get("buried_at"), self.envelope.sent_at
+        if self.envelope.moved_from or isinstance(value, bool) or not isinstance(value, int | float):
             return sent
-        return float(said) if 0 < said <= sent + _A_DAY else sent
+        return float(value) if 0 < value <= sent + _A_DAY else sent
 
     @property
     def original_id(self) -> str:
         """Id of the message that it was, as log lines have it; empty where it is not known."""
-        said = self.evidence.get("message_id")
+        value = self.evidence.get("message_id")
         # SQS keeps the id; the daemon sends a message anew, to a FIFO queue under the old id.
         own = self.envelope.id if self.envelope.moved_from else self.envelope.deduplication_id
-        return said if isinstance(said, str) and not self.envelope.moved_from else own or ""
+        return value if isinstance(value, str) and not self.envelope.moved_from else own or ""
 
 
 def letter(envelope: Envelope) -> DeadLetter:

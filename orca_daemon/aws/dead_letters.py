@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 
 from orca_daemon.aws.clients import Clients
 from orca_daemon.aws.dead_letter import DeadLetter, letter
+from orca_daemon.aws.queue_location import other_region
 from orca_daemon.aws.sqs import SqsSource, own_attributes, sendable, translated
-from orca_daemon.aws.whereabouts import other_region
 from orca_daemon.engine import evidence as evidences
 from orca_daemon.engine.errors import SourceError
 from orca_daemon.engine.message import Envelope
-from orca_daemon.engine.source import BATCH, Outcome
+from orca_daemon.engine.source import BATCH, EntryOutcome
 from orca_daemon.wire.queue_url import normalised
 
 LEASE = 300.0
@@ -45,12 +45,12 @@ class Wanted:
             and self.reason.casefold() in letter.reason.casefold()
             and (not self.error or letter.evidence.get("error") == self.error)
             and (self.group is None or letter.envelope.group == self.group)
-            and self.since <= letter.buried_at < self.until
+            and self.since <= letter.dead_lettered_at < self.until
         )
 
 
 @dataclass(slots=True)
-class Tally:
+class RedriveResult:
     """What became of the dead letters that were looked at."""
 
     moved: int = 0
@@ -95,7 +95,7 @@ class DeadLetters:
         depth = await self._source.depth()
         return depth.visible + depth.inflight + depth.delayed
 
-    async def look(self, wanted: Wanted, most: int) -> list[DeadLetter]:
+    async def peek(self, wanted: Wanted, most: int) -> list[DeadLetter]:
         """Up to `most` of those that are meant.  All of them are back on their queue afterwards."""
         found: list[DeadLetter] = []
         try:
@@ -114,7 +114,7 @@ class DeadLetters:
         before: float,
         moved: Callable[[DeadLetter, bool], None],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> Tally:
+    ) -> RedriveResult:
         """Send those that are meant back to the queue, each group in order, and delete them here.
 
         Args:
@@ -125,13 +125,13 @@ class DeadLetters:
             moved: told of each one, and whether it was moved.
             sleep: how to wait.
         """
-        tally = Tally()
+        tally = RedriveResult()
         stopped: set[str | None] = set()
         try:
             while tally.moved < most and (fresh := await self._next()):
                 for each in fresh:
                     group = each.envelope.group
-                    if not wanted.takes(each) or each.buried_at >= before:
+                    if not wanted.takes(each) or each.dead_lettered_at >= before:
                         tally.passed_over += 1
                     elif tally.moved < most and group not in stopped:
                         done = await self._move(each, tally)
@@ -162,7 +162,7 @@ class DeadLetters:
             self._renewed = now
             await self._hide(LEASE)
 
-    async def _move(self, each: DeadLetter, tally: Tally) -> bool:
+    async def _move(self, each: DeadLetter, tally: RedriveResult) -> bool:
         attributes = evidences.without_evidence(own_attributes(each.envelope))
         request = {"QueueUrl": self._queue, **sendable(each.envelope, attributes)}
         if self._fifo:
@@ -182,11 +182,11 @@ class DeadLetters:
     async def _delete(self, envelope: Envelope) -> None:
         for _ in range(TRIES):
             (outcome,) = await self._source.delete([envelope])
-            if outcome is not Outcome.FAILED:
+            if outcome is not EntryOutcome.FAILED:
                 self._seen.pop(envelope.id, None)
-            if outcome is Outcome.DONE:
+            if outcome is EntryOutcome.DONE:
                 return
-            if outcome is Outcome.GONE:
+            if outcome is EntryOutcome.GONE:
                 raise SourceError("unavailable", "it was sent, and came back here before it was deleted")
         raise SourceError("unavailable", "it was sent, and SQS did not delete it here")
 

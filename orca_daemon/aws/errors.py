@@ -118,14 +118,14 @@ def behind(error: BaseException | None) -> BaseException | None:
 def reason_of(error: BaseException) -> str:
     """One line for operators: the code and the operation, or what failed and what is behind it."""
     if _is_answer(error):
-        told = f"{code_of(error)} on {_operation(error)}"
+        text = f"{code_of(error)} on {_operation(error)}"
         match _meaning_of_answer(error):
             case Meaning.CREDENTIALS:
-                return f"AWS does not accept the credentials ({told})"
+                return f"AWS does not accept the credentials ({text})"
             case Meaning.CLOCK:
-                return f"this machine's clock is wrong{_offset(error, time.time())} ({told})"
+                return f"this machine's clock is wrong{_offset(error, time.time())} ({text})"
             case _:
-                return f"status {told}, without a code of AWS" if _is_bare(error) else told
+                return f"status {text}, without a code of AWS" if _is_bare(error) else text
     inner = getattr(error, "kwargs", {}).get("error") or error
     text = " ".join((str(inner) or str(error)).split())[:_LONGEST]
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -6,8 +6,8 @@ from typing import Any
 
 from orca_daemon.aws.call_errors import CALL_ERRORS
 from orca_daemon.aws.errors import meaning_of, message_of, reason_of
+from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.errors import NotYet
-from orca_daemon.engine.policy import Backoff
 from orca_daemon.wire.queue_url import normalised
 from orca_daemon.wire.status import Grouping, UpdateFile, update_message
 
@@ -46,8 +46,8 @@ class Publisher:
                 await self._sqs.send_message(QueueUrl=self._url, **message.parameters())
             except CALL_ERRORS as error:
                 if not meaning_of(error).passes:
-                    said = ": ".join(part for part in (reason_of(error), message_of(error)) if part)
-                    raise PublishError(f"the status queue refused an update: {said}") from error
+                    text = ": ".join(part for part in (reason_of(error), message_of(error)) if part)
+                    raise PublishError(f"the status queue refused an update: {text}") from error
                 if attempt == TRIES:
                     raise NotYet(f"the status queue cannot be reached: {reason_of(error)}") from error
                 await asyncio.sleep(self._backoff.delay(attempt, self._rng))

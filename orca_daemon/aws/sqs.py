@@ -12,7 +12,7 @@ from orca_daemon.engine import evidence as evidences
 from orca_daemon.engine.errors import SourceError
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.size import size
-from orca_daemon.engine.source import Outcome, QueueFacts
+from orca_daemon.engine.source import EntryOutcome, QueueFacts
 from orca_daemon.wire.queue_url import normalised
 
 T = TypeVar("T")
@@ -115,13 +115,13 @@ class SqsSource:
         answer = await translated(self._poll.receive_message(**request))
         return [envelope(message) for message in answer.get("Messages") or ()]
 
-    async def delete(self, envelopes: Sequence[Envelope]) -> Sequence[Outcome]:
+    async def delete(self, envelopes: Sequence[Envelope]) -> Sequence[EntryOutcome]:
         """See `Source`."""
         entries = [{"Id": str(i), "ReceiptHandle": one.receipt} for i, one in enumerate(envelopes)]
         call = self._control.delete_message_batch(QueueUrl=self._url, Entries=entries)
         return outcomes(await translated(call), len(entries))
 
-    async def hide(self, envelopes: Sequence[Envelope], seconds: float) -> Sequence[Outcome]:
+    async def hide(self, envelopes: Sequence[Envelope], seconds: float) -> Sequence[EntryOutcome]:
         """See `Source`."""
         entries = [
             {"Id": str(i), "ReceiptHandle": one.receipt, "VisibilityTimeout": int(seconds)}
@@ -130,7 +130,7 @@ class SqsSource:
         call = self._control.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
         return outcomes(await translated(call), len(entries))
 
-    async def bury(self, envelope: Envelope, evidence: Mapping[str, object]) -> None:
+    async def send_dead_letter(self, envelope: Envelope, evidence: Mapping[str, object]) -> None:
         """See `Source`."""
         facts = self._facts or await self.describe()
         if _too_large(envelope, facts):
@@ -226,24 +226,24 @@ def sendable(envelope: Envelope, attributes: Mapping[str, Mapping[str, object]])
     return request
 
 
-def outcomes(answer: Mapping[str, Any], count: int) -> list[Outcome]:
+def outcomes(answer: Mapping[str, Any], count: int) -> list[EntryOutcome]:
     """How each entry of a batch ended, by its place.
 
     An entry that the answer does not name, or names twice, has failed; what names no entry says nothing.
     """
-    ends: dict[object, list[Outcome]] = {}
+    ends: dict[object, list[EntryOutcome]] = {}
     for entry in answer.get("Successful") or ():
-        ends.setdefault((entry or {}).get("Id"), []).append(Outcome.DONE)
+        ends.setdefault((entry or {}).get("Id"), []).append(EntryOutcome.DONE)
     for entry in answer.get("Failed") or ():
         ends.setdefault((entry or {}).get("Id"), []).append(_failure(entry or {}))
     named = (ends.get(str(place), ()) for place in range(count))
-    return [found[0] if len(found) == 1 else Outcome.FAILED for found in named]
+    return [found[0] if len(found) == 1 else EntryOutcome.FAILED for found in named]
 
 
-def _failure(entry: Mapping[str, Any]) -> Outcome:
+def _failure(entry: Mapping[str, Any]) -> EntryOutcome:
     code = str(entry.get("Code", "")).rpartition(".")[2]
     gone = code in _GONE and _TOO_LONG not in str(entry.get("Message", ""))
-    return Outcome.GONE if gone else Outcome.FAILED
+    return EntryOutcome.GONE if gone else EntryOutcome.FAILED
 
 
 async def translated(call: Awaitable[T]) -> T:

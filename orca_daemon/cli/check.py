@@ -34,7 +34,7 @@ def check(
     orca-daemon check --bucket orca-archive --bucket orca-reports
     """
     from orca_daemon.app.checkup import findings, works
-    from orca_daemon.cli.outside import run
+    from orca_daemon.cli.connections import run
 
     found = run(findings(settings_or_exit(config, need_queue=True), tuple(bucket or ())))
     fine = works(found)

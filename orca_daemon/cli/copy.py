@@ -14,7 +14,7 @@ from orca_daemon.wire.s3_names import key_problem
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
-    from orca_daemon.aws.s3copy import Copied, Place, Progress
+    from orca_daemon.aws.s3copy import Copied, CopyProgress, S3Object
     from orca_daemon.settings import Settings
 
 
@@ -42,7 +42,7 @@ def copy(
     \b
     orca-daemon copy s3://orca-archive/d/g.h5 s3://protected/d/g.h5
     """
-    from orca_daemon.cli.outside import run
+    from orca_daemon.cli.connections import run
 
     settings = settings_or_exit(config)
     here, there = _place(source), _place(target)
@@ -53,14 +53,14 @@ def copy(
     if as_json:
         typer.echo(json.dumps({"source": str(here), "target": str(there), **asdict(copied)}))
     else:
-        typer.echo(_told(copied, there))
+        typer.echo(_summary(copied, there))
 
 
-def _place(url: str) -> "Place":
-    from orca_daemon.aws.s3copy import Place
+def _place(url: str) -> "S3Object":
+    from orca_daemon.aws.s3copy import S3Object
 
     try:
-        place = Place.of(url)
+        place = S3Object.of(url)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     if problem := key_problem(place.key):
@@ -69,10 +69,10 @@ def _place(url: str) -> "Place":
 
 
 async def _copy(
-    settings: "Settings", source: "Place", target: "Place", chunk: int | None, *, quiet: bool
+    settings: "Settings", source: "S3Object", target: "S3Object", chunk: int | None, *, quiet: bool
 ) -> "Copied":
     from orca_daemon.aws.clients import connect
-    from orca_daemon.aws.s3copy import Copier, CopyFailed
+    from orca_daemon.aws.s3copy import Copier, CopyError
     from orca_daemon.aws.s3copy.plan import MIB
     from orca_daemon.engine.errors import NotYet, Reject
     from orca_daemon.queues.recovery import options
@@ -82,7 +82,7 @@ async def _copy(
             copier = Copier(clients.s3, options(settings.copies), _shown_in(bar))
             try:
                 return await copier.copy(source, target, chunk=chunk * MIB if chunk else None)
-            except (CopyFailed, NotYet) as error:
+            except (CopyError, NotYet) as error:
                 raise Reject(str(error)) from error
 
 
@@ -100,13 +100,13 @@ def _bar(*, quiet: bool) -> "Bar":
 def _shown_in(bar: "Bar") -> "Any":
     task = bar.add_task("copy", total=None)
 
-    def moved(progress: "Progress") -> None:
+    def moved(progress: "CopyProgress") -> None:
         bar.update(task, total=progress.size, completed=progress.done)
 
     return moved
 
 
-def _told(copied: "Copied", target: "Place") -> str:
+def _summary(copied: "Copied", target: "S3Object") -> str:
     if copied.skipped:
         return f"{target} holds it already ({copied.size:,} bytes, shown by {copied.by})"
     how = "one request" if copied.parts == 1 else f"{copied.parts:,} parts"

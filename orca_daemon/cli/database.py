@@ -11,8 +11,8 @@ from orca_daemon.cli.settings import settings_or_exit
 from orca_daemon.settings import Settings
 
 if TYPE_CHECKING:
-    from orca_daemon.db.address import Address
-    from orca_daemon.db.shape import Shape
+    from orca_daemon.db.address import DatabaseAddress
+    from orca_daemon.db.schema import Schema
 
 
 def register(app: typer.Typer) -> None:
@@ -32,11 +32,11 @@ def status(config: Config = None, as_json: AsJson = False) -> None:
     orca-daemon db status --json
     """
     from orca_daemon.db import migrate
-    from orca_daemon.db.shape import Verdict
+    from orca_daemon.db.schema import SchemaVerdict
 
     found = _guarded(lambda: migrate.status(_address(settings_or_exit(config))))
-    usable = found.verdict in {Verdict.OK, Verdict.SLOW}
-    steps = [] if found.verdict is Verdict.FOREIGN else migrate.plan(found)
+    usable = found.verdict in {SchemaVerdict.OK, SchemaVerdict.SLOW}
+    steps = [] if found.verdict is SchemaVerdict.FOREIGN else migrate.plan(found)
     if as_json:
         _print(_facts(found) | {"usable": usable, "steps": steps})
     else:
@@ -67,12 +67,12 @@ def upgrade(
     if not as_json:
         _list(steps, f"In the database {address.database} on {address.host or 'this machine'}, this will:")
     if dry_run or not steps:
-        _tell_end(steps, as_json=as_json, done=not steps)
+        _print_end(steps, as_json=as_json, done=not steps)
         return
     if not yes:
         _ask(as_json=as_json)
     taken = _guarded(lambda: migrate.upgrade(address, lambda step: typer.echo(f"… {step}", err=True)))
-    _tell_end(taken, as_json=as_json, done=True)
+    _print_end(taken, as_json=as_json, done=True)
 
 
 def _ask(*, as_json: bool) -> None:
@@ -82,15 +82,15 @@ def _ask(*, as_json: bool) -> None:
     typer.confirm("Go on?", abort=True)
 
 
-def _tell_end(steps: list[str], *, as_json: bool, done: bool) -> None:
+def _print_end(steps: list[str], *, as_json: bool, done: bool) -> None:
     if as_json:
         _print({"steps": steps, "done": done})
     elif done:
         typer.echo("The database is up to date.")
 
 
-def _address(settings: Settings, *, owner: bool = False) -> "Address":
-    from orca_daemon.cli.outside import address, run
+def _address(settings: Settings, *, owner: bool = False) -> "DatabaseAddress":
+    from orca_daemon.cli.connections import address, run
 
     return run(address(settings, owner=owner))
 
@@ -98,21 +98,21 @@ def _address(settings: Settings, *, owner: bool = False) -> "Address":
 def _guarded(work: Any) -> Any:
     """The result of the work; what is wrong with the database is told in one line."""
     from orca_daemon.db.address import AddressError
-    from orca_daemon.db.failures import Failed
+    from orca_daemon.db.failures import PostgresError
     from orca_daemon.db.migrate import UpgradeError
     from orca_daemon.engine.errors import DependencyDown, Reject
 
     try:
         return work()
     except AddressError as error:
-        code, said = 78, str(error)
-    except (UpgradeError, DependencyDown, Failed, Reject) as error:
-        code, said = 1, str(error)
-    typer.echo(f"orca-daemon: {said}", err=True)
+        code, text = 78, str(error)
+    except (UpgradeError, DependencyDown, PostgresError, Reject) as error:
+        code, text = 1, str(error)
+    typer.echo(f"orca-daemon: {text}", err=True)
     raise typer.Exit(code)
 
 
-def _facts(found: "Shape") -> dict[str, Any]:
+def _facts(found: "Schema") -> dict[str, Any]:
     return {
         "verdict": found.verdict.name.lower(),
         "version": found.version,
@@ -121,7 +121,7 @@ def _facts(found: "Shape") -> dict[str, Any]:
     }
 
 
-def _describe(found: "Shape") -> None:
+def _describe(found: "Schema") -> None:
     from orca_daemon.cli.tables import show
 
     version = "not an ORCA of version 5 or later" if found.version is None else found.version or "none"

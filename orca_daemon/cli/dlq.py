@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from orca_daemon.cli.moments import moment, shown
 from orca_daemon.cli.options import AsJson, Config
 from orca_daemon.cli.settings import settings_or_exit
+from orca_daemon.cli.times import format_time, parse_time
 from orca_daemon.settings import Settings
 
 if TYPE_CHECKING:
     from orca_daemon.aws.dead_letter import DeadLetter
-    from orca_daemon.aws.dead_letters import DeadLetters, Tally, Wanted
+    from orca_daemon.aws.dead_letters import DeadLetters, RedriveResult, Wanted
 
 T = TypeVar("T")
 Queue = Annotated[str, typer.Argument(metavar="QUEUE", help="Name of the queue in the settings.")]
@@ -63,10 +63,10 @@ def list_(
     """
     wanted = _wanted((), reason, error, group, since, until)
 
-    async def look(letters: "DeadLetters") -> "tuple[int, list[DeadLetter]]":
-        return await letters.count(), await letters.look(wanted, most)
+    async def peek(letters: "DeadLetters") -> "tuple[int, list[DeadLetter]]":
+        return await letters.count(), await letters.peek(wanted, most)
 
-    count, found = _with_letters(settings_or_exit(config), queue, look)
+    count, found = _with_letters(settings_or_exit(config), queue, peek)
     if as_json:
         _print({"queue": queue, "approximate_count": count, "letters": [_record(each) for each in found]})
         return
@@ -87,10 +87,10 @@ def show(
     """
     wanted = _wanted((message_id,))
 
-    async def look(letters: "DeadLetters") -> "list[DeadLetter]":
-        return await letters.look(wanted, 1)
+    async def peek(letters: "DeadLetters") -> "list[DeadLetter]":
+        return await letters.peek(wanted, 1)
 
-    found = _with_letters(settings_or_exit(config), queue, look)
+    found = _with_letters(settings_or_exit(config), queue, peek)
     if not found:
         typer.echo(f"orca-daemon: no dead letter {message_id!r} among those that SQS shows", err=True)
         raise typer.Exit(1)
@@ -167,10 +167,10 @@ def redrive(
 
 
 def _show_plan(settings: Settings, queue: str, wanted: "Wanted", most: int, *, as_json: bool) -> None:
-    async def look(letters: "DeadLetters") -> "list[DeadLetter]":
-        return await letters.look(wanted, most)
+    async def peek(letters: "DeadLetters") -> "list[DeadLetter]":
+        return await letters.peek(wanted, most)
 
-    found = _with_letters(settings, queue, look)
+    found = _with_letters(settings, queue, peek)
     if as_json:
         _print({"would_move": [_record(each) for each in found]})
         return
@@ -180,14 +180,14 @@ def _show_plan(settings: Settings, queue: str, wanted: "Wanted", most: int, *, a
 
 def _redrive(
     settings: Settings, queue: str, wanted: "Wanted", most: int, rate: float, *, quiet: bool
-) -> "Tally":
+) -> "RedriveResult":
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
     progress = Progress(*columns, console=Console(stderr=True), disable=quiet or not sys.stderr.isatty())
 
-    async def work(letters: "DeadLetters") -> "Tally":
+    async def work(letters: "DeadLetters") -> "RedriveResult":
         task = progress.add_task("sent back", total=min(most, await letters.count()))
         return await letters.redrive(
             wanted,
@@ -210,7 +210,7 @@ def _with_letters(settings: Settings, queue: str, work: "Callable[[DeadLetters],
     """The result of work on the dead letters of a queue; one line and exit 1 where that cannot be."""
     from orca_daemon.aws.clients import connect
     from orca_daemon.aws.dead_letters import DeadLetters
-    from orca_daemon.cli.outside import run
+    from orca_daemon.cli.connections import run
     from orca_daemon.engine.errors import SourceError
 
     bound = settings.bound
@@ -245,8 +245,8 @@ def _wanted(
         reason=reason,
         error=error,
         group=group,
-        since=moment(since, now).timestamp() if since else 0.0,
-        until=moment(until, now).timestamp() if until else float("inf"),
+        since=parse_time(since, now).timestamp() if since else 0.0,
+        until=parse_time(until, now).timestamp() if until else float("inf"),
     )
 
 
@@ -255,7 +255,7 @@ def _record(letter: "DeadLetter") -> dict[str, Any]:
         "id": letter.id,
         "group": letter.envelope.group,
         "reason": letter.reason,
-        "buried_at": letter.buried_at,
+        "buried_at": letter.dead_lettered_at,
         "evidence": dict(letter.evidence),
         "attributes": {
             name: value for name, value in letter.envelope.attributes.items() if name != "OrcaDaemonEvidence"
@@ -271,7 +271,7 @@ def _table(queue: str, found: "list[DeadLetter]") -> None:
         (
             (
                 each.id,
-                shown(datetime.fromtimestamp(each.buried_at, UTC)),
+                format_time(datetime.fromtimestamp(each.dead_lettered_at, UTC)),
                 each.envelope.group,
                 _cut(each.evidence.get("error")),
                 _cut(each.evidence.get("attempts")),

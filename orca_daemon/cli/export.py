@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orca_daemon.cli.moments import moment, shown
 from orca_daemon.cli.options import AsJson, Config
 from orca_daemon.cli.settings import WRONG_SETTINGS, settings_or_exit
+from orca_daemon.cli.times import format_time, parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from orca_daemon.export.run import Report
-    from orca_daemon.export.table import Order, Outcome
+    from orca_daemon.export.table import ExportOptions, TableOutcome
     from orca_daemon.export.tables import Table
     from orca_daemon.settings import Settings
 
@@ -60,9 +60,9 @@ def export(
     """
     from datetime import UTC, datetime
 
-    from orca_daemon.cli.outside import run
+    from orca_daemon.cli.connections import run
     from orca_daemon.export.tables import allowed, choose
-    from orca_daemon.queues.internal_report.exports import order
+    from orca_daemon.queues.internal_report.exports import export_options
 
     if full and since:
         raise typer.BadParameter("--full and --since contradict each other")
@@ -76,13 +76,13 @@ def export(
     _log_to_stderr(settings)
     now = datetime.now(UTC)
     wanted = replace(
-        order(settings.export, now),
-        since=moment(since, now) if since else None,
+        export_options(settings.export, now),
+        since=parse_time(since, now) if since else None,
         full=full,
         dry_run=dry_run,
     )
     report = run(_export(settings, settings.export.bucket, wanted, tables, quiet=as_json))
-    _tell(report, settings.export.bucket, dry_run=dry_run, as_json=as_json)
+    _print_report(report, settings.export.bucket, dry_run=dry_run, as_json=as_json)
     if report.failed:
         raise typer.Exit(1)
 
@@ -98,21 +98,26 @@ def _log_to_stderr(settings: "Settings") -> None:
 
 
 async def _export(
-    settings: "Settings", bucket: str, order: "Order", tables: "Sequence[Table]", *, quiet: bool
+    settings: "Settings",
+    bucket: str,
+    export_options: "ExportOptions",
+    tables: "Sequence[Table]",
+    *,
+    quiet: bool,
 ) -> "Report":
     from orca_daemon.aws.clients import connect
-    from orca_daemon.aws.vault import Vault
+    from orca_daemon.aws.secret_reader import SecretReader
     from orca_daemon.db.database import Database
     from orca_daemon.export.bucket import Bucket
-    from orca_daemon.export.run import Run
+    from orca_daemon.export.run import ExportRun
     from orca_daemon.export.source import source
 
     async with connect(settings) as clients:
-        vault = Vault(clients)
-        own = Database(settings.database, vault) if settings.database.configured else None
+        secrets = SecretReader(clients)
+        own = Database(settings.database, secrets) if settings.database.configured else None
         try:
-            with source(settings, own, vault) as database, _progress(quiet=quiet) as progress:
-                run = Run(database, Bucket(clients.s3, bucket), order, progress=progress)
+            with source(settings, own, secrets) as database, _progress(quiet=quiet) as progress:
+                run = ExportRun(database, Bucket(clients.s3, bucket), export_options, progress=progress)
                 return await run.export(tables)
         finally:
             if own:
@@ -139,7 +144,7 @@ def _progress(*, quiet: bool) -> "Iterator[Callable[[str, int], None]]":
         yield progress
 
 
-def _tell(report: "Report", bucket: str, *, dry_run: bool, as_json: bool) -> None:
+def _print_report(report: "Report", bucket: str, *, dry_run: bool, as_json: bool) -> None:
     if as_json:
         document = {
             "now": report.now.isoformat(),
@@ -158,13 +163,13 @@ def _tell(report: "Report", bucket: str, *, dry_run: bool, as_json: bool) -> Non
         typer.echo(f"orca-daemon: {outcome.table}: {_reason(outcome)}", err=True)
 
 
-def _line(outcome: "Outcome", bucket: str) -> tuple[object, ...]:
+def _line(outcome: "TableOutcome", bucket: str) -> tuple[object, ...]:
     place = f"s3://{bucket}/{outcome.key}" if outcome.key else "failed" if outcome.error else "nothing new"
     figures = (f"{outcome.rows:,}", f"{outcome.bytes:,}", f"{outcome.seconds:.1f}")
-    return (outcome.table, shown(outcome.start), *figures, place)
+    return (outcome.table, format_time(outcome.start), *figures, place)
 
 
-def _record(outcome: "Outcome") -> dict[str, Any]:
+def _record(outcome: "TableOutcome") -> dict[str, Any]:
     return {
         "table": outcome.table,
         "start": outcome.start.isoformat() if outcome.start else None,
@@ -176,7 +181,7 @@ def _record(outcome: "Outcome") -> dict[str, Any]:
     }
 
 
-def _reason(outcome: "Outcome") -> str | None:
+def _reason(outcome: "TableOutcome") -> str | None:
     from orca_daemon.export.run import explained
 
     return explained(outcome.error) if outcome.error else None

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orca_daemon.cli.moments import before, moment, shown
 from orca_daemon.cli.options import AsJson, Config, StatusName
 from orca_daemon.cli.settings import settings_or_exit
+from orca_daemon.cli.times import before, format_time, parse_time
 from orca_daemon.settings import Settings
 
 if TYPE_CHECKING:
@@ -56,8 +56,8 @@ def jobs(
         granule=granule,
         collection=collection,
         archive=archive,
-        since=moment(since, now) if since else None,
-        until=moment(until, now) if until else None,
+        since=parse_time(since, now) if since else None,
+        until=parse_time(until, now) if until else None,
         idle_since=before(now, stuck) if stuck else None,
     )
     found = _find_jobs(settings_or_exit(config), chosen, limit + 1, after)
@@ -98,7 +98,7 @@ def job(
 
 
 def _find_jobs(settings: Settings, chosen: "Chosen", limit: int, after: str | None) -> "list[Job]":
-    from orca_daemon.cli.outside import database, run
+    from orca_daemon.cli.connections import database, run
     from orca_daemon.db import jobs as tables
 
     async def ask() -> "list[Job]":
@@ -115,7 +115,7 @@ def _find_jobs(settings: Settings, chosen: "Chosen", limit: int, after: str | No
 def _find_job(
     settings: Settings, job_id: str, granule: str | None, status: StatusName | None, limit: int
 ) -> "tuple[list[Granule], list[File]]":
-    from orca_daemon.cli.outside import database, run
+    from orca_daemon.cli.connections import database, run
     from orca_daemon.db import jobs as tables
 
     statuses = (status.status,) if status else tables.ALL
@@ -140,8 +140,8 @@ def _print_jobs(page: "Sequence[Job]", following: str | None) -> None:
         columns + counts,
         (
             (
-                *(one.job_id, one.status.name.lower(), shown(one.request_time)),
-                *(shown(one.completion_time), shown(one.last_update)),
+                *(one.job_id, one.status.name.lower(), format_time(one.request_time)),
+                *(format_time(one.completion_time), format_time(one.last_update)),
                 *(one.granules, one.pending, one.staged, one.failed, one.success),
             )
             for one in page
@@ -159,7 +159,7 @@ def _print_job(job_id: str, granules: "Sequence[Granule]", files: "Sequence[File
         (
             (
                 *(one.collection_id, one.granule_id, one.archive_destination, one.status.name.lower()),
-                *(shown(one.request_time), shown(one.completion_time)),
+                *(format_time(one.request_time), format_time(one.completion_time)),
             )
             for one in granules
         ),
@@ -170,7 +170,7 @@ def _print_job(job_id: str, granules: "Sequence[Granule]", files: "Sequence[File
         (
             (
                 *(one.granule_id, one.filename, one.restore_destination, one.status.name.lower()),
-                *(shown(one.last_update), shown(one.completion_time), one.error_message),
+                *(format_time(one.last_update), format_time(one.completion_time), one.error_message),
             )
             for one in files
         ),
@@ -183,4 +183,4 @@ def _record(one: Any) -> dict[str, Any]:
 
 
 def _print_json(document: object) -> None:
-    typer.echo(json.dumps(document, indent=2, default=lambda moment: moment.isoformat()))
+    typer.echo(json.dumps(document, indent=2, default=lambda parse_time: parse_time.isoformat()))

@@ -120,7 +120,7 @@ def _demo(stack: "Stack", whereabouts: "Whereabouts", *, as_json: bool, stays: b
 
 
 def _announce(whereabouts: "Whereabouts", state: Path) -> None:
-    from orca_daemon.local.demo.telling import where_to_look
+    from orca_daemon.local.demo.report import where_to_look
 
     where_to_look(whereabouts, state)
 

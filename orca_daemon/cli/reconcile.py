@@ -12,8 +12,8 @@ from orca_daemon.cli.options import AsJson, Config
 from orca_daemon.cli.settings import settings_or_exit
 
 if TYPE_CHECKING:
-    from orca_daemon.reconcile.protocol import Line
-    from orca_daemon.reconcile.run import Outcome
+    from orca_daemon.reconcile.protocol import Message
+    from orca_daemon.reconcile.run import ComparisonOutcome
     from orca_daemon.settings import Settings
     from orca_daemon.wire.inventory import InventoryPointer, StoredListing
 
@@ -61,10 +61,10 @@ def reconcile(
     what = _listing(manifest, region, bucket)
     flags = {"reconcile.race_window": race_window, "reconcile.allow_empty": allow_empty}
     settings = settings_or_exit(config, flags)
-    from orca_daemon.cli.outside import run
+    from orca_daemon.cli.connections import run
 
     outcome = run(_compared(settings, what, quiet=as_json))
-    _tell(outcome, as_json=as_json)
+    _print_outcome(outcome, as_json=as_json)
 
 
 def _listing(text: str, region: str | None, bucket: str | None) -> "InventoryPointer | StoredListing":
@@ -82,33 +82,33 @@ def _listing(text: str, region: str | None, bucket: str | None) -> "InventoryPoi
 
 async def _compared(
     settings: "Settings", what: "InventoryPointer | StoredListing", *, quiet: bool
-) -> "Outcome":
+) -> "ComparisonOutcome":
     from orca_daemon.aws.clients import connect
-    from orca_daemon.cli.outside import database
+    from orca_daemon.cli.connections import database
     from orca_daemon.engine.errors import NotYet, Refused, Reject
-    from orca_daemon.reconcile.run import NotDone, Reconciler
+    from orca_daemon.reconcile.run import ComparisonFailedError, Reconciler
     from orca_daemon.wire.inventory import InventoryPointer
 
     async with connect(settings) as clients, database(settings) as opened:
         reconciler = Reconciler(settings, opened, clients.s3)
         try:
-            with _progress(quiet=quiet) as hear:
+            with _progress(quiet=quiet) as on_message:
                 if isinstance(what, InventoryPointer):
-                    return await reconciler.inventory(what, hear=hear)
-                return await reconciler.stored(what, hear=hear)
-        except (NotDone, NotYet, Refused, Reject) as error:
+                    return await reconciler.inventory(what, on_message=on_message)
+                return await reconciler.stored(what, on_message=on_message)
+        except (ComparisonFailedError, NotYet, Refused, Reject) as error:
             # By hand there is no other attempt: the job is over.
             await reconciler.give_up(what, str(error))
             raise Reject(str(error)) from None
 
 
 @contextmanager
-def _progress(*, quiet: bool) -> "Iterator[Callable[[Line], None]]":
+def _progress(*, quiet: bool) -> "Iterator[Callable[[Message], None]]":
     """A bar for each stage, on a terminal only."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from orca_daemon.reconcile.protocol import Progress as Reached
+    from orca_daemon.reconcile.protocol import StageProgress as Reached
     from orca_daemon.reconcile.protocol import Waiting
 
     console = Console(stderr=True)
@@ -117,18 +117,20 @@ def _progress(*, quiet: bool) -> "Iterator[Callable[[Line], None]]":
     with Progress(*columns, TimeElapsedColumn(), console=console, transient=True, disable=off) as bars:
         tasks: dict[str, Any] = {}
 
-        def hear(line: "Line") -> None:
-            if isinstance(line, Waiting):
+        def on_message(message: "Message") -> None:
+            if isinstance(message, Waiting):
                 bars.console.print("another process works on this job: waiting")
-            if isinstance(line, Reached):
-                if line.stage not in tasks:
-                    tasks[line.stage] = bars.add_task(_STAGES.get(line.stage, line.stage), total=None)
-                bars.update(tasks[line.stage], completed=line.done, total=line.total)
+            if isinstance(message, Reached):
+                if message.stage not in tasks:
+                    tasks[message.stage] = bars.add_task(
+                        _STAGES.get(message.stage, message.stage), total=None
+                    )
+                bars.update(tasks[message.stage], completed=message.done, total=message.total)
 
-        yield hear
+        yield on_message
 
 
-def _tell(outcome: "Outcome", *, as_json: bool) -> None:
+def _print_outcome(outcome: "ComparisonOutcome", *, as_json: bool) -> None:
     compared, written = outcome.compared, outcome.written
     if compared is None or written is None:
         raise AssertionError("only messages are satisfied by an earlier comparison")

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from orca_daemon.cli.left_behind import Finding, Looked, look, request
-from orca_daemon.cli.moments import shown
+from orca_daemon.cli.open_files import CheckedFile, FileState, check_files, request
 from orca_daemon.cli.options import AsJson, Config
-from orca_daemon.cli.outbox import queue_url, sqs_client
 from orca_daemon.cli.progress import watched
+from orca_daemon.cli.sending import queue_url, sqs_client
 from orca_daemon.cli.settings import settings_or_exit
+from orca_daemon.cli.times import format_time
 from orca_daemon.producer.batch import Sent, send_batch
 from orca_daemon.settings import Settings
 from orca_daemon.wire.status import RecoveryStatus
@@ -53,10 +53,10 @@ def recover(
         raise typer.BadParameter("--json cannot ask: say --yes or --dry-run")
     settings = settings_or_exit(config)
     statuses = [RecoveryStatus.PENDING, RecoveryStatus.STAGED, *([RecoveryStatus.FAILED] if failed else [])]
-    looked = _look(settings, job_id, granule, statuses, quiet=as_json)
-    ready = [one for one in looked if one.finding is Finding.READY]
+    checked = _check(settings, job_id, granule, statuses, quiet=as_json)
+    ready = [one for one in checked if one.file_state is FileState.READY]
     if not as_json:
-        _show(looked)
+        _show(checked)
     sent: list[Sent] = []
     if ready and not dry_run:
         url = queue_url(settings, queue)
@@ -67,29 +67,29 @@ def recover(
         requests = (request(one.file, job_id) for one in ready)
         posting = send_batch(requests, url, client=sqs_client(settings, url))
         sent = list(watched(posting, "posting copy requests", len(ready), quiet=as_json))
-    _tell(job_id, looked, sent, as_json=as_json)
+    _print_result(job_id, checked, sent, as_json=as_json)
     if any(one.message_id is None for one in sent):
         raise typer.Exit(1)
 
 
-def _look(
+def _check(
     settings: Settings,
     job_id: str,
     granule: str | None,
     statuses: Sequence[RecoveryStatus],
     *,
     quiet: bool,
-) -> list[Looked]:
-    from orca_daemon.cli.outside import run
+) -> list[CheckedFile]:
+    from orca_daemon.cli.connections import run
 
-    granules, looked = run(look(settings, job_id, granule, statuses, quiet=quiet))
+    granules, checked = run(check_files(settings, job_id, granule, statuses, quiet=quiet))
     if not granules:
         typer.echo(f"orca-daemon: no job {job_id!r}" + (" with this granule" if granule else ""), err=True)
         raise typer.Exit(1)
-    return looked
+    return checked
 
 
-def _show(looked: Sequence[Looked]) -> None:
+def _show(checked: Sequence[CheckedFile]) -> None:
     from orca_daemon.cli.tables import show
 
     show(
@@ -97,44 +97,46 @@ def _show(looked: Sequence[Looked]) -> None:
         (
             (
                 *(one.file.granule_id, one.file.filename, one.file.status.name.lower()),
-                *(shown(one.file.last_update), _said(one)),
+                *(format_time(one.file.last_update), _description(one)),
             )
-            for one in looked[:_LISTED]
+            for one in checked[:_LISTED]
         ),
     )
-    if len(looked) > _LISTED:
-        typer.echo(f"and {len(looked) - _LISTED} more files")
-    for each, count in Counter(one.finding for one in looked).items():
+    if len(checked) > _LISTED:
+        typer.echo(f"and {len(checked) - _LISTED} more files")
+    for each, count in Counter(one.file_state for one in checked).items():
         typer.echo(f"{count} {'object' if count == 1 else 'objects'}: {each.value}")
 
 
-def _said(one: Looked) -> str:
-    return f"{one.finding.value}: {one.reason}" if one.reason else one.finding.value
+def _description(one: CheckedFile) -> str:
+    return f"{one.file_state.value}: {one.reason}" if one.reason else one.file_state.value
 
 
-def _tell(job_id: str, looked: Sequence[Looked], sent: Sequence[Sent], *, as_json: bool) -> None:
+def _print_result(
+    job_id: str, checked: Sequence[CheckedFile], sent: Sequence[Sent], *, as_json: bool
+) -> None:
     posted = sum(one.message_id is not None for one in sent)
     if as_json:
-        files = list(_records(looked, sent))
+        files = list(_records(checked, sent))
         typer.echo(json.dumps({"job_id": job_id, "posted": posted, "files": files}, indent=2))
         return
-    typer.echo(f"copy requests posted: {posted}" if looked else "no file is left behind")
+    typer.echo(f"copy requests posted: {posted}" if checked else "no file is left behind")
     for one in sent:
         if one.message_id is None:
             typer.echo(f"  not posted: {one.error}", err=True)
 
 
-def _records(looked: Iterable[Looked], sent: Sequence[Sent]) -> Iterable[dict[str, Any]]:
+def _records(checked: Iterable[CheckedFile], sent: Sequence[Sent]) -> Iterable[dict[str, Any]]:
     results = iter(sent)
-    for one in looked:
-        result = next(results, None) if one.finding is Finding.READY else None
+    for one in checked:
+        result = next(results, None) if one.file_state is FileState.READY else None
         yield {
             "collection_id": one.file.collection_id,
             "granule_id": one.file.granule_id,
             "filename": one.file.filename,
             "status": one.file.status.name.lower(),
             "object": f"s3://{one.file.archive_destination}/{one.file.key_path}",
-            "finding": one.finding.name.lower(),
+            "finding": one.file_state.name.lower(),
             "reason": one.reason,
             "message_id": result.message_id if result else None,
             "error": result.error if result else None,

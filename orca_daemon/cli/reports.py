@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orca_daemon.cli.moments import shown
 from orca_daemon.cli.options import AsJson, Config
 from orca_daemon.cli.settings import settings_or_exit
+from orca_daemon.cli.times import format_time
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -87,8 +87,8 @@ def report(
 
 
 def _jobs(settings: "Settings", **chosen: Any) -> list[dict[str, Any]]:
-    from orca_daemon.cli.outside import database, run
-    from orca_daemon.reconcile.found import find_jobs
+    from orca_daemon.cli.connections import database, run
+    from orca_daemon.reconcile.queries import find_jobs
 
     async def ask() -> list[dict[str, Any]]:
         async with database(settings) as db:
@@ -102,8 +102,8 @@ Take = Callable[[Kind, Iterable[dict[str, Any]]], None]
 
 def _rows(settings: "Settings", job: int, kinds: list[Kind], limit: int, take: Take) -> None:
     """Give the rows of each kind to `take`, while they come: there may be millions."""
-    from orca_daemon.cli.outside import database, run
-    from orca_daemon.reconcile.found import report as read
+    from orca_daemon.cli.connections import database, run
+    from orca_daemon.reconcile.queries import report as read
 
     def work(connection: "Connection") -> None:
         for kind in kinds:
@@ -125,8 +125,8 @@ def _show_jobs(found: list[dict[str, Any]]) -> None:
         columns + counts,
         (
             (
-                *(row["id"], row["bucket"], shown(row["inventory_creation_time"]), row["status"]),
-                *(shown(row["end_time"]), row["phantom"], row["orphan"], row["mismatch"]),
+                *(row["id"], row["bucket"], format_time(row["inventory_creation_time"]), row["status"]),
+                *(format_time(row["end_time"]), row["phantom"], row["orphan"], row["mismatch"]),
                 row["error_message"],
             )
             for row in found

@@ -9,11 +9,11 @@ from typing import Annotated
 
 import typer
 
-from orca_daemon.cli import drafts
-from orca_daemon.cli.drafts import Document, Draft
+from orca_daemon.cli import templates
 from orca_daemon.cli.options import AsJson, Config, StatusName
-from orca_daemon.cli.outbox import deliver
+from orca_daemon.cli.sending import deliver
 from orca_daemon.cli.settings import settings_or_exit
+from orca_daemon.cli.templates import Document, Template
 from orca_daemon.settings import Settings
 from orca_daemon.settings.buckets import CopyRules
 from orca_daemon.wire.outgoing import Outgoing
@@ -82,8 +82,8 @@ def new_job(
         "archiveDestination": archive,
         "files": files or None,
     }
-    draft = drafts.new_job(datetime.now(UTC), _grouping(settings, queue, grouping))
-    deliver(_messages(draft, file, given), settings, queue, dry_run=dry_run, as_json=as_json)
+    template = templates.new_job(datetime.now(UTC), _grouping(settings, queue, grouping))
+    deliver(_messages(template, file, given), settings, queue, dry_run=dry_run, as_json=as_json)
 
 
 @send.command("file-status")
@@ -119,8 +119,8 @@ def file_status(
         "statusId": status.status.value if status else None,
         "errorMessage": error,
     }
-    draft = drafts.file_status(datetime.now(UTC), _grouping(settings, queue, grouping))
-    deliver(_messages(draft, file, given), settings, queue, dry_run=dry_run, as_json=as_json)
+    template = templates.file_status(datetime.now(UTC), _grouping(settings, queue, grouping))
+    deliver(_messages(template, file, given), settings, queue, dry_run=dry_run, as_json=as_json)
 
 
 @send.command("copy")
@@ -160,7 +160,7 @@ def copy(
         "sourceBucket": bucket,
     }
     settings = settings_or_exit(config)
-    messages = _messages(drafts.copy_request(CopyRules.of(settings)), file, given)
+    messages = _messages(templates.copy_request(CopyRules.of(settings)), file, given)
     deliver(messages, settings, queue, dry_run=dry_run, as_json=as_json)
 
 
@@ -186,7 +186,7 @@ def inventory(
     bucket, key = _place(manifest)
     where = (region or settings.aws.region) if manifest else None
     given = {"reportBucketRegion": where, "reportBucketName": bucket, "manifestKey": key}
-    messages = _messages(drafts.inventory_pointer, file, given)
+    messages = _messages(templates.inventory_pointer, file, given)
     deliver(messages, settings, queue, dry_run=dry_run, as_json=as_json)
 
 
@@ -204,7 +204,7 @@ def export(
     \b
     orca-daemon send export recovery_job recovery_file
     """
-    messages = _messages(drafts.export_request, file, {"tables_to_query": tables or None})
+    messages = _messages(templates.export_request, file, {"tables_to_query": tables or None})
     deliver(messages, settings_or_exit(config), queue, dry_run=dry_run, as_json=as_json)
 
 
@@ -222,17 +222,17 @@ def _place(url: str | None) -> tuple[str | None, str | None]:
     return bucket, key
 
 
-def _messages(draft: Draft, file: str | None, given: Document) -> Callable[[], Iterator[Outgoing]]:
+def _messages(template: Template, file: str | None, given: Document) -> Callable[[], Iterator[Outgoing]]:
     """The messages of the file or, without one, the message of the flags; again at each call."""
     given = {key: value for key, value in given.items() if value is not None}
     if file is None:
-        return lambda: (draft(one) for one in [given])
+        return lambda: (template(one) for one in [given])
     if given:
         raise typer.BadParameter("name either a file or a message's fields, not both")
     lines = _lines(file)
 
     def messages() -> Iterator[Outgoing]:
-        yield from drafts.drafts(lines(), draft)
+        yield from templates.fill(lines(), template)
 
     return messages
 
@@ -240,8 +240,8 @@ def _messages(draft: Draft, file: str | None, given: Document) -> Callable[[], I
 def _lines(file: str) -> Callable[[], Iterable[tuple[int, str]]]:
     """Reads the file, again at each call; what can be read only once, such as a pipe, is kept."""
     if file == "-":
-        return cache(lambda: list(drafts.numbered(sys.stdin)))
+        return cache(lambda: list(templates.numbered(sys.stdin)))
     path = Path(file)
     if path.is_file():
-        return lambda: drafts.numbered_lines(path)
-    return cache(lambda: list(drafts.numbered_lines(path)))
+        return lambda: templates.numbered_lines(path)
+    return cache(lambda: list(templates.numbered_lines(path)))

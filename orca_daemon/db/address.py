@@ -9,9 +9,9 @@ from typing import Any, Literal, Protocol
 from pydantic import SecretStr
 
 from orca_daemon.db import url as urls
-from orca_daemon.db.url import BadUrl
+from orca_daemon.db.url import DatabaseUrlError
 from orca_daemon.engine.errors import DependencyDown, NotYet, Reject
-from orca_daemon.settings import Database as DatabaseSettings
+from orca_daemon.settings import DatabaseSection as DatabaseSettings
 
 DEPENDENCY = "postgres"
 
@@ -20,7 +20,7 @@ class AddressError(Exception):
     """Settings and secret together do not say where the database is; the text holds no values."""
 
 
-class Vault(Protocol):
+class Secrets(Protocol):
     """Reads secrets and parameters of AWS by name or ARN.
 
     Both raise `Reject` where no waiting brings the value, and `NotYet` where AWS does not answer.
@@ -36,7 +36,7 @@ class Vault(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class DatabaseAddress:
     """A place to connect to.  The password is in no `repr`."""
 
     host: str
@@ -61,12 +61,14 @@ class Address:
         return {name: value for name, value in named.items() if value} | dict(self.query)
 
 
-async def resolve(settings: DatabaseSettings, vault: Vault | None, *, owner: bool = False) -> Address:
+async def resolve(
+    settings: DatabaseSettings, secrets: Secrets | None, *, owner: bool = False
+) -> DatabaseAddress:
     """Read the address; what settings say plainly wins over the secret.
 
     Args:
         settings: any of a URL, a secret's ARN, a prefix, or parts.
-        vault: where secrets are; None where no setting names one.
+        secrets: where secrets are; None where no setting names one.
         owner: take the administrator's name and password of ORCA's secret, not the application's.
 
     Raises:
@@ -74,20 +76,20 @@ async def resolve(settings: DatabaseSettings, vault: Vault | None, *, owner: boo
         DependencyDown: AWS does not answer.
     """
     if settings.url is not None:
-        found = parse(await _value(settings.url.get_secret_value(), vault))
+        found = parse(await _value(settings.url.get_secret_value(), secrets))
     else:
-        found = await _of_parts(settings, vault, owner=owner)
+        found = await _of_parts(settings, secrets, owner=owner)
     return replace(found, query=_tls(settings) | dict(found.query))
 
 
-async def _of_parts(settings: DatabaseSettings, vault: Vault | None, *, owner: bool) -> Address:
-    secret = await _secret(settings, vault)
+async def _of_parts(settings: DatabaseSettings, secrets: Secrets | None, *, owner: bool) -> DatabaseAddress:
+    secret = await _secret(settings, secrets)
     role = "admin" if owner and "admin_username" in secret else "user"
-    said = {
-        "host": (await _optional(settings.host, vault)).strip(),
-        "database": (await _optional(settings.name, vault)).strip(),
-        "user": (await _optional(settings.user, vault)).strip(),
-        "password": await _optional(settings.password, vault),
+    named = {
+        "host": (await _optional(settings.host, secrets)).strip(),
+        "database": (await _optional(settings.name, secrets)).strip(),
+        "user": (await _optional(settings.user, secrets)).strip(),
+        "password": await _optional(settings.password, secrets),
     }
     found = {
         "host": secret.get("host"),
@@ -95,21 +97,21 @@ async def _of_parts(settings: DatabaseSettings, vault: Vault | None, *, owner: b
         "user": secret.get(f"{role}_username") or secret.get("username"),
         "password": secret.get(f"{role}_password") or secret.get("password"),
     }
-    whole = {name: said[name] or _text(found[name], name) for name in said}
+    whole = {name: named[name] or _text(found[name], name) for name in named}
     if missing := [name for name, value in whole.items() if not value and name != "password"]:
         raise AddressError(
             f"the database's {', '.join(missing)} is named neither by settings nor by a secret"
         )
-    said_port = await _value(str(settings.port), vault)
-    port = said_port if "port" in settings.model_fields_set else secret.get("port") or said_port
+    port_text = await _value(str(settings.port), secrets)
+    port = port_text if "port" in settings.model_fields_set else secret.get("port") or port_text
     try:
         host, ports = urls.places([whole["host"]], str(port))
-    except BadUrl as error:
+    except DatabaseUrlError as error:
         raise AddressError(f"the database's address {error}") from None
-    return Address(host, ports, whole["database"], whole["user"], whole["password"])
+    return DatabaseAddress(host, ports, whole["database"], whole["user"], whole["password"])
 
 
-def parse(url: str) -> Address:
+def parse(url: str) -> DatabaseAddress:
     """The address in `postgresql://user:password@host:port/database?option=value`.
 
     Raises:
@@ -117,9 +119,9 @@ def parse(url: str) -> Address:
     """
     try:
         found = urls.read(url)
-    except BadUrl as error:
+    except DatabaseUrlError as error:
         raise AddressError(f"the database's URL {error}") from None
-    return Address(found.host, found.port, found.database, found.user, found.password, found.options)
+    return DatabaseAddress(found.host, found.port, found.database, found.user, found.password, found.options)
 
 
 def _tls(settings: DatabaseSettings) -> dict[str, str]:
@@ -136,27 +138,27 @@ def _tls(settings: DatabaseSettings) -> dict[str, str]:
     return {name: value for name, value in given.items() if value}
 
 
-async def _secret(settings: DatabaseSettings, vault: Vault | None) -> Mapping[str, Any]:
+async def _secret(settings: DatabaseSettings, secrets: Secrets | None) -> Mapping[str, Any]:
     name = settings.secret_arn or (f"{settings.prefix}-orca-db-login-secret" if settings.prefix else None)
     if name is None:
         return {}
-    return _object(await _read(vault, "secret", name))
+    return _object(await _read(secrets, "secret", name))
 
 
-async def _optional(value: str | SecretStr | None, vault: Vault | None) -> str:
+async def _optional(value: str | SecretStr | None, secrets: Secrets | None) -> str:
     if value is None:
         return ""
-    return await _value(value.get_secret_value() if isinstance(value, SecretStr) else value, vault)
+    return await _value(value.get_secret_value() if isinstance(value, SecretStr) else value, secrets)
 
 
-async def _value(value: str, vault: Vault | None) -> str:
+async def _value(value: str, secrets: Secrets | None) -> str:
     """The value itself, or what `ssm:NAME`, `secret:NAME` or `secret:NAME#key` stands for."""
     kind, _, name = value.strip().partition(":")
     if kind == "ssm":
-        return _line(await _read(vault, "parameter", name))
+        return _line(await _read(secrets, "parameter", name))
     if kind == "secret":
         name, _, key = name.partition("#")
-        text = await _read(vault, "secret", name)
+        text = await _read(secrets, "secret", name)
         return _text(_object(text).get(key), key) if key else _line(text)
     return _line(value)
 
@@ -172,11 +174,11 @@ def _line(value: str) -> str:
     return value.rstrip("\r\n")
 
 
-async def _read(vault: Vault | None, kind: Literal["secret", "parameter"], name: str) -> str:
-    if vault is None:
+async def _read(secrets: Secrets | None, kind: Literal["secret", "parameter"], name: str) -> str:
+    if secrets is None:
         raise AddressError(f"a {kind} is named, but there is no AWS to read it from")
     try:
-        return await (vault.secret(name) if kind == "secret" else vault.parameter(name))
+        return await (secrets.secret(name) if kind == "secret" else secrets.parameter(name))
     except Reject as error:
         raise AddressError(f"the database's {kind} cannot be read: {error}") from None
     except NotYet as error:

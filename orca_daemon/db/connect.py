@@ -6,11 +6,11 @@ from typing import Any
 
 import psycopg2
 
-from orca_daemon.db.address import Address
-from orca_daemon.db.session import Session, Unreachable, open_session, stated
-from orca_daemon.settings import Database as DatabaseSettings
+from orca_daemon.db.address import DatabaseAddress
+from orca_daemon.db.session import Session, UnreachableError, open_session, stated
+from orca_daemon.settings import DatabaseSection as DatabaseSettings
 
-__all__ = ["Unreachable", "cause", "connect", "opened", "parameters"]
+__all__ = ["UnreachableError", "cause", "connect", "opened", "parameters"]
 _IDLE = 60
 _IDLE_STREAM = 600
 """Seconds after which the server ends a transaction that nobody continues; streams write to S3 meanwhile."""
@@ -22,7 +22,7 @@ _SAID = re.compile(
 """Where libpq's text has the cause, behind what it repeats of the address."""
 
 
-def connect(address: Address, settings: DatabaseSettings, *, statement_timeout: float) -> Session:
+def connect(address: DatabaseAddress, settings: DatabaseSettings, *, statement_timeout: float) -> Session:
     """A session at this place.
 
     Args:
@@ -32,7 +32,7 @@ def connect(address: Address, settings: DatabaseSettings, *, statement_timeout: 
             session reads streams, which have to be whole.
 
     Raises:
-        Unreachable: there is no server, or it refuses us.
+        UnreachableError: there is no server, or it refuses us.
     """
     session = stated(
         statement=statement_timeout,
@@ -43,15 +43,15 @@ def connect(address: Address, settings: DatabaseSettings, *, statement_timeout: 
     return opened(address, parameters(address, settings.application_name, settings.connect_timeout), session)
 
 
-def opened(address: Address, given: dict[str, Any], session: dict[str, str]) -> Session:
+def opened(address: DatabaseAddress, given: dict[str, Any], session: dict[str, str]) -> Session:
     """A session with these parameters of libpq, which states these settings.  Raises Unreachable."""
     try:
         return open_session(given, session)
     except psycopg2.Error as error:
-        raise Unreachable(cause(str(error), address.password)) from None
+        raise UnreachableError(cause(str(error), address.password)) from None
 
 
-def parameters(address: Address, application_name: str, connect_timeout: float) -> dict[str, Any]:
+def parameters(address: DatabaseAddress, application_name: str, connect_timeout: float) -> dict[str, Any]:
     """What libpq is given: address, name and limits of a connection.  The password is among it."""
     return {
         # For a process that is not given the environment.

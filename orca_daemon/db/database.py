@@ -9,23 +9,23 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Connection
 
 from orca_daemon.db import probe
-from orca_daemon.db.address import DEPENDENCY, Address, AddressError, Vault, resolve
-from orca_daemon.db.connect import Unreachable, connect
+from orca_daemon.db.address import DEPENDENCY, AddressError, DatabaseAddress, Secrets, resolve
+from orca_daemon.db.connect import UnreachableError, connect
 from orca_daemon.db.failures import (
     DEMOTED,
     STALE,
-    Failed,
-    Meaning,
+    PostgresError,
+    SqlstateMeaning,
     doubtful,
     is_ours,
     meaning,
     sqlstate_of,
     translate,
 )
-from orca_daemon.db.link import Link, look
+from orca_daemon.db.link import Link, inspect_link
 from orca_daemon.db.pool import Pool
 from orca_daemon.engine.errors import DependencyDown, Reject
-from orca_daemon.settings import Database as DatabaseSettings
+from orca_daemon.settings import DatabaseSection as DatabaseSettings
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -42,13 +42,13 @@ class Database:
 
     Args:
         settings: where it is, how many connections, how long statements may take.
-        vault: reads the secrets that the settings name.
+        secrets: reads the secrets that the settings name.
     """
 
-    def __init__(self, settings: DatabaseSettings, vault: Vault | None = None) -> None:
+    def __init__(self, settings: DatabaseSettings, secrets: Secrets | None = None) -> None:
         self._settings = settings
-        self._vault = vault
-        self._address: Address | None = None
+        self._secrets = secrets
+        self._address: DatabaseAddress | None = None
         self._reading = asyncio.Lock()
         self._written: frozenset[str] | None = None
         self._refused = False
@@ -67,7 +67,7 @@ class Database:
             DependencyDown: the database is unreachable, refuses us, lacks what the work needs, or is not the
                 writer any more.
             Reject: the data can never be stored (`failures.meaning`).
-            Failed: anything else that Postgres said; it may pass.
+            PostgresError: anything else that Postgres said; it may pass.
         """
         return await self._run(self._short, partial(_call, work, args, kwargs))
 
@@ -77,14 +77,14 @@ class Database:
         """The same for COPY: on connections of its own, and without a limit of time."""
         return await self._run(self._long, partial(_call, work, args, kwargs))
 
-    async def address(self) -> Address:
+    async def address(self) -> DatabaseAddress:
         """Where the database is: for a child process that connects by itself."""
         return await self._known()
 
     async def link(self) -> Link:
         """What lies between us and the server."""
         address = await self._known()
-        return await self.transact(lambda _: look(address, self._settings))
+        return await self.transact(lambda _: inspect_link(address, self._settings))
 
     def writes(self, tables: Iterable[str]) -> None:
         """Name the tables that the work writes: the probe tries these, and a read-only server will not do."""
@@ -100,11 +100,11 @@ class Database:
         try:
             ask = partial(probe.ask, written=self._written, insist=self._refused)
             await self._run(self._short, ask, doubts=False)
-        except probe.ReadOnly:
+        except probe.ReadOnlyError:
             # Connections that lead to a server which was the writer once.
             self._short.engine.dispose()
             raise DependencyDown(DEPENDENCY, "it is read-only") from None
-        except (Failed, Reject) as error:
+        except (PostgresError, Reject) as error:
             raise DependencyDown(DEPENDENCY, str(error)) from None
         self._refused = False
 
@@ -138,33 +138,33 @@ class Database:
             await asyncio.sleep(random.uniform(0, 0.05 * tries))
         raise AssertionError("the last try raises")
 
-    async def _mended(self, pool: Pool, error: Exception, used: Address) -> bool:
+    async def _mended(self, pool: Pool, error: Exception, used: DatabaseAddress) -> bool:
         """Whether it is worth the same again at once."""
-        if isinstance(error, Unreachable):
+        if isinstance(error, UnreachableError):
             # It may be the password: whoever rotates it also changes the secret.
             return await self._read_again(used)
         code = sqlstate_of(error)
         self._refused |= code == DEMOTED
         if code == DEMOTED or code in STALE:
             pool.engine.dispose()
-        return meaning(code) is Meaning.AGAIN
+        return meaning(code) is SqlstateMeaning.AGAIN
 
-    async def _known(self) -> Address:
+    async def _known(self) -> DatabaseAddress:
         async with self._reading:
             if self._address is None:
                 self._address = await self._resolve()
             return self._address
 
-    async def _read_again(self, used: Address) -> bool:
+    async def _read_again(self, used: DatabaseAddress) -> bool:
         """Read the address, unless somebody else just did; whether it differs from `used`."""
         async with self._reading:
             if self._address == used:
                 self._address = await self._resolve()
             return self._address != used
 
-    async def _resolve(self) -> Address:
+    async def _resolve(self) -> DatabaseAddress:
         try:
-            return await resolve(self._settings, self._vault)
+            return await resolve(self._settings, self._secrets)
         except AddressError as error:
             if self._address is None:
                 raise
@@ -174,7 +174,7 @@ class Database:
     def _pool(self, name: str, size: int, statement_timeout: float) -> Pool:
         def open_one() -> Any:
             if self._address is None:
-                raise Unreachable("the address is not known yet")
+                raise UnreachableError("the address is not known yet")
             return connect(self._address, self._settings, statement_timeout=statement_timeout)
 
         patience = statement_timeout + _MARGIN if statement_timeout else None

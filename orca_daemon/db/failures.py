@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from orca_daemon.db.address import DEPENDENCY
-from orca_daemon.db.session import Unreachable
+from orca_daemon.db.session import UnreachableError
 from orca_daemon.engine.errors import DependencyDown, Reject
 
 DEMOTED = "25006"
@@ -26,7 +26,7 @@ DOUBTFUL = frozenset({"54", "57014"})
 numbers says the same (varsup.c).  Cancelled: the statement is too slow, or the whole server is."""
 
 
-class Meaning(Enum):
+class SqlstateMeaning(Enum):
     """What is to be done about a failure."""
 
     DOWN = "wait for the database"
@@ -36,7 +36,7 @@ class Meaning(Enum):
     REJECT = "no retry can help"
 
 
-class Failed(Exception):  # noqa: N818  a statement's outcome
+class PostgresError(Exception):
     """A transaction failed and may be tried again.  The text names the condition, never values."""
 
     def __init__(self, sqlstate: str | None, text: str) -> None:
@@ -46,36 +46,36 @@ class Failed(Exception):  # noqa: N818  a statement's outcome
 
 _CODES = {
     # A sequence has come to its end: not what this message brought.
-    "2200H": Meaning.DOWN,
-    DEMOTED: Meaning.DOWN,
+    "2200H": SqlstateMeaning.DOWN,
+    DEMOTED: SqlstateMeaning.DOWN,
     # The session was ended for being slow or idle; what it did is to be done again, and counts as an attempt.
-    "25P03": Meaning.RETRY,
-    "25P04": Meaning.RETRY,
-    "40003": Meaning.DOWN,  # nobody knows how the statement ended
-    "55P03": Meaning.DOWN,  # others hold the lock, and no message is to blame for that
-    "57014": Meaning.RETRY,
-    "72000": Meaning.AGAIN,
-    "XX001": Meaning.DOWN,  # a damaged table
-    "XX002": Meaning.DOWN,  # or index
-    **dict.fromkeys(STALE, Meaning.AGAIN),
+    "25P03": SqlstateMeaning.RETRY,
+    "25P04": SqlstateMeaning.RETRY,
+    "40003": SqlstateMeaning.DOWN,  # nobody knows how the statement ended
+    "55P03": SqlstateMeaning.DOWN,  # others hold the lock, and no message is to blame for that
+    "57014": SqlstateMeaning.RETRY,
+    "72000": SqlstateMeaning.AGAIN,
+    "XX001": SqlstateMeaning.DOWN,  # a damaged table
+    "XX002": SqlstateMeaning.DOWN,  # or index
+    **dict.fromkeys(STALE, SqlstateMeaning.AGAIN),
 }
 _CLASSES = {
-    "08": Meaning.DOWN,
-    "21": Meaning.REJECT,
-    "22": Meaning.REJECT,
-    "23": Meaning.REJECT,
-    "28": Meaning.DOWN,
-    "3D": Meaning.DOWN,
-    "3F": Meaning.UNREADY,
-    "40": Meaning.AGAIN,
+    "08": SqlstateMeaning.DOWN,
+    "21": SqlstateMeaning.REJECT,
+    "22": SqlstateMeaning.REJECT,
+    "23": SqlstateMeaning.REJECT,
+    "28": SqlstateMeaning.DOWN,
+    "3D": SqlstateMeaning.DOWN,
+    "3F": SqlstateMeaning.UNREADY,
+    "40": SqlstateMeaning.AGAIN,
     # Our statements are fixed and tested: the tables are not there (yet, or any more), or not open to us.
-    "42": Meaning.UNREADY,
-    "44": Meaning.REJECT,
-    "53": Meaning.DOWN,
-    "54": Meaning.REJECT,
-    "57": Meaning.DOWN,
-    "58": Meaning.DOWN,
-    "F0": Meaning.DOWN,
+    "42": SqlstateMeaning.UNREADY,
+    "44": SqlstateMeaning.REJECT,
+    "53": SqlstateMeaning.DOWN,
+    "54": SqlstateMeaning.REJECT,
+    "57": SqlstateMeaning.DOWN,
+    "58": SqlstateMeaning.DOWN,
+    "F0": SqlstateMeaning.DOWN,
 }
 _QUOTES_NOTHING = frozenset({"25", "3D", "3F", "42", "53", "54", "55", "57"})
 """Classes whose sentences name tables, limits and reasons, and never what is in a row."""
@@ -87,14 +87,14 @@ _EXPLAINED = {
 }
 
 
-def meaning(sqlstate: str | None) -> Meaning:
+def meaning(sqlstate: str | None) -> SqlstateMeaning:
     """What this SQLSTATE asks for.  None means that the server did not answer at all.
 
     What is not in the tables (features, triggers and functions of others, internal errors) may pass.
     """
     if sqlstate is None:
-        return Meaning.DOWN
-    return _CODES.get(sqlstate) or _CLASSES.get(sqlstate[:2], Meaning.RETRY)
+        return SqlstateMeaning.DOWN
+    return _CODES.get(sqlstate) or _CLASSES.get(sqlstate[:2], SqlstateMeaning.RETRY)
 
 
 def doubtful(sqlstate: str | None) -> bool:
@@ -110,7 +110,7 @@ def sqlstate_of(error: BaseException) -> str | None:
 
 def is_ours(error: BaseException) -> bool:
     """Whether the error is about the database at all, and not about the work that used it."""
-    return isinstance(error, DBAPIError | PoolExhausted | psycopg2.Error | Unreachable | UnicodeError)
+    return isinstance(error, DBAPIError | PoolExhausted | psycopg2.Error | UnreachableError | UnicodeError)
 
 
 def translate(error: BaseException) -> Exception:
@@ -118,7 +118,7 @@ def translate(error: BaseException) -> Exception:
     if isinstance(error, UnicodeError):
         return Reject(describe(error))
     found = described(error)
-    if isinstance(found, Failed) and meaning(found.sqlstate) is Meaning.UNREADY:
+    if isinstance(found, PostgresError) and meaning(found.sqlstate) is SqlstateMeaning.UNREADY:
         return DependencyDown(DEPENDENCY, f"the schema or a privilege is missing: {found}")
     return found
 
@@ -130,19 +130,19 @@ def described(error: BaseException) -> Exception:
     sqlstate = sqlstate_of(error)
     text = describe(error)
     if isinstance(error, UnicodeError):
-        return Failed("22021", text)
+        return PostgresError("22021", text)
     match meaning(sqlstate):
-        case Meaning.DOWN:
+        case SqlstateMeaning.DOWN:
             return DependencyDown(DEPENDENCY, text)
-        case Meaning.REJECT:
+        case SqlstateMeaning.REJECT:
             return Reject(text)
         case _:
-            return Failed(sqlstate, text)
+            return PostgresError(sqlstate, text)
 
 
 def describe(error: BaseException) -> str:
     """Code, name and the identifiers involved; the server's own sentence only where it holds no values."""
-    if isinstance(error, Unreachable):
+    if isinstance(error, UnreachableError):
         return str(error)
     if isinstance(error, UnicodeDecodeError):
         return "the database holds text that is not UTF-8"

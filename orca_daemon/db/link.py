@@ -5,9 +5,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from orca_daemon.db.address import Address
+from orca_daemon.db.address import DatabaseAddress
 from orca_daemon.db.connect import connect
-from orca_daemon.settings import Database as DatabaseSettings
+from orca_daemon.settings import DatabaseSection as DatabaseSettings
 
 _VERIFIED = "verify-full"
 _RDS_PROXY = ".proxy-"
@@ -50,7 +50,7 @@ class Link:
         return "RDS Proxy" if _RDS_PROXY in self.host else "a pooler (pgbouncer or another)"
 
 
-def look(address: Address, settings: DatabaseSettings) -> Link:
+def inspect_link(address: DatabaseAddress, settings: DatabaseSettings) -> Link:
     """Open two connections and compare what they lead to.  Raises Unreachable."""
     limit = settings.statement_timeout
     with (

@@ -12,12 +12,12 @@ from alembic.config import Config
 from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
-from orca_daemon.db import shape
-from orca_daemon.db.address import Address, parse
+from orca_daemon.db import schema
+from orca_daemon.db.address import DatabaseAddress, parse
 from orca_daemon.db.connect import opened, parameters
 from orca_daemon.db.failures import described, is_ours
+from orca_daemon.db.schema import Schema, SchemaVerdict
 from orca_daemon.db.session import stated
-from orca_daemon.db.shape import Shape, Verdict
 from orca_daemon.db.sql import load
 
 _ROLES = load("orca_daemon.db.migrations", "roles.sql")
@@ -30,7 +30,7 @@ class UpgradeError(Exception):
     """The database cannot be brought to version 7 from here, or not by this user."""
 
 
-def status(place: str | Address) -> Shape:
+def status(place: str | DatabaseAddress) -> Schema:
     """What the database looks like now.
 
     Args:
@@ -41,10 +41,10 @@ def status(place: str | Address) -> Shape:
         Failed: it does not answer as a Postgres does.
     """
     with _connected(place) as connection:
-        return shape.read(connection)
+        return schema.read(connection)
 
 
-def plan(found: Shape) -> list[str]:
+def plan(found: Schema) -> list[str]:
     """What `upgrade` would do to a database of this shape, step by step; nothing is an empty list.
 
     Raises:
@@ -52,28 +52,28 @@ def plan(found: Shape) -> list[str]:
     """
     steps = []
     match found.verdict:
-        case Verdict.FOREIGN:
+        case SchemaVerdict.FOREIGN:
             raise UpgradeError(
                 "the schema orca is older than ORCA's version 5, or not ORCA's: "
                 "bring it to version 5 or later with ORCA's own deployment first"
             )
-        case Verdict.ABSENT:
+        case SchemaVerdict.ABSENT:
             steps += [
                 "create the roles orca_dbo and orca_app, if this user may",
                 "create the schema orca, its tables and its lookup rows",
             ]
-        case Verdict.OLD:
+        case SchemaVerdict.OLD:
             steps += _additions(found)
         case _:
             pass
-    if found.recorded != shape.CURRENT:
+    if found.recorded != schema.CURRENT:
         steps.append("record version 7 as the latest, so that ORCA's deployment leaves the schema alone")
     steps += [f"build the index {name}, beside running work" for name in found.missing_indexes]
     steps += [f"drop the index {name}, which another one replaces" for name in found.superseded_indexes]
     return steps + [f"index {part} by job, beside running work" for part in found.scanned_partitions]
 
 
-def _additions(found: Shape) -> Iterator[str]:
+def _additions(found: Schema) -> Iterator[str]:
     if found.lacks_storage_class:
         yield "add the storage class to the catalog and two reports; old rows become GLACIER"
     if found.lacks_collection:
@@ -83,7 +83,7 @@ def _additions(found: Shape) -> Iterator[str]:
         )
 
 
-def upgrade(place: str | Address, tell: Callable[[str], None] = lambda _: None) -> list[str]:
+def upgrade(place: str | DatabaseAddress, report: Callable[[str], None] = lambda _: None) -> list[str]:
     """Bring the database to version 7 with our indexes, and return the steps that were taken.
 
     Safe to run twice, and beside a running daemon: a second run waits for the first and finds nothing to
@@ -92,7 +92,7 @@ def upgrade(place: str | Address, tell: Callable[[str], None] = lambda _: None) 
     Args:
         place: an address, or `postgresql://user:password@host:port/database`, of the schema's owner or of
             someone who may create it.
-        tell: is called before each step that may take long.
+        report: is called before each step that may take long.
 
     Raises:
         UpgradeError: the database, or this user, will not do.
@@ -101,19 +101,19 @@ def upgrade(place: str | Address, tell: Callable[[str], None] = lambda _: None) 
     """
     with _connected(place) as connection:
         _take_turn(connection)
-        found = shape.read(connection)
+        found = schema.read(connection)
         steps = plan(found)
         _prepare(connection, found)
-        tell("bringing the tables up to date")
+        report("bringing the tables up to date")
         _migrate(connection, found)
-        now = shape.read(connection)
+        now = schema.read(connection)
         for name in now.missing_indexes:
-            tell(f"building the index {name}")
-            _build(connection, name, shape.INDEXES[name].text)
-        for name in shape.SUPERSEDED:  # valid or not
+            report(f"building the index {name}")
+            _build(connection, name, schema.INDEXES[name].text)
+        for name in schema.SUPERSEDED:  # valid or not
             _drop_index(connection, name)
         for part in now.scanned_partitions:
-            tell(f"indexing {part} by job")
+            report(f"indexing {part} by job")
             _index_by_job(connection, part)
         return steps
 
@@ -141,14 +141,14 @@ def _index_by_job(connection: Connection, partition: str) -> None:
     _build(connection, name, statement)
 
 
-def _migrate(connection: Connection, found: Shape) -> None:
+def _migrate(connection: Connection, found: Schema) -> None:
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", "orca_daemon.db:migrations")
     # A table that is busy is waited for, but not with everybody else queueing behind.
     connection.execute(text("SET lock_timeout = '15s'"))
     connection.commit()
     connection.execution_options(isolation_level="READ COMMITTED")
-    if found.verdict in {Verdict.ABSENT, Verdict.OLD} or found.recorded != shape.CURRENT:
+    if found.verdict in {SchemaVerdict.ABSENT, SchemaVerdict.OLD} or found.recorded != schema.CURRENT:
         # What is found is what counts: the tables may have been dropped, or restored from older times.
         command.stamp(config, "base")
     command.upgrade(config, "head")
@@ -157,9 +157,9 @@ def _migrate(connection: Connection, found: Shape) -> None:
     connection.execute(text("SET lock_timeout = 0"))
 
 
-def _prepare(connection: Connection, found: Shape) -> None:
+def _prepare(connection: Connection, found: Schema) -> None:
     """Become the owner of the schema, which is made with its roles where it is absent."""
-    if found.verdict is Verdict.ABSENT:
+    if found.verdict is SchemaVerdict.ABSENT:
         connection.execute(_ROLES["create_roles"])
         connection.execute(_ROLES["join_owner"])
         owned = connection.scalar(_ROLES["may_be_owner"])
@@ -172,7 +172,7 @@ def _prepare(connection: Connection, found: Shape) -> None:
 
 
 @contextmanager
-def _connected(place: str | Address) -> Iterator[Connection]:
+def _connected(place: str | DatabaseAddress) -> Iterator[Connection]:
     """A connection that commits each statement: indexes are built concurrently outside transactions."""
     address = parse(place) if isinstance(place, str) else place
     engine = create_engine(
@@ -193,7 +193,7 @@ def _connected(place: str | Address) -> Iterator[Connection]:
         engine.dispose()
 
 
-def _open(address: Address) -> Any:
+def _open(address: DatabaseAddress) -> Any:
     # Building an index takes as long as it takes, whatever limits the owner's role has.
     session = stated(statement=0, lock=0, idle=0, whole=True)
     return opened(address, parameters(address, _NAME, _CONNECT_SECONDS), session)

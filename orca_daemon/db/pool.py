@@ -12,7 +12,7 @@ import psycopg2
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.exc import DisconnectionError
 
-from orca_daemon.db.work import Work
+from orca_daemon.db.unit_of_work import UnitOfWork
 
 T = TypeVar("T")
 
@@ -74,7 +74,7 @@ class Pool:
         Cancelled, it breaks the statement that runs and waits for the thread: nothing is committed
         after this has returned or raised.
         """
-        unit = Work()
+        unit = UnitOfWork()
         future = self._threads.submit(self._work, unit, work, time.monotonic())
         waiter = asyncio.wrap_future(future)
         try:
@@ -89,7 +89,7 @@ class Pool:
         self._threads.shutdown(wait=False, cancel_futures=True)
         self.engine.dispose()
 
-    async def _answer(self, unit: Work, waiter: "asyncio.Future[T]") -> T:
+    async def _answer(self, unit: UnitOfWork, waiter: "asyncio.Future[T]") -> T:
         """Wait for it; a machine in between that takes bytes and passes nothing on is no reason to hang."""
         while not waiter.done():
             await asyncio.wait({waiter}, timeout=_LOOK)
@@ -105,7 +105,7 @@ class Pool:
         if unit := getattr(self._current, "unit", None):
             unit.answered()
 
-    def _work(self, unit: Work, work: Callable[[Connection], T], asked: float) -> T:
+    def _work(self, unit: UnitOfWork, work: Callable[[Connection], T], asked: float) -> T:
         # There are as many threads as connections, so the wait for a thread is the whole wait.
         self.waited(time.monotonic() - asked)
         self._current.unit = unit
@@ -137,7 +137,7 @@ def _note(_connection: object, record: Any) -> None:
     record.info["used"] = time.monotonic()
 
 
-async def _break(unit: Work, waiter: "asyncio.Future[Any]") -> None:
+async def _break(unit: UnitOfWork, waiter: "asyncio.Future[Any]") -> None:
     """Cancel and wait.  Returns only when the thread is done with the work."""
     begun = time.monotonic()
     while not waiter.done():

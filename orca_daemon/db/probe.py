@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from orca_daemon.db.failures import Meaning, doubtful, meaning, sqlstate_of
+from orca_daemon.db.failures import SqlstateMeaning, doubtful, meaning, sqlstate_of
 from orca_daemon.db.sql import load
 
 _SQL = load(__package__, "probe.sql")
@@ -21,7 +21,7 @@ _SMALL_FILES_ONLY = "53400"
 """configuration_limit_exceeded: `temp_file_limit` is less than the probe writes, which proves nothing."""
 
 
-class ReadOnly(Exception):  # noqa: N818  a state of the world
+class ReadOnlyError(Exception):
     """The session takes no writes, and the work has some."""
 
 
@@ -34,13 +34,13 @@ def ask(connection: Connection, written: Iterable[str] | None, *, insist: bool) 
         insist: whether a session that is read-only will not do, because a write was refused before.
 
     Raises:
-        ReadOnly: the session is read-only.  Who only reads may well be connected to a replica.
+        ReadOnlyError: the session is read-only.  Who only reads may well be connected to a replica.
         DBAPIError: the server's answer.
     """
     state = connection.execute(_SQL["state"]).one()
     if state.read_only:
         if insist or written:
-            raise ReadOnly
+            raise ReadOnlyError
         return
     connection.execute(_SQL["limits"])
     _tried(connection, "spill", {}, harmless=_SMALL_FILES_ONLY)
@@ -68,4 +68,8 @@ def _tried(connection: Connection, statement: str, values: Mapping[str, str], ha
 
 
 def _blames_the_server(code: str) -> bool:
-    return doubtful(code) or meaning(code) in {Meaning.DOWN, Meaning.UNREADY, Meaning.AGAIN}
+    return doubtful(code) or meaning(code) in {
+        SqlstateMeaning.DOWN,
+        SqlstateMeaning.UNREADY,
+        SqlstateMeaning.AGAIN,
+    }

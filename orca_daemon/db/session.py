@@ -43,7 +43,7 @@ WHERE pg_catalog.current_setting('synchronous_commit') = 'off'
 _STRINGS = "standard_conforming_strings"
 
 
-class Unreachable(Exception):  # noqa: N818  a state of the world
+class UnreachableError(Exception):
     """No connection could be opened.  The driver gives no SQLSTATE here: the text is all there is."""
 
 
@@ -82,7 +82,7 @@ def open_session(parameters: Mapping[str, Any], settings: Mapping[str, str]) -> 
 
     Raises:
         psycopg2.Error: there is no server, or it refuses us.
-        Unreachable: the role's settings cannot be overridden.
+        UnreachableError: the role's settings cannot be overridden.
     """
     connection = _connected(parameters)
     try:
@@ -117,7 +117,7 @@ def _quoting_as_usual(given: dict[str, Any]) -> Session:
         if connection.get_parameter_status(_STRINGS) == "on":
             return connection
         connection.close()
-    raise Unreachable(
+    raise UnreachableError(
         f"{_STRINGS} is off for this role, and a pooler does not let us set it: "
         f"ALTER ROLE … SET {_STRINGS} = on"
     )

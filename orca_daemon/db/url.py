@@ -19,7 +19,7 @@ _PARTS = frozenset({"host", "port", "user", "password", "dbname"})
 """What the query may say instead of the URL's own parts; there it wins, as in libpq."""
 
 
-class BadUrl(ValueError):  # noqa: N818  a verdict on the text
+class DatabaseUrlError(ValueError):
     """The text is not a URL of a Postgres; the reason repeats none of it."""
 
 
@@ -40,20 +40,20 @@ def read(url: str) -> DatabaseUrl:
     """The parts of a URL.
 
     Raises:
-        BadUrl: it is not one.
+        DatabaseUrlError: it is not one.
     """
     found = _URL.fullmatch(url.strip())
     if found is None:
-        raise BadUrl("cannot be understood")
+        raise DatabaseUrlError("cannot be understood")
     if "@" in found["hosts"]:
         # What stands before the last @ is half of a password, and hosts are shown to everybody.
-        raise BadUrl('has more than one "@": write "@" in the password as %40')
+        raise DatabaseUrlError('has more than one "@": write "@" in the password as %40')
     if not found["scheme"].startswith("postgres"):
-        raise BadUrl("is not that of a Postgres")
-    said = parse_qsl(found["query"] or "", keep_blank_values=True)
-    options = {name: value for name, value in said if name not in _PARTS}
-    part = {name: value for name, value in said if name in _PARTS}
-    hosts = [value for name, value in said if name == "host" and value] or [found["hosts"]]
+        raise DatabaseUrlError("is not that of a Postgres")
+    given = parse_qsl(found["query"] or "", keep_blank_values=True)
+    options = {name: value for name, value in given if name not in _PARTS}
+    part = {name: value for name, value in given if name in _PARTS}
+    hosts = [value for name, value in given if name == "host" and value] or [found["hosts"]]
     host, port = places(hosts, part.get("port", ""))
     user = part.get("user") or unquote(found["user"] or "")
     return DatabaseUrl(
@@ -74,13 +74,13 @@ def places(hosts: Iterable[str], ports: str = "") -> tuple[str, int | str]:
         ports: one for all hosts that have none of their own, or as many as there are hosts.
 
     Raises:
-        BadUrl: a port is not a number, or the numbers of hosts and ports differ.
+        DatabaseUrlError: a port is not a number, or the numbers of hosts and ports differ.
     """
     named = [_host(text) for several in hosts for text in several.split(",")]
-    said = [text.strip() for text in ports.split(",")]
-    if len(said) not in {1, len(named)}:
-        raise BadUrl(f"has {len(named)} hosts and {len(said)} ports")
-    defaults = said * len(named) if len(said) == 1 else said
+    given = [text.strip() for text in ports.split(",")]
+    if len(given) not in {1, len(named)}:
+        raise DatabaseUrlError(f"has {len(named)} hosts and {len(given)} ports")
+    defaults = given * len(named) if len(given) == 1 else given
     found = [port(own or other or _PORT) for (_, own), other in zip(named, defaults, strict=True)]
     host = ",".join(name for name, _ in named)
     return host, found[0] if len(set(found)) == 1 else ",".join(map(str, found))
@@ -92,7 +92,7 @@ def port(value: object) -> int:
     # Not by int alone, which takes `5_432` and the digits of every script.
     number = int(text) if text.isascii() and text.isdigit() else 0
     if not 0 < number <= _LARGEST_PORT:
-        raise BadUrl("has a port that is not a number from 1 to 65535")
+        raise DatabaseUrlError("has a port that is not a number from 1 to 65535")
     return number
 
 

@@ -12,7 +12,7 @@ from orca_daemon.engine.message import Delivery
 from orca_daemon.engine.route import Route
 
 
-class Stopped(Exception):  # noqa: N818  an outcome, never raised to anyone
+class StoppedError(Exception):
     """The attempt was cancelled by the engine, which has other plans for its messages."""
 
 
@@ -47,8 +47,8 @@ async def attempt(
     for held in messages:
         held.work_seconds += seconds
     envelopes = tuple(held.envelope for held in messages)
-    told = None if isinstance(error, Stopped) else error
-    observe(Attempted(queue, envelopes, messages[0].attempts + 1, seconds, told, _outcome(run, error)))
+    reported = None if isinstance(error, StoppedError) else error
+    observe(Attempted(queue, envelopes, messages[0].attempts + 1, seconds, reported, _outcome(run, error)))
     # The work is over, one way or the other: what follows may be stopped for reasons of its own.
     run.stop, run.started, run.expires = None, now(), now() + route.time_limit
     return error
@@ -56,7 +56,9 @@ async def attempt(
 
 def _stopped(why: str, route: Route[Any]) -> Exception:
     """What the error of work that we stopped ourselves is, whatever the handler made of it."""
-    return TimeoutError(f"not done within {route.time_limit:.0f} s") if why == "expired" else Stopped(why)
+    return (
+        TimeoutError(f"not done within {route.time_limit:.0f} s") if why == "expired" else StoppedError(why)
+    )
 
 
 def _being_cancelled() -> bool:
@@ -80,6 +82,6 @@ _OUTCOMES: Mapping[type[BaseException], str] = {
 def _outcome(run: Run, error: BaseException | None) -> str:
     if error is None:
         return "done"
-    if run.stop is not None and isinstance(error, Stopped | TimeoutError):
+    if run.stop is not None and isinstance(error, StoppedError | TimeoutError):
         return run.stop
     return next((name for kind, name in _OUTCOMES.items() if isinstance(error, kind)), "failed")

@@ -4,8 +4,8 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 
+from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.events import BreakerChanged, Observer
-from orca_daemon.engine.policy import Backoff
 from orca_daemon.engine.tally import Tally
 
 PROBE_SECONDS = 10.0

@@ -6,7 +6,7 @@ down for everybody.  One failure looks like the other; what others met at the sa
 
 from dataclasses import dataclass, replace
 
-from orca_daemon.engine.policy import UNMET, Backoff
+from orca_daemon.engine.backoff import UNMET, Backoff
 from orca_daemon.engine.source import LONGEST_LEASE
 
 KEPT = 128
@@ -38,7 +38,7 @@ class Rules:
     """Between two attempts of one message, and between two at a place that is down."""
     probe_every: float = 10.0
     """Between two probes while a message is suspected of failing alone."""
-    tellings: int = 5
+    notification_tries: int = 5
     """Attempts at `gave_up` that may fail for its own reasons."""
 
 

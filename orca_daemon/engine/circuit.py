@@ -154,7 +154,7 @@ class Places:
         place.open_since = asyncio.get_running_loop().time()
         self.down[place.key] = place
         self._put_off(place, failures=1)
-        self._tell(place, reason)
+        self._report(place, reason)
 
     def _close(self, place: Place, why: str) -> None:
         place.open_since = place.trial = None
@@ -162,7 +162,7 @@ class Places:
         if place.timer is not None:
             place.timer.cancel()
             place.timer = None
-        self._tell(place, why)
+        self._report(place, why)
         for _, wake in _popped(place):
             wake()
 
@@ -172,7 +172,7 @@ class Places:
             self._close(place, "nothing in hand needs it any more")
             del self._by_key[place.key]
 
-    def _tell(self, place: Place, reason: str) -> None:
+    def _report(self, place: Place, reason: str) -> None:
         dependency, name = place.key
         self._observe(BreakerChanged(dependency, open=place.open, reason=f"{place}: {reason}", place=name))
 

@@ -10,29 +10,29 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orca_daemon.engine.answers import Answers, same_id_only
-from orca_daemon.engine.burial import Burial
-from orca_daemon.engine.departure import Hands
+from orca_daemon.engine.checked_source import CheckedSource, same_id_only
+from orca_daemon.engine.dead_letter_sender import DeadLetterSender
 from orca_daemon.engine.dependencies import Dependencies
+from orca_daemon.engine.dispatcher import Dispatcher, RunLimits
 from orca_daemon.engine.events import Observer, Settled
-from orca_daemon.engine.held import Company, Held, Phase
-from orca_daemon.engine.intake import Poller
+from orca_daemon.engine.in_flight_message import InFlightMessage, Isolation, Phase
+from orca_daemon.engine.in_flight_table import InFlightTable
 from orca_daemon.engine.lanes import Lanes, Run
 from orca_daemon.engine.message import Envelope
-from orca_daemon.engine.room import Room
+from orca_daemon.engine.permits import Permits
+from orca_daemon.engine.poller import Poller
 from orca_daemon.engine.route import Route
 from orca_daemon.engine.settlement import Settlement
 from orca_daemon.engine.source import BATCH, QueueFacts, Source
 from orca_daemon.engine.state import QueueState
 from orca_daemon.engine.verdict import reason
-from orca_daemon.engine.work import Limits, Work
 
 RECEIVE_MARGIN = 2.0
 """Seconds that the answer to a receive may have been under way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class ConsumerOptions:
     """How one queue is consumed; seconds throughout."""
 
     lease: float = 120.0
@@ -53,7 +53,7 @@ class Consumer:
         route: Route[Any],
         source: Source,
         facts: QueueFacts,
-        options: Options,
+        options: ConsumerOptions,
         dependencies: Dependencies,
         *,
         observe: Observer,
@@ -61,7 +61,7 @@ class Consumer:
         about: Mapping[str, object],
     ) -> None:
         self.name, self.route, self.lease = name, route, options.lease
-        self.source: Source = Answers(source)
+        self.source: Source = CheckedSource(source)
         self.longest = dependencies.rules.longest_lease
         self._dependencies = dependencies
         self._facts = facts
@@ -69,34 +69,34 @@ class Consumer:
         self._lanes = Lanes(batch=route.batch, merge=route.merge)
         self._closing = asyncio.Event()
         self.paused = False
-        self.room = Room(
+        self.permits = Permits(
             held=options.held,
             active=min(options.held, options.concurrency * route.batch),
             least=min(route.batch, BATCH),
             parked=lambda: self._lanes.parked,
         )
         self.settlement = Settlement(name, self.source, linger=options.linger, observe=observe, rng=rng)
-        burial = Burial(name, route, self.source, about=about, observe=observe)
-        self._hands = Hands(
+        dead_letter_sender = DeadLetterSender(name, route, self.source, about=about, observe=observe)
+        self._in_flight = InFlightTable(
             name,
             route,
             self._lanes,
-            self.room,
+            self.permits,
             self.settlement,
-            burial,
+            dead_letter_sender,
             dependencies=dependencies,
             max_receives=facts.max_receives,
             observe=observe,
         )
-        self._work = Work(
+        self._dispatcher = Dispatcher(
             name,
             route,
             facts,
-            Limits(concurrency=options.concurrency, max_attempts=options.max_attempts),
+            RunLimits(concurrency=options.concurrency, max_attempts=options.max_attempts),
             self._lanes,
-            self.room,
-            self._hands,
-            burial,
+            self.permits,
+            self._in_flight,
+            dead_letter_sender,
             dependencies,
             observe=observe,
             rng=rng,
@@ -104,7 +104,7 @@ class Consumer:
         self.poller = Poller(
             name,
             self.source,
-            self.room,
+            self.permits,
             self,
             self._accept,
             fifo=facts.fifo,
@@ -115,7 +115,7 @@ class Consumer:
             rng=rng,
         )
         self.fault: asyncio.Future[None] | None = None
-        for part in (self.settlement, self.poller, self._hands, self._work):
+        for part in (self.settlement, self.poller, self._in_flight, self._dispatcher):
             part.on_fault = self._broken
 
     # The gate of the poller.
@@ -123,9 +123,9 @@ class Consumer:
     async def passed(self) -> bool:
         """Wait until the queue may be read; False once it is closing."""
         while not self._closing.is_set():
-            if not self.paused and not self._work.blocked:
+            if not self.paused and not self._dispatcher.blocked:
                 return True
-            await self.room.wait()
+            await self.permits.wait()
         return False
 
     async def pause(self, seconds: float) -> None:
@@ -143,8 +143,8 @@ class Consumer:
 
     def nudge(self) -> None:
         """Something outside changed: a breaker, the pause."""
-        self.room.changed()
-        self._work.pump()
+        self.permits.changed()
+        self._dispatcher.pump()
 
     # From the poller into lanes, from lanes into runs.
 
@@ -152,123 +152,123 @@ class Consumer:
         now = asyncio.get_running_loop().time()
         refused: set[str] = set()
         for envelope in envelopes:
-            if known := self._hands.known(envelope):
-                self._again(known, envelope, now, refused)
+            if known := self._in_flight.find(envelope):
+                self._redelivered(known, envelope, now, refused)
             elif self._key(envelope) in refused:
-                self._leave(envelope)
+                self._hide(envelope)
             else:
-                held = Held(envelope, now, now + self.lease - RECEIVE_MARGIN, now + self.lease / 3)
+                held = InFlightMessage(envelope, now, now + self.lease - RECEIVE_MARGIN, now + self.lease / 3)
                 self._decode(held)
-                self._hands.take(held)
+                self._in_flight.add(held)
                 self._lanes.add(self._key(envelope), held)
-        self._work.pump()
+        self._dispatcher.pump()
 
-    def _again(self, known: Held, envelope: Envelope, now: float, refused: set[str]) -> None:
+    def _redelivered(self, known: InFlightMessage, envelope: Envelope, now: float, refused: set[str]) -> None:
         """A message that is in hand came again, or another under its id."""
         if same_id_only(known.envelope, envelope):
             # Nothing of its group may overtake it, so that is left with it until it comes again.
             refused.add(self._key(envelope))
-            self._leave(envelope)
+            self._hide(envelope)
             return
         # An answer may have been long under way: then the receipt in hand is the newer one.
         if envelope.receive_count >= known.envelope.receive_count:
             known.renew(envelope, now, self.lease - RECEIVE_MARGIN)
         self._observe(Settled(self.name, envelope, "duplicate"))
 
-    def _leave(self, envelope: Envelope) -> None:
+    def _hide(self, envelope: Envelope) -> None:
         """Leave a delivery to its lease, as if it had never come."""
         self._observe(Settled(self.name, envelope, "hidden"))
 
     def _key(self, envelope: Envelope) -> str:
         return envelope.group or "" if self._facts.fifo else envelope.id
 
-    def _decode(self, held: Held) -> None:
+    def _decode(self, held: InFlightMessage) -> None:
         try:
             held.message = self.route.decode(held.envelope)
             if self.route.places is not None:
                 held.needs = self.route.places(held.message)
         except Exception as error:  # noqa: BLE001  whatever it is, no retry can decode it
-            held.company = Company.NONE
-            held.condemned, held.error = reason(error), type(error).__name__
+            held.isolation = Isolation.ALONE
+            held.dead_letter_reason, held.error = reason(error), type(error).__name__
 
     # What the keeper finds.
 
-    def in_hand(self) -> Iterable[Held]:
+    def in_flight(self) -> Iterable[InFlightMessage]:
         """Every message that a lease is to be kept for."""
-        return self._hands
+        return self._in_flight
 
     def runs(self) -> Iterable[Run]:
         """The runs at work."""
-        return self._work
+        return self._dispatcher
 
-    def lost(self, held: Held) -> None:
+    def lost(self, held: InFlightMessage) -> None:
         """The lease of a message is lost: it may be in other hands already."""
         if held.phase is Phase.WAITING:
             if lane := self._lanes.lane(self._key(held.envelope)):
-                self._hands.drop_lost(lane)
-        elif held.phase is Phase.RUNNING and (run := self._work.of(held)):
-            self._work.cancel(run, "lost")
+                self._in_flight.drop_lost(lane)
+        elif held.phase is Phase.RUNNING and (run := self._dispatcher.of(held)):
+            self._dispatcher.cancel(run, "lost")
 
     def expired(self, run: Run) -> None:
         """A run has used up its time, or that of its delivery."""
-        self._work.cancel(run, "ended" if run.last else "expired")
+        self._dispatcher.cancel(run, "ended" if run.last else "expired")
 
     def expire(self, now: float) -> None:
         """Part with what has waited nearly as long as a delivery may last."""
-        self._work.expire(now)
+        self._dispatcher.expire(now)
 
     # Closing, in the order of the engine's drain.
 
     def close(self) -> None:
         """Start no receive and no run any more."""
         self._closing.set()
-        self._work.close()
-        self.room.changed()
+        self._dispatcher.close()
+        self.permits.changed()
 
     def release_waiting(self) -> None:
         """Give back what is not at work.  Only after the poller has ended: it would take it again."""
-        self._work.empty()
+        self._dispatcher.empty()
 
     def cancel_runs(self) -> None:
         """Time is up: stop what is at work."""
-        for run in self._work:
-            self._work.cancel(run, "drained")
+        for run in self._dispatcher:
+            self._dispatcher.cancel(run, "drained")
 
     async def idle(self) -> None:
         """Wait until nothing is at work."""
-        await self._work.idle()
+        await self._dispatcher.idle()
 
     async def gone(self) -> None:
         """Wait until nothing is at work or on its way out."""
-        while tasks := self._work.tasks | self._hands.tasks:
+        while tasks := self._dispatcher.tasks | self._in_flight.tasks:
             await asyncio.wait(tasks)
         await self.settlement.flush()
 
     def abandon(self) -> None:
         """Leave what is still in hand to its lease: its work may yet become durable, or nobody answers."""
         self.settlement.abandon()
-        self._hands.abandon()
+        self._in_flight.abandon()
 
     # Looking in.
 
     def state(self) -> QueueState:
         """What the queue looks like now."""
-        held = list(self._hands)
+        held = list(self._in_flight)
         return QueueState(
             name=self.name,
             handler=self.route.name,
             last_poll_success=self.poller.last_success,
             poller_moved=self.poller.moved,
-            waiting_for_permits=self.room.full and not self.room.reserved,
-            breaker_open=self._work.blocked,
-            held=self.room.held,
+            waiting_for_permits=self.permits.full and not self.permits.reserved,
+            breaker_open=self._dispatcher.blocked,
+            held=self.permits.held,
             running=sum(one.phase is Phase.RUNNING for one in held),
             settling=sum(one.phase is Phase.SETTLING for one in held),
             bytes_held=sum(len(one.envelope.body) for one in held),
-            permits_free=max(self.room.free, 0),
+            permits_free=max(self.permits.free, 0),
             groups=len(self._lanes) if self._facts.fifo else 0,
             oldest_held=min((one.received for one in held), default=None),
-            at_work_since=self._work.since,
+            at_work_since=self._dispatcher.since,
             age_limit=self.route.time_limit,
             unproven_since=min(self._dependencies.unproven(held), default=None),
         )

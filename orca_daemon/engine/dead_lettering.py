@@ -8,13 +8,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from orca_daemon.engine.burial import Burial
-from orca_daemon.engine.departure import Hands
+from orca_daemon.engine.backoff import DEAD_LETTER_RETRY, NOTIFICATION_RETRY, Backoff
+from orca_daemon.engine.dead_letter_sender import DeadLetterSender
 from orca_daemon.engine.dependencies import Dependencies, Ruling
 from orca_daemon.engine.errors import DependencyDown, NotYet, Refused, SourceError
-from orca_daemon.engine.held import Held
+from orca_daemon.engine.in_flight_message import InFlightMessage
+from orca_daemon.engine.in_flight_table import InFlightTable
 from orca_daemon.engine.lanes import Lanes, Run
-from orca_daemon.engine.policy import BURYING, TELLING, Backoff
 from orca_daemon.engine.route import Route
 from orca_daemon.engine.source import QueueFacts
 from orca_daemon.engine.verdict import Next
@@ -33,15 +33,15 @@ class DeadLettering:
         route: Route[Any],
         facts: QueueFacts,
         lanes: Lanes,
-        hands: Hands,
-        burial: Burial,
+        in_flight: InFlightTable,
+        dead_letter_sender: DeadLetterSender,
         dependencies: Dependencies,
         *,
         give_back: Callable[[Run, float], None],
         rng: random.Random,
     ) -> None:
         self._route, self._facts = route, facts
-        self._lanes, self._hands, self._burial = lanes, hands, burial
+        self._lanes, self._in_flight, self._dead_letter_sender = lanes, in_flight, dead_letter_sender
         self._dependencies = dependencies
         self._give_back = give_back
         self._rng = rng
@@ -53,26 +53,28 @@ class DeadLettering:
             self._give_back(run, 0.0)
             return
         try:
-            await self._burial.announce(held, partial(self._dependencies.succeeded, run))
+            await self._dead_letter_sender.notify(held, partial(self._dependencies.succeeded, run))
         except Exception as error:  # noqa: BLE001  the message is kept, whatever went wrong
-            self._burial.untold(error)
-            if await self._tell_again(run, held, error):
+            self._dead_letter_sender.notification_failed(error)
+            if await self._notify_again(run, held, error):
                 return
-            self._burial.abandon(held, error)
+            self._dead_letter_sender.abandon(held, error)
         await self._set_aside(run)
 
-    async def _tell_again(self, run: Run, held: Held, error: Exception) -> bool:
+    async def _notify_again(self, run: Run, held: InFlightMessage, error: Exception) -> bool:
         """Whether to try once more to tell of the end of a message, which waits then."""
         rules = self._dependencies.rules
         ruling = Ruling(None)
         if isinstance(error, DependencyDown | Refused):
-            ruling = await self._dependencies.failed(run, error, needs=self._route.needs, most=rules.tellings)
+            ruling = await self._dependencies.failed(
+                run, error, needs=self._route.needs, most=rules.notification_tries
+            )
         elif isinstance(error, NotYet):
-            ruling = Ruling(Next.WAIT, self._dependencies.early(run))
+            ruling = Ruling(Next.WAIT, self._dependencies.not_yet(run))
         if ruling.next is None:
-            held.untold += 1
-            ruling = Ruling(Next.WAIT, TELLING.delay(held.untold, self._rng))
-        if held.untold >= rules.tellings or ruling.next is not Next.WAIT:
+            held.notification_failures += 1
+            ruling = Ruling(Next.WAIT, NOTIFICATION_RETRY.delay(held.notification_failures, self._rng))
+        if held.notification_failures >= rules.notification_tries or ruling.next is not Next.WAIT:
             return False
         self._give_back(run, ruling.pause)
         return True
@@ -81,14 +83,16 @@ class DeadLettering:
         [(lane, [held])] = run.parts
         try:
             if self._facts.dead_letter is None:
-                self._hands.release([held, *self._lanes.cut(lane)], seconds=PARK_SECONDS)
+                self._in_flight.release([held, *self._lanes.cut(lane)], seconds=PARK_SECONDS)
             else:
-                await self._hands.bury(lane, held)
+                await self._in_flight.dead_letter(lane, held)
         except Exception as error:  # noqa: BLE001  the message is kept, whatever went wrong
-            self._burial.failed(held, error)
+            self._dead_letter_sender.failed(held, error)
             if isinstance(error, SourceError) and error.kind == "too_large":
                 # It leaves the order of its group as a dead letter does: what is behind it is in hand, and
                 # goes on.  Given back with it each time, that would use up its receives and be moved too.
-                self._hands.release([held], seconds=OVERSIZED.delay(held.envelope.receive_count, self._rng))
+                self._in_flight.release(
+                    [held], seconds=OVERSIZED.delay(held.envelope.receive_count, self._rng)
+                )
             else:
-                self._give_back(run, BURYING.delay(held.unburied, self._rng))
+                self._give_back(run, DEAD_LETTER_RETRY.delay(held.dead_letter_failures, self._rng))

@@ -8,14 +8,14 @@ import random
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from orca_daemon.engine.backoff import WAITING
 from orca_daemon.engine.breaker import Breaker
 from orca_daemon.engine.charges import History, Rules, judge
 from orca_daemon.engine.circuit import Key, Places
 from orca_daemon.engine.errors import DependencyDown, Refused
 from orca_daemon.engine.events import Observer
-from orca_daemon.engine.held import Held
+from orca_daemon.engine.in_flight_message import InFlightMessage
 from orca_daemon.engine.lanes import Run
-from orca_daemon.engine.policy import WAITING
 from orca_daemon.engine.tally import Tally
 from orca_daemon.engine.verdict import REASON_LENGTH, Next, reason
 
@@ -82,7 +82,7 @@ class Dependencies:
             down[name] = (*down.get(name, ()), place)
         return down
 
-    def unproven(self, messages: Iterable[Held]) -> Iterator[float]:
+    def unproven(self, messages: Iterable[InFlightMessage]) -> Iterator[float]:
         """Since when messages have failed at a dependency that is not known to be down."""
         for held in messages:
             for key, history in (held.histories or {}).items():
@@ -92,7 +92,7 @@ class Dependencies:
 
     # Before an attempt.
 
-    def hold(self, held: Held, wake: Callable[[], bool]) -> bool:
+    def hold(self, held: InFlightMessage, wake: Callable[[], bool]) -> bool:
         """Whether the message has to wait for a place that is down; then `wake` is called in time."""
         place = self.places.admit(held.envelope.id, self._keys(held))
         if place is None:
@@ -102,7 +102,7 @@ class Dependencies:
         self.places.wait(place, held.envelope.id, wake, tried=place.key in (held.histories or ()))
         return True
 
-    def held_back(self, held: Held) -> bool:
+    def held_back(self, held: InFlightMessage) -> bool:
         """Whether a place that the message needs is down."""
         return self.places.any_open(self._keys(held))
 
@@ -154,7 +154,7 @@ class Dependencies:
         if await breaker.report(reason(error)):
             # While it is down nothing counts, before and after.
             self.forget(run.messages, key)
-            return Ruling(Next.WAIT, 0.0 if self.blocked(needs) else self.early(run))
+            return Ruling(Next.WAIT, 0.0 if self.blocked(needs) else self.not_yet(run))
         breaker.tally.failure(run.messages[0].envelope.id, self.rules)
         ruling = self._judge(run, error, key, breaker.tally, most)
         breaker.watch(ruling.pause)
@@ -171,18 +171,18 @@ class Dependencies:
                 return Ruling(Next.SPLIT)
         elif judgement.cause:
             failures, hours = judgement.history.failures, (now - judgement.history.since) / HOUR
-            shown = "it worked for others" if judgement.cause == "attempts" else "nobody else needed it"
+            observed = "it worked for others" if judgement.cause == "attempts" else "nobody else needed it"
             where = key[1] or key[0]
-            why = f"{where} failed {failures} times in {hours:.1f} hours, while {shown}: {error.reason}"
-            return Ruling(Next.BURY, cause=judgement.cause, failures=failures, why=why[:REASON_LENGTH])
+            why = f"{where} failed {failures} times in {hours:.1f} hours, while {observed}: {error.reason}"
+            return Ruling(Next.DEAD_LETTER, cause=judgement.cause, failures=failures, why=why[:REASON_LENGTH])
         self._remember(run.messages, key, tally, judgement.history)
         return Ruling(Next.WAIT, self.rules.retry.delay(judgement.history.failures, self._rng))
 
-    def early(self, run: Run) -> float:
+    def not_yet(self, run: Run) -> float:
         """Seconds until the run, which came too early or cannot be judged, is tried again."""
         for held in run.messages:
-            held.early += 1
-        return WAITING.delay(max(held.early for held in run.messages), self._rng)
+            held.not_yet_count += 1
+        return WAITING.delay(max(held.not_yet_count for held in run.messages), self._rng)
 
     def cleared(self, run: Run, error: BaseException | None) -> None:
         """Forget where the run failed earlier and has now succeeded, unless it failed there all the same."""
@@ -194,12 +194,12 @@ class Dependencies:
     # Memory.
 
     @staticmethod
-    def _remember(messages: Sequence[Held], key: Key, tally: Tally, history: History) -> None:
+    def _remember(messages: Sequence[InFlightMessage], key: Key, tally: Tally, history: History) -> None:
         for held in messages:
             held.histories = {**(held.histories or {}), key: history}
             tally.waiting.add(held.envelope.id)
 
-    def forget(self, messages: Iterable[Held], key: Key) -> None:
+    def forget(self, messages: Iterable[InFlightMessage], key: Key) -> None:
         """These messages have met nothing at a place."""
         for held in messages:
             if not held.histories or held.histories.pop(key, None) is None:
@@ -209,7 +209,7 @@ class Dependencies:
             else:
                 self.places.forget(key, held.envelope.id)
 
-    def left(self, held: Held) -> None:
+    def forget_message(self, held: InFlightMessage) -> None:
         """A message is no longer in hand."""
         for key in tuple(held.histories or ()):
             self.forget((held,), key)
@@ -218,6 +218,6 @@ class Dependencies:
             self.places.leave(held.envelope.id)
 
     @staticmethod
-    def _keys(held: Held) -> Iterable[Key]:
+    def _keys(held: InFlightMessage) -> Iterable[Key]:
         # Once it is given up its work needs nothing, and what telling needs shows only by failing.
-        return (held.histories or {}).keys() | (held.needs if held.condemned is None else set())
+        return (held.histories or {}).keys() | (held.needs if held.dead_letter_reason is None else set())

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from orca_daemon.engine.charges import Rules
-from orca_daemon.engine.consumer import Consumer, Options
+from orca_daemon.engine.consumer import Consumer, ConsumerOptions
 from orca_daemon.engine.dependencies import Dependencies
 from orca_daemon.engine.errors import RouteError
 from orca_daemon.engine.events import Drain, Observer, Paused
-from orca_daemon.engine.leases import Keeper
+from orca_daemon.engine.lease_keeper import LeaseKeeper
 from orca_daemon.engine.route import Route
 from orca_daemon.engine.source import QueueFacts, Source
 from orca_daemon.engine.state import EngineState
@@ -32,7 +32,7 @@ class Binding:
     route: Route[Any]
     source: Source
     facts: QueueFacts
-    options: Options = field(default_factory=Options)
+    options: ConsumerOptions = field(default_factory=ConsumerOptions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Engine:
         ]
         for breaker in self.dependencies.breakers.values():
             breaker.on_close = self._nudge
-        self._keeper = Keeper(self.consumers, observe)
+        self._lease_keeper = LeaseKeeper(self.consumers, observe)
         self._stopping = asyncio.Event()
         self.draining = False
         self._started_at: float | None = None
@@ -136,7 +136,7 @@ class Engine:
             consumer.fault = fault
         async with AsyncExitStack() as stack:
             supervise = _Supervisor(fault, stack)
-            supervise.task(self._keeper.run(), "lease keeper")
+            supervise.task(self._lease_keeper.run(), "lease keeper")
             for breaker in self.dependencies.breakers.values():
                 supervise.task(breaker.run(), f"breaker of {breaker.name}")
             for name, work in (side or {}).items():
@@ -153,10 +153,10 @@ class Engine:
         loop = asyncio.get_running_loop()
         since = loop.time()
         self.draining = True
-        self._tell("started", since)
+        self._report("started", since)
         if pollers:
             await asyncio.wait(pollers)
-        self._tell("polls_joined", since)
+        self._report("polls_joined", since)
         # Not before the polls have been joined: they would receive again what is given back.
         for consumer in self.consumers:
             consumer.release_waiting()
@@ -164,16 +164,16 @@ class Engine:
         unfinished = 0
         if not await self._within(left, Consumer.gone):
             unfinished = sum(len(run.messages) for consumer in self.consumers for run in consumer.runs())
-            self._tell("deadline", since)
+            self._report("deadline", since)
             for consumer in self.consumers:
                 consumer.cancel_runs()
             await self._within(CANCELLED_SECONDS, Consumer.idle)
             await self._within(FLUSH_SECONDS, Consumer.gone)
         # Work that was cut short is unfinished, and so is what could not be deleted or given back.
-        unfinished = max(unfinished, sum(consumer.room.held for consumer in self.consumers))
+        unfinished = max(unfinished, sum(consumer.permits.held for consumer in self.consumers))
         for consumer in self.consumers:
             consumer.abandon()
-        self._tell("finished", since)
+        self._report("finished", since)
         return Drained(unfinished, loop.time() - since)
 
     async def _within(self, seconds: float, wait: Callable[[Consumer], Awaitable[None]]) -> bool:
@@ -189,8 +189,8 @@ class Engine:
         for consumer in self.consumers:
             consumer.nudge()
 
-    def _tell(self, phase: str, since: float) -> None:
-        held = sum(consumer.room.held for consumer in self.consumers)
+    def _report(self, phase: str, since: float) -> None:
+        held = sum(consumer.permits.held for consumer in self.consumers)
         running = sum(1 for consumer in self.consumers for _ in consumer.runs())
         self._observe(Drain(phase, held, running, asyncio.get_running_loop().time() - since))
 

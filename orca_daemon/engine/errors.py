@@ -44,7 +44,7 @@ class NotYet(Exception):  # noqa: N818  a state of the world, not a fault
     """
 
 
-class Stuck(Exception):  # noqa: N818  ends the process
+class StuckError(Exception):
     """Work that was cancelled does not stop; only the end of the process can stop it."""
 
 

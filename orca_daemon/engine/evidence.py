@@ -21,8 +21,8 @@ def with_evidence(
     kept = without_evidence(attributes)
     if len(kept) >= MOST_ATTRIBUTES:
         return kept
-    room = largest - size(body, kept) - attribute_size(NAME, _attribute(""))
-    text = _fitted(evidence, room)
+    limit = largest - size(body, kept) - attribute_size(NAME, _attribute(""))
+    text = _fitted(evidence, limit)
     return {**kept, NAME: _attribute(text)} if text else kept
 
 
@@ -31,17 +31,17 @@ def without_evidence(attributes: Attributes) -> dict[str, Mapping[str, object]]:
     return {name: value for name, value in attributes.items() if name != NAME}
 
 
-def _fitted(evidence: Mapping[str, object], room: int) -> str:
+def _fitted(evidence: Mapping[str, object], limit: int) -> str:
     facts = dict(evidence)
-    if len(text := _text(facts)) <= room:
+    if len(text := _text(facts)) <= limit:
         return text
     for length in _SHORT:
         facts = {name: _cut(value, length) for name, value in facts.items()}
-        if len(text := _text(facts)) <= room:
+        if len(text := _text(facts)) <= limit:
             return text
     while facts:
         facts.popitem()
-        if facts and len(text := _text(facts)) <= room:
+        if facts and len(text := _text(facts)) <= limit:
             return text
     return ""
 

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from orca_daemon.engine.held import Company, Held, Phase
+from orca_daemon.engine.in_flight_message import InFlightMessage, Isolation, Phase
 
 
 @dataclass(slots=True, eq=False)
@@ -16,7 +16,7 @@ class Lane:
     """The messages of one group, in order.  `busy` while a run has its head, `parked` between attempts."""
 
     key: str
-    waiting: deque[Held] = field(default_factory=deque)
+    waiting: deque[InFlightMessage] = field(default_factory=deque)
     busy: bool = False
     parked: bool = False
     queued: bool = False
@@ -26,8 +26,8 @@ class Lane:
 class Run:
     """Messages that are worked together: of one lane, or of the heads of several."""
 
-    parts: list[tuple[Lane, list[Held]]]
-    messages: list[Held]
+    parts: list[tuple[Lane, list[InFlightMessage]]]
+    messages: list[InFlightMessage]
     """All of them, lane by lane, each lane in order."""
     started: float = 0.0
     expires: float = 0.0
@@ -65,7 +65,7 @@ class Lanes:
     def __iter__(self) -> Iterator[Lane]:
         return iter(tuple(self._lanes.values()))
 
-    def add(self, key: str, held: Held) -> None:
+    def add(self, key: str, held: InFlightMessage) -> None:
         """Append a message to its lane."""
         lane = self._lanes.get(key)
         if lane is None:
@@ -82,43 +82,43 @@ class Lanes:
             if self._is_ready(lane):
                 part = self._take(lane, self._batch)
                 run = Run([(lane, part)], list(part))
-                if self._merge and part[0].company is Company.ANY:
+                if self._merge and part[0].isolation is Isolation.NONE:
                     self._fill(run)
                 return run
         return None
 
     def _fill(self, run: Run) -> None:
-        room = self._batch - len(run.messages)
+        limit = self._batch - len(run.messages)
         others: list[Lane] = []
-        while room and self._ready:
+        while limit and self._ready:
             lane = self._ready.popleft()
             lane.queued = False
             if not self._is_ready(lane):
                 continue
-            if lane.waiting[0].company is not Company.ANY:
+            if lane.waiting[0].isolation is not Isolation.NONE:
                 others.append(lane)
                 continue
-            part = self._take(lane, room)
-            room -= len(part)
+            part = self._take(lane, limit)
+            limit -= len(part)
             run.parts.append((lane, part))
             run.messages += part
         for lane in reversed(others):
             lane.queued = True
             self._ready.appendleft(lane)
 
-    def _take(self, lane: Lane, room: int) -> list[Held]:
+    def _take(self, lane: Lane, limit: int) -> list[InFlightMessage]:
         """The head of a lane: as many messages as may keep each other company."""
         lane.busy = True
-        company = lane.waiting[0].company
-        most = 1 if company is Company.NONE else room
-        part: list[Held] = []
-        while lane.waiting and len(part) < most and lane.waiting[0].company is company:
+        isolation = lane.waiting[0].isolation
+        most = 1 if isolation is Isolation.ALONE else limit
+        part: list[InFlightMessage] = []
+        while lane.waiting and len(part) < most and lane.waiting[0].isolation is isolation:
             held = lane.waiting.popleft()
             held.phase = Phase.RUNNING
             part.append(held)
         return part
 
-    def put_back(self, lane: Lane, messages: Iterable[Held], *, park: bool = False) -> None:
+    def put_back(self, lane: Lane, messages: Iterable[InFlightMessage], *, park: bool = False) -> None:
         """Return messages of a run to the head of their lane; `park` it until `unpark`."""
         back = list(messages)
         for held in back:
@@ -140,16 +140,16 @@ class Lanes:
             self.parked -= len(lane.waiting)
             self._offer(lane)
 
-    def take_head(self, lane: Lane) -> Held:
+    def take_head(self, lane: Lane) -> InFlightMessage:
         """Take the head of a lane out; what is behind it goes on."""
         self.unpark(lane)
         head = lane.waiting.popleft()
         self._forget_empty(lane)
         return head
 
-    def cut(self, lane: Lane, first: Held | None = None) -> list[Held]:
+    def cut(self, lane: Lane, first: InFlightMessage | None = None) -> list[InFlightMessage]:
         """Take `first` and everything behind it (or the whole lane) out, in order."""
-        kept: deque[Held] = deque()
+        kept: deque[InFlightMessage] = deque()
         while lane.waiting and lane.waiting[0] is not first and first is not None:
             kept.append(lane.waiting.popleft())
         out = list(lane.waiting)

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
+from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.errors import RouteError
 from orca_daemon.engine.message import Delivery, Envelope
-from orca_daemon.engine.policy import Backoff
 
 M = TypeVar("M")
 M_contra = TypeVar("M_contra", contravariant=True)

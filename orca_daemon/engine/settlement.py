@@ -6,15 +6,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.errors import SourceError
 from orca_daemon.engine.events import Observer, SettlementFailed
-from orca_daemon.engine.held import Held
+from orca_daemon.engine.in_flight_message import InFlightMessage
 from orca_daemon.engine.message import Envelope
-from orca_daemon.engine.policy import Backoff
-from orca_daemon.engine.source import BATCH, Outcome, Source
+from orca_daemon.engine.source import BATCH, EntryOutcome, Source
 
 RETRY = Backoff(base=0.2, cap=5.0)
-_Call: TypeAlias = Callable[[Sequence[Envelope]], Awaitable[Sequence[Outcome]]]
+_Call: TypeAlias = Callable[[Sequence[Envelope]], Awaitable[Sequence[EntryOutcome]]]
 CALLS = 8
 """Calls at one time: the bound on what is on its way."""
 
@@ -42,21 +42,23 @@ class Settlement:
         self._linger = linger
         self._observe = observe
         self._rng = rng
-        self._waiting: list[tuple[Held, _Ticket]] = []
+        self._waiting: list[tuple[InFlightMessage, _Ticket]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._hurried = False
         self._calls: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(CALLS)
         self.on_fault: Callable[[BaseException], None] = lambda _: None
 
-    async def delete(self, messages: Sequence[Held], *, urgent: bool) -> None:
+    async def delete(self, messages: Sequence[InFlightMessage], *, urgent: bool) -> None:
         """Delete; afterwards `held.lost` tells of each whether it is gone or was lost."""
         if messages:
             finished = asyncio.Event()
             self.submit(messages, finished.set, urgent=urgent)
             await finished.wait()
 
-    def submit(self, messages: Sequence[Held], done: Callable[[], None], *, urgent: bool = False) -> None:
+    def submit(
+        self, messages: Sequence[InFlightMessage], done: Callable[[], None], *, urgent: bool = False
+    ) -> None:
         """The same without waiting: `done` is called when the last of them has ended."""
         ticket = _Ticket(len(messages), done)
         self._waiting.extend((held, ticket) for held in messages)
@@ -69,12 +71,14 @@ class Settlement:
         elif self._waiting and self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(self._linger, self._flush)
 
-    async def release(self, messages: Sequence[Held], seconds: float = 0.0) -> list[Held]:
+    async def release(
+        self, messages: Sequence[InFlightMessage], seconds: float = 0.0
+    ) -> list[InFlightMessage]:
         """Give messages back, the last one first; return those that could not be.
 
         The queue serves the head of a group before its followers only if it is the last to become visible.
         """
-        left: list[Held] = []
+        left: list[InFlightMessage] = []
         backwards = list(reversed(messages))
         for start in range(0, len(backwards), BATCH):
             ends = self._each(
@@ -117,7 +121,7 @@ class Settlement:
         if not call.cancelled() and (error := call.exception()):
             self.on_fault(error)
 
-    async def _call(self, batch: list[tuple[Held, _Ticket]]) -> None:
+    async def _call(self, batch: list[tuple[InFlightMessage, _Ticket]]) -> None:
         tickets = dict(batch)
         async for held, done in self._each(list(tickets), "delete", self._source.delete, tries=None):
             held.lost = held.lost or not done
@@ -128,12 +132,12 @@ class Settlement:
 
     async def _each(
         self,
-        messages: Sequence[Held],
+        messages: Sequence[InFlightMessage],
         operation: str,
         call: _Call,
         *,
         tries: int | None,
-    ) -> AsyncIterator[tuple[Held, bool]]:
+    ) -> AsyncIterator[tuple[InFlightMessage, bool]]:
         """Repeat a call for the entries that failed; tell of each when it has ended, and whether it was done.
 
         So nobody waits for its company: one entry may be refused for as long as its lease holds.
@@ -141,10 +145,10 @@ class Settlement:
         left, failures = list(messages), 0
         while left:
             ends, reason = await self._once(call, left)
-            left = [held for held, end in ends.items() if end is Outcome.FAILED]
+            left = [held for held, end in ends.items() if end is EntryOutcome.FAILED]
             for held, end in ends.items():
-                if end is not Outcome.FAILED:
-                    yield held, end is Outcome.DONE
+                if end is not EntryOutcome.FAILED:
+                    yield held, end is EntryOutcome.DONE
             if left:
                 failures += 1
                 self._observe(SettlementFailed(self._queue, operation, len(left), reason))
@@ -154,9 +158,11 @@ class Settlement:
         for held in left:
             yield held, False
 
-    async def _once(self, call: _Call, messages: Sequence[Held]) -> tuple[dict[Held, Outcome], str]:
+    async def _once(
+        self, call: _Call, messages: Sequence[InFlightMessage]
+    ) -> tuple[dict[InFlightMessage, EntryOutcome], str]:
         """One call for the messages whose leases hold: how it ended for each, and why where it failed."""
-        ends = dict.fromkeys(messages, Outcome.GONE)
+        ends = dict.fromkeys(messages, EntryOutcome.GONE)
         reason = "the queue refused some entries"
         async with self._slots:
             now = asyncio.get_running_loop().time()  # a lease may end during the wait for the slot
@@ -164,8 +170,8 @@ class Settlement:
             try:
                 outcomes = await call(list(sent.values())) if sent else ()
             except SourceError as error:
-                outcomes, reason = [Outcome.FAILED] * len(sent), f"{error.kind}: {error}"
+                outcomes, reason = [EntryOutcome.FAILED] * len(sent), f"{error.kind}: {error}"
         for (held, envelope), end in zip(sent.items(), outcomes, strict=True):
             # Of a message that came again meanwhile, the answer for its older receipt says nothing.
-            ends[held] = end if held.envelope is envelope else Outcome.FAILED
+            ends[held] = end if held.envelope is envelope else EntryOutcome.FAILED
         return ends, reason

@@ -13,7 +13,7 @@ LONGEST_LEASE = 43_200.0
 """Seconds for which one delivery can stay invisible in all (AWS: ChangeMessageVisibility)."""
 
 
-class Outcome(Enum):
+class EntryOutcome(Enum):
     """How one entry of a batch call ended."""
 
     DONE = "done"
@@ -61,15 +61,15 @@ class Source(Protocol):
         """
         ...
 
-    async def delete(self, envelopes: Sequence[Envelope]) -> Sequence[Outcome]:
+    async def delete(self, envelopes: Sequence[Envelope]) -> Sequence[EntryOutcome]:
         """Remove the messages for ever."""
         ...
 
-    async def hide(self, envelopes: Sequence[Envelope], seconds: float) -> Sequence[Outcome]:
+    async def hide(self, envelopes: Sequence[Envelope], seconds: float) -> Sequence[EntryOutcome]:
         """Keep the messages hidden for `seconds` from now; 0 gives them back."""
         ...
 
-    async def bury(self, envelope: Envelope, evidence: Mapping[str, object]) -> None:
+    async def send_dead_letter(self, envelope: Envelope, evidence: Mapping[str, object]) -> None:
         """Send a copy to the dead-letter queue, with `evidence` as one JSON attribute.
 
         The body and attributes are unchanged, the group is the same, the deduplication id is the original

@@ -18,7 +18,7 @@ class Next(Enum):
     """Repeat it in smaller runs: which message is at fault is not known yet."""
     RETRY = "retry"
     """Repeat it after a pause."""
-    BURY = "bury"
+    DEAD_LETTER = "dead_letter"
     """Dead-letter its one message."""
     WAIT = "wait"
     """Repeat it later, and charge nobody: it may be the dependency."""
@@ -38,7 +38,7 @@ def after(failure: Failure, max_attempts: int) -> Next:
     if failure.messages > 1:
         return Next.SPLIT
     if isinstance(failure.error, Reject) or failure.attempts >= max_attempts:
-        return Next.BURY
+        return Next.DEAD_LETTER
     return Next.RETRY
 
 

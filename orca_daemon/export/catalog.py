@@ -11,11 +11,11 @@ from orca_daemon.export.tables import Relation, Table
 STATEMENTS = load(__package__, "catalog.sql")
 
 
-class Missing(Exception):  # noqa: N818  a verdict on the settings
+class RelationMissingError(Exception):
     """The source has no such table or column; the text names those that it has."""
 
 
-class HiddenError(Missing):
+class HiddenError(RelationMissingError):
     """Row-level security keeps rows of the table from us: the file would not say what it leaves out."""
 
 
@@ -39,7 +39,7 @@ def find(connection: Connection, relation: Relation) -> Found:
     """Look a table up.
 
     Raises:
-        Missing: there is none.
+        RelationMissingError: there is none.
         HiddenError: not all of its rows are to be seen.
     """
     names = {"name": relation.name, "schema": relation.schema}
@@ -47,7 +47,7 @@ def find(connection: Connection, relation: Relation) -> Found:
     if row is None:
         others = connection.scalars(STATEMENTS["relations"], {"schema": relation.schema}).all()
         where = f"schema {relation.schema}" if relation.schema else "the search path"
-        raise Missing(f"there is no table {relation}; {where} has {', '.join(others) or 'none'}")
+        raise RelationMissingError(f"there is no table {relation}; {where} has {', '.join(others) or 'none'}")
     if row.hidden:
         raise HiddenError(
             f"row-level security hides rows of {relation} from {row.role}: give that role BYPASSRLS, or "
@@ -74,22 +74,26 @@ def find(connection: Connection, relation: Relation) -> Found:
 _TIMES = ("timestamptz", "timestamp", "date")
 
 
-def check_clocks(connection: Connection, table: Table, found: Found) -> bool:
+def check_change_times(connection: Connection, table: Table, found: Found) -> bool:
     """Make sure that the change times exist; whether rows of all of them tell who wrote them.
 
     Raises:
-        Missing: a column does not exist or is no time.
+        RelationMissingError: a column does not exist or is no time.
     """
-    told = found.has_writers
-    for clock in table.clocks:
+    all_have_writers = found.has_writers
+    for change_time in table.change_times:
         place = found
-        if clock.beside and clock.other:
-            place = find(connection, clock.other)
-            told = told and place.has_writers
-        column = next((column for column in place.columns if column.name == clock.column), None)
+        if change_time.beside and change_time.other:
+            place = find(connection, change_time.other)
+            all_have_writers = all_have_writers and place.has_writers
+        column = next((column for column in place.columns if column.name == change_time.column), None)
         if column is None:
             names = ", ".join(column.name for column in place.columns)
-            raise Missing(f"table {place.relation} has no column {clock.column}; it has {names}")
+            raise RelationMissingError(
+                f"table {place.relation} has no column {change_time.column}; it has {names}"
+            )
         if column.type not in _TIMES:
-            raise Missing(f"column {clock.column} of {place.relation} is {column.declared}, which is no time")
-    return told
+            raise RelationMissingError(
+                f"column {change_time.column} of {place.relation} is {column.declared}, which is no time"
+            )
+    return all_have_writers

@@ -21,7 +21,7 @@ _EPOCH_DAYS = 10_957
 _INT64, _INT32 = 2**63 - 1, 2**31 - 1
 
 
-class BadArray(ValueError):  # noqa: N818
+class ArraySyntaxError(ValueError):
     """An array does not fit the declaration of its column."""
 
 
@@ -82,7 +82,7 @@ def arrays(element: str, kind: pa.DataType, nested: pa.DataType) -> Callable[[pa
         # Postgres does not hold to the declared number of dimensions, and Arrow takes a text that stands in
         # the place of a list for a list of its characters.
         if any(value and _dimensions(value) != declared for value in found):
-            raise BadArray("it has not the declared number of dimensions")
+            raise ArraySyntaxError("it has not the declared number of dimensions")
         if from_text:
             found = [_map(from_text, value) for value in found]
         try:
@@ -94,7 +94,7 @@ def arrays(element: str, kind: pa.DataType, nested: pa.DataType) -> Callable[[pa
             )
         except pa.ArrowException:
             # Arrow's text repeats the value.
-            raise BadArray("an element does not fit the declared type") from None
+            raise ArraySyntaxError("an element does not fit the declared type") from None
         return built if plain == nested else _wrapped(built, nested)
 
     return read
@@ -104,7 +104,7 @@ _FROM_TEXT: dict[str, Callable[[str], Any]] = {
     "bytea": lambda text: bytes.fromhex(text[2:]),
     "uuid": lambda text: bytes.fromhex(text.replace("-", "")),
     "date": moments.day,
-    "time": moments.clock,
+    "time": moments.change_time,
     "timestamp": moments.moment,
     "timestamptz": moments.moment,
 }

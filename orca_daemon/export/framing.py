@@ -13,7 +13,7 @@ BLOCK = 2 << 20
 """Bytes that are collected before a block is cut."""
 
 
-class Unstorable(Exception):  # noqa: N818  a verdict on the data
+class UnstorableError(Exception):
     """A value has no place in the file; the text names its column and not the value."""
 
 
@@ -77,14 +77,14 @@ class Reader:
         """The rows of a block.
 
         Raises:
-            Unstorable: a value does not fit its column's type in the file.
+            UnstorableError: a value does not fit its column's type in the file.
         """
         # One block, because a row may be longer than any size chosen beforehand.
         options = csv.ReadOptions(column_names=self._names, block_size=len(block) + 1)
         try:
             rows = csv.read_csv(pa.BufferReader(pa.py_buffer(block)), options, self._parse, self._convert)
         except pa.ArrowInvalid as error:
-            raise Unstorable(culprit(error, self._columns)) from None
+            raise UnstorableError(culprit(error, self._columns)) from None
         return pa.Table.from_arrays(
             [self._decoded(number, rows.column(number)) for number in range(len(self._columns))],
             schema=self._schema,
@@ -96,4 +96,4 @@ class Reader:
         except ValueError as error:
             column = self._columns[number]
             reason = error if type(error).__module__.startswith("orca_daemon") else "it cannot be read"
-            raise Unstorable(f"a value of column {column.name} ({column.declared}): {reason}") from None
+            raise UnstorableError(f"a value of column {column.name} ({column.declared}): {reason}") from None

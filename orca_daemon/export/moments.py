@@ -22,10 +22,10 @@ def moment(text: str) -> int:
     if text in _INFINITE:
         return _INFINITE[text] * _INT64
     # The last years of Postgres's calendar do not fit.
-    return min(_days(text) * 86_400_000_000 + clock(text.partition(" ")[2]), _INT64)
+    return min(_days(text) * 86_400_000_000 + change_time(text.partition(" ")[2]), _INT64)
 
 
-def clock(text: str) -> int:
+def change_time(text: str) -> int:
     """Microseconds since midnight; 24:00:00 is one of them."""
     hours, minutes, seconds, fraction = _parts(_CLOCK, text)
     whole = (int(hours) * 60 + int(minutes)) * 60 + int(seconds)

@@ -6,7 +6,7 @@ from psycopg2 import sql
 
 from orca_daemon.export.columns import Codec, Column
 from orca_daemon.export.snapshot import EPOCH, FIRST_NORMAL, Snapshot
-from orca_daemon.export.tables import Clock, Relation, Table
+from orca_daemon.export.tables import ChangeTime, Relation, Table
 from orca_daemon.export.window import Window
 
 _TRUE = sql.SQL("true")
@@ -40,9 +40,9 @@ def count_texts(relation: Relation, column: Column, where: sql.Composable) -> sq
 
 def condition(table: Table, window: Window, now: Snapshot) -> sql.Composable:
     """The rows of the window: those of any of the table's clocks."""
-    if not table.clocks:
+    if not table.change_times:
         return _TRUE
-    return _OR.join(_within(clock, window, now) for clock in table.clocks)
+    return _OR.join(_within(change_time, window, now) for change_time in table.change_times)
 
 
 def seen(table: Table, relation: Relation, window: Window, now: Snapshot, reach: object) -> sql.Composed:
@@ -51,8 +51,8 @@ def seen(table: Table, relation: Relation, window: Window, now: Snapshot, reach:
     Only rows stamped from `reach` until the window's end matter: no later run looks further back.
     """
     parts = []
-    for clock in table.clocks:
-        place = clock.other if clock.beside and clock.other else relation
+    for change_time in table.change_times:
+        place = change_time.other if change_time.beside and change_time.other else relation
         parts.append(
             sql.SQL(
                 "SELECT DISTINCT {writer} FROM {place} AS t WHERE {column} >= {reach} AND {column} < {end}"
@@ -60,7 +60,7 @@ def seen(table: Table, relation: Relation, window: Window, now: Snapshot, reach:
             ).format(
                 writer=_writer("t", now),
                 place=quoted(place),
-                column=sql.Identifier("t", clock.column),
+                column=sql.Identifier("t", change_time.column),
                 reach=sql.Literal(reach),
                 end=sql.Literal(window.end),
                 low=sql.Literal(now.xmin),
@@ -75,24 +75,24 @@ def quoted(relation: Relation) -> sql.Composable:
     return sql.Identifier(*(part for part in (relation.schema, relation.name) if part))
 
 
-def _within(clock: Clock, window: Window, now: Snapshot) -> sql.Composable:
-    if clock.other is None:
-        return sql.SQL("({})").format(_stamped("t", clock.column, window, now))
-    if clock.orphans:
+def _within(change_time: ChangeTime, window: Window, now: Snapshot) -> sql.Composable:
+    if change_time.other is None:
+        return sql.SQL("({})").format(_stamped("t", change_time.column, window, now))
+    if change_time.orphans:
         return sql.SQL("({} AND NOT EXISTS (SELECT FROM {} AS o WHERE {}))").format(
-            _stamped("t", clock.column, window, now),
-            quoted(clock.other),
+            _stamped("t", change_time.column, window, now),
+            quoted(change_time.other),
             _AND.join(
                 sql.SQL("{} = {}").format(sql.Identifier("o", other), sql.Identifier("t", own))
-                for own, other in clock.keys
+                for own, other in change_time.keys
             ),
         )
     # IN, not EXISTS: Postgres hashes it even beside an OR.
     return sql.SQL("(({}) IN (SELECT {} FROM {} AS o WHERE {}))").format(
-        sql.SQL(", ").join(sql.Identifier("t", own) for own, _ in clock.keys),
-        sql.SQL(", ").join(sql.Identifier("o", other) for _, other in clock.keys),
-        quoted(clock.other),
-        _stamped("o", clock.column, window, now),
+        sql.SQL(", ").join(sql.Identifier("t", own) for own, _ in change_time.keys),
+        sql.SQL(", ").join(sql.Identifier("o", other) for _, other in change_time.keys),
+        quoted(change_time.other),
+        _stamped("o", change_time.column, window, now),
     )
 
 

@@ -10,12 +10,12 @@ import structlog
 from sqlalchemy import Connection, text
 
 from orca_daemon.db.database import Database
-from orca_daemon.db.failures import Meaning, described, is_ours, meaning, sqlstate_of, translate
+from orca_daemon.db.failures import SqlstateMeaning, described, is_ours, meaning, sqlstate_of, translate
 from orca_daemon.export.bridge import Bridge
 from orca_daemon.export.bucket import Bucket
 from orca_daemon.export.catalog import STATEMENTS
 from orca_daemon.export.snapshot import Snapshot
-from orca_daemon.export.table import Order, Outcome, TableExport
+from orca_daemon.export.table import ExportOptions, TableExport, TableOutcome
 from orca_daemon.export.tables import Table
 
 log = structlog.get_logger(__name__)
@@ -24,7 +24,7 @@ _ENDS = frozenset({"57014", "40001", "40P01"})
 """Cancelled, and conflicts, which a standby has: it is the run that is called off, not one of its tables."""
 
 
-class Busy(Exception):  # noqa: N818  a state of the world
+class ExportBusyError(Exception):
     """Another export of the same table runs."""
 
 
@@ -33,7 +33,7 @@ class Report:
     """What became of a run."""
 
     now: datetime
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[TableOutcome, ...]
 
     @property
     def keys(self) -> dict[str, str]:
@@ -41,7 +41,7 @@ class Report:
         return {outcome.table: outcome.key for outcome in self.outcomes if outcome.key}
 
     @property
-    def failed(self) -> tuple[Outcome, ...]:
+    def failed(self) -> tuple[TableOutcome, ...]:
         """The tables that failed."""
         return tuple(outcome for outcome in self.outcomes if outcome.error)
 
@@ -53,20 +53,20 @@ class Report:
         )
 
 
-class Run:
+class ExportRun:
     """One run over some tables.  Used once."""
 
     def __init__(
         self,
         database: Database,
         bucket: Bucket,
-        order: Order,
+        options: ExportOptions,
         *,
         progress: Callable[[str, int], None] = lambda _table, _rows: None,
-        finished: Callable[[Outcome], None] = lambda _outcome: None,
+        finished: Callable[[TableOutcome], None] = lambda _outcome: None,
     ) -> None:
         """`progress` (table, rows so far) and `finished` are called from threads."""
-        self._database, self._bucket, self._order = database, bucket, order
+        self._database, self._bucket, self._options = database, bucket, options
         self._progress, self._finished = progress, finished
         self._unfinished: list[TableExport] = []
 
@@ -74,7 +74,7 @@ class Run:
         """Export the tables.  Their failures are in the report.
 
         Raises:
-            Busy: another run has one of the tables, and the order is to be patient.
+            ExportBusyError: another run has one of the tables, and the order is to be patient.
             DependencyDown: the database is gone.
             Failed: the transaction as a whole failed.
         """
@@ -91,23 +91,23 @@ class Run:
         finally:
             for export in self._unfinished:
                 await export.upload.abort()
-        report = Report(self._order.now, tuple(outcomes))
+        report = Report(self._options.now, tuple(outcomes))
         if report.failed:
             log.critical("export.failed", reason=report.reasons)
         return report
 
-    def _read(self, connection: Connection, tables: Sequence[Table], bridge: Bridge) -> list[Outcome]:
+    def _read(self, connection: Connection, tables: Sequence[Table], bridge: Bridge) -> list[TableOutcome]:
         snapshot = self._begin(connection)
         busy = self._busy(connection, tables)
-        if busy and self._order.patient:
+        if busy and self._options.patient:
             raise next(iter(busy.values()))
-        outcomes: list[Outcome] = []
+        outcomes: list[TableOutcome] = []
         for table in tables:
             if problem := busy.get(table.name):
-                outcome = Outcome(table=table.name, error=problem)
+                outcome = TableOutcome(table=table.name, error=problem)
             else:
                 outcome = self._one(connection, table, snapshot, bridge)
-            self._tell(outcome)
+            self._log_outcome(outcome)
             outcomes.append(outcome)
         return outcomes
 
@@ -119,25 +119,25 @@ class Run:
         found = connection.scalar(text("SELECT pg_catalog.pg_current_snapshot()::text"))
         return Snapshot.parse(str(found), str(cluster))
 
-    def _busy(self, connection: Connection, tables: Sequence[Table]) -> dict[str, Busy]:
+    def _busy(self, connection: Connection, tables: Sequence[Table]) -> dict[str, ExportBusyError]:
         """Lock the tables against other runs; those that another one has."""
         # Two runs at once would start from the same file and write the same rows twice.  All locks are taken
         # at the beginning: a run that came to a table later would do so with a snapshot from before the
         # file that it finds there.
-        if self._order.dry_run:
+        if self._options.dry_run:
             return {}
         names = {table.name: f"{self._bucket.name}/{table.name}" for table in tables}
         return {
-            table: Busy(f"another export of {table} to this bucket is running")
+            table: ExportBusyError(f"another export of {table} to this bucket is running")
             for table, name in names.items()
             if not connection.scalar(STATEMENTS["lock"], {"name": name})
         }
 
-    def _one(self, connection: Connection, table: Table, snapshot: Snapshot, bridge: Bridge) -> Outcome:
+    def _one(self, connection: Connection, table: Table, snapshot: Snapshot, bridge: Bridge) -> TableOutcome:
         export = TableExport(
             connection,
             table,
-            self._order,
+            self._options,
             snapshot=snapshot,
             bucket=self._bucket,
             bridge=bridge,
@@ -151,18 +151,18 @@ class Run:
         except Exception as error:  # noqa: BLE001  a failure of one table is part of the report
             if ends_run(error):
                 raise translate(error) if is_ours(error) else error from None
-            outcome = Outcome(table=table.name, error=error)
+            outcome = TableOutcome(table=table.name, error=error)
         if outcome.error is None:
             self._unfinished.remove(export)
         return outcome
 
-    def _tell(self, outcome: Outcome) -> None:
+    def _log_outcome(self, outcome: TableOutcome) -> None:
         self._finished(outcome)
         if outcome.error:
             log.error("export.table_failed", table=outcome.table, reason=explained(outcome.error))
         elif not outcome.rows:
             log.warning("export.nothing_new", table=outcome.table)
-        elif not self._order.dry_run:
+        elif not self._options.dry_run:
             log.info(
                 "export.written",
                 table=outcome.table,
@@ -180,7 +180,7 @@ def ends_run(error: Exception) -> bool:
     if not is_ours(error) or isinstance(error, UnicodeError):
         return False
     sqlstate = sqlstate_of(error)
-    return sqlstate in _ENDS or meaning(sqlstate) is Meaning.DOWN
+    return sqlstate in _ENDS or meaning(sqlstate) is SqlstateMeaning.DOWN
 
 
 def explained(error: Exception) -> str:

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
-from orca_daemon.db.address import AddressError, Vault
+from orca_daemon.db.address import AddressError, Secrets
 from orca_daemon.db.database import Database
-from orca_daemon.settings import Database as DatabaseSettings
+from orca_daemon.settings import DatabaseSection as DatabaseSettings
 from orca_daemon.settings import Settings
 
 
@@ -26,20 +26,20 @@ def elsewhere(settings: Settings) -> DatabaseSettings | None:
 
 
 @contextmanager
-def source(settings: Settings, application: Database | None, vault: Vault | None) -> Iterator[Database]:
+def source(settings: Settings, application: Database | None, secrets: Secrets | None) -> Iterator[Database]:
     """The database to export, for the time of one run.
 
     Args:
         settings: say which one.
         application: the application's own; left open.
-        vault: reads the secret that the settings name.
+        secrets: reads the secret that the settings name.
 
     Raises:
         AddressError: the settings name no other one and there is none of our own.
     """
     other = elsewhere(settings)
     if other is not None:
-        with closing(Database(other, vault)) as database:
+        with closing(Database(other, secrets)) as database:
             yield database
     elif application is None:
         raise AddressError(

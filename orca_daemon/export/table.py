@@ -15,10 +15,10 @@ from sqlalchemy import Connection
 from orca_daemon.export import footer, query
 from orca_daemon.export.bridge import Bridge
 from orca_daemon.export.bucket import Bucket
-from orca_daemon.export.catalog import Found, check_clocks, find
+from orca_daemon.export.catalog import Found, check_change_times, find
 from orca_daemon.export.columns import Column, codec, schema
 from orca_daemon.export.encoder import Encoder
-from orca_daemon.export.framing import BLOCK, Blocks, Reader, Unstorable
+from orca_daemon.export.framing import BLOCK, Blocks, Reader, UnstorableError
 from orca_daemon.export.keys import file_key, write_time
 from orca_daemon.export.parquet import RowGroups
 from orca_daemon.export.snapshot import Snapshot
@@ -33,12 +33,12 @@ class RowsLostError(Exception):
     """Not all rows that Postgres sent are in the file."""
 
 
-class NoChangeTime(Exception):  # noqa: N818  a verdict on the request
+class NoChangeTimeError(Exception):
     """A table that has no change time can only be exported whole."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class ExportOptions:
     """What a run is asked for."""
 
     now: datetime
@@ -54,7 +54,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class TableOutcome:
     """What became of one table."""
 
     table: str
@@ -74,39 +74,39 @@ class TableExport:
         self,
         connection: Connection,
         table: Table,
-        order: Order,
+        options: ExportOptions,
         *,
         snapshot: Snapshot,
         bucket: Bucket,
         bridge: Bridge,
         progress: Callable[[str, int], None],
     ) -> None:
-        self._connection, self._table, self._order = connection, table, order
+        self._connection, self._table, self._options = connection, table, options
         self._snapshot, self._bucket, self._bridge = snapshot, bucket, bridge
         self._progress = progress
         self._driver: Any = connection.connection.driver_connection
-        self.upload = Upload(bucket, file_key(table.name, order.now), bridge)
+        self.upload = Upload(bucket, file_key(table.name, options.now), bridge)
 
-    def run(self) -> Outcome:
+    def run(self) -> TableOutcome:
         """Export, and return what was written."""
         began = time.monotonic()
         found = find(self._connection, self._table.relation)
-        has_writers = check_clocks(self._connection, self._table, found)
-        if not (self._table.clocks or self._order.full):
-            raise NoChangeTime(
+        has_writers = check_change_times(self._connection, self._table, found)
+        if not (self._table.change_times or self._options.full):
+            raise NoChangeTimeError(
                 f"table {self._table.name} has no change time: it is exported with --full only"
             )
         last = self._bridge.call(self._bucket.last(self._table.name))
         reach = self._window(last, has_writers=has_writers)
         where = query.condition(self._table, reach, self._snapshot)
-        if self._order.dry_run:
+        if self._options.dry_run:
             rows = self._scalar(query.count(found.relation, where))
         else:
             self._compare(last, found)
             if abandoned := self._bridge.call(self._bucket.clear(self._table.name)):
                 log.warning("export.uploads_abandoned", table=self._table.name, aborted=abandoned)
             rows = self._written(found, reach, where, has_writers=has_writers)
-        return Outcome(
+        return TableOutcome(
             table=self._table.name,
             key=self.upload.key if rows else None,
             rows=rows,
@@ -116,8 +116,8 @@ class TableExport:
         )
 
     def _window(self, last: Last | None, *, has_writers: bool) -> Window:
-        order = self._order
-        reach = window(order.now, last, overlap=order.overlap, since=order.since, full=order.full)
+        options = self._options
+        reach = window(options.now, last, overlap=options.overlap, since=options.since, full=options.full)
         if not has_writers:
             reach = replace(reach, unseen_by=None)
         log.info(
@@ -128,7 +128,7 @@ class TableExport:
             full=reach.whole,
             last_key=last.key if last else None,
         )
-        if skipped(last, order.since):
+        if skipped(last, options.since):
             log.warning(
                 "export.rows_skipped", table=self._table.name, reason="--since is after the newest file"
             )
@@ -153,7 +153,7 @@ class TableExport:
         except CharacterNotInRepertoire:
             # A database of the encoding SQL_ASCII takes any bytes, and does not say where it met them.
             names = [column.name for column in found.columns if self._is_no_text(found, column, where)]
-            raise Unstorable(f"column {', '.join(names) or '?'} holds text that is not UTF-8") from None
+            raise UnstorableError(f"column {', '.join(names) or '?'} holds text that is not UTF-8") from None
 
     def _is_no_text(self, found: Found, column: Column, where: sql.Composable) -> bool:
         try:
@@ -164,11 +164,11 @@ class TableExport:
         return False
 
     def _write(self, found: Found, reach: Window, where: sql.Composable, *, has_writers: bool) -> int:
-        codecs = tuple(codec(column, numeric_scale=self._order.numeric_scale) for column in found.columns)
+        codecs = tuple(codec(column, numeric_scale=self._options.numeric_scale) for column in found.columns)
         file_schema = schema(found.columns, codecs, self._metadata(found, reach, has_writers=has_writers))
         encoder = Encoder(
             Reader(found.columns, codecs, file_schema),
-            lambda: RowGroups(self.upload, file_schema, self._order.row_group),
+            lambda: RowGroups(self.upload, file_schema, self._options.row_group),
             lambda rows: self._progress(self._table.name, rows),
         )
         encoder.start()
@@ -208,9 +208,9 @@ class TableExport:
 
     def _metadata(self, found: Found, reach: Window, *, has_writers: bool) -> dict[bytes, bytes]:
         snapshot = self._snapshot
-        if not snapshot.settled and has_writers and self._table.clocks:
+        if not snapshot.settled and has_writers and self._table.change_times:
             statement = query.seen(
-                self._table, found.relation, reach, snapshot, reach.end - self._order.overlap
+                self._table, found.relation, reach, snapshot, reach.end - self._options.overlap
             )
             snapshot = snapshot.having_seen(self._numbers(statement))
         place = self._driver.info

@@ -4,13 +4,13 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from orca_daemon.settings import Export as ExportSettings
+from orca_daemon.settings import ExportSection as ExportSettings
 
 _PART = r'("(?:[^"]|"")+"|[^".]+)'
 _QUALIFIED = re.compile(rf"{_PART}(?:\.{_PART})?")
 
 
-class NotAllowed(Exception):  # noqa: N818  a verdict on the request
+class TableNotAllowedError(Exception):
     """A table was named that may not be exported."""
 
 
@@ -31,20 +31,20 @@ class Relation:
         return cls(name, schema) if dot else cls(text)
 
     def __str__(self) -> str:
-        return ".".join(_shown(part) for part in (self.schema, self.name) if part)
+        return ".".join(_quoted(part) for part in (self.schema, self.name) if part)
 
 
 def _unquoted(part: str) -> str:
     return part[1:-1].replace('""', '"') if part.startswith('"') else part
 
 
-def _shown(part: str) -> str:
+def _quoted(part: str) -> str:
     doubled = part.replace('"', '""')
     return f'"{doubled}"' if "." in part or doubled != part else part
 
 
 @dataclass(frozen=True, slots=True)
-class Clock:
+class ChangeTime:
     """Where a row's change time stands: in a column of its own, or in rows of another table.
 
     `keys` pairs columns of the exported table with those of the other one.  `orphans` restricts a column
@@ -68,29 +68,29 @@ class Table:
 
     name: str
     relation: Relation
-    clocks: tuple[Clock, ...] = ()
+    change_times: tuple[ChangeTime, ...] = ()
     """None: it has no change time, and is exported whole or not at all."""
 
 
-def _orca(name: str, *clocks: Clock) -> Table:
-    return Table(name, Relation(name, "orca"), clocks)
+def _orca(name: str, *change_times: ChangeTime) -> Table:
+    return Table(name, Relation(name, "orca"), change_times)
 
 
 _JOB = tuple((name, name) for name in ("job_id", "collection_id", "granule_id"))
 _FILES = Relation("recovery_file", "orca")
-_REPORT = Clock("end_time", Relation("reconcile_job", "orca"), (("job_id", "id"),))
+_REPORT = ChangeTime("end_time", Relation("reconcile_job", "orca"), (("job_id", "id"),))
 
 ORCA: tuple[Table, ...] = (
-    _orca("recovery_file", Clock("last_update")),
+    _orca("recovery_file", ChangeTime("last_update")),
     # A job has no change time of its own; one whose message listed no files has only its request.
     _orca(
         "recovery_job",
-        Clock("last_update", _FILES, _JOB),
-        Clock("request_time", _FILES, _JOB, orphans=True),
+        ChangeTime("last_update", _FILES, _JOB),
+        ChangeTime("request_time", _FILES, _JOB, orphans=True),
     ),
-    _orca("granules", Clock("last_update")),
-    _orca("files", Clock("ingest_time")),
-    _orca("reconcile_job", Clock("last_update")),
+    _orca("granules", ChangeTime("last_update")),
+    _orca("files", ChangeTime("ingest_time")),
+    _orca("reconcile_job", ChangeTime("last_update")),
     _orca("reconcile_phantom_report", _REPORT),
     _orca("reconcile_orphan_report", _REPORT),
     _orca("reconcile_catalog_mismatch_report", _REPORT),
@@ -108,15 +108,17 @@ def allowed(settings: ExportSettings) -> Mapping[str, Table]:
     preset = ORCA if settings.preset == "orca" else ()
     found = {table.name: table for table in preset}
     for name, entry in settings.tables.items():
-        found[name] = Table(name, Relation.parse(entry.table or name), (Clock(entry.column),))
+        found[name] = Table(name, Relation.parse(entry.table or name), (ChangeTime(entry.column),))
     return found
 
 
-def choose(names: Iterable[str], among: Mapping[str, Table]) -> tuple[list[Table], NotAllowed | None]:
+def choose(
+    names: Iterable[str], among: Mapping[str, Table]
+) -> tuple[list[Table], TableNotAllowedError | None]:
     """The allowed tables of these names, each once and in order, and an error that names the others."""
     wanted = list(dict.fromkeys(names))
     unknown = [name for name in wanted if name not in among]
-    refused = NotAllowed(
+    refused = TableNotAllowedError(
         f"not to be exported: {', '.join(unknown)}; allowed by the settings: "
         f"{', '.join(sorted(among)) or 'no table'}"
     )

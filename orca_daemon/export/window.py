@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from orca_daemon.export.snapshot import Snapshot
 
 
-class ClockBehind(Exception):  # noqa: N818  a state of the world
+class ClockBehindError(Exception):
     """The newest file is later than now: a file written now would never be the newest."""
 
 
@@ -51,10 +51,10 @@ def window(
     `since` moves the start; what came late for the last file is taken all the same.
 
     Raises:
-        ClockBehind: the last file is not older than `now`.
+        ClockBehindError: the last file is not older than `now`.
     """
     if last and last.end >= now:
-        raise ClockBehind(f"the newest file is {last.key}, which is not before the time of this run")
+        raise ClockBehindError(f"the newest file is {last.key}, which is not before the time of this run")
     if full:
         return Window(end=now, whole=True)
     start = since or (last.end if last else None)

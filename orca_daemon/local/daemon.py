@@ -11,7 +11,7 @@ from urllib.error import HTTPError
 from urllib.request import urlopen
 
 from orca_daemon.local import NotStartedError
-from orca_daemon.local.leash import command
+from orca_daemon.local.parent_death import command
 
 _START_SECONDS = 60.0
 _DEFAULTS = {"ORCA_ENGINE__WAIT": "1"}
@@ -79,7 +79,7 @@ class Daemon:
             code = self.poll()
             if code is not None or time.monotonic() > deadline:
                 self.stop(patience=1)
-                raise NotStartedError(f"the daemon did not become ready: {self._said()}")
+                raise NotStartedError(f"the daemon did not become ready: {self._last_lines()}")
             time.sleep(0.02)
 
     def poll(self) -> int | None:
@@ -102,7 +102,7 @@ class Daemon:
             self._process.kill()
             return self._process.wait()
 
-    def _said(self) -> str:
+    def _last_lines(self) -> str:
         if self._log is None:
             return "its log is above"
         lines = self._log.read_text(errors="replace").splitlines()

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from orca_daemon.local import NotStartedError
-from orca_daemon.local.leash import command
+from orca_daemon.local.parent_death import command
 
 _PATIENCE = 20.0
 """Seconds that a server has to write its state and end."""
@@ -50,11 +50,11 @@ class Endpoint:
         Raises:
             NotStartedError: it ended instead; its own words are in the error.
         """
-        said = self._process.stdout.readline().strip() if self._process and self._process.stdout else ""
-        if not said.isdecimal():
+        output = self._process.stdout.readline().strip() if self._process and self._process.stdout else ""
+        if not output.isdecimal():
             self.stop()
-            raise NotStartedError(said or f"{self._program[2]} did not start; what it said is above")
-        self.url = f"http://127.0.0.1:{said}"
+            raise NotStartedError(output or f"{self._program[2]} did not start; what it said is above")
+        self.url = f"http://127.0.0.1:{output}"
 
     def start(self) -> None:
         """Start it, and return when it listens.  Raises `NotStartedError`."""

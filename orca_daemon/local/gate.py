@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 _READING = frozenset({"GET", "HEAD"})
 
 
-class Gate:
+class RequestGate:
     """In front of an application."""
 
     def __init__(self, application: "WSGIApplication") -> None:

@@ -17,8 +17,8 @@ from moto.moto_server.werkzeug_app import (
 )
 from werkzeug.serving import make_server
 
-from orca_daemon.local.gate import Gate
-from orca_daemon.local.moto_state import Keeper
+from orca_daemon.local.gate import RequestGate
+from orca_daemon.local.moto_state import MotoStateSaver
 from orca_daemon.local.ports import free_port
 from orca_daemon.local.s3_corrections import Corrections
 from orca_daemon.local.state_file import StateFile, StateFileError
@@ -44,21 +44,21 @@ def main(port: int = 0, restore_seconds: float = 0.0, state: Path | None = None)
     state_manager.set_transition(
         "s3::keyrestore", progression if restore_seconds else {"progression": "immediate"}
     )
-    gate = Gate(Corrections(DomainDispatcherApplication(create_backend_app)))
-    keeper = Keeper(StateFile(state), gate) if state else None
+    gate = RequestGate(Corrections(DomainDispatcherApplication(create_backend_app)))
+    saver = MotoStateSaver(StateFile(state), gate) if state else None
     server = make_server(
         "127.0.0.1", free_port(port), gate, threaded=True, request_handler=MotoRequestHandler
     )
     signal.signal(signal.SIGTERM, _stop)
-    if keeper:
-        keeper.start()
+    if saver:
+        saver.start()
     print(server.server_port, flush=True)  # noqa: T201  the process that started this one reads it
     try:
         server.serve_forever()
     except _Stop:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        if keeper:
-            keeper.save(last=True)
+        if saver:
+            saver.save(last=True)
 
 
 def _stop(_number: int, _frame: object) -> None:

@@ -10,7 +10,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
 from moto.secretsmanager.models import secretsmanager_backends
 
-from orca_daemon.local.gate import Gate
+from orca_daemon.local.gate import RequestGate
 from orca_daemon.local.moto import REGION
 from orca_daemon.local.state_file import StateFile, pause
 
@@ -19,7 +19,7 @@ _PATIENCE = 2.0
 _log = logging.getLogger(__name__)
 
 
-class Keeper:
+class MotoStateSaver:
     """Writes the state to its file: now and then while it changes, and when it is told to.
 
     Args:
@@ -30,7 +30,7 @@ class Keeper:
         StateFileError: the file cannot be read.
     """
 
-    def __init__(self, file: StateFile, gate: Gate) -> None:
+    def __init__(self, file: StateFile, gate: RequestGate) -> None:
         file.read(thaw)
         self._file = file
         self._gate = gate

@@ -23,7 +23,7 @@ from psycopg2 import sql
 
 from orca_daemon.local import NotStartedError
 from orca_daemon.local.binaries import account, binaries
-from orca_daemon.local.leash import command
+from orca_daemon.local.parent_death import command
 from orca_daemon.local.ports import free_port
 
 START_SECONDS = 30.0
@@ -121,7 +121,7 @@ class Postgres:
         options = ["-U", SUPERUSER, "--auth-local=peer", "--auth-host=scram-sha-256"]
         options += ["-E", "UTF8", "--locale=C", "-D", self._walked(making)]
         options += ["--no-sync"] if self._fast else []
-        program = self._leashed("initdb", *options)
+        program = self._with_parent_death("initdb", *options)
         made = subprocess.run(program, cwd=making, capture_output=True, check=False)
         if made.returncode:
             raise NotStartedError(f"initdb in {making} failed: {_tail(made.stderr)}")
@@ -139,7 +139,7 @@ class Postgres:
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         with (self._own / "log").open("wb") as log:
             self._process = subprocess.Popen(
-                self._leashed("postgres", "-D", self._walked(self._data), *options),
+                self._with_parent_death("postgres", "-D", self._walked(self._data), *options),
                 cwd=self._data,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -187,7 +187,7 @@ class Postgres:
         """
         return "/proc/self/cwd" if self._account and _PROC else str(folder)
 
-    def _leashed(self, program: str, *arguments: str) -> list[str]:
+    def _with_parent_death(self, program: str, *arguments: str) -> list[str]:
         # SIGINT is Postgres's fast shutdown: clients are cut off, data is safe.
         path = str(binaries() / program)
         return command([path, *arguments], stop_with=signal.SIGINT, account=self._account)
@@ -197,9 +197,9 @@ class Postgres:
             os.chown(folder, *self._account)
 
     def _refuse(self) -> NoReturn:
-        said = _tail((self._own / "log").read_bytes())
+        output = _tail((self._own / "log").read_bytes())
         raise NotStartedError(
-            f"PostgreSQL did not start on {self._data}: {said}; moved away, the directory is made anew, empty"
+            f"PostgreSQL did not start on {self._data}: {output}; moved away, the directory is made anew, empty"
         )
 
 
@@ -250,9 +250,9 @@ def _serves(pid: int, data: Path) -> bool:
             return Path(f"/proc/{pid}/cwd").readlink() == data
         return False
     listed = ["ps", "-ww", "-o", "command=", "-p", str(pid)]
-    said = subprocess.run(listed, capture_output=True, text=True, check=False).stdout
-    return "postgres" in said and str(data) in said
+    output = subprocess.run(listed, capture_output=True, text=True, check=False).stdout
+    return "postgres" in output and str(data) in output
 
 
-def _tail(said: bytes) -> str:
-    return " / ".join(said.decode(errors="replace").strip().splitlines()[-3:])
+def _tail(output: bytes) -> str:
+    return " / ".join(output.decode(errors="replace").strip().splitlines()[-3:])

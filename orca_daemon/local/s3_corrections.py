@@ -33,7 +33,7 @@ _BEGAN: dict[str, str] = {}
 """When each upload began, by its id."""
 
 
-class Refusal(Exception):  # noqa: N818  an answer
+class S3RefusalError(Exception):
     """An error as S3 answers it."""
 
     def __init__(self, status: HTTPStatus, code: str, message: str) -> None:
@@ -60,7 +60,7 @@ class Corrections:
         try:
             for check in (_check_copy, _check_restore):
                 check(environ)
-        except Refusal as refusal:
+        except S3RefusalError as refusal:
             body = refusal.body
             headers = [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))]
             start(f"{refusal.status.value} {refusal.status.phrase}", headers)
@@ -80,12 +80,16 @@ def _check_copy(environ: "WSGIEnvironment") -> None:
         return
     wanted = environ.get("HTTP_X_AMZ_COPY_SOURCE_IF_MATCH")
     if wanted and wanted.strip('"') != key.etag.strip('"'):
-        raise Refusal(HTTPStatus.PRECONDITION_FAILED, "PreconditionFailed", "the source is another one")
+        raise S3RefusalError(
+            HTTPStatus.PRECONDITION_FAILED, "PreconditionFailed", "the source is another one"
+        )
     asleep = key.storage_class in {"GLACIER", "DEEP_ARCHIVE"}
     if asleep and 'ongoing-request="false"' not in key.response_dict.get("x-amz-restore", ""):
-        raise Refusal(HTTPStatus.FORBIDDEN, "InvalidObjectState", "the source is archived")
+        raise S3RefusalError(HTTPStatus.FORBIDDEN, "InvalidObjectState", "the source is archived")
     if "HTTP_X_AMZ_COPY_SOURCE_RANGE" in environ and key.size <= NO_RANGE:
-        raise Refusal(HTTPStatus.BAD_REQUEST, "InvalidRequest", "the source is too small to copy a range of")
+        raise S3RefusalError(
+            HTTPStatus.BAD_REQUEST, "InvalidRequest", "the source is too small to copy a range of"
+        )
 
 
 def _check_restore(environ: "WSGIEnvironment") -> None:
@@ -93,7 +97,7 @@ def _check_restore(environ: "WSGIEnvironment") -> None:
         # WSGI hands the path over decoded, as Latin-1.
         key = _key(environ["PATH_INFO"].encode("latin-1").decode(), decoded=True)
         if key and 'ongoing-request="true"' in key.response_dict.get("x-amz-restore", ""):
-            raise Refusal(HTTPStatus.CONFLICT, "RestoreAlreadyInProgress", "the restore is running")
+            raise S3RefusalError(HTTPStatus.CONFLICT, "RestoreAlreadyInProgress", "the restore is running")
 
 
 def _query(environ: "WSGIEnvironment") -> dict[str, list[str]]:

@@ -19,7 +19,7 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class HealthLimits:
     """Seconds after which something is wrong."""
 
     poll_cycle: float = 110.0
@@ -29,19 +29,19 @@ class Limits:
     loop_lag: float = 5.0
 
     @classmethod
-    def of(cls, *, wait: float, backoff_cap: float = 30.0) -> "Limits":
+    def of(cls, *, wait: float, backoff_cap: float = 30.0) -> "HealthLimits":
         """The limits for a length of the long poll: its watchdog, and three of the longest pauses."""
         cycle = wait + 10.0 + 3 * backoff_cap
         return cls(poll_cycle=cycle, fresh_poll=max(120.0, cycle))
 
 
-def liveness(state: EngineState, limits: Limits, *, now: float, loop_lag: float) -> tuple[Check, ...]:
+def liveness(state: EngineState, limits: HealthLimits, *, now: float, loop_lag: float) -> tuple[Check, ...]:
     """Restart the process unless all of these hold."""
     lag = Check("event_loop", loop_lag <= limits.loop_lag, f"the last timer was {loop_lag:.3f} s late")
     return (lag, *(_poller(state, queue, limits, now) for queue in state.queues))
 
 
-def readiness(state: EngineState, limits: Limits, *, now: float) -> tuple[Check, ...]:
+def readiness(state: EngineState, limits: HealthLimits, *, now: float) -> tuple[Check, ...]:
     """The process does its work if all of these hold."""
     return (
         Check("started", state.started, "queues are resolved" if state.started else "still starting"),
@@ -57,7 +57,7 @@ def holds(checks: Iterable[Check]) -> bool:
     return all(check.ok for check in checks)
 
 
-def _poller(state: EngineState, queue: QueueState, limits: Limits, now: float) -> Check:
+def _poller(state: EngineState, queue: QueueState, limits: HealthLimits, now: float) -> Check:
     name = f"poller:{queue.name}"
     if state.started_at is None:
         return Check(name, True, "not started yet")
@@ -82,7 +82,7 @@ def _dependency(state: EngineState, name: str, since: float | None, now: float) 
     return Check(f"dependency:{name}", since is None, detail)
 
 
-def _fresh(queue: QueueState, limits: Limits, now: float) -> Check:
+def _fresh(queue: QueueState, limits: HealthLimits, now: float) -> Check:
     name = f"queue:{queue.name}"
     if queue.last_poll_success is None:
         return Check(name, False, "not read yet")

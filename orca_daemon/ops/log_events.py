@@ -105,7 +105,7 @@ def _attempted(event: Attempted) -> None:
         messages=len(event.envelopes),
         attempt=event.attempt,
         seconds=round(event.seconds, 4),
-        **_told(event.error),
+        **_error_fields(event.error),
     )
 
 
@@ -120,5 +120,5 @@ def _not_settled(event: SettlementFailed) -> None:
     )
 
 
-def _told(error: BaseException | None) -> dict[str, str]:
+def _error_fields(error: BaseException | None) -> dict[str, str]:
     return {} if error is None else {"error": type(error).__name__, "reason": reason(error)}

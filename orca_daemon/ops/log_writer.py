@@ -11,7 +11,7 @@ from contextlib import suppress
 from threading import Condition, Event, RLock, Thread
 from typing import NoReturn
 
-ROOM = 4 * 1024 * 1024
+CAPACITY = 4 * 1024 * 1024
 """Bytes that may wait: some ten thousand lines."""
 LINGER = 0.02
 """Seconds between two batches, so that the lines of a busy moment share one wake-up of the thread."""
@@ -25,11 +25,11 @@ class LogWriter:
     Args:
         fd: an open file descriptor; it stays open.
         notice: makes the line that reports how many lines were dropped.
-        room: bytes that may wait to be written; None for `ROOM`.
+        capacity: bytes that may wait to be written; None for `CAPACITY`.
     """
 
-    def __init__(self, fd: int, notice: Callable[[int], bytes], room: int | None = None) -> None:
-        self._fd, self._notice, self._room = fd, notice, room or ROOM
+    def __init__(self, fd: int, notice: Callable[[int], bytes], capacity: int | None = None) -> None:
+        self._fd, self._notice, self._capacity = fd, notice, capacity or CAPACITY
         # Reentrant: the garbage collector may run a destructor that logs while `put` holds the lock.
         self._lock = RLock()
         self._changed = Condition(self._lock)
@@ -52,7 +52,7 @@ class LogWriter:
         """Queue a line, which ends with a newline; drop it if the buffer is full."""
         with self._lock:
             # A full buffer takes nothing until half of it is free: one notice then stands for thousands.
-            if (self._full and self._crowded) or self._waiting + len(line) > self._room:
+            if (self._full and self._crowded) or self._waiting + len(line) > self._capacity:
                 self._full = self._crowded
                 self._lose(1)
                 return
@@ -72,7 +72,7 @@ class LogWriter:
 
     @property
     def _crowded(self) -> bool:
-        return self._waiting > self._room // 2
+        return self._waiting > self._capacity // 2
 
     def _run(self) -> NoReturn:
         while True:

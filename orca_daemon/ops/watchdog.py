@@ -19,12 +19,12 @@ async def watch(
     now = asyncio.get_running_loop().time
     # Half the time that systemd grants, as sd_watchdog_enabled(3) advises.
     interval = min(STATUS_SECONDS, (notifier.watchdog_seconds or 2 * STATUS_SECONDS) / 2)
-    told = -STATUS_SECONDS
+    last_status = -STATUS_SECONDS
     while True:
         if notifier.watchdog_seconds and holds(live()):
             notifier.alive()
-        if now() - told >= STATUS_SECONDS:
-            told = now()
+        if now() - last_status >= STATUS_SECONDS:
+            last_status = now()
             notifier.status(summary(state()))
         await asyncio.sleep(interval)
 

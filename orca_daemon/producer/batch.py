@@ -88,10 +88,10 @@ def _send(chunk: Sequence[Numbered], queue_url: str, client: Any) -> tuple[list[
 
 def _by_place(answer: Any, end: str) -> dict[Any, list[Any]]:
     """What the answer says of each entry that ended so; of one it may say nothing, or too much."""
-    said: dict[Any, list[Any]] = {}
+    by_id: dict[Any, list[Any]] = {}
     for entry in answer.get(end) or ():
-        said.setdefault((entry or {}).get("Id"), []).append(entry)
-    return said
+        by_id.setdefault((entry or {}).get("Id"), []).append(entry)
+    return by_id
 
 
 def _result(numbered: Numbered, taken: Sequence[Any], failed: Sequence[Any]) -> Sent:

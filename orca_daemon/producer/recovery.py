@@ -18,7 +18,6 @@ from orca_daemon.producer.batch import Sent, send_batch
 from orca_daemon.producer.queue import send
 from orca_daemon.wire import recovery, status
 from orca_daemon.wire.outgoing import Outgoing, dump
-from orca_daemon.wire.shape import make
 from orca_daemon.wire.status import (
     Grouping,
     RecoveryStatus,
@@ -28,6 +27,7 @@ from orca_daemon.wire.status import (
     outgoing,
     update_message,
 )
+from orca_daemon.wire.wire_model import make
 
 OrcaStatus = RecoveryStatus
 _FINAL = (OrcaStatus.FAILED, OrcaStatus.SUCCESS)

@@ -23,14 +23,14 @@ from orca_daemon.reconcile import compare
 from orca_daemon.reconcile.catalog import attach_catalog
 from orca_daemon.reconcile.protocol import (
     Compared,
-    Failed,
-    Go,
-    Line,
+    ComparisonFailure,
     Locked,
-    Progress,
+    Message,
     Remote,
     Signed,
     Staged,
+    StageProgress,
+    Start,
     Task,
     Unsigned,
     Waiting,
@@ -39,56 +39,56 @@ from orca_daemon.reconcile.protocol import (
     encode,
 )
 from orca_daemon.reconcile.reasons import answer
-from orca_daemon.reconcile.sources import Source, source_of
+from orca_daemon.reconcile.sources import ListingSource, source_of
 
-_ASK_AGAIN = 1.0
-_SAY_AGAIN = 0.5
+_LOCK_RETRY = 1.0
+_REPORT_EVERY = 0.5
 """Seconds between two reports of progress."""
-_LOOK_AGAIN = 0.02
+_MEMORY_CHECK_EVERY = 0.02
 """Seconds between two looks at the memory: some megabytes can be written in between."""
 _TOLERANCE = 1.25
 """How far memory may go beyond the setting before the child ends itself: estimates are not exact."""
-_said = threading.Lock()
-_mouth = sys.stdout
+_out_lock = threading.Lock()
+_out = sys.stdout
 
 
 def main() -> None:
     """Do one task, from standard input to standard output."""
-    _keep_quiet()
+    _redirect_stdout()
     task = decode(sys.stdin.readline())
     assert isinstance(task, Task)  # noqa: S101  the daemon and we are of one version
-    _be_the_first_to_go()
+    _prefer_oom_kill()
     threading.Thread(target=_watch_memory, args=(task.memory_mib,), daemon=True).start()
-    words = Words(_say)
-    threading.Thread(target=_listen, args=(words,), daemon=True).start()
+    inbox = Inbox(_send)
+    threading.Thread(target=_receive, args=(inbox,), daemon=True).start()
     try:
-        with connection_of(task) as keeper:
-            _take_lock(keeper, task.lock)
-            _say(Locked(pid=os.getpid()))
-            found = compared(task, words.go(), _say, words.sign)
+        with connection_of(task) as lock_holder:
+            _take_lock(lock_holder, task.lock)
+            _send(Locked(pid=os.getpid()))
+            found = compared(task, inbox.go(), _send, inbox.sign)
             if isinstance(found, Compared):
                 found = replace(found, peak_mib=_peak_mib(), cpu_seconds=round(time.process_time(), 3))
-            _say(found)
+            _send(found)
             if isinstance(found, Compared):
-                threading.Event().wait()  # `_listen` ends the process
+                threading.Event().wait()  # `_receive` ends the process
     except Exception as error:  # noqa: BLE001  every error is an answer
-        _say(answer(error, task.folder))
+        _send(answer(error, task.folder))
     # Not by returning: a thread that reads from Postgres or S3 would be waited for.
     os._exit(1)
 
 
-class Words:
+class Inbox:
     """What the daemon says after the task, for the threads that wait for it."""
 
-    def __init__(self, say: Callable[[Line], None]) -> None:
-        self._say = say
-        self._go: SimpleQueue[Go] = SimpleQueue()
+    def __init__(self, send: Callable[[Message], None]) -> None:
+        self._send = send
+        self._go: SimpleQueue[Start] = SimpleQueue()
         self._urls: dict[int, SimpleQueue[str]] = {}
 
-    def hear(self, line: Line) -> None:
+    def put(self, line: Message) -> None:
         """Pass it on."""
         match line:
-            case Go():
+            case Start():
                 self._go.put(line)
             case Signed():
                 self._urls[line.place].put(line.url)
@@ -102,23 +102,23 @@ class Words:
     def sign(self, place: int, reason: str) -> str:
         """Another URL of the file at this place, because of `reason`."""
         answers = self._urls.setdefault(place, SimpleQueue())
-        self._say(Unsigned(place=place, reason=reason))
+        self._send(Unsigned(place=place, reason=reason))
         return answers.get()
 
 
 def compared(
-    task: Task, files: list[Remote], say: Callable[[Line], None], sign: Callable[[int, str], str]
-) -> Compared | Failed:
+    task: Task, files: list[Remote], send: Callable[[Message], None], sign: Callable[[int, str], str]
+) -> Compared | ComparisonFailure:
     """Do the task: fetch, read, join, and write the differences to their file."""
-    source: Source | None = None
+    source: ListingSource | None = None
     try:
         with compare.open_engine(task) as engine, connection_of(task) as connection, ExitStack() as stack:
-            source = source_of(task, engine, stack, files, _progress_of_files(files, say), sign)
-            say(Staged())
-            catalog = attach_catalog(engine, connection, task.catalog, _progress("catalog", say))
+            source = source_of(task, engine, stack, files, _progress_of_files(files, send), sign)
+            send(Staged())
+            catalog = attach_catalog(engine, connection, task.catalog, _progress("catalog", send))
             streams = [*source.streams, catalog]
             try:
-                with _per_cent(engine, say):
+                with _per_cent(engine, send):
                     found = compare.compare(engine, source.listing, lambda: catalog.rows)
             except Exception:
                 # What one of them met explains what DuckDB makes of it.
@@ -143,23 +143,23 @@ def connection_of(task: Task) -> Iterator[Any]:
         yield connection
 
 
-def _listen(words: Words) -> None:
+def _receive(inbox: Inbox) -> None:
     """Pass on what is said; end with the input, which also ends when the daemon dies."""
     with suppress(Exception):  # half a line of a daemon that died
         for line in sys.stdin:
-            words.hear(decode(line))
+            inbox.put(decode(line))
     os._exit(0)
 
 
-def _keep_quiet() -> None:
+def _redirect_stdout() -> None:
     """Whatever a library prints, it is not part of what we say."""
-    global _mouth  # noqa: PLW0603  the one standard output
-    _mouth = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    global _out  # noqa: PLW0603  the one standard output
+    _out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
         os.dup2(nowhere.fileno(), 1)
 
 
-def _be_the_first_to_go() -> None:
+def _prefer_oom_kill() -> None:
     """When the machine runs out of memory, this process is to go, not the daemon."""
     with suppress(OSError):  # no Linux
         Path("/proc/self/oom_score_adj").write_text("1000", "ascii")
@@ -168,51 +168,51 @@ def _be_the_first_to_go() -> None:
 def _watch_memory(limit_mib: int) -> None:
     """End the process where a library takes what it is not to have, for data that nobody foresaw."""
     while _peak_mib() <= limit_mib * _TOLERANCE:
-        time.sleep(_LOOK_AGAIN)
-    _say(answer(MemoryError(), ""))
+        time.sleep(_MEMORY_CHECK_EVERY)
+    _send(answer(MemoryError(), ""))
     os._exit(1)
 
 
 def _take_lock(connection: Any, lock: int) -> None:
     # Asked for again and again, not waited for: a statement that waits keeps vacuum from its work.
-    said = False
+    reported = False
     with connection.cursor() as cursor:
         while True:
             cursor.execute("SELECT pg_try_advisory_lock(%s)", (lock,))
             if cursor.fetchone()[0]:
                 return
-            if not said:
-                _say(Waiting())
-                said = True
-            time.sleep(_ASK_AGAIN)
+            if not reported:
+                _send(Waiting())
+                reported = True
+            time.sleep(_LOCK_RETRY)
 
 
-def _progress_of_files(files: list[Remote], say: Callable[[Line], None]) -> Callable[[int], None]:
-    return _progress("listing", say, sum(file.size or 0 for file in files))
+def _progress_of_files(files: list[Remote], send: Callable[[Message], None]) -> Callable[[int], None]:
+    return _progress("listing", send, sum(file.size or 0 for file in files))
 
 
-def _progress(stage: str, say: Callable[[Line], None], total: int | None = None) -> Callable[[int], None]:
+def _progress(stage: str, send: Callable[[Message], None], total: int | None = None) -> Callable[[int], None]:
     """Says how far a stage is, but not all the time."""
     last = 0.0
 
     def arrived(done: int) -> None:
         nonlocal last
-        if (now := time.monotonic()) - last >= _SAY_AGAIN or done == total:
+        if (now := time.monotonic()) - last >= _REPORT_EVERY or done == total:
             last = now
-            say(Progress(stage=stage, done=done, total=total))
+            send(StageProgress(stage=stage, done=done, total=total))
 
     return arrived
 
 
 @contextmanager
-def _per_cent(engine: duckdb.DuckDBPyConnection, say: Callable[[Line], None]) -> Iterator[None]:
+def _per_cent(engine: duckdb.DuckDBPyConnection, send: Callable[[Message], None]) -> Iterator[None]:
     """Says meanwhile how far DuckDB thinks that it is."""
     over = threading.Event()
 
     def watch() -> None:
-        while not over.wait(_SAY_AGAIN):
+        while not over.wait(_REPORT_EVERY):
             if (done := round(engine.query_progress())) > 0:
-                say(Progress(stage="comparing", done=done, total=100))
+                send(StageProgress(stage="comparing", done=done, total=100))
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
@@ -228,10 +228,10 @@ def _peak_mib() -> int:
     return largest >> (20 if sys.platform == "darwin" else 10)
 
 
-def _say(line: Line) -> None:
-    with _said:
-        _mouth.write(encode(line) + "\n")
-        _mouth.flush()
+def _send(line: Message) -> None:
+    with _out_lock:
+        _out.write(encode(line) + "\n")
+        _out.flush()
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ _EXAMPLES = 5
 _STATEMENT = Path(__file__).with_suffix(".sql").read_text("utf-8")
 
 
-class Refused(ValueError):  # noqa: N818  a verdict on the listing
+class ListingRefusedError(ValueError):
     """The listing cannot be compared with the catalog."""
 
 
@@ -49,7 +49,7 @@ def compare(engine: duckdb.DuckDBPyConnection, listing: Listing, catalogued: Cal
         catalogued: the number of rows that the catalog had, asked for afterwards.
 
     Raises:
-        Refused: the listing names a key more than once.
+        ListingRefusedError: the listing names a key more than once.
     """
     engine.execute(f"CREATE VIEW listing AS SELECT {HASHES}, * FROM ({listing.source})")
     engine.execute(f"CREATE TABLE differences AS {_STATEMENT}")
@@ -66,7 +66,7 @@ def compare(engine: duckdb.DuckDBPyConnection, listing: Listing, catalogued: Cal
     )
     _refuse_many(engine, found)
     if repeated := _repeated(engine, found):
-        raise Refused(f"it lists {repeated} keys more than once as their latest version")
+        raise ListingRefusedError(f"it lists {repeated} keys more than once as their latest version")
     return found
 
 
@@ -92,7 +92,7 @@ def _refuse_many(engine: duckdb.DuckDBPyConnection, found: Compared) -> None:
     (reason,) = engine.execute(
         "SELECT s3_etag FROM differences WHERE kind = 'odd' GROUP BY 1 ORDER BY sum(times) DESC LIMIT 1"
     ).fetchall()[0]
-    raise Refused(
+    raise ListingRefusedError(
         f"{found.not_compared:,} of its {found.listed:,} objects cannot be compared; mostly, {ODD[reason]}"
     )
 
@@ -108,7 +108,7 @@ def odd_ones(engine: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
 def refuse_empty(found: Compared, *, allowed: bool) -> None:
     """Raise Refused where a listing without objects meets a catalog with some, unless that is allowed."""
     if found.listed == 0 and found.catalogued > 0 and not allowed:
-        raise Refused(
+        raise ListingRefusedError(
             f"it lists no object, but the catalog has {found.catalogued} of this bucket; "
             "if that is true, allow it by the setting reconcile.allow_empty"
         )

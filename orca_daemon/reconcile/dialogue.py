@@ -5,18 +5,18 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from orca_daemon.aws.place_errors import S3, reading
-from orca_daemon.db.failures import Meaning, meaning
+from orca_daemon.db.failures import SqlstateMeaning, meaning
 from orca_daemon.engine.errors import DependencyDown, NotYet, Refused, Reject
-from orca_daemon.reconcile.process import Child, ChildDied
-from orca_daemon.reconcile.protocol import Failed, Line, Signed, Unsigned
+from orca_daemon.reconcile.process import Child, ChildDiedError
+from orca_daemon.reconcile.protocol import ComparisonFailure, Message, Signed, Unsigned
 
-E = TypeVar("E", bound=Line)
-Hear = Callable[[Line], None]
+E = TypeVar("E", bound=Message)
+OnMessage = Callable[[Message], None]
 Sign = Callable[[int], Awaitable[str]]
 """Makes another URL of the data file at a place."""
 
 
-class NotDone(Exception):  # noqa: N818  what became of an attempt
+class ComparisonFailedError(Exception):
     """The comparison failed, and another attempt may succeed."""
 
 
@@ -26,13 +26,13 @@ class Dialogue:
 
     Args:
         child: who speaks.
-        hear: told all that it says.
+        on_message: told all that it says.
         bucket: where the data files are; empty for a listing that lies in Postgres.
         sign: makes URLs of them.
     """
 
     child: Child
-    hear: Hear
+    on_message: OnMessage
     bucket: str
     sign: Sign
 
@@ -40,27 +40,27 @@ class Dialogue:
         """Listen until it says this.
 
         Raises:
-            NotDone: it died, or failed in a way that may pass.
+            ComparisonFailedError: it died, or failed in a way that may pass.
             Reject: no retry can help.
             NotYet: S3 asks to slow down.
-            NoRoom: the disk is full.
+            WorkspaceFullError: the disk is full.
             DependencyDown: Postgres or S3 does not answer.
             Refused: S3 does not let us read.
         """
         while True:
             try:
-                line = await self.child.hear()
-            except ChildDied as error:
-                raise NotDone(str(error)) from None
-            self.hear(line)
+                line = await self.child.receive()
+            except ChildDiedError as error:
+                raise ComparisonFailedError(str(error)) from None
+            self.on_message(line)
             if isinstance(line, kind):
                 return line
             if isinstance(line, Unsigned):
-                await self.child.tell(Signed(place=line.place, url=await self.sign(line.place)))
-            if isinstance(line, Failed):
+                await self.child.send(Signed(place=line.place, url=await self.sign(line.place)))
+            if isinstance(line, ComparisonFailure):
                 raise self._failure(line)
 
-    def _failure(self, failed: Failed) -> Exception:  # noqa: PLR0911  a table
+    def _failure(self, failed: ComparisonFailure) -> Exception:  # noqa: PLR0911  a table
         reason = failed.reason
         match failed.kind:
             case "reject":
@@ -72,23 +72,23 @@ class Dialogue:
             case "denied":
                 return Refused(S3, reason, place=reading(self.bucket))
             case "room":
-                return NoRoom(reason)
+                return WorkspaceFullError(reason)
             case "sql":
                 return _of_postgres(failed)
             case _:
-                return NotDone(reason)
+                return ComparisonFailedError(reason)
 
 
-class NoRoom(Exception):  # noqa: N818  a state of the disk
+class WorkspaceFullError(Exception):
     """The disk is full where a comparison writes."""
 
 
-def _of_postgres(failed: Failed) -> Exception:
-    said = f"{failed.reason} (SQLSTATE {failed.sqlstate})" if failed.sqlstate else failed.reason
+def _of_postgres(failed: ComparisonFailure) -> Exception:
+    text = f"{failed.reason} (SQLSTATE {failed.sqlstate})" if failed.sqlstate else failed.reason
     match meaning(failed.sqlstate):
-        case Meaning.DOWN | Meaning.UNREADY:
-            return DependencyDown("postgres", said)
-        case Meaning.REJECT:
-            return Reject(said)
+        case SqlstateMeaning.DOWN | SqlstateMeaning.UNREADY:
+            return DependencyDown("postgres", text)
+        case SqlstateMeaning.REJECT:
+            return Reject(text)
         case _:
-            return NotDone(said)
+            return ComparisonFailedError(text)

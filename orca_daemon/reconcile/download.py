@@ -63,8 +63,8 @@ def failure(error: BaseException, key: str) -> S3Error:
     """One of `ANSWER_ERRORS` in words, and what it means, for the file of this key."""
     what = f"the data file {key} cannot be fetched"
     if not isinstance(error, HTTPError):
-        said = "what answers is not S3" if isinstance(error, NotOfS3Error) else type(error).__name__
-        return S3Error(f"{what} ({said})", Meaning.PASSING)
+        text = "what answers is not S3" if isinstance(error, NotOfS3Error) else type(error).__name__
+        return S3Error(f"{what} ({text})", Meaning.PASSING)
     code, found = _judged(error.code, error.headers, error.read(_LARGEST_ANSWER))
     reason = f"{what}: S3 answers {error.code}{f' {code}' if code else ''}"
     return S3Error(reason, found)

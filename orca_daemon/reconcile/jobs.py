@@ -14,12 +14,12 @@ _SQL = load(__package__, "jobs.sql")
 _LONGEST_REASON = 2000
 
 
-class NotStaged(Exception):  # noqa: N818  a state of the job
+class NotStagedError(Exception):
     """ORCA is still loading the listing of this job."""
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class ReconcileJob:
     """One job, as its run begins."""
 
     id: int
@@ -35,7 +35,7 @@ def lock_of(bucket: str, what: str) -> int:
     return int.from_bytes(digest[:8], "big", signed=True)
 
 
-def open_job(connection: Connection, bucket: str, created: datetime, asked: datetime | None) -> Job:
+def open_job(connection: Connection, bucket: str, created: datetime, asked: datetime | None) -> ReconcileJob:
     """The job of this inventory: found, or made.
 
     One that succeeded keeps its state and its reports until new ones replace them.
@@ -50,28 +50,28 @@ def open_job(connection: Connection, bucket: str, created: datetime, asked: date
     found = connection.execute(_SQL["of_inventory"], {"bucket": bucket, "created": created}).one_or_none()
     now = connection.exec_driver_sql("SELECT now()").scalar_one()
     if found is None:
-        return Job(_insert(connection, bucket, created), now)
+        return ReconcileJob(_insert(connection, bucket, created), now)
     if found.status_id == ReconcileStatus.SUCCESS:
         # A message delivered again after its work was done asks for nothing; one sent later does.
-        return Job(found.id, now, done=asked is not None and found.start_time >= asked)
+        return ReconcileJob(found.id, now, done=asked is not None and found.start_time >= asked)
     connection.execute(_SQL["restart_job"], {"job": found.id, "status": ReconcileStatus.GETTING_S3_LIST})
-    return Job(found.id, now)
+    return ReconcileJob(found.id, now)
 
 
-def open_stored(connection: Connection, job: int, bucket: str, asked: datetime | None) -> Job:
+def open_stored(connection: Connection, job: int, bucket: str, asked: datetime | None) -> ReconcileJob:
     """The job whose listing ORCA stored.
 
     Raises:
         Reject: there is no such job for this bucket.
-        NotStaged: its listing is not complete.
+        NotStagedError: its listing is not complete.
     """
     found = connection.execute(_SQL["by_id"], {"job": job, "bucket": bucket}).one_or_none()
     if found is None:
         raise Reject(f"there is no job {job} for the bucket {bucket}")
     if found.status_id == ReconcileStatus.GETTING_S3_LIST:
-        raise NotStaged(f"the listing of job {job} is not complete")
+        raise NotStagedError(f"the listing of job {job} is not complete")
     done = found.status_id == ReconcileStatus.SUCCESS and asked is not None and found.end_time >= asked
-    return Job(job, found.start_time, done=done)
+    return ReconcileJob(job, found.start_time, done=done)
 
 
 def move(connection: Connection, job: int, status: ReconcileStatus) -> None:
@@ -79,7 +79,7 @@ def move(connection: Connection, job: int, status: ReconcileStatus) -> None:
     connection.execute(_SQL["move_job"], {"job": job, "status": status, "success": ReconcileStatus.SUCCESS})
 
 
-def finish(connection: Connection, job: Job, note: str | None = None) -> None:
+def finish(connection: Connection, job: ReconcileJob, note: str | None = None) -> None:
     """The job succeeded, in the transaction that holds its reports; `note` says what they leave out."""
     values = {
         "job": job.id,

@@ -74,9 +74,9 @@ class Manifest:
     @property
     def form(self) -> Format:
         """The format of all data files: as the manifest says, else by the names.  Raises ManifestError."""
-        said = str(self.document.get("fileFormat") or "").upper()
+        text = str(self.document.get("fileFormat") or "").upper()
         by_name = {"CSV": "CSV", "PARQUET": "Parquet", "ORC": "ORC"}
-        forms = {by_name.get(said)} if said else {_by_suffix(file.key) for file in self.files}
+        forms = {by_name.get(text)} if text else {_by_suffix(file.key) for file in self.files}
         form = forms.pop() if len(forms) == 1 else "CSV" if not forms else None
         if form is None:
             raise ManifestError("the inventory's files are not all CSV, all Parquet or all ORC")

@@ -7,7 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 
-from orca_daemon.reconcile.protocol import Line, Task, decode, encode
+from orca_daemon.reconcile.protocol import Message, Task, decode, encode
 
 _LONGEST_LINE = 1 << 20
 _NEEDED = frozenset(
@@ -23,7 +23,7 @@ _NOT_NEEDED = frozenset({"PGPASSWORD"})
 """It comes with the task, by pipe: the environment of a process is shown to its whole user."""
 
 
-class ChildDied(Exception):  # noqa: N818  what happened to it
+class ChildDiedError(Exception):
     """The child ended without an answer."""
 
 
@@ -38,19 +38,19 @@ class Child:
         """Of the process."""
         return self._process.pid
 
-    async def hear(self) -> Line:
+    async def receive(self) -> Message:
         """The next thing that it says.
 
         Raises:
-            ChildDied: it is gone; the text says how, as far as can be known.
+            ChildDiedError: it is gone; the text says how, as far as can be known.
         """
         assert self._process.stdout is not None  # noqa: S101  asked for at the start
         line = await self._process.stdout.readline()
         if line:
             return decode(line)
-        raise ChildDied(_how(await self._process.wait()))
+        raise ChildDiedError(_how(await self._process.wait()))
 
-    async def tell(self, line: Line) -> None:
+    async def send(self, line: Message) -> None:
         """Send it a line; that it may be gone already is noticed by listening."""
         assert self._process.stdin is not None  # noqa: S101  asked for at the start
         try:
@@ -85,7 +85,7 @@ async def start(task: Task) -> AsyncIterator[Child]:
     )
     child = Child(process)
     try:
-        await child.tell(task)
+        await child.send(task)
         yield child
     finally:
         await child.end()

@@ -1,6 +1,6 @@
 """What the daemon and the child that compares say to each other, one JSON object a line.
 
-The daemon sends a `Task`, later a `Go`, a `Signed` for each `Unsigned`, and at the end it closes the pipe;
+The daemon sends a `Task`, later a `Start`, a `Signed` for each `Unsigned`, and at the end it closes the pipe;
 the child sends everything else.  Nothing but the standard library here: what the child imports is what a
 comparison waits for.
 """
@@ -73,7 +73,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Go:
+class Start:
     """The job is opened: go on, with these files."""
 
     files: list[Remote]
@@ -84,7 +84,7 @@ class Unsigned:
     """S3 does not accept the signature of a data file any more: the child waits for another one."""
 
     place: int
-    """Of the file in `Go`."""
+    """Of the file in `Start`."""
     reason: str
     """What S3 answered."""
 
@@ -110,7 +110,7 @@ class Locked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
+class StageProgress:
     """How far it is."""
 
     stage: str
@@ -148,7 +148,7 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failed:
+class ComparisonFailure:
     """It cannot go on."""
 
     kind: str
@@ -161,24 +161,46 @@ class Failed:
     sqlstate: str | None = None
 
 
-Line: TypeAlias = Task | Go | Signed | Unsigned | Waiting | Locked | Progress | Staged | Compared | Failed
-_KINDS: dict[str, type[Line]] = {
+Message: TypeAlias = (
+    Task
+    | Start
+    | Signed
+    | Unsigned
+    | Waiting
+    | Locked
+    | StageProgress
+    | Staged
+    | Compared
+    | ComparisonFailure
+)
+_KINDS: dict[str, type[Message]] = {
     kind.__name__: kind
-    for kind in (Task, Go, Signed, Unsigned, Waiting, Locked, Progress, Staged, Compared, Failed)
+    for kind in (
+        Task,
+        Start,
+        Signed,
+        Unsigned,
+        Waiting,
+        Locked,
+        StageProgress,
+        Staged,
+        Compared,
+        ComparisonFailure,
+    )
 }
 
 
-def encode(line: Line) -> str:
+def encode(line: Message) -> str:
     """The object as one line, without its end."""
     return json.dumps({"is": type(line).__name__, **asdict(line)})
 
 
-def decode(text: str | bytes) -> Line:
+def decode(text: str | bytes) -> Message:
     """The object in this line."""
     document = json.loads(text)
     kind = _KINDS[document.pop("is")]
-    if kind is Go:
-        return Go(files=[Remote(**file) for file in document["files"]])
+    if kind is Start:
+        return Start(files=[Remote(**file) for file in document["files"]])
     if kind is Task:
         for name in ("catalog", "stored"):
             document[name] = Statement(**document[name]) if document[name] else None

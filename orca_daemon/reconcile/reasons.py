@@ -11,13 +11,13 @@ import psycopg2
 from pyarrow import ArrowException
 
 from orca_daemon.aws.errors import Meaning
-from orca_daemon.db.session import Unreachable
-from orca_daemon.reconcile.compare import Refused
+from orca_daemon.db.session import UnreachableError
+from orca_daemon.reconcile.compare import ListingRefusedError
 from orca_daemon.reconcile.copy_stream import UnreadableError
 from orca_daemon.reconcile.download import DataFileError, DiskFullError, S3Error
 from orca_daemon.reconcile.listing import OTHER_BUCKET, REFUSED
 from orca_daemon.reconcile.manifest import ManifestError
-from orca_daemon.reconcile.protocol import Failed
+from orca_daemon.reconcile.protocol import ComparisonFailure
 
 _UNREADABLE = "a data file holds values that cannot be read"
 _NO_MEMORY = "the comparison needs more memory than reconcile.memory_mib: raise it"
@@ -30,7 +30,7 @@ Where = Callable[[int], tuple[str, int]]
 """The data file of a line of the listing, and the line in it."""
 
 
-def answer(error: Exception, folder: str, where: Where | None = None) -> Failed:  # noqa: PLR0911  a table
+def answer(error: Exception, folder: str, where: Where | None = None) -> ComparisonFailure:  # noqa: PLR0911  a table
     """The failure, in words for an operator.
 
     Args:
@@ -41,25 +41,29 @@ def answer(error: Exception, folder: str, where: Where | None = None) -> Failed:
     if isinstance(error, DiskFullError) or (
         isinstance(error, duckdb.Error | OSError | ArrowException) and _DISK.search(str(error))
     ):
-        return Failed(kind="room", reason=_no_room(folder))
+        return ComparisonFailure(kind="room", reason=_disk_full(folder))
     if isinstance(error, duckdb.OutOfMemoryException | MemoryError):
-        return Failed(kind="reject", reason=_NO_MEMORY)
+        return ComparisonFailure(kind="reject", reason=_NO_MEMORY)
     if found := _refusal(error, where):
-        return Failed(kind="reject", reason=REFUSED + found)
+        return ComparisonFailure(kind="reject", reason=REFUSED + found)
     if isinstance(error, UnreadableError):
-        return Failed(kind="retry", reason=str(error))
+        return ComparisonFailure(kind="retry", reason=str(error))
     if isinstance(error, S3Error):
-        return Failed(kind=_BY_MEANING.get(error.meaning, "s3"), reason=str(error))
+        return ComparisonFailure(kind=_BY_MEANING.get(error.meaning, "s3"), reason=str(error))
     if isinstance(error, psycopg2.Error):
-        return Failed(kind="sql", reason=f"the catalog cannot be read{_said(error)}", sqlstate=error.pgcode)
-    if isinstance(error, Unreachable):
-        return Failed(kind="sql", reason=str(error))
-    return Failed(kind="retry", reason=f"the comparison failed ({type(error).__name__} at {_place(error)})")
+        return ComparisonFailure(
+            kind="sql", reason=f"the catalog cannot be read{_message_of(error)}", sqlstate=error.pgcode
+        )
+    if isinstance(error, UnreachableError):
+        return ComparisonFailure(kind="sql", reason=str(error))
+    return ComparisonFailure(
+        kind="retry", reason=f"the comparison failed ({type(error).__name__} at {_place(error)})"
+    )
 
 
 def _refusal(error: Exception, where: Where | None) -> str | None:
     """Why the inventory is no good, where that is what the error means."""
-    if isinstance(error, Refused | ManifestError | DataFileError):
+    if isinstance(error, ListingRefusedError | ManifestError | DataFileError):
         return str(error)
     if isinstance(error, duckdb.Error):
         return _complaint(error, where)
@@ -81,7 +85,7 @@ def _complaint(error: duckdb.Error, where: Where | None) -> str | None:
     return _UNREADABLE if unreadable else None
 
 
-def _no_room(folder: str) -> str:
+def _disk_full(folder: str) -> str:
     place = Path(folder).parent
     try:
         free = f"{shutil.disk_usage(place).free >> 20:,} MiB are free"
@@ -90,7 +94,7 @@ def _no_room(folder: str) -> str:
     return f"the disk of {place} (reconcile.work_dir) is full: {free}"
 
 
-def _said(error: psycopg2.Error) -> str:
+def _message_of(error: psycopg2.Error) -> str:
     """The server's own sentence, where it holds no values."""
     if error.pgcode == "22021":
         return ": key_path or etag holds text that is not UTF-8"

@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from orca_daemon.db.sql import load
-from orca_daemon.reconcile.jobs import Job, finish
+from orca_daemon.reconcile.jobs import ReconcileJob, finish
 from orca_daemon.reconcile.protocol import Compared
 
 _SQL = load(__package__, "reports.sql")
@@ -32,7 +32,7 @@ class TornError(Exception):
     """The file of differences does not hold what the comparison wrote."""
 
 
-def write(connection: Connection, job: Job, differences: Path, compared: Compared) -> Written:
+def write(connection: Connection, job: ReconcileJob, differences: Path, compared: Compared) -> Written:
     """Replace the job's reports by these differences and let the job have succeeded.
 
     What the catalog says of them is looked up here, for the few rows that differ, so that the comparison

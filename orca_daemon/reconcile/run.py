@@ -17,12 +17,12 @@ from orca_daemon.db.database import Database
 from orca_daemon.engine import places
 from orca_daemon.engine.errors import NotYet, Refused, Reject
 from orca_daemon.reconcile import jobs, reports
-from orca_daemon.reconcile.dialogue import Dialogue, Hear, NoRoom, NotDone
+from orca_daemon.reconcile.dialogue import ComparisonFailedError, Dialogue, OnMessage, WorkspaceFullError
 from orca_daemon.reconcile.inventory import read, signed
-from orca_daemon.reconcile.jobs import Job, lock_of
+from orca_daemon.reconcile.jobs import ReconcileJob, lock_of
 from orca_daemon.reconcile.manifest import DataFile, Manifest, ManifestError
 from orca_daemon.reconcile.process import start
-from orca_daemon.reconcile.protocol import Compared, Go, Locked, Remote, Staged, differences
+from orca_daemon.reconcile.protocol import Compared, Locked, Remote, Staged, Start, differences
 from orca_daemon.reconcile.reports import Written
 from orca_daemon.reconcile.task import Comparison, task
 from orca_daemon.reconcile.workspace import workspace
@@ -31,14 +31,14 @@ from orca_daemon.settings.buckets import matches
 from orca_daemon.wire.inventory import InventoryPointer, StoredListing
 from orca_daemon.wire.reconciliation import ReconcileStatus
 
-__all__ = ["NotDone", "Outcome", "Reconciler"]
+__all__ = ["ComparisonFailedError", "ComparisonOutcome", "Reconciler"]
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _WAITS_FOR_ROOM = timedelta(hours=12)
 """Age of a request up to which a full disk is waited for, and charged to nobody; later it costs attempts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class ComparisonOutcome:
     """What a comparison found."""
 
     job: int
@@ -56,7 +56,7 @@ class _Work:
     what: Comparison
     lock: int
     asked: datetime | None
-    opened: Callable[[], Awaitable[Job]]
+    opened: Callable[[], Awaitable[ReconcileJob]]
     reports: str = ""
     """The bucket of the data files."""
     files: tuple[DataFile, ...] = ()
@@ -69,7 +69,7 @@ class _Work:
     async def signed_again(self, place: int) -> str:
         """A new URL of one of them."""
         if self.sign is None:
-            raise NotDone("the comparison asks for a file that there is not")
+            raise ComparisonFailedError("the comparison asks for a file that there is not")
         (file,) = await self.sign((self.files[place],))
         return file.url
 
@@ -81,18 +81,22 @@ class Reconciler:
         self._settings, self._database, self._s3 = settings, database, s3
 
     async def inventory(
-        self, pointer: InventoryPointer, *, asked: datetime | None = None, hear: Hear = lambda _: None
-    ) -> Outcome:
+        self,
+        pointer: InventoryPointer,
+        *,
+        asked: datetime | None = None,
+        on_message: OnMessage = lambda _: None,
+    ) -> ComparisonOutcome:
         """Compare an inventory with the catalog and write its reports.
 
         Args:
             pointer: where its manifest is.
             asked: when this was asked for; reports of a comparison that began later will do.  None: never.
-            hear: told what happens meanwhile.
+            on_message: told what happens meanwhile.
 
         Raises:
             Reject: the inventory cannot be compared; no retry can help.
-            NotDone: another attempt may succeed.
+            ComparisonFailedError: another attempt may succeed.
             NotYet: S3 asks to slow down, or the disk is full.
             Refused: S3 does not let us read.
             DependencyDown: Postgres or S3 cannot be reached.
@@ -111,11 +115,11 @@ class Reconciler:
             files=files,
             sign=lambda chosen: signed(self._s3, pointer, chosen),
         )
-        return await self._run(work, hear)
+        return await self._run(work, on_message)
 
     async def stored(
-        self, stored: StoredListing, *, asked: datetime | None = None, hear: Hear = lambda _: None
-    ) -> Outcome:
+        self, stored: StoredListing, *, asked: datetime | None = None, on_message: OnMessage = lambda _: None
+    ) -> ComparisonOutcome:
         """The same for a listing that ORCA loaded into `reconcile_s3_object`."""
         job, bucket = stored.job_id, stored.orca_archive_location
         self._check(bucket)
@@ -126,7 +130,7 @@ class Reconciler:
             asked=asked,
             opened=lambda: self._database.transact(jobs.open_stored, job, bucket, asked),
         )
-        return await self._run(work, hear)
+        return await self._run(work, on_message)
 
     async def give_up(self, message: InventoryPointer | StoredListing, reason: str) -> None:
         """Mark the job as failed, for this reason, unless it succeeded.  Without a manifest there is none."""
@@ -149,21 +153,23 @@ class Reconciler:
         if patterns is not None and not matches(bucket, patterns):
             raise Reject(f"nothing is compared from {bucket}: reconcile.sources does not name it")
 
-    async def _run(self, work: _Work, hear: Hear) -> Outcome:
+    async def _run(self, work: _Work, on_message: OnMessage) -> ComparisonOutcome:
         began = time.monotonic()
         async with self._folder(work) as folder:
             settings, address = self._settings, await self._database.address()
             async with start(task(settings, address, work.what, folder, work.lock)) as child:
-                dialogue = Dialogue(child, hear, work.reports, work.signed_again)
+                dialogue = Dialogue(child, on_message, work.reports, work.signed_again)
                 await dialogue.until(Locked)
                 job = await work.opened()
                 if job.done:
-                    return Outcome(job=job.id, bucket=work.what.bucket, seconds=time.monotonic() - began)
-                await child.tell(Go(files=await work.signed()))
+                    return ComparisonOutcome(
+                        job=job.id, bucket=work.what.bucket, seconds=time.monotonic() - began
+                    )
+                await child.send(Start(files=await work.signed()))
                 compared = await self._compared(dialogue, work, job)
                 # The child holds the lock until these are committed.
                 written = await self._database.stream(reports.write, job, differences(folder), compared)
-        return Outcome(
+        return ComparisonOutcome(
             job=job.id,
             bucket=work.what.bucket,
             compared=compared,
@@ -181,10 +187,10 @@ class Reconciler:
                 raise _without_folder(error, work.asked) from None
             try:
                 yield folder
-            except NoRoom as error:
+            except WorkspaceFullError as error:
                 raise _patiently(str(error), work.asked) from None
 
-    async def _compared(self, dialogue: Dialogue, work: _Work, job: Job) -> Compared:
+    async def _compared(self, dialogue: Dialogue, work: _Work, job: ReconcileJob) -> Compared:
         deadline = self._settings.reconcile.deadline
         try:
             async with asyncio.timeout(deadline):
@@ -197,7 +203,7 @@ class Reconciler:
         except TimeoutError:
             raise Reject(f"the comparison took longer than reconcile.deadline, {deadline:g} s") from None
 
-    async def _move(self, job: Job, status: ReconcileStatus) -> None:
+    async def _move(self, job: ReconcileJob, status: ReconcileStatus) -> None:
         await self._database.transact(jobs.move, job.id, status)
 
 
@@ -205,14 +211,14 @@ def _without_folder(error: OSError, asked: datetime | None) -> Exception:
     place = Path(error.filename or tempfile.gettempdir())
     reason = f"{place} (reconcile.work_dir): {error.strerror}"
     if error.errno not in _FULL:
-        return NotDone(reason)
+        return ComparisonFailedError(reason)
     return _patiently(f"{reason}, {shutil.disk_usage(place.parent).free >> 20:,} MiB are free", asked)
 
 
 def _patiently(reason: str, asked: datetime | None) -> Exception:
     """What comes of a full disk: for a message that is not too old, only waiting."""
     young = asked is not None and datetime.now(UTC) - asked < _WAITS_FOR_ROOM
-    return NotYet(reason) if young else NotDone(reason)
+    return NotYet(reason) if young else ComparisonFailedError(reason)
 
 
 def _described(manifest: Manifest) -> tuple[str, tuple[str, ...], tuple[DataFile, ...]]:

@@ -32,7 +32,7 @@ class Stream(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class ListingSource:
     """A listing, what it is read from, and how rows of it are found again."""
 
     listing: Listing
@@ -50,7 +50,7 @@ def source_of(
     files: list[Remote],
     arrived: Callable[[int], None],
     sign: Sign,
-) -> Source:
+) -> ListingSource:
     """Fetch what the task's listing is made of.
 
     Args:
@@ -68,28 +68,30 @@ def source_of(
     paths = fetch(files, spool, _PREPARE[task.form])
     names = [file.key for file in files]
     if not files:
-        return Source(listing=no_files())
+        return ListingSource(listing=no_files())
     if task.form == "CSV":
         return _csv(task, stack, list(zip(paths, names, strict=True)), most)
     found = parquet_listing(engine, task.bucket, paths)
-    return Source(
+    return ListingSource(
         listing=found,
         located=lambda odd: _rows_of(engine, dict(zip(paths, names, strict=True)), found.raw, odd),
     )
 
 
-def _stored(task: Task, statement: Statement, engine: duckdb.DuckDBPyConnection, stack: ExitStack) -> Source:
+def _stored(
+    task: Task, statement: Statement, engine: duckdb.DuckDBPyConnection, stack: ExitStack
+) -> ListingSource:
     connection = stack.enter_context(closing(open_session(task.database, task.session)))
     connection.autocommit = True
     rows, stream = attach_stored(engine, connection, statement)
-    return Source(listing=rows, streams=[stream])
+    return ListingSource(listing=rows, streams=[stream])
 
 
-def _csv(task: Task, stack: ExitStack, files: list[tuple[Path, str]], most: int) -> Source:
+def _csv(task: Task, stack: ExitStack, files: list[tuple[Path, str]], most: int) -> ListingSource:
     stream = Inflated(files, most)
     stream.start()
     stack.callback(stream.close)
-    return Source(
+    return ListingSource(
         listing=csv_listing(task.columns, task.bucket, stream.path),
         streams=[stream],
         where=stream.where,

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.dialects.postgresql import psycopg2
 
-from orca_daemon.db.address import Address
+from orca_daemon.db.address import DatabaseAddress
 from orca_daemon.db.connect import parameters
 from orca_daemon.db.session import stated
 from orca_daemon.db.sql import load
@@ -32,7 +32,7 @@ class Comparison:
     """The job that the listing lies under, where it lies in Postgres."""
 
 
-def task(settings: Settings, address: Address, what: Comparison, folder: Path, lock: int) -> Task:
+def task(settings: Settings, address: DatabaseAddress, what: Comparison, folder: Path, lock: int) -> Task:
     """The task of a child that may write to `folder` and holds the advisory lock `lock` meanwhile."""
     ours, place = settings.reconcile, settings.database
     window = timedelta(seconds=ours.race_window)

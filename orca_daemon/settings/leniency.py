@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 Value = str | int | float
-_LONGEST_TOLD = 40
+_LONGEST_SHOWN = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ def corrected(variable: str, setting: str, given: str) -> tuple[Value, Correctio
     used, reason = _READERS[setting](given) if setting in _READERS else (given, "")
     if not reason:
         return used, None
-    return used, Correction(variable, setting, given[:_LONGEST_TOLD], used, reason)
+    return used, Correction(variable, setting, given[:_LONGEST_SHOWN], used, reason)
 
 
 def _level(given: str) -> tuple[Value, str]:

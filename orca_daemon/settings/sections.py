@@ -66,7 +66,7 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
-class Aws(Section):
+class AwsSection(Section):
     """How AWS is reached; credentials come from botocore's own chain, never from here."""
 
     region: str | None = None
@@ -77,7 +77,7 @@ class Aws(Section):
     """Endpoint of SQS; default: `endpoint_url`."""
 
 
-class Database(Section):
+class DatabaseSection(Section):
     """Where Postgres is: a URL, a secret, or parts.  Values may be `ssm:NAME` or `secret:ARN`."""
 
     url: SecretStr | None = None
@@ -123,7 +123,7 @@ class Database(Section):
         return bool(self.url or self.secret_arn or self.prefix or self.host)
 
 
-class Queue(Section):
+class QueueSection(Section):
     """One queue, bound to a route.  A queue without a URL is off."""
 
     url: QueueUrl | None = None
@@ -143,7 +143,7 @@ class Queue(Section):
     """
 
 
-class Engine(Section):
+class EngineSection(Section):
     """How messages are taken and given back; seconds throughout."""
 
     lease: Annotated[float, Field(ge=6, le=43_200)] = 120.0
@@ -160,7 +160,7 @@ class Engine(Section):
     """How long a message waits that fails alone at S3, charged nothing, before it is dead-lettered."""
 
 
-class Recovery(Section):
+class RecoverySection(Section):
     """What happens to restored objects."""
 
     event_grace: Annotated[float, Field(ge=0)] = 900.0
@@ -179,7 +179,7 @@ class Recovery(Section):
     """Queue that progress is posted to; default: the URL of the queue `status_update`."""
 
     @model_validator(mode="after")
-    def _has_destinations(self) -> "Recovery":
+    def _has_destinations(self) -> "RecoverySection":
         if self.unknown_keys == "route" and not (
             self.bucket_map or self.protected_bucket or self.public_bucket
         ):
@@ -187,7 +187,7 @@ class Recovery(Section):
         return self
 
 
-class Copies(Section):
+class CopiesSection(Section):
     """What may be copied, and how."""
 
     sources: Buckets | None = None
@@ -214,7 +214,7 @@ class Copies(Section):
     """Encrypt copies with this key; default: the target bucket's own encryption."""
 
 
-class Reconcile(Section):
+class ReconcileSection(Section):
     """Comparison of S3 Inventory with the catalog."""
 
     memory_mib: Annotated[int, Field(ge=512)] = 1024
@@ -250,7 +250,7 @@ class ExportTable(Section):
     """The change time."""
 
 
-class Export(Section):
+class ExportSection(Section):
     """Copies of tables to Parquet in S3."""
 
     bucket: str | None = None
@@ -273,7 +273,7 @@ class Export(Section):
     """Digits after the point for `numeric` columns that declare none; default: they become text."""
 
 
-class Http(Section):
+class HttpSection(Section):
     """The port for metrics and health."""
 
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
@@ -282,7 +282,7 @@ class Http(Section):
     """0 takes a free one, which is logged."""
 
 
-class Log(Section):
+class LogSection(Section):
     """Logs go to standard output."""
 
     level: Literal["debug", "info", "warning", "error", "critical"] = "info"
@@ -297,16 +297,16 @@ STANDARD_QUEUES = ("status_update", "recovery", "internal_report")
 class Settings(Section):
     """All settings; the environment name of `section.key` is `ORCA_<SECTION>__<KEY>`."""
 
-    aws: Aws = Field(default_factory=Aws)
-    database: Database = Field(default_factory=Database)
-    queues: dict[str, Queue] = Field(default_factory=dict)
-    engine: Engine = Field(default_factory=Engine)
-    recovery: Recovery = Field(default_factory=Recovery)
-    copies: Copies = Field(default_factory=Copies)
-    reconcile: Reconcile = Field(default_factory=Reconcile)
-    export: Export = Field(default_factory=Export)
-    http: Http = Field(default_factory=Http)
-    log: Log = Field(default_factory=Log)
+    aws: AwsSection = Field(default_factory=AwsSection)
+    database: DatabaseSection = Field(default_factory=DatabaseSection)
+    queues: dict[str, QueueSection] = Field(default_factory=dict)
+    engine: EngineSection = Field(default_factory=EngineSection)
+    recovery: RecoverySection = Field(default_factory=RecoverySection)
+    copies: CopiesSection = Field(default_factory=CopiesSection)
+    reconcile: ReconcileSection = Field(default_factory=ReconcileSection)
+    export: ExportSection = Field(default_factory=ExportSection)
+    http: HttpSection = Field(default_factory=HttpSection)
+    log: LogSection = Field(default_factory=LogSection)
     _corrections: tuple[Correction, ...] = PrivateAttr(default=())
 
     @property
@@ -321,7 +321,7 @@ class Settings(Section):
         return made
 
     @property
-    def bound(self) -> Mapping[str, Queue]:
+    def bound(self) -> Mapping[str, QueueSection]:
         """The queues that are on."""
         return {name: queue for name, queue in self.queues.items() if queue.url}
 

@@ -84,7 +84,9 @@ def load(
     if mistakes or settings is None:
         raise SettingsError(mistakes)
     # One of ours, or a flag, may have won.
-    return settings.with_corrections(each for each in corrections if _found(tree, each.setting) == each.used)
+    return settings.with_corrections(
+        each for each in corrections if _value_at(tree, each.setting) == each.used
+    )
 
 
 def _from_file(file: Path | None, mistakes: list[str]) -> dict[str, Any]:
@@ -134,7 +136,7 @@ def _without_blanks(name: str, value: str) -> str:
     return value.rstrip("\r\n") if name.rpartition(".")[2] == "password" else value.strip()
 
 
-def _found(tree: Mapping[str, Any], dotted: str) -> object:
+def _value_at(tree: Mapping[str, Any], dotted: str) -> object:
     section, _, key = dotted.partition(".")
     return tree.get(section, {}).get(key)
 

@@ -8,7 +8,7 @@ from pydantic import Field
 from orca_daemon.wire.file_reference import FileReference
 from orca_daemon.wire.outgoing import Outgoing, dump
 from orca_daemon.wire.s3_names import Bucket, Key
-from orca_daemon.wire.shape import Megabytes, json_object, read
+from orca_daemon.wire.wire_model import Megabytes, json_object, read
 
 
 class CopyRequest(FileReference):

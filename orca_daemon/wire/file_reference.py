@@ -6,7 +6,7 @@ from typing import Self
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
-from orca_daemon.wire.shape import Shape, Text
+from orca_daemon.wire.wire_model import Text, WireModel
 
 LARGEST_ROW_KEY = 2_704 - 8 - 4 * 7 - 7
 """Bytes of UTF-8 that job, collection, granule and filename may have together.
@@ -18,7 +18,7 @@ SURE = LARGEST_ROW_KEY // 4
 """So many characters fit, whatever they are: none has more than four bytes."""
 
 
-class FileReference(Shape):
+class FileReference(WireModel):
     """Names one file.  `collection_id` is None from producers older than ORCA 8.1."""
 
     job_id: Text

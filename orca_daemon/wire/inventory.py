@@ -9,7 +9,7 @@ from orca_daemon.wire import s3_event
 from orca_daemon.wire.outgoing import INTERNAL_REPORT_GROUP, Outgoing, digest, dump
 from orca_daemon.wire.s3_event import S3Notification, S3Record
 from orca_daemon.wire.s3_names import Bucket, Key, Region
-from orca_daemon.wire.shape import LARGEST_ID, Label, Malformed, Shape, json_object, read
+from orca_daemon.wire.wire_model import LARGEST_ID, Label, MalformedError, WireModel, json_object, read
 
 MANIFEST = "manifest.json"
 
@@ -25,7 +25,7 @@ def _manifest(key: str) -> str:
     return key
 
 
-class InventoryPointer(Shape):
+class InventoryPointer(WireModel):
     """Where the manifest of an S3 inventory lies."""
 
     report_bucket_region: Region | None = None
@@ -34,7 +34,7 @@ class InventoryPointer(Shape):
     manifest_key: Annotated[Key, AfterValidator(_manifest)]
 
 
-class StoredListing(Shape):
+class StoredListing(WireModel):
     """A listing that lies in `reconcile_s3_object` already, under this job."""
 
     job_id: int = Field(gt=0, le=LARGEST_ID)
@@ -42,7 +42,7 @@ class StoredListing(Shape):
     """The archive bucket."""
 
 
-class ExportRequest(Shape):
+class ExportRequest(WireModel):
     """Tables whose changes are wanted as Parquet."""
 
     tables_to_query: tuple[Annotated[Label, Field(min_length=1)], ...] = Field(
@@ -54,7 +54,7 @@ InternalReportMessage = InventoryPointer | StoredListing | ExportRequest | S3Not
 
 
 def decode(body: str) -> InternalReportMessage:
-    """The message in this body, told apart by its keys.  Raises `Malformed`."""
+    """The message in this body, told apart by its keys.  Raises `MalformedError`."""
     document = json_object(body)
     if s3_event.is_notification(document):
         return s3_event.decode_object(document)
@@ -64,7 +64,7 @@ def decode(body: str) -> InternalReportMessage:
         return read(StoredListing, document, "request for a stored listing")
     pointer = read(InventoryPointer, document, "inventory pointer")
     if pointer.report_bucket_region is None:
-        raise Malformed("not a valid inventory pointer: reportBucketRegion is missing")
+        raise MalformedError("not a valid inventory pointer: reportBucketRegion is missing")
     return pointer
 
 

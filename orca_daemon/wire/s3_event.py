@@ -8,13 +8,13 @@ from urllib.parse import unquote_plus
 from pydantic import BeforeValidator, Field
 
 from orca_daemon.wire.s3_names import Bucket, Key, is_region, key_problem
-from orca_daemon.wire.shape import Label, Malformed, Name, Shape, json_object, read
+from orca_daemon.wire.wire_model import Label, MalformedError, Name, WireModel, json_object, read
 
 _DEEPEST = 3
 """EventBridge may publish to SNS, which delivers to SQS; nobody wraps more often than that."""
 
 
-class S3Record(Shape):
+class S3Record(WireModel):
     """One event of one object.  The key is the object's own, decoded."""
 
     bucket: Bucket
@@ -27,7 +27,7 @@ class S3Record(Shape):
     """When it happened, by S3's clock."""
 
 
-class S3Notification(Shape):
+class S3Notification(WireModel):
     """The events of one message, in S3's order.
 
     None in the test that S3 sends to a new subscriber, and in a message that lists none.
@@ -55,22 +55,22 @@ _Region = Annotated[str | None, BeforeValidator(_region)]
 _Moment = Annotated[datetime | None, BeforeValidator(_moment)]
 
 
-class _Bucket(Shape):
+class _Bucket(WireModel):
     name: Bucket
 
 
-class _Object(Shape):
+class _Object(WireModel):
     key: Name
     """As S3 encodes it, or raw: the event's source says which."""
     version_id: Label | None = None
 
 
-class _Entity(Shape):
+class _Entity(WireModel):
     bucket: _Bucket
     thing: _Object = Field(alias="object")
 
 
-class _Record(Shape):
+class _Record(WireModel):
     event_source: Label | None = None
     event_name: Label | None = None
     aws_region: _Region = None
@@ -78,21 +78,21 @@ class _Record(Shape):
     s3: _Entity
 
 
-class _Records(Shape):
+class _Records(WireModel):
     records: tuple[_Record, ...] = Field(alias="Records", strict=False)
 
 
-class _BridgedObject(Shape):
+class _BridgedObject(WireModel):
     key: Key
     version_id: Label | None = Field(default=None, alias="version-id")
 
 
-class _Detail(Shape):
+class _Detail(WireModel):
     bucket: _Bucket
     thing: _BridgedObject = Field(alias="object")
 
 
-class _Bridged(Shape):
+class _Bridged(WireModel):
     kind: Label = Field(alias="detail-type")
     region: _Region = None
     time: _Moment = None
@@ -121,19 +121,19 @@ def decode_object(document: Mapping[str, Any]) -> S3Notification:
     """The events in this JSON object, out of whatever envelope they came in.
 
     Raises:
-        Malformed: this is no S3 notification.
+        MalformedError: this is no S3 notification.
     """
     for _ in range(_DEEPEST):
         if not _is_envelope(document):
             return _decode(document)
         inner = document.get("Message")
         if not isinstance(inner, str):
-            raise Malformed("not a valid SNS envelope: Message is not a string")
+            raise MalformedError("not a valid SNS envelope: Message is not a string")
         try:
             document = json_object(inner)
-        except Malformed as error:
-            raise Malformed(f"not a valid SNS envelope: Message: {error}") from None
-    raise Malformed("not a valid SNS envelope: it holds nothing but envelopes")
+        except MalformedError as error:
+            raise MalformedError(f"not a valid SNS envelope: Message: {error}") from None
+    raise MalformedError("not a valid SNS envelope: it holds nothing but envelopes")
 
 
 def _is_envelope(document: Mapping[str, Any]) -> bool:
@@ -169,7 +169,7 @@ def _key(index: int, record: _Record) -> str:
     except UnicodeDecodeError:
         key, problem = "", "is not UTF-8 when decoded"
     if problem:
-        raise Malformed(f"not a valid S3 notification: Records[{index}].s3.object.key {problem}")
+        raise MalformedError(f"not a valid S3 notification: Records[{index}].s3.object.key {problem}")
     return key
 
 

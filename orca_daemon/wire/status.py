@@ -12,9 +12,9 @@ from pydantic_core import PydanticCustomError
 
 from orca_daemon.wire.file_reference import SURE, FileReference, check_row_key
 from orca_daemon.wire.outgoing import LARGEST_MESSAGE, Outgoing, digest, dump
-from orca_daemon.wire.shape import Malformed, Megabytes, Shape, Text, json_object, read
 from orca_daemon.wire.texts import cut
 from orca_daemon.wire.times import OrcaTime, show
+from orca_daemon.wire.wire_model import MalformedError, Megabytes, Text, WireModel, json_object, read
 
 ATTRIBUTE = "RequestMethod"
 GROUP = "request_files"
@@ -51,7 +51,7 @@ _STATUSES: Mapping[float, RecoveryStatus] = {status.value: status for status in 
 Status = Annotated[RecoveryStatus, BeforeValidator(_status)]
 
 
-class NewFile(Shape):
+class NewFile(WireModel):
     """A file of a granule whose recovery begins, or failed to."""
 
     filename: Text
@@ -78,7 +78,7 @@ class NewFile(Shape):
         return self
 
 
-class NewJob(Shape):
+class NewJob(WireModel):
     """A granule's recovery begins.  `collection_id` is None from producers older than ORCA 8.1."""
 
     job_id: Text
@@ -124,7 +124,7 @@ def decode(body: str, attributes: Mapping[str, str]) -> StatusMessage:
     Null is taken as absence where absence is allowed.
 
     Raises:
-        Malformed: the attribute or a field is missing or wrong.
+        MalformedError: the attribute or a field is missing or wrong.
     """
     match attributes.get(ATTRIBUTE):
         case RequestMethod.UPDATE_FILE.value:
@@ -132,9 +132,9 @@ def decode(body: str, attributes: Mapping[str, str]) -> StatusMessage:
         case RequestMethod.NEW_JOB.value:
             return read(NewJob, json_object(body), "new_job")
         case None:
-            raise Malformed(f"the message attribute {ATTRIBUTE} is missing")
+            raise MalformedError(f"the message attribute {ATTRIBUTE} is missing")
         case _:
-            raise Malformed(f"the message attribute {ATTRIBUTE} is neither new_job nor update_file")
+            raise MalformedError(f"the message attribute {ATTRIBUTE} is neither new_job nor update_file")
 
 
 class Grouping(StrEnum):

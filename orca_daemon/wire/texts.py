@@ -12,18 +12,18 @@ def storable(text: str) -> str:
     return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-def cut(text: str, room: int) -> str:
-    """The text, or as much of its beginning as has at most `room` bytes in JSON, without its quotes, and `…`.
+def cut(text: str, limit: int) -> str:
+    """The text, or as much of its beginning as has at most `limit` bytes in JSON, without its quotes, and `…`.
 
     In ASCII JSON a letter takes up to six bytes, and one beyond U+FFFF twelve.
     """
-    if _size(text) <= room:
+    if _size(text) <= limit:
         return text
-    left = room - _size("…")
+    left = limit - _size("…")
     for index, character in enumerate(text):
         left -= _size(character)
         if left < 0:
-            return f"{text[:index]}…" if room >= _size("…") else ""
+            return f"{text[:index]}…" if limit >= _size("…") else ""
     return text
 
 

@@ -142,18 +142,18 @@ def test_what_is_no_answer_has_a_meaning_too(error: Exception, expected: Meaning
     assert meaning_of(error) is expected
 
 
-def test_what_is_behind_an_error_of_the_client_is_told() -> None:
+def test_what_is_behind_an_error_of_the_client_is_reported() -> None:
     assert reason_of(HTTPClientError(error=OSError("no route"))) == "HTTPClientError: no route"
     hidden = EndpointConnectionError(endpoint_url="https://s3", error=OSError("Name or service not known"))
     assert reason_of(hidden) == "EndpointConnectionError: Name or service not known"
 
 
-def test_a_page_in_the_place_of_an_error_is_told() -> None:
+def test_a_page_in_the_place_of_an_error_is_reported() -> None:
     assert reason_of(answer("403", 403, "SendMessage")) == "status 403 on SendMessage, without a code of AWS"
     assert reason_of(answer("AccessDenied", 403, "SendMessage")) == "AccessDenied on SendMessage"
 
 
-def test_a_wrong_clock_is_told_with_what_it_is_off_by() -> None:
+def test_a_wrong_clock_is_reported_with_what_it_is_off_by() -> None:
     error = answer("RequestTimeTooSkewed", 403, "ListBuckets", date="Thu, 01 Jan 2015 00:00:00 GMT")
     told = (
         r"^this machine's clock is wrong: AWS's is \d{8,} s behind \(RequestTimeTooSkewed on ListBuckets\)$"

@@ -9,20 +9,20 @@ from aiohttp import web
 
 from orca_daemon.aws.publisher import Publisher
 from orca_daemon.aws.sqs import SqsSource, outcomes
+from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.errors import NotYet, SourceError
 from orca_daemon.engine.message import Envelope
-from orca_daemon.engine.policy import Backoff
-from orca_daemon.engine.source import Outcome
+from orca_daemon.engine.source import EntryOutcome
 from tests.aws.conftest import Bench
 from tests.aws.honest import ARN, BODY, CALLS, DIGEST, MESSAGE, URL
 from tests.aws.liar import LIES
-from tests.recovery.test_publisher import STAGED
+from tests.queues.recovery.test_publisher import STAGED
 
 ON_ONE_LOOP = pytest.mark.asyncio(loop_scope="session")
 Edit = Callable[[dict[str, Any]], object]
 RECEIVE = next(call for call in CALLS if call.id == "sqs.receive_message")
 ENVELOPE = Envelope(id="m", receipt="r", body=BODY)
-DONE, FAILED, GONE = Outcome.DONE, Outcome.FAILED, Outcome.GONE
+DONE, FAILED, GONE = EntryOutcome.DONE, EntryOutcome.FAILED, EntryOutcome.GONE
 
 
 def says(bench: Bench, document: object) -> None:
@@ -115,7 +115,7 @@ async def test_two_messages_cannot_have_one_id(bench: Bench, source: SqsSource) 
     ids=["all", "not named", "unknown", "no number", "repeated", "both", "failed", "nothing"],
 )
 def test_an_entry_of_a_batch_ends_as_the_answer_says_once(
-    answer: dict[str, Any], expected: list[Outcome]
+    answer: dict[str, Any], expected: list[EntryOutcome]
 ) -> None:
     assert outcomes(answer, 2) == expected
 
@@ -130,7 +130,7 @@ async def test_a_lie_says_nothing_about_the_queue(
     calls: dict[str, Any] = {
         "delete": lambda: source.delete([ENVELOPE]),
         "hide": lambda: source.hide([ENVELOPE], 30),
-        "bury": lambda: source.bury(ENVELOPE, {}),
+        "bury": lambda: source.send_dead_letter(ENVELOPE, {}),
         "receive": lambda: source.receive(10, wait=0, lease=30),
         "describe": source.describe,
         "depth": source.depth,

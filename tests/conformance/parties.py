@@ -11,7 +11,7 @@ from uuid import uuid4
 from botocore.exceptions import ClientError
 
 from orca_daemon.aws.sqs import TRACE, SqsSource
-from orca_daemon.engine.memory import MemoryQueue, MemorySource, Redrive, Refused
+from orca_daemon.engine.memory import MemoryQueue, MemorySource, Redrive, RequestRefusedError
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.source import QueueFacts, Source
 from orca_daemon.local.sqs import attributes as api
@@ -52,7 +52,7 @@ class InMemory:
         given = {_MEMORY[name]: value for name, value in parameters.items()}
         try:
             sent = self.queue.send(body, **given)
-        except Refused as error:
+        except RequestRefusedError as error:
             raise RefusalError(error.code, str(error)) from error
         return Sent(sent.id, sent.sequence)
 

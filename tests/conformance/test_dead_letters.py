@@ -6,7 +6,7 @@ import pytest
 
 from orca_daemon.engine.errors import SourceError
 from orca_daemon.engine.evidence import NAME
-from orca_daemon.engine.source import Outcome
+from orca_daemon.engine.source import EntryOutcome
 from tests.conformance.parties import FIFO, Party
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -21,8 +21,8 @@ async def test_a_message_is_moved_by_the_receive_after_its_last(party: Party) ->
         await queue.source.hide([got], 0)
     assert await dead.counts() == (0, 0, 0)
     assert await queue.receive() == []
-    (buried,) = await dead.receive(wait=5)
-    assert (buried.id, buried.body) == (sent.id, "poison")
+    (dead_lettered,) = await dead.receive(wait=5)
+    assert (dead_lettered.id, dead_lettered.body) == (sent.id, "poison")
     assert await queue.counts() == (0, 0, 0)
 
 
@@ -33,8 +33,8 @@ async def test_the_receives_of_a_dead_letter_go_on_counting(party: Party) -> Non
     (got,) = await queue.receive(wait=5)
     await queue.source.hide([got], 0)
     await queue.receive()
-    (buried,) = await dead.receive(wait=5)
-    assert buried.receive_count == 2
+    (dead_lettered,) = await dead.receive(wait=5)
+    assert dead_lettered.receive_count == 2
 
 
 async def test_a_group_goes_on_behind_its_dead_letter(party: Party) -> None:
@@ -46,11 +46,11 @@ async def test_a_group_goes_on_behind_its_dead_letter(party: Party) -> None:
     await queue.source.hide([got], 0)
     (following,) = await queue.receive(1, wait=5)
     assert following.body == "next"
-    (buried,) = await dead.receive(wait=5)
-    assert (buried.body, buried.group) == ("poison", "g")
+    (dead_lettered,) = await dead.receive(wait=5)
+    assert (dead_lettered.body, dead_lettered.group) == ("poison", "g")
 
 
-async def test_a_burial_copies_the_message_with_its_evidence(party: Party) -> None:
+async def test_a_dead_letter_is_the_message_with_its_evidence(party: Party) -> None:
     dead = await party.queue(FIFO)
     queue = await party.queue(FIFO, dead=dead)
     attributes = {
@@ -61,24 +61,28 @@ async def test_a_burial_copies_the_message_with_its_evidence(party: Party) -> No
     await queue.describe()
     (got,) = await queue.receive(wait=5)
     for _ in range(2):  # the second says the same within five minutes, and is none
-        await queue.source.bury(got, {"reason": "not JSON", "attempts": 1})
-    (buried,) = await dead.receive(10, wait=5)
-    assert (buried.body, buried.group, buried.deduplication_id) == ("poison", "g", got.id)
-    assert buried.attributes["RequestMethod"] == "new_job"
-    assert buried.raw_attributes["Bytes"]["BinaryValue"] == b"\x00\xff"
-    assert json.loads(buried.attributes[NAME]) == {"reason": "not JSON", "attempts": 1}
-    assert await queue.source.delete([got]) == [Outcome.DONE]
+        await queue.source.send_dead_letter(got, {"reason": "not JSON", "attempts": 1})
+    (dead_lettered,) = await dead.receive(10, wait=5)
+    assert (dead_lettered.body, dead_lettered.group, dead_lettered.deduplication_id) == (
+        "poison",
+        "g",
+        got.id,
+    )
+    assert dead_lettered.attributes["RequestMethod"] == "new_job"
+    assert dead_lettered.raw_attributes["Bytes"]["BinaryValue"] == b"\x00\xff"
+    assert json.loads(dead_lettered.attributes[NAME]) == {"reason": "not JSON", "attempts": 1}
+    assert await queue.source.delete([got]) == [EntryOutcome.DONE]
 
 
-async def test_a_full_message_is_buried_without_evidence(party: Party) -> None:
+async def test_a_full_message_is_dead_lettered_without_evidence(party: Party) -> None:
     dead = await party.queue({"MaximumMessageSize": "1024"})
     queue = await party.queue({"MaximumMessageSize": "1024"}, dead=dead)
     await queue.describe()
     await queue.send("a" * 1024)
     (got,) = await queue.receive(wait=5)
-    await queue.source.bury(got, {"reason": "too much"})
-    (buried,) = await dead.receive(wait=5)
-    assert (len(buried.body), buried.attributes) == (1024, {})
+    await queue.source.send_dead_letter(got, {"reason": "too much"})
+    (dead_lettered,) = await dead.receive(wait=5)
+    assert (len(dead_lettered.body), dead_lettered.attributes) == (1024, {})
 
 
 async def test_ten_attributes_leave_no_room_for_evidence(party: Party) -> None:
@@ -88,24 +92,24 @@ async def test_ten_attributes_leave_no_room_for_evidence(party: Party) -> None:
     own = {f"a{number}": {"DataType": "String", "StringValue": "1"} for number in range(10)}
     await queue.send("a", attributes=own)
     (got,) = await queue.receive(wait=5)
-    await queue.source.bury(got, {"reason": "bad"})
-    (buried,) = await dead.receive(wait=5)
-    assert set(buried.attributes) == set(own)
+    await queue.source.send_dead_letter(got, {"reason": "bad"})
+    (dead_lettered,) = await dead.receive(wait=5)
+    assert set(dead_lettered.attributes) == set(own)
 
 
-async def test_a_burial_keeps_the_header_of_a_trace(party: Party) -> None:
+async def test_a_dead_letter_keeps_the_header_of_a_trace(party: Party) -> None:
     dead = await party.queue()
     queue = await party.queue(dead=dead)
     header = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
     await queue.send("a", trace=header)
     (got,) = await queue.receive(wait=5)
     assert got.trace == header
-    await queue.source.bury(got, {"reason": "bad"})
-    (buried,) = await dead.receive(wait=5)
-    assert buried.trace == header
+    await queue.source.send_dead_letter(got, {"reason": "bad"})
+    (dead_lettered,) = await dead.receive(wait=5)
+    assert dead_lettered.trace == header
 
 
-async def test_what_sqs_moved_is_told_from_what_was_sent(party: Party) -> None:
+async def test_what_sqs_moved_is_distinguished_from_what_was_sent(party: Party) -> None:
     dead = await party.queue()
     queue = await party.queue(dead=dead, most=1)
     for body in ("sent", "moved"):
@@ -113,14 +117,14 @@ async def test_what_sqs_moved_is_told_from_what_was_sent(party: Party) -> None:
         (got,) = await queue.receive(wait=5)
         assert got.moved_from is None
         if body == "sent":
-            await queue.source.bury(got, {"reason": "bad"})
+            await queue.source.send_dead_letter(got, {"reason": "bad"})
             await queue.source.delete([got])
         else:
             await queue.source.hide([got], 0)
             await queue.receive()
-        (buried,) = await dead.receive(wait=5)
-        assert (buried.body, bool(buried.moved_from)) == (body, body == "moved")
-        await dead.source.delete([buried])
+        (dead_lettered,) = await dead.receive(wait=5)
+        assert (dead_lettered.body, bool(dead_lettered.moved_from)) == (body, body == "moved")
+        await dead.source.delete([dead_lettered])
 
 
 async def test_a_message_larger_than_the_dead_letter_queue_takes_is_refused_as_that(party: Party) -> None:
@@ -131,14 +135,14 @@ async def test_a_message_larger_than_the_dead_letter_queue_takes_is_refused_as_t
     await queue.send("a" * 1025)
     (got,) = await queue.receive(wait=5)
     with pytest.raises(SourceError) as error:
-        await queue.source.bury(got, {"reason": "bad"})
+        await queue.source.send_dead_letter(got, {"reason": "bad"})
     assert error.value.kind == "too_large"
 
 
-async def test_without_a_dead_letter_queue_nothing_is_buried(party: Party) -> None:
+async def test_without_a_dead_letter_queue_nothing_is_dead_lettered(party: Party) -> None:
     queue = await party.queue()
     await queue.send("a")
     (got,) = await queue.receive(wait=5)
     with pytest.raises(SourceError) as error:
-        await queue.source.bury(got, {"reason": "bad"})
+        await queue.source.send_dead_letter(got, {"reason": "bad"})
     assert error.value.kind == "missing"

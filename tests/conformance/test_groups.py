@@ -6,7 +6,7 @@ import pytest
 
 from orca_daemon.engine.errors import SourceError
 from orca_daemon.engine.message import Envelope
-from orca_daemon.engine.source import Outcome
+from orca_daemon.engine.source import EntryOutcome
 from tests.conformance.parties import FIFO, Party, Queue, RefusalError, visible
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -31,7 +31,7 @@ async def test_a_group_comes_in_the_order_in_which_it_was_sent(party: Party) -> 
     first = await queue.receive(10, wait=5)
     assert bodies(first) == [f"a{number}" for number in range(1, 11)]
     assert {each.group for each in first} == {"a"}
-    assert await queue.source.delete(first) == [Outcome.DONE] * 10
+    assert await queue.source.delete(first) == [EntryOutcome.DONE] * 10
     assert bodies(await queue.receive(10, wait=5)) == ["a11", "a12"]
 
 
@@ -67,7 +67,7 @@ async def test_the_head_is_deliverable_while_later_ones_are_in_flight(party: Par
 async def test_a_hidden_head_holds_up_what_is_visible_behind_it(party: Party) -> None:
     queue = await filled(party, "aaa")
     _, second, third = await queue.receive(10, wait=5)
-    assert await queue.source.hide([third, second], 0) == [Outcome.DONE] * 2
+    assert await queue.source.hide([third, second], 0) == [EntryOutcome.DONE] * 2
     assert await queue.receive(10) == []
 
 
@@ -93,18 +93,18 @@ async def test_an_expired_handle_does_not_delete(party: Party) -> None:
     queue = await filled(party, "a")
     (first,) = await queue.receive(wait=5, lease=1)
     (second,) = await queue.receive(wait=5)
-    assert await queue.source.delete([first]) == [Outcome.GONE]
+    assert await queue.source.delete([first]) == [EntryOutcome.GONE]
     assert await queue.counts() == (0, 1, 0)
-    assert await queue.source.delete([second]) == [Outcome.DONE]
+    assert await queue.source.delete([second]) == [EntryOutcome.DONE]
 
 
 async def test_an_expired_handle_does_not_extend(party: Party) -> None:
     queue = await filled(party, "a")
     (first,) = await queue.receive(wait=5, lease=1)
     (second,) = await queue.receive(wait=5, lease=60)
-    assert await queue.source.hide([first], 0) == [Outcome.GONE]
+    assert await queue.source.hide([first], 0) == [EntryOutcome.GONE]
     assert await queue.receive() == []
-    assert await queue.source.delete([second]) == [Outcome.DONE]
+    assert await queue.source.delete([second]) == [EntryOutcome.DONE]
 
 
 async def test_the_same_id_is_accepted_again_and_not_delivered_again(party: Party) -> None:
@@ -122,7 +122,7 @@ async def test_a_duplicate_is_known_after_the_first_was_deleted(party: Party) ->
     assert await queue.receive() == []
 
 
-async def test_the_sender_of_a_duplicate_is_told_of_the_first(party: Party) -> None:
+async def test_the_sender_of_a_duplicate_gets_the_id_of_the_first(party: Party) -> None:
     queue = await party.queue(FIFO)
     first = await queue.send("a", group="g", id="1")
     assert await queue.send("a", group="g", id="1") == first
@@ -168,7 +168,7 @@ async def test_a_repeated_attempt_brings_the_same_messages(party: Party) -> None
     again = await queue.receive(10, wait=1, attempt_id="try")
     assert [(each.id, each.receipt) for each in again] == [(each.id, each.receipt) for each in first]
     assert len(first) == 3
-    assert await queue.source.delete(first) == [Outcome.DONE] * 3
+    assert await queue.source.delete(first) == [EntryOutcome.DONE] * 3
 
 
 async def test_a_repeated_attempt_begins_the_lease_anew(party: Party) -> None:
@@ -176,7 +176,7 @@ async def test_a_repeated_attempt_begins_the_lease_anew(party: Party) -> None:
     await queue.receive(10, wait=5, lease=1, attempt_id="try")
     (again,) = await queue.receive(10, wait=1, lease=60, attempt_id="try")
     assert await queue.receive(10, wait=2) == []
-    assert await queue.source.delete([again]) == [Outcome.DONE]
+    assert await queue.source.delete([again]) == [EntryOutcome.DONE]
 
 
 async def test_another_attempt_brings_nothing_of_the_first(party: Party) -> None:
@@ -195,7 +195,7 @@ async def test_an_attempt_whose_messages_were_modified_is_not_repeated(party: Pa
         assert await queue.receive(10, attempt_id="try") == []
 
 
-async def test_a_message_tells_its_group_and_id(party: Party) -> None:
+async def test_a_message_has_its_group_and_id(party: Party) -> None:
     queue = await party.queue(FIFO)
     await queue.send("a", group="g", id="1")
     (got,) = await queue.receive(wait=5)

@@ -103,7 +103,7 @@ async def test_attributes_are_those_that_were_asked_for(party: Party, client: An
     assert set(got["Attributes"]) == {"SentTimestamp"}
 
 
-async def test_nothing_is_told_that_was_not_asked_for(party: Party, client: Any) -> None:
+async def test_no_attribute_is_returned_that_was_not_requested(party: Party, client: Any) -> None:
     queue = await over_http(party)
     await queue.send("a", attributes={"one": TEXT})
     answer = await client.receive_message(QueueUrl=queue.url, WaitTimeSeconds=5)

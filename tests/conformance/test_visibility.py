@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from orca_daemon.engine.message import Envelope
-from orca_daemon.engine.source import Outcome
+from orca_daemon.engine.source import EntryOutcome
 from tests.conformance.parties import ARRIVAL, FIFO, TRIES, Party, RefusalError, taken, visible
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -45,7 +45,7 @@ async def test_a_message_given_back_is_there_at_once(party: Party) -> None:
     queue = await party.queue()
     await queue.send("a")
     (first,) = await queue.receive(wait=5)
-    assert await queue.source.hide([first], 0) == [Outcome.DONE]
+    assert await queue.source.hide([first], 0) == [EntryOutcome.DONE]
     (second,) = await queue.receive(wait=1)
     assert second.receive_count == 2
 
@@ -54,9 +54,9 @@ async def test_an_extended_lease_counts_from_the_extension(party: Party) -> None
     queue = await party.queue()
     await queue.send("a")
     (first,) = await queue.receive(wait=5, lease=1)
-    assert await queue.source.hide([first], 60) == [Outcome.DONE]
+    assert await queue.source.hide([first], 60) == [EntryOutcome.DONE]
     assert await queue.receive(wait=2) == []
-    assert await queue.source.delete([first]) == [Outcome.DONE]
+    assert await queue.source.delete([first]) == [EntryOutcome.DONE]
 
 
 async def test_visibility_cannot_be_changed_after_the_lease(party: Party) -> None:
@@ -64,7 +64,7 @@ async def test_visibility_cannot_be_changed_after_the_lease(party: Party) -> Non
     await queue.send("a")
     (got,) = await queue.receive(wait=5, lease=1)
     await visible(queue)
-    assert await queue.source.hide([got], 60) == [Outcome.GONE]
+    assert await queue.source.hide([got], 60) == [EntryOutcome.GONE]
 
 
 async def test_twelve_hours_are_the_longest_that_a_message_is_hidden_in_all(party: Party) -> None:
@@ -72,14 +72,14 @@ async def test_twelve_hours_are_the_longest_that_a_message_is_hidden_in_all(part
     await queue.send("a")
     (got,) = await queue.receive(wait=5, lease=43_200)
     await asyncio.sleep(0.01)  # the clock of the queue has to move on, and nothing else would tell
-    assert await queue.source.hide([got], 43_200) != [Outcome.DONE]
+    assert await queue.source.hide([got], 43_200) != [EntryOutcome.DONE]
 
 
 async def test_a_deleted_message_is_gone(party: Party) -> None:
     queue = await party.queue()
     await queue.send("a")
     (got,) = await queue.receive(wait=5, lease=1)
-    assert await queue.source.delete([got]) == [Outcome.DONE]
+    assert await queue.source.delete([got]) == [EntryOutcome.DONE]
     assert await queue.receive(wait=2) == []
     assert await queue.counts() == (0, 0, 0)
 
@@ -88,16 +88,16 @@ async def test_deleting_twice_is_no_error(party: Party) -> None:
     queue = await party.queue()
     await queue.send("a")
     (got,) = await queue.receive(wait=5)
-    assert await queue.source.delete([got]) == [Outcome.DONE]
-    assert await queue.source.delete([got]) == [Outcome.DONE]
+    assert await queue.source.delete([got]) == [EntryOutcome.DONE]
+    assert await queue.source.delete([got]) == [EntryOutcome.DONE]
 
 
-async def test_a_batch_tells_of_each_entry_how_it_ended(party: Party) -> None:
+async def test_a_batch_returns_the_outcome_of_each_entry(party: Party) -> None:
     queue = await party.queue()
     await queue.send("a")
     (got,) = await queue.receive(wait=5)
     invented = Envelope(id="x", receipt="nonsense", body="")
-    assert await queue.source.delete([invented, got]) == [Outcome.GONE, Outcome.DONE]
+    assert await queue.source.delete([invented, got]) == [EntryOutcome.GONE, EntryOutcome.DONE]
 
 
 async def test_the_latest_handle_of_a_standard_queue_deletes_even_after_its_lease(party: Party) -> None:
@@ -105,7 +105,7 @@ async def test_the_latest_handle_of_a_standard_queue_deletes_even_after_its_leas
     await queue.send("a")
     (got,) = await queue.receive(wait=5, lease=1)
     await visible(queue)
-    assert await queue.source.delete([got]) == [Outcome.DONE]
+    assert await queue.source.delete([got]) == [EntryOutcome.DONE]
     assert await queue.counts() == (0, 0, 0)
 
 
@@ -114,7 +114,7 @@ async def test_an_old_handle_of_a_standard_queue_is_no_error(party: Party) -> No
     await queue.send("a")
     (first,) = await queue.receive(wait=5, lease=1)
     assert len(await queue.receive(wait=5)) == 1
-    assert await queue.source.delete([first]) == [Outcome.DONE]
+    assert await queue.source.delete([first]) == [EntryOutcome.DONE]
 
 
 async def test_a_receive_brings_ten_at_most(party: Party) -> None:
@@ -146,7 +146,7 @@ async def test_the_queues_own_delay_holds_where_a_message_names_none(party: Part
     assert await queue.counts() == (0, 1, 1)
 
 
-async def test_counts_tell_of_visible_messages_and_of_those_in_flight(party: Party) -> None:
+async def test_counts_include_visible_messages_and_those_in_flight(party: Party) -> None:
     queue = await party.queue()
     for body in "abc":
         await queue.send(body)
@@ -233,7 +233,7 @@ async def test_an_attribute_has_a_value(party: Party) -> None:
         await queue.send("a", attributes={"x": {"DataType": "String", "StringValue": ""}})
 
 
-async def test_a_queue_tells_its_facts(party: Party) -> None:
+async def test_a_queue_returns_its_facts(party: Party) -> None:
     dead = await party.queue(FIFO)
     queue = await party.queue(
         {**FIFO, "VisibilityTimeout": "77", "MessageRetentionPeriod": "3600"}, dead=dead, most=7

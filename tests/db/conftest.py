@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 import pytest
 from sqlalchemy import Engine, NullPool, create_engine
 
-from orca_daemon.db.address import Vault
+from orca_daemon.db.address import Secrets
 from orca_daemon.db.database import Database
-from orca_daemon.settings import Database as DatabaseSettings
+from orca_daemon.settings import DatabaseSection as DatabaseSettings
 
 Make = Callable[..., Database]
 
@@ -44,9 +44,9 @@ async def make_database() -> AsyncIterator[Make]:
     """Makes databases; they are closed with the test."""
     made: list[Database] = []
 
-    def make(url: str | None = None, vault: Vault | None = None, **options: Any) -> Database:
+    def make(url: str | None = None, secrets: Secrets | None = None, **options: Any) -> Database:
         given = {"pool_size": 2, **options} | ({"url": url} if url else {})
-        made.append(Database(DatabaseSettings(**given), vault))
+        made.append(Database(DatabaseSettings(**given), secrets))
         return made[-1]
 
     yield make

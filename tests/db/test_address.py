@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from orca_daemon.db.address import Address, AddressError, parse, resolve
+from orca_daemon.db.address import AddressError, DatabaseAddress, parse, resolve
 from orca_daemon.db.database import Database
 from orca_daemon.engine.errors import DependencyDown, NotYet, Reject
-from orca_daemon.settings import Database as DatabaseSettings
+from orca_daemon.settings import DatabaseSection as DatabaseSettings
 from tests.db.conftest import Secret
 
 ORCA = {
@@ -22,7 +22,7 @@ RDS = {
     "password": "upw",
     "dbname": "orca",
 }
-APP = Address("h", 5433, "orca", "app", "upw")
+APP = DatabaseAddress("h", 5433, "orca", "app", "upw")
 
 
 def settings(**given: Any) -> DatabaseSettings:
@@ -43,7 +43,7 @@ def settings(**given: Any) -> DatabaseSettings:
         pytest.param(
             {"secret_arn": "arn", "host": "proxy", "port": 5432},
             ORCA,
-            Address("proxy", 5432, "orca", "app", "upw"),
+            DatabaseAddress("proxy", 5432, "orca", "app", "upw"),
             id="settings over the secret",
         ),
         pytest.param(
@@ -63,14 +63,17 @@ def settings(**given: Any) -> DatabaseSettings:
         ),
         pytest.param({"url": "postgresql://app:upw@h:5433/orca"}, {}, APP, id="URL"),
         pytest.param(
-            {"url": "postgres://app:u%40w@h/orca"}, {}, Address("h", 5432, "orca", "app", "u@w"), id="escaped"
+            {"url": "postgres://app:u%40w@h/orca"},
+            {},
+            DatabaseAddress("h", 5432, "orca", "app", "u@w"),
+            id="escaped",
         ),
         pytest.param(
             {"url": "ssm:url"}, {"url": "postgresql://app:upw@h:5433/orca"}, APP, id="URL in a parameter"
         ),
     ],
 )
-async def test_is_read(given: dict[str, Any], secret: dict[str, Any], expected: Address) -> None:
+async def test_is_read(given: dict[str, Any], secret: dict[str, Any], expected: DatabaseAddress) -> None:
     assert await resolve(settings(**given), Secret(**secret)) == expected
 
 
@@ -81,7 +84,7 @@ async def test_a_prefix_names_orcas_secret() -> None:
 
 
 async def test_the_owner_is_the_administrator_in_the_applications_database() -> None:
-    assert await resolve(settings(prefix="dev"), Secret(**ORCA), owner=True) == Address(
+    assert await resolve(settings(prefix="dev"), Secret(**ORCA), owner=True) == DatabaseAddress(
         "h", 5433, "orca", "admin", "apw"
     )
     assert await resolve(settings(prefix="dev"), Secret(**RDS), owner=True) == APP
@@ -99,7 +102,7 @@ async def test_the_owner_is_the_administrator_in_the_applications_database() -> 
         ({"url": "postgresql://app:pass@word:hunter2@h/orca"}, {}, "in the password as %40"),
     ],
 )
-async def test_mistakes_are_told_without_values(
+async def test_mistakes_are_reported_without_values(
     given: dict[str, Any], secret: dict[str, Any], told: str
 ) -> None:
     with pytest.raises(AddressError, match=told) as caught:

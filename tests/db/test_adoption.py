@@ -12,16 +12,16 @@ import psycopg2
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from orca_daemon.db import migrate, shape
-from orca_daemon.db.failures import Failed
-from orca_daemon.db.shape import Verdict
+from orca_daemon.db import migrate, schema
+from orca_daemon.db.failures import PostgresError
+from orca_daemon.db.schema import SchemaVerdict
 from orca_daemon.queues.status_update.store import apply
 from orca_daemon.wire.status import NewFile, NewJob, RecoveryStatus
 from tests.db.conftest import Make
 from tests.roles import login
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
-PARTS = Path(__file__).with_name("shapes.sql").read_text("utf-8").split("-- name: ")[1:]
+PARTS = Path(__file__).with_name("schemas.sql").read_text("utf-8").split("-- name: ")[1:]
 BLOCKS = {name: body for name, _, body in (part.partition("\n") for part in PARTS)}
 
 ROLES = """
@@ -97,12 +97,12 @@ def test_an_orca_database_becomes_what_a_new_one_is(
     build(roles, *blocks)
     found = migrate.status(roles)
     assert found.version == version
-    assert found.verdict is (Verdict.SLOW if version == 7 else Verdict.OLD)
+    assert found.verdict is (SchemaVerdict.SLOW if version == 7 else SchemaVerdict.OLD)
     planned = migrate.plan(found)
     assert migrate.upgrade(by("the_admin", roles)) == planned
     assert structure(roles) == structure(database_url)
     after = migrate.status(by("the_app", roles))
-    assert (after.verdict, after.recorded) == (Verdict.OK, 7)
+    assert (after.verdict, after.recorded) == (SchemaVerdict.OK, 7)
     assert migrate.upgrade(by("the_admin", roles)) == []
 
 
@@ -191,7 +191,7 @@ async def test_the_application_role_can_work_and_no_more(
     migrate.upgrade(by("the_admin", roles))
     database = make_database(by("the_app", roles))
     await database.transact(apply, [new_job("g")], NOON)
-    assert (await database.transact(shape.read)).verdict is Verdict.OK
+    assert (await database.transact(schema.read)).verdict is SchemaVerdict.OK
     for refused in ("TRUNCATE orca.recovery_file", "CREATE TABLE orca.mine (id int)"):
         with pytest.raises(psycopg2.errors.InsufficientPrivilege):
             execute(by("the_app", roles), refused)
@@ -205,7 +205,7 @@ class TestRefusal:
     def test_of_a_schema_that_is_older_than_5(self, roles: str) -> None:
         build(roles, "version_5")
         execute(roles, "DROP TABLE orca.reconcile_job CASCADE")
-        assert migrate.status(roles).verdict is Verdict.FOREIGN
+        assert migrate.status(roles).verdict is SchemaVerdict.FOREIGN
         with pytest.raises(migrate.UpgradeError, match="older than ORCA's version 5"):
             migrate.upgrade(by("the_admin", roles))
 
@@ -218,7 +218,7 @@ class TestRefusal:
     def test_of_nothing_to_a_user_who_may_create_no_roles(self, roles: str) -> None:
         execute(roles, f'ALTER DATABASE "{roles.rpartition("/")[2]}" OWNER TO the_stranger')
         migrate.upgrade(by("the_stranger", roles))
-        assert migrate.status(roles).verdict is Verdict.OK
+        assert migrate.status(roles).verdict is SchemaVerdict.OK
 
 
 class TestConcurrency:
@@ -252,7 +252,7 @@ class TestConcurrency:
             other.commit()
         busy.commit()
         upgrade.join(60)
-        assert migrate.status(roles).verdict is Verdict.OK
+        assert migrate.status(roles).verdict is SchemaVerdict.OK
 
 
 @pytest.fixture
@@ -275,10 +275,10 @@ def test_an_index_whose_building_was_broken_off_is_built_again(database_url: str
             )
         )
     found = migrate.status(database_url)
-    assert found.verdict is Verdict.SLOW
+    assert found.verdict is SchemaVerdict.SLOW
     assert found.missing_indexes == ("daemon_recovery_job_open",)
     migrate.upgrade(database_url)
-    assert migrate.status(database_url).verdict is Verdict.OK
+    assert migrate.status(database_url).verdict is SchemaVerdict.OK
 
 
 BUILDS = "FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'CREATE INDEX CONC%'"
@@ -294,7 +294,7 @@ def upgrade_that_waits(
     def upgrade() -> None:
         try:
             migrate.upgrade(url)
-        except Failed as error:
+        except PostgresError as error:
             failures.append(error)
 
     thread = threading.Thread(target=upgrade)
@@ -322,7 +322,7 @@ def test_limits_of_the_owners_role_do_not_limit_an_upgrade(database_url: str, ow
             pass
 
     assert failures == []
-    assert migrate.status(database_url).verdict is Verdict.OK
+    assert migrate.status(database_url).verdict is SchemaVerdict.OK
 
 
 def test_an_index_whose_building_is_cancelled_is_not_left_behind(database_url: str, owner: Engine) -> None:
@@ -350,4 +350,4 @@ def test_an_index_of_an_earlier_version_is_replaced(database_url: str, owner: En
     ]
     migrate.upgrade(database_url)
     now = migrate.status(database_url)
-    assert (now.verdict, now.superseded_indexes, migrate.plan(now)) == (Verdict.OK, (), [])
+    assert (now.verdict, now.superseded_indexes, migrate.plan(now)) == (SchemaVerdict.OK, (), [])

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from orca_daemon.cli import app
 from orca_daemon.db import migrate
-from orca_daemon.db.shape import Verdict
+from orca_daemon.db.schema import SchemaVerdict
 from tests.db.conftest import place
 
 
@@ -69,7 +69,7 @@ def test_status_exits_by_whether_the_daemon_can_work(database: str) -> None:
         ("mysql://u:s3cret-pa55@h/x", 78, "not that of a Postgres"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line(
+def test_what_is_wrong_is_reported_in_one_line(
     url: str, code: int, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ORCA_DATABASE__URL", url)
@@ -101,7 +101,7 @@ def test_orcas_secret_names_the_administrator_for_the_upgrade(
     refused = call("status")
     assert (refused.exit_code, "nobody_yet" in refused.stderr) == (1, True)
     assert call("upgrade", "--yes").exit_code == 0
-    assert migrate.status(empty_database).verdict is Verdict.OK
+    assert migrate.status(empty_database).verdict is SchemaVerdict.OK
 
 
 def test_a_secret_that_is_not_there_is_a_wrong_setting(

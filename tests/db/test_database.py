@@ -7,7 +7,7 @@ import psycopg2
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from orca_daemon.db.failures import Failed
+from orca_daemon.db.failures import PostgresError
 from orca_daemon.engine.errors import DependencyDown, Reject
 from tests.db.conftest import Make
 from tests.roles import login
@@ -76,7 +76,7 @@ async def test_connections_have_limits_and_a_name(database_url: str, make_databa
 
 async def test_a_statement_over_its_time_is_tried_again_later(database_url: str, make_database: Make) -> None:
     database = make_database(database_url, statement_timeout=0.05)
-    with pytest.raises(Failed, match="57014"):
+    with pytest.raises(PostgresError, match="57014"):
         await database.transact(lambda connection: connection.execute(text("SELECT pg_sleep(60)")))
 
 
@@ -225,7 +225,7 @@ class TestExhaustion:
                 connection.execute(text("DROP ROLE crowded"))
 
 
-async def test_the_wait_for_a_connection_is_told(database_url: str, make_database: Make) -> None:
+async def test_the_wait_for_a_connection_is_measured(database_url: str, make_database: Make) -> None:
     database = make_database(database_url)
     waits: list[float] = []
     database.watch(waits.append)

@@ -5,45 +5,54 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from orca_daemon.db.connect import cause
-from orca_daemon.db.failures import Failed, Meaning, doubtful, meaning, translate
+from orca_daemon.db.failures import PostgresError, SqlstateMeaning, doubtful, meaning, translate
 from orca_daemon.engine.errors import DependencyDown, Reject
 
-DECISIONS: dict[str, tuple[Meaning, list[str | None]]] = {
-    "no answer": (Meaning.DOWN, [None]),
-    "connection": (Meaning.DOWN, ["08000", "08003", "08006", "08P01"]),
-    "authorization": (Meaning.DOWN, ["28000", "28P01"]),
-    "read-only": (Meaning.DOWN, ["25006"]),
-    "resources": (Meaning.DOWN, ["53000", "53100", "53200", "53300", "53400"]),
-    "operators": (Meaning.DOWN, ["57000", "57P01", "57P02", "57P03", "57P04", "57P05"]),
-    "the server's disk": (Meaning.DOWN, ["58000", "58030", "58P01", "58P02", "XX001", "XX002"]),
-    "configuration": (Meaning.DOWN, ["F0000", "F0001"]),
-    "a lock of others": (Meaning.DOWN, ["55P03"]),
-    "a sequence at its end": (Meaning.DOWN, ["2200H"]),
-    "no database": (Meaning.DOWN, ["3D000"]),
-    "unknown outcome": (Meaning.DOWN, ["40003"]),
-    "no schema": (Meaning.UNREADY, ["3F000"]),
-    "tables, columns, privileges": (Meaning.UNREADY, ["42P01", "42703", "42501", "42704", "42883", "42601"]),
-    "roll-backs": (Meaning.AGAIN, ["40000", "40001", "40P01", "72000"]),
-    "prepared statements": (Meaning.AGAIN, ["26000", "0A000", "42P05", "42P03"]),
-    "cardinality": (Meaning.REJECT, ["21000"]),
-    "data": (Meaning.REJECT, ["22001", "22003", "22021", "22P02", "22P05"]),
-    "constraints": (Meaning.REJECT, ["23502", "23503", "23505", "23514", "23P01", "44000"]),
-    "limits": (Meaning.REJECT, ["54000", "54001", "54011", "54023"]),
-    "cancelled": (Meaning.RETRY, ["57014"]),
-    "sessions ended for their time": (Meaning.RETRY, ["25P03", "25P04"]),
-    "transactions": (Meaning.RETRY, ["25000", "25001", "25P01", "25P02", "2D000", "3B001", "0B000"]),
-    "states of objects": (Meaning.RETRY, ["55000", "55006", "55P02", "55P04"]),
-    "triggers of others": (Meaning.RETRY, ["09000", "27000", "38000", "39000", "P0000", "P0001", "P0004"]),
-    "others": (Meaning.RETRY, ["XX000", "0L000", "HV000", "24000", "34000", "20000", "2B000", "ZZZZZ"]),
+DECISIONS: dict[str, tuple[SqlstateMeaning, list[str | None]]] = {
+    "no answer": (SqlstateMeaning.DOWN, [None]),
+    "connection": (SqlstateMeaning.DOWN, ["08000", "08003", "08006", "08P01"]),
+    "authorization": (SqlstateMeaning.DOWN, ["28000", "28P01"]),
+    "read-only": (SqlstateMeaning.DOWN, ["25006"]),
+    "resources": (SqlstateMeaning.DOWN, ["53000", "53100", "53200", "53300", "53400"]),
+    "operators": (SqlstateMeaning.DOWN, ["57000", "57P01", "57P02", "57P03", "57P04", "57P05"]),
+    "the server's disk": (SqlstateMeaning.DOWN, ["58000", "58030", "58P01", "58P02", "XX001", "XX002"]),
+    "configuration": (SqlstateMeaning.DOWN, ["F0000", "F0001"]),
+    "a lock of others": (SqlstateMeaning.DOWN, ["55P03"]),
+    "a sequence at its end": (SqlstateMeaning.DOWN, ["2200H"]),
+    "no database": (SqlstateMeaning.DOWN, ["3D000"]),
+    "unknown outcome": (SqlstateMeaning.DOWN, ["40003"]),
+    "no schema": (SqlstateMeaning.UNREADY, ["3F000"]),
+    "tables, columns, privileges": (
+        SqlstateMeaning.UNREADY,
+        ["42P01", "42703", "42501", "42704", "42883", "42601"],
+    ),
+    "roll-backs": (SqlstateMeaning.AGAIN, ["40000", "40001", "40P01", "72000"]),
+    "prepared statements": (SqlstateMeaning.AGAIN, ["26000", "0A000", "42P05", "42P03"]),
+    "cardinality": (SqlstateMeaning.REJECT, ["21000"]),
+    "data": (SqlstateMeaning.REJECT, ["22001", "22003", "22021", "22P02", "22P05"]),
+    "constraints": (SqlstateMeaning.REJECT, ["23502", "23503", "23505", "23514", "23P01", "44000"]),
+    "limits": (SqlstateMeaning.REJECT, ["54000", "54001", "54011", "54023"]),
+    "cancelled": (SqlstateMeaning.RETRY, ["57014"]),
+    "sessions ended for their time": (SqlstateMeaning.RETRY, ["25P03", "25P04"]),
+    "transactions": (SqlstateMeaning.RETRY, ["25000", "25001", "25P01", "25P02", "2D000", "3B001", "0B000"]),
+    "states of objects": (SqlstateMeaning.RETRY, ["55000", "55006", "55P02", "55P04"]),
+    "triggers of others": (
+        SqlstateMeaning.RETRY,
+        ["09000", "27000", "38000", "39000", "P0000", "P0001", "P0004"],
+    ),
+    "others": (
+        SqlstateMeaning.RETRY,
+        ["XX000", "0L000", "HV000", "24000", "34000", "20000", "2B000", "ZZZZZ"],
+    ),
 }
 
 
 @pytest.mark.parametrize(("expected", "sqlstates"), DECISIONS.values(), ids=DECISIONS)
-def test_each_sqlstate_has_one_meaning(expected: Meaning, sqlstates: list[str | None]) -> None:
+def test_each_sqlstate_has_one_meaning(expected: SqlstateMeaning, sqlstates: list[str | None]) -> None:
     assert {sqlstate: meaning(sqlstate) for sqlstate in sqlstates} == dict.fromkeys(sqlstates, expected)
 
 
-def test_of_limits_and_cancellations_only_a_probe_can_tell_whose_fault_they_are() -> None:
+def test_only_a_probe_can_show_whose_fault_limits_and_cancellations_are() -> None:
     assert [code for code in ("54000", "54001", "57014", "22001", "57P01", None) if doubtful(code)] == [
         "54000",
         "54001",
@@ -80,7 +89,7 @@ JOB_OF_DIGESTS = (
         ),
         (
             "SELECT 'row-content' FROM pg_sleep(60)",
-            Failed,
+            PostgresError,
             "57014 query_canceled (canceling statement due to statement timeout)",
         ),
         (
@@ -96,7 +105,7 @@ JOB_OF_DIGESTS = (
     ],
     ids=["23505", "22P02", "23502", "42P01", "57014", "54000 of any index", "54000 of a B-tree"],
 )
-def test_an_error_is_told_without_the_values_of_rows(
+def test_an_error_is_reported_without_the_values_of_rows(
     owner: Engine, statement: str, kind: type[Exception], said: str
 ) -> None:
     with owner.connect() as connection:
@@ -107,7 +116,7 @@ def test_an_error_is_told_without_the_values_of_rows(
     assert (type(error), str(error)) == (kind, said)
 
 
-def test_a_lost_connection_is_told_as_the_database_being_down(owner: Engine) -> None:
+def test_a_lost_connection_is_reported_as_the_database_being_down(owner: Engine) -> None:
     with owner.connect() as connection, pytest.raises(DBAPIError) as caught:
         connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
     assert isinstance(translate(caught.value), DependencyDown)
@@ -142,5 +151,5 @@ connection to server at "b", port 2 failed: FATAL:  the database system is start
         ("something else that says hunter2", "no connection can be opened"),
     ],
 )  # fmt: skip
-def test_a_refused_connection_is_told_without_the_password(text: str, told: str) -> None:
+def test_a_refused_connection_is_reported_without_the_password(text: str, told: str) -> None:
     assert cause(text, "hunter2") == told

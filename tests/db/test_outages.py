@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, text
 
 from orca_daemon.db import database as databases
 from orca_daemon.db import pool, role
-from orca_daemon.db.failures import Failed
+from orca_daemon.db.failures import PostgresError
 from orca_daemon.engine.errors import DependencyDown, Reject
 from orca_daemon.queues.status_update.store import apply
 from orca_daemon.wire.status import NewFile, NewJob, RecoveryStatus
@@ -51,7 +51,7 @@ def guarded(owner: Engine) -> Iterator[None]:
 class TestRotation:
     async def test_is_survived(self, database_url: str, make_database: Make, owner: Engine) -> None:
         secret = Secret(user_username="app", user_password="old", **place(database_url))
-        database = make_database(vault=secret, prefix="p", pool_size=1)
+        database = make_database(secrets=secret, prefix="p", pool_size=1)
         await database.probe()
         with owner.connect() as connection:
             connection.execute(text("ALTER ROLE app PASSWORD 'new'"))
@@ -67,7 +67,7 @@ class TestRotation:
         self, database_url: str, make_database: Make, owner: Engine
     ) -> None:
         secret = Secret(user_username="app", user_password="old", **place(database_url))
-        database = make_database(vault=secret, secret_arn="arn")
+        database = make_database(secrets=secret, secret_arn="arn")
         with owner.connect() as connection:
             connection.execute(text("ALTER ROLE app PASSWORD 'new'"))
         with pytest.raises(DependencyDown, match="password authentication failed"):
@@ -79,7 +79,7 @@ class TestRotation:
         self, database_url: str, make_database: Make
     ) -> None:
         secret = Secret(user_username="app", user_password="s3cret-pa55", **place(database_url))
-        database = make_database(vault=secret, secret_arn="arn")
+        database = make_database(secrets=secret, secret_arn="arn")
         with pytest.raises(DependencyDown) as caught:
             await database.probe()
         error: BaseException | None = caught.value
@@ -239,7 +239,7 @@ class TestFailOver:
     ) -> None:
         database = make_database(database_url, statement_timeout=0.2)
         slow = text("SELECT pg_sleep(60)")
-        with pytest.raises(Failed, match="57014"):
+        with pytest.raises(PostgresError, match="57014"):
             await database.transact(lambda connection: connection.execute(slow))
         with refusing(owner, "58030"), pytest.raises(DependencyDown, match="58030"):
             await database.transact(lambda connection: connection.execute(slow))

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, make_url, text
 from orca_daemon.db import migrate
 from orca_daemon.db.address import parse
 from orca_daemon.db.connect import parameters
-from orca_daemon.db.session import Unreachable, open_session, stated
+from orca_daemon.db.session import UnreachableError, open_session, stated
 from orca_daemon.engine.errors import Reject
 from tests.conftest import Server
 from tests.db.conftest import Make
@@ -149,7 +149,7 @@ async def test_of_a_database_in_latin1(encoded: Callable[[str], str], make_datab
         await database.transact(lambda connection: connection.execute(add, {"name": "日本"}))
 
 
-async def test_bytes_that_are_no_text_are_told_without_them(
+async def test_bytes_that_are_no_text_are_reported_without_them(
     encoded: Callable[[str], str], make_database: Make
 ) -> None:
     url = encoded("SQL_ASCII")
@@ -161,7 +161,9 @@ async def test_bytes_that_are_no_text_are_told_without_them(
         await database.transact(lambda connection: connection.scalar(read))
 
 
-async def test_text_that_utf8_cannot_hold_is_told_without_it(database_url: str, make_database: Make) -> None:
+async def test_text_that_utf8_cannot_hold_is_reported_without_it(
+    database_url: str, make_database: Make
+) -> None:
     database = make_database(database_url)
     with pytest.raises(Reject, match=r"^a value is not text that UTF-8 can hold$"):
         await database.transact(
@@ -169,7 +171,9 @@ async def test_text_that_utf8_cannot_hold_is_told_without_it(database_url: str, 
         )
 
 
-def test_a_pooler_that_takes_no_options_is_told_what_to_change(hostile: str, monkeypatch: Any) -> None:
+def test_a_pooler_that_takes_no_options_is_reported_with_what_to_change(
+    hostile: str, monkeypatch: Any
+) -> None:
     connect = psycopg2.connect
 
     def picky(**given: Any) -> Any:
@@ -178,5 +182,5 @@ def test_a_pooler_that_takes_no_options_is_told_what_to_change(hostile: str, mon
         return connect(**given)
 
     monkeypatch.setattr(psycopg2, "connect", picky)
-    with pytest.raises(Unreachable, match=r"ALTER ROLE … SET standard_conforming_strings = on"):
+    with pytest.raises(UnreachableError, match=r"ALTER ROLE … SET standard_conforming_strings = on"):
         open_session(parameters(parse(hostile), "test", 5), {})

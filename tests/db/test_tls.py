@@ -15,7 +15,7 @@ from cryptography.x509.oid import NameOID
 
 from orca_daemon.db.address import AddressError, resolve
 from orca_daemon.engine.errors import DependencyDown
-from orca_daemon.settings import Database as DatabaseSettings
+from orca_daemon.settings import DatabaseSection as DatabaseSettings
 from tests.db.conftest import Make
 
 SSL_REQUEST = 8

@@ -2,7 +2,7 @@
 
 import pytest
 
-from orca_daemon.db.url import BadUrl, DatabaseUrl, read
+from orca_daemon.db.url import DatabaseUrl, DatabaseUrlError, read
 
 
 def url(
@@ -69,5 +69,5 @@ def test_is_read(text: str, expected: DatabaseUrl) -> None:
     ],
 )
 def test_mistakes_are_named(text: str, said: str) -> None:
-    with pytest.raises(BadUrl, match=said):
+    with pytest.raises(DatabaseUrlError, match=said):
         read(text)

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from orca_daemon.cli import app
 from orca_daemon.export.tables import allowed, choose
-from orca_daemon.settings import Export
+from orca_daemon.settings import ExportSection
 from orca_daemon.wire.inventory import ExportRequest, decode
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -23,9 +23,9 @@ def test_the_message_is_one_that_the_daemon_takes() -> None:
     message = decode(MESSAGE)
 
     assert isinstance(message, ExportRequest)
-    chosen, refused = choose(message.tables_to_query, allowed(Export()))
+    chosen, refused = choose(message.tables_to_query, allowed(ExportSection()))
     assert refused is None
-    assert all(table.clocks for table in chosen)
+    assert all(table.change_times for table in chosen)
 
 
 def test_the_schedule_sends_that_message_and_has_the_shape_of_one() -> None:
@@ -45,7 +45,7 @@ def test_the_cronjob_runs_a_command_that_exists() -> None:
     options = [argument for argument in tables if argument.startswith("--")]
     said = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"}).stdout
 
-    assert choose([name for name in tables if name not in options], allowed(Export()))[1] is None
+    assert choose([name for name in tables if name not in options], allowed(ExportSection()))[1] is None
     assert all(option in said for option in options)
     assert container["securityContext"]["readOnlyRootFilesystem"]
     assert pod["securityContext"]["runAsNonRoot"]

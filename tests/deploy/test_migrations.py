@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from orca_daemon.cli import app
 from orca_daemon.db import migrate
 from orca_daemon.db.address import parse
-from orca_daemon.db.shape import Verdict
+from orca_daemon.db.schema import SchemaVerdict
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,4 +41,4 @@ def test_a_migration_makes_the_schema_and_may_be_repeated(command: list[str], em
         ended = CliRunner().invoke(app, command, env={"DATABASE_URL": empty_database})
         assert ended.exit_code == 0, ended.output
 
-    assert migrate.status(parse(empty_database)).verdict is Verdict.OK
+    assert migrate.status(parse(empty_database)).verdict is SchemaVerdict.OK

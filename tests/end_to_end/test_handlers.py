@@ -126,7 +126,7 @@ def test_an_export_becomes_parquet(deployment: Deployment) -> None:
     assert table.column("job_id").to_pylist() == ["op-1"]
 
 
-def test_the_port_tells_what_was_done(deployment: Deployment) -> None:
+def test_the_port_shows_what_was_done(deployment: Deployment) -> None:
     daemon = deployment.start()
     deployment.send("status_update", new_job("op-1", ["a.hdf"]))
     deployment.await_rows([("g-1", 1)], JOBS, "op-1")

@@ -8,7 +8,7 @@ from tests.end_to_end.conftest import Deployment
 from tests.roles import login
 
 
-def test_all_mistakes_are_told_at_once(deployment: Deployment) -> None:
+def test_all_mistakes_are_reported_at_once(deployment: Deployment) -> None:
     code, said = deployment.refuse(
         ORCA_HTTP__PORT="many",
         ORCA_ENGINE__LEASE="-1",
@@ -45,7 +45,7 @@ def test_no_database_at_all_is_a_mistake(deployment: Deployment) -> None:
     assert (code, "ORCA_DATABASE__URL" in said) == (78, True)
 
 
-def test_a_database_without_the_schema_is_told_what_to_do(
+def test_a_database_without_the_schema_is_reported_with_what_to_do(
     deployment: Deployment, empty_database: str
 ) -> None:
     code, said = deployment.refuse(ORCA_DATABASE__URL=empty_database)
@@ -56,7 +56,7 @@ def test_a_database_without_the_schema_is_told_what_to_do(
     ("name", "value"),
     [("AWS_ENDPOINT_URL_S3", "nowhere"), ("AWS_PROFILE", "no-such"), ("AWS_REGION", "us west")],
 )
-def test_what_aws_cannot_be_reached_by_is_told(deployment: Deployment, name: str, value: str) -> None:
+def test_what_aws_cannot_be_reached_by_is_reported(deployment: Deployment, name: str, value: str) -> None:
     code, said = deployment.refuse(**{name: value})
     assert (code, value in said, "Traceback" in said) == (78, True, False)
 
@@ -72,7 +72,7 @@ def test_a_queue_of_another_region_is_refused_by_name(deployment: Deployment) ->
     assert (code, f"{url} is in eu-west-1" in said) == (78, True)
 
 
-def test_a_role_that_may_not_write_is_told_what_it_lacks(deployment: Deployment) -> None:
+def test_a_role_that_may_not_write_is_reported_with_what_it_lacks(deployment: Deployment) -> None:
     user = "stranger_" + uuid4().hex
     deployment.rows(f"CREATE ROLE {user} LOGIN")
     code, said = deployment.refuse(ORCA_DATABASE__URL=login(deployment.database_url, user))

@@ -14,7 +14,7 @@ from tests.end_to_end.conftest import Deployment
 NOWHERE = "postgresql://nobody@127.0.0.1:9/nothing"
 
 
-def test_a_reload_while_it_waits_does_not_tell_systemd_that_it_is_ready(
+def test_a_reload_while_it_waits_does_not_report_ready_to_systemd(
     deployment: Deployment, tmp_path: Path
 ) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as manager:
@@ -30,7 +30,7 @@ def test_a_reload_while_it_waits_does_not_tell_systemd_that_it_is_ready(
             manager.recv(1000)
 
 
-def test_a_pause_while_it_waits_is_told_to_be_none(deployment: Deployment) -> None:
+def test_a_pause_while_it_waits_is_refused(deployment: Deployment) -> None:
     daemon = deployment.launch(ORCA_DATABASE__URL=NOWHERE)
     deployment.until(lambda: "start.waiting" in deployment.said(), expected=True)
     os.kill(daemon.pid or 0, signal.SIGUSR2)

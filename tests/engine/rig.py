@@ -6,15 +6,14 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.charges import Rules
-from orca_daemon.engine.consumer import Options
+from orca_daemon.engine.consumer import ConsumerOptions
 from orca_daemon.engine.engine import Binding, Drained, Engine
 from orca_daemon.engine.events import Event, Settled, SettlementFailed
-from orca_daemon.engine.memory import MemoryQueue, MemorySource
-from orca_daemon.engine.memory import Options as QueueOptions
+from orca_daemon.engine.memory import MemoryQueue, MemorySource, QueueOptions
 from orca_daemon.engine.memory.deduplication import content_id
 from orca_daemon.engine.message import Delivery, Envelope
-from orca_daemon.engine.policy import Backoff
 from orca_daemon.engine.route import Route
 from tests.simulation.loop import VirtualLoop
 
@@ -69,7 +68,7 @@ class Rig:
         self,
         handle: Callable[[str], Awaitable[None]],
         *,
-        options: Options | None = None,
+        options: ConsumerOptions | None = None,
         probes: Mapping[str, Callable[[], Awaitable[None]]] | None = None,
         drain_seconds: float = 50.0,
         rules: Rules | None = None,
@@ -95,7 +94,7 @@ class Rig:
             route=made,
             source=self.source,
             facts=self.source.describe(),
-            options=replace(options or Options(pollers=1, wait=1.0), max_attempts=made.max_attempts),
+            options=replace(options or ConsumerOptions(pollers=1, wait=1.0), max_attempts=made.max_attempts),
         )
         return Engine(
             [binding],

@@ -117,7 +117,7 @@ def test_a_tally_stays_small_however_much_happens() -> None:
     assert standing.succeeded == standing.failed == 128
 
 
-def test_others_wait_where_a_message_that_is_in_hand_failed() -> None:
+def test_others_wait_where_a_message_that_is_in_flight_failed() -> None:
     tally = Tally(waiting={"a"})
     assert not tally.standing("a", 0).others_wait
     tally.waiting.add("b")

@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 
 from orca_daemon.engine.charges import Rules
-from orca_daemon.engine.consumer import Options
+from orca_daemon.engine.consumer import ConsumerOptions
 from orca_daemon.engine.errors import DependencyDown, NotYet, Refused
 from orca_daemon.engine.events import NotificationAbandoned, Settled
 from orca_daemon.engine.evidence import NAME
-from orca_daemon.engine.memory import Options as QueueOptions
-from orca_daemon.engine.memory import Redrive
+from orca_daemon.engine.memory import QueueOptions, Redrive
 from orca_daemon.engine.message import Envelope
 from tests.engine.rig import Rig, down, on_virtual_time
 
@@ -48,7 +47,9 @@ def evidence(rig: Rig) -> dict[str, Any]:
     [KeyError("x"), TimeoutError(), Refused("store", "denied", place="write b")],
     ids=["a bug", "no end", "denied"],
 )
-def test_telling_that_fails_for_its_own_reasons_is_given_up_after_five_attempts(error: Exception) -> None:
+def test_a_notification_that_fails_for_its_own_reasons_is_given_up_after_five_attempts(
+    error: Exception,
+) -> None:
     async def story() -> None:
         rig = Rig(fifo=True)
         rig.send("bad", "behind it")
@@ -70,7 +71,7 @@ def test_telling_that_fails_for_its_own_reasons_is_given_up_after_five_attempts(
     on_virtual_time(story())
 
 
-def test_telling_waits_for_a_dependency_like_the_work() -> None:
+def test_a_notification_waits_for_a_dependency_like_the_work() -> None:
     async def story() -> None:
         rig = Rig()
         rig.send("bad")
@@ -92,7 +93,7 @@ def test_telling_waits_for_a_dependency_like_the_work() -> None:
     on_virtual_time(story())
 
 
-def test_telling_that_fails_alone_at_a_place_is_given_up_when_patience_ends() -> None:
+def test_a_notification_that_fails_alone_at_a_place_is_given_up_when_patience_ends() -> None:
     async def story() -> None:
         rig = Rig()
         rig.send("bad")
@@ -104,7 +105,7 @@ def test_telling_that_fails_alone_at_a_place_is_given_up_when_patience_ends() ->
     on_virtual_time(story())
 
 
-def test_while_the_database_is_down_telling_is_not_given_up() -> None:
+def test_while_the_database_is_down_a_notification_is_not_given_up() -> None:
     async def story() -> None:
         rig = Rig()
         rig.send("bad")
@@ -143,7 +144,10 @@ def test_a_dead_letter_that_its_queue_will_never_take_holds_up_nobody() -> None:
             await asyncio.Event().wait()
 
         engine = rig.engine(
-            handle, gave_up=gave_up, max_attempts=1, options=Options(pollers=1, wait=1.0, concurrency=10)
+            handle,
+            gave_up=gave_up,
+            max_attempts=1,
+            options=ConsumerOptions(pollers=1, wait=1.0, concurrency=10),
         )
         await rig.live(engine, HOUR, side=send())
         done = [one for one in rig.events if isinstance(one, Settled) and one.outcome == "deleted"]

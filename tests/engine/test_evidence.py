@@ -25,18 +25,18 @@ def test_evidence_of_an_earlier_death_is_replaced() -> None:
     assert json.loads(str(twice[NAME]["StringValue"])) == {"reason": "second"}
 
 
-@pytest.mark.parametrize("room", range(0, 700, 7))
-def test_evidence_never_makes_a_message_too_large(room: int) -> None:
+@pytest.mark.parametrize("limit", range(0, 700, 7))
+def test_evidence_never_makes_a_message_too_large(limit: int) -> None:
     body = "é" * 500
-    attributes = with_evidence(body, OWN, EVIDENCE, size(body, OWN) + room)
-    assert size(body, attributes) <= size(body, OWN) + room
+    attributes = with_evidence(body, OWN, EVIDENCE, size(body, OWN) + limit)
+    assert size(body, attributes) <= size(body, OWN) + limit
     if NAME in attributes:
         assert "reason" in json.loads(str(attributes[NAME]["StringValue"]))
 
 
 def test_the_reason_is_the_last_to_go() -> None:
-    room = size("a", {}) + len(NAME) + len("String") + 80
-    attributes = with_evidence("a", {}, EVIDENCE, room)
+    limit = size("a", {}) + len(NAME) + len("String") + 80
+    attributes = with_evidence("a", {}, EVIDENCE, limit)
     assert list(json.loads(str(attributes[NAME]["StringValue"]))) == ["reason"]
 
 
@@ -45,5 +45,5 @@ def test_a_message_with_ten_attributes_gets_none() -> None:
     assert with_evidence("a", own, EVIDENCE, LARGEST) == own
 
 
-def test_a_full_message_is_buried_without_evidence() -> None:
+def test_a_full_message_is_dead_lettered_without_evidence() -> None:
     assert with_evidence("a" * LARGEST, {}, EVIDENCE, LARGEST) == {}

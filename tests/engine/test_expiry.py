@@ -2,7 +2,7 @@
 
 import asyncio
 
-from orca_daemon.engine.consumer import Options
+from orca_daemon.engine.consumer import ConsumerOptions
 from orca_daemon.engine.errors import DependencyDown, NotYet
 from orca_daemon.engine.events import Attempted, Settled
 from orca_daemon.engine.memory import Redrive
@@ -10,7 +10,7 @@ from orca_daemon.engine.message import Envelope
 from tests.engine.rig import Rig, down, on_virtual_time
 
 HOUR = 3600.0
-POLLED = Options(pollers=1, wait=10.0, concurrency=10)
+POLLED = ConsumerOptions(pollers=1, wait=10.0, concurrency=10)
 
 
 def now() -> float:
@@ -139,10 +139,10 @@ def test_what_cannot_be_dead_lettered_is_left_to_sqs_alone_and_those_behind_it_g
             if body == "bad":
                 raise ValueError
 
-        async def bury(*_: object) -> None:
+        async def send_dead_letter(*_: object) -> None:
             raise ConnectionError
 
-        rig.meddle(bury=bury)
+        rig.meddle(send_dead_letter=send_dead_letter)
         await rig.live(rig.engine(handle, options=POLLED, max_attempts=1), 12 * HOUR)
         assert left(rig, "bad") == [("released", "attempts", 1)]
         assert left(rig, "behind it") == [("deleted", "", 1)]

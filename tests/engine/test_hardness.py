@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
+from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.charges import Rules
-from orca_daemon.engine.consumer import Options
-from orca_daemon.engine.errors import DependencyDown, SourceError, Stuck
+from orca_daemon.engine.consumer import ConsumerOptions
+from orca_daemon.engine.errors import DependencyDown, SourceError, StuckError
 from orca_daemon.engine.events import Attempted
-from orca_daemon.engine.held import END_MARGIN, STOPPING
+from orca_daemon.engine.in_flight_message import END_MARGIN, STOPPING
 from orca_daemon.engine.message import Envelope
-from orca_daemon.engine.policy import Backoff
-from orca_daemon.engine.source import Outcome
+from orca_daemon.engine.source import EntryOutcome
 from tests.engine.rig import Rig, down, on_virtual_time
 
 LONGEST = 1200.0
@@ -100,13 +100,13 @@ def test_what_waits_is_given_back_only_when_no_poll_can_take_it_again() -> None:
             await asyncio.sleep(8)
 
         # The work of b ends in the middle of the last poll.
-        await rig.live(rig.engine(handle, options=Options(pollers=1, wait=10.0)), 12.0)
+        await rig.live(rig.engine(handle, options=ConsumerOptions(pollers=1, wait=10.0)), 12.0)
         assert max(one.receive_count for one in rig.queue.messages()) == 1
 
     on_virtual_time(story())
 
 
-def test_messages_that_could_not_be_given_back_are_told_as_unfinished() -> None:
+def test_messages_that_could_not_be_given_back_are_reported_as_unfinished() -> None:
     async def story() -> None:
         rig = Rig(fifo=True)
         rig.send("a", "b")
@@ -114,7 +114,7 @@ def test_messages_that_could_not_be_given_back_are_told_as_unfinished() -> None:
         async def handle(_: str) -> None:
             await asyncio.sleep(20)
 
-        async def hide(_: Sequence[Envelope], seconds: float) -> Sequence[Outcome]:
+        async def hide(_: Sequence[Envelope], seconds: float) -> Sequence[EntryOutcome]:
             if not seconds:
                 await asyncio.sleep(1000)
             raise SourceError("unavailable", "no answer")
@@ -126,7 +126,7 @@ def test_messages_that_could_not_be_given_back_are_told_as_unfinished() -> None:
     on_virtual_time(story())
 
 
-def test_a_burial_that_fails_is_not_repeated_at_once_whatever_the_route_s_backoff() -> None:
+def test_dead_lettering_that_fails_is_not_repeated_at_once_whatever_the_route_s_backoff() -> None:
     async def story() -> None:
         rig = Rig()
         rig.send("a")
@@ -134,10 +134,10 @@ def test_a_burial_that_fails_is_not_repeated_at_once_whatever_the_route_s_backof
         async def handle(_: str) -> None:
             raise ValueError
 
-        async def bury(_: Envelope, evidence: Mapping[str, object]) -> None:
+        async def send_dead_letter(_: Envelope, evidence: Mapping[str, object]) -> None:
             raise SourceError("unavailable", str(evidence["reason"]))
 
-        rig.meddle(bury=bury)
+        rig.meddle(send_dead_letter=send_dead_letter)
         await rig.live(rig.engine(handle, backoff=Backoff(base=0.0)), 600.0)
         assert 5 < rig.failures("dead_letter") < 200
         assert rig.settled() == [("a", "released")]
@@ -145,7 +145,7 @@ def test_a_burial_that_fails_is_not_repeated_at_once_whatever_the_route_s_backof
     on_virtual_time(story())
 
 
-def test_an_announcement_that_hangs_is_ended_and_told() -> None:
+def test_a_notification_that_hangs_is_ended_and_reported() -> None:
     async def story() -> None:
         rig = Rig()
         rig.send("a")
@@ -167,19 +167,19 @@ def test_an_announcement_that_hangs_is_ended_and_told() -> None:
     on_virtual_time(story())
 
 
-def test_a_message_is_announced_once_however_often_its_burial_fails() -> None:
+def test_gave_up_succeeds_once_however_often_dead_lettering_fails() -> None:
     async def story() -> None:
         rig = Rig()
         rig.send("a")
         calls: list[str] = []
-        bury, refusals = rig.source.bury, 5
+        send_dead_letter, refusals = rig.source.send_dead_letter, 5
 
         async def refuse(envelope: Envelope, evidence: Mapping[str, object]) -> None:
             nonlocal refusals
             if refusals:
                 refusals -= 1
                 raise SourceError("unavailable", "no answer")
-            await bury(envelope, evidence)
+            await send_dead_letter(envelope, evidence)
 
         async def handle(_: str) -> None:
             raise ValueError
@@ -187,7 +187,7 @@ def test_a_message_is_announced_once_however_often_its_burial_fails() -> None:
         async def gave_up(_: str | None, __: Envelope, reason: str, /) -> None:
             calls.append(reason)
 
-        rig.meddle(bury=refuse)
+        rig.meddle(send_dead_letter=refuse)
         await rig.live(rig.engine(handle, gave_up=gave_up, max_attempts=1), 600.0)
         assert rig.settled() == [("a", "dead_lettered")]
         assert (rig.failures("dead_letter"), len(calls)) == (5, 1)
@@ -195,7 +195,7 @@ def test_a_message_is_announced_once_however_often_its_burial_fails() -> None:
     on_virtual_time(story())
 
 
-def test_work_that_was_out_of_time_and_then_lost_its_lease_is_not_buried() -> None:
+def test_work_that_was_out_of_time_and_then_lost_its_lease_is_not_dead_lettered() -> None:
     async def story() -> None:
         rig = Rig()
         rig.send("a")
@@ -206,12 +206,12 @@ def test_work_that_was_out_of_time_and_then_lost_its_lease_is_not_buried() -> No
             finally:
                 await asyncio.sleep(8)  # to clean up
 
-        async def hide(*_: object) -> Sequence[Outcome]:
+        async def hide(*_: object) -> Sequence[EntryOutcome]:
             raise SourceError("unavailable", "no answer")
 
         rig.meddle(hide=hide)
         engine = rig.engine(
-            handle, max_attempts=1, time_limit=10.0, options=Options(lease=15.0, pollers=1, wait=1.0)
+            handle, max_attempts=1, time_limit=10.0, options=ConsumerOptions(lease=15.0, pollers=1, wait=1.0)
         )
         await rig.live(engine, 25.0)
         assert rig.settled()[0] == ("a", "lease_lost")
@@ -243,16 +243,16 @@ def test_a_dead_letter_that_is_under_way_when_time_is_up_is_sent_once() -> None:
     async def story() -> None:
         rig = Rig()
         rig.send("a")
-        bury = rig.source.bury
+        send_dead_letter = rig.source.send_dead_letter
 
         async def slow(envelope: Envelope, evidence: Mapping[str, object]) -> None:
-            await bury(envelope, evidence)
+            await send_dead_letter(envelope, evidence)
             await asyncio.sleep(3)
 
         async def handle(_: str) -> None:
             raise ValueError
 
-        rig.meddle(bury=slow)
+        rig.meddle(send_dead_letter=slow)
         await rig.live(rig.engine(handle, max_attempts=1, drain_seconds=1.0), 1.0)
         assert rig.settled() == [("a", "dead_lettered")]
         assert len(rig.dead.messages()) == 1
@@ -266,7 +266,7 @@ def test_work_that_cannot_be_cancelled_ends_the_engine() -> None:
         rig = Rig()
         rig.send("a")
         engine = rig.engine(lambda _: _deaf(3600.0), time_limit=10.0)
-        with pytest.raises(Stuck, match="queue does not stop"):
+        with pytest.raises(StuckError, match="queue does not stop"):
             await rig.live(engine, 600.0)
         assert asyncio.get_running_loop().time() < 30
         assert rig.settled() == []

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orca_daemon.engine.held import Company, Held, Phase
+from orca_daemon.engine.in_flight_message import InFlightMessage, Isolation, Phase
 from orca_daemon.engine.lanes import Lanes, Run
 from orca_daemon.engine.message import Envelope
 
 
-def held(name: str) -> Held:
-    return Held(Envelope(id=name, receipt=name, body=name), received=0, deadline=120, extend_at=40)
+def held(name: str) -> InFlightMessage:
+    return InFlightMessage(Envelope(id=name, receipt=name, body=name), received=0, deadline=120, extend_at=40)
 
 
 def lanes_of(groups: dict[str, int], *, batch: int, merge: bool) -> Lanes:
@@ -53,7 +53,7 @@ def test_a_narrowed_message_runs_alone_and_first() -> None:
     run = lanes.next_run()
     assert run is not None
     for one in run.messages:
-        one.company = Company.NONE
+        one.isolation = Isolation.ALONE
     for lane, part in run.parts:
         lanes.put_back(lane, part)
         lanes.done(lane)
@@ -140,7 +140,7 @@ def apply(world: World, step: str, choice: int, name: str) -> None:
             return
         for lane, part in run.parts:
             for one in part:
-                one.company = Company.NONE if step == "narrow" else one.company
+                one.isolation = Isolation.ALONE if step == "narrow" else one.isolation
             world.lanes.put_back(lane, part, park=step == "park")
             world.lanes.done(lane)
 

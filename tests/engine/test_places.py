@@ -7,20 +7,20 @@ from itertools import pairwise
 
 import pytest
 
+from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.charges import Rules
 from orca_daemon.engine.circuit import MOST, Places
-from orca_daemon.engine.consumer import Options
+from orca_daemon.engine.consumer import ConsumerOptions
 from orca_daemon.engine.errors import DependencyDown, NotYet, Refused
 from orca_daemon.engine.events import Attempted, BreakerChanged, Event, Settled
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.places import succeeded
-from orca_daemon.engine.policy import Backoff
-from orca_daemon.engine.source import Outcome
+from orca_daemon.engine.source import EntryOutcome
 from tests.engine.rig import Rig, on_virtual_time
 
 HOUR = 3600.0
 WRITE = "write there"
-POLLED = Options(pollers=1, wait=10.0)
+POLLED = ConsumerOptions(pollers=1, wait=10.0)
 STORE = frozenset({"store"})
 
 
@@ -91,7 +91,9 @@ def test_a_place_that_is_down_is_tried_by_one_message_at_a_time_and_seldom() -> 
             at_work -= 1
             raise fails()
 
-        engine = rig.engine(handle, options=Options(pollers=1, wait=10.0, concurrency=8), by_place=STORE)
+        engine = rig.engine(
+            handle, options=ConsumerOptions(pollers=1, wait=10.0, concurrency=8), by_place=STORE
+        )
         await rig.live(engine, HOUR)
         later = [at for at, _ in rig.handled if at > 150]
         assert most == 1
@@ -224,7 +226,7 @@ def test_messages_that_fail_together_wait_on_and_are_given_back_in_order_before_
         given_back: list[str] = []
         hide = rig.source.hide
 
-        async def noted(envelopes: Sequence[Envelope], seconds: float) -> Sequence[Outcome]:
+        async def noted(envelopes: Sequence[Envelope], seconds: float) -> Sequence[EntryOutcome]:
             given_back.extend(one.body for one in envelopes if not seconds)
             return await hide(envelopes, seconds)
 
@@ -232,7 +234,7 @@ def test_messages_that_fail_together_wait_on_and_are_given_back_in_order_before_
             raise fails()
 
         rig.meddle(hide=noted)
-        options = Options(pollers=1, wait=10.0, concurrency=10)
+        options = ConsumerOptions(pollers=1, wait=10.0, concurrency=10)
         await rig.live(rig.engine(handle, options=options, by_place=STORE, max_attempts=1), 11.5 * HOUR)
         assert not dead(rig)
         back = [one for one in rig.events if isinstance(one, Settled)][:5]
@@ -290,7 +292,7 @@ def test_a_place_that_refuses_five_messages_in_a_row_is_down_until_one_succeeds(
                 raise Refused("store", "AccessDenied", place=WRITE)
             works()
 
-        options = Options(pollers=1, wait=10.0, concurrency=10)
+        options = ConsumerOptions(pollers=1, wait=10.0, concurrency=10)
         await rig.live(rig.engine(handle, options=options, by_place=STORE, max_attempts=2), HOUR + 90.0)
         assert {outcome for _, outcome in rig.settled()} == {"deleted"}
         assert changes(rig) == [(WRITE, True), (WRITE, False)]
@@ -318,7 +320,7 @@ def test_a_success_while_the_work_goes_on_ends_the_wait_of_others_at_once() -> N
     on_virtual_time(story())
 
 
-def test_when_waiting_messages_are_all_that_may_be_in_hand_nothing_more_is_received() -> None:
+def test_when_waiting_messages_use_all_permits_nothing_more_is_received() -> None:
     async def story() -> None:
         rig = Rig()
         rig.send(*(str(number) for number in range(50)))
@@ -327,7 +329,7 @@ def test_when_waiting_messages_are_all_that_may_be_in_hand_nothing_more_is_recei
             raise fails()
 
         engine = rig.engine(
-            handle, options=Options(pollers=2, wait=1.0, held=20, concurrency=2), by_place=STORE
+            handle, options=ConsumerOptions(pollers=2, wait=1.0, held=20, concurrency=2), by_place=STORE
         )
 
         async def look() -> None:
@@ -344,7 +346,7 @@ def test_when_waiting_messages_are_all_that_may_be_in_hand_nothing_more_is_recei
     on_virtual_time(story())
 
 
-def test_a_place_that_nobody_needs_any_more_is_not_said_to_be_down() -> None:
+def test_a_place_that_no_message_needs_any_more_is_not_reported_as_down() -> None:
     async def story() -> None:
         rig = Rig()
         rig.send("a", "b", "c")
@@ -378,7 +380,7 @@ def test_a_message_that_needs_two_places_that_are_down_gets_its_turn() -> None:
                     raise DependencyDown("store", "500", place=place)
                 succeeded("store", place)
 
-        options = Options(pollers=1, wait=10.0, concurrency=8)
+        options = ConsumerOptions(pollers=1, wait=10.0, concurrency=8)
         await rig.live(rig.engine(handle, options=options, by_place=STORE, places=needed), HOUR + 90.0)
         assert len(attempts(rig, "both")) > 2
         assert {outcome for _, outcome in rig.settled()} == {"deleted"}

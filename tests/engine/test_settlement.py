@@ -4,15 +4,17 @@ import asyncio
 import random
 from collections.abc import Sequence
 
-from orca_daemon.engine.held import Held
+from orca_daemon.engine.in_flight_message import InFlightMessage
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.settlement import CALLS, Settlement
-from orca_daemon.engine.source import Outcome
+from orca_daemon.engine.source import EntryOutcome
 from tests.engine.rig import Rig, on_virtual_time
 
 
-def one(name: str, *, receipt: str = "", lease: float = 120.0) -> Held:
-    return Held(Envelope(id=name, receipt=receipt or name, body=""), 0.0, deadline=lease, extend_at=40.0)
+def one(name: str, *, receipt: str = "", lease: float = 120.0) -> InFlightMessage:
+    return InFlightMessage(
+        Envelope(id=name, receipt=receipt or name, body=""), 0.0, deadline=lease, extend_at=40.0
+    )
 
 
 def of(rig: Rig) -> Settlement:
@@ -25,10 +27,10 @@ def test_a_message_that_came_again_during_its_delete_is_deleted_by_its_newer_rec
         held = one("a", receipt="old")
         receipts: list[str] = []
 
-        async def delete(envelopes: Sequence[Envelope]) -> Sequence[Outcome]:
+        async def delete(envelopes: Sequence[Envelope]) -> Sequence[EntryOutcome]:
             receipts.extend(one.receipt for one in envelopes)
             await asyncio.sleep(1)
-            return [Outcome.GONE if one.receipt == "old" else Outcome.DONE for one in envelopes]
+            return [EntryOutcome.GONE if one.receipt == "old" else EntryOutcome.DONE for one in envelopes]
 
         rig.meddle(delete=delete)
         settlement = of(rig)
@@ -45,8 +47,8 @@ def test_nobody_waits_for_the_delete_of_another_that_is_refused_again_and_again(
     async def story() -> None:
         rig = Rig()
 
-        async def delete(envelopes: Sequence[Envelope]) -> Sequence[Outcome]:
-            return [Outcome.FAILED if "bad" in each.id else Outcome.DONE for each in envelopes]
+        async def delete(envelopes: Sequence[Envelope]) -> Sequence[EntryOutcome]:
+            return [EntryOutcome.FAILED if "bad" in each.id else EntryOutcome.DONE for each in envelopes]
 
         rig.meddle(delete=delete)
         settlement = of(rig)
@@ -68,10 +70,10 @@ def test_a_delete_that_waited_past_its_lease_for_its_turn_is_not_asked_for() -> 
         rig = Rig()
         asked: list[str] = []
 
-        async def delete(envelopes: Sequence[Envelope]) -> Sequence[Outcome]:
+        async def delete(envelopes: Sequence[Envelope]) -> Sequence[EntryOutcome]:
             asked.extend(each.id for each in envelopes)
             await asyncio.sleep(30)
-            return [Outcome.DONE] * len(envelopes)
+            return [EntryOutcome.DONE] * len(envelopes)
 
         rig.meddle(delete=delete)
         settlement = of(rig)

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
+from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.errors import DependencyDown, Reject
-from orca_daemon.engine.policy import Backoff
 from orca_daemon.engine.verdict import REASON_LENGTH, Failure, Next, after, reason
 
 
@@ -16,8 +16,8 @@ from orca_daemon.engine.verdict import REASON_LENGTH, Failure, Next, after, reas
         (Reject("bad"), 10, 0, Next.SPLIT),
         (ValueError(), 1, 1, Next.RETRY),
         (ValueError(), 1, 4, Next.RETRY),
-        (ValueError(), 1, 5, Next.BURY),
-        (Reject("bad"), 1, 1, Next.BURY),
+        (ValueError(), 1, 5, Next.DEAD_LETTER),
+        (Reject("bad"), 1, 1, Next.DEAD_LETTER),
     ],
 )
 def test_a_run_is_taken_apart_and_a_message_retried_until_it_is_used_up(

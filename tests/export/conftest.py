@@ -16,12 +16,12 @@ from pydantic import SecretStr
 from orca_daemon.aws.clients import connect
 from orca_daemon.db.database import Database
 from orca_daemon.export.bucket import Bucket
-from orca_daemon.export.run import Report, Run
-from orca_daemon.export.table import Order
-from orca_daemon.export.tables import Clock, Relation, Table
+from orca_daemon.export.run import ExportRun, Report
+from orca_daemon.export.table import ExportOptions
+from orca_daemon.export.tables import ChangeTime, Relation, Table
 from orca_daemon.local.moto import REGION
-from orca_daemon.settings import Aws, Settings
-from orca_daemon.settings import Database as DatabaseSettings
+from orca_daemon.settings import AwsSection, Settings
+from orca_daemon.settings import DatabaseSection as DatabaseSettings
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -56,10 +56,10 @@ class Exporter:
     options: dict[str, Any] = field(default_factory=dict)
 
     async def run(self, now: datetime, *tables: Table, **order: Any) -> Report:
-        run = Run(
+        run = ExportRun(
             self.database,
             Bucket(self.clients.s3, self.bucket),
-            Order(now=now, **(self.order | order)),
+            ExportOptions(now=now, **(self.order | order)),
             **self.options,
         )
         return await run.export(tables)
@@ -85,7 +85,7 @@ class Exporter:
 
 def table(name: str, column: str = "last_updated") -> Table:
     """A table with a change time, as the settings describe one."""
-    return Table(name.rpartition(".")[2], Relation.parse(name), (Clock(column),))
+    return Table(name.rpartition(".")[2], Relation.parse(name), (ChangeTime(column),))
 
 
 @contextmanager
@@ -110,6 +110,6 @@ async def exporter(
     source: Source, aws_endpoint: str, s3: "S3Client", bucket: Callable[[], str]
 ) -> AsyncIterator[Exporter]:
     database = Database(DatabaseSettings(url=SecretStr(source.url)))
-    async with connect(Settings(aws=Aws(region=REGION, endpoint_url=aws_endpoint))) as clients:
+    async with connect(Settings(aws=AwsSection(region=REGION, endpoint_url=aws_endpoint))) as clients:
         yield Exporter(database, clients, s3, bucket())
     database.close()

@@ -48,7 +48,7 @@ def invoke(
     return lambda *arguments: CliRunner().invoke(app, ["export", *arguments])
 
 
-def test_a_table_is_exported_and_told(invoke: Invoke, s3: S3Client, place: str) -> None:
+def test_a_table_is_exported_and_reported(invoke: Invoke, s3: S3Client, place: str) -> None:
     result = invoke("staff", "--json")
 
     assert result.exit_code == 0

@@ -13,9 +13,9 @@ from structlog.testing import capture_logs
 from orca_daemon.export import query
 from orca_daemon.export.footer import KEY
 from orca_daemon.export.keys import file_key
-from orca_daemon.export.run import Busy
+from orca_daemon.export.run import ExportBusyError
 from orca_daemon.export.snapshot import EPOCH, Snapshot, full_number
-from orca_daemon.export.window import ClockBehind, Window
+from orca_daemon.export.window import ClockBehindError, Window
 from tests.export.conftest import HOUR, T0, Exporter, Source, another_run, table
 
 DAY = timedelta(days=1)
@@ -261,7 +261,10 @@ async def test_times_without_zone_and_dates_are_taken_as_utc(source: Source, exp
 async def test_two_exports_of_a_table_at_once_are_one(source: Source, exporter: Exporter) -> None:
     _staff(source)
     _add(source, 1, T0 - HOUR)
-    with another_run(source, exporter, "staff"), pytest.raises(Busy, match="another export of staff"):
+    with (
+        another_run(source, exporter, "staff"),
+        pytest.raises(ExportBusyError, match="another export of staff"),
+    ):
         await exporter.rows(T0, STAFF)
     assert await _ids(exporter, T0 + HOUR) == [1]
 
@@ -270,7 +273,7 @@ async def test_a_clock_behind_the_newest_file_fails_the_table(source: Source, ex
     _staff(source)
     _add(source, 1, T0 - HOUR)
     await _ids(exporter, T0)
-    with pytest.raises(ClockBehind):
+    with pytest.raises(ClockBehindError):
         await _ids(exporter, T0 - HOUR)
 
 

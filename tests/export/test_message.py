@@ -20,7 +20,7 @@ from orca_daemon.engine import places
 from orca_daemon.engine.errors import DependencyDown, NotYet, Refused, Reject
 from orca_daemon.local.moto import REGION
 from orca_daemon.ops.metrics import Metrics
-from orca_daemon.queues.internal_report.exports import ExportFailed, export_tables
+from orca_daemon.queues.internal_report.exports import ExportError, export_tables
 from orca_daemon.queues.services import Services
 from orca_daemon.settings import Settings
 from orca_daemon.wire.inventory import ExportRequest, decode
@@ -122,7 +122,7 @@ async def test_without_a_bucket_the_message_is_rejected(services: Open) -> None:
 
 async def test_a_bucket_that_does_not_exist_is_worth_another_try(services: Open) -> None:
     async with services(export={"bucket": "nowhere"}) as opened:
-        with capture_logs() as logs, pytest.raises(ExportFailed, match="NoSuchBucket"):
+        with capture_logs() as logs, pytest.raises(ExportError, match="NoSuchBucket"):
             await export_tables(opened, request("staff"))
     assert [entry["event"] for entry in logs if entry["log_level"] == "critical"] == ["export.failed"]
 
@@ -156,8 +156,8 @@ async def test_another_database_is_read_by_its_secret(
         "dbname": url.database,
     }
     name = f"totes-{uuid4().hex}"
-    with closing(boto3.client("secretsmanager", endpoint_url=aws_endpoint, region_name=REGION)) as vault:
-        vault.create_secret(Name=name, SecretString=json.dumps(secret))
+    with closing(boto3.client("secretsmanager", endpoint_url=aws_endpoint, region_name=REGION)) as secrets:
+        secrets.create_secret(Name=name, SecretString=json.dumps(secret))
 
     async with services(database={}, export={"source_secret": name}) as opened:
         assert opened.database is None
@@ -217,7 +217,7 @@ class TestPlaces:
         places._listener.reset(listener)
         assert set(succeeded) == {("s3", f"read {bucket}"), ("s3", f"write {bucket}")}
 
-    async def test_a_mild_failure_of_one_table_is_what_is_told_of_all(
+    async def test_a_mild_failure_of_one_table_is_what_is_reported_of_all(
         self, services: Open, flaky: FlakyS3, shop: Source
     ) -> None:
         shop.run("CREATE TABLE orders AS SELECT * FROM staff")

@@ -5,14 +5,14 @@ from datetime import datetime
 
 import pytest
 
-from orca_daemon.export.table import NoChangeTime
-from orca_daemon.export.tables import ORCA, Clock, Relation, Table, allowed, choose
-from orca_daemon.settings import Export as ExportSettings
+from orca_daemon.export.table import NoChangeTimeError
+from orca_daemon.export.tables import ORCA, ChangeTime, Relation, Table, allowed, choose
+from orca_daemon.settings import ExportSection as ExportSettings
 from orca_daemon.settings import load
 from tests.export.conftest import HOUR, T0, Exporter, Source
 
 TABLES = {table.name: table for table in ORCA}
-LOOKUPS = [table for table in ORCA if not table.clocks]
+LOOKUPS = [table for table in ORCA if not table.change_times]
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ async def test_report_rows_are_exported_when_their_job_has_ended(source: Source,
 async def test_lookup_tables_have_no_change_time(source: Source, exporter: Exporter, table: Table) -> None:
     (outcome,) = (await exporter.run(T0, table)).outcomes
 
-    assert isinstance(outcome.error, NoChangeTime)
+    assert isinstance(outcome.error, NoChangeTimeError)
 
 
 def test_only_what_the_settings_allow_is_chosen() -> None:
@@ -125,8 +125,8 @@ def test_tables_can_be_allowed_by_the_environment_whatever_their_names() -> None
 
     tables = allowed(load(environ={"ORCA_EXPORT__TABLES": told}, need_queue=False).export)
 
-    assert tables["Orders"] == Table("Orders", Relation("Sales Order", "sales"), (Clock("changed"),))
-    assert tables["staff"] == Table("staff", Relation("staff"), (Clock("last_updated"),))
+    assert tables["Orders"] == Table("Orders", Relation("Sales Order", "sales"), (ChangeTime("changed"),))
+    assert tables["staff"] == Table("staff", Relation("staff"), (ChangeTime("last_updated"),))
 
 
 def test_the_preset_can_be_turned_off() -> None:

@@ -11,11 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 from structlog.testing import capture_logs
 
-from orca_daemon.export.catalog import Missing
+from orca_daemon.export.catalog import RelationMissingError
 from orca_daemon.export.footer import KEY
-from orca_daemon.export.framing import Unstorable
-from orca_daemon.export.run import Busy
-from orca_daemon.export.table import NoChangeTime
+from orca_daemon.export.framing import UnstorableError
+from orca_daemon.export.run import ExportBusyError
+from orca_daemon.export.table import NoChangeTimeError
 from orca_daemon.export.tables import Relation, Table
 from orca_daemon.export.upload import PART, part_size
 from tests.export.conftest import HOUR, T0, Exporter, Source, another_run, table
@@ -84,7 +84,7 @@ async def test_a_table_that_fails_does_not_stop_the_others_and_the_run_says_so(
         report = await exporter.run(T0, table("absent"), ONE, table("broken"), TWO)
 
     assert sorted(report.keys) == ["one", "two"]
-    assert [type(outcome.error) for outcome in report.failed] == [Missing, Unstorable]
+    assert [type(outcome.error) for outcome in report.failed] == [RelationMissingError, UnstorableError]
     assert sorted(exporter.listed()) == sorted(report.keys.values())
     assert [entry["event"] for entry in logs if entry["log_level"] == "critical"] == ["export.failed"]
     assert "NaN" not in report.reasons
@@ -97,13 +97,13 @@ async def test_a_table_that_another_run_has_does_not_stop_the_others(
         report = await exporter.run(T0, ONE, TWO)
 
     assert list(report.keys) == ["two"]
-    assert [type(outcome.error) for outcome in report.failed] == [Busy]
+    assert [type(outcome.error) for outcome in report.failed] == [ExportBusyError]
 
 
 async def test_a_patient_run_exports_nothing_while_another_one_has_a_table(
     tables: Source, exporter: Exporter
 ) -> None:
-    with another_run(tables, exporter, "two"), pytest.raises(Busy, match="another export of two"):
+    with another_run(tables, exporter, "two"), pytest.raises(ExportBusyError, match="another export of two"):
         await exporter.run(T0, ONE, TWO, patient=True)
 
     assert exporter.listed() == []
@@ -151,7 +151,7 @@ def _is_free(source: Source, exporter: Exporter, table: str) -> bool:
 async def test_what_does_not_exist_is_named_with_what_does(
     tables: Source, exporter: Exporter, wanted: Table, said: str
 ) -> None:
-    with pytest.raises(Missing) as caught:
+    with pytest.raises(RelationMissingError) as caught:
         await exporter.rows(T0, wanted)
 
     assert said in str(caught.value)
@@ -161,7 +161,7 @@ async def test_a_table_without_change_time_is_exported_whole_or_not_at_all(
     tables: Source, exporter: Exporter
 ) -> None:
     lookup = Table("one", Relation("one"))
-    with pytest.raises(NoChangeTime, match="--full"):
+    with pytest.raises(NoChangeTimeError, match="--full"):
         await exporter.rows(T0, lookup)
 
     assert len(await exporter.rows(T0, lookup, full=True)) == 1

@@ -13,12 +13,12 @@ from pydantic import SecretStr
 from orca_daemon.db.database import Database
 from orca_daemon.export.catalog import HiddenError
 from orca_daemon.export.encoder import Encoder
-from orca_daemon.export.framing import Unstorable
+from orca_daemon.export.framing import UnstorableError
 from orca_daemon.export.source import elsewhere
 from orca_daemon.export.table import RowsLostError
-from orca_daemon.export.tables import Clock, Relation, Table
-from orca_daemon.settings import Database as DatabaseSettings
-from orca_daemon.settings import Export as ExportSettings
+from orca_daemon.export.tables import ChangeTime, Relation, Table
+from orca_daemon.settings import DatabaseSection as DatabaseSettings
+from orca_daemon.settings import ExportSection as ExportSettings
 from orca_daemon.settings import Settings
 from tests.conftest import Server
 from tests.export.conftest import HOUR, T0, Exporter, Source, table
@@ -66,7 +66,7 @@ async def test_bytes_that_are_no_text_fail_by_their_columns_name(
         with connection.cursor() as cursor:
             cursor.execute(b"INSERT INTO one VALUES ('ok', " + value + b", '2026-11-01T11:00Z')")
 
-        with pytest.raises(Unstorable, match=r"^column odd holds text that is not UTF-8$"):
+        with pytest.raises(UnstorableError, match=r"^column odd holds text that is not UTF-8$"):
             await exporter.rows(T0, table("one"))
 
         source.run("DELETE FROM one")
@@ -143,7 +143,7 @@ async def test_a_table_with_dots_and_quotes_in_its_names_is_exported(
     source.run('CREATE SCHEMA "odd.""schema"')
     source.run(f"CREATE TABLE {QUOTED} (id int, last_updated timestamptz)")
     source.run(f"INSERT INTO {QUOTED} VALUES (1, %s)", T0 - HOUR)
-    odd = Table("odd", Relation.parse(QUOTED), (Clock("last_updated"),))
+    odd = Table("odd", Relation.parse(QUOTED), (ChangeTime("last_updated"),))
 
     assert [row["id"] for row in await exporter.rows(T0, odd)] == [1]
 

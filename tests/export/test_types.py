@@ -23,10 +23,10 @@ from orca_daemon.db.connect import connect
 from orca_daemon.export import query
 from orca_daemon.export.catalog import find
 from orca_daemon.export.columns import codec, schema
-from orca_daemon.export.framing import Blocks, Reader, Unstorable
+from orca_daemon.export.framing import Blocks, Reader, UnstorableError
 from orca_daemon.export.parquet import RowGroups
 from orca_daemon.export.tables import Relation
-from orca_daemon.settings import Database as DatabaseSettings
+from orca_daemon.settings import DatabaseSection as DatabaseSettings
 from tests.export.conftest import Source
 
 COLUMNS = {
@@ -330,7 +330,7 @@ def test_what_the_file_cannot_hold_is_an_error_that_names_the_column_only(
 ) -> None:
     session.execute(text(f"INSERT INTO everything ({column}) VALUES ({value})"))
 
-    with pytest.raises(Unstorable, match=f"column {column} ") as caught:
+    with pytest.raises(UnstorableError, match=f"column {column} ") as caught:
         exported(session)
 
     assert "NaN" not in str(caught.value)

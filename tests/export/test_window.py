@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orca_daemon.export.snapshot import EPOCH, Snapshot, full_number, pack, unpack
-from orca_daemon.export.window import ClockBehind, Last, Window, skipped, window
+from orca_daemon.export.window import ClockBehindError, Last, Window, skipped, window
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 BEFORE = NOW - timedelta(days=1)
@@ -47,7 +47,7 @@ def test_a_start_by_hand_after_the_last_file_is_known_to_skip() -> None:
 
 
 def test_a_newest_file_from_the_future_stops_the_table() -> None:
-    with pytest.raises(ClockBehind, match="newest file is k"):
+    with pytest.raises(ClockBehindError, match="newest file is k"):
         window(NOW, Last("k", NOW), overlap=OVERLAP)
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from tests.aws.s3copy.faulty import Fault, Faulty
 from tests.end_to_end.conftest import Deployment
 from tests.faults.workload import Workload, everything_is_accounted_for
-from tests.s3copy.faulty import Fault, Faulty
 
 OPERATIONS = ("ReceiveMessage", "DeleteMessageBatch", "ChangeMessageVisibilityBatch", "SendMessage")
 LONGEST = 40

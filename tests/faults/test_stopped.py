@@ -36,7 +36,7 @@ def test_in_the_first_second(deployment: Deployment, work: Workload, moment: str
 
 
 @pytest.mark.matrix
-def test_before_it_can_hear(deployment: Deployment, work: Workload) -> None:
+def test_before_it_handles_signals(deployment: Deployment, work: Workload) -> None:
     work.send(20)
     first = deployment.launch()
     tell(first, signal.SIGTERM)

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import Any
 
-from orca_daemon.local.gate import Gate
+from orca_daemon.local.gate import RequestGate
 
 PATIENCE = 30.0
 
@@ -22,13 +22,13 @@ class Application:
         return []
 
 
-def asked(gate: Gate, method: str = "PUT") -> None:
+def asked(gate: RequestGate, method: str = "PUT") -> None:
     gate({"REQUEST_METHOD": method}, lambda *_: lambda _: None)
 
 
 def test_who_shuts_it_waits_for_requests_inside_and_keeps_others_out() -> None:
     application = Application()
-    gate = Gate(application)
+    gate = RequestGate(application)
     with ThreadPoolExecutor(2) as pool:
         inside = pool.submit(asked, gate)
         assert application.entered.wait(PATIENCE)
@@ -47,7 +47,7 @@ def test_who_shuts_it_waits_for_requests_inside_and_keeps_others_out() -> None:
 def test_only_requests_that_read_leave_no_mark() -> None:
     application = Application()
     application.released.set()
-    gate = Gate(application)
+    gate = RequestGate(application)
     for method in ("GET", "HEAD"):
         asked(gate, method)
     assert not gate.changed

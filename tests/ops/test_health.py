@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from orca_daemon.engine.state import EngineState, QueueState
-from orca_daemon.ops.health import Limits, holds, liveness, readiness
+from orca_daemon.ops.health import HealthLimits, holds, liveness, readiness
 
 NOW = 10_000.0
-LIMITS = Limits.of(wait=10)
+LIMITS = HealthLimits.of(wait=10)
 QUEUE = QueueState(
     name="recovery", handler="recovery", last_poll_success=NOW - 5, poller_moved=NOW - 5, age_limit=300
 )

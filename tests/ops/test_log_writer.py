@@ -56,7 +56,7 @@ def test_lines_come_in_their_order(pipe: tuple[int, int]) -> None:
 def test_a_reader_that_stands_still_holds_up_nobody_and_sees_how_much_it_missed(
     pipe: tuple[int, int],
 ) -> None:
-    writer = LogWriter(pipe[1], notice, room=10_000)
+    writer = LogWriter(pipe[1], notice, capacity=10_000)
     began = time.monotonic()
     for number in range(1_000):
         writer.put(LINE % number)
@@ -75,7 +75,7 @@ def test_a_reader_that_stands_still_holds_up_nobody_and_sees_how_much_it_missed(
     assert found == [*(b"%0199d" % number for number in range(kept)), b"dropped %d" % dropped, b"end"]
 
 
-def test_a_flush_waits_no_longer_than_it_was_told(pipe: tuple[int, int]) -> None:
+def test_a_flush_waits_no_longer_than_its_limit(pipe: tuple[int, int]) -> None:
     writer = LogWriter(pipe[1], notice)
     for number in range(100):
         writer.put(LINE % number)

@@ -131,7 +131,7 @@ def health(url: str) -> int:
         return int(answer.status)
 
 
-def test_health_is_told_when_there_is_no_descriptor_left() -> None:
+def test_health_is_reported_when_there_is_no_descriptor_left() -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.ops.exhausted"],
         stdin=subprocess.PIPE,

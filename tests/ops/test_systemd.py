@@ -23,7 +23,7 @@ def manager(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[st
         yield name, receiver
 
 
-def test_a_life_is_told_in_order(manager: tuple[str, socket.socket]) -> None:
+def test_systemd_gets_each_state_in_order(manager: tuple[str, socket.socket]) -> None:
     name, receiver = manager
     notifier = Notifier({"NOTIFY_SOCKET": name})
 

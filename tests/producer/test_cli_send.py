@@ -164,7 +164,7 @@ def test_a_copy_that_settings_forbid_is_not_asked_for(
     assert len(standard.take()) == 1
 
 
-def test_a_message_that_no_queue_takes_is_told_before_any_is_sent(fifo: Queue, tmp_path: Path) -> None:
+def test_a_message_that_no_queue_takes_is_reported_before_any_is_sent(fifo: Queue, tmp_path: Path) -> None:
     long = {**UPDATE, "statusId": 3, "errorMessage": "\U0001f680" * 22_000}
     ran = run("file-status", "--file", lines(tmp_path, [UPDATE, long]), "--queue", fifo.url)
     assert ran.exit_code == 2
@@ -172,7 +172,7 @@ def test_a_message_that_no_queue_takes_is_told_before_any_is_sent(fifo: Queue, t
     assert fifo.take() == []
 
 
-def test_lines_that_are_no_utf_8_are_told(fifo: Queue, tmp_path: Path) -> None:
+def test_lines_that_are_no_utf_8_are_reported(fifo: Queue, tmp_path: Path) -> None:
     (tmp_path / "latin").write_bytes(json.dumps(UPDATE).encode() + b"\n{\xe9}")
     ran = run("file-status", "--file", str(tmp_path / "latin"), "--queue", fifo.url)
     assert (ran.exit_code, fifo.take()) == (2, [])
@@ -196,7 +196,7 @@ def test_what_is_used_wrongly_exits_2(arguments: Sequence[str]) -> None:
     assert run(*arguments).exit_code == 2
 
 
-def test_no_region_is_told_with_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_region_is_reported_with_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)

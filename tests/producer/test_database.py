@@ -59,7 +59,7 @@ def test_the_configuration_is_found_by_argument_by_arn_and_by_prefix(
     assert database.get_configuration() == ANYWHERE
 
 
-def test_a_configuration_that_cannot_be_had_says_why_and_tells_no_secret(
+def test_a_configuration_that_cannot_be_had_says_why_without_a_secret(
     secret: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("PREFIX", raising=False)
@@ -77,7 +77,7 @@ def test_a_configuration_that_cannot_be_had_says_why_and_tells_no_secret(
         database.get_configuration("nothing")
 
 
-def test_engines_connect_as_they_are_told(empty_database: str) -> None:
+def test_engines_connect_with_the_given_settings(empty_database: str) -> None:
     config = contents(empty_database)
     user = database.get_user_connection(config)
     admin = database.get_admin_connection(config)

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
-from orca_daemon.queues.status_update.rules import Outcome, Unplaced
+from orca_daemon.queues.status_update.rules import UnmatchedUpdateError, UpdateOutcome
 from orca_daemon.queues.status_update.store import apply
-from orca_daemon.wire.shape import Malformed
 from orca_daemon.wire.status import decode
+from orca_daemon.wire.wire_model import MalformedError
 
 NOW = datetime(2026, 11, 21, 9, tzinfo=UTC)
 KEY = {"jobId": "op-1", "collectionId": "C___001", "granuleId": "g-1"}
@@ -41,7 +41,7 @@ def update(status: int = 4, minute: int = 5, **more: Any) -> tuple[str, dict[str
     return "update_file", {key: value for key, value in named.items() if value != "absent"}
 
 
-def store(connection: Connection, *messages: tuple[str, dict[str, Any]]) -> list[Outcome]:
+def store(connection: Connection, *messages: tuple[str, dict[str, Any]]) -> list[UpdateOutcome]:
     """Decode and apply each message in a run of its own."""
     return [
         apply(connection, [decode(json.dumps(body), {"RequestMethod": method})], NOW)
@@ -127,7 +127,7 @@ class TestNewJob:
     def test_that_can_never_be_stored_is_refused(
         self, connection: Connection, files: list[dict[str, Any]], reason: str
     ) -> None:
-        with pytest.raises(Malformed, match=reason):
+        with pytest.raises(MalformedError, match=reason):
             store(connection, new_job(*files))
 
     def test_again_changes_nothing(self, connection: Connection) -> None:
@@ -198,9 +198,9 @@ class TestUpdate:
     @pytest.mark.parametrize(
         "named", [{"jobId": "no"}, {"granuleId": "no"}, {"filename": "no"}, {"collectionId": "no"}]
     )
-    def test_of_an_unknown_file_is_told(self, connection: Connection, named: dict[str, Any]) -> None:
+    def test_an_unknown_file_is_reported(self, connection: Connection, named: dict[str, Any]) -> None:
         store(connection, new_job(file()))
-        with pytest.raises(Unplaced) as caught:
+        with pytest.raises(UnmatchedUpdateError) as caught:
             store(connection, update(4, **named))
         assert caught.value.may_come
 
@@ -208,7 +208,7 @@ class TestUpdate:
         ("status", "reason"), [(7, "statusId"), (0, "statusId"), ("4", "statusId"), (True, "statusId")]
     )
     def test_to_no_status_is_refused(self, connection: Connection, status: Any, reason: str) -> None:
-        with pytest.raises(Malformed, match=reason):
+        with pytest.raises(MalformedError, match=reason):
             store(connection, update(status))
 
 
@@ -284,6 +284,6 @@ class TestCollection:
 
     def test_that_an_update_lacks_must_not_be_one_of_two(self, connection: Connection) -> None:
         store(connection, new_job(file()), new_job(file(), collectionId="D___1"))
-        with pytest.raises(Unplaced, match="several collections") as caught:
+        with pytest.raises(UnmatchedUpdateError, match="several collections") as caught:
             store(connection, update(4, collectionId="absent"))
         assert not caught.value.may_come

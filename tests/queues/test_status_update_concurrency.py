@@ -14,7 +14,7 @@ from orca_daemon.engine.errors import NotYet, Reject
 from orca_daemon.engine.message import Delivery, Envelope
 from orca_daemon.queues.status_update.handler import PATIENCE, StatusUpdate
 from orca_daemon.queues.status_update.store import apply
-from orca_daemon.settings import Database as DatabaseSettings
+from orca_daemon.settings import DatabaseSection as DatabaseSettings
 from orca_daemon.wire.status import NewFile, NewJob, RecoveryStatus, StatusMessage, UpdateFile
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -12,7 +12,7 @@ import pytest
 from orca_daemon.db.database import Database
 from orca_daemon.db.migrate import upgrade
 from orca_daemon.queues.status_update.store import apply
-from orca_daemon.settings import Database as Settings
+from orca_daemon.settings import DatabaseSection as Settings
 from orca_daemon.wire import status
 from tests.conftest import Server
 from tests.wire.test_status import NEW, new_file, new_job

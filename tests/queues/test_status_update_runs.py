@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, event, text
 
-from orca_daemon.queues.status_update.rules import Unplaced
+from orca_daemon.queues.status_update.rules import UnmatchedUpdateError
 from orca_daemon.queues.status_update.store import apply
 from orca_daemon.wire.status import NewFile, NewJob, RecoveryStatus, StatusMessage, UpdateFile
 
@@ -101,7 +101,7 @@ def one_by_one(connection: Connection, messages: Sequence[StatusMessage]) -> lis
         savepoint = connection.begin_nested()
         try:
             apply(connection, [message], NOON)
-        except Unplaced:
+        except UnmatchedUpdateError:
             savepoint.rollback()
             refused.append(position)
         else:
@@ -127,7 +127,7 @@ def test_any_mix_as_runs_ends_as_the_same_messages_one_by_one(
     connection.rollback()
 
     if refused:
-        with pytest.raises(Unplaced) as caught:
+        with pytest.raises(UnmatchedUpdateError) as caught:
             apply(connection, mix, NOON)
         assert caught.value.position == refused[0]
     connection.rollback()

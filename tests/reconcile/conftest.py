@@ -20,7 +20,7 @@ from orca_daemon.reconcile import reports
 from orca_daemon.reconcile.child import compared
 from orca_daemon.reconcile.jobs import open_job
 from orca_daemon.reconcile.manifest import FIELDS
-from orca_daemon.reconcile.protocol import Compared, Failed, Line, Remote, differences
+from orca_daemon.reconcile.protocol import Compared, ComparisonFailure, Message, Remote, differences
 from orca_daemon.reconcile.run import Reconciler
 from orca_daemon.reconcile.task import Comparison, task
 from orca_daemon.settings import Settings
@@ -69,11 +69,11 @@ class Bench:
     folder: Path
     allow_empty: bool = False
     race_window: float = 0
-    found: Compared | Failed | None = None
+    found: Compared | ComparisonFailure | None = None
 
     def compare(
         self, *files: Sequence[Listed], form: Form = "CSV", schema: Sequence[str] = ALL_VERSIONS
-    ) -> Compared | Failed:
+    ) -> Compared | ComparisonFailure:
         """Compare this listing, one file for each list of rows."""
         return self._compare([encoded(form, schema, rows) for rows in files], form, schema)
 
@@ -83,13 +83,13 @@ class Bench:
         form: Form = "CSV",
         schema: Sequence[str] = ALL_VERSIONS,
         **said: int | str | None,
-    ) -> Compared | Failed:
+    ) -> Compared | ComparisonFailure:
         """Compare a listing of one file with these bytes; `said` is what the manifest says of it."""
         return self._compare([body], form, schema, **said)
 
     def _compare(
         self, bodies: list[bytes], form: Form, schema: Sequence[str], **said: int | str | None
-    ) -> Compared | Failed:
+    ) -> Compared | ComparisonFailure:
         self.folder = Path(tempfile.mkdtemp(dir=self.folder))
         files = [
             replace(self._file(place, body), **said)  # type: ignore[arg-type]  # a test knows the fields
@@ -103,7 +103,7 @@ class Bench:
         settings = self.settings.model_copy(update={"reconcile": ours})
         url = settings.database.url
         assert url is not None
-        said_lines: list[Line] = []
+        said_lines: list[Message] = []
         work = task(settings, parse(url.get_secret_value()), what, self.folder, 1)
         self.found = compared(work, files, said_lines.append, lambda place, _: files[place].url)
         return self.found

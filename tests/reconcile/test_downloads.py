@@ -81,7 +81,7 @@ def test_what_passes_is_tried_again(s3_that_lies: FlakyS3, tmp_path: Path, wrong
     ],
     ids=[*PASSING, *THROTTLED, "an expired token", "a clock", "a denial"],
 )
-def test_what_does_not_pass_is_told_as_what_it_is(
+def test_what_does_not_pass_is_reported_by_its_cause(
     s3_that_lies: FlakyS3,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

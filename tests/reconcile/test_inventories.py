@@ -12,7 +12,7 @@ import pytest
 from orca_daemon.reconcile import compare
 from orca_daemon.reconcile.download import DiskFullError
 from orca_daemon.reconcile.manifest import ManifestError, parse
-from orca_daemon.reconcile.protocol import Compared, Failed, Remote
+from orca_daemon.reconcile.protocol import Compared, ComparisonFailure, Remote
 from orca_daemon.reconcile.reasons import answer
 from orca_daemon.reconcile.spool import Spool
 from tests.reconcile.archive import ALL_VERSIONS, CURRENT_ONLY, Filed, Form, Listed
@@ -121,7 +121,9 @@ def test_rows_of_other_buckets_in_the_catalog_are_not_compared(bench: Bench) -> 
 def test_rows_of_another_bucket_are_refused(bench: Bench, form: Form) -> None:
     found = bench.compare([Listed("a"), Listed("b", bucket="another", latest=False)], form=form)
 
-    assert found == Failed(kind="reject", reason="inventory refused: it holds rows of another bucket")
+    assert found == ComparisonFailure(
+        kind="reject", reason="inventory refused: it holds rows of another bucket"
+    )
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -146,7 +148,7 @@ def test_an_empty_listing_is_refused_while_the_catalog_is_not_empty(
 
     found = bench.compare(*files)
 
-    assert isinstance(found, Failed)
+    assert isinstance(found, ComparisonFailure)
     assert "it lists no object, but the catalog has 1" in found.reason
 
 
@@ -172,7 +174,7 @@ def test_a_key_that_is_latest_twice_is_refused(bench: Bench, catalog: list[Filed
 
     found = bench.compare([Listed("a"), Listed("a", "other"), Listed("b")])
 
-    assert found == Failed(
+    assert found == ComparisonFailure(
         kind="reject", reason="inventory refused: it lists 1 keys more than once as their latest version"
     )
 
@@ -214,7 +216,7 @@ def test_a_damaged_file_is_refused_without_showing_what_is_in_it(
 ) -> None:
     found = bench.compare_bytes(body, schema=CURRENT_ONLY)
 
-    assert found == Failed(kind="reject", reason=f"inventory refused: {reason}")
+    assert found == ComparisonFailure(kind="reject", reason=f"inventory refused: {reason}")
 
 
 def test_without_an_md5_the_checksum_of_gzip_itself_counts(bench: Bench) -> None:
@@ -223,7 +225,7 @@ def test_without_an_md5_the_checksum_of_gzip_itself_counts(bench: Bench) -> None
 
     found = bench.compare_bytes(bytes(broken), schema=CURRENT_ONLY, md5=None)
 
-    assert isinstance(found, Failed)
+    assert isinstance(found, ComparisonFailure)
     assert "is not sound gzip" in found.reason
 
 
@@ -231,7 +233,7 @@ def test_without_an_md5_the_checksum_of_gzip_itself_counts(bench: Bench) -> None
 def test_a_damaged_binary_file_is_refused(bench: Bench, form: Form) -> None:
     found = bench.compare_bytes(b"PAR1 or ORC, but not for long", form=form)
 
-    assert isinstance(found, Failed)
+    assert isinstance(found, ComparisonFailure)
     assert found.kind == "reject"
     assert form in found.reason
 
@@ -241,14 +243,14 @@ def test_a_file_with_another_md5_is_refused_after_some_tries(bench: Bench) -> No
         GOOD, schema=CURRENT_ONLY, md5=hashlib.md5(b"", usedforsecurity=False).hexdigest()
     )
 
-    assert isinstance(found, Failed)
+    assert isinstance(found, ComparisonFailure)
     assert "the MD5 of the data file" in found.reason
 
 
 def test_a_shorter_file_than_the_manifest_says_is_refused(bench: Bench) -> None:
     found = bench.compare_bytes(GOOD, schema=CURRENT_ONLY, size=len(GOOD) + 1)
 
-    assert isinstance(found, Failed)
+    assert isinstance(found, ComparisonFailure)
     assert f"has {len(GOOD)} bytes, the manifest says {len(GOOD) + 1}" in found.reason
 
 
@@ -282,18 +284,18 @@ def test_what_is_no_manifest_is_refused(text: bytes) -> None:
 def test_a_binary_inventory_without_a_needed_column_is_refused(bench: Bench) -> None:
     found = bench.compare([Listed("a")], form="Parquet", schema=("Bucket", "Key", "Size"))
 
-    assert isinstance(found, Failed)
+    assert isinstance(found, ComparisonFailure)
     assert "lacks LastModifiedDate, ETag, StorageClass" in found.reason
 
 
-def test_too_little_memory_is_said_so(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_memory_is_reported(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compare, "_APART_FROM_DUCKDB", 10_000)
     monkeypatch.setattr(compare, "_LEAST", 2)
     rows = [Listed(f"{i:0200}") for i in range(20_000)]
 
     found = bench.compare(rows)
 
-    assert isinstance(found, Failed)
+    assert isinstance(found, ComparisonFailure)
     assert found.reason == "the comparison needs more memory than reconcile.memory_mib: raise it"
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from orca_daemon.engine.errors import DependencyDown, Reject
-from orca_daemon.reconcile.protocol import Compared, Line, Locked, Staged, Waiting
-from orca_daemon.reconcile.run import NotDone, Reconciler
+from orca_daemon.reconcile.protocol import Compared, Locked, Message, Staged, Waiting
+from orca_daemon.reconcile.run import ComparisonFailedError, Reconciler
 from orca_daemon.settings import Settings
 from orca_daemon.wire.inventory import InventoryPointer, StoredListing
 from tests.reconcile.archive import CREATED, Archive, Filed, Listed
@@ -27,7 +27,7 @@ async def test_everybody_can_see_how_far_a_job_is(archive: Archive, reconciler: 
 
     outcome = await reconciler.inventory(
         archive.inventory([Listed("a")]),
-        hear=lambda line: seen.update({type(line).__name__: statuses(archive)}),
+        on_message=lambda line: seen.update({type(line).__name__: statuses(archive)}),
     )
 
     assert seen["Locked"] == []
@@ -67,12 +67,12 @@ async def test_a_message_delivered_again_after_its_report_asks_for_nothing(
 
 async def test_two_replicas_with_one_inventory_take_turns(archive: Archive, reconciler: Reconciler) -> None:
     pointer, sent = archive.inventory([Listed("a")]), datetime.now(UTC)
-    one: list[Line] = []
-    two: list[Line] = []
+    one: list[Message] = []
+    two: list[Message] = []
 
     outcomes = await asyncio.gather(
-        reconciler.inventory(pointer, asked=sent, hear=one.append),
-        reconciler.inventory(pointer, asked=sent, hear=two.append),
+        reconciler.inventory(pointer, asked=sent, on_message=one.append),
+        reconciler.inventory(pointer, asked=sent, on_message=two.append),
     )
 
     assert sum(outcome.compared is not None for outcome in outcomes) == 1
@@ -82,12 +82,12 @@ async def test_two_replicas_with_one_inventory_take_turns(archive: Archive, reco
 
 
 async def test_different_inventories_run_at_the_same_time(archive: Archive, reconciler: Reconciler) -> None:
-    heard: list[Line] = []
+    heard: list[Message] = []
 
     await asyncio.gather(
-        reconciler.inventory(archive.inventory([Listed("a")]), hear=heard.append),
+        reconciler.inventory(archive.inventory([Listed("a")]), on_message=heard.append),
         reconciler.inventory(
-            archive.inventory([Listed("a")], created=CREATED + timedelta(days=1)), hear=heard.append
+            archive.inventory([Listed("a")], created=CREATED + timedelta(days=1)), on_message=heard.append
         ),
     )
 
@@ -98,8 +98,10 @@ async def test_different_inventories_run_at_the_same_time(archive: Archive, reco
 async def test_a_killed_child_is_an_error_and_nothing_else(archive: Archive, reconciler: Reconciler) -> None:
     pointer = archive.inventory([Listed("a")])
 
-    with pytest.raises(NotDone, match="was killed: the machine or the container is out of memory"):
-        await reconciler.inventory(pointer, hear=Killer())
+    with pytest.raises(
+        ComparisonFailedError, match="was killed: the machine or the container is out of memory"
+    ):
+        await reconciler.inventory(pointer, on_message=Killer())
 
     assert statuses(archive) == [GENERATING_REPORTS]
     # Delivered again, it is the same job, and nobody holds its lock.
@@ -113,7 +115,7 @@ class Killer:
 
     pid = 0
 
-    def __call__(self, line: Line) -> None:
+    def __call__(self, line: Message) -> None:
         if isinstance(line, Locked):
             self.pid = line.pid
         if isinstance(line, Staged):
@@ -126,13 +128,13 @@ async def test_cancelled_work_leaves_nothing_behind(
     pointer = archive.inventory([Listed("a")])
     children: list[int] = []
 
-    def hear(line: Line) -> None:
+    def on_message(line: Message) -> None:
         if isinstance(line, Locked):
             children.append(line.pid)
         if isinstance(line, Compared):
             work.cancel()
 
-    work = asyncio.create_task(reconciler.inventory(pointer, hear=hear))
+    work = asyncio.create_task(reconciler.inventory(pointer, on_message=on_message))
     with pytest.raises(asyncio.CancelledError):
         await work
 
@@ -313,11 +315,11 @@ async def test_a_stored_listing_of_nobody_is_refused(archive: Archive, reconcile
 async def test_a_stored_listing_that_is_being_loaded_is_tried_again(
     archive: Archive, reconciler: Reconciler
 ) -> None:
-    from orca_daemon.reconcile.jobs import NotStaged
+    from orca_daemon.reconcile.jobs import NotStagedError
 
     archive.stored(1, [], status=GETTING_S3_LIST)
 
-    with pytest.raises(NotStaged):
+    with pytest.raises(NotStagedError):
         await reconciler.stored(StoredListing(job_id=1, orca_archive_location="archive"))
 
 

@@ -18,7 +18,7 @@ from orca_daemon.reconcile import binary, inflate
 from orca_daemon.reconcile.download import DataFileError
 from orca_daemon.reconcile.inflate import LONGEST_LINE, Inflated
 from orca_daemon.reconcile.manifest import MOST_BYTES, MOST_FILES, ManifestError, parse
-from orca_daemon.reconcile.protocol import Compared, Failed, Line
+from orca_daemon.reconcile.protocol import Compared, ComparisonFailure, Message
 from orca_daemon.reconcile.run import Reconciler
 from orca_daemon.settings import Settings
 from orca_daemon.wire.inventory import InventoryPointer
@@ -68,7 +68,7 @@ BOMBS = {
 def test_a_gzip_file_may_not_become_anything(bench: Bench, text: bytes) -> None:
     found = bench.compare_bytes(gzip.compress(text), schema=CURRENT_ONLY)
 
-    assert isinstance(found, Failed)
+    assert isinstance(found, ComparisonFailure)
     assert found.kind == "reject"
     assert "data/0" in found.reason
 
@@ -202,7 +202,7 @@ def test_a_binary_file_may_not_become_anything(bench: Bench, form: Form, rows: p
 
     found = bench.compare_bytes(body, form=form, schema=CURRENT_ONLY)
 
-    assert found == Failed(kind="reject", reason=f"inventory refused: the data file data/0 {said}")
+    assert found == ComparisonFailure(kind="reject", reason=f"inventory refused: the data file data/0 {said}")
 
 
 def test_a_footer_that_claims_to_be_larger_than_its_file_is_refused(bench: Bench) -> None:
@@ -211,7 +211,7 @@ def test_a_footer_that_claims_to_be_larger_than_its_file_is_refused(bench: Bench
 
     found = bench.compare_bytes(lying, form="Parquet", schema=CURRENT_ONLY)
 
-    assert found == Failed(
+    assert found == ComparisonFailure(
         kind="reject", reason="inventory refused: the data file data/0 is not sound Parquet"
     )
 
@@ -251,11 +251,11 @@ def test_a_manifest_names_so_many_files_and_no_more() -> None:
 async def test_a_manifest_that_is_too_large_is_not_read_whole(
     archive: Archive, reconciler: Reconciler
 ) -> None:
-    heard: list[Line] = []
+    heard: list[Message] = []
     pointer = archive.inventory([Listed("a")], padding="x" * MOST_BYTES)
 
     with pytest.raises(Reject, match="the manifest is larger than 16 MiB"):
-        await reconciler.inventory(pointer, hear=heard.append)
+        await reconciler.inventory(pointer, on_message=heard.append)
 
     assert heard == []
 

@@ -16,7 +16,7 @@ from orca_daemon.cli import app
 from orca_daemon.engine.errors import Reject
 from orca_daemon.reconcile.inventory import read
 from orca_daemon.reconcile.manifest import FIELDS, ManifestError, parse
-from orca_daemon.reconcile.protocol import Compared, Failed
+from orca_daemon.reconcile.protocol import Compared, ComparisonFailure
 from orca_daemon.reconcile.run import Reconciler
 from orca_daemon.settings import Settings
 from tests.reconcile.archive import CURRENT_ONLY, LONG_AGO, Archive, Filed, Form, Listed
@@ -41,7 +41,7 @@ def line(key: str = "k", **fields: str) -> str:
     return ",".join(f'"{cells[name]}"' for name in VERSIONS) + "\n"
 
 
-def compare(bench: Bench, *lines: str) -> Compared | Failed:
+def compare(bench: Bench, *lines: str) -> Compared | ComparisonFailure:
     return bench.compare_bytes(gzip.compress("".join(lines).encode()), schema=VERSIONS)
 
 
@@ -104,7 +104,7 @@ def test_odd_rows_of_several_files_are_found_where_they_stand(bench: Bench) -> N
 def test_a_listing_that_is_odd_as_a_whole_is_refused(bench: Bench) -> None:
     found = compare(bench, *(line(f"k{place}", Size="x") for place in range(150)), line("k"))
 
-    assert found == Failed(
+    assert found == ComparisonFailure(
         kind="reject",
         reason="inventory refused: 150 of its 151 objects cannot be compared; "
         "mostly, its size is not a number",
@@ -243,7 +243,7 @@ def test_a_column_that_cannot_be_read_is_named(bench: Bench) -> None:
 
     found = bench.compare_bytes(binary("Parquet", numbers), form="Parquet", schema=CURRENT_ONLY)
 
-    assert isinstance(found, Failed)
+    assert isinstance(found, ComparisonFailure)
     assert found.reason == (
         "inventory refused: the column e_tag of a data file is of type DOUBLE, which is not text"
     )
@@ -252,7 +252,7 @@ def test_a_column_that_cannot_be_read_is_named(bench: Bench) -> None:
 def test_rows_do_not_come_into_reasons_by_the_words_of_ours(bench: Bench) -> None:
     found = compare(bench, line("inventory refused: it holds secrets").rstrip("\n") + ',"more"\n')
 
-    assert found == Failed(
+    assert found == ComparisonFailure(
         kind="reject", reason="inventory refused: the data file data/0 is not sound CSV at line 1"
     )
 
@@ -409,7 +409,7 @@ class TestCatalog:
             bench.archive.execute("DROP OWNED BY kept_short")
             bench.archive.execute("DROP ROLE kept_short")
 
-        assert isinstance(found, Failed)
+        assert isinstance(found, ComparisonFailure)
         assert (found.kind, found.sqlstate) == ("sql", "42501")
         assert 'row-level security policy for table "files"' in found.reason
 

@@ -17,10 +17,10 @@ from orca_daemon.engine.message import Delivery, Envelope
 from orca_daemon.engine.route import Route
 from orca_daemon.ops.metrics import Metrics
 from orca_daemon.queues.internal_report import route
-from orca_daemon.queues.internal_report.comparisons import Teller, show_latest, told
+from orca_daemon.queues.internal_report.comparisons import ProgressLogger, instrumented, show_latest
 from orca_daemon.queues.services import Services
-from orca_daemon.reconcile.protocol import Progress, Waiting
-from orca_daemon.reconcile.run import Outcome
+from orca_daemon.reconcile.protocol import StageProgress, Waiting
+from orca_daemon.reconcile.run import ComparisonOutcome
 from orca_daemon.settings import Settings
 from orca_daemon.wire.inventory import InventoryPointer
 from tests.reconcile.archive import CREATED, Archive, Filed, Listed
@@ -157,13 +157,13 @@ async def test_old_jobs_are_removed_after_a_comparison(archive: Archive, work: R
 
 def test_how_far_it_is_is_logged_now_and_then() -> None:
     now = 0.0
-    teller = Teller(clock=lambda: now)
+    teller = ProgressLogger(clock=lambda: now)
 
     with structlog.testing.capture_logs() as logs:
-        teller(Progress(stage="catalog", done=1))
+        teller(StageProgress(stage="catalog", done=1))
         now = 31.0
-        teller(Progress(stage="catalog", done=2))
-        teller(Progress(stage="catalog", done=3))
+        teller(StageProgress(stage="catalog", done=2))
+        teller(StageProgress(stage="catalog", done=3))
         teller(Waiting())
 
     assert [(entry["event"], entry.get("done")) for entry in logs] == [
@@ -212,11 +212,11 @@ async def test_what_could_not_be_compared_is_a_warning_and_a_metric(
 
 
 async def test_what_is_waited_for_is_logged(services: Services) -> None:
-    async def full(_: object) -> Outcome:
+    async def full(_: object) -> ComparisonOutcome:
         raise NotYet("the disk of /work is full: 3 MiB are free")
 
     with structlog.testing.capture_logs() as logs, pytest.raises(NotYet):
-        await told(services, full)
+        await instrumented(services, full)
 
     assert [(entry["event"], entry["reason"]) for entry in logs] == [
         ("reconcile.waits", "the disk of /work is full: 3 MiB are free")

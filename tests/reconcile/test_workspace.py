@@ -10,9 +10,9 @@ import pytest
 
 from orca_daemon.engine.errors import NotYet
 from orca_daemon.reconcile import workspace
-from orca_daemon.reconcile.dialogue import Dialogue, NotDone
+from orca_daemon.reconcile.dialogue import ComparisonFailedError, Dialogue
 from orca_daemon.reconcile.process import environment
-from orca_daemon.reconcile.protocol import Failed
+from orca_daemon.reconcile.protocol import ComparisonFailure
 from orca_daemon.reconcile.run import Reconciler
 from tests.reconcile.archive import Archive, Listed
 
@@ -59,7 +59,9 @@ async def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("age", "kind"), [(timedelta(minutes=1), NotYet), (timedelta(hours=13), NotDone)], ids=["young", "old"]
+    ("age", "kind"),
+    [(timedelta(minutes=1), NotYet), (timedelta(hours=13), ComparisonFailedError)],
+    ids=["young", "old"],
 )
 async def test_a_full_disk_is_waited_for_and_named(
     archive: Archive,
@@ -82,13 +84,13 @@ async def test_a_disk_that_fills_in_the_child_is_waited_for(
     archive: Archive, reconciler: Reconciler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def until(dialogue: Dialogue, _: object) -> None:
-        raise dialogue._failure(Failed(kind="room", reason="the disk of /x is full"))
+        raise dialogue._failure(ComparisonFailure(kind="room", reason="the disk of /x is full"))
 
     monkeypatch.setattr(Dialogue, "until", until)
 
     with pytest.raises(NotYet, match="the disk of /x is full"):
         await reconciler.inventory(archive.inventory([Listed("a")]), asked=datetime.now(UTC))
-    with pytest.raises(NotDone, match="the disk of /x is full"):
+    with pytest.raises(ComparisonFailedError, match="the disk of /x is full"):
         await reconciler.inventory(archive.inventory([Listed("a")]))
 
 
@@ -98,7 +100,7 @@ async def test_a_directory_that_cannot_be_written_is_named(archive: Archive, rec
         reconciler._settings.model_copy(update={"reconcile": ours}), reconciler._database, reconciler._s3
     )
 
-    with pytest.raises(NotDone, match=r"/dev/null.*\(reconcile\.work_dir\)"):
+    with pytest.raises(ComparisonFailedError, match=r"/dev/null.*\(reconcile\.work_dir\)"):
         await nowhere.inventory(archive.inventory([Listed("a")]), asked=datetime.now(UTC))
 
 
@@ -131,6 +133,6 @@ async def test_what_runs_has_no_secrets(
         if environ.exists():
             seen.append(environ.read_bytes())
 
-    await reconciler.inventory(archive.inventory([Listed("a")]), hear=look)
+    await reconciler.inventory(archive.inventory([Listed("a")]), on_message=look)
 
     assert not any(b"hunter2" in environ for environ in seen)

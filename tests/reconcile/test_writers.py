@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, Engine, NullPool, create_engine
 
 from orca_daemon.reconcile import reports
-from orca_daemon.reconcile.jobs import Job
+from orca_daemon.reconcile.jobs import ReconcileJob
 from orca_daemon.reconcile.protocol import Compared, differences
 from orca_daemon.reconcile.reports import Written
 from tests.reconcile.archive import Listed
@@ -17,7 +17,7 @@ WAITING = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND
 
 def test_the_second_writer_waits_and_replaces_what_the_first_wrote(bench: Bench, database_url: str) -> None:
     bench.compare([Listed("a")])
-    job = Job(bench.write(), datetime.now(UTC))
+    job = ReconcileJob(bench.write(), datetime.now(UTC))
     engine = create_engine(database_url.replace("postgresql:", "postgresql+psycopg2:"), poolclass=NullPool)
 
     with ThreadPoolExecutor() as threads:
@@ -31,11 +31,11 @@ def test_the_second_writer_waits_and_replaces_what_the_first_wrote(bench: Bench,
     assert bench.archive.orphans(job.id) == {"a"}
 
 
-def begun(engine: Engine, bench: Bench, job: Job) -> Written:
+def begun(engine: Engine, bench: Bench, job: ReconcileJob) -> Written:
     with engine.begin() as connection:
         return written(connection, bench, job)
 
 
-def written(connection: Connection, bench: Bench, job: Job) -> Written:
+def written(connection: Connection, bench: Bench, job: ReconcileJob) -> Written:
     assert isinstance(bench.found, Compared)
     return reports.write(connection, job, differences(bench.folder), bench.found)

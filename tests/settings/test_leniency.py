@@ -48,7 +48,7 @@ def used(**environ: str) -> tuple[object, list[tuple[object, ...]]]:
         ("INTERNAL_RECONCILIATION_EXPIRATION_DAYS", "-1", 0),
     ],
 )
-def test_a_value_out_of_range_is_corrected_and_told(name: str, given: str, expected: object) -> None:
+def test_a_value_out_of_range_is_corrected_and_reported(name: str, given: str, expected: object) -> None:
     assert used(**{name: given}) == (expected, [(name, given, expected)])
 
 
@@ -67,7 +67,7 @@ def test_a_value_out_of_range_is_corrected_and_told(name: str, given: str, expec
     ],
     ids=repr,
 )
-def test_what_means_the_same_is_told_to_nobody(name: str, given: str, expected: object) -> None:
+def test_what_means_the_same_is_not_reported(name: str, given: str, expected: object) -> None:
     assert used(**{name: given}) == (expected, [])
 
 

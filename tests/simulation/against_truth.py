@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from orca_daemon.engine.evidence import NAME
 from orca_daemon.engine.expiry import ITS_LAST
-from orca_daemon.engine.held import END_MARGIN
+from orca_daemon.engine.in_flight_message import END_MARGIN
 from tests.simulation.outcome import Holding, Outcome
 from tests.simulation.truth import Delivery
 
@@ -127,7 +127,7 @@ def i22_given_back(outcome: Outcome) -> Iterator[str]:
             yield f"{delivery.name} was tried {tried} times until {one.until:.2f}"
 
 
-def i23_told_on_the_last_receive(outcome: Outcome) -> Iterator[str]:
+def i23_notified_on_the_last_receive(outcome: Outcome) -> Iterator[str]:
     """Whoever waits for a message that goes back on its last receive is told that SQS will move it."""
     if not outcome.history.dead_letter:
         return
@@ -157,7 +157,7 @@ def i25_twelve_hours(outcome: Outcome) -> Iterator[str]:
     rules, history = outcome.history.rules, outcome.history
     if outcome.clock_is_off:
         return
-    buried = {
+    dead_lettered = {
         (entry.life, entry.ids[0])
         for entry in outcome.record.of("buried")
         if ITS_LAST in str(entry.facts["reason"])
@@ -169,7 +169,7 @@ def i25_twelve_hours(outcome: Outcome) -> Iterator[str]:
         if age > rules.longest_lease or (lost and key not in done):
             yield f"{one.delivery.name} was in hand for {age:.0f} s"
         early = age < rules.longest_wait or one.delivery.number < history.max_receives
-        if one.how == "dead_lettered" and key in buried and early:
+        if one.how == "dead_lettered" and key in dead_lettered and early:
             yield f"{one.delivery.name} was given up after {age:.0f} s and {one.delivery.number} receives"
 
 
@@ -179,7 +179,7 @@ CHECKS: tuple[Callable[[Outcome], Iterator[str]], ...] = (
     i20_lost_only_if_lost,
     i21_given_back_in_order,
     i22_given_back,
-    i23_told_on_the_last_receive,
+    i23_notified_on_the_last_receive,
     i24_dead_letters_have_reasons,
     i25_twelve_hours,
 )

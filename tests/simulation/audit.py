@@ -9,13 +9,13 @@ from orca_daemon.engine.source import BATCH
 def leaks(engine: Engine, limit: int) -> Iterator[str]:
     """Messages, permits and deletes that are not where they are counted, or past the limit."""
     for consumer in engine.consumers:
-        room, lanes, settlement = consumer.room, consumer._lanes, consumer.settlement
+        permits, lanes, settlement = consumer.permits, consumer._lanes, consumer.settlement
         backlog = len(settlement._waiting) + BATCH * len(settlement._calls)
         waiting = sum(len(lane.waiting) for lane in lanes)
         parked = sum(len(lane.waiting) for lane in lanes if lane.parked)
-        counted = parked == lanes.parked and room.reserved >= 0 and waiting <= room.held
-        if not counted or room.held + room.reserved > limit or backlog > BATCH * limit:
-            yield f"{_room(engine)} waiting {waiting} parked {parked}, said to be {lanes.parked}"
+        counted = parked == lanes.parked and permits.reserved >= 0 and waiting <= permits.held
+        if not counted or permits.held + permits.reserved > limit or backlog > BATCH * limit:
+            yield f"{_permits(engine)} waiting {waiting} parked {parked}, said to be {lanes.parked}"
 
 
 def lies(engine: Engine, last_answer: float | None) -> Iterator[str]:
@@ -28,11 +28,13 @@ def lies(engine: Engine, last_answer: float | None) -> Iterator[str]:
 def left_over(engine: Engine, *, finished: bool) -> Iterator[str]:
     """What is still counted when the engine has ended; `finished` where nothing was left undone."""
     for consumer in engine.consumers:
-        room = consumer.room
-        if room.held or room.reserved or (room.settling and finished):
-            yield _room(engine)
+        permits = consumer.permits
+        if permits.held or permits.reserved or (permits.settling and finished):
+            yield _permits(engine)
 
 
-def _room(engine: Engine) -> str:
-    rooms = [consumer.room for consumer in engine.consumers]
-    return ", ".join(f"held {room.held} reserved {room.reserved} settling {room.settling}" for room in rooms)
+def _permits(engine: Engine) -> str:
+    rooms = [consumer.permits for consumer in engine.consumers]
+    return ", ".join(
+        f"held {permits.held} reserved {permits.reserved} settling {permits.settling}" for permits in rooms
+    )

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from orca_daemon.engine.errors import SourceError
 from orca_daemon.engine.message import Envelope
-from orca_daemon.engine.source import Outcome, Source
+from orca_daemon.engine.source import EntryOutcome, Source
 from tests.simulation.history import History, Rates
 from tests.simulation.record import Record
 
@@ -77,7 +77,7 @@ class FaultySource:
         self._note("received", names, receipts=receipts)
         return [*got, *got] if self._happens(self.rates.lying) else got
 
-    async def delete(self, envelopes: Sequence[Envelope]) -> Sequence[Outcome]:
+    async def delete(self, envelopes: Sequence[Envelope]) -> Sequence[EntryOutcome]:
         """Delete some of them."""
         receipts = tuple(one.receipt for one in envelopes)
         self._note("delete", tuple(one.body for one in envelopes), receipts=receipts)
@@ -86,7 +86,7 @@ class FaultySource:
             raise SourceError("unavailable", "no deletes now")
         return await self._some("delete", envelopes, self._inside.delete)
 
-    async def hide(self, envelopes: Sequence[Envelope], seconds: float) -> Sequence[Outcome]:
+    async def hide(self, envelopes: Sequence[Envelope], seconds: float) -> Sequence[EntryOutcome]:
         """Hide some of them."""
         names, receipts = tuple(one.body for one in envelopes), tuple(one.receipt for one in envelopes)
         what = "hide" if seconds else "release"
@@ -96,7 +96,7 @@ class FaultySource:
             raise SourceError("unavailable", "no extensions now")
         return await self._some(what, envelopes, lambda some: self._inside.hide(some, seconds))
 
-    async def bury(self, envelope: Envelope, evidence: Mapping[str, object]) -> None:
+    async def send_dead_letter(self, envelope: Envelope, evidence: Mapping[str, object]) -> None:
         """Send to a dead-letter queue that may be out of reach, or take less."""
         await self._wire()
         if self._happens(self.rates.dead_letter_down):
@@ -104,7 +104,7 @@ class FaultySource:
         if any(one.large and one.id == envelope.body for one in self._history.sendings):
             self._note("too_large", (envelope.body,), receipts=(envelope.receipt,))
             raise SourceError("too_large", "the dead-letter queue takes less")
-        await self._inside.bury(envelope, evidence)
+        await self._inside.send_dead_letter(envelope, evidence)
         self._note("buried", (envelope.body,), reason=evidence.get("reason"))
         await self._wire()
         if self._happens(self.rates.lost_answer):
@@ -114,18 +114,18 @@ class FaultySource:
         self,
         what: str,
         envelopes: Sequence[Envelope],
-        call: Callable[[Sequence[Envelope]], Awaitable[Sequence[Outcome]]],
-    ) -> Sequence[Outcome]:
+        call: Callable[[Sequence[Envelope]], Awaitable[Sequence[EntryOutcome]]],
+    ) -> Sequence[EntryOutcome]:
         strict = what == "hide" and self._clock() < UNKEPT
         unkept = {one.id for one in self._history.sendings if one.unkept and strict}
         reached = [
             self._rng.random() >= self.rates.partial and envelope.body not in unkept for envelope in envelopes
         ]
 
-        async def act() -> Sequence[Outcome]:
+        async def act() -> Sequence[EntryOutcome]:
             part = [one for one, ok in zip(envelopes, reached, strict=True) if ok]
             ends = iter(await call(part) if part else ())
-            return [next(ends) if ok else Outcome.FAILED for ok in reached]
+            return [next(ends) if ok else EntryOutcome.FAILED for ok in reached]
 
         names, receipts = tuple(one.body for one in envelopes), tuple(one.receipt for one in envelopes)
         try:
@@ -136,7 +136,7 @@ class FaultySource:
             raise
         if self._happens(self.rates.lying):
             self._note("unheard", names, receipts=receipts, of=what)
-            lie: Sequence[Outcome] = self._lie(
+            lie: Sequence[EntryOutcome] = self._lie(
                 answer[1:], [*answer, *answer], [None] * len(answer), {"Successful": []}
             )
             return lie

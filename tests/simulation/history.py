@@ -4,8 +4,8 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.charges import Rules
-from orca_daemon.engine.policy import Backoff
 
 SCALED = Rules(
     spread=45.0,

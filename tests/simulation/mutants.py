@@ -8,21 +8,21 @@ from math import inf
 from typing import Any
 from unittest.mock import patch
 
-from orca_daemon.engine.burial import Burial
 from orca_daemon.engine.consumer import Consumer
-from orca_daemon.engine.departure import Hands
+from orca_daemon.engine.dead_letter_sender import DeadLetterSender
 from orca_daemon.engine.dependencies import Dependencies
+from orca_daemon.engine.dispatcher import Dispatcher
 from orca_daemon.engine.engine import Engine, _Supervisor
-from orca_daemon.engine.held import Company, Held, Phase
-from orca_daemon.engine.intake import Attempt, Poller
+from orca_daemon.engine.in_flight_message import InFlightMessage, Isolation, Phase
+from orca_daemon.engine.in_flight_table import InFlightTable
 from orca_daemon.engine.lanes import Lane, Lanes, Run
-from orca_daemon.engine.leases import Keepable, Keeper
+from orca_daemon.engine.lease_keeper import LeasedQueue, LeaseKeeper
 from orca_daemon.engine.message import Envelope
+from orca_daemon.engine.permits import Permits
 from orca_daemon.engine.places import Succeeded
-from orca_daemon.engine.room import Room
+from orca_daemon.engine.poller import Poller, ReceiveAttempt
 from orca_daemon.engine.settlement import Settlement
-from orca_daemon.engine.source import Outcome
-from orca_daemon.engine.work import Work
+from orca_daemon.engine.source import EntryOutcome
 from tests.simulation import mutants_of_leases, mutants_of_waiting
 from tests.simulation.mutant import MUTANTS, Mutant, breaks
 
@@ -32,13 +32,13 @@ __all__ = ["MUTANTS", "Mutant", "mutants_of_leases", "mutants_of_waiting"]
 @breaks("i2_effect_before_delete")
 def acknowledge_before_commit() -> AbstractContextManager[object]:
     """Delete first, work afterwards."""
-    work = Work._work
+    work = Dispatcher._work
 
-    async def _work(self: Work, run: Run) -> None:
-        await self._hands._settlement._source.delete([held.envelope for held in run.messages][:10])
+    async def _work(self: Dispatcher, run: Run) -> None:
+        await self._in_flight._settlement._source.delete([held.envelope for held in run.messages][:10])
         await work(self, run)
 
-    return patch.object(Work, "_work", _work)
+    return patch.object(Dispatcher, "_work", _work)
 
 
 @breaks("i11_drain")
@@ -57,35 +57,35 @@ def release_before_joining_pollers() -> AbstractContextManager[object]:
 @breaks("i9_permits")
 def drop_a_permit() -> AbstractContextManager[object]:
     """Forget to give back what was reserved for a receive that brought nothing."""
-    give_back = Room.give_back
+    give_back = Permits.give_back
 
-    def _give_back(self: Room, count: int) -> None:
+    def _give_back(self: Permits, count: int) -> None:
         give_back(self, count if count > 1 else 0)
 
-    return patch.object(Room, "give_back", _give_back)
+    return patch.object(Permits, "give_back", _give_back)
 
 
 @breaks("i1_nothing_is_lost")
 def park_for_ever() -> AbstractContextManager[object]:
     """Never come back to what waits for its next attempt."""
-    return patch.object(Work, "_unpark", lambda *_: None)
+    return patch.object(Dispatcher, "_unpark", lambda *_: None)
 
 
 @breaks("i6_one_receive_each")
 def keep_only_what_is_at_work() -> AbstractContextManager[object]:
     """Extend no lease of a message that waits."""
 
-    def in_hand(self: Consumer) -> Iterable[Held]:
-        return (held for held in self._hands if held.phase is Phase.RUNNING)
+    def in_flight(self: Consumer) -> Iterable[InFlightMessage]:
+        return (held for held in self._in_flight if held.phase is Phase.RUNNING)
 
-    return patch.object(Consumer, "in_hand", in_hand)
+    return patch.object(Consumer, "in_flight", in_flight)
 
 
 @breaks("i3_group_order")
 def retry_behind_the_followers() -> AbstractContextManager[object]:
     """Put a message that failed at the end of its lane."""
 
-    def put_back(self: Lanes, lane: Lane, messages: Iterable[Held], *, park: bool = False) -> None:
+    def put_back(self: Lanes, lane: Lane, messages: Iterable[InFlightMessage], *, park: bool = False) -> None:
         for held in messages:
             held.phase = Phase.WAITING
             lane.waiting.append(held)
@@ -100,10 +100,10 @@ def retry_behind_the_followers() -> AbstractContextManager[object]:
 def go_on_before_the_delete_is_confirmed() -> AbstractContextManager[object]:
     """Start the next run of a group while the delete of the last is under way."""
 
-    async def _settle(self: Work, run: Run) -> None:
-        self._hands.delete_later(run)
+    async def _settle(self: Dispatcher, run: Run) -> None:
+        self._in_flight.delete_later(run)
 
-    return patch.object(Work, "_settle", _settle)
+    return patch.object(Dispatcher, "_settle", _settle)
 
 
 @breaks("i2_effect_before_delete")
@@ -113,35 +113,35 @@ def delete_without_a_dead_letter() -> AbstractContextManager[object]:
     async def send(*_: object) -> None:
         return
 
-    return patch.object(Burial, "send", send)
+    return patch.object(DeadLetterSender, "send", send)
 
 
 @breaks("i7_no_collateral")
 def blame_the_whole_run() -> AbstractContextManager[object]:
     """Dead-letter every message of a run in which one was bad."""
 
-    async def _failed(self: Work, run: Run, error: BaseException) -> None:
+    async def _failed(self: Dispatcher, run: Run, error: BaseException) -> None:
         for lane, part in run.parts:
             for held in part:
-                held.condemned = "guilty by company"
-                held.company = Company.NONE
+                held.dead_letter_reason = "guilty by company"
+                held.isolation = Isolation.ALONE
             self._lanes.put_back(lane, part)
 
-    return patch.object(Work, "_failed", _failed)
+    return patch.object(Dispatcher, "_failed", _failed)
 
 
 @breaks("i8_no_settlement_after_loss")
 def settle_after_the_lease() -> AbstractContextManager[object]:
     """Ask for the delete of a message whose lease is known to be lost, in the hope that it works."""
-    left = Hands.left
+    left = InFlightTable.remove
 
-    def _left(self: Hands, held: Held, outcome: str) -> None:
+    def _left(self: InFlightTable, held: InFlightMessage, outcome: str) -> None:
         left(self, held, outcome)
         if outcome == "lease_lost":
             held.lost, held.deadline = False, inf
             self._settlement.submit([held], lambda: None)
 
-    return patch.object(Hands, "left", _left)
+    return patch.object(InFlightTable, "remove", _left)
 
 
 @breaks("i11_drain")
@@ -168,10 +168,10 @@ def believe_partial_failures() -> AbstractContextManager[object]:
     once = Settlement._once
 
     async def _once(
-        self: Settlement, call: Callable[..., Any], messages: Sequence[Held]
-    ) -> tuple[dict[Held, Outcome], str]:
+        self: Settlement, call: Callable[..., Any], messages: Sequence[InFlightMessage]
+    ) -> tuple[dict[InFlightMessage, EntryOutcome], str]:
         ends, reason = await once(self, call, messages)
-        return dict.fromkeys(ends, Outcome.DONE), reason
+        return dict.fromkeys(ends, EntryOutcome.DONE), reason
 
     return patch.object(Settlement, "_once", _once)
 
@@ -180,11 +180,11 @@ def believe_partial_failures() -> AbstractContextManager[object]:
 def receive_without_room() -> AbstractContextManager[object]:
     """Ask for ten messages whatever there is room for."""
 
-    def reserve(self: Room) -> int:
+    def reserve(self: Permits) -> int:
         self.reserved += 10
         return 10
 
-    return patch.object(Room, "reserve", reserve)
+    return patch.object(Permits, "reserve", reserve)
 
 
 @breaks("i14_no_storm")
@@ -197,7 +197,7 @@ def poll_through_an_outage() -> AbstractContextManager[object]:
 def die_quietly() -> AbstractContextManager[object]:
     """Let the poller end at its first error."""
 
-    async def _answer(self: Poller, asked: int, attempt: Attempt) -> Sequence[Envelope] | None:
+    async def _answer(self: Poller, asked: int, attempt: ReceiveAttempt) -> Sequence[Envelope] | None:
         return await self._poll(asked, attempt)
 
     return patch.object(Poller, "_answer", _answer)
@@ -210,21 +210,23 @@ def split_a_group_in_two() -> AbstractContextManager[object]:
 
 
 @breaks("i16_announced")
-def bury_without_a_word() -> AbstractContextManager[object]:
+def dead_letter_without_notification() -> AbstractContextManager[object]:
     """Set a message aside although nobody could be told."""
-    announce = Burial.announce
+    notify = DeadLetterSender.notify
 
-    async def _announce(self: Burial, held: Held, *listener: Succeeded) -> None:
+    async def _announce(self: DeadLetterSender, held: InFlightMessage, *listener: Succeeded) -> None:
         with suppress(ConnectionError):
-            await announce(self, held, *listener)
+            await notify(self, held, *listener)
 
-    return patch.object(Burial, "announce", _announce)
+    return patch.object(DeadLetterSender, "notify", _announce)
 
 
 @breaks("i11_drain")
 def give_back_during_the_last_poll() -> AbstractContextManager[object]:
     """Give back what waits behind a run as soon as it ends in a drain."""
-    return patch.object(Work, "_emptying", property(lambda self: self._closed, lambda *_: None), create=True)
+    return patch.object(
+        Dispatcher, "_emptying", property(lambda self: self._closed, lambda *_: None), create=True
+    )
 
 
 @breaks("i17_pause")
@@ -236,12 +238,12 @@ def poll_while_paused() -> AbstractContextManager[object]:
 @breaks("i6_one_receive_each")
 def keep_leases_by_the_wall_clock() -> AbstractContextManager[object]:
     """Measure leases by a clock that others set."""
-    look = Keeper._look_at
+    look = LeaseKeeper._check_queue
 
-    def _look_at(self: Keeper, queue: Keepable, _: float) -> None:
+    def _check_queue(self: LeaseKeeper, queue: LeasedQueue, _: float) -> None:
         look(self, queue, time.time())
 
-    return patch.object(Keeper, "_look_at", _look_at)
+    return patch.object(LeaseKeeper, "_check_queue", _check_queue)
 
 
 @breaks("i15_truth")
@@ -270,10 +272,10 @@ def forget_what_was_parked() -> AbstractContextManager[object]:
 @breaks("i15_truth")
 def leave_without_a_trace() -> AbstractContextManager[object]:
     """Drop a message whose lease was lost, and tell nobody."""
-    left = Hands.left
+    left = InFlightTable.remove
 
-    def _left(self: Hands, held: Held, outcome: str) -> None:
+    def _left(self: InFlightTable, held: InFlightMessage, outcome: str) -> None:
         if outcome != "lease_lost":
             left(self, held, outcome)
 
-    return patch.object(Hands, "left", _left)
+    return patch.object(InFlightTable, "remove", _left)

@@ -5,19 +5,19 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from orca_daemon.engine import intake, leases
-from orca_daemon.engine.burial import Burial
+from orca_daemon.engine import lease_keeper, poller
+from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.consumer import Consumer
-from orca_daemon.engine.departure import Hands
+from orca_daemon.engine.dead_letter_sender import DeadLetterSender
+from orca_daemon.engine.dispatcher import Dispatcher
 from orca_daemon.engine.expiry import Expiry
-from orca_daemon.engine.held import Held, Phase
+from orca_daemon.engine.in_flight_message import InFlightMessage, Phase
+from orca_daemon.engine.in_flight_table import InFlightTable
 from orca_daemon.engine.lanes import Run
-from orca_daemon.engine.leases import Keepable, Keeper
+from orca_daemon.engine.lease_keeper import LeasedQueue, LeaseKeeper
 from orca_daemon.engine.message import Envelope
-from orca_daemon.engine.policy import Backoff
 from orca_daemon.engine.settlement import Settlement
-from orca_daemon.engine.source import Outcome
-from orca_daemon.engine.work import Work
+from orca_daemon.engine.source import EntryOutcome
 from tests.simulation.mutant import breaks
 
 
@@ -26,7 +26,7 @@ def work_on_after_the_lease_is_lost() -> AbstractContextManager[object]:
     """Take no notice of a lost lease while the work goes on."""
     lost = Consumer.lost
 
-    def _lost(self: Consumer, held: Held) -> None:
+    def _lost(self: Consumer, held: InFlightMessage) -> None:
         if held.phase is not Phase.RUNNING:
             lost(self, held)
 
@@ -37,67 +37,69 @@ def work_on_after_the_lease_is_lost() -> AbstractContextManager[object]:
 def keep_no_lease_while_settling() -> AbstractContextManager[object]:
     """Let the lease run out while a delete is tried again."""
 
-    def in_hand(self: Consumer) -> Iterator[Held]:
-        return (held for held in self._hands if held.phase is not Phase.SETTLING)
+    def in_flight(self: Consumer) -> Iterator[InFlightMessage]:
+        return (held for held in self._in_flight if held.phase is not Phase.SETTLING)
 
-    return patch.object(Consumer, "in_hand", in_hand)
+    return patch.object(Consumer, "in_flight", in_flight)
 
 
 @breaks("i19_leases_are_kept")
 def ask_once_for_an_extension() -> AbstractContextManager[object]:
     """Never ask again for an extension that failed."""
-    return patch.object(leases, "RETRY", 1e9)
+    return patch.object(lease_keeper, "RETRY", 1e9)
 
 
 @breaks("i19_leases_are_kept")
 def extend_at_the_last_moment() -> AbstractContextManager[object]:
     """Extend a lease when nine tenths of it are over."""
 
-    def leased(self: Held, since: float, seconds: float) -> None:
+    def leased(self: InFlightMessage, since: float, seconds: float) -> None:
         self.deadline = since + seconds
         self.extend_at = since + 0.9 * seconds
 
-    return patch.object(Held, "leased", leased)
+    return patch.object(InFlightMessage, "leased", leased)
 
 
 @breaks("i20_lost_only_if_lost")
 def redelivery_renews_no_lease() -> AbstractContextManager[object]:
     """Take the receipt of a newer delivery, and go on counting the lease of the older one."""
 
-    def renew(self: Held, envelope: Envelope, *_: float) -> None:
+    def renew(self: InFlightMessage, envelope: Envelope, *_: float) -> None:
         self.envelope = envelope
         self.lost = False
 
-    return patch.object(Held, "renew", renew)
+    return patch.object(InFlightMessage, "renew", renew)
 
 
 @breaks("i19_leases_are_kept")
 def old_delivery_takes_the_new_one_along() -> AbstractContextManager[object]:
     """Forget a message by its id when a delivery of it has left, although it came again meanwhile."""
-    left = Hands.left
+    left = InFlightTable.remove
 
-    def _left(self: Hands, held: Held, outcome: str) -> None:
+    def _left(self: InFlightTable, held: InFlightMessage, outcome: str) -> None:
         self._by_id.pop(held.envelope.id, None)
         left(self, held, outcome)
 
-    return patch.object(Hands, "left", _left)
+    return patch.object(InFlightTable, "remove", _left)
 
 
 @breaks("i20_lost_only_if_lost")
 def believe_answers_for_older_receipts() -> AbstractContextManager[object]:
     """Take the refusal of an older receipt for that of the newer one."""
-    ended = Keeper._ended
+    ended = LeaseKeeper._ended
 
-    def _ended(self: Keeper, queue: Keepable, held: Held, outcome: Outcome, **facts: Any) -> None:
+    def _ended(
+        self: LeaseKeeper, queue: LeasedQueue, held: InFlightMessage, outcome: EntryOutcome, **facts: Any
+    ) -> None:
         ended(self, queue, held, outcome, **{**facts, "stale": False})
 
-    return patch.object(Keeper, "_ended", _ended)
+    return patch.object(LeaseKeeper, "_ended", _ended)
 
 
 @breaks("i11_drain")
 def start_runs_while_closing() -> AbstractContextManager[object]:
     """Begin what waits although the engine is to stop."""
-    return patch.object(Work, "_closed", property(lambda _: False, lambda *_: None), create=True)
+    return patch.object(Dispatcher, "_closed", property(lambda _: False, lambda *_: None), create=True)
 
 
 @breaks("i22_given_back")
@@ -121,7 +123,9 @@ def give_back_head_first() -> AbstractContextManager[object]:
     """
     release = Settlement.release
 
-    async def _release(self: Settlement, messages: Sequence[Held], seconds: float = 0.0) -> list[Held]:
+    async def _release(
+        self: Settlement, messages: Sequence[InFlightMessage], seconds: float = 0.0
+    ) -> list[InFlightMessage]:
         return await release(self, list(reversed(messages)), seconds)
 
     return patch.object(Settlement, "release", _release)
@@ -131,42 +135,42 @@ def give_back_head_first() -> AbstractContextManager[object]:
 def delete_behind_a_lost_message() -> AbstractContextManager[object]:
     """Delete what is durable, whether or not a message before it in its group was lost."""
 
-    def settling(run: Run) -> list[Held]:
+    def settling(run: Run) -> list[InFlightMessage]:
         kept = [held for held in run.messages if not held.lost]
         for held in kept:
             held.phase = Phase.SETTLING
         return kept
 
-    return patch("orca_daemon.engine.departure._settling", settling)
+    return patch("orca_daemon.engine.in_flight_table._settling", settling)
 
 
 @breaks("i3_group_order")
 def redelivery_during_a_give_back_is_a_duplicate() -> AbstractContextManager[object]:
     """Take a message that came again while it is given back for one that is in hand."""
 
-    def known(self: Hands, envelope: Envelope) -> Held | None:
+    def find(self: InFlightTable, envelope: Envelope) -> InFlightMessage | None:
         held = self._by_id.get(envelope.id)
         return None if held is None or held.lost else held
 
-    return patch.object(Hands, "known", known)
+    return patch.object(InFlightTable, "find", find)
 
 
 @breaks("i11_drain")
 def wait_for_ever_for_a_receive() -> AbstractContextManager[object]:
     """Wait for the answer to a receive, however long that takes."""
-    return patch.object(intake, "WATCHDOG", 1e9)
+    return patch.object(poller, "WATCHDOG", 1e9)
 
 
-@breaks("i23_told_on_the_last_receive")
-def tell_nobody_of_the_last_receive_at_once() -> AbstractContextManager[object]:
+@breaks("i23_notified_on_the_last_receive")
+def skip_the_notification_of_the_last_receive_at_once() -> AbstractContextManager[object]:
     """Give back in the middle of the work what SQS will move, without a word."""
-    return _silent_where(lambda hands: not hands.closing)
+    return _silent_where(lambda in_flight: not in_flight.closing)
 
 
-@breaks("i23_told_on_the_last_receive")
-def tell_nobody_of_the_last_receive_in_the_drain() -> AbstractContextManager[object]:
+@breaks("i23_notified_on_the_last_receive")
+def skip_the_notification_of_the_last_receive_in_the_drain() -> AbstractContextManager[object]:
     """Give back at the end what SQS will move, without a word."""
-    return _silent_where(lambda hands: hands.closing)
+    return _silent_where(lambda in_flight: in_flight.closing)
 
 
 class _Closing:
@@ -176,11 +180,11 @@ class _Closing:
 
 
 def _silent_where(where: Callable[[type[_Closing]], bool]) -> AbstractContextManager[object]:
-    last_receive, close = Burial.last_receive, Consumer.close
+    notify_on_last_receive, close = DeadLetterSender.notify_on_last_receive, Consumer.close
 
-    async def _last_receive(self: Burial, held: Held, most: int | None) -> None:
+    async def _last_receive(self: DeadLetterSender, held: InFlightMessage, most: int | None) -> None:
         if not where(_Closing):
-            await last_receive(self, held, most)
+            await notify_on_last_receive(self, held, most)
 
     def _close(self: Consumer) -> None:
         _Closing.closing = True
@@ -195,7 +199,7 @@ def _silent_where(where: Callable[[type[_Closing]], bool]) -> AbstractContextMan
     @contextmanager
     def all_of_it() -> Iterator[None]:
         with (
-            patch.object(Burial, "last_receive", _last_receive),
+            patch.object(DeadLetterSender, "notify_on_last_receive", _last_receive),
             patch.object(Consumer, "close", _close),
             patch.object(Consumer, "__init__", _init),
         ):
@@ -207,35 +211,35 @@ def _silent_where(where: Callable[[type[_Closing]], bool]) -> AbstractContextMan
 @breaks("i24_dead_letters_have_reasons")
 def dead_letter_without_a_reason() -> AbstractContextManager[object]:
     """Send dead letters that say everything but why."""
-    evidence = Burial.evidence
+    evidence = DeadLetterSender.evidence
 
-    def _evidence(self: Burial, held: Held, now: float) -> Mapping[str, object]:
+    def _evidence(self: DeadLetterSender, held: InFlightMessage, now: float) -> Mapping[str, object]:
         return {name: value for name, value in evidence(self, held, now).items() if name != "reason"}
 
-    return patch.object(Burial, "evidence", _evidence)
+    return patch.object(DeadLetterSender, "evidence", _evidence)
 
 
 @breaks("i26_pauses")
 def retry_without_a_pause() -> AbstractContextManager[object]:
     """Try again at once what failed."""
-    give_back = Work._return
+    give_back = Dispatcher._return
 
-    def _return(self: Work, run: Run, park: float = 0.0) -> None:
+    def _return(self: Dispatcher, run: Run, park: float = 0.0) -> None:
         give_back(self, run)
 
-    return patch.object(Work, "_return", _return)
+    return patch.object(Dispatcher, "_return", _return)
 
 
 @breaks("i26_pauses")
 def poll_again_without_a_pause() -> AbstractContextManager[object]:
     """Ask again at once after a receive that was refused."""
-    return patch.object(intake, "POLL_BACKOFF", Backoff(base=0.0, floor=0.0))
+    return patch.object(poller, "POLL_BACKOFF", Backoff(base=0.0, floor=0.0))
 
 
 @breaks("i26_pauses")
 def ask_an_empty_queue_again_at_once() -> AbstractContextManager[object]:
     """Rely on long polls, which not every queue has at every time."""
-    return patch.object(intake.Poller, "_rest", lambda *_, **__: 0.0)
+    return patch.object(poller.Poller, "_rest", lambda *_, **__: 0.0)
 
 
 @breaks("i12_no_silent_death")
@@ -248,8 +252,8 @@ def believe_every_answer() -> AbstractContextManager[object]:
     @contextmanager
     def both() -> Iterator[None]:
         with (
-            patch("orca_daemon.engine.answers._answer", _answer),
-            patch("orca_daemon.engine.answers._only", lambda _, answer: answer),
+            patch("orca_daemon.engine.checked_source._answer", _answer),
+            patch("orca_daemon.engine.checked_source._only", lambda _, answer: answer),
         ):
             yield
 
@@ -265,13 +269,13 @@ def wait_past_twelve_hours() -> AbstractContextManager[object]:
 @breaks("i25_twelve_hours")
 def work_past_twelve_hours() -> AbstractContextManager[object]:
     """Let an attempt go on until the queue takes its message away."""
-    start = Work._start
+    start = Dispatcher._start
 
-    def _start(self: Work, run: Run, now: float) -> None:
+    def _start(self: Dispatcher, run: Run, now: float) -> None:
         start(self, run, now)
         run.expires, run.last = now + self._route.time_limit, False
 
-    return patch.object(Work, "_start", _start)
+    return patch.object(Dispatcher, "_start", _start)
 
 
 @breaks("i13_poison_hurts_nobody")

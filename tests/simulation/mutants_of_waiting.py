@@ -11,7 +11,7 @@ from orca_daemon.engine.circuit import Places
 from orca_daemon.engine.dead_lettering import DeadLettering
 from orca_daemon.engine.dependencies import Dependencies, Ruling
 from orca_daemon.engine.errors import DependencyDown, Refused
-from orca_daemon.engine.held import Held
+from orca_daemon.engine.in_flight_message import InFlightMessage
 from orca_daemon.engine.lanes import Run
 from tests.simulation.mutant import breaks
 
@@ -33,17 +33,17 @@ def charge_without_evidence() -> AbstractContextManager[object]:
 
 
 @breaks("i13_poison_hurts_nobody")
-def charge_for_coming_early() -> AbstractContextManager[object]:
+def charge_for_not_yet() -> AbstractContextManager[object]:
     """Count an attempt when something is still to come, or asks for patience."""
 
-    def early(_: Dependencies, run: Run) -> float:
+    def not_yet(_: Dependencies, run: Run) -> float:
         [held] = run.messages
         held.attempts += 1
         if held.attempts >= 3:
-            held.condemned = "it was early"
+            held.dead_letter_reason = "it was early"
         return 0.1
 
-    return patch.object(Dependencies, "early", early)
+    return patch.object(Dependencies, "not_yet", not_yet)
 
 
 @breaks("i31_refused_at_a_place_that_is_down")
@@ -118,16 +118,16 @@ def give_up_what_fails_with_others() -> AbstractContextManager[object]:
     return patch.object(dependencies, "judge", _judge)
 
 
-@breaks("i30_telling_is_given_up")
-def tell_for_ever() -> AbstractContextManager[object]:
+@breaks("i30_notification_is_given_up")
+def notify_for_ever() -> AbstractContextManager[object]:
     """Try without end to tell of a message that nobody can be told of."""
 
-    async def _tell_again(self: DeadLettering, run: Run, held: Held, _: Exception) -> bool:
-        held.untold += 1
+    async def _notify_again(self: DeadLettering, run: Run, held: InFlightMessage, _: Exception) -> bool:
+        held.notification_failures += 1
         self._give_back(run, 5.0)
         return True
 
-    return patch.object(DeadLettering, "_tell_again", _tell_again)
+    return patch.object(DeadLettering, "_notify_again", _notify_again)
 
 
 @breaks("i32_set_aside_at_once")
@@ -136,7 +136,7 @@ def hold_up_the_group_of_what_cannot_be_dead_lettered() -> AbstractContextManage
     set_aside = DeadLettering._set_aside
 
     async def _set_aside(self: DeadLettering, run: Run) -> None:
-        with patch.object(self._hands, "release", lambda *_, **__: self._give_back(run, 10.0)):
+        with patch.object(self._in_flight, "release", lambda *_, **__: self._give_back(run, 10.0)):
             await set_aside(self, run)
 
     return patch.object(DeadLettering, "_set_aside", _set_aside)

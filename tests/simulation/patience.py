@@ -165,7 +165,7 @@ def _alone(one: Sending, spoilers: list[Sending]) -> bool:
     return not others and not one.large and not one.unspeakable
 
 
-def i30_telling_is_given_up(outcome: Outcome) -> Iterator[str]:
+def i30_notification_is_given_up(outcome: Outcome) -> Iterator[str]:
     """What can be told to nobody is tried five times in one delivery, and then dead-lettered without it."""
     tried: dict[tuple[int, str], int] = defaultdict(int)
     for entry in outcome.record.of("unheard_of", "left"):
@@ -174,7 +174,7 @@ def i30_telling_is_given_up(outcome: Outcome) -> Iterator[str]:
             tried.pop(key, None)
             continue
         tried[key] += 1
-        if tried[key] > outcome.history.rules.tellings:
+        if tried[key] > outcome.history.rules.notification_tries:
             yield f"{entry.ids[0]} at {entry.at:.1f}, for the {tried[key]}th time"
 
 
@@ -207,7 +207,7 @@ CHECKS: tuple[Callable[[Outcome], Iterator[str]], ...] = (
     i27_half_open,
     i28_places_come_back,
     i29_unproven,
-    i30_telling_is_given_up,
+    i30_notification_is_given_up,
     i31_refused_at_a_place_that_is_down,
     i32_set_aside_at_once,
 )

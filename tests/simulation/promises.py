@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 
-from orca_daemon.engine.burial import LAST_RECEIVE
+from orca_daemon.engine.dead_letter_sender import LAST_RECEIVE
 from orca_daemon.engine.expiry import ITS_LAST
 from tests.simulation import against_truth, patience
 from tests.simulation.outcome import Outcome

@@ -4,7 +4,7 @@ import random
 from collections import Counter
 from collections.abc import Callable
 
-from orca_daemon.engine.memory import Happened, MemoryQueue, MemorySource, Options, Redrive
+from orca_daemon.engine.memory import Happened, MemoryQueue, MemorySource, QueueOptions, Redrive
 from tests.simulation.truth import Truth
 
 RETENTION = 1_209_600.0
@@ -31,7 +31,9 @@ class Queues:
             self.happened.append(one._replace(at=now()))
 
         rng = random.Random(seed)
-        options = Options(fifo=fifo, visibility=visibility, retention=RETENTION, longest_lease=longest_lease)
+        options = QueueOptions(
+            fifo=fifo, visibility=visibility, retention=RETENTION, longest_lease=longest_lease
+        )
         self.dead = MemoryQueue("dead", options, clock=clock, rng=rng, record=note)
         self.queue = MemoryQueue("queue", options, clock=clock, rng=rng, record=note)
         if max_receives is not None:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from unittest.mock import patch
 
-from orca_daemon.engine.consumer import Options
+from orca_daemon.engine.backoff import Backoff
+from orca_daemon.engine.consumer import ConsumerOptions
 from orca_daemon.engine.engine import Binding, Engine
 from orca_daemon.engine.errors import DependencyDown, NotYet, Refused, Reject
 from orca_daemon.engine.events import (
@@ -21,7 +22,6 @@ from orca_daemon.engine.events import (
 )
 from orca_daemon.engine.message import Delivery, Envelope
 from orca_daemon.engine.places import succeeded
-from orca_daemon.engine.policy import Backoff
 from orca_daemon.engine.route import Route
 from tests.simulation import audit
 from tests.simulation.faults import FaultySource
@@ -131,7 +131,7 @@ class _World:
         self._loop.strike_after(None, source.die)
         if life.end == "kill":
             source.die()
-            await _bury_alive(asyncio.all_tasks() - before - {asyncio.current_task()})
+            await _cancel_and_forget(asyncio.all_tasks() - before - {asyncio.current_task()})
             self._record.add(self._loop.time(), "killed")
             return
         self._record.add(self._loop.time(), "stop")
@@ -155,7 +155,7 @@ class _World:
             name="work",
             decode=self._decode,
             handle=_Work(self, source, self._record.life),
-            gave_up=_Announcing(self, source),
+            gave_up=_Notifying(self, source),
             needs=frozenset({"base"}),
             by_place=frozenset({"store"}),
             places=self._declared,
@@ -170,7 +170,7 @@ class _World:
             route=route,
             source=source,
             facts=self._queues.source.describe(),
-            options=Options(
+            options=ConsumerOptions(
                 lease=history.lease,
                 wait=history.wait,
                 held=HELD,
@@ -211,7 +211,7 @@ class _World:
     def _paused(self) -> bool:
         return any(start <= self._loop.time() < end for start, end in self._history.pauses)
 
-    async def announce(self, name: str, reason: str, source: FaultySource) -> None:
+    async def notify(self, name: str, reason: str, source: FaultySource) -> None:
         """Hear of a message that is given up, or be deaf."""
         await asyncio.sleep(0.02)
         if source.dead:
@@ -334,7 +334,7 @@ class _Work:
         await self._world.work(run, self._source)
 
 
-class _Announcing:
+class _Notifying:
     """The `gave_up` of one life."""
 
     def __init__(self, world: _World, source: FaultySource) -> None:
@@ -342,7 +342,7 @@ class _Announcing:
         self._source = source
 
     async def __call__(self, _: str | None, envelope: Envelope, reason: str, /) -> None:
-        await self._world.announce(envelope.body, reason, self._source)
+        await self._world.notify(envelope.body, reason, self._source)
 
 
 async def _moment(died: asyncio.Event, seconds: float) -> None:
@@ -351,7 +351,7 @@ async def _moment(died: asyncio.Event, seconds: float) -> None:
             await died.wait()
 
 
-async def _bury_alive(tasks: set[asyncio.Task[object]]) -> None:
+async def _cancel_and_forget(tasks: set[asyncio.Task[object]]) -> None:
     """What is left of a killed daemon: its tasks end without reaching anybody."""
     for task in tasks:
         task.cancel()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orca_daemon.wire import inventory, recovery, status
-from orca_daemon.wire.shape import Malformed
+from orca_daemon.wire.wire_model import MalformedError
 
 MOMENT = "2026-11-21T00:13:35.439458+00:00"
 NAMES = {"jobId": "j", "collectionId": "c", "granuleId": "g", "filename": "f"}
@@ -70,5 +70,5 @@ def damaged(draw: st.DrawFn) -> str:
 def test_a_body_is_read_or_refused_in_one_line(reader: str, body: str) -> None:
     try:
         READERS[reader](body)
-    except Malformed as refusal:
+    except MalformedError as refusal:
         assert "\n" not in str(refusal)  # noqa: PT017  both ends are right

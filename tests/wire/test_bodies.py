@@ -7,8 +7,8 @@ import pytest
 
 from orca_daemon.wire import inventory, recovery, status
 from orca_daemon.wire.s3_event import S3Notification
-from orca_daemon.wire.shape import Malformed, json_object
 from orca_daemon.wire.status import UpdateFile
+from orca_daemon.wire.wire_model import MalformedError, json_object
 from tests.wire.test_recovery import COPY, POINTER, bridged, events, from_s3, record, sns
 from tests.wire.test_status import UPDATE, new_file, new_job, update
 
@@ -88,7 +88,7 @@ def test_a_pair_of_surrogates_is_one_character() -> None:
     ids=["nothing", "cut", "quotes", "mark", "array", "null", "deep", "digits"],
 )
 def test_a_body_that_cannot_be_read_is_refused(body: str, problem: str) -> None:
-    with pytest.raises(Malformed) as raised:
+    with pytest.raises(MalformedError) as raised:
         json_object(body)
     assert str(raised.value) == problem
 
@@ -99,7 +99,7 @@ def test_a_body_that_cannot_be_read_is_refused(body: str, problem: str) -> None:
     ids=["1e400", "-1e400", "nan", "10**400", "0", "1.5", "true", "text", "array", "object", "null"],
 )
 def test_a_status_that_is_no_number_of_one_to_four_is_refused(value: object) -> None:
-    with pytest.raises(Malformed, match="statusId is n"):
+    with pytest.raises(MalformedError, match="statusId is n"):
         status.decode(json.dumps(update(statusId=value)), UPDATE)
 
 
@@ -138,7 +138,7 @@ def test_an_event_without_records_says_nothing() -> None:
     ids=lambda value: value if isinstance(value, str) else None,
 )
 def test_what_s3_and_the_tables_do_not_hold_is_refused_by_name(document: object, problem: str) -> None:
-    with pytest.raises(Malformed) as raised:
+    with pytest.raises(MalformedError) as raised:
         inventory.decode(json.dumps(document))
     assert problem in str(raised.value)
 

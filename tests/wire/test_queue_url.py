@@ -35,7 +35,7 @@ def test_only_older_names_of_the_service_are_legacy() -> None:
 
 
 @pytest.mark.parametrize("end", ["", "/", "\n", "/\n", " ", "//"], ids=repr)
-def test_what_secrets_and_hands_add_at_the_end_is_taken_off(end: str) -> None:
+def test_what_secrets_and_typing_add_at_the_end_is_taken_off(end: str) -> None:
     assert (
         normalised(f"https://sqs.us-west-2.amazonaws.com/1/q{end}")
         == "https://sqs.us-west-2.amazonaws.com/1/q"

@@ -9,7 +9,7 @@ from orca_daemon.wire import copy, inventory, recovery
 from orca_daemon.wire.copy import CopyRequest
 from orca_daemon.wire.inventory import ExportRequest, InventoryPointer, StoredListing
 from orca_daemon.wire.s3_event import S3Notification, S3Record
-from orca_daemon.wire.shape import Malformed
+from orca_daemon.wire.wire_model import MalformedError
 
 COPY = {
     "jobId": "op-1",
@@ -82,14 +82,14 @@ def test_a_copy_request_goes_out_as_it_came_in() -> None:
     ids=lambda value: value if isinstance(value, str) else None,
 )
 def test_a_bad_copy_request_is_refused(changes: dict[str, Any], problem: str) -> None:
-    with pytest.raises(Malformed) as raised:
+    with pytest.raises(MalformedError) as raised:
         recovery.decode(json.dumps(COPY | changes))
     assert problem in str(raised.value)
 
 
 @pytest.mark.parametrize("key", sorted(set(COPY) - {"collectionId"}))
 def test_a_copy_request_needs_every_field(key: str) -> None:
-    with pytest.raises(Malformed, match=f"{key} is missing"):
+    with pytest.raises(MalformedError, match=f"{key} is missing"):
         recovery.decode(json.dumps({name: value for name, value in COPY.items() if name != key}))
 
 
@@ -143,7 +143,7 @@ def test_the_test_event_is_known() -> None:
     ],
 )
 def test_what_is_no_event_is_refused(document: object) -> None:
-    with pytest.raises(Malformed):
+    with pytest.raises(MalformedError):
         recovery.decode(json.dumps(document))
 
 
@@ -158,13 +158,13 @@ def test_an_inventory_pointer_goes_out_as_it_came_in() -> None:
 
 @pytest.mark.parametrize("key", ["a/manifest.checksum", "manifest.json/", "amanifest.json", ""])
 def test_a_pointer_to_another_file_is_refused(key: str) -> None:
-    with pytest.raises(Malformed, match="manifestKey"):
+    with pytest.raises(MalformedError, match="manifestKey"):
         inventory.decode(json.dumps(POINTER | {"manifestKey": key}))
 
 
 @pytest.mark.parametrize("key", sorted(POINTER))
 def test_a_pointer_needs_every_field(key: str) -> None:
-    with pytest.raises(Malformed, match=f"{key} is missing"):
+    with pytest.raises(MalformedError, match=f"{key} is missing"):
         inventory.decode(json.dumps({name: value for name, value in POINTER.items() if name != key}))
 
 
@@ -204,5 +204,5 @@ def test_a_stored_listing_and_an_export_are_read() -> None:
     ],
 )
 def test_a_bad_listing_or_export_is_refused(body: str) -> None:
-    with pytest.raises(Malformed):
+    with pytest.raises(MalformedError):
         inventory.decode(body)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from orca_daemon.wire import status
-from orca_daemon.wire.shape import Malformed
 from orca_daemon.wire.status import NewFile, NewJob, RecoveryStatus, UpdateFile
+from orca_daemon.wire.wire_model import MalformedError
 
 NEW = {"RequestMethod": "new_job"}
 UPDATE = {"RequestMethod": "update_file"}
@@ -125,7 +125,7 @@ def test_a_chunk_size_is_taken_as_postgres_takes_it(sent: object, read: int | No
 @pytest.mark.parametrize("sent", ["many", True, [], {}, -1, 2**31, 1e400, "", "1" * 6000])
 def test_a_chunk_size_that_no_column_holds_is_refused(sent: object) -> None:
     body = json.dumps(new_job(new_file(s3MultipartChunksizeMb=sent)))
-    with pytest.raises(Malformed, match=r"files\[0\]\.s3MultipartChunksizeMb is "):
+    with pytest.raises(MalformedError, match=r"files\[0\]\.s3MultipartChunksizeMb is "):
         status.decode(body, NEW)
 
 
@@ -162,7 +162,7 @@ def test_an_update_is_read_or_refused_with_the_field_and_its_problem(
     if problem is None:
         assert isinstance(decode(document, UPDATE), UpdateFile)
         return
-    with pytest.raises(Malformed) as raised:
+    with pytest.raises(MalformedError) as raised:
         decode(document, UPDATE)
     assert problem in str(raised.value)
 
@@ -184,27 +184,27 @@ def test_an_update_is_read_or_refused_with_the_field_and_its_problem(
     ],
 )
 def test_a_new_job_is_refused_with_the_field_and_its_problem(document: object, problem: str) -> None:
-    with pytest.raises(Malformed) as raised:
+    with pytest.raises(MalformedError) as raised:
         decode(document, NEW)
     assert problem in str(raised.value)
 
 
 @pytest.mark.parametrize("attributes", [{}, {"RequestMethod": "post"}, {"requestmethod": "new_job"}])
 def test_a_message_must_say_what_it_is(attributes: dict[str, str]) -> None:
-    with pytest.raises(Malformed, match="RequestMethod is"):
+    with pytest.raises(MalformedError, match="RequestMethod is"):
         decode(update(), attributes)
 
 
 @pytest.mark.parametrize("body", ["", "{", "\0", '{"jobId": "\\ud800"}', "[" * 100_000])
 def test_a_body_that_is_no_json_is_refused(body: str) -> None:
-    with pytest.raises(Malformed):
+    with pytest.raises(MalformedError):
         status.decode(body, UPDATE)
 
 
 def test_no_value_of_the_message_leaks_into_the_reason() -> None:
     secret = "hunter2"
     wrong = update(jobId=[secret], lastUpdate=secret, statusId=secret, errorMessage={secret: secret})
-    with pytest.raises(Malformed) as raised:
+    with pytest.raises(MalformedError) as raised:
         decode(wrong, UPDATE)
     assert secret not in str(raised.value)
     assert raised.value.__suppress_context__

@@ -13,12 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, create_engine
 
-from orca_daemon.aws.s3copy import Place
+from orca_daemon.aws.s3copy import S3Object
 from orca_daemon.queues import internal_report
 from orca_daemon.queues.recovery.facts import describe as describe_recovery
-from orca_daemon.queues.recovery.postbox import update as progress
 from orca_daemon.queues.recovery.rows import of_object
 from orca_daemon.queues.recovery.shapes import parts_of
+from orca_daemon.queues.recovery.status_reporter import update as progress
 from orca_daemon.queues.status_update.handler import describe as describe_status
 from orca_daemon.queues.status_update.store import apply
 from orca_daemon.wire import inventory, status
@@ -27,8 +27,8 @@ from orca_daemon.wire.copy import CopyRequest
 from orca_daemon.wire.file_reference import LARGEST_ROW_KEY
 from orca_daemon.wire.outgoing import LARGEST_MESSAGE
 from orca_daemon.wire.s3_event import S3Notification
-from orca_daemon.wire.shape import Malformed
 from orca_daemon.wire.status import Grouping, NewJob, RecoveryStatus, StatusMessage, UpdateFile
+from orca_daemon.wire.wire_model import MalformedError
 from tests.conftest import Server
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -139,7 +139,7 @@ def refused_by_name() -> Iterator[None]:
     """A refusal is one line that names a field, and quotes nothing that cannot be written."""
     try:
         yield
-    except Malformed as refusal:
+    except MalformedError as refusal:
         said = str(refusal)
     else:
         return
@@ -191,7 +191,7 @@ def test_all_news_of_a_copy_can_be_posted(body: dict[str, Any], reason: str) -> 
 
 
 @given(body=POINTERS | LISTINGS | EXPORTS | EVENTS | BRIDGED | WRAPPED)
-def test_a_message_about_reports_can_be_told(body: dict[str, Any]) -> None:
+def test_a_message_about_reports_can_be_described(body: dict[str, Any]) -> None:
     with refused_by_name():
         message = inventory.decode(json.dumps(body))
         assert_facts_can_be_written(internal_report.describe(message))
@@ -252,7 +252,7 @@ def test_the_rows_of_an_object_can_be_asked_for(connection: Connection, body: di
         assert isinstance(message, S3Notification)
         with rolled_back(connection):
             for record in message.records:
-                assert of_object(connection, Place(record.bucket, record.key)) == []
+                assert of_object(connection, S3Object(record.bucket, record.key)) == []
 
 
 @pytest.mark.parametrize("lengths", [(0, 0, 0), (1, 1, 1), (7, 100, 2_000), (600, 600, 600), (127, 128, 129)])
@@ -280,5 +280,5 @@ def test_ids_as_long_as_may_be_are_stored(
     message = decode_status("new_job", body)
     with rolled_back(connection):
         apply(connection, [message], NOW)
-    with pytest.raises(Malformed, match="is too long: with "):
+    with pytest.raises(MalformedError, match="is too long: with "):
         decode_status("new_job", body | {"granuleId": granule + "x"})

@@ -9,8 +9,8 @@ from orca_daemon.wire import copy, inventory, status
 from orca_daemon.wire.copy import CopyRequest
 from orca_daemon.wire.file_reference import LARGEST_ROW_KEY
 from orca_daemon.wire.inventory import ExportRequest, InventoryPointer
-from orca_daemon.wire.shape import LARGEST_INTEGER
 from orca_daemon.wire.status import Grouping, RecoveryStatus, UpdateFile
+from orca_daemon.wire.wire_model import LARGEST_INTEGER
 
 characters = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 texts = st.text(characters, max_size=LARGEST_ROW_KEY // 4 // 4)

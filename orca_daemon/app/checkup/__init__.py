@@ -11,7 +11,7 @@ from orca_daemon.app.checkup.findings import Finding, Grade, advice, ok, remedy,
 from orca_daemon.aws.call_errors import CALL_ERRORS
 from orca_daemon.aws.clients import connect
 from orca_daemon.aws.errors import reason_of
-from orca_daemon.aws.vault import Vault
+from orca_daemon.aws.secret_reader import SecretReader
 from orca_daemon.db.database import Database
 from orca_daemon.settings import Settings, SettingsError
 
@@ -31,7 +31,7 @@ async def findings(settings: Settings, extra_buckets: tuple[str, ...] = ()) -> l
         found += await _identity(clients.sts)
         found += await queues.findings(settings, clients)
         if settings.database.configured:
-            opened = Database(settings.database, Vault(clients))
+            opened = Database(settings.database, SecretReader(clients))
             stack.callback(opened.close)
             found += await database.findings(opened)
         found += await buckets.findings(settings, clients.s3, extra_buckets)

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from orca_daemon.app.checkup.findings import Finding, advice, ok, wrong
-from orca_daemon.db import role, shape
+from orca_daemon.db import role, schema
 from orca_daemon.db.address import AddressError
 from orca_daemon.db.database import Database
-from orca_daemon.db.failures import Failed
+from orca_daemon.db.failures import PostgresError
 from orca_daemon.db.link import Link
 from orca_daemon.engine.errors import DependencyDown, Reject
 
@@ -16,20 +16,20 @@ SUBJECT = "database"
 async def findings(database: Database) -> list[Finding]:
     """Look at it."""
     try:
-        found = await database.transact(shape.read)
+        found = await database.transact(schema.read)
         ours = await database.transact(role.read)
         way = await database.link()
-    except (DependencyDown, AddressError, Failed, Reject) as error:
+    except (DependencyDown, AddressError, PostgresError, Reject) as error:
         return [wrong(SUBJECT, str(error), "look at the address, the network and the role")]
-    return [*judge_shape(found), *judge_role(ours), *judge_link(way)]
+    return [*judge_schema(found), *judge_role(ours), *judge_link(way)]
 
 
-def judge_shape(found: shape.Shape) -> Iterator[Finding]:
+def judge_schema(found: schema.Schema) -> Iterator[Finding]:
     """What there is to say about the tables."""
     match found.verdict:
-        case shape.Verdict.OK:
+        case schema.SchemaVerdict.OK:
             yield ok(SUBJECT, f"schema orca is at version {found.version}")
-        case shape.Verdict.SLOW:
+        case schema.SchemaVerdict.SLOW:
             yield advice(
                 SUBJECT, f"{len(found.missing_indexes)} indexes are missing", "orca-daemon db upgrade"
             )

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from orca_daemon.app.checkup.findings import Finding, advice, ok, remedy, wrong
 from orca_daemon.aws.clients import Clients
+from orca_daemon.aws.queue_location import other_host, other_region
 from orca_daemon.aws.sqs import SqsSource
-from orca_daemon.aws.whereabouts import other_host, other_region
 from orca_daemon.engine.errors import SourceError
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.source import QueueFacts
@@ -70,8 +70,8 @@ async def _one(name: str, route: str, url: str, clients: Clients) -> list[Findin
             return [wrong(subject, f"{url} does not exist, or its dead-letter queue does not", "create it")]
         return [wrong(subject, f"cannot be looked at: {error}", remedy(error))]
     unused = other_host(url, clients.control)
-    told = [advice(subject, unused, "correct the URL or the endpoint")] if unused else []
-    return [*judge(subject, route, facts, dead), *told, *await _permissions(subject, source)]
+    unused_host = [advice(subject, unused, "correct the URL or the endpoint")] if unused else []
+    return [*judge(subject, route, facts, dead), *unused_host, *await _permissions(subject, source)]
 
 
 async def _dead_letters(clients: Clients, facts: QueueFacts) -> DeadLetterFacts | None:

@@ -4,28 +4,28 @@
 parallel parts, and verifies.  No byte of an object passes through this process.
 """
 
-from orca_daemon.aws.s3copy.copier import Copied, Copier, Options
+from orca_daemon.aws.s3copy.copier import Copied, Copier, CopyOptions
 from orca_daemon.aws.s3copy.errors import (
-    Archived,
-    CopyFailed,
-    Missing,
-    SourceChanged,
-    Unfit,
+    CopyError,
+    ObjectArchivedError,
+    ObjectMissingError,
+    SourceChangedError,
+    VerificationError,
 )
-from orca_daemon.aws.s3copy.objects import Facts, Place, look
-from orca_daemon.aws.s3copy.progress import Progress
+from orca_daemon.aws.s3copy.objects import ObjectHead, S3Object, head_object
+from orca_daemon.aws.s3copy.progress import CopyProgress
 
 __all__ = [
-    "Archived",
     "Copied",
     "Copier",
-    "CopyFailed",
-    "Facts",
-    "Missing",
-    "Options",
-    "Place",
-    "Progress",
-    "SourceChanged",
-    "Unfit",
-    "look",
+    "CopyError",
+    "CopyOptions",
+    "CopyProgress",
+    "ObjectArchivedError",
+    "ObjectHead",
+    "ObjectMissingError",
+    "S3Object",
+    "SourceChangedError",
+    "VerificationError",
+    "head_object",
 ]

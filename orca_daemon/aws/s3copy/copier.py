@@ -7,24 +7,30 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from orca_daemon.aws.s3copy.errors import Archived, CopyFailed, Missing, Unfit, explained
-from orca_daemon.aws.s3copy.leftovers import clear
-from orca_daemon.aws.s3copy.multipart import Upload, pinned
-from orca_daemon.aws.s3copy.objects import Facts, Place, look
+from orca_daemon.aws.s3copy.abandoned_uploads import clear
+from orca_daemon.aws.s3copy.content_match import ContentMatch, compare
+from orca_daemon.aws.s3copy.errors import (
+    CopyError,
+    ObjectArchivedError,
+    ObjectMissingError,
+    VerificationError,
+    explained,
+)
+from orca_daemon.aws.s3copy.multipart import MultipartCopy, pinned
+from orca_daemon.aws.s3copy.objects import ObjectHead, S3Object, head_object
 from orca_daemon.aws.s3copy.plan import MIB, Plan, plan
-from orca_daemon.aws.s3copy.progress import Observer, Progress, unobserved
-from orca_daemon.aws.s3copy.requests import RequestFailed, Requests
-from orca_daemon.aws.s3copy.same import Verdict, compare
+from orca_daemon.aws.s3copy.progress import CopyProgress, Observer, unobserved
+from orca_daemon.aws.s3copy.requests import Requests, S3RequestError
 from orca_daemon.aws.s3copy.tags import tag_set
 from orca_daemon.aws.s3copy.verbatim import prepare
+from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.errors import Refused
-from orca_daemon.engine.policy import Backoff
 
 USUAL_PART = 250 * MIB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class CopyOptions:
     """How copies are made."""
 
     files: int = 16
@@ -67,14 +73,14 @@ class Copier:
     Two copies to the same target wait for each other, and the second finds the work done.
     """
 
-    def __init__(self, s3: Any, options: Options, observe: Observer = unobserved) -> None:
+    def __init__(self, s3: Any, options: CopyOptions, observe: Observer = unobserved) -> None:
         self._options, self._observe = options, observe
         self._files = asyncio.Semaphore(options.files)
-        self._targets: dict[Place, tuple[asyncio.Lock, int]] = {}
+        self._targets: dict[S3Object, tuple[asyncio.Lock, int]] = {}
         prepare(s3)
         self.requests = Requests(s3, limit=options.requests, tries=options.tries, backoff=options.backoff)
 
-    async def copy(self, source: Place, target: Place, *, chunk: int | None = None) -> Copied:
+    async def copy(self, source: S3Object, target: S3Object, *, chunk: int | None = None) -> Copied:
         """Bring the newest version of `source` to `target`.
 
         Args:
@@ -84,8 +90,8 @@ class Copier:
                 else the option.
 
         Raises:
-            Reject: `Missing`, `Archived`, or another reason that no retry mends; it is a sentence.
-            CopyFailed: worth trying again; `SourceChanged`, `Unfit` or in general.
+            Reject: `ObjectMissingError`, `ObjectArchivedError`, or another reason that no retry mends; it is a sentence.
+            CopyError: worth trying again; `SourceChanged`, `VerificationError` or in general.
             NotYet: S3 asks for patience, and has had some.
             DependencyDown: the place cannot be reached, or does not accept the credentials.
             Refused: the place denies it.
@@ -93,29 +99,29 @@ class Copier:
         try:
             async with self._alone(target), self._files:
                 return await self._copy(source, target, chunk)
-        except RequestFailed as failure:
+        except S3RequestError as failure:
             raise explained(failure, source, target) from failure
 
-    async def holds(self, source: Place, target: Place) -> bool:
-        """Whether the target is known to hold what the source holds.  Raises as `look` does."""
-        facts, there = await self._both(source, target)
-        return _held(facts, there) is not None
+    async def holds(self, source: S3Object, target: S3Object) -> bool:
+        """Whether the target is known to hold what the source holds.  Raises as `head_object` does."""
+        head, there = await self._both(source, target)
+        return _held(head, there) is not None
 
-    async def look(self, place: Place) -> Facts:
+    async def head(self, place: S3Object) -> ObjectHead:
         """The facts of an object.
 
         Raises:
-            Missing: there is none.
+            ObjectMissingError: there is none.
             Refused: S3 does not show it to us.
             DependencyDown: the place cannot be reached.
         """
         try:
-            return await look(self.requests, place)
-        except RequestFailed as failure:
+            return await head_object(self.requests, place)
+        except S3RequestError as failure:
             raise explained(failure, place, place) from failure
 
     @asynccontextmanager
-    async def _alone(self, target: Place) -> AsyncIterator[None]:
+    async def _alone(self, target: S3Object) -> AsyncIterator[None]:
         lock, users = self._targets.get(target, (asyncio.Lock(), 0))
         self._targets[target] = lock, users + 1
         try:
@@ -126,67 +132,71 @@ class Copier:
             if users > 1:
                 self._targets[target] = lock, users - 1
 
-    async def _copy(self, source: Place, target: Place, chunk: int | None) -> Copied:
+    async def _copy(self, source: S3Object, target: S3Object, chunk: int | None) -> Copied:
         began = time.monotonic()
-        facts, there = await self._both(source, target)
-        if facts.archived:
-            raise Archived(_asleep(source, facts))
-        cut = await self._plan(source, facts, chunk)
-        if cut.part:
-            await clear(self.requests, target, idle=self._options.idle * max(1.0, cut.part / USUAL_PART))
-        if already := _held(facts, there):
-            return Copied(size=facts.size, parts=0, skipped=True, by=already.by)
-        track = _Track(self._observe, source, target, cut, began)
+        head, there = await self._both(source, target)
+        if head.archived:
+            raise ObjectArchivedError(_in_archive(source, head))
+        part_plan = await self._plan(source, head, chunk)
+        if part_plan.part:
+            await clear(
+                self.requests, target, idle=self._options.idle * max(1.0, part_plan.part / USUAL_PART)
+            )
+        if already := _held(head, there):
+            return Copied(size=head.size, parts=0, skipped=True, by=already.by)
+        track = _Track(self._observe, source, target, part_plan, began)
         track.moved(0)
-        etag = await self._write(source, facts, target, cut, track)
-        verdict = await self._verify(facts, target, etag)
+        etag = await self._write(source, head, target, part_plan, track)
+        verdict = await self._verify(head, target, etag)
         return Copied(
-            size=facts.size,
-            parts=cut.parts,
+            size=head.size,
+            parts=part_plan.parts,
             skipped=False,
             by=verdict.by if verdict.same else "size and every part",
             seconds=time.monotonic() - began,
         )
 
-    async def _plan(self, source: Place, facts: Facts, chunk: int | None) -> Plan:
+    async def _plan(self, source: S3Object, head: ObjectHead, chunk: int | None) -> Plan:
         options = self._options
         alike = None
         # Cut like the source, the copy has the source's ETag: the only proof of equal content where the
         # archive is older than S3's checksums.  KMS makes ETags that prove nothing.
-        if not chunk and facts.cut and not facts.checksums and "kms" not in facts.encryption:
-            head = await self.requests.call("head_object", **source.parameters, PartNumber=1)
-            first = head["ContentLength"]
-            alike = first if first and -(-facts.size // first) == facts.cut else None
-        return plan(facts.size, chunk=chunk or options.chunk, threshold=options.threshold, alike=alike)
+        if not chunk and head.part_count and not head.checksums and "kms" not in head.encryption:
+            part = await self.requests.call("head_object", **source.parameters, PartNumber=1)
+            first = part["ContentLength"]
+            alike = first if first and -(-head.size // first) == head.part_count else None
+        return plan(head.size, chunk=chunk or options.chunk, threshold=options.threshold, alike=alike)
 
-    async def _both(self, source: Place, target: Place) -> tuple[Facts, Facts | None]:
+    async def _both(self, source: S3Object, target: S3Object) -> tuple[ObjectHead, ObjectHead | None]:
         """The facts of source and target, asked for at one time; None for a target that is not there."""
-        facts, there = await asyncio.gather(self.look(source), self._there(target), return_exceptions=True)
-        for found in (facts, there):
+        head, there = await asyncio.gather(self.head(source), self._there(target), return_exceptions=True)
+        for found in (head, there):
             if isinstance(found, BaseException):
                 raise found
-        return cast("tuple[Facts, Facts | None]", (facts, there))
+        return cast("tuple[ObjectHead, ObjectHead | None]", (head, there))
 
-    async def _there(self, target: Place) -> Facts | None:
+    async def _there(self, target: S3Object) -> ObjectHead | None:
         try:
-            return await self.look(target)
-        except (Missing, Refused):  # S3 denies what is missing to those who may not list
+            return await self.head(target)
+        except (ObjectMissingError, Refused):  # S3 denies what is missing to those who may not list
             return None
 
-    async def _write(self, source: Place, facts: Facts, target: Place, cut: Plan, track: "_Track") -> str:
+    async def _write(
+        self, source: S3Object, head: ObjectHead, target: S3Object, part_plan: Plan, track: "_Track"
+    ) -> str:
         """Copy, and return the ETag that the target should have now."""
-        if not cut.part:
+        if not part_plan.part:
             answer = await self.requests.call(
                 "copy_object",
-                facts.size,
+                head.size,
                 **target.parameters,
-                **pinned(source, facts),
+                **pinned(source, head),
                 **self._storage,
             )
-            track.moved(facts.size)
+            track.moved(head.size)
             return str(answer["CopyObjectResult"]["ETag"])
-        tags = await tag_set(self.requests, source, facts)
-        upload = Upload(self.requests, source, facts, target, cut)
+        tags = await tag_set(self.requests, source, head)
+        upload = MultipartCopy(self.requests, source, head, target, part_plan)
         return await upload.run({**self._storage, **({"Tagging": tags} if tags else {})}, track.moved)
 
     @property
@@ -196,16 +206,16 @@ class Copier:
         # Never the source's: an object kept in GLACIER would be archived again.
         return {"StorageClass": self._options.storage_class, **encryption}
 
-    async def _verify(self, facts: Facts, target: Place, etag: str) -> Verdict:
+    async def _verify(self, head: ObjectHead, target: S3Object, etag: str) -> ContentMatch:
         try:
-            there = await self.look(target)
-        except Missing as error:
-            raise CopyFailed(f"{target} is not there after the copy") from error
-        verdict = compare(facts, there)
+            there = await self.head(target)
+        except ObjectMissingError as error:
+            raise CopyError(f"{target} is not there after the copy") from error
+        verdict = compare(head, there)
         if verdict.same is False:
-            raise Unfit(f"{target} differs from its source in {verdict.by} after the copy")
+            raise VerificationError(f"{target} differs from its source in {verdict.by} after the copy")
         if not verdict.same and there.etag != etag:
-            raise Unfit(f"{target} was replaced by somebody else during the copy")
+            raise VerificationError(f"{target} was replaced by somebody else during the copy")
         return verdict
 
 
@@ -214,37 +224,37 @@ class _Track:
     """Adds up the bytes of one copy and tells the observer."""
 
     observe: Observer
-    source: Place
-    target: Place
-    cut: Plan
+    source: S3Object
+    target: S3Object
+    plan: Plan
     began: float
     done: int = 0
 
     def moved(self, step: int) -> None:
         self.done += step
         self.observe(
-            Progress(
+            CopyProgress(
                 source=self.source,
                 target=self.target,
-                size=self.cut.size,
+                size=self.plan.size,
                 done=self.done,
                 step=step,
-                parts=self.cut.parts,
+                parts=self.plan.parts,
                 seconds=time.monotonic() - self.began,
             )
         )
 
 
-def _held(facts: Facts, there: Facts | None) -> Verdict | None:
+def _held(head: ObjectHead, there: ObjectHead | None) -> ContentMatch | None:
     """How the target proves to hold the content already, if it does and will."""
-    if there is None or there.asleep:
+    if there is None or there.in_archive:
         return None
-    verdict = compare(facts, there)
+    verdict = compare(head, there)
     return verdict if verdict.same else None
 
 
-def _asleep(source: Place, facts: Facts) -> str:
-    where = facts.archive_status or facts.storage_class
-    if facts.restoring:
+def _in_archive(source: S3Object, head: ObjectHead) -> str:
+    where = head.archive_status or head.storage_class
+    if head.restoring:
         return f"{source} is in {where} and its restore is still running"
     return f"{source} is in {where} and not restored (or its restore has expired)"

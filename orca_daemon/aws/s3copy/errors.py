@@ -10,8 +10,8 @@ from orca_daemon.aws.errors import Meaning, bucket_of, message_of, reason_of
 from orca_daemon.engine.errors import DependencyDown, NotYet, Refused, Reject
 
 if TYPE_CHECKING:
-    from orca_daemon.aws.s3copy.objects import Place
-    from orca_daemon.aws.s3copy.requests import RequestFailed
+    from orca_daemon.aws.s3copy.objects import S3Object
+    from orca_daemon.aws.s3copy.requests import S3RequestError
 
 S3 = "s3"
 _BARE = "400"
@@ -22,31 +22,31 @@ _READING = ("s3:Get", "kms:Decrypt")
 _COPYING = frozenset({"copy_object", "upload_part_copy"})
 
 
-class CopyFailed(Exception):  # noqa: N818  a verdict with a sentence
+class CopyError(Exception):
     """The copy did not come about; worth trying again."""
 
 
-class SourceChanged(CopyFailed):
+class SourceChangedError(CopyError):
     """The source was replaced while it was copied; nothing was written."""
 
 
-class Unfit(CopyFailed):
+class VerificationError(CopyError):
     """The copy was written and is not what the source is."""
 
 
-class Missing(Reject):
+class ObjectMissingError(Reject):
     """The source does not exist."""
 
 
-class Archived(Reject):
+class ObjectArchivedError(Reject):
     """The source sleeps in an archive and was not restored."""
 
 
-def explained(failure: "RequestFailed", source: "Place", target: "Place") -> Exception:
+def explained(failure: "S3RequestError", source: "S3Object", target: "S3Object") -> Exception:
     """What a failed request of the copy from `source` to `target` means.
 
     `NotYet` where S3 asks for patience, `DependencyDown` where the place is out of reach, does not accept the
-    credentials or the time, `Refused` where it denies, `Reject` where a retry cannot help, `CopyFailed` for
+    credentials or the time, `Refused` where it denies, `Reject` where a retry cannot help, `CopyError` for
     the rest.
     """
     match failure.meaning:
@@ -62,7 +62,7 @@ def explained(failure: "RequestFailed", source: "Place", target: "Place") -> Exc
             return _verdict(failure, source, target)
 
 
-def _passing(failure: "RequestFailed") -> str:
+def _passing(failure: "S3RequestError") -> str:
     if failure.meaning is Meaning.CLOCK:
         return reason_of(failure.error)
     if failure.code == _BARE:
@@ -73,7 +73,7 @@ def _passing(failure: "RequestFailed") -> str:
     return f"{what} after several tries"
 
 
-def _verdict(failure: "RequestFailed", source: "Place", target: "Place") -> Exception:
+def _verdict(failure: "S3RequestError", source: "S3Object", target: "S3Object") -> Exception:
     error = failure.error
     if isinstance(error, ParamValidationError):  # botocore sent nothing; the rest of its report is a pattern
         return Reject(f"{target}: {error.kwargs['report'].partition(': ')[0]}")
@@ -81,21 +81,24 @@ def _verdict(failure: "RequestFailed", source: "Place", target: "Place") -> Exce
         kind, sentence = _VERDICTS[failure.code]
         bucket = bucket_of(error) or target.bucket
         return kind(sentence.format(source=source, target=target, bucket=bucket))
-    said = f"{failure.name}: {failure.code}: {message_of(error)}" if failure.answered else str(error)
-    return CopyFailed(f"{source} was not copied to {target}: {said}")
+    text = f"{failure.name}: {failure.code}: {message_of(error)}" if failure.answered else str(error)
+    return CopyError(f"{source} was not copied to {target}: {text}")
 
 
 _VERDICTS: dict[str, tuple[Callable[[str], Exception], str]] = {
-    "PreconditionFailed": (SourceChanged, "{source} was replaced while it was copied"),
-    "InvalidObjectState": (Archived, "{source} is archived and not restored (or its restore has expired)"),
-    "NoSuchKey": (Missing, "{source} does not exist"),
-    "NoSuchVersion": (SourceChanged, "{source} was removed while it was copied"),
+    "PreconditionFailed": (SourceChangedError, "{source} was replaced while it was copied"),
+    "InvalidObjectState": (
+        ObjectArchivedError,
+        "{source} is archived and not restored (or its restore has expired)",
+    ),
+    "NoSuchKey": (ObjectMissingError, "{source} does not exist"),
+    "NoSuchVersion": (SourceChangedError, "{source} was removed while it was copied"),
     "NoSuchBucket": (Reject, "bucket {bucket} does not exist"),
-    "NoSuchUpload": (CopyFailed, "the multipart upload to {target} was aborted by somebody else"),
+    "NoSuchUpload": (CopyError, "the multipart upload to {target} was aborted by somebody else"),
 }
 
 
-def _denied(failure: "RequestFailed", source: "Place", target: "Place") -> str:
+def _denied(failure: "S3RequestError", source: "S3Object", target: "S3Object") -> str:
     text = message_of(failure.error)
     match failure.operation:
         case "head_object":  # without the permission to list, S3 denies what does not exist
@@ -106,7 +109,7 @@ def _denied(failure: "RequestFailed", source: "Place", target: "Place") -> str:
             return f"access denied: {failure.name} from {source} to {target}: {text}"
 
 
-def _place_of_denial(failure: "RequestFailed", source: "Place") -> str:
+def _place_of_denial(failure: "S3RequestError", source: "S3Object") -> str:
     """A copy reads and writes; where AWS does not say which of them is denied, it is the writing."""
     action = _ACTION.search(message_of(failure.error))
     if failure.operation in _COPYING and action and action[1].startswith(_READING):

@@ -8,9 +8,9 @@ from typing import Any
 import structlog
 
 from orca_daemon.aws.s3copy.finish import finish
-from orca_daemon.aws.s3copy.objects import Facts, Place
+from orca_daemon.aws.s3copy.objects import ObjectHead, S3Object
 from orca_daemon.aws.s3copy.plan import Plan
-from orca_daemon.aws.s3copy.requests import RequestFailed, Requests
+from orca_daemon.aws.s3copy.requests import Requests, S3RequestError
 from orca_daemon.aws.s3copy.verbatim import sent_with
 
 WHOLE = ("CRC64NVME", "CRC32C", "CRC32")
@@ -20,17 +20,19 @@ ABORTS = 5
 _log: Any = structlog.get_logger()
 
 
-class Upload:
+class MultipartCopy:
     """A multipart copy from a pinned source; used once."""
 
-    def __init__(self, requests: Requests, source: Place, facts: Facts, target: Place, plan: Plan) -> None:
+    def __init__(
+        self, requests: Requests, source: S3Object, head: ObjectHead, target: S3Object, plan: Plan
+    ) -> None:
         self._requests = requests
-        self._source, self._facts, self._target, self._plan = source, facts, target, plan
+        self._source, self._head, self._target, self._plan = source, head, target, plan
         self._parts: dict[int, dict[str, Any]] = {}
         self._etag = ""
         self.id: str | None = None
         """Of the upload while there is one."""
-        self.algorithm = next((name for name in WHOLE if name in facts.checksums), WHOLE[0])
+        self.algorithm = next((name for name in WHOLE if name in head.checksums), WHOLE[0])
 
     async def run(self, options: Mapping[str, Any], moved: Callable[[int], None]) -> str:
         """Copy, and return the ETag of the new object.
@@ -48,11 +50,11 @@ class Upload:
         return self._etag or composed([self._parts[number]["ETag"] for number in sorted(self._parts)])
 
     async def _begin(self, options: Mapping[str, Any]) -> None:
-        with sent_with(self._facts.verbatim):
+        with sent_with(self._head.verbatim):
             answer = await self._requests.call(
                 "create_multipart_upload",
                 **self._target.parameters,
-                **self._facts.headers,
+                **self._head.headers,
                 ChecksumAlgorithm=self.algorithm,
                 ChecksumType="FULL_OBJECT",
                 **options,
@@ -84,7 +86,7 @@ class Upload:
             PartNumber=number,
             # Of an object of 5 MiB or less S3 copies no range, not even one that is the whole.
             **({"CopySourceRange": f"bytes={first}-{last}"} if self._plan.parts > 1 else {}),
-            **pinned(self._source, self._facts),
+            **pinned(self._source, self._head),
         )
         result = answer["CopyPartResult"]
         checksum = f"Checksum{self.algorithm}"
@@ -97,7 +99,7 @@ class Upload:
     async def _complete(self) -> None:
         # S3 refuses to complete what does not have this size and checksum, so a torn object never appears.
         promise: dict[str, Any] = {"MpuObjectSize": self._plan.size}
-        if known := self._facts.checksums.get(self.algorithm):
+        if known := self._head.checksums.get(self.algorithm):
             promise |= {f"Checksum{self.algorithm}": known, "ChecksumType": "FULL_OBJECT"}
         try:
             answer = await self._requests.call(
@@ -108,7 +110,7 @@ class Upload:
                 **promise,
             )
             self._etag = answer["ETag"]
-        except RequestFailed as failure:
+        except S3RequestError as failure:
             # A repeated request finds nothing when the first one succeeded and its answer was lost; the
             # verification that follows tells.
             if failure.code != "NoSuchUpload":
@@ -120,17 +122,17 @@ class Upload:
             await finish(abort(self._requests, self._target, upload))
         except Exception as refusal:  # noqa: BLE001  what went wrong first is what the caller has to know
             # Parts cost money until somebody aborts them: the next copy to this key, or a lifecycle rule.
-            reason = refusal.code if isinstance(refusal, RequestFailed) else type(refusal).__name__
+            reason = refusal.code if isinstance(refusal, S3RequestError) else type(refusal).__name__
             _log.warning("copy.upload_left", target=str(self._target), upload=upload, reason=reason)
 
 
-async def abort(requests: Requests, target: Place, upload: str) -> None:
+async def abort(requests: Requests, target: S3Object, upload: str) -> None:
     """Abort an upload until nothing of it is left."""
     for _ in range(ABORTS):
         try:
             await requests.call("abort_multipart_upload", **target.parameters, UploadId=upload)
             await requests.call("list_parts", **target.parameters, UploadId=upload, MaxParts=1)
-        except RequestFailed as failure:
+        except S3RequestError as failure:
             if failure.code == "NoSuchUpload":
                 return
             raise
@@ -142,7 +144,7 @@ def composed(etags: list[str]) -> str:
     return f'"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(etags)}"'
 
 
-def pinned(source: Place, facts: Facts) -> dict[str, Any]:
+def pinned(source: S3Object, head: ObjectHead) -> dict[str, Any]:
     """The parameters that tie a copy to the very source that was looked at."""
-    version = {"VersionId": facts.version} if facts.version else {}
-    return {"CopySource": {**source.parameters, **version}, "CopySourceIfMatch": facts.etag}
+    version = {"VersionId": head.version} if head.version else {}
+    return {"CopySource": {**source.parameters, **version}, "CopySourceIfMatch": head.etag}

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orca_daemon.aws.errors import Meaning
-from orca_daemon.aws.s3copy.errors import Missing
-from orca_daemon.aws.s3copy.requests import RequestFailed, Requests
+from orca_daemon.aws.s3copy.errors import ObjectMissingError
+from orca_daemon.aws.s3copy.requests import Requests, S3RequestError
 
 ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 """Storage classes whose objects can only be read after a restore (AWS: S3 storage classes)."""
@@ -24,11 +24,11 @@ CHECKSUMS = ("CRC64NVME", "CRC32C", "CRC32", "SHA256", "SHA1")
 _WITHOUT_REASON = frozenset({"400", "403"})
 """Answers to HEAD of which the code is all that is known."""
 _PLAIN_ETAG = re.compile(r'^"?[0-9a-f]{32}"?$')
-_CUT_ETAG = re.compile(r'^"?[0-9a-f]{32}-(\d+)"?$')
+_MULTIPART_ETAG = re.compile(r'^"?[0-9a-f]{32}-(\d+)"?$')
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class S3Object:
     """A bucket and a key, as S3 stores it (not URL-encoded)."""
 
     bucket: str
@@ -38,7 +38,7 @@ class Place:
         return f"s3://{self.bucket}/{self.key}"
 
     @classmethod
-    def of(cls, url: str) -> "Place":
+    def of(cls, url: str) -> "S3Object":
         """The place that `s3://bucket/key` names.
 
         Raises:
@@ -56,7 +56,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class ObjectHead:
     """What HeadObject says of one version of an object."""
 
     size: int
@@ -77,14 +77,14 @@ class Facts:
     """Checksums of the whole object, by algorithm."""
 
     @property
-    def asleep(self) -> bool:
+    def in_archive(self) -> bool:
         """Whether it lives in an archive, though it may be restored for some days."""
         return self.storage_class in ARCHIVES or bool(self.archive_status)
 
     @property
     def archived(self) -> bool:
         """Whether it cannot be read now."""
-        return self.asleep and 'ongoing-request="false"' not in self.restore
+        return self.in_archive and 'ongoing-request="false"' not in self.restore
 
     @property
     def restoring(self) -> bool:
@@ -97,42 +97,42 @@ class Facts:
         return bool(_PLAIN_ETAG.match(self.etag)) and "kms" not in self.encryption
 
     @property
-    def cut(self) -> int:
+    def part_count(self) -> int:
         """Number of parts that the ETag tells of; 0 where it tells of none."""
-        match = _CUT_ETAG.match(self.etag)
+        match = _MULTIPART_ETAG.match(self.etag)
         return int(match[1]) if match else 0
 
 
-async def look(requests: Requests, place: Place) -> Facts:
+async def head_object(requests: Requests, place: S3Object) -> ObjectHead:
     """The facts of the newest version.
 
     Raises:
-        Missing: there is no such object, or no such bucket: the answer to HEAD has no body that says which.
-        RequestFailed: S3 does not say.
+        ObjectMissingError: there is no such object, or no such bucket: the answer to HEAD has no body that says which.
+        S3RequestError: S3 does not say.
     """
     try:
-        return facts(await requests.call("head_object", **place.parameters, ChecksumMode="ENABLED"))
-    except RequestFailed as failure:
+        return parsed(await requests.call("head_object", **place.parameters, ChecksumMode="ENABLED"))
+    except S3RequestError as failure:
         if failure.meaning is Meaning.MISSING:
-            raise Missing(f"{place} does not exist") from failure
+            raise ObjectMissingError(f"{place} does not exist") from failure
         if failure.code in _WITHOUT_REASON:
             raise await _reason(requests, place, failure) from failure
         raise
 
 
-async def _reason(requests: Requests, place: Place, failure: RequestFailed) -> RequestFailed:
+async def _reason(requests: Requests, place: S3Object, failure: S3RequestError) -> S3RequestError:
     """Why HEAD was refused: the answer to GET has a body that says so."""
     try:
         answer = await requests.call("get_object", **place.parameters, Range="bytes=0-0")
-    except RequestFailed as told:
-        return failure if told.meaning in {Meaning.DENIED, Meaning.MISSING} else told
+    except S3RequestError as explanation:
+        return failure if explanation.meaning in {Meaning.DENIED, Meaning.MISSING} else explanation
     answer["Body"].close()
     return failure
 
 
-def facts(head: Mapping[str, Any]) -> Facts:
+def parsed(head: Mapping[str, Any]) -> ObjectHead:
     """Read the answer of HeadObject."""
-    return Facts(
+    return ObjectHead(
         size=head["ContentLength"],
         etag=head["ETag"],
         version=head.get("VersionId"),

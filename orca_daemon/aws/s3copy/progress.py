@@ -4,15 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from orca_daemon.aws.s3copy.objects import Place
+from orca_daemon.aws.s3copy.objects import S3Object
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
+class CopyProgress:
     """A copy began (`step` and `done` are 0) or came `step` bytes further."""
 
-    source: Place
-    target: Place
+    source: S3Object
+    target: S3Object
     size: int
     done: int
     step: int
@@ -31,8 +31,8 @@ class Progress:
         return (self.size - self.done) / self.rate if self.rate else None
 
 
-Observer: TypeAlias = Callable[[Progress], None]
+Observer: TypeAlias = Callable[[CopyProgress], None]
 
 
-def unobserved(_: Progress) -> None:
+def unobserved(_: CopyProgress) -> None:
     """Nobody looks."""

@@ -7,8 +7,8 @@ from typing import Any
 
 from orca_daemon.aws.call_errors import CALL_ERRORS
 from orca_daemon.aws.errors import Meaning, code_of, meaning_of, reason_of, status_of
+from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.places import succeeded
-from orca_daemon.engine.policy import Backoff
 
 PATIENT = 8
 """Tries of what an upload hangs on: hours of parts are not thrown away for a bad minute of S3."""
@@ -22,7 +22,7 @@ _ANSWERS = frozenset({Meaning.MISSING, Meaning.REFUSED})
 """Errors that are S3's answer to the question: the place works."""
 
 
-class RequestFailed(Exception):  # noqa: N818  a fact, which `explained` makes a verdict of
+class S3RequestError(Exception):
     """A request failed for good; `error` is what botocore raised."""
 
     def __init__(self, operation: str, place: str, error: BaseException) -> None:
@@ -65,7 +65,7 @@ class Requests:
             parameters: of the operation.
 
         Raises:
-            RequestFailed: it failed, and would at once again.
+            S3RequestError: it failed, and would at once again.
         """
         limit = None if operation == "complete_multipart_upload" else QUICK + moving / SLOWEST
         place = f"{'read' if operation in _READS else 'write'} {parameters['Bucket']}"
@@ -74,7 +74,7 @@ class Requests:
             try:
                 answer = await self._once(operation, parameters, limit)
             except CALL_ERRORS as error:
-                failure = RequestFailed(operation, place, error)
+                failure = S3RequestError(operation, place, error)
                 if failure.meaning in _ANSWERS:
                     succeeded("s3", place)
                 if attempt >= tries or failure.meaning not in {Meaning.THROTTLED, Meaning.PASSING}:

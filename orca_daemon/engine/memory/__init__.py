@@ -6,22 +6,22 @@ the 60 seconds between deleting or purging a queue and doing so again, and the l
 first 120,000 messages only.
 """
 
-from orca_daemon.engine.memory.options import Options
+from orca_daemon.engine.memory.errors import RequestRefusedError
+from orca_daemon.engine.memory.options import QueueOptions
 from orca_daemon.engine.memory.queue import MemoryQueue, Redrive
 from orca_daemon.engine.memory.record import Happened
-from orca_daemon.engine.memory.refusal import Refused
 from orca_daemon.engine.memory.source import MemorySource
-from orca_daemon.engine.memory.stored import Received, Sent, State, Stored
+from orca_daemon.engine.memory.stored import Received, SentMessage, State, Stored
 
 __all__ = [
     "Happened",
     "MemoryQueue",
     "MemorySource",
-    "Options",
+    "QueueOptions",
     "Received",
     "Redrive",
-    "Refused",
-    "Sent",
+    "RequestRefusedError",
+    "SentMessage",
     "State",
     "Stored",
 ]

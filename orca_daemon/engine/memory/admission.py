@@ -2,19 +2,19 @@
 
 from orca_daemon.engine.memory.content import check_id
 from orca_daemon.engine.memory.deduplication import content_id
-from orca_daemon.engine.memory.options import Options
-from orca_daemon.engine.memory.refusal import Refused, invalid, missing
+from orca_daemon.engine.memory.errors import RequestRefusedError, invalid, missing
+from orca_daemon.engine.memory.options import QueueOptions
 from orca_daemon.engine.source import BATCH, LONGEST_LEASE
 
 LONGEST_DELAY = 900
 LONGEST_WAIT = 20
 
 
-def deduplication_id(options: Options, body: str, group: str | None, given: str | None) -> str | None:
+def deduplication_id(options: QueueOptions, body: str, group: str | None, given: str | None) -> str | None:
     """The id by which this message is known as a duplicate; None on a standard queue.
 
     Raises:
-        Refused: group or id are missing, wrong, or not for this type of queue.
+        RequestRefusedError: group or id are missing, wrong, or not for this type of queue.
     """
     if not options.fifo:
         if given is not None:
@@ -29,7 +29,7 @@ def deduplication_id(options: Options, body: str, group: str | None, given: str 
         check_id("MessageDeduplicationId", given)
         return given
     if not options.content_deduplication:
-        raise Refused(
+        raise RequestRefusedError(
             "InvalidParameterValue",
             "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId"
             " provided explicitly",
@@ -37,7 +37,7 @@ def deduplication_id(options: Options, body: str, group: str | None, given: str 
     return content_id(body)
 
 
-def delay(options: Options, given: float | None) -> float:
+def delay(options: QueueOptions, given: float | None) -> float:
     """Seconds for which this message is delayed.  On a FIFO queue only the queue itself can say so."""
     if given is None:
         return options.delay
@@ -48,7 +48,7 @@ def delay(options: Options, given: float | None) -> float:
     return options.delay if options.fifo else given
 
 
-def wait(options: Options, given: float | None) -> float:
+def wait(options: QueueOptions, given: float | None) -> float:
     """Seconds for which a receive waits."""
     if given is None:
         return options.wait
@@ -57,7 +57,7 @@ def wait(options: Options, given: float | None) -> float:
     return given
 
 
-def lease(options: Options, given: float | None) -> float:
+def lease(options: QueueOptions, given: float | None) -> float:
     """Seconds for which received messages are hidden."""
     if given is None:
         return options.visibility
@@ -65,7 +65,7 @@ def lease(options: Options, given: float | None) -> float:
     return given
 
 
-def check_receive(options: Options, limit: int, attempt_id: str | None) -> None:
+def check_receive(options: QueueOptions, limit: int, attempt_id: str | None) -> None:
     """Refuse a wrong number of messages or attempt id."""
     if not 1 <= limit <= BATCH:
         raise invalid("MaxNumberOfMessages", limit, f"Must be between 1 and {BATCH}, if provided.")

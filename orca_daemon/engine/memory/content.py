@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from orca_daemon.engine.memory.refusal import Refused, invalid, missing
+from orca_daemon.engine.memory.errors import RequestRefusedError, invalid, missing
 from orca_daemon.engine.size import MOST_ATTRIBUTES, Attributes, size, value_of
 
 LONGEST_NAME = 256
@@ -21,13 +21,15 @@ def check(body: str, attributes: Attributes, largest: int) -> None:
     if not body:
         raise missing("MessageBody")
     if _FORBIDDEN.search(body):
-        raise Refused("InvalidMessageContents", "The message contains characters outside the allowed set.")
+        raise RequestRefusedError(
+            "InvalidMessageContents", "The message contains characters outside the allowed set."
+        )
     if len(attributes) > MOST_ATTRIBUTES:
         raise invalid("MessageAttributes", len(attributes), f"There can be {MOST_ATTRIBUTES} attributes.")
     for name, attribute in attributes.items():
         check_attribute(name, attribute)
     if size(body, attributes) > largest:
-        raise Refused(
+        raise RequestRefusedError(
             "InvalidParameterValue",
             f"One or more parameters are invalid. Reason: Message must be shorter than {largest} bytes.",
         )

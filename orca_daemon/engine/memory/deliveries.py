@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from contextlib import closing
 
-from orca_daemon.engine.memory.options import Options
+from orca_daemon.engine.memory.errors import RequestRefusedError, invalid
+from orca_daemon.engine.memory.options import QueueOptions
 from orca_daemon.engine.memory.receipts import Receipts, holds
 from orca_daemon.engine.memory.record import Recorder
-from orca_daemon.engine.memory.refusal import Refused, invalid
 from orca_daemon.engine.memory.shelf import Shelf
 from orca_daemon.engine.memory.stored import Received, Stored
 
@@ -17,10 +17,10 @@ _TOO_LONG = "Total VisibilityTimeout for the message is beyond the limit [{} sec
 class Deliveries:
     """The part of a queue that knows leases and handles.  Times are moments of the queue's clock."""
 
-    def __init__(self, shelf: Shelf, receipts: Receipts, recorder: Recorder, options: Options) -> None:
+    def __init__(self, shelf: Shelf, receipts: Receipts, recorder: Recorder, options: QueueOptions) -> None:
         self._shelf = shelf
         self._receipts = receipts
-        self._tell = recorder.tell
+        self._record = recorder.record
         self._fifo = options.fifo
         self._longest = options.longest_lease
 
@@ -43,7 +43,7 @@ class Deliveries:
     def repeat(self, deliveries: list[Received], now: float, lease: float) -> None:
         """The receiver did not hear the answer: the same deliveries again, their leases from now on."""
         for each in deliveries:
-            self._tell(now, "replayed", each.message, seconds=lease)
+            self._record(now, "replayed", each.message, seconds=lease)
             self._hide(each.message, now, lease)
 
     def delete(self, receipt: str, now: float) -> None:
@@ -54,10 +54,10 @@ class Deliveries:
         if self._fifo and not holds(message, receipt):
             raise _expired(receipt)
         if message.receipt != receipt:
-            self._tell(now, "ignored", message)
+            self._record(now, "ignored", message)
             return
         self._shelf.remove(message)
-        self._tell(now, "deleted", message)
+        self._record(now, "deleted", message)
 
     def hide(self, receipt: str, now: float, seconds: float) -> None:
         """See `MemoryQueue.hide`."""
@@ -65,11 +65,15 @@ class Deliveries:
         if message is None:
             raise invalid("ReceiptHandle", receipt, _GONE)
         if not holds(message, receipt):
-            raise _expired(receipt) if self._fifo else Refused("MessageNotInflight", "Not in flight.")
+            raise (
+                _expired(receipt)
+                if self._fifo
+                else RequestRefusedError("MessageNotInflight", "Not in flight.")
+            )
         if now + seconds > message.received_at + self._longest:
             raise invalid("VisibilityTimeout", seconds, _TOO_LONG.format(f"{self._longest:.0f}"))
         message.modified += 1
-        self._tell(now, "hidden", message, seconds=seconds)
+        self._record(now, "hidden", message, seconds=seconds)
         self._hide(message, now, seconds)
 
     def _deliver(self, message: Stored, now: float, lease: float) -> Received:
@@ -77,7 +81,7 @@ class Deliveries:
         message.receive_count += 1
         message.received_at = now
         message.first_received_at = message.first_received_at or now
-        self._tell(now, "received", message, seconds=lease)
+        self._record(now, "received", message, seconds=lease)
         return Received(message, receipt, message.receive_count, message.first_received_at)
 
     def _hide(self, message: Stored, now: float, seconds: float) -> None:
@@ -87,5 +91,5 @@ class Deliveries:
             self._shelf.show(message)
 
 
-def _expired(receipt: str) -> Refused:
+def _expired(receipt: str) -> RequestRefusedError:
     return invalid("ReceiptHandle", receipt, "The receipt handle has expired.")

@@ -10,7 +10,7 @@ MOST_IN_FLIGHT = 120_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class QueueOptions:
     """Attributes of one queue; times in seconds, sizes in bytes (AWS: CreateQueue, API reference)."""
 
     fifo: bool = False

@@ -10,15 +10,15 @@ from orca_daemon.engine.memory import admission
 from orca_daemon.engine.memory.content import check
 from orca_daemon.engine.memory.deduplication import Deduplication
 from orca_daemon.engine.memory.deliveries import Deliveries
+from orca_daemon.engine.memory.errors import RequestRefusedError
 from orca_daemon.engine.memory.frozen import freeze, thaw
-from orca_daemon.engine.memory.options import Options
+from orca_daemon.engine.memory.options import QueueOptions
 from orca_daemon.engine.memory.polls import Polls
 from orca_daemon.engine.memory.receipts import Receipts
 from orca_daemon.engine.memory.record import Record, Recorder
-from orca_daemon.engine.memory.refusal import Refused
 from orca_daemon.engine.memory.replays import Replays
 from orca_daemon.engine.memory.shelf import Shelf
-from orca_daemon.engine.memory.stored import Received, Sent, State, Stored
+from orca_daemon.engine.memory.stored import Received, SentMessage, State, Stored
 from orca_daemon.engine.size import Attributes
 
 
@@ -35,13 +35,13 @@ class MemoryQueue:
 
     `clock` tells seconds since the epoch.  Nothing happens by itself: leases, delays and retention are looked
     at when the queue is called, and by a timer of the running loop while a long poll waits.  Every call may
-    raise `Refused`.
+    raise `RequestRefusedError`.
     """
 
     def __init__(
         self,
         name: str,
-        options: Options,
+        options: QueueOptions,
         *,
         clock: Callable[[], float],
         rng: random.Random | None = None,
@@ -55,10 +55,10 @@ class MemoryQueue:
         self._rng = rng or random.SystemRandom()
         self._sequence = 0
         recorder = Recorder(name, record)
-        self._tell = recorder.tell
-        self._tell_of = recorder.tell_of
+        self._record = recorder.record
+        self._record_sent = recorder.record_sent
         self._receipts = Receipts(f"{self._rng.getrandbits(48):012x}")
-        self._shelf = Shelf(fifo=options.fifo, tell=recorder.tell)
+        self._shelf = Shelf(fifo=options.fifo, record=recorder.record)
         self._deliveries = Deliveries(self._shelf, self._receipts, recorder, options)
         self._deduplication = Deduplication()
         self._replays = Replays()
@@ -73,7 +73,7 @@ class MemoryQueue:
         deduplication_id: str | None = None,
         delay: float | None = None,
         trace: str | None = None,
-    ) -> Sent:
+    ) -> SentMessage:
         """Store a message, or find that the same was sent less than five minutes ago."""
         now = self._now()
         attributes = attributes or {}
@@ -82,7 +82,7 @@ class MemoryQueue:
         key = admission.deduplication_id(self.options, body, group, deduplication_id)
         scope = (group or "") if self.options.deduplication_per_group else ""
         if key is not None and (known := self._deduplication.find(scope, key, now)):
-            self._tell_of(now, "deduplicated", known, group)
+            self._record_sent(now, "deduplicated", known, group)
             return known
         message = Stored(
             id=self._new_id(),
@@ -94,10 +94,10 @@ class MemoryQueue:
             trace=trace,
             sent_at=now,
         )
-        sent = Sent(message.id, message.sequence)
+        sent = SentMessage(message.id, message.sequence)
         if key is not None:
             self._deduplication.add(scope, key, sent, now)
-        self._tell(now, "sent", message)
+        self._record(now, "sent", message)
         self._shelf.add(message, delayed_until=now + delay if delay else None)
         self._polls.arm()
         return sent
@@ -140,7 +140,7 @@ class MemoryQueue:
     def _room(self) -> int:
         room = self.options.max_in_flight - self._shelf.in_flight
         if room <= 0 and not self.options.fifo:
-            raise Refused("OverLimit", "Too many messages in flight.")
+            raise RequestRefusedError("OverLimit", "Too many messages in flight.")
         return max(room, 0)
 
     def delete(self, receipt: str) -> None:
@@ -165,7 +165,7 @@ class MemoryQueue:
         if redrive is None or message.receive_count < redrive.max_receives or redrive.target.deleted:
             return False
         self._shelf.remove(message)
-        self._tell(self._clock(), "moved", message)
+        self._record(self._clock(), "moved", message)
         redrive.target.adopt(message, came_from=self.name)
         return True
 
@@ -188,7 +188,7 @@ class MemoryQueue:
             first_received_at=0.0 if anew else message.first_received_at,
             came_from=came_from,
         )
-        self._tell(now, "sent", moved)
+        self._record(now, "sent", moved)
         self._shelf.add(moved)
         self._polls.arm()
 
@@ -203,7 +203,7 @@ class MemoryQueue:
         hidden = self._shelf.in_flight + self._shelf.delayed
         return len(self._shelf) - hidden, self._shelf.in_flight, self._shelf.delayed
 
-    def change(self, options: Options) -> None:
+    def change(self, options: QueueOptions) -> None:
         """Set new attributes; the type stays.  A FIFO queue's delay applies to what waits already, too."""
         old, self.options = self.options, options
         if options.fifo and options.delay != old.delay:
@@ -217,13 +217,13 @@ class MemoryQueue:
         now = self._now()
         for message in self._shelf:
             self._shelf.remove(message)
-            self._tell(now, "purged", message)
+            self._record(now, "purged", message)
 
     def double(self, id_: str) -> bool:
         """Let a standard queue deliver a message in flight once more, as SQS does on rare occasions."""
         for message in self._shelf:
             if message.id == id_ and message.state is State.IN_FLIGHT and not self.options.fifo:
-                self._tell(self._clock(), "doubled", message)
+                self._record(self._clock(), "doubled", message)
                 self._shelf.show(message)
                 self._polls.arm()
                 return True
@@ -238,7 +238,7 @@ class MemoryQueue:
         for message in self._shelf:
             if message.state is State.VISIBLE and (to := target(message)) is not None:
                 self._shelf.remove(message)
-                self._tell(now, "moved", message)
+                self._record(now, "moved", message)
                 to.adopt(message, anew=True)
                 moved += 1
         return moved
@@ -258,7 +258,7 @@ class MemoryQueue:
         """Take up, on a new queue, what another one froze.  Attempt ids are forgotten."""
         self._sequence = frozen["sequence"]
         self._receipts.token, self._receipts.given = frozen["token"], frozen["given"]
-        self._deduplication.restore([(*entry[:3], Sent(*entry[3])) for entry in frozen["sends"]])
+        self._deduplication.restore([(*entry[:3], SentMessage(*entry[3])) for entry in frozen["sends"]])
         for message in frozen["messages"]:
             self._shelf.restore(*thaw(message))
 
@@ -269,7 +269,7 @@ class MemoryQueue:
 
     def _now(self) -> float:
         if self.deleted:
-            raise Refused("QueueDoesNotExist", "The specified queue does not exist.")
+            raise RequestRefusedError("QueueDoesNotExist", "The specified queue does not exist.")
         now = self._clock()
         self._shelf.advance(now, self.options.retention)
         return now

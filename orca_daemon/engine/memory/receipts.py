@@ -1,6 +1,6 @@
 """Receipt handles: which message one belongs to, and whether this queue gave it."""
 
-from orca_daemon.engine.memory.refusal import Refused
+from orca_daemon.engine.memory.errors import RequestRefusedError
 from orca_daemon.engine.memory.stored import State, Stored
 
 
@@ -21,12 +21,12 @@ class Receipts:
         """The number of the message that the handle was given for.
 
         Raises:
-            Refused: this queue never gave it.
+            RequestRefusedError: this queue never gave it.
         """
         token, _, rest = receipt.partition(".")
         sequence, _, number = rest.partition(".")
         if token != self.token or not sequence.isdecimal() or not number.isdecimal():
-            raise Refused("ReceiptHandleIsInvalid", "The input receipt handle is invalid.")
+            raise RequestRefusedError("ReceiptHandleIsInvalid", "The input receipt handle is invalid.")
         return int(sequence)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
-from orca_daemon.engine.memory.stored import Sent, Stored
+from orca_daemon.engine.memory.stored import SentMessage, Stored
 
 
 class Happened(NamedTuple):
@@ -37,13 +37,13 @@ class Recorder:
         self._queue = queue
         self._record = record
 
-    def tell(self, at: float, what: str, message: Stored, *, seconds: float = 0.0) -> None:
+    def record(self, at: float, what: str, message: Stored, *, seconds: float = 0.0) -> None:
         """Something happened to a message."""
         if self._record is not None:
             about = (message.id, message.group, message.sequence, message.receive_count, message.receipt)
             self._record(Happened(at, self._queue, what, *about, seconds))
 
-    def tell_of(self, at: float, what: str, sent: Sent, group: str | None) -> None:
+    def record_sent(self, at: float, what: str, sent: SentMessage, group: str | None) -> None:
         """Something happened that concerns a message which may be gone."""
         if self._record is not None:
             self._record(Happened(at, self._queue, what, sent.id, group, sent.sequence, 0))

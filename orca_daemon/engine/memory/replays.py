@@ -3,7 +3,7 @@
 from collections import deque
 from dataclasses import dataclass
 
-from orca_daemon.engine.memory.refusal import invalid
+from orca_daemon.engine.memory.errors import invalid
 from orca_daemon.engine.memory.stored import Received, State
 
 INTERVAL = 300.0

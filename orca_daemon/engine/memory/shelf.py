@@ -10,8 +10,8 @@ from orca_daemon.engine.memory.stored import State, Stored
 class Shelf:
     """Keeps messages, hides and shows them.  Every change is O(log n), however many there are."""
 
-    def __init__(self, *, fifo: bool, tell: Callable[[float, str, Stored], None]) -> None:
-        self._tell = tell
+    def __init__(self, *, fifo: bool, record: Callable[[float, str, Stored], None]) -> None:
+        self._record = record
         self._messages: dict[int, Stored] = {}
         self._line: Line = FifoLine() if fifo else StandardLine()
         self._hidden = Agenda()
@@ -94,12 +94,12 @@ class Shelf:
         """Show what is no longer hidden by now, remove what is older than `retention` seconds."""
         for moment, sequence in self._hidden.due(now):
             message = self._messages[sequence]
-            self._tell(moment, "lapsed" if message.state is State.IN_FLIGHT else "shown", message)
+            self._record(moment, "lapsed" if message.state is State.IN_FLIGHT else "shown", message)
             self.show(message)
         for sent_at, sequence in self._ages.due(now - retention):
             message = self._messages[sequence]
             self.remove(message)
-            self._tell(sent_at + retention, "retired", message)
+            self._record(sent_at + retention, "retired", message)
 
     def _count_out(self, message: Stored) -> None:
         if message.state is State.IN_FLIGHT:

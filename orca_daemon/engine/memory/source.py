@@ -5,11 +5,11 @@ from typing import TypeVar
 
 from orca_daemon.engine.errors import SourceError
 from orca_daemon.engine.evidence import with_evidence
+from orca_daemon.engine.memory.errors import RequestRefusedError
 from orca_daemon.engine.memory.queue import MemoryQueue
-from orca_daemon.engine.memory.refusal import Refused
 from orca_daemon.engine.memory.stored import Received
 from orca_daemon.engine.message import Envelope
-from orca_daemon.engine.source import Outcome, QueueFacts
+from orca_daemon.engine.source import EntryOutcome, QueueFacts
 
 T = TypeVar("T")
 _KINDS = {"QueueDoesNotExist": "missing", "OverLimit": "throttled"}
@@ -40,17 +40,17 @@ class MemorySource:
     ) -> Sequence[Envelope]:
         try:
             taken = await self._queue.receive(limit, wait=wait, visibility=lease, attempt_id=attempt_id)
-        except Refused as error:
+        except RequestRefusedError as error:
             raise _source_error(error) from error
         return [envelope(received) for received in taken]
 
-    async def delete(self, envelopes: Sequence[Envelope]) -> Sequence[Outcome]:  # noqa: D102  see Source
+    async def delete(self, envelopes: Sequence[Envelope]) -> Sequence[EntryOutcome]:  # noqa: D102  see Source
         return [self._end(self._queue.delete, each.receipt) for each in envelopes]
 
-    async def hide(self, envelopes: Sequence[Envelope], seconds: float) -> Sequence[Outcome]:  # noqa: D102  see Source
+    async def hide(self, envelopes: Sequence[Envelope], seconds: float) -> Sequence[EntryOutcome]:  # noqa: D102  see Source
         return [self._end(self._queue.hide, each.receipt, seconds) for each in envelopes]
 
-    async def bury(self, envelope: Envelope, evidence: Mapping[str, object]) -> None:  # noqa: D102  see Source
+    async def send_dead_letter(self, envelope: Envelope, evidence: Mapping[str, object]) -> None:  # noqa: D102  see Source
         grave = self._dead_letter
         if grave is None:
             raise SourceError("missing", "the queue has no dead-letter queue")
@@ -63,18 +63,18 @@ class MemorySource:
                 deduplication_id=envelope.id if grave.options.fifo else None,
                 trace=envelope.trace,
             )
-        except Refused as error:
+        except RequestRefusedError as error:
             raise _source_error(error) from error
 
     @staticmethod
-    def _end(call: Callable[..., None], *arguments: object) -> Outcome:
+    def _end(call: Callable[..., None], *arguments: object) -> EntryOutcome:
         try:
             call(*arguments)
-        except Refused as error:
+        except RequestRefusedError as error:
             if error.code in _KINDS:
                 raise _source_error(error) from error
-            return Outcome.GONE
-        return Outcome.DONE
+            return EntryOutcome.GONE
+        return EntryOutcome.DONE
 
 
 def envelope(received: Received) -> Envelope:
@@ -101,7 +101,7 @@ def envelope(received: Received) -> Envelope:
     )
 
 
-def _source_error(error: Refused) -> SourceError:
+def _source_error(error: RequestRefusedError) -> SourceError:
     kind = _KINDS.get(error.code, "unavailable")
     if "ReceiveRequestAttemptId" in str(error):
         kind = "attempt"

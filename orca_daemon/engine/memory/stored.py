@@ -50,7 +50,7 @@ class Received(NamedTuple):
     first_received_at: float
 
 
-class Sent(NamedTuple):
+class SentMessage(NamedTuple):
     """What the sender learns."""
 
     id: str

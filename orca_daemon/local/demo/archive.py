@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from psycopg2.extras import execute_values
 
-from orca_daemon.local.demo.granules import ArchivedFile, Granule
+from orca_daemon.local.demo.granules import ArchivedFile, DemoGranule
 from orca_daemon.local.demo.scene import Scene, Step
 
 _THREADS = 8
@@ -15,7 +15,7 @@ _INGESTED = timedelta(days=3)
 STORAGE_CLASS = {"GLACIER": 1, "DEEP_ARCHIVE": 2}
 
 
-def fill(scene: Scene, granules: Sequence[Granule]) -> Step:
+def fill(scene: Scene, granules: Sequence[DemoGranule]) -> Step:
     """Store every file, and catalog it."""
     step = Step("Archive filled")
     files = [file for granule in granules for file in granule.files]
@@ -47,7 +47,7 @@ def store(scene: Scene, what: str, files: Sequence[ArchivedFile]) -> dict[str, s
     return versions
 
 
-def catalog(scene: Scene, granules: Sequence[Granule], versions: dict[str, str]) -> None:
+def catalog(scene: Scene, granules: Sequence[DemoGranule], versions: dict[str, str]) -> None:
     """Write the rows that ingest writes for granules (contract 3.4)."""
     ingested = scene.started - _INGESTED
     with scene.connection.cursor() as cursor:

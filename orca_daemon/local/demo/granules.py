@@ -31,7 +31,7 @@ class ArchivedFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Granule:
+class DemoGranule:
     """One observation: its files are archived and recovered together."""
 
     id: str
@@ -45,7 +45,7 @@ class Granule:
         return f"{self.shortname}___{self.version}"
 
 
-def granules(count: int, made: datetime) -> Iterator[Granule]:
+def granules(count: int, made: datetime) -> Iterator[DemoGranule]:
     """The same granules for the same time of production, and others for every other."""
     for number in range(count):
         shortname, version = _COLLECTIONS[number % len(_COLLECTIONS)]
@@ -54,7 +54,7 @@ def granules(count: int, made: datetime) -> Iterator[Granule]:
         name = f"{shortname}.A{day:%Y%j}.{tile}.{version}.{made:%Y%j%H%M%S}{number:04}"
         folder = f"{shortname}.{version}/{day:%Y/%j}"
         files = tuple(_file(name, folder, suffix) for suffix in _SUFFIXES)
-        yield Granule(name, shortname, version, files)
+        yield DemoGranule(name, shortname, version, files)
 
 
 def _file(granule: str, folder: str, suffix: str) -> ArchivedFile:

@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote
 from uuid import uuid4
 
 from orca_daemon.local.demo.archive import STORAGE_CLASS, catalog, store
-from orca_daemon.local.demo.granules import Granule
+from orca_daemon.local.demo.granules import DemoGranule
 from orca_daemon.local.demo.scene import Scene, Step
 from orca_daemon.local.moto import REGION
 from orca_daemon.producer import send
@@ -45,7 +45,7 @@ def differences(cataloged: Mapping[str, Facts], stored: Mapping[str, Facts]) -> 
     )
 
 
-def reconcile(scene: Scene, spare: Sequence[Granule]) -> Step:
+def reconcile(scene: Scene, spare: Sequence[DemoGranule]) -> Step:
     """Make catalog and bucket differ, have the inventory compared, and compare the reports with the truth.
 
     Args:
@@ -73,7 +73,7 @@ def reconcile(scene: Scene, spare: Sequence[Granule]) -> Step:
     return step
 
 
-def _disturb(scene: Scene, spare: Sequence[Granule]) -> None:
+def _disturb(scene: Scene, spare: Sequence[DemoGranule]) -> None:
     """Phantoms, orphans and mismatches: never stored, never cataloged, cataloged as something else."""
     phantom, orphan, mismatch = spare
     catalog(scene, [phantom], {})

@@ -18,7 +18,7 @@ _LOOK_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)
-class DeadLetter:
+class RejectedMessage:
     """A message on a dead-letter queue, and why it is there."""
 
     body: str
@@ -34,7 +34,7 @@ def make_mistakes(scene: Scene, lost_key: str) -> Step:
             body=body, group=GROUP, deduplication_id=f"{mark}{number}", attributes={ATTRIBUTE: method}
         )
         send(message, scene.queue("status_update"), client=scene.sqs)
-    found: list[DeadLetter] = []
+    found: list[RejectedMessage] = []
 
     def count() -> int:
         found[:] = [letter for letter in dead_letters(scene, "status_update") if mark in letter.body]
@@ -68,7 +68,7 @@ def _mistakes(mark: str) -> Mapping[str, str]:
     }
 
 
-def dead_letters(scene: Scene, queue: str) -> list[DeadLetter]:
+def dead_letters(scene: Scene, queue: str) -> list[RejectedMessage]:
     """What lies on the dead-letter queue of a queue; everything stays there."""
     url = scene.queue(queue + DEAD_LETTER)
     letters, handles = [], []
@@ -81,7 +81,7 @@ def dead_letters(scene: Scene, queue: str) -> list[DeadLetter]:
         for message in messages:
             attributes: Mapping[str, Any] = message.get("MessageAttributes", {})
             evidence = json.loads(attributes.get(EVIDENCE, {}).get("StringValue", "{}"))
-            letters.append(DeadLetter(message["Body"], evidence.get("reason") or ""))
+            letters.append(RejectedMessage(message["Body"], evidence.get("reason") or ""))
             handles.append(message["ReceiptHandle"])
     for handle in handles:
         scene.sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=handle, VisibilityTimeout=0)

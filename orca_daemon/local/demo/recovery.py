@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import quote_plus
 from uuid import uuid4
 
-from orca_daemon.local.demo.granules import ArchivedFile, Granule
+from orca_daemon.local.demo.granules import ArchivedFile, DemoGranule
 from orca_daemon.local.demo.scene import Scene, Step
 from orca_daemon.producer import OrcaStatus, create_status_for_jobs, post_entries_to_standard_queue
 from orca_daemon.wire.times import show
@@ -14,7 +14,7 @@ _GRANULES_PER_JOB = 10
 _CHUNK_MIB = 250
 
 
-def recover(scene: Scene, granules: Sequence[Granule], lost: ArchivedFile) -> Step:
+def recover(scene: Scene, granules: Sequence[DemoGranule], lost: ArchivedFile) -> Step:
     """Ask for the granules; all files come back but `lost`, which the archive has not got any more."""
     step = Step("Granules recovered")
     files = [file for granule in granules for file in granule.files]
@@ -26,11 +26,11 @@ def recover(scene: Scene, granules: Sequence[Granule], lost: ArchivedFile) -> St
     scene.wait(
         "completing granules", len(granules), lambda: sum(_count(scene, jobs, "recovery_job").values())
     )
-    _look(scene, step, granules, jobs, lost)
+    _check_copies(scene, step, granules, jobs, lost)
     return step
 
 
-def _request(scene: Scene, granules: Sequence[Granule], jobs: Sequence[str]) -> None:
+def _request(scene: Scene, granules: Sequence[DemoGranule], jobs: Sequence[str]) -> None:
     """Do what ORCA's `request_from_archive` does: a `new_job` for each granule."""
     now = show(scene.started)
     requests = [
@@ -102,8 +102,8 @@ def _count(scene: Scene, jobs: Sequence[str], table: str) -> dict[int, int]:
     )
 
 
-def _look(
-    scene: Scene, step: Step, granules: Sequence[Granule], jobs: Sequence[str], lost: ArchivedFile
+def _check_copies(
+    scene: Scene, step: Step, granules: Sequence[DemoGranule], jobs: Sequence[str], lost: ArchivedFile
 ) -> None:
     files = [file for granule in granules for file in granule.files]
     counted = _count(scene, jobs, "recovery_file")

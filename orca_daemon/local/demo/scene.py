@@ -21,7 +21,7 @@ _PAUSE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class DemoCheck:
     """One thing that the demo looked at afterwards, where the daemon cannot have touched its books."""
 
     what: str
@@ -40,7 +40,7 @@ class Step:
 
     title: str
     facts: dict[str, object] = field(default_factory=dict)
-    checks: list[Check] = field(default_factory=list)
+    checks: list[DemoCheck] = field(default_factory=list)
     seconds: float = 0.0
 
     @property
@@ -50,7 +50,7 @@ class Step:
 
     def check(self, what: str, expected: object, found: object) -> None:
         """Note what was found."""
-        self.checks.append(Check(what, expected, found))
+        self.checks.append(DemoCheck(what, expected, found))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ import psycopg2
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from orca_daemon.local.demo import telling
+from orca_daemon.local.demo import report
 from orca_daemon.local.demo.archive import fill
 from orca_daemon.local.demo.exporting import export
 from orca_daemon.local.demo.granules import granules
@@ -43,9 +43,9 @@ def play(stack: Stack, whereabouts: Whereabouts, *, as_json: bool, stays: bool) 
     with _scene(stack, whereabouts, console) as scene:
         steps = _steps(scene)
     if as_json:
-        telling.as_json(steps, whereabouts)
+        report.as_json(steps, whereabouts)
     else:
-        telling.as_table(steps, whereabouts, stack.state.path, stays=stays)
+        report.as_table(steps, whereabouts, stack.state.path, stays=stays)
     return 0 if all(step.holds for step in steps) else 1
 
 

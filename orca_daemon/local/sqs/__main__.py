@@ -15,7 +15,7 @@ from orca_daemon.local.state_file import StateFile, StateFileError, pause
 _log = logging.getLogger(__name__)
 
 
-class Keeper:
+class QueueStateSaver:
     """Writes the queues to their file, when they are not what is there already."""
 
     def __init__(self, file: StateFile, server: SqsServer) -> None:
@@ -51,18 +51,18 @@ async def serve(port: int, file: Path | None) -> None:
         StateFileError: the file is of no use.
     """
     server = SqsServer()
-    keeper = Keeper(StateFile(file), server) if file else None
+    saver = QueueStateSaver(StateFile(file), server) if file else None
     stopping = asyncio.Event()
     for signal_ in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signal_, stopping.set)
     url = await server.start(port=free_port(port))
-    saving = asyncio.create_task(keeper.run()) if keeper else None
+    saving = asyncio.create_task(saver.run()) if saver else None
     print(url.rpartition(":")[2], flush=True)  # noqa: T201  whoever started us waits for it
     await stopping.wait()
     await server.stop()
-    if keeper and saving:
+    if saver and saving:
         saving.cancel()
-        keeper.save()
+        saver.save()
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from orca_daemon.engine.memory import Refused
-from orca_daemon.engine.memory.refusal import missing
+from orca_daemon.engine.memory import RequestRefusedError
+from orca_daemon.engine.memory.errors import missing
 from orca_daemon.engine.size import LARGEST, size
 from orca_daemon.local.sqs import batches, messages
 from orca_daemon.local.sqs.catalog import Catalog, Entry
@@ -14,7 +14,7 @@ Answer: TypeAlias = dict[str, Any]
 
 
 class Messages:
-    """Each method is one action of the API: request in, answer out.  All may raise `Refused`."""
+    """Each method is one action of the API: request in, answer out.  All may raise `RequestRefusedError`."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
@@ -34,7 +34,7 @@ class Messages:
             reason = (
                 f"Batch requests cannot be longer than {LARGEST} bytes. You have sent {sum(weights)} bytes."
             )
-            raise Refused("BatchRequestTooLong", reason)
+            raise RequestRefusedError("BatchRequestTooLong", reason)
         return batches.each(request, lambda one: self._send(entry, one))
 
     def _send(self, entry: Entry, request: Request) -> Answer:

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import uuid4
 
-from orca_daemon.engine.memory import MemoryQueue, Refused, Stored
-from orca_daemon.engine.memory.refusal import missing
+from orca_daemon.engine.memory import MemoryQueue, RequestRefusedError, Stored
+from orca_daemon.engine.memory.errors import missing
 from orca_daemon.local.sqs.actions import Answer, Request
 from orca_daemon.local.sqs.catalog import ACCOUNT, Catalog, Entry
 
@@ -57,7 +57,7 @@ class Queues:
         asked = request.get("AttributeNames") or []
         for name in asked:
             if name not in _ATTRIBUTES:
-                raise Refused("InvalidAttributeName", f"Unknown Attribute {name}.")
+                raise RequestRefusedError("InvalidAttributeName", f"Unknown Attribute {name}.")
         chosen = {name: value for name, value in facts.items() if name in asked or "All" in asked}
         return {"Attributes": chosen} if chosen else {}
 
@@ -97,7 +97,7 @@ class Queues:
         """StartMessageMoveTask; the task is over at once."""
         source = self._catalog.by_arn(str(request.get("SourceArn", "")))
         if not self._catalog.sources(source):
-            raise Refused(
+            raise RequestRefusedError(
                 "ResourceNotFoundException", "Source queue must be configured as a dead-letter queue."
             )
         wanted = request.get("DestinationArn")
@@ -127,7 +127,7 @@ class Queues:
     def _origin(self, message: Stored) -> MemoryQueue | None:
         try:
             return self._catalog.named(message.came_from or "").queue
-        except Refused:
+        except RequestRefusedError:
             return None
 
 

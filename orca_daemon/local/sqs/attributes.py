@@ -5,8 +5,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from orca_daemon.engine.memory import Options, Refused
-from orca_daemon.engine.memory.refusal import invalid
+from orca_daemon.engine.memory import QueueOptions, RequestRefusedError
+from orca_daemon.engine.memory.errors import invalid
 
 FIFO = ".fifo"
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,80}\Z")
@@ -54,7 +54,7 @@ def check_name(name: str, given: Mapping[str, str]) -> bool:
             "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length",
         )
     if given.get("FifoQueue") == "false":
-        raise Refused("InvalidAttributeName", "Unknown Attribute FifoQueue.")
+        raise RequestRefusedError("InvalidAttributeName", "Unknown Attribute FifoQueue.")
     if fifo != (given.get("FifoQueue") == "true"):
         raise invalid("QueueName", name, "A FIFO queue has the attribute FifoQueue and the suffix .fifo.")
     return fifo
@@ -64,17 +64,17 @@ def check(given: Mapping[str, Any], *, fifo: bool, new: bool) -> dict[str, str]:
     """The attributes as strings.
 
     Raises:
-        Refused: one does not exist, not on this type of queue, not after its creation, or has a wrong value.
+        RequestRefusedError: one does not exist, not on this type of queue, not after its creation, or has a wrong value.
     """
     for name, value in given.items():
         if name not in _NUMBERS | _CHOICES and name not in _TEXTS | _FIFO_ONLY:
-            raise Refused("InvalidAttributeName", f"Unknown Attribute {name}.")
+            raise RequestRefusedError("InvalidAttributeName", f"Unknown Attribute {name}.")
         if name in _FIFO_ONLY and (not fifo or (name == "FifoQueue" and not new and value != "true")):
-            raise Refused(
+            raise RequestRefusedError(
                 "InvalidAttributeName", f"You can specify {name} only for a FIFO queue, at creation."
             )
         if not _fits(name, str(value)):
-            raise Refused("InvalidAttributeValue", f"Invalid value for the parameter {name}.")
+            raise RequestRefusedError("InvalidAttributeValue", f"Invalid value for the parameter {name}.")
     return {name: str(value) for name, value in given.items()}
 
 
@@ -85,12 +85,14 @@ def _fits(name: str, value: str) -> bool:
     return name not in _CHOICES or value in _CHOICES[name]
 
 
-def options(attributes: Mapping[str, str], *, fifo: bool) -> Options:
+def options(attributes: Mapping[str, str], *, fifo: bool) -> QueueOptions:
     """What the queue makes of its attributes, which are complete."""
     scope = attributes.get("DeduplicationScope")
     if attributes.get("FifoThroughputLimit") == "perMessageGroupId" and scope != "messageGroup":
-        raise Refused("InvalidAttributeValue", "perMessageGroupId needs the DeduplicationScope messageGroup.")
-    return Options(
+        raise RequestRefusedError(
+            "InvalidAttributeValue", "perMessageGroupId needs the DeduplicationScope messageGroup."
+        )
+    return QueueOptions(
         fifo=fifo,
         visibility=int(attributes["VisibilityTimeout"]),
         delay=int(attributes["DelaySeconds"]),

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from orca_daemon.engine.memory import Refused
+from orca_daemon.engine.memory import RequestRefusedError
 from orca_daemon.engine.source import BATCH
 from orca_daemon.local.sqs.errors import code
 
@@ -18,7 +18,7 @@ def each(request: Mapping[str, Any], call: Callable[[Mapping[str, Any]], dict[st
     for entry in _entries(request):
         try:
             done.append({"Id": entry["Id"], **call(entry)})
-        except Refused as error:
+        except RequestRefusedError as error:
             failed.append(
                 {"Id": entry["Id"], "SenderFault": True, "Code": code(error), "Message": str(error)}
             )
@@ -28,15 +28,15 @@ def each(request: Mapping[str, Any], call: Callable[[Mapping[str, Any]], dict[st
 def _entries(request: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     entries: list[Mapping[str, Any]] = request.get("Entries") or []
     if not entries:
-        raise Refused("EmptyBatchRequest", "There should be at least one entry in the request.")
+        raise RequestRefusedError("EmptyBatchRequest", "There should be at least one entry in the request.")
     if len(entries) > BATCH:
         reason = f"Maximum number of entries per request are {BATCH}. You have sent {len(entries)}."
-        raise Refused("TooManyEntriesInBatchRequest", reason)
+        raise RequestRefusedError("TooManyEntriesInBatchRequest", reason)
     ids = [str(entry.get("Id", "")) for entry in entries]
     for id_ in ids:
         if not _ID.match(id_):
             reason = "A batch entry id can only contain alphanumeric characters, hyphens and underscores."
-            raise Refused("InvalidBatchEntryId", f"{reason} It can be at most 80 letters long.")
+            raise RequestRefusedError("InvalidBatchEntryId", f"{reason} It can be at most 80 letters long.")
     if len(set(ids)) < len(ids):
-        raise Refused("BatchEntryIdsNotDistinct", "Two or more batch entries have the same Id.")
+        raise RequestRefusedError("BatchEntryIdsNotDistinct", "Two or more batch entries have the same Id.")
     return entries

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from orca_daemon.engine.memory import MemoryQueue, Redrive, Refused
-from orca_daemon.engine.memory.refusal import invalid
+from orca_daemon.engine.memory import MemoryQueue, Redrive, RequestRefusedError
+from orca_daemon.engine.memory.errors import invalid
 from orca_daemon.local.sqs import attributes as api
 
 ACCOUNT = "000000000000"
@@ -40,11 +40,11 @@ class Catalog:
         """The queue of that name.
 
         Raises:
-            Refused: there is none.
+            RequestRefusedError: there is none.
         """
         entry = self._entries.get(name)
         if entry is None:
-            raise Refused("QueueDoesNotExist", "The specified queue does not exist.")
+            raise RequestRefusedError("QueueDoesNotExist", "The specified queue does not exist.")
         return entry
 
     def at(self, request: Mapping[str, Any]) -> Entry:
@@ -55,7 +55,9 @@ class Catalog:
         """The queue of that ARN."""
         name = arn.rpartition(":")[2]
         if name not in self._entries:
-            raise Refused("ResourceNotFoundException", "The resource that you specified doesn't exist.")
+            raise RequestRefusedError(
+                "ResourceNotFoundException", "The resource that you specified doesn't exist."
+            )
         return self._entries[name]
 
     def arn(self, entry: Entry) -> str:
@@ -72,7 +74,7 @@ class Catalog:
         checked = api.check(given, fifo=fifo, new=True)
         if existing := self._entries.get(name):
             if any(existing.attributes.get(key) != value for key, value in checked.items()):
-                raise Refused(
+                raise RequestRefusedError(
                     "QueueNameExists", "A queue already exists with the same name and another value."
                 )
             return existing

@@ -2,7 +2,7 @@
 
 import json
 
-from orca_daemon.engine.memory import Refused
+from orca_daemon.engine.memory import RequestRefusedError
 
 _OLD = {
     "BatchEntryIdsNotDistinct": "AWS.SimpleQueueService.BatchEntryIdsNotDistinct",
@@ -23,12 +23,12 @@ _OUTSIDE_SQS = {
 }
 
 
-def code(error: Refused) -> str:
+def code(error: RequestRefusedError) -> str:
     """The code that SDKs show, also of an entry of a batch."""
     return _OLD.get(error.code, error.code)
 
 
-def answer(error: Refused) -> tuple[bytes, str]:
+def answer(error: RequestRefusedError) -> tuple[bytes, str]:
     """Body and `x-amzn-query-error` header of an answer with status 400."""
     shape = _OUTSIDE_SQS.get(error.code, f"com.amazonaws.sqs#{error.code}")
     return json.dumps({"__type": shape, "message": str(error)}).encode(), f"{code(error)};Sender"

@@ -5,8 +5,8 @@ from binascii import Error
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from orca_daemon.engine.memory import Received, Sent
-from orca_daemon.engine.memory.refusal import invalid
+from orca_daemon.engine.memory import Received, SentMessage
+from orca_daemon.engine.memory.errors import invalid
 from orca_daemon.engine.size import Attributes
 from orca_daemon.local.sqs import digests
 
@@ -32,7 +32,7 @@ def trace(request: Mapping[str, Any]) -> str | None:
     return given[_TRACE].get("StringValue") if given else None
 
 
-def sent(request: Mapping[str, Any], result: Sent, given: Attributes, *, fifo: bool) -> dict[str, Any]:
+def sent(request: Mapping[str, Any], result: SentMessage, given: Attributes, *, fifo: bool) -> dict[str, Any]:
     """The answer to a send, or to one of a batch."""
     answer = {"MessageId": result.id, "MD5OfMessageBody": digests.of_body(request["MessageBody"])}
     if given:

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from aiohttp import web
 
-from orca_daemon.engine.memory import Refused
+from orca_daemon.engine.memory import RequestRefusedError
 from orca_daemon.local.sqs.actions import Messages
 from orca_daemon.local.sqs.administration import Queues
 from orca_daemon.local.sqs.catalog import Catalog
@@ -53,7 +53,7 @@ class SqsServer:
         headers = {"x-amzn-RequestId": str(uuid4())}
         try:
             found = await self._act(request)
-        except Refused as error:
+        except RequestRefusedError as error:
             body, headers["x-amzn-query-error"] = answer(error)
             return web.Response(body=body, status=400, headers=headers, content_type=_CONTENT)
         return web.Response(body=json.dumps(found).encode(), headers=headers, content_type=_CONTENT)
@@ -64,10 +64,10 @@ class SqsServer:
         on_queues = Queues(self._catalog, f"http://{request.host}")
         action = getattr(self._messages, method, None) or getattr(on_queues, method, None)
         if service != "AmazonSQS" or method.startswith("_") or action is None:
-            raise Refused("InvalidAction", f"The action {name!r} is not valid for this endpoint.")
+            raise RequestRefusedError("InvalidAction", f"The action {name!r} is not valid for this endpoint.")
         try:
             parameters = json.loads(await request.content.read() or b"{}")
         except ValueError as error:
-            raise Refused("SerializationException", "The request is not JSON.") from error
+            raise RequestRefusedError("SerializationException", "The request is not JSON.") from error
         found = action(parameters)
         return await found if inspect.isawaitable(found) else found  # type: ignore[no-any-return]

@@ -20,10 +20,10 @@ from orca_daemon.engine.events import (
 )
 from orca_daemon.engine.state import EngineState
 from orca_daemon.ops.metrics.copies import CopyMetrics
+from orca_daemon.ops.metrics.engine_state import EngineStateMetrics
 from orca_daemon.ops.metrics.exports import ExportMetrics
+from orca_daemon.ops.metrics.external import AwsMetrics, DatabaseMetrics, QueueMetrics, RecoveryMetrics
 from orca_daemon.ops.metrics.messages import MessageMetrics
-from orca_daemon.ops.metrics.moment import MomentMetrics
-from orca_daemon.ops.metrics.outside import AwsMetrics, DatabaseMetrics, QueueMetrics, RecoveryMetrics
 from orca_daemon.ops.metrics.process import ProcessMetrics
 from orca_daemon.ops.metrics.reconcile import ReconcileMetrics
 from orca_daemon.ops.metrics.status import StatusMetrics
@@ -53,7 +53,7 @@ class Metrics:
         self._state: Callable[[], EngineState] = EngineState
         self.messages = MessageMetrics(self.registry, queues, wall)
         self.work = WorkMetrics(self.registry, queues, wall)
-        self.moment = MomentMetrics(self.registry, queues, dependencies)
+        self.moment = EngineStateMetrics(self.registry, queues, dependencies)
         self.queues = QueueMetrics(self.registry, queues)
         self.process = ProcessMetrics(self.registry, wall)
         self.aws = AwsMetrics(self.registry, operations)
@@ -77,13 +77,13 @@ class Metrics:
             case Attempted():
                 self.work.attempted(event)
             case Settled():
-                self.messages.left(event)
+                self.messages.message_settled(event)
             case Extended():
                 self.messages.extended(event)
             case SettlementFailed():
                 self.messages.not_settled(event)
             case NotificationAbandoned():
-                self.messages.not_told(event)
+                self.messages.notification_abandoned(event)
             case Drain():
                 self.process.drained(event)
             case _:

@@ -47,7 +47,7 @@ class MessageMetrics:
             queues,
             OUTCOMES,
         )
-        self.buried = filled(
+        self.dead_lettered = filled(
             Counter(
                 f"{PREFIX}_dlq_messages",
                 "Messages moved to a dead-letter queue: rejected, out of attempts, or failing alone.",
@@ -111,7 +111,7 @@ class MessageMetrics:
                 # Clocks differ: a message from the future was sent just now.
                 self.delay.labels(event.queue).observe(max(0.0, now - envelope.sent_at))
 
-    def left(self, event: Settled) -> None:
+    def message_settled(self, event: Settled) -> None:
         """A message left."""
         self.settled.labels(event.queue, event.outcome).inc()
         self.attempts.labels(event.queue).observe(event.attempts)
@@ -119,9 +119,9 @@ class MessageMetrics:
         self.held.labels(event.queue).observe(event.held_seconds)
         self.lease_left.labels(event.queue).observe(event.lease_left)
         if event.outcome == "dead_lettered":
-            self.buried.labels(event.queue, event.cause or "attempts").inc()
+            self.dead_lettered.labels(event.queue, event.cause or "attempts").inc()
 
-    def not_told(self, event: NotificationAbandoned) -> None:
+    def notification_abandoned(self, event: NotificationAbandoned) -> None:
         """A message is given up, and nobody who waits for it could be told."""
         self.abandoned.labels(event.queue).inc()
 

@@ -7,7 +7,7 @@ from functools import partial
 from orca_daemon.engine.errors import Reject
 from orca_daemon.engine.message import Delivery, Envelope
 from orca_daemon.engine.route import Route
-from orca_daemon.queues.internal_report.comparisons import told
+from orca_daemon.queues.internal_report.comparisons import instrumented
 from orca_daemon.queues.internal_report.exports import export_tables
 from orca_daemon.queues.places import S3, read, write
 from orca_daemon.queues.services import Services
@@ -60,13 +60,13 @@ def describe(message: InternalReportMessage) -> dict[str, str]:
 
 def _listed(names: Sequence[str]) -> str:
     """As many of them as a log line should hold: a message holds a quarter of a megabyte."""
-    told, room = list[str](), _ROOM
+    instrumented, left = list[str](), _ROOM
     for name in names:
-        room -= len(name)
-        if room < 0:
-            return f"{','.join(told)} and {len(names) - len(told)} more"
-        told.append(name)
-    return ",".join(told)
+        left -= len(name)
+        if left < 0:
+            return f"{','.join(instrumented)} and {len(names) - len(instrumented)} more"
+        instrumented.append(name)
+    return ",".join(instrumented)
 
 
 def places(export_bucket: str | None, message: InternalReportMessage) -> frozenset[tuple[str, str]]:
@@ -97,10 +97,10 @@ class InternalReport:
         match message:
             case InventoryPointer():
                 compare = partial(self._reconciler.inventory, message, asked=asked)
-                await told(self._services, lambda hear: compare(hear=hear))
+                await instrumented(self._services, lambda on_message: compare(on_message=on_message))
             case StoredListing():
                 compare_stored = partial(self._reconciler.stored, message, asked=asked)
-                await told(self._services, lambda hear: compare_stored(hear=hear))
+                await instrumented(self._services, lambda on_message: compare_stored(on_message=on_message))
             case ExportRequest():
                 await export_tables(self._services, message)
             case S3Notification():

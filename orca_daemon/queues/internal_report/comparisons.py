@@ -12,22 +12,23 @@ from orca_daemon.db.database import Database
 from orca_daemon.engine.errors import DependencyDown, NotYet, Reject
 from orca_daemon.queues.services import Services
 from orca_daemon.reconcile.expiry import expire
-from orca_daemon.reconcile.found import latest
-from orca_daemon.reconcile.protocol import Line, Progress, Unsigned, Waiting
-from orca_daemon.reconcile.run import Outcome
+from orca_daemon.reconcile.protocol import Message, StageProgress, Unsigned, Waiting
+from orca_daemon.reconcile.queries import latest
+from orca_daemon.reconcile.run import ComparisonOutcome
 
-_SAY_AGAIN = 30.0
+_LOG_EVERY = 30.0
 _log: Any = structlog.get_logger()
 
 
-async def told(
-    services: Services, comparison: Callable[[Callable[[Line], None]], Coroutine[Any, Any, Outcome]]
+async def instrumented(
+    services: Services,
+    comparison: Callable[[Callable[[Message], None]], Coroutine[Any, Any, ComparisonOutcome]],
 ) -> None:
     """Run a comparison with logs and metrics around it; what it raises is raised again."""
     metrics, began, outcome = services.metrics.reconcile, time.monotonic(), "failed"
     metrics.running.inc()
     try:
-        found = await comparison(Teller())
+        found = await comparison(ProgressLogger())
         outcome = "success"
     except Reject:
         outcome = "rejected"
@@ -45,25 +46,25 @@ async def told(
     await _afterwards(services, found)
 
 
-class Teller:
+class ProgressLogger:
     """Logs how far a comparison is, now and then."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._last = clock()
 
-    def __call__(self, line: Line) -> None:
+    def __call__(self, message: Message) -> None:
         """Hear what the child says."""
-        if isinstance(line, Waiting):
+        if isinstance(message, Waiting):
             _log.info("reconcile.waiting", reason="another process works on this job")
-        if isinstance(line, Unsigned):
-            _log.info("reconcile.signed_again", reason=line.reason)
-        if isinstance(line, Progress) and self._clock() - self._last >= _SAY_AGAIN:
+        if isinstance(message, Unsigned):
+            _log.info("reconcile.signed_again", reason=message.reason)
+        if isinstance(message, StageProgress) and self._clock() - self._last >= _LOG_EVERY:
             self._last = self._clock()
-            _log.info("reconcile.progress", **asdict(line))
+            _log.info("reconcile.progress", **asdict(message))
 
 
-async def _afterwards(services: Services, found: Outcome) -> None:
+async def _afterwards(services: Services, found: ComparisonOutcome) -> None:
     if found.compared is None:
         _log.info("reconcile.nothing_to_do", job=found.job, bucket=found.bucket)
         return

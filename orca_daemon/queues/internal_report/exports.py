@@ -6,19 +6,19 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from orca_daemon.aws.vault import Vault
+from orca_daemon.aws.secret_reader import SecretReader
 from orca_daemon.db.address import AddressError
 from orca_daemon.engine.errors import DependencyDown, NotYet, Refused, Reject
 from orca_daemon.export.bucket import Bucket
-from orca_daemon.export.catalog import Missing
-from orca_daemon.export.framing import Unstorable
-from orca_daemon.export.run import Busy, Report, Run
+from orca_daemon.export.catalog import RelationMissingError
+from orca_daemon.export.framing import UnstorableError
+from orca_daemon.export.run import ExportBusyError, ExportRun, Report
 from orca_daemon.export.source import elsewhere, source
-from orca_daemon.export.table import NoChangeTime, Order, Outcome
-from orca_daemon.export.tables import NotAllowed, Table, allowed, choose
+from orca_daemon.export.table import ExportOptions, NoChangeTimeError, TableOutcome
+from orca_daemon.export.tables import Table, TableNotAllowedError, allowed, choose
 from orca_daemon.ops.metrics.exports import ExportMetrics
 from orca_daemon.queues.services import Services
-from orca_daemon.settings import Export as ExportSettings
+from orca_daemon.settings import ExportSection as ExportSettings
 from orca_daemon.wire.inventory import ExportRequest
 
 log = structlog.get_logger(__name__)
@@ -28,7 +28,7 @@ _MILD: tuple[type[Exception], ...] = (DependencyDown, NotYet, Refused)
 """What a table may fail with that says nothing of the request, the mildest first."""
 
 
-class ExportFailed(Exception):  # noqa: N818  a verdict with a sentence
+class ExportError(Exception):
     """Some tables of the run were not exported; worth trying again."""
 
 
@@ -46,7 +46,7 @@ async def export_tables(services: Services, request: ExportRequest) -> Mapping[s
         NotYet: another export of one of the tables runs, or S3 asks to slow down.
         Refused: S3 denies.
         Reject: tables failed, and would again.
-        ExportFailed: tables failed, and may not the next time.
+        ExportError: tables failed, and may not the next time.
     """
     bucket = services.settings.export.bucket
     if bucket is None:
@@ -63,15 +63,15 @@ async def export_tables(services: Services, request: ExportRequest) -> Mapping[s
 async def _export(services: Services, bucket: str, tables: Sequence[Table]) -> Report:
     settings = services.settings
     try:
-        with source(settings, services.database, Vault(services.clients)) as database:
-            run = Run(
+        with source(settings, services.database, SecretReader(services.clients)) as database:
+            run = ExportRun(
                 database,
                 Bucket(services.clients.s3, bucket),
-                replace(order(settings.export, datetime.now(UTC)), patient=True),
+                replace(export_options(settings.export, datetime.now(UTC)), patient=True),
                 finished=lambda outcome: count(services.metrics.exports, outcome),
             )
             return await run.export(tables)
-    except Busy as error:
+    except ExportBusyError as error:
         # Perhaps the run of a daemon that lost this very message, or died without its server's knowledge.
         # It ends by itself, after minutes or hours, and nothing was done here so far.
         log.info("export.waits", reason=str(error))
@@ -86,9 +86,9 @@ async def _export(services: Services, bucket: str, tables: Sequence[Table]) -> R
         raise
 
 
-def order(settings: ExportSettings, now: datetime) -> Order:
+def export_options(settings: ExportSettings, now: datetime) -> ExportOptions:
     """What every run is asked for, at `now`."""
-    return Order(
+    return ExportOptions(
         now=now,
         overlap=timedelta(days=settings.overlap_days),
         row_group=settings.row_group,
@@ -96,19 +96,21 @@ def order(settings: ExportSettings, now: datetime) -> Order:
     )
 
 
-def judge(report: Report, refused: NotAllowed | None) -> Exception | None:
+def judge(report: Report, refused: TableNotAllowedError | None) -> Exception | None:
     """What the failures of a run come to: the mildest that one of them asks for."""
     errors = [outcome.error for outcome in report.failed if outcome.error]
     for mild in _MILD:
         if found := next((error for error in errors if isinstance(error, mild)), None):
             return found
     text = "; ".join(part for part in (report.reasons, str(refused or "")) if part)
-    if any(not isinstance(error, Missing | NoChangeTime | Unstorable) for error in errors):
-        return ExportFailed(text)
+    if any(
+        not isinstance(error, RelationMissingError | NoChangeTimeError | UnstorableError) for error in errors
+    ):
+        return ExportError(text)
     return Reject(text) if text else None
 
 
-def count(metrics: ExportMetrics, outcome: Outcome) -> None:
+def count(metrics: ExportMetrics, outcome: TableOutcome) -> None:
     """Put a table's outcome into the metrics."""
     what = "failed" if outcome.error else "written" if outcome.rows else "nothing_new"
     metrics.ended(outcome.table, what, rows=outcome.rows, size=outcome.bytes, seconds=outcome.seconds)

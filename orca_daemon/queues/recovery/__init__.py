@@ -5,20 +5,20 @@ where it is wanted, and in disaster recovery a rule of the settings does.
 """
 
 from orca_daemon.aws.publisher import Publisher
-from orca_daemon.aws.s3copy import Copier, Options
+from orca_daemon.aws.s3copy import Copier, CopyOptions
 from orca_daemon.aws.s3copy.plan import MIB
+from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.message import Envelope
-from orca_daemon.engine.policy import Backoff
 from orca_daemon.engine.route import Route
 from orca_daemon.queues.places import S3, read, write
-from orca_daemon.queues.recovery.closing import Closing
+from orca_daemon.queues.recovery.copy_telemetry import CopyTelemetry
 from orca_daemon.queues.recovery.facts import describe
+from orca_daemon.queues.recovery.failure_reporter import FailureReporter
 from orca_daemon.queues.recovery.handler import Recovery
-from orca_daemon.queues.recovery.postbox import Postbox
 from orca_daemon.queues.recovery.shapes import is_restore
-from orca_daemon.queues.recovery.watch import Watch
+from orca_daemon.queues.recovery.status_reporter import StatusReporter
 from orca_daemon.queues.services import Services
-from orca_daemon.settings import Copies, Settings
+from orca_daemon.settings import CopiesSection, Settings
 from orca_daemon.settings.buckets import CopyRules
 from orca_daemon.wire import recovery as wire
 from orca_daemon.wire.copy import CopyRequest
@@ -33,15 +33,15 @@ LONGEST = 39_600.0
 def route(services: Services) -> Route[RecoveryMessage]:
     """How recoveries are worked."""
     settings = services.settings
-    watch = Watch(services.metrics.copies)
-    copier = Copier(services.clients.s3, options(settings.copies), watch.moved)
+    telemetry = CopyTelemetry(services.metrics.copies)
+    copier = Copier(services.clients.s3, options(settings.copies), telemetry.moved)
     services.metrics.copies.watch(lambda: copier.requests.in_flight["upload_part_copy"])
-    box, database, rules = postbox(services), services.database, CopyRules.of(settings)
+    box, database, rules = status_reporter(services), services.database, CopyRules.of(settings)
     return Route(
         name=NAME,
         decode=_decode,
-        handle=Recovery(copier, box, database, settings.recovery, rules, watch),
-        gave_up=Closing(copier, box, database, rules) if box else None,
+        handle=Recovery(copier, box, database, settings.recovery, rules, telemetry),
+        gave_up=FailureReporter(copier, box, database, rules) if box else None,
         needs=needs(settings, database=database is not None),
         by_place=frozenset({S3}),
         places=places,
@@ -66,9 +66,9 @@ def places(message: RecoveryMessage) -> frozenset[tuple[str, str]]:
     return frozenset(read(record.bucket) for record in message.records if is_restore(record.name))
 
 
-def options(copies: Copies) -> Options:
+def options(copies: CopiesSection) -> CopyOptions:
     """The settings as the copier takes them."""
-    return Options(
+    return CopyOptions(
         files=copies.files,
         requests=copies.parts,
         chunk=copies.chunk_mib * MIB,
@@ -79,14 +79,14 @@ def options(copies: Copies) -> Options:
     )
 
 
-def postbox(services: Services) -> Postbox | None:
+def status_reporter(services: Services) -> StatusReporter | None:
     """Where progress is posted; None where nobody asked for it."""
     settings = services.settings
     if settings.status_url is None:
         return None
     update = settings.queues.get("status_update")
     grouping = update.grouping if update else Grouping.QUEUE
-    return Postbox(Publisher(services.clients.control, settings.status_url, grouping=grouping))
+    return StatusReporter(Publisher(services.clients.control, settings.status_url, grouping=grouping))
 
 
 def _decode(envelope: Envelope) -> RecoveryMessage:

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from orca_daemon.engine.errors import Reject
-from orca_daemon.settings import Recovery
+from orca_daemon.settings import RecoverySection
 
 OTHER = "other"
 
 
-def destination(key: str, rule: Recovery) -> str:
+def destination(key: str, rule: RecoverySection) -> str:
     """The bucket for this key: by `bucket_map` where there is one, else data files here, the rest there.
 
     Raises:

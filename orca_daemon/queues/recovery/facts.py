@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from orca_daemon.aws.s3copy import Copied, Place
+from orca_daemon.aws.s3copy import Copied, S3Object
 from orca_daemon.engine.verdict import reason
 from orca_daemon.wire.copy import CopyRequest
 from orca_daemon.wire.recovery import RecoveryMessage
@@ -18,8 +18,8 @@ MOST = 20
 class Result:
     """How the copy of one object to one bucket ended: `copied` or `error` is set."""
 
-    source: Place
-    target: Place | None
+    source: S3Object
+    target: S3Object | None
     """None where it came to no copy."""
     copied: Copied | None = None
     error: Exception | None = None
@@ -32,13 +32,13 @@ def describe(message: RecoveryMessage) -> dict[str, str]:
             "job_id": message.job_id,
             "granule_id": message.granule_id,
             "filename": message.filename,
-            "source": str(Place(message.source_bucket, message.source_key)),
-            "target": str(Place(message.restore_destination, message.target_key)),
+            "source": str(S3Object(message.source_bucket, message.source_key)),
+            "target": str(S3Object(message.restore_destination, message.target_key)),
         }
     if not message.records:
         return {"event": "s3:TestEvent" if message.test else "no records"}
     first = message.records[0]
-    facts = {"s3_event": first.name or "synthetic", "source": str(Place(first.bucket, first.key))}
+    facts = {"s3_event": first.name or "synthetic", "source": str(S3Object(first.bucket, first.key))}
     return facts if len(message.records) == 1 else {**facts, "records": str(len(message.records))}
 
 
@@ -50,15 +50,15 @@ class Findings:
     outcomes: Counter[str] = field(default_factory=Counter)
     """Records of S3 events, by what they came to."""
 
-    def failed(self, source: Place, error: Exception) -> None:
+    def failed(self, source: S3Object, error: Exception) -> None:
         """An object came to nothing; a copy of it that failed has told so already."""
         if not any(result.source == source and result.error for result in self.results):
             self.results.append(Result(source, None, error=error))
 
     def facts(self) -> dict[str, str]:
         """All of it, for the log line."""
-        told = ", ".join(f"{count} {name}" for name, count in sorted(self.outcomes.items()))
-        only = next(iter(self.outcomes), "") if self.outcomes.total() == 1 else told
+        text = ", ".join(f"{count} {name}" for name, count in sorted(self.outcomes.items()))
+        only = next(iter(self.outcomes), "") if self.outcomes.total() == 1 else text
         return {**({"outcome": only} if only else {}), **_of_results(self.results)}
 
 

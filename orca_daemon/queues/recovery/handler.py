@@ -3,18 +3,18 @@
 import time
 from collections.abc import Callable, Sequence
 
-from orca_daemon.aws.s3copy import Copier, Place
+from orca_daemon.aws.s3copy import Copier, S3Object
 from orca_daemon.db.database import Database
 from orca_daemon.engine.errors import NotYet, Reject
 from orca_daemon.engine.message import Delivery, Envelope
-from orca_daemon.queues.recovery.company import all_of
+from orca_daemon.queues.recovery.copy_telemetry import CopyTelemetry
 from orca_daemon.queues.recovery.destination import destination
 from orca_daemon.queues.recovery.facts import Findings, Result
-from orca_daemon.queues.recovery.postbox import Postbox
+from orca_daemon.queues.recovery.gather import all_of
 from orca_daemon.queues.recovery.rows import Row, by_destination, chunk_of, of_object
 from orca_daemon.queues.recovery.shapes import EXPIRED, is_restore, parts_of
-from orca_daemon.queues.recovery.watch import Watch
-from orca_daemon.settings import Recovery as Settings
+from orca_daemon.queues.recovery.status_reporter import StatusReporter
+from orca_daemon.settings import RecoverySection as Settings
 from orca_daemon.settings.buckets import CopyRules
 from orca_daemon.wire.copy import CopyRequest
 from orca_daemon.wire.recovery import RecoveryMessage
@@ -32,16 +32,16 @@ class Recovery:
     def __init__(
         self,
         copier: Copier,
-        postbox: Postbox | None,
+        status_reporter: StatusReporter | None,
         database: Database | None,
         settings: Settings,
         rules: CopyRules,
-        watch: Watch,
+        telemetry: CopyTelemetry,
         *,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._copier, self._postbox, self._database = copier, postbox, database
-        self._settings, self._rules, self._watch, self._now = settings, rules, watch, now
+        self._copier, self._status_reporter, self._database = copier, status_reporter, database
+        self._settings, self._rules, self._telemetry, self._now = settings, rules, telemetry, now
 
     async def __call__(self, run: Sequence[Delivery[RecoveryMessage]], /) -> None:
         """Work the one message of a run."""
@@ -60,22 +60,22 @@ class Recovery:
             await self._deliver(source, target, [row], found)
         elif not message.records:
             found.outcomes["test" if message.test else "empty"] += 1
-            self._watch.metrics.event("test" if message.test else "empty")
+            self._telemetry.metrics.event("test" if message.test else "empty")
         else:
             unique = {(record.bucket, record.key, record.name): record for record in message.records}
             await all_of(self._record(record, envelope, found) for record in unique.values())
 
     async def _record(self, record: S3Record, envelope: Envelope, found: Findings) -> None:
-        source = Place(record.bucket, record.key)
+        source = S3Object(record.bucket, record.key)
         try:
             outcome = await self._restored(source, record, envelope, found)
         except Exception as error:
             found.failed(source, error)
             raise
         found.outcomes[outcome] += 1
-        self._watch.metrics.event(outcome)
+        self._telemetry.metrics.event(outcome)
 
-    async def _restored(self, source: Place, record: S3Record, envelope: Envelope, found: Findings) -> str:
+    async def _restored(self, source: S3Object, record: S3Record, envelope: Envelope, found: Findings) -> str:
         """What an event came to."""
         if record.name == EXPIRED:
             return "expired"
@@ -83,7 +83,7 @@ class Recovery:
             raise Reject(f"{record.name} is no news of a restore: the queue is subscribed to too much")
         if refusal := self._rules.source_refusal(source.bucket):
             raise Reject(refusal)
-        facts = await self._copier.look(source)
+        facts = await self._copier.head(source)
         if facts.restoring:
             return "restoring"  # S3 will tell when it is completed
         rows = await self._rows(source)
@@ -96,42 +96,42 @@ class Recovery:
             return "duplicate"
         return await self._unknown(source, envelope, found)
 
-    async def _rows(self, source: Place) -> list[Row]:
+    async def _rows(self, source: S3Object) -> list[Row]:
         return [] if self._database is None else await self._database.transact(of_object, source)
 
-    async def _share(self, source: Place, waiting: list[Row], found: Findings) -> None:
+    async def _share(self, source: S3Object, waiting: list[Row], found: Findings) -> None:
         await all_of(
-            self._deliver(source, Place(bucket, source.key), rows, found)
+            self._deliver(source, S3Object(bucket, source.key), rows, found)
             for bucket, rows in by_destination(waiting).items()
         )
 
-    async def _unknown(self, source: Place, envelope: Envelope, found: Findings) -> str:
+    async def _unknown(self, source: S3Object, envelope: Envelope, found: Findings) -> str:
         """No job of the database knows the object."""
         grace_ends = envelope.sent_at + self._settings.event_grace
         if self._database is not None and self._now() < grace_ends:
             raise NotYet(f"no job asked for {source} so far")
         if self._settings.unknown_keys == "reject":
-            self._watch.metrics.event("unknown")
+            self._telemetry.metrics.event("unknown")
             raise Reject(f"no job asked for {source}")
-        target = Place(destination(source.key, self._settings), source.key)
+        target = S3Object(destination(source.key, self._settings), source.key)
         await self._deliver(source, target, [], found)
         return "routed"
 
-    async def _deliver(self, source: Place, target: Place, rows: list[Row], found: Findings) -> None:
+    async def _deliver(self, source: S3Object, target: S3Object, rows: list[Row], found: Findings) -> None:
         """One copy, and its news for all who wait for it."""
         if refusal := self._rules.refusal(source.bucket, target.bucket):
             found.results.append(Result(source, target, error=Reject(refusal)))
             raise Reject(refusal)
         for row in rows:
-            if row.status is RecoveryStatus.PENDING and self._postbox:
-                await self._postbox.staged(row)
+            if row.status is RecoveryStatus.PENDING and self._status_reporter:
+                await self._status_reporter.staged(row)
         try:
-            async with self._watch.timed(target) as result:
+            async with self._telemetry.timed(target) as result:
                 result.append(await self._copier.copy(source, target, chunk=chunk_of(rows)))
         except Exception as error:
             found.results.append(Result(source, target, error=error))
             raise
         found.results.append(Result(source, target, result[0]))
         for row in rows:
-            if self._postbox:
-                await self._postbox.succeeded(row)
+            if self._status_reporter:
+                await self._status_reporter.succeeded(row)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from orca_daemon.aws.s3copy import Place
+from orca_daemon.aws.s3copy import S3Object
 from orca_daemon.aws.s3copy.plan import MIB
 from orca_daemon.db.sql import load
 from orca_daemon.wire.status import RecoveryStatus
@@ -47,7 +47,7 @@ class Row:
         return self.open or failed_since
 
 
-def of_object(connection: Connection, place: Place) -> list[Row]:
+def of_object(connection: Connection, place: S3Object) -> list[Row]:
     """All rows of an object, matched by bucket and key."""
     found = connection.execute(_SQL["of_object"], {"bucket": place.bucket, "key": place.key})
     return [

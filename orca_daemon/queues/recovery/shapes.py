@@ -1,6 +1,6 @@
 """What the messages of the queue mean to us."""
 
-from orca_daemon.aws.s3copy import Place
+from orca_daemon.aws.s3copy import S3Object
 from orca_daemon.queues.recovery.rows import Row
 from orca_daemon.wire.copy import CopyRequest
 from orca_daemon.wire.status import RecoveryStatus
@@ -14,11 +14,11 @@ def is_restore(event: str | None) -> bool:
     return event is None or (event.startswith(RESTORE) and event != EXPIRED)
 
 
-def parts_of(request: CopyRequest) -> tuple[Place, Place, Row]:
+def parts_of(request: CopyRequest) -> tuple[S3Object, S3Object, Row]:
     """Source, target, and whom the request is for.  Its sender has announced STAGED itself."""
     return (
-        Place(request.source_bucket, request.source_key),
-        Place(request.restore_destination, request.target_key),
+        S3Object(request.source_bucket, request.source_key),
+        S3Object(request.restore_destination, request.target_key),
         Row(
             job_id=request.job_id,
             collection_id=request.collection_id,

@@ -8,7 +8,7 @@ from orca_daemon.engine.errors import NotYet, Reject
 from orca_daemon.engine.message import Delivery
 from orca_daemon.engine.route import Route
 from orca_daemon.queues.services import Services
-from orca_daemon.queues.status_update.rules import Unplaced
+from orca_daemon.queues.status_update.rules import UnmatchedUpdateError
 from orca_daemon.queues.status_update.store import apply
 from orca_daemon.wire.status import GROUP, StatusMessage, decode
 
@@ -59,7 +59,7 @@ class StatusUpdate:
         now = self._clock()
         try:
             outcome = await self._database.transact(apply, [delivery.message for delivery in run], now)
-        except Unplaced as problem:
+        except UnmatchedUpdateError as problem:
             raise verdict(run[problem.position], problem, now) from None
         for position in outcome.stale:
             run[position].facts["stale"] = "true"
@@ -67,7 +67,7 @@ class StatusUpdate:
             self._count_stale(len(outcome.stale))
 
 
-def verdict(delivery: Delivery[StatusMessage], problem: Unplaced, now: datetime) -> Exception:
+def verdict(delivery: Delivery[StatusMessage], problem: UnmatchedUpdateError, now: datetime) -> Exception:
     """What becomes of a message whose row is not there: a rejection, unless the row may still come."""
     # In ORCA's one group order says that no new_job is coming; between groups there is no order.
     if not problem.may_come or delivery.envelope.group == GROUP:

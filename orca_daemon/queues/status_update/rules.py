@@ -33,7 +33,7 @@ class FileKey(NamedTuple):
     filename: str
 
 
-class Progress(NamedTuple):
+class FileProgress(NamedTuple):
     """How far a file has come: the columns that an update writes."""
 
     status: RecoveryStatus
@@ -42,18 +42,18 @@ class Progress(NamedTuple):
     error_message: str | None = None
 
 
-class Whole(NamedTuple):
+class JobState(NamedTuple):
     """How far a granule's recovery has come: the columns of its job that follow from its files."""
 
     status: RecoveryStatus
     completion_time: datetime | None
 
 
-Files: TypeAlias = Mapping[JobKey, Mapping[str, Progress]]
+Files: TypeAlias = Mapping[JobKey, Mapping[str, FileProgress]]
 """The files of jobs, by filename."""
 
 
-class Unplaced(Exception):  # noqa: N818  a verdict on one message
+class UnmatchedUpdateError(Exception):
     """No row, or no single row, is meant by the message at `position` of the run."""
 
     def __init__(self, position: int, reason: str, *, may_come: bool) -> None:
@@ -64,12 +64,12 @@ class Unplaced(Exception):  # noqa: N818  a verdict on one message
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class UpdateOutcome:
     """What is to be written, and what was left as it is."""
 
-    created: Mapping[FileKey, tuple[NewFile, Progress]]
-    moved: Mapping[FileKey, Progress]
-    rolled_up: Mapping[JobKey, Whole]
+    created: Mapping[FileKey, tuple[NewFile, FileProgress]]
+    moved: Mapping[FileKey, FileProgress]
+    rolled_up: Mapping[JobKey, JobState]
     """The jobs whose files changed, as they are afterwards."""
     stale: Sequence[int]
     """Positions of the updates that changed nothing."""
@@ -91,7 +91,7 @@ def candidates(update: UpdateFile, collections: Callable[[str, str], Iterable[st
     return [JobKey(update.job_id, collection, update.granule_id) for collection in named]
 
 
-def is_stale(stored: Progress, update: UpdateFile) -> bool:
+def is_stale(stored: FileProgress, update: UpdateFile) -> bool:
     """Whether an update comes too late to change anything.
 
     Clocks of producers differ, so a time alone never holds back what moves a file forward.
@@ -100,22 +100,24 @@ def is_stale(stored: Progress, update: UpdateFile) -> bool:
     return update.last_update < stored.last_update and not forward
 
 
-def opening(job: NewJob, now: datetime) -> Whole:
+def opening(job: NewJob, now: datetime) -> JobState:
     """Status and completion time of a job that begins; without files it has failed `now`, as in ORCA."""
     if not job.files:
-        return Whole(RecoveryStatus.FAILED, now)
+        return JobState(RecoveryStatus.FAILED, now)
     return roll_up([_beginning(file) for file in job.files])
 
 
-def roll_up(files: Collection[Progress]) -> Whole:
+def roll_up(files: Collection[FileProgress]) -> JobState:
     """The least advanced of some files; the time of the last one, once all have ended."""
     status = min(file.status for file in files)
     if status < RecoveryStatus.FAILED:
-        return Whole(status, None)
-    return Whole(status, max((file.completion_time for file in files if file.completion_time), default=None))
+        return JobState(status, None)
+    return JobState(
+        status, max((file.completion_time for file in files if file.completion_time), default=None)
+    )
 
 
-def fold(messages: Sequence[StatusMessage], stored: Files) -> Outcome:
+def fold(messages: Sequence[StatusMessage], stored: Files) -> UpdateOutcome:
     """Take the messages one by one, in order.
 
     Args:
@@ -124,7 +126,7 @@ def fold(messages: Sequence[StatusMessage], stored: Files) -> Outcome:
             that the run opens have none.
 
     Raises:
-        Unplaced: an update has no row, or several.
+        UnmatchedUpdateError: an update has no row, or several.
     """
     ledger = _Ledger({job: dict(files) for job, files in stored.items()})
     for position, message in enumerate(messages):
@@ -134,20 +136,20 @@ def fold(messages: Sequence[StatusMessage], stored: Files) -> Outcome:
             case UpdateFile():
                 ledger.move(position, message)
     whole = {job: roll_up(ledger.files[job].values()) for job in ledger.changed}
-    return Outcome(ledger.created, ledger.moved, whole, ledger.stale)
+    return UpdateOutcome(ledger.created, ledger.moved, whole, ledger.stale)
 
 
-def _beginning(file: NewFile) -> Progress:
-    return Progress(file.status, file.last_update, file.completion_time, file.error_message)
+def _beginning(file: NewFile) -> FileProgress:
+    return FileProgress(file.status, file.last_update, file.completion_time, file.error_message)
 
 
 @dataclass(slots=True)
 class _Ledger:
     """The files during a fold."""
 
-    files: dict[JobKey, dict[str, Progress]]
-    created: dict[FileKey, tuple[NewFile, Progress]] = field(default_factory=dict)
-    moved: dict[FileKey, Progress] = field(default_factory=dict)
+    files: dict[JobKey, dict[str, FileProgress]]
+    created: dict[FileKey, tuple[NewFile, FileProgress]] = field(default_factory=dict)
+    moved: dict[FileKey, FileProgress] = field(default_factory=dict)
     changed: dict[JobKey, None] = field(default_factory=dict)
     stale: list[int] = field(default_factory=list)
 
@@ -168,7 +170,7 @@ class _Ledger:
             self.stale.append(position)
             return
         latest = max(before.last_update, update.last_update)
-        after = Progress(update.status, latest, update.completion_time, update.error_message)
+        after = FileProgress(update.status, latest, update.completion_time, update.error_message)
         key = FileKey(owner, update.filename)
         if key in self.created:
             self.created[key] = self.created[key][0], after
@@ -176,7 +178,7 @@ class _Ledger:
             self.moved[key] = after
         self._write(owner, update.filename, after)
 
-    def _write(self, job: JobKey, filename: str, progress: Progress) -> None:
+    def _write(self, job: JobKey, filename: str, progress: FileProgress) -> None:
         self.files[job][filename] = progress
         self.changed[job] = None
 
@@ -184,9 +186,9 @@ class _Ledger:
         possible = candidates(update, self._collections)
         jobs = [job for job in possible if update.filename in self.files.get(job, ())]
         if not jobs:
-            raise Unplaced(position, "no new_job has named this file", may_come=True)
+            raise UnmatchedUpdateError(position, "no new_job has named this file", may_come=True)
         if len(jobs) > 1 and update.collection_id is None:
-            raise Unplaced(
+            raise UnmatchedUpdateError(
                 position,
                 "it names no collection, and several collections have such a file in this job",
                 may_come=False,

@@ -10,10 +10,10 @@ from sqlalchemy import Connection, TextClause, text
 from orca_daemon.db.sql import load
 from orca_daemon.queues.status_update.rules import (
     FileKey,
+    FileProgress,
     JobKey,
-    Outcome,
-    Progress,
-    Whole,
+    JobState,
+    UpdateOutcome,
     candidates,
     fold,
     job_key,
@@ -33,7 +33,7 @@ def _together(*names: str) -> TextClause:
     return text(";\n".join(_SQL[name].text for name in names))
 
 
-def apply(connection: Connection, messages: Sequence[StatusMessage], now: datetime) -> Outcome:
+def apply(connection: Connection, messages: Sequence[StatusMessage], now: datetime) -> UpdateOutcome:
     """Write the whole run, as if its messages came one by one.
 
     Args:
@@ -46,10 +46,12 @@ def apply(connection: Connection, messages: Sequence[StatusMessage], now: dateti
     """
     _prepare(connection)
     # Every change of a granule's files is made under the lock of its job: no roll-up can miss another's.
-    jobs, files = _look(connection, _opened(messages), sorted(_meant(connection, messages)), now)
+    jobs, files = _read(connection, _opened(messages), sorted(_meant(connection, messages)), now)
     outcome = fold(messages, files)
     _write(
-        connection, outcome, {job: whole for job, whole in outcome.rolled_up.items() if whole != jobs[job]}
+        connection,
+        outcome,
+        {job: job_state for job, job_state in outcome.rolled_up.items() if job_state != jobs[job]},
     )
     return outcome
 
@@ -95,9 +97,9 @@ def _collections(connection: Connection, updates: Sequence[UpdateFile]) -> dict[
     return known
 
 
-def _look(
+def _read(
     connection: Connection, opened: Mapping[JobKey, NewJob], meant: Sequence[JobKey], now: datetime
-) -> tuple[dict[JobKey, Whole], dict[JobKey, dict[str, Progress]]]:
+) -> tuple[dict[JobKey, JobState], dict[JobKey, dict[str, FileProgress]]]:
     """Insert the jobs that begin and do not exist; lock those that are meant; read them and their files."""
     parameters = {
         "meant": _json([job._asdict() | {"position": position} for position, job in enumerate(meant)])
@@ -106,23 +108,26 @@ def _look(
     if opened:
         parameters["opened"] = _json([_job_row(key, job, now) for key, job in opened.items()])
         statements.insert(1, "insert_jobs")
-    jobs: dict[JobKey, Whole] = {}
-    files: dict[JobKey, dict[str, Progress]] = {}
+    jobs: dict[JobKey, JobState] = {}
+    files: dict[JobKey, dict[str, FileProgress]] = {}
     rows = connection.execute(_together(*statements), parameters).all()
-    for position, whole, completed, filename, status, updated, ended in rows:
+    for position, job_state, completed, filename, status, updated, ended in rows:
         job = meant[position]
         if job not in jobs:
-            jobs[job], files[job] = Whole(_STATUS[whole], completed), {}
+            jobs[job], files[job] = JobState(_STATUS[job_state], completed), {}
         if filename is not None:
-            files[job][filename] = Progress(_STATUS[status], updated, ended)
+            files[job][filename] = FileProgress(_STATUS[status], updated, ended)
     return jobs, files
 
 
-def _write(connection: Connection, outcome: Outcome, rolled_up: Mapping[JobKey, Whole]) -> None:
+def _write(connection: Connection, outcome: UpdateOutcome, rolled_up: Mapping[JobKey, JobState]) -> None:
     rows: dict[str, tuple[str, list[dict[str, object]]]] = {
         "insert_files": ("created", [_new_row(key, *began) for key, began in outcome.created.items()]),
         "move_files": ("moved", [_moved_row(key, progress) for key, progress in outcome.moved.items()]),
-        "roll_up": ("rolled_up", [job._asdict() | _whole_row(whole) for job, whole in rolled_up.items()]),
+        "roll_up": (
+            "rolled_up",
+            [job._asdict() | _job_state_row(job_state) for job, job_state in rolled_up.items()],
+        ),
     }
     if statements := [statement for statement, (_, given) in rows.items() if given]:
         connection.execute(
@@ -134,15 +139,15 @@ def _job_row(key: JobKey, job: NewJob, now: datetime) -> dict[str, object]:
     return (
         key._asdict()
         | {"archive": job.archive_destination, "requested": job.request_time.isoformat()}
-        | _whole_row(opening(job, now))
+        | _job_state_row(opening(job, now))
     )
 
 
-def _whole_row(whole: Whole) -> dict[str, object]:
-    return {"status": whole.status.value, "completed": _shown(whole.completion_time)}
+def _job_state_row(job_state: JobState) -> dict[str, object]:
+    return {"status": job_state.status.value, "completed": _format_time(job_state.completion_time)}
 
 
-def _new_row(key: FileKey, file: NewFile, progress: Progress) -> dict[str, object]:
+def _new_row(key: FileKey, file: NewFile, progress: FileProgress) -> dict[str, object]:
     return _moved_row(key, progress) | {
         "path": file.key_path,
         "destination": file.restore_destination,
@@ -151,16 +156,16 @@ def _new_row(key: FileKey, file: NewFile, progress: Progress) -> dict[str, objec
     }
 
 
-def _moved_row(key: FileKey, progress: Progress) -> dict[str, object]:
+def _moved_row(key: FileKey, progress: FileProgress) -> dict[str, object]:
     return {
         **key.job._asdict(),
         "filename": key.filename,
         "status": progress.status.value,
         "updated": progress.last_update.isoformat(),
-        "completed": _shown(progress.completion_time),
+        "completed": _format_time(progress.completion_time),
         "error": progress.error_message,
     }
 
 
-def _shown(moment: datetime | None) -> str | None:
+def _format_time(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat()

@@ -4,12 +4,19 @@ from typing import Any
 
 import pytest
 
-from orca_daemon.engine.memory import Happened, MemoryQueue, Options, Received, Redrive, Refused
+from orca_daemon.engine.memory import (
+    Happened,
+    MemoryQueue,
+    QueueOptions,
+    Received,
+    Redrive,
+    RequestRefusedError,
+)
 from tests.engine.memory.clock import Clock
 
 
 def queue(clock: Clock, **options: Any) -> MemoryQueue:
-    return MemoryQueue("work.fifo", Options(fifo=True, **options), clock=clock)
+    return MemoryQueue("work.fifo", QueueOptions(fifo=True, **options), clock=clock)
 
 
 def fill(work: MemoryQueue, groups: str) -> None:
@@ -78,13 +85,13 @@ def test_an_expired_handle_neither_deletes_nor_extends(clock: Clock) -> None:
     fill(work, "a")
     (received,) = work.take(visibility=10)
     clock.pass_(10)
-    with pytest.raises(Refused, match="expired") as refused:
+    with pytest.raises(RequestRefusedError, match="expired") as refused:
         work.delete(received.receipt)
     assert refused.value.code == "InvalidParameterValue"
-    with pytest.raises(Refused, match="expired"):
+    with pytest.raises(RequestRefusedError, match="expired"):
         work.hide(received.receipt, 10)
     (again,) = work.take()
-    with pytest.raises(Refused, match="expired"):
+    with pytest.raises(RequestRefusedError, match="expired"):
         work.delete(received.receipt)
     work.delete(again.receipt)
     assert work.counts() == (0, 0, 0)
@@ -127,7 +134,7 @@ def test_a_send_needs_its_group_and_a_way_to_know_duplicates(clock: Clock) -> No
         ({"group": "g", "deduplication_id": "1", "delay": 5}, "InvalidParameterValue"),
     ]
     for parameters, code in refusals:
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RequestRefusedError) as refused:
             work.send("a", **parameters)
         assert refused.value.code == code
 
@@ -157,7 +164,7 @@ def test_an_attempt_whose_messages_were_modified_is_refused(clock: Clock, modify
     fill(work, "aa")
     _, second = work.take(10, attempt_id="try")
     work.delete(second.receipt) if modify == "delete" else work.hide(second.receipt, 60)
-    with pytest.raises(Refused, match="ReceiveRequestAttemptId"):
+    with pytest.raises(RequestRefusedError, match="ReceiveRequestAttemptId"):
         work.take(10, attempt_id="try")
 
 
@@ -173,7 +180,7 @@ def test_an_attempt_is_forgotten_after_its_lease_and_after_five_minutes(clock: C
 
 
 def test_a_poisonous_head_is_moved_and_its_followers_come_at_once(clock: Clock) -> None:
-    work, dead = queue(clock), MemoryQueue("dead.fifo", Options(fifo=True), clock=clock)
+    work, dead = queue(clock), MemoryQueue("dead.fifo", QueueOptions(fifo=True), clock=clock)
     work.redrive = Redrive(dead, 3)
     fill(work, "aa")
     for _ in range(3):
@@ -181,12 +188,16 @@ def test_a_poisonous_head_is_moved_and_its_followers_come_at_once(clock: Clock) 
         work.hide(head.receipt, 0)
     clock.pass_(5)
     assert bodies(work.take(10)) == ["a2"]
-    (buried,) = dead.take(10)
-    assert (buried.message.body, buried.message.group, buried.message.sent_at) == ("a1", "a", 1005.0)
+    (dead_lettered,) = dead.take(10)
+    assert (dead_lettered.message.body, dead_lettered.message.group, dead_lettered.message.sent_at) == (
+        "a1",
+        "a",
+        1005.0,
+    )
 
 
 def test_a_whole_group_of_worn_out_messages_is_moved_in_one_receive(clock: Clock) -> None:
-    work, dead = queue(clock), MemoryQueue("dead.fifo", Options(fifo=True), clock=clock)
+    work, dead = queue(clock), MemoryQueue("dead.fifo", QueueOptions(fifo=True), clock=clock)
     work.redrive = Redrive(dead, 1)
     fill(work, "a" * 25 + "b")
     for _ in range(2):
@@ -206,7 +217,7 @@ def test_too_many_in_flight_brings_nothing_and_no_error(clock: Clock) -> None:
 def test_a_changed_delay_holds_for_what_waits_already(clock: Clock) -> None:
     work = queue(clock, delay=600)
     fill(work, "a")
-    work.change(Options(fifo=True, delay=10))
+    work.change(QueueOptions(fifo=True, delay=10))
     clock.pass_(10)
     assert bodies(work.take()) == ["a1"]
 
@@ -227,9 +238,9 @@ def test_a_group_that_is_empty_is_forgotten(clock: Clock) -> None:
     assert vars(work._shelf._line)["_groups"] == {}
 
 
-def test_what_is_sent_twice_or_asked_twice_is_told(clock: Clock) -> None:
+def test_what_is_sent_twice_or_asked_twice_is_recorded(clock: Clock) -> None:
     told: list[Happened] = []
-    work = MemoryQueue("work.fifo", Options(fifo=True), clock=clock, record=told.append)
+    work = MemoryQueue("work.fifo", QueueOptions(fifo=True), clock=clock, record=told.append)
     for _ in range(2):
         work.send("a", group="g", deduplication_id="1")
     for _ in range(2):

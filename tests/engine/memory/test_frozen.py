@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from orca_daemon.engine.memory import MemoryQueue, Options, Refused
+from orca_daemon.engine.memory import MemoryQueue, QueueOptions, RequestRefusedError
 from tests.engine.memory.clock import Clock
 
 
@@ -15,7 +15,7 @@ def thawed(queue: MemoryQueue, clock: Clock) -> MemoryQueue:
 
 
 def test_messages_handles_and_leases_outlast_a_restart(clock: Clock) -> None:
-    work = MemoryQueue("work.fifo", Options(fifo=True), clock=clock)
+    work = MemoryQueue("work.fifo", QueueOptions(fifo=True), clock=clock)
     attributes = {"b": {"DataType": "Binary", "BinaryValue": b"\x00\xff"}}
     for number in "123":
         work.send(number, group="g", deduplication_id=number, attributes=attributes)
@@ -26,7 +26,7 @@ def test_messages_handles_and_leases_outlast_a_restart(clock: Clock) -> None:
     assert work.counts() == (1, 1, 0)
     assert work.send("again", group="g", deduplication_id="1").sequence == 1
     clock.pass_(60)
-    with pytest.raises(Refused, match="expired"):
+    with pytest.raises(RequestRefusedError, match="expired"):
         work.delete(second.receipt)
     again, last = work.take(10)
     assert [(each.message.body, each.receive_count) for each in (again, last)] == [("2", 2), ("3", 1)]
@@ -36,7 +36,7 @@ def test_messages_handles_and_leases_outlast_a_restart(clock: Clock) -> None:
 
 
 def test_delays_outlast_a_restart(clock: Clock) -> None:
-    work = MemoryQueue("work", Options(delay=60), clock=clock)
+    work = MemoryQueue("work", QueueOptions(delay=60), clock=clock)
     work.send("late")
     work = thawed(work, clock)
     assert (work.counts(), work.take()) == ((0, 0, 1), [])

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from orca_daemon.engine.memory import MemoryQueue, Options, Received, Redrive, Refused
+from orca_daemon.engine.memory import MemoryQueue, QueueOptions, Received, Redrive, RequestRefusedError
 
 
 def queue(**options: Any) -> MemoryQueue:
-    return MemoryQueue("work", Options(**options), clock=get_running_loop().time)
+    return MemoryQueue("work", QueueOptions(**options), clock=get_running_loop().time)
 
 
 async def waiting(*polls: asyncio.Task[list[Received]]) -> None:
@@ -86,13 +86,13 @@ async def test_a_poll_abandoned_as_it_is_woken_passes_the_message_on() -> None:
     assert first.cancelled()
 
 
-async def test_polls_hear_that_their_queue_was_deleted() -> None:
+async def test_polls_end_when_their_queue_is_deleted() -> None:
     work = queue()
     polls = [asyncio.create_task(work.receive(10, wait=20)) for _ in range(3)]
     await waiting(*polls)
     work.close()
     for poll in polls:
-        with pytest.raises(Refused):
+        with pytest.raises(RequestRefusedError):
             await poll
 
 

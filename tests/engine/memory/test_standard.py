@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from orca_daemon.engine.memory import Happened, MemoryQueue, Options, Redrive, Refused
+from orca_daemon.engine.memory import Happened, MemoryQueue, QueueOptions, Redrive, RequestRefusedError
 from tests.engine.memory.clock import Clock
 
 HOUR = 3600
 
 
 def queue(clock: Clock, **options: Any) -> MemoryQueue:
-    return MemoryQueue("work", Options(**options), clock=clock)
+    return MemoryQueue("work", QueueOptions(**options), clock=clock)
 
 
 def test_a_message_is_hidden_for_its_lease_and_then_comes_again(clock: Clock) -> None:
@@ -76,7 +76,7 @@ def test_deleting_twice_is_no_error_but_an_invented_handle_is(clock: Clock) -> N
     work.delete(received.receipt)
     work.delete(received.receipt)
     for handle in ("", "nonsense", "1.2", received.receipt.replace(".", "x")):
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RequestRefusedError) as refused:
             work.delete(handle)
         assert refused.value.code == "ReceiptHandleIsInvalid"
 
@@ -86,7 +86,7 @@ def test_visibility_cannot_be_changed_after_the_lease(clock: Clock) -> None:
     work.send("a")
     (received,) = work.take(visibility=1)
     clock.pass_(1)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefusedError) as refused:
         work.hide(received.receipt, 10)
     assert refused.value.code == "MessageNotInflight"
 
@@ -106,15 +106,15 @@ def test_all_extensions_together_end_twelve_hours_after_the_receive(clock: Clock
     clock.pass_(5 * HOUR)
     work.hide(received.receipt, 7 * HOUR)
     clock.pass_(1)
-    with pytest.raises(Refused, match="beyond the limit"):
+    with pytest.raises(RequestRefusedError, match="beyond the limit"):
         work.hide(received.receipt, 7 * HOUR)
     work.hide(received.receipt, 7 * HOUR - 1)
-    with pytest.raises(Refused, match="Must be between"):
+    with pytest.raises(RequestRefusedError, match="Must be between"):
         work.hide(received.receipt, 12 * HOUR + 1)
 
 
 def test_a_message_received_too_often_is_moved_by_the_next_receive(clock: Clock) -> None:
-    work, dead = queue(clock), MemoryQueue("dead", Options(), clock=clock)
+    work, dead = queue(clock), MemoryQueue("dead", QueueOptions(), clock=clock)
     work.redrive = Redrive(dead, 2)
     sent = work.send("poison")
     for _ in range(2):
@@ -122,13 +122,17 @@ def test_a_message_received_too_often_is_moved_by_the_next_receive(clock: Clock)
         clock.pass_(1)
     assert dead.counts() == (0, 0, 0)
     assert work.take() == []
-    (buried,) = dead.take()
-    assert (buried.message.id, buried.receive_count, buried.message.came_from) == (sent.id, 3, "work")
-    assert buried.message.sent_at == 1000.0
+    (dead_lettered,) = dead.take()
+    assert (dead_lettered.message.id, dead_lettered.receive_count, dead_lettered.message.came_from) == (
+        sent.id,
+        3,
+        "work",
+    )
+    assert dead_lettered.message.sent_at == 1000.0
 
 
 def test_without_its_dead_letter_queue_a_message_stays(clock: Clock) -> None:
-    work, dead = queue(clock), MemoryQueue("dead", Options(), clock=clock)
+    work, dead = queue(clock), MemoryQueue("dead", QueueOptions(), clock=clock)
     work.redrive = Redrive(dead, 1)
     work.send("poison")
     work.take(visibility=0)
@@ -152,7 +156,7 @@ def test_too_many_in_flight_is_an_error(clock: Clock) -> None:
     for number in range(20):
         work.send(str(number))
     assert (len(work.take(10)), len(work.take(10))) == (10, 2)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefusedError) as refused:
         work.take()
     assert refused.value.code == "OverLimit"
 
@@ -178,7 +182,7 @@ def test_a_purged_queue_is_empty_and_its_handles_mean_nothing(clock: Clock) -> N
 def test_a_deleted_queue_answers_nothing(clock: Clock) -> None:
     work = queue(clock)
     work.close()
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefusedError) as refused:
         work.send("a")
     assert refused.value.code == "QueueDoesNotExist"
 
@@ -196,9 +200,9 @@ def test_a_message_can_be_delivered_twice_on_purpose(clock: Clock) -> None:
     assert work.counts() == (0, 0, 0)
 
 
-def test_the_record_tells_everything_in_order(clock: Clock) -> None:
+def test_the_record_has_everything_in_order(clock: Clock) -> None:
     told: list[Happened] = []
-    work = MemoryQueue("work", Options(), clock=clock, record=told.append)
+    work = MemoryQueue("work", QueueOptions(), clock=clock, record=told.append)
     work.send("a")
     (received,) = work.take(visibility=10)
     clock.pass_(5)
@@ -260,7 +264,7 @@ def test_the_record_tells_everything_in_order(clock: Clock) -> None:
 )
 def test_what_sqs_would_not_store_is_refused(clock: Clock, parameters: dict[str, Any], code: str) -> None:
     work = queue(clock, max_size=1024)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefusedError) as refused:
         work.send(**parameters)
     assert refused.value.code == code
     assert work.counts() == (0, 0, 0)

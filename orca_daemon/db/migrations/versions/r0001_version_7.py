@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from orca_daemon.db import shape
+from orca_daemon.db import schema
 from orca_daemon.db.sql import load
 
 revision = "0001"
@@ -13,7 +13,7 @@ _PACKAGE = "orca_daemon.db.migrations"
 
 def upgrade() -> None:
     """Do what the columns say is missing; the row of `schema_versions` is no guide (a fresh ORCA lies)."""
-    found = shape.read(op.get_bind())
+    found = schema.read(op.get_bind())
     create, widen = load(_PACKAGE, "create.sql"), load(_PACKAGE, "widen.sql")
     if found.version == 0:
         for block in ("storage_classes", "recovery", "catalog", "reconciliation", "versions"):

@@ -1,0 +1,60 @@
+"""Multipart uploads that a killed process left behind at a target."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from orca_daemon.aws.s3copy.multipart import abort
+from orca_daemon.aws.s3copy.objects import S3Object
+from orca_daemon.aws.s3copy.requests import Requests, S3RequestError
+
+
+async def clear(requests: Requests, target: S3Object, *, idle: float) -> None:
+    """Abort the uploads to exactly this key into which nothing was stored for `idle` seconds.
+
+    A copy that is alive stores a part every few seconds.  Should one of a slow twin be hit all the same,
+    its process starts over: nothing is lost but time.  What fails here is left: it is no part of the copy.
+    """
+    with suppress(S3RequestError):
+        found = await requests.call("list_multipart_uploads", Bucket=target.bucket, Prefix=target.key)
+        for upload in found.get("Uploads", []):
+            if upload["Key"] == target.key:
+                await _clear(requests, target, upload, now=_date(found), idle=idle)
+
+
+async def _clear(
+    requests: Requests, target: S3Object, upload: Mapping[str, Any], *, now: datetime, idle: float
+) -> None:
+    with suppress(S3RequestError):  # gone meanwhile, or not ours
+        if await _idle(requests, target, upload, now) >= idle:
+            await abort(requests, target, upload["UploadId"])
+
+
+async def _idle(requests: Requests, target: S3Object, upload: Mapping[str, Any], now: datetime) -> float:
+    parts = await _parts(requests, target, upload["UploadId"])
+    stored = [part["LastModified"] for part in parts if part.get("LastModified")]
+    latest: datetime = max([upload["Initiated"], *stored])
+    return (now - latest).total_seconds()
+
+
+async def _parts(requests: Requests, target: S3Object, upload: str) -> list[Mapping[str, Any]]:
+    marker, parts = 0, []
+    while True:
+        page = await requests.call(
+            "list_parts", **target.parameters, UploadId=upload, PartNumberMarker=marker
+        )
+        parts += page.get("Parts", [])
+        if not page.get("IsTruncated"):
+            return parts
+        marker = page["NextPartNumberMarker"]
+
+
+def _date(answer: Mapping[str, Any]) -> datetime:
+    """S3's own clock: the times that it is compared with are S3's too."""
+    text = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
+    try:
+        return parsedate_to_datetime(text).replace(tzinfo=UTC)  # HTTP knows no other zone
+    except ValueError:
+        return datetime.now(UTC)

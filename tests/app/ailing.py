@@ -1,0 +1,51 @@
+"""A daemon with an ailment that only a bug could give it: `python -m tests.app.ailing dead_poller|busy_loop`.
+
+It is the real one in everything else, but for limits: no test waits for minutes until it is declared dead.
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, suppress
+from itertools import count
+from typing import Any
+from unittest.mock import patch
+
+from orca_daemon.aws.sqs import SqsSource
+from orca_daemon.cli import app
+from orca_daemon.ops.health import HealthLimits
+from orca_daemon.ops.loop_lag import LoopLag
+
+LIMITS = {"dead_poller": HealthLimits(poll_cycle=6.0), "busy_loop": HealthLimits(loop_lag=0.1)}
+_receive, _measure = SqsSource.receive, LoopLag.run
+_receives = count()
+
+
+async def _receive_one_and_die(source: SqsSource, *arguments: Any, **options: Any) -> Any:
+    """The second receive answers never, and does not hear that it is given up."""
+    if next(_receives) == 0:
+        return await _receive(source, *arguments, **options)
+    while True:
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+
+async def _measure_while_busy(lag: LoopLag) -> None:
+    """Somebody blocks the loop, again and again."""
+    measuring = asyncio.create_task(_measure(lag))
+    while not measuring.done():
+        # Not in step with the timer, which is due after a second: it is 0.3 s late each time.
+        time.sleep(0.6)  # noqa: ASYNC251  this is the ailment
+        await asyncio.sleep(0.05)
+
+
+AILMENTS: Mapping[str, AbstractContextManager[object]] = {
+    "dead_poller": patch.object(SqsSource, "receive", _receive_one_and_die),
+    "busy_loop": patch.object(LoopLag, "run", _measure_while_busy),
+}
+
+if __name__ == "__main__":
+    name = sys.argv[1]
+    with AILMENTS[name], patch.object(HealthLimits, "of", lambda **_: LIMITS[name]):
+        app(["run"])

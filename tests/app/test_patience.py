@@ -1,0 +1,138 @@
+"""What a start waits for, and for how long: keys that were made just now, a clock that is off."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from orca_daemon.app import bindings, patience
+from orca_daemon.app.exits import StartConfigurationError
+from orca_daemon.aws.clients import connect
+from orca_daemon.engine.backoff import Backoff
+from orca_daemon.engine.engine import Binding
+from orca_daemon.local.moto import REGION
+from orca_daemon.ops.metrics import Metrics
+from orca_daemon.queues.services import Services
+from orca_daemon.settings import Settings
+from tests.aws.s3copy.faulty import Fault, Faulty
+from tests.conftest import QueuePair
+
+EXPIRED = "Signature expired: 20150101T000000Z is now earlier than 20261129T000000Z"
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "BACKOFF", Backoff(base=0.0, floor=0.0))
+
+
+@pytest.fixture
+async def proxy(sqs_endpoint: str) -> AsyncIterator[Faulty]:
+    async with Faulty(sqs_endpoint) as made:
+        yield made
+
+
+async def bind(proxy: Faulty, url: str) -> list[Binding]:
+    settings = Settings.model_validate(
+        {
+            "aws": {"region": REGION, "endpoint_url": proxy.url},
+            "queues": {"recovery": {"url": url}},
+            "recovery": {"unknown_keys": "route", "protected_bucket": "b", "public_bucket": "b"},
+        }
+    )
+    async with AsyncExitStack() as stack:
+        clients = await stack.enter_async_context(connect(settings))
+        services = Services(
+            settings=settings,
+            clients=clients,
+            database=None,
+            metrics=Metrics(bindings.handlers(settings), operations=()),
+        )
+        return await bindings.bind(services)
+
+
+def refusal(code: str, message: str = "no", times: int = 3) -> Fault:
+    return Fault(lambda _: True, 403, code, message, times=times, as_json=True)
+
+
+def waited(logs: list[Any]) -> list[str]:
+    return [entry["reason"] for entry in logs if entry["event"] == "start.waiting"]
+
+
+@pytest.mark.parametrize(
+    "code", ["InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch", "ExpiredToken"]
+)
+async def test_a_key_that_was_made_just_now_is_waited_for(proxy: Faulty, queues: Any, code: str) -> None:
+    proxy.fail(refusal(code))
+    pair: QueuePair = queues()
+    with capture_logs() as logs:
+        [bound] = await bind(proxy, pair.url)
+    assert bound.facts.dead_letter == pair.dead_letter_url.replace(
+        pair.dead_letter_url.split("/")[2], proxy.url.split("/")[2]
+    )
+    assert waited(logs) == [f"AWS does not accept the credentials ({code} on GetQueueAttributes)"] * 3
+
+
+async def test_a_key_that_stays_wrong_is_wrong(
+    proxy: Faulty, queues: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "CREDENTIALS_SETTLE", 0.0)
+    proxy.fail(refusal("InvalidClientTokenId", times=1000))
+    sentence = r"^queue recovery: AWS does not accept the .*\): correct the key, the profile or the role$"
+    with pytest.raises(StartConfigurationError, match=sentence):
+        await bind(proxy, queues().url)
+
+
+async def test_a_clock_that_is_off_is_waited_for_without_limit(
+    proxy: Faulty, queues: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "CREDENTIALS_SETTLE", 0.0)
+    proxy.fail(refusal("SignatureDoesNotMatch", EXPIRED))
+    with capture_logs() as logs:
+        assert await bind(proxy, queues().url)
+    told = "this machine's clock is wrong (SignatureDoesNotMatch on GetQueueAttributes)"
+    assert waited(logs) == [told] * 3
+
+
+async def test_what_is_denied_is_final(proxy: Faulty, queues: Any) -> None:
+    proxy.fail(refusal("AccessDenied"))
+    with pytest.raises(StartConfigurationError, match="allow this role to use it"):
+        await bind(proxy, queues().url)
+
+
+async def test_a_page_at_the_start_is_waited_for(proxy: Faulty, queues: Any) -> None:
+    proxy.fail(Fault(lambda _: True, page="<html>log in</html>", times=2))
+    with capture_logs() as logs:
+        assert await bind(proxy, queues().url)
+    assert waited(logs)[0].startswith("UnprovenError: not an answer of AWS to GetQueueAttributes")
+
+
+async def test_a_dead_letter_queue_that_takes_less_is_reported_at_the_start(
+    proxy: Faulty, queues: Any, sqs: Any
+) -> None:
+    pair = queues()
+    sqs.set_queue_attributes(QueueUrl=pair.dead_letter_url, Attributes={"MaximumMessageSize": "2048"})
+    with capture_logs() as logs:
+        await bind(proxy, pair.url)
+    [told] = [entry for entry in logs if entry["event"] == "queue.dead_letter_queue_takes_less"]
+    assert (told["largest"], told["dead_letter_largest"]) == (262_144, 2048)
+
+
+async def test_a_queue_of_another_region_is_refused_by_name(proxy: Faulty) -> None:
+    url = "https://vpce-1a.sqs.eu-west-1.vpce.amazonaws.com/123456789012/q"
+    with pytest.raises(
+        StartConfigurationError, match=r"q is in eu-west-1, .* go to us-west-2: set AWS_REGION=eu-west-1"
+    ):
+        await bind(proxy, url)
+
+
+async def test_a_host_that_counts_for_nothing_is_reported(proxy: Faulty, queues: Any) -> None:
+    url = queues().url
+    with capture_logs() as logs:
+        assert await bind(proxy, url)
+    [told] = [entry for entry in logs if entry["event"] == "queue.url_host_unused"]
+    assert (
+        told["reason"]
+        == f"requests go to {proxy.url}, not to {url.split('/')[2]}, the host of the queue's URL"
+    )

@@ -1,0 +1,81 @@
+"""The keeper extends what it should, for as long as it may, and is heard when it fails."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from orca_daemon.engine.events import Event
+from orca_daemon.engine.in_flight_message import END_MARGIN, InFlightMessage
+from orca_daemon.engine.lanes import Run
+from orca_daemon.engine.lease_keeper import LeaseKeeper
+from orca_daemon.engine.message import Envelope
+from orca_daemon.engine.source import LONGEST_LEASE, EntryOutcome, Source
+from tests.engine.rig import Rig, on_virtual_time
+
+LEASE = 30.0
+
+
+class Shelf:
+    """A queue with nothing but messages in hand."""
+
+    name = "queue"
+    lease = LEASE
+    longest = LONGEST_LEASE
+
+    def __init__(self, source: Source, *in_hand: InFlightMessage) -> None:
+        self.source = source
+        self._held = in_hand
+        self.gone: list[str] = []
+
+    def in_flight(self) -> Sequence[InFlightMessage]:
+        return self._held
+
+    def runs(self) -> Sequence[Run]:
+        return ()
+
+    def lost(self, held: InFlightMessage) -> None:
+        self.gone.append(held.envelope.id)
+
+    def expired(self, run: Run) -> None:
+        raise AssertionError(run)
+
+    def expire(self, now: float) -> None:
+        assert now < LONGEST_LEASE
+
+
+def one(name: str, *, received: float = 0.0) -> InFlightMessage:
+    envelope = Envelope(id=name, receipt=name, body=name)
+    return InFlightMessage(envelope, received=received, deadline=LEASE, extend_at=LEASE / 3)
+
+
+def test_a_message_near_its_twelve_hours_does_not_shorten_the_leases_of_others() -> None:
+    async def story() -> None:
+        rig = Rig()
+
+        async def hide(envelopes: Sequence[Envelope], _: float) -> Sequence[EntryOutcome]:
+            return [EntryOutcome.DONE] * len(envelopes)
+
+        rig.meddle(hide=hide)
+        old = one("old", received=END_MARGIN + 2 * LEASE - LONGEST_LEASE)
+        shelf = Shelf(rig.source, old, *(one(name) for name in "abc"))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(LeaseKeeper([shelf], lambda _: None).run(), 10 * LEASE)
+        assert shelf.gone == ["old"]
+
+    on_virtual_time(story())
+
+
+def test_an_error_of_our_own_in_an_extension_ends_the_keeper() -> None:
+    async def story() -> None:
+        rig = Rig()
+        heard: list[Event] = []
+
+        async def hide(*_: object) -> Sequence[EntryOutcome]:
+            raise KeyError("a bug")
+
+        rig.meddle(hide=hide)
+        with pytest.raises(KeyError):
+            await LeaseKeeper([Shelf(rig.source, one("a"))], heard.append).run()
+
+    on_virtual_time(story())

@@ -1,0 +1,61 @@
+"""What long copies tell while they last."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from structlog.testing import capture_logs
+
+from orca_daemon.aws.s3copy import CopyProgress, S3Object
+from orca_daemon.ops.metrics import Metrics
+from orca_daemon.queues.recovery.copy_telemetry import CopyTelemetry, due, line
+
+GIB = 1024**3
+HALF = CopyProgress(
+    source=S3Object("a", "k"),
+    target=S3Object("b", "k"),
+    size=100 * GIB,
+    done=50 * GIB,
+    step=GIB,
+    parts=100,
+    seconds=256,
+)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told", "step", "is_due"),
+    [(29.9, 0, 1, False), (30, 0, 1, True), (50, 30, 1, False), (60, 30, 1, True), (60, 0, 0, False)],
+)
+def test_a_line_is_due_now_and_then(seconds: float, logged: float, step: int, is_due: bool) -> None:  # noqa: FBT001
+    assert due(replace(HALF, seconds=seconds, step=step), logged, 30) is is_due
+
+
+def test_a_line_has_bytes_rate_and_time_left() -> None:
+    assert line(HALF) == {
+        "source": "s3://a/k",
+        "target": "s3://b/k",
+        "bytes": 50 * GIB,
+        "size": 100 * GIB,
+        "mib_per_second": 200.0,
+        "seconds_left": 256,
+    }
+
+
+async def test_a_copy_that_was_cancelled_is_no_failure() -> None:
+    metrics = Metrics()
+    with pytest.raises(asyncio.CancelledError):
+        async with CopyTelemetry(metrics.copies).timed(HALF.target):
+            raise asyncio.CancelledError
+    assert metrics.registry.get_sample_value("orca_daemon_copy_seconds_count", {"outcome": "failed"}) == 0
+
+
+def test_long_copies_are_logged_and_short_ones_are_not() -> None:
+    metrics = Metrics()
+    watch = CopyTelemetry(metrics.copies)
+    with capture_logs() as logs:
+        for seconds in (0.0, 10.0, 31.0, 40.0, 62.0):
+            watch.moved(replace(HALF, seconds=seconds))
+        watch.moved(replace(HALF, done=HALF.size, seconds=99.0))
+    assert [entry["event"] for entry in logs] == ["copy.progress"] * 2
+    assert metrics.registry.get_sample_value("orca_daemon_copy_bytes_total") == 6 * GIB
+    assert watch._logged == {}
