@@ -13,8 +13,8 @@ from orca_daemon.aws.queue_location import other_host, other_region
 from orca_daemon.aws.sqs import SqsSource
 from orca_daemon.db import role, schema
 from orca_daemon.db.address import AddressError
-from orca_daemon.engine.consumer import ConsumerOptions
 from orca_daemon.engine.engine import Binding
+from orca_daemon.engine.queue_context import ConsumerOptions
 from orca_daemon.engine.route import Route, index
 from orca_daemon.engine.source import QueueFacts
 from orca_daemon.queues import internal_report, recovery, routes

@@ -13,7 +13,7 @@ from orca_daemon.aws.dead_letter import DeadLetter, letter
 from orca_daemon.aws.queue_location import other_region
 from orca_daemon.aws.sqs import SqsSource, own_attributes, sendable, translated
 from orca_daemon.engine import evidence as evidences
-from orca_daemon.engine.errors import SourceError
+from orca_daemon.engine.errors import SourceError, SourceErrorKind
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.source import BATCH, EntryOutcome
 from orca_daemon.wire.queue_url import normalised
@@ -84,10 +84,10 @@ class DeadLetters:
             SourceError: the queue cannot be asked, is in another region, or has no dead-letter queue.
         """
         if sentence := other_region(queue, clients.control):
-            raise SourceError("missing", sentence)
+            raise SourceError(SourceErrorKind.MISSING, sentence)
         facts = await SqsSource(clients.poll, clients.control, queue).describe()
         if facts.dead_letter is None:
-            raise SourceError("missing", "the queue has no dead-letter queue")
+            raise SourceError(SourceErrorKind.MISSING, "the queue has no dead-letter queue")
         return cls(clients, queue, facts.dead_letter, fifo=facts.fifo)
 
     async def count(self) -> int:
@@ -187,8 +187,10 @@ class DeadLetters:
             if outcome is EntryOutcome.DONE:
                 return
             if outcome is EntryOutcome.GONE:
-                raise SourceError("unavailable", "it was sent, and came back here before it was deleted")
-        raise SourceError("unavailable", "it was sent, and SQS did not delete it here")
+                raise SourceError(
+                    SourceErrorKind.UNAVAILABLE, "it was sent, and came back here before it was deleted"
+                )
+        raise SourceError(SourceErrorKind.UNAVAILABLE, "it was sent, and SQS did not delete it here")
 
     async def _give_back(self) -> None:
         # The tail of a group first: the head is the last to become visible, and so the first to be served.

@@ -1,7 +1,7 @@
-"""How many messages a queue may still take in hand, and waiting until it may.
+"""How many messages a queue may still take in flight, and waiting until it may take more.
 
-Room is reserved before a receive and given back after it on every path, so nothing is ever received that
-there is no place for.
+Permits are reserved before a receive and given back after it on every path, so no message is ever received
+that there is no place for.
 """
 
 import asyncio
@@ -11,7 +11,11 @@ from orca_daemon.engine.source import BATCH
 
 
 class Permits:
-    """Two limits: messages in hand at all, and messages at work or ready for it."""
+    """Two limits: messages in flight, and messages that are at work or ready for it.
+
+    `reserved` is written by polling loops, `held` by the in-flight table, `settling` when deletes begin and
+    end.
+    """
 
     def __init__(self, *, held: int, active: int, least: int, parked: Callable[[], int]) -> None:
         self._held_limit = held
@@ -46,12 +50,12 @@ class Permits:
         return count
 
     def give_back(self, count: int) -> None:
-        """End a reservation, whatever became of its receive."""
+        """End a reservation, whether its receive succeeded or not."""
         self.reserved -= count
         self._changed.set()
 
     def changed(self) -> None:
-        """Something happened that may have made room."""
+        """Something happened that may have freed permits."""
         self._changed.set()
 
     async def wait(self) -> None:
