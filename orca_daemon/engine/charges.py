@@ -1,4 +1,4 @@
-"""Whether a failure at a dependency is charged to the message that met it: decisions, as functions of values.
+"""Whether a failure at a dependency is charged to the message that failed there, as functions of values.
 
 A message may be the cause (its object cannot be read, its row ends the connection), or the dependency may be
 down for everybody.  A single failure does not show which; the results of others at the same place do.

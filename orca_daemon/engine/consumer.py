@@ -23,7 +23,7 @@ from orca_daemon.engine.state import QueueState
 class Consumer:
     """Consumes one queue until it is closed.
 
-    It builds the parts of a queue, and is what the engine, the lease keeper and the poller see of them.
+    It builds the parts of a queue.  The engine, the lease keeper and the poller use them through it.
     """
 
     def __init__(self, context: QueueContext) -> None:
@@ -139,7 +139,7 @@ class Consumer:
     # For health checks and gauges.
 
     def state(self) -> QueueState:
-        """What the queue looks like now."""
+        """The queue's state now."""
         messages, context = list(self._in_flight), self._context
         return QueueState(
             name=self.name,

@@ -38,7 +38,7 @@ class DeadLetterSender:
         self._failed(Operation.GAVE_UP, error)
 
     def abandon(self, message: InFlightMessage, error: BaseException) -> None:
-        """Report that `gave_up` is not tried again; the dead letter says why, and an operator has to look."""
+        """Report that `gave_up` is not tried again; the dead letter names the problem, for an operator."""
         problem = reason(error)
         message.notification_abandoned(problem)
         self._context.observe(NotificationAbandoned(self._context.name, message.envelope, problem))

@@ -1,4 +1,4 @@
-"""The runs of one queue: started from its lanes while there are slots, and cancelled."""
+"""The runs of one queue: started from its lanes while there are slots, and stopped."""
 
 import asyncio
 from collections.abc import Iterator
@@ -29,7 +29,8 @@ class Dispatcher:
         in_flight: InFlightTable,
         dead_letter_sender: DeadLetterSender,
     ) -> None:
-        self._context = context
+        self._route = context.route
+        self._concurrency = context.options.concurrency
         self._lanes = lanes
         self._in_flight = in_flight
         self._permits = in_flight.permits
@@ -52,7 +53,7 @@ class Dispatcher:
     @property
     def blocked(self) -> bool:
         """Whether a dependency that the work needs is down."""
-        return self._dependencies.blocked(self._context.route.needs)
+        return self._dependencies.blocked(self._route.needs)
 
     @property
     def since(self) -> float | None:
@@ -64,8 +65,7 @@ class Dispatcher:
 
     def pump(self) -> None:
         """Start runs while there are slots, lanes that are ready, and nothing that forbids it."""
-        most = self._context.options.concurrency
-        while len(self._runs) < most and not self._closed and not self.blocked:
+        while len(self._runs) < self._concurrency and not self._closed and not self.blocked:
             run = self._lanes.next_run()
             if run is None:
                 return
@@ -79,9 +79,9 @@ class Dispatcher:
     def _start(self, run: Run, now: float) -> None:
         # The delivery of its oldest message ends, too, and the message has to be given back before that.
         end = run.oldest + self._dependencies.rules.longest_lease - END_MARGIN - STOPPING
-        run.begin(now, self._context.route.time_limit, end)
+        run.begin(now, self._route.time_limit, end)
         self._runs[run] = self._tasks.start(
-            self._executor.execute(run), self._task_name, lambda task: self._ended(run, task)
+            self._executor.execute(run), self._task_name, partial(self._ended, run)
         )
 
     def _ended(self, run: Run, task: asyncio.Task[None]) -> None:
@@ -104,7 +104,7 @@ class Dispatcher:
     # Holding back, for a place that is down.
 
     def _held_back(self, run: Run) -> bool:
-        """Whether a run has to wait for a place that is down; of several messages, those that need it."""
+        """Hold a run back if it needs a place that is down; of several messages, only those that need it."""
         if len(run.messages) == 1:
             return self._held_alone(run)
         needing = [message for message in run.messages if self._dependencies.held_back(message)]

@@ -116,11 +116,11 @@ class Engine:
 
     @property
     def paused(self) -> bool:
-        """Whether the intake is stopped by an operator."""
+        """Whether an operator has stopped the intake."""
         return any(consumer.paused for consumer in self.consumers)
 
     def state(self) -> EngineState:
-        """What the engine looks like now."""
+        """The engine's state now."""
         return EngineState(
             started_at=self._started_at,
             draining=self.draining,

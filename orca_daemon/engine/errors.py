@@ -10,7 +10,7 @@ class Reject(Exception):  # noqa: N818  a verdict, not a fault
     """
 
 
-class DependencyDown(Exception):  # noqa: N818  a state of the world, not a fault
+class DependencyDown(Exception):  # noqa: N818  a state of a dependency, not a fault
     """Something that the work needs cannot be reached: wait for it.
 
     The message is charged nothing, unless the same works for others meanwhile.
@@ -19,7 +19,7 @@ class DependencyDown(Exception):  # noqa: N818  a state of the world, not a faul
         dependency: its name, as in `Route.needs`: `postgres`, `s3`.
         reason: what it answered, for operators.
         place: the part of it that failed, if it can fail in parts: `write BUCKET`, `read BUCKET`.  A place
-            is judged by what the work meets there, everything else by its probe.
+            is judged by the results of the work there, everything else by its probe.
     """
 
     def __init__(self, dependency: str, reason: str = "", *, place: str = "") -> None:
@@ -39,7 +39,7 @@ class Refused(Exception):  # noqa: N818  a verdict, not a fault
         self.place = place
 
 
-class NotYet(Exception):  # noqa: N818  a state of the world, not a fault
+class NotYet(Exception):  # noqa: N818  a state of a dependency, not a fault
     """The message is ahead of something that is still to come: wait for it, and charge the message nothing.
 
     The handler that raises it limits the wait: it rejects the message when that has waited long enough.

@@ -54,7 +54,7 @@ class RunExecutor:
             await self._dead_lettering.end(run)
             return
         error = await self._attempt(run)
-        decision = await self._decide(run, error)
+        decision = DURABLE if error is None else await self._decide(run, error)
         await self._apply(run, decision, error)
 
     # Attempt.
@@ -84,6 +84,10 @@ class RunExecutor:
                 error = self._stopped(run, run.stop)
         self._report(run, error, now() - run.started)
         run.attempted(now(), self._context.route.time_limit)
+        if run.succeeded:
+            self._context.dependencies.cleared(run, error)
+        if error is None:
+            self._context.dependencies.done(run, self._context.route.needs)
         return error
 
     def _stopped(self, run: Run, why: StopReason) -> Exception:
@@ -106,26 +110,21 @@ class RunExecutor:
 
     # Decide.
 
-    async def _decide(self, run: Run, error: BaseException | None) -> Decision:
-        """Choose the next step; a dependency may be probed for that."""
+    async def _decide(self, run: Run, error: BaseException) -> Decision:
+        """Choose the next step after a failure; a dependency may be probed for that."""
         dependencies, needs = self._context.dependencies, self._context.route.needs
-        max_attempts, messages = self._context.options.max_attempts, run.messages
-        if run.succeeded:
-            dependencies.cleared(run, error)
+        max_attempts, alone = self._context.options.max_attempts, len(run.messages) == 1
         match error:
-            case None:
-                dependencies.done(run, needs)
-                return DURABLE
             case StoppedError():
                 return REPEAT
             case DependencyDown() | Refused():
                 decision = await dependencies.failed(run, error, needs=needs, most=max_attempts)
                 if decision is not None:
                     return decision
-            case NotYet() if len(messages) == 1:
+            case NotYet() if alone:
                 return Decision(Next.WAIT, dependencies.not_yet(run))
-        alone = len(messages) == 1
-        return decide(Failure(error, len(messages), messages[0].attempts + alone), max_attempts)
+        failure = Failure(error, len(run.messages), run.messages[0].attempts + alone)
+        return decide(failure, max_attempts)
 
     # Apply.
 
@@ -136,7 +135,12 @@ class RunExecutor:
             first.attempts_failed(decision.charges)
         match decision.next:
             case Next.DELETE:
-                await self._delete(run)
+                # On a FIFO queue the next run of a group starts only when the deletes of this one are
+                # confirmed.
+                if self._context.facts.fifo:
+                    await self._in_flight.delete(run)
+                else:
+                    self._in_flight.delete_later(run)
             case Next.SPLIT:
                 narrower = Isolation.GROUP if len(run.parts) > 1 else Isolation.ALONE
                 for message in run.messages:
@@ -152,13 +156,6 @@ class RunExecutor:
                 self._context.dependencies.forget_message(first)
                 first.give_up(decision.reason, type(error).__name__, decision.cause)
                 await self._dead_lettering.end(run)
-
-    async def _delete(self, run: Run) -> None:
-        # On a FIFO queue the next run of a group starts only when the deletes of this one are confirmed.
-        if self._context.facts.fifo:
-            await self._in_flight.delete(run)
-        else:
-            self._in_flight.delete_later(run)
 
 
 def _being_cancelled() -> bool:

@@ -7,6 +7,7 @@ is joined once, at its end, while a drain joins each part in its turn.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
 T = TypeVar("T")
@@ -70,9 +71,8 @@ class Tasks:
         """Start a task that ends by itself.  `ended` is called when it has, after a failure was reported."""
         task = asyncio.create_task(work, name=name)
         self._running.add(task)
-        task.add_done_callback(self._ended)
-        if ended is not None:
-            task.add_done_callback(ended)
+        # One callback for both, because on the path of every message each costs an entry in the loop's queue.
+        task.add_done_callback(self._ended if ended is None else partial(self._ended_then, ended))
         return task
 
     def supervise(
@@ -106,6 +106,10 @@ class Tasks:
         self._running.discard(task)
         if not task.cancelled() and (error := task.exception()):
             self._failure.report(error)
+
+    def _ended_then(self, ended: Ended, task: "asyncio.Task[None]") -> None:
+        self._ended(task)
+        ended(task)
 
     def _supervised_ended(self, task: "asyncio.Task[None]", until: asyncio.Event | None) -> None:
         if self._stopping:

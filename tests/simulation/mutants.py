@@ -105,10 +105,10 @@ def retry_behind_the_followers() -> AbstractContextManager[object]:
 def go_on_before_the_delete_is_confirmed() -> AbstractContextManager[object]:
     """Start the next run of a group while the delete of the last is under way."""
 
-    async def _delete(self: RunExecutor, run: Run) -> None:
-        self._in_flight.delete_later(run)
+    async def delete(self: InFlightTable, run: Run) -> None:
+        self.delete_later(run)
 
-    return patch.object(RunExecutor, "_delete", _delete)
+    return patch.object(InFlightTable, "delete", delete)
 
 
 @breaks("i2_effect_before_delete")
