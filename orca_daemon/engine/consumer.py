@@ -10,9 +10,8 @@ from collections.abc import Iterable
 from orca_daemon.engine.dead_letter_sender import DeadLetterSender
 from orca_daemon.engine.dispatcher import Dispatcher
 from orca_daemon.engine.in_flight_message import InFlightMessage, Phase
-from orca_daemon.engine.in_flight_table import InFlightTable
+from orca_daemon.engine.in_flight_table import InFlightTable, Permits
 from orca_daemon.engine.lanes import Lanes, Run, StopReason
-from orca_daemon.engine.permits import Permits
 from orca_daemon.engine.poller import Poller
 from orca_daemon.engine.queue_context import QueueContext
 from orca_daemon.engine.settlement import Settlement
@@ -46,7 +45,7 @@ class Consumer:
             context, self._lanes, self.permits, self.settlement, dead_letter_sender
         )
         self._dispatcher = Dispatcher(context, self._lanes, self._in_flight, dead_letter_sender)
-        self.poller = Poller(context, self, self._in_flight, self._dispatcher)
+        self.poller = Poller(context, self, self._in_flight, self._lanes, self._dispatcher)
         context.dependencies.on_recovery(self.nudge)
 
     # The gate of the poller.

@@ -1,21 +1,75 @@
-"""The messages in flight of one queue: received, deleted, dead-lettered, given back, lost."""
+"""The messages in flight of one queue: how many there may be, and how each leaves.
+
+They are deleted, dead-lettered, given back or lost.  Permits are reserved before a receive and given back
+after it on every path, so no message is ever received that there is no place for.
+"""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 
-from orca_daemon.engine.checked_source import same_id_only
 from orca_daemon.engine.dead_letter_sender import DeadLetterSender
 from orca_daemon.engine.events import Settled, SettledOutcome
 from orca_daemon.engine.in_flight_message import InFlightMessage, Phase
 from orca_daemon.engine.lanes import Lane, Lanes, Run
 from orca_daemon.engine.message import Envelope
-from orca_daemon.engine.permits import Permits
 from orca_daemon.engine.queue_context import QueueContext
 from orca_daemon.engine.settlement import Settlement
+from orca_daemon.engine.source import BATCH
 from orca_daemon.engine.tasks import Tasks
 
-RECEIVE_MARGIN = 2.0
-"""Seconds that the answer to a receive may have been on its way."""
+
+class Permits:
+    """Two limits: messages in flight, and messages that are at work or ready for it.
+
+    `reserved` is written by polling loops, `held` by the in-flight table, `settling` when deletes begin and
+    end.
+    """
+
+    def __init__(self, *, held: int, active: int, least: int, parked: Callable[[], int]) -> None:
+        self._held_limit = held
+        self._active_limit = active
+        self._least = min(least, BATCH, active, held)
+        """Smaller receives are not worth their round trip."""
+        self.held = 0
+        self.reserved = 0
+        self.settling = 0
+        self._parked = parked
+        self._changed = asyncio.Event()
+
+    @property
+    def free(self) -> int:
+        """How many messages one receive may ask for now."""
+        active = self.held - self._parked() - self.settling
+        return min(
+            BATCH,
+            self._held_limit - self.held - self.reserved,
+            self._active_limit - active - self.reserved,
+        )
+
+    @property
+    def full(self) -> bool:
+        """Whether a receive has to wait."""
+        return self.free < self._least
+
+    def reserve(self) -> int:
+        """Take what is free, for one receive."""
+        count = self.free
+        self.reserved += count
+        return count
+
+    def give_back(self, count: int) -> None:
+        """End a reservation, whether its receive succeeded or not."""
+        self.reserved -= count
+        self._changed.set()
+
+    def changed(self) -> None:
+        """Something happened that may have freed permits."""
+        self._changed.set()
+
+    async def wait(self) -> None:
+        """Wait until something may have changed."""
+        self._changed.clear()
+        await self._changed.wait()
 
 
 class InFlightTable:
@@ -45,49 +99,15 @@ class InFlightTable:
     def __iter__(self) -> Iterator[InFlightMessage]:
         return (message for message in self._by_id.values() if message.phase is not Phase.LEAVING)
 
-    # In.
-
-    def accept(self, envelopes: Sequence[Envelope]) -> None:
-        """Take the messages of one receive into their lanes."""
-        context, now = self._context, asyncio.get_running_loop().time()
-        lease = context.options.lease
-        left_out: set[str] = set()
-        """Lanes that must not grow, because a message of their group was left to its lease."""
-        for envelope in envelopes:
-            key = context.lane_of(envelope)
-            if known := self.find(envelope):
-                self._received_again(known, envelope, now, left_out)
-            elif key in left_out:
-                self._hide(envelope)
-            else:
-                message = InFlightMessage(envelope, now, now + lease - RECEIVE_MARGIN, now + lease / 3)
-                message.decode(context.route)
-                self._by_id[envelope.id] = message
-                self.permits.held += 1
-                self._lanes.add(key, message)
-
-    def _received_again(
-        self, known: InFlightMessage, envelope: Envelope, now: float, left_out: set[str]
-    ) -> None:
-        """A message in flight was received again, or another message under its id."""
-        if same_id_only(known.envelope, envelope):
-            # No follower in its group may overtake it, so they are left to their leases until it comes again.
-            left_out.add(self._context.lane_of(envelope))
-            self._hide(envelope)
-            return
-        # An answer may have been on its way for long: then the receipt that we have is the newer one.
-        if envelope.receive_count >= known.envelope.receive_count:
-            known.received_again(envelope, now, self._context.options.lease - RECEIVE_MARGIN)
-        self._context.observe(Settled(self._context.name, envelope, SettledOutcome.DUPLICATE))
-
-    def _hide(self, envelope: Envelope) -> None:
-        """Leave a delivery to its lease, as if it had never come."""
-        self._context.observe(Settled(self._context.name, envelope, SettledOutcome.HIDDEN))
-
     def find(self, envelope: Envelope) -> InFlightMessage | None:
         """The message of this delivery, if it is in flight already."""
         message = self._by_id.get(envelope.id)
         return None if message is None or message.lost or message.phase is Phase.LEAVING else message
+
+    def add(self, message: InFlightMessage) -> None:
+        """A message was received."""
+        self._by_id[message.envelope.id] = message
+        self.permits.held += 1
 
     # Out, with their work done.
 

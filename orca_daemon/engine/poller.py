@@ -1,4 +1,4 @@
-"""Receiving: one queue's long polls, with permits reserved first and a pause after every error."""
+"""One queue's long polls: permits first, then a receive, then its messages into their lanes."""
 
 import asyncio
 import random
@@ -7,10 +7,13 @@ from typing import Protocol
 from uuid import UUID
 
 from orca_daemon.engine.backoff import Backoff
+from orca_daemon.engine.checked_source import same_id_only
 from orca_daemon.engine.dispatcher import Dispatcher
 from orca_daemon.engine.errors import SourceError, SourceErrorKind
-from orca_daemon.engine.events import Polled, PollOutcome
+from orca_daemon.engine.events import Polled, PollOutcome, Settled, SettledOutcome
+from orca_daemon.engine.in_flight_message import InFlightMessage
 from orca_daemon.engine.in_flight_table import InFlightTable
+from orca_daemon.engine.lanes import Lanes
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.queue_context import QueueContext
 from orca_daemon.engine.tasks import Tasks
@@ -22,6 +25,8 @@ AT_ONCE = 1.0
 """Seconds: an empty answer that is quicker did not wait for a message, as the shortest long poll does."""
 QUICKEST = Backoff(base=AT_ONCE, cap=5.0, jitter=0.0)
 """From one receive that was answered empty at once to the next."""
+RECEIVE_MARGIN = 2.0
+"""Seconds that the answer to a receive may have been on its way."""
 REPLAYABLE = 290.0
 """Seconds for which SQS knows a receive attempt id (five minutes), less a margin."""
 
@@ -73,12 +78,18 @@ class Poller:
     """
 
     def __init__(
-        self, context: QueueContext, gate: PollGate, in_flight: InFlightTable, dispatcher: Dispatcher
+        self,
+        context: QueueContext,
+        gate: PollGate,
+        in_flight: InFlightTable,
+        lanes: Lanes,
+        dispatcher: Dispatcher,
     ) -> None:
         self._context = context
         self._permits = in_flight.permits
         self._gate = gate
         self._in_flight = in_flight
+        self._lanes = lanes
         self._dispatcher = dispatcher
         self._extra = Tasks(context.failure)
         self._at_once = 0
@@ -105,7 +116,7 @@ class Poller:
                 self._permits.give_back(asked)
             if got is None:
                 return
-            self._in_flight.accept(got)
+            self._accept(got)
             self._dispatcher.pump()
             if len(got) == asked and self._may_start_extra():
                 self._extra.start(self._loop(extra=True), f"extra poller of {self._context.name}")
@@ -162,6 +173,42 @@ class Poller:
         outcome = PollOutcome.MESSAGES if envelopes else PollOutcome.EMPTY
         self._context.observe(Polled(self._context.name, outcome, tuple(envelopes)))
         return envelopes
+
+    def _accept(self, envelopes: Sequence[Envelope]) -> None:
+        """Take the messages of one receive into their lanes."""
+        context, now = self._context, asyncio.get_running_loop().time()
+        lease = context.options.lease
+        # Lanes that must not grow, because a message of their group was left to its lease.
+        left_out: set[str] = set()
+        for envelope in envelopes:
+            key = context.lane_of(envelope)
+            if known := self._in_flight.find(envelope):
+                self._received_again(known, envelope, now, left_out)
+            elif key in left_out:
+                self._hide(envelope)
+            else:
+                message = InFlightMessage(envelope, now, now + lease - RECEIVE_MARGIN, now + lease / 3)
+                message.decode(context.route)
+                self._in_flight.add(message)
+                self._lanes.add(key, message)
+
+    def _received_again(
+        self, known: InFlightMessage, envelope: Envelope, now: float, left_out: set[str]
+    ) -> None:
+        """A message in flight was received again, or another message under its id."""
+        if same_id_only(known.envelope, envelope):
+            # No follower in its group may overtake it, so they are left to their leases until it comes again.
+            left_out.add(self._context.lane_of(envelope))
+            self._hide(envelope)
+            return
+        # An answer may have been on its way for long: then the receipt that we have is the newer one.
+        if envelope.receive_count >= known.envelope.receive_count:
+            known.received_again(envelope, now, self._context.options.lease - RECEIVE_MARGIN)
+        self._context.observe(Settled(self._context.name, envelope, SettledOutcome.DUPLICATE))
+
+    def _hide(self, envelope: Envelope) -> None:
+        """Leave a delivery to its lease, as if it had never come."""
+        self._context.observe(Settled(self._context.name, envelope, SettledOutcome.HIDDEN))
 
     def _rest(self, began: float, *, empty: bool) -> float:
         """Seconds to wait before the next receive.  Long polls pace themselves, but not every queue has them.

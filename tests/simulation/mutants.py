@@ -15,11 +15,10 @@ from orca_daemon.engine.dispatcher import Dispatcher
 from orca_daemon.engine.engine import Engine
 from orca_daemon.engine.events import Cause, PollOutcome, SettledOutcome
 from orca_daemon.engine.in_flight_message import InFlightMessage, Phase
-from orca_daemon.engine.in_flight_table import InFlightTable
+from orca_daemon.engine.in_flight_table import InFlightTable, Permits
 from orca_daemon.engine.lanes import Lane, Lanes, Run
 from orca_daemon.engine.lease_keeper import LeasedQueue, LeaseKeeper
 from orca_daemon.engine.message import Envelope
-from orca_daemon.engine.permits import Permits
 from orca_daemon.engine.places import Succeeded
 from orca_daemon.engine.poller import Poller, ReceiveAttempt
 from orca_daemon.engine.queue_context import QueueContext
