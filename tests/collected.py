@@ -45,10 +45,10 @@ def begun(environment: Mapping[str, str]) -> "subprocess.Popen[str]":
 
 def ended(process: "subprocess.Popen[str]") -> list[str]:
     """The ids, in their order."""
-    told, _ = process.communicate()
+    reported, _ = process.communicate()
     if process.returncode:
-        sys.exit(told)
-    return [line for line in told.splitlines() if "::" in line]
+        sys.exit(reported)
+    return [line for line in reported.splitlines() if "::" in line]
 
 
 if __name__ == "__main__":

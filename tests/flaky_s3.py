@@ -2,6 +2,8 @@
 
 import http.client
 import http.server
+import socket
+import struct
 import threading
 from collections.abc import Callable
 from contextlib import closing
@@ -13,12 +15,16 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True)
 class Answer:
-    """What comes instead of S3's own; `cut` ends it in the middle."""
+    """What comes instead of S3's own; `cut` ends it in the middle, `reset` comes without any."""
 
     status: int
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=lambda: {"x-amz-request-id": "1"})
     cut: bool = False
+    reset: bool = False
+
+
+RESET = Answer(0, reset=True)
 
 
 def error(code: str, status: int, message: str = "m") -> Answer:
@@ -43,6 +49,11 @@ class FlakyS3:
                 body = _body(self)
                 flaky.asked.append((self.command, self.path))
                 answer = flaky.answers(self.command, self.path) or _forwarded(place, self, body)
+                self.close_connection = True
+                if answer.reset:
+                    self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    self.connection.close()
+                    return
                 self.send_response(answer.status)
                 for name, value in answer.headers.items():
                     self.send_header(name, value)
@@ -50,7 +61,6 @@ class FlakyS3:
                     self.send_header("Content-Length", str(len(answer.body) + answer.cut))
                 self.end_headers()
                 self.wfile.write(answer.body)
-                self.close_connection = True
 
             do_PUT = do_POST = do_HEAD = do_DELETE = do_GET  # noqa: N815  names of the base class
 

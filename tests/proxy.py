@@ -24,7 +24,8 @@ class Proxy:
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
-        self._target = (parts.hostname or "", parts.port or 0)
+        self.target = (parts.hostname or "", parts.port or 0)
+        """Host and port of the server; another one serves connections that are made from then on."""
         self._url = url
         self._server: asyncio.Server | None = None
         self._port = 0
@@ -51,7 +52,7 @@ class Proxy:
     @property
     def url(self) -> str:
         """The server's URL, by way of the proxy."""
-        return self._url.replace(f":{self._target[1]}", f":{self._port}", 1)
+        return self._url.replace(f":{urlsplit(self._url).port}", f":{self._port}", 1)
 
     async def __aenter__(self) -> Self:
         await self.admit()
@@ -94,7 +95,11 @@ class Proxy:
         task.add_done_callback(self._tasks.discard)
         # Cancelled with the proxy; asyncio's streams would log that as an error.
         with suppress(OSError, asyncio.CancelledError):
-            above, below = await asyncio.open_connection(*self._target)
+            try:
+                above, below = await asyncio.open_connection(*self.target)
+            except OSError:
+                writer.transport.abort()
+                return
             self._writers |= {writer, below}
             talk = _Talk()
             await asyncio.gather(self._ask(reader, below, talk), self._answer(above, writer, talk))

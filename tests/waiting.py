@@ -13,10 +13,10 @@ def until(
     what: Callable[[], object],
     *,
     patience: float = PATIENCE,
-    said: Callable[[], str] = lambda: "it is not so",
+    output: Callable[[], str] = lambda: "it is not so",
 ) -> None:
-    """Return when it is so; fail with what `said` says when it does not become so."""
+    """Return when it is so; fail with what `output` says when it does not become so."""
     deadline = time.monotonic() + patience
     while not what():
-        assert time.monotonic() < deadline, said()
+        assert time.monotonic() < deadline, output()
         time.sleep(_PAUSE)

@@ -9,7 +9,7 @@ import sys
 import time
 from contextlib import closing
 from pathlib import Path
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 from orca_daemon.local.ports import free_port
@@ -88,7 +88,9 @@ def wait(url: str) -> None:
         try:
             with closing(urlopen(url, timeout=2)):  # noqa: S310  our own address
                 return
-        except (URLError, OSError):
+        except (URLError, OSError) as error:
+            if isinstance(error, HTTPError):
+                error.close()
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.05)

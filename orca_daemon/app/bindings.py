@@ -153,7 +153,7 @@ def _database_problem(error: Exception) -> str | None:
 
 
 def _judge_role(ours: role.Role) -> None:
-    # It would fail message after message, and bury every one.
+    # It would fail message after message, and dead-letter every one.
     if ours.powerless:
         raise StartConfigurationError(
             f"the database cannot be used: {ours.user} may not write the tables of the schema orca; "

@@ -55,7 +55,7 @@ class Gauges:
             try:
                 depth = await source.depth()
             except SourceError:
-                continue  # the poller tells of it
+                continue  # the poller logs it
             self._services.metrics.queues.depth(
                 name, visible=depth.visible, inflight=depth.inflight, delayed=depth.delayed
             )

@@ -1,4 +1,4 @@
-"""The garbage collector, told that this process lives long and makes many small things."""
+"""Tunes the garbage collector for a long-lived process that allocates many small objects."""
 
 import gc
 

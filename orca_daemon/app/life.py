@@ -102,7 +102,7 @@ async def _stop_engine(process: Process, stopping: asyncio.Event) -> None:
 
 
 async def _unless(stopping: asyncio.Event, work: Awaitable[T]) -> T | None:
-    """The result of `work`, or None if the process is told to stop first."""
+    """The result of `work`, or None if a stop is requested first."""
     doing = asyncio.ensure_future(work)
     stop_requested = asyncio.ensure_future(stopping.wait())
     either: set[asyncio.Future[Any]] = {doing, stop_requested}

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from orca_daemon.ops import logs
-from orca_daemon.ops.bootstrap import ENDING, end_by, ends_the_process
+from orca_daemon.ops.bootstrap import ENDING, end_by, ends_the_process, unblock
 
 LAST_WORDS_SECONDS = 0.5
 """How long a second signal waits for the log to be written, where it is ours to end the process."""
@@ -32,6 +32,7 @@ def handled(stop: Callable[[], None], others: Mapping[signal.Signals, Callable[[
         loop.add_signal_handler(name, stopping)
     for name, action in others.items():
         loop.add_signal_handler(name, action)
+    unblock((*ENDING, *others))
     try:
         yield
     finally:

@@ -17,7 +17,9 @@ from botocore.exceptions import (
 )
 
 from orca_daemon import __version__
+from orca_daemon.aws import rotated
 from orca_daemon.aws.authorities import AuthoritiesError, checked
+from orca_daemon.aws.direct import DirectSession
 from orca_daemon.aws.proof import session
 from orca_daemon.settings import AwsSection, Settings, SettingsError
 
@@ -57,6 +59,7 @@ async def connect(settings: Settings) -> AsyncIterator[Clients]:
         "sts": ("sts", _options(pool=2, read=10, tries=2)),
     }
     proven = session()
+    rotated.watch(proven)
     async with AsyncExitStack() as stack:
         try:
             checked(proven)
@@ -95,6 +98,7 @@ def _options(*, pool: int, read: float, tries: int) -> AioConfig:
     return AioConfig(
         # Built twice per call otherwise, at 14 % of the client's processor time (measured).
         user_agent=f"orca-daemon/{__version__}",
+        http_session_cls=DirectSession,
         parameter_validation=False,
         max_pool_connections=pool,
         connect_timeout=5,

@@ -1,4 +1,4 @@
-"""Every error code of AWS that is told apart, by what it means.
+"""Every error code of AWS that is distinguished, by what it means.
 
 Sources: the common errors of AWS, S3's error responses, the errors of SQS, KMS, STS, Secrets Manager and
 Parameter Store, each in its API reference.

@@ -32,7 +32,7 @@ class Wanted:
     ids: frozenset[str] = frozenset()
     """Of the dead letter or of the message that it was; empty means any."""
     reason: str = ""
-    """Part of the reason, in any case of letters."""
+    """Case-insensitive substring of the reason."""
     error: str = ""
     group: str | None = None
     since: float = 0.0
@@ -122,7 +122,7 @@ class DeadLetters:
             most: the most to send.
             rate: messages a second, 0 for no limit.
             before: dead letters of this moment (epoch) or later are left: they may have come back already.
-            moved: told of each one, and whether it was moved.
+            moved: called with each one, and whether it was moved.
             sleep: how to wait.
         """
         tally = RedriveResult()
@@ -166,7 +166,7 @@ class DeadLetters:
         attributes = evidences.without_evidence(own_attributes(each.envelope))
         request = {"QueueUrl": self._queue, **sendable(each.envelope, attributes)}
         if self._fifo:
-            # A name of its own: by its old one SQS would take it for a copy, and drop it, for five minutes.
+            # Use a new deduplication id: for five minutes SQS drops a message that repeats an old one.
             # Made of the dead letter's id, so that a redrive which is broken off and repeated is one message.
             request["MessageDeduplicationId"] = f"redrive-{each.envelope.id}"
         try:

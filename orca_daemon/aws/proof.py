@@ -14,6 +14,8 @@ from orca_daemon.aws.answers import Answer, flaw
 
 _ASKED = "orca_daemon_asked"
 _SUCCESS = range(200, 300)
+_REDIRECTS = range(300, 400)
+_OF_AWS = frozenset({"x-amz-request-id", "x-amzn-requestid"})
 
 
 class UnprovenError(BotoCoreError):
@@ -87,7 +89,12 @@ def _check(
     event_name: str,
     **_: Any,
 ) -> None:
-    if response_dict is None or parsed_response is None or "Error" in parsed_response:
+    if response_dict is None or parsed_response is None:
+        return
+    if response_dict["status_code"] in _REDIRECTS and _OF_AWS.isdisjoint(response_dict["headers"]):
+        # botocore would ask for the bucket's region, be redirected again, and so on.
+        raise _unproven(response_dict, f"its status is {response_dict['status_code']}")
+    if "Error" in parsed_response:
         return
     if response_dict["status_code"] not in _SUCCESS:
         return

@@ -136,7 +136,7 @@ class SqsSource:
         """See `Source`."""
         facts = self._facts or await self.describe()
         if _too_large(envelope, facts):
-            facts = await self.describe()  # it may have been told to take more since
+            facts = await self.describe()  # its limit may have been raised since
         if facts.dead_letter is None:
             raise SourceError(SourceErrorKind.MISSING, "the queue has no dead-letter queue")
         if _too_large(envelope, facts):
@@ -162,7 +162,7 @@ class SqsSource:
         try:
             await translated(self._control.send_message(**request))
         except SourceError as error:
-            if error.kind == "too_large":  # it may have been told to take less since
+            if error.kind == "too_large":  # its limit may have been lowered since
                 self._facts = None
             raise
 

@@ -25,7 +25,7 @@ def check(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Look whether settings, queues, database and buckets will do.
+    """Check that settings, queues, database and buckets are usable.
 
     Nothing is changed.  Exits 0 when everything will work, 1 when something will not, 78 when the settings
     are wrong.  Advice never changes the exit code.

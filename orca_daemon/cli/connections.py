@@ -1,4 +1,4 @@
-"""What commands reach: the database and AWS, for the time of one command; and what is said when they fail."""
+"""Connections of one command to the database and to AWS, and the message and exit code when they fail."""
 
 import asyncio
 import sys
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _NOT_UTF8 = 2, "an argument is not text in UTF-8"
 """What a terminal of another encoding sent; Python kept its bytes as surrogates."""
+_NOT_SHOWN = (
+    1,
+    "standard output is not in UTF-8 and cannot take all of the answer: set PYTHONIOENCODING=utf-8",
+)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -38,8 +42,8 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         code, text = 1, str(error) or type(error).__name__
         if isinstance(error.__context__, UnicodeEncodeError):
             code, text = _NOT_UTF8
-    except UnicodeEncodeError:
-        code, text = _NOT_UTF8
+    except UnicodeEncodeError as error:
+        code, text = _NOT_UTF8 if error.encoding == "utf-8" else _NOT_SHOWN
     except KeyboardInterrupt:
         code, text = 130, "interrupted"
     typer.echo(f"orca-daemon: {text}", err=True)

@@ -77,7 +77,7 @@ def upgrade(
 
 def _ask(*, as_json: bool) -> None:
     if as_json or not sys.stdin.isatty():
-        typer.echo("orca-daemon: nobody is there to be asked; say --yes or --dry-run", err=True)
+        typer.echo("orca-daemon: stdin is not a terminal; pass --yes or --dry-run", err=True)
         raise typer.Exit(2)
     typer.confirm("Go on?", abort=True)
 
@@ -96,7 +96,7 @@ def _address(settings: Settings, *, owner: bool = False) -> "DatabaseAddress":
 
 
 def _guarded(work: Any) -> Any:
-    """The result of the work; what is wrong with the database is told in one line."""
+    """The result of the work; what is wrong with the database is reported in one line."""
     from orca_daemon.db.address import AddressError
     from orca_daemon.db.failures import PostgresError
     from orca_daemon.db.migrate import UpgradeError

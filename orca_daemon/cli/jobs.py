@@ -104,7 +104,7 @@ def _find_jobs(settings: Settings, chosen: "Chosen", limit: int, after: str | No
     async def ask() -> "list[Job]":
         async with database(settings) as db:
             found = await db.transact(tables.jobs, chosen, limit=limit, after=after)
-            # Behind a job that does not exist there is nothing either, which would pass for the end.
+            # Paging after an unknown job id returns no rows, which looks like the last page.
             if after and not found and not await db.transact(tables.granules, after):
                 raise typer.BadParameter(f"there is no job {after!r}", param_hint="--after")
             return found

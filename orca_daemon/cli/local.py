@@ -37,7 +37,9 @@ def local(
         str | None,
         typer.Option(help="LocalStack, used instead of the embedded SQS and S3: http://127.0.0.1:4566."),
     ] = None,
-    demo: Annotated[bool, typer.Option("--demo", help="Feed a sample workload, and tell the story.")] = False,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Feed a sample workload, and show what happened.")
+    ] = False,
     leave: Annotated[
         bool, typer.Option("--exit", help="Stop after the demo: 0 if everything ended as it should.")
     ] = False,
@@ -47,7 +49,7 @@ def local(
 
     Postgres, SQS and S3 start and stop with it; Ctrl-C or SIGTERM ends it.
 
-    With --state, DIR/stack.json tells where everything is as soon as the daemon is ready; its "environment"
+    With --state, DIR/stack.json says where everything is as soon as the daemon is ready; its "environment"
     holds the variables that orca-daemon and every AWS client need to find this stack.
 
     All servers listen on 127.0.0.1 only.  Postgres wants the password in stack.json, which only you can read,
@@ -143,7 +145,7 @@ class _Interrupted(BaseException):
 def _interruptible() -> Iterator[None]:
     """SIGINT and SIGTERM leave the block, the first of them; the next ends the process.
 
-    What it started ends with it: every child is on a leash.
+    What it started ends with it: every child dies with its parent.
     """
 
     def interrupt(_number: int, _frame: object) -> NoReturn:

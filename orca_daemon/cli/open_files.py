@@ -1,4 +1,4 @@
-"""Files that a recovery left behind, and what their objects in the archive show about them."""
+"""Open files of a recovery, and the state of their objects in the archive."""
 
 import asyncio
 from collections.abc import Callable, Sequence

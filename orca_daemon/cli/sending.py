@@ -1,4 +1,4 @@
-"""Sending from the command line: the queue is found, progress is shown, and every message's end is told."""
+"""Sends from the command line: finds the queue, shows progress, and reports the result of every message."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -64,7 +64,7 @@ def deliver(
     as_json: bool,
     dry_run: bool,
 ) -> None:
-    """Send the messages and tell how it went; exits 1 when one of them was not taken.
+    """Send the messages and report how it went; exits 1 when one of them was not taken.
 
     `messages` is called twice: to look at all of them, and to send them.
     """

@@ -1,4 +1,4 @@
-"""Settings for commands: read once, and every mistake told before the command does anything."""
+"""Settings for commands: read once, and every mistake reported before the command does anything."""
 
 import os
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Messages to send, made of JSON objects: what is missing is filled in, what is wrong is told."""
+"""Messages to send, made of JSON objects: what is missing is filled in, what is wrong is reported."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime

@@ -79,6 +79,9 @@ async def resolve(
         found = parse(await _value(settings.url.get_secret_value(), secrets))
     else:
         found = await _of_parts(settings, secrets, owner=owner)
+    texts = (found.host, found.database, found.user, found.password, *found.query.values())
+    if any("\0" in text for text in texts):
+        raise AddressError("the database's address holds a NUL, which nothing that libpq takes may")
     return replace(found, query=_tls(settings) | dict(found.query))
 
 

@@ -16,7 +16,7 @@ _IDLE_STREAM = 600
 """Seconds after which the server ends a transaction that nobody continues; streams write to S3 meanwhile."""
 
 
-_SAID = re.compile(
+_CAUSE = re.compile(
     r"(?:FATAL: +|failed: (?!FATAL)|(?=could not )|(?=invalid (?:connection option|\w+ value|port)))([^\n]+)"
 )
 """Where libpq's text has the cause, behind what it repeats of the address."""
@@ -72,7 +72,7 @@ def cause(text: str, password: str) -> str:
 
     Of several hosts, each one's reason.
     """
-    found = list(dict.fromkeys(match.strip() for match in _SAID.findall(text)))
+    found = list(dict.fromkeys(match.strip() for match in _CAUSE.findall(text)))
     if not found or (password and any(password in match for match in found)):
         return "no connection can be opened"
     return f"no connection can be opened: {'; '.join(found)}"

@@ -2,7 +2,7 @@
 
 The codes are those of PostgreSQL's appendix A.  The question is whose fault it is: that of the message's data
 (`REJECT`), of the server or the world (`DOWN`), of schema or role (`UNREADY`, also waited for), of a moment
-(`AGAIN`), or one that the code does not tell (`RETRY`; `DOUBTFUL` where a probe can).
+(`AGAIN`), or one that the code does not show (`RETRY`; `DOUBTFUL` where a probe can).
 """
 
 from enum import Enum
@@ -98,7 +98,7 @@ def meaning(sqlstate: str | None) -> SqlstateMeaning:
 
 
 def doubtful(sqlstate: str | None) -> bool:
-    """Whether only a probe can tell whose fault it is."""
+    """Whether only a probe can show whose fault it is."""
     return sqlstate is not None and (sqlstate in DOUBTFUL or sqlstate[:2] in DOUBTFUL)
 
 

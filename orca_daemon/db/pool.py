@@ -22,7 +22,7 @@ _INSIST = 0.1
 """Seconds between attempts to cancel: one that comes between two statements hits nothing."""
 _CUT = 5.0
 """Seconds after which the connection is closed under work that the server does not cancel."""
-_LOOK = 1.0
+_CHECK_EVERY = 1.0
 """Seconds between two looks at work whose answer may never come."""
 
 
@@ -92,7 +92,7 @@ class Pool:
     async def _answer(self, unit: UnitOfWork, waiter: "asyncio.Future[T]") -> T:
         """Wait for it; a machine in between that takes bytes and passes nothing on is no reason to hang."""
         while not waiter.done():
-            await asyncio.wait({waiter}, timeout=_LOOK)
+            await asyncio.wait({waiter}, timeout=_CHECK_EVERY)
             if self._patience is not None:
                 unit.give_up(self._patience)
         return waiter.result()

@@ -22,6 +22,8 @@ class Role:
     """Of the tables that the work writes."""
     hidden: tuple[str, ...] = ()
     """Tables of which row-level security hides rows from this role."""
+    temporary: bool = True
+    """Whether it may create temporary tables, as everybody may where nobody forbade it."""
 
     @property
     def writable(self) -> tuple[str, ...]:
@@ -46,7 +48,7 @@ class Role:
 
 def read(connection: Connection) -> Role:
     """Ask the server."""
-    user, standby, superuser, version = connection.execute(_SQL["role"]).one()
+    user, standby, superuser, version, temporary = connection.execute(_SQL["role"]).one()
     may_write = {row.relname: row.allowed for row in connection.execute(_SQL["may_write"])}
     hidden = tuple(connection.scalars(_SQL["hidden"]))
-    return Role(user, standby, superuser, version, may_write, hidden)
+    return Role(user, standby, superuser, version, may_write, hidden, temporary)

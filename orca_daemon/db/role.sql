@@ -3,7 +3,8 @@ SELECT
     current_user,
     pg_is_in_recovery(),
     (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user),
-    current_setting('server_version');
+    current_setting('server_version'),
+    has_database_privilege(current_database(), 'TEMPORARY');
 
 -- name: may_write
 SELECT

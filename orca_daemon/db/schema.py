@@ -24,7 +24,7 @@ class SchemaVerdict(Enum):
     SLOW = "indexes are missing"
     OLD = "the schema is older than version 7"
     ABSENT = "there is no schema orca"
-    FOREIGN = "the schema orca is none that can be completed"
+    FOREIGN = "the schema orca cannot be upgraded: it is older than version 5, or not ORCA's"
 
 
 @dataclass(frozen=True, slots=True)

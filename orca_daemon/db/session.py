@@ -11,9 +11,11 @@ the helpers of triggers that others put on ORCA's tables.  `synchronous_commit`,
 import json
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import UTC, date, datetime
 from typing import Any
 
 import psycopg2
+from psycopg2 import extensions
 from psycopg2.extensions import connection as Driver  # noqa: N812  a class
 
 from orca_daemon.db.cancel import CancelRequest
@@ -29,6 +31,10 @@ _ALWAYS = {
     # Limits of whole transactions and sessions, since Postgres 17 and 14: work has limits of its own.
     "transaction_timeout": "0",
     "idle_session_timeout": "0",
+    # With it, whatever the server refuses reads as a lost connection: one bad message looks like an outage.
+    "exit_on_error": "off",
+    # pg_dump's own protection, since Postgres 17; set for a role, it refuses views and foreign tables.
+    "restrict_nonsystem_relation_kind": "",
     "jit": "off",  # costs more than it saves on statements as short as ours
 }
 # A setting that the server is too old to know has no value.
@@ -41,6 +47,33 @@ SELECT pg_catalog.set_config('synchronous_commit', 'on', false)
 WHERE pg_catalog.current_setting('synchronous_commit') = 'off'
 """
 _STRINGS = "standard_conforming_strings"
+
+
+_DATE, _TIMESTAMP, _TIMESTAMPTZ = 1082, 1114, 1184
+"""Numbers of types in `pg_type`."""
+
+
+def _within_python(oid: int, earliest: Any) -> Any:
+    """Reads a type of times as the driver does; one that Python has no words for becomes the nearest.
+
+    The driver does so with infinity, but one row of the year 10000 makes it refuse all that come with it.
+    """
+    usual = extensions.string_types[oid]
+
+    def read(value: str | bytes | None, cursor: Any) -> Any:
+        try:
+            return usual(value, cursor)
+        except ValueError:
+            return earliest if str(value).endswith("BC") else usual("infinity", cursor)
+
+    return extensions.new_type((oid,), f"WITHIN_PYTHON_{oid}", read)
+
+
+_TIMES = (
+    _within_python(_DATE, date.min),
+    _within_python(_TIMESTAMP, datetime(1, 1, 1)),  # noqa: DTZ001  it has none
+    _within_python(_TIMESTAMPTZ, datetime(1, 1, 1, tzinfo=UTC)),
+)
 
 
 class UnreachableError(Exception):
@@ -105,6 +138,8 @@ def _connected(parameters: Mapping[str, Any]) -> Session:
         connection = _quoting_as_usual(given)
     # A pooler may have taken no notice of what was asked for; the driver asks again where it has to.
     connection.set_client_encoding("UTF8")
+    for times in _TIMES:
+        extensions.register_type(times, connection)
     return connection
 
 

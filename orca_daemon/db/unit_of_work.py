@@ -68,8 +68,8 @@ class UnitOfWork:
         self.asked = None
 
     def _leave(self) -> None:
-        # From here on nobody cancels or cuts: what follows is the commit, which is waited for, unless the
-        # server falls silent: then nobody knows, and the work is done again.
+        # Past this point `withdraw` and `cut` do nothing: the commit follows, and we wait for it.  If the
+        # server stops answering, the outcome is unknown and the work is retried.
         with self.lock:
             self.connection = None
             self._check()
@@ -96,7 +96,7 @@ class UnitOfWork:
                 self.cancelling = False
 
     def cut(self) -> None:
-        """Close the connection under the work, when the server does not hear us."""
+        """Close the connection under the work, when the server does not react."""
         free = self.lock.acquire(blocking=False)
         try:
             if (free or self.cancelling) and self.connection is not None:

@@ -5,8 +5,10 @@ import random
 from collections.abc import Awaitable, Callable
 
 from orca_daemon.engine.backoff import Backoff
+from orca_daemon.engine.errors import DependencyDown
 from orca_daemon.engine.events import BreakerChanged, Observer
 from orca_daemon.engine.tally import Tally
+from orca_daemon.engine.verdict import reason as reason_of
 
 PROBE_SECONDS = 10.0
 PROBING = Backoff(base=1.0, cap=15.0, floor=0.2)
@@ -107,7 +109,7 @@ class Breaker:
             await asyncio.wait({probing}, timeout=PROBE_SECONDS)
             if not probing.done():
                 return "no answer in time"
-            return "cancelled" if probing.cancelled() else _name(probing.exception())
+            return "cancelled" if probing.cancelled() else _reason(probing.exception())
         finally:
             # Cancelled but not awaited, because a probe that does not stop would hold up the runs that wait
             # for it.
@@ -123,8 +125,10 @@ class Breaker:
             self._wanted.set()
 
 
-def _name(error: BaseException | None) -> str | None:
-    return None if error is None else type(error).__name__
+def _reason(error: BaseException | None) -> str | None:
+    if isinstance(error, DependencyDown):
+        return error.reason
+    return None if error is None else reason_of(error)
 
 
 def _forget(ended: asyncio.Future[None]) -> None:

@@ -174,7 +174,7 @@ class Places:
     def _dismiss(self, place: Place) -> None:
         """A place that no message needs is not kept down: no message would ever find it up again."""
         if place.open and not place.needed:
-            self._close(place, "nothing in hand needs it any more")
+            self._close(place, "nothing in flight needs it any more")
             del self._by_key[place.key]
 
     def _report(self, place: Place, reason: str) -> None:

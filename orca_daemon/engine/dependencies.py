@@ -196,7 +196,7 @@ class Dependencies:
     def not_yet(self, run: Run) -> float:
         """Seconds until the run, which came too early or cannot be judged, is tried again."""
         for message in run.messages:
-            message.came_too_early()
+            message.came_too_early(alone=len(run.messages) == 1)
         return WAITING.delay(max(message.not_yet_count for message in run.messages), self._rng)
 
     def cleared(self, run: Run, error: BaseException | None) -> None:
@@ -211,7 +211,7 @@ class Dependencies:
     @staticmethod
     def _remember(messages: Sequence[InFlightMessage], key: Key, tally: Tally, history: History) -> None:
         for message in messages:
-            message.failed_at(key, history)
+            message.failed_at(key, history, alone=len(messages) == 1)
             tally.waiting.add(message.envelope.id)
 
     def forget(self, messages: Iterable[InFlightMessage], key: Key) -> None:

@@ -6,13 +6,15 @@ dead-letters it, and the rest goes on.
 """
 
 from orca_daemon.engine.events import Cause
-from orca_daemon.engine.in_flight_message import InFlightMessage
+from orca_daemon.engine.in_flight_message import END_MARGIN, InFlightMessage
 from orca_daemon.engine.in_flight_table import InFlightTable
 from orca_daemon.engine.lanes import Lane, Lanes, Run
 from orca_daemon.engine.queue_context import QueueContext
 
 ITS_LAST = "it was not done in the last delivery that its queue allows"
 """Why a message is dead-lettered that waited for as long as it could."""
+LAST_CALL = 10.0
+"""Seconds before the end of its lease at which a message that could not be tried is given back."""
 
 
 class Expiry:
@@ -20,6 +22,7 @@ class Expiry:
 
     def __init__(self, context: QueueContext, lanes: Lanes, in_flight: InFlightTable) -> None:
         self._longest_wait = context.dependencies.rules.longest_wait
+        self._longest_lease = context.dependencies.rules.longest_lease
         self._max_receives = context.facts.max_receives
         self._lanes, self._in_flight = lanes, in_flight
 
@@ -35,7 +38,9 @@ class Expiry:
         for lane in self._lanes:
             if not lane.waiting or not self._is_due(lane.waiting[0], now, nothing_runs=nothing_runs):
                 continue
-            if nothing_runs or not self._is_last(lane.waiting[0]):
+            head = lane.waiting[0]
+            is_at_fault = head.dead_letter_reason is not None or head.stuck
+            if nothing_runs or not (self._is_last(head) and is_at_fault):
                 self._in_flight.release(self._lanes.cut(lane))
             else:
                 self._end(lane)
@@ -45,9 +50,14 @@ class Expiry:
     def _is_due(self, message: InFlightMessage, now: float, *, nothing_runs: bool = False) -> bool:
         if message.received > now - self._longest_wait:
             return False
+        if nothing_runs or not self._is_last(message) or self._ends(message, now):
+            return True
         # A message that only stood behind others is tried once, because it will not be delivered again.
-        given_up = message.dead_letter_reason is not None
-        return nothing_runs or not self._is_last(message) or given_up or message.stuck
+        return message.dead_letter_reason is not None or message.stuck
+
+    def _ends(self, message: InFlightMessage, now: float) -> bool:
+        """Whether there is no time left to try a message: SQS takes it back in a moment."""
+        return message.received <= now - self._longest_lease + END_MARGIN + LAST_CALL
 
     def _is_last(self, message: InFlightMessage) -> bool:
         most = self._max_receives

@@ -8,8 +8,9 @@
       |  +------------ returned() --------+                       |
       |  |                                | settling()            |
       |  |                                v                       |
-      |  +------------ returned() ---  SETTLING  --> deleted,     |
-      |    its lease was lost, or its     |          dead-lettered|
+      |  +--- returned(), withheld() - SETTLING  --> deleted,     |
+      |    its lease, or that of one      |          dead-lettered|
+      |    before it, was lost, or its    |                       |
       |    dead letter was not sent       |                       |
       |                                   v                       |
       +--------- leaving() --------->  LEAVING  <---- leaving() --+
@@ -86,6 +87,8 @@ class InFlightMessage:
     """The place that is down and that it is held for."""
     outlasts: bool = False
     """Whether an attempt at it, as the first of its run, did not end before its delivery."""
+    failed_alone: bool = False
+    """Whether an attempt at it alone failed at a dependency, or came too early."""
     not_yet_count: int = 0
     """How often it came before what it needs, or while that was away."""
     dead_letter_reason: str | None = None
@@ -111,8 +114,8 @@ class InFlightMessage:
     @property
     def stuck(self) -> bool:
         """Whether the message itself makes no progress, rather than one before it in its group."""
-        waits = self.not_yet_count or self.attempts or self.waits_for is not None
-        return bool(waits or self.histories or self.outlasts)
+        declared = self.waits_for is not None and self.waits_for.key in self.needs
+        return bool(self.attempts or self.failed_alone or self.outlasts or declared)
 
     # Its phases.
 
@@ -127,6 +130,10 @@ class InFlightMessage:
     def settling(self) -> None:
         """Its work is durable and its delete begins, or its dead letter is being sent."""
         self.phase = Phase.SETTLING
+
+    def withheld(self) -> None:
+        """Its delete is not sent, because a message before it in its group was lost and will come again."""
+        self.phase = Phase.WAITING
 
     def leaving(self) -> None:
         """It is being given back to the queue."""
@@ -194,9 +201,10 @@ class InFlightMessage:
 
     # What it waits for.
 
-    def came_too_early(self) -> None:
-        """What it needs is still to come, or is away."""
+    def came_too_early(self, *, alone: bool) -> None:
+        """What it needs is still to come, or is away; `alone` if it was the only message of its run."""
         self.not_yet_count += 1
+        self.failed_alone |= alone
 
     def hold_for(self, place: Place) -> None:
         """It waits until a place that is down is up again, or may be tried."""
@@ -206,9 +214,10 @@ class InFlightMessage:
         """It need not wait for a place any more."""
         self.waits_for = None
 
-    def failed_at(self, key: Key, history: History) -> None:
-        """It failed at a place, and now has this history there."""
+    def failed_at(self, key: Key, history: History, *, alone: bool) -> None:
+        """It failed at a place, and now has this history there; `alone` as above."""
         self.histories = {**(self.histories or {}), key: history}
+        self.failed_alone |= alone
 
     def forget(self, key: Key) -> bool:
         """Drop its history at a place; False if it has none."""

@@ -93,6 +93,8 @@ class InFlightTable:
         self._settlement = settlement
         self._dead_letter_sender = dead_letter_sender
         self._by_id: dict[str, InFlightMessage] = {}
+        self._replaced: set[InFlightMessage] = set()
+        """Deliveries that were lost while their run goes on, and whose message was received again since."""
         self.releases = Tasks(context.failure)
         """Messages that are being given back."""
 
@@ -106,6 +108,8 @@ class InFlightTable:
 
     def add(self, message: InFlightMessage) -> None:
         """A message was received."""
+        if earlier := self._by_id.get(message.envelope.id):
+            self._replaced.add(earlier)
         self._by_id[message.envelope.id] = message
         self.permits.held += 1
 
@@ -113,12 +117,12 @@ class InFlightTable:
 
     async def delete(self, run: Run) -> None:
         """Delete the messages of a run, and return when that is confirmed."""
-        await self._settlement.delete(_to_delete(run), urgent=True)
+        await self._settlement.delete(self._to_delete(run), urgent=True)
         self._deleted(run)
 
     def delete_later(self, run: Run) -> None:
         """Delete the messages of a run without waiting, so that its slot is free for the next run."""
-        messages = _to_delete(run)
+        messages = self._to_delete(run)
         self.permits.settling += len(messages)
 
         def done() -> None:
@@ -138,6 +142,19 @@ class InFlightTable:
             if len(gone) < len(part):
                 self._lanes.put_back(lane, [message for message in part if message not in gone])
                 self.drop_lost(lane)
+
+    def _to_delete(self, run: Run) -> list[InFlightMessage]:
+        """The messages of a run to delete: of each lane those before the first whose lease is over."""
+        now = asyncio.get_running_loop().time()
+        kept: list[InFlightMessage] = []
+        for _, part in run.parts:
+            for message in part:
+                if message.lost or message.deadline <= now:
+                    message.lease_lost()  # the lease keeper may not have noticed yet
+                    break
+                message.settling()
+                kept.append(message)
+        return kept
 
     # Out, without.
 
@@ -185,7 +202,7 @@ class InFlightTable:
     def abandon(self) -> None:
         """Leave everything that is still here to its lease."""
         self.releases.cancel()
-        for message in list(self._by_id.values()):
+        for message in (*self._replaced, *self._by_id.values()):
             self.remove(message, SettledOutcome.HIDDEN)
 
     def remove(self, message: InFlightMessage, outcome: SettledOutcome) -> None:
@@ -194,6 +211,7 @@ class InFlightTable:
         # A newer delivery of the same message may have taken its place: that one stays.
         if self._by_id.get(message.envelope.id) is message:
             del self._by_id[message.envelope.id]
+        self._replaced.discard(message)
         if message.histories or message.waits_for:
             context.dependencies.forget_message(message)
         self.permits.held -= 1
@@ -216,15 +234,3 @@ class InFlightTable:
                 facts={**described, **message.facts},
             )
         )
-
-
-def _to_delete(run: Run) -> list[InFlightMessage]:
-    """The messages of a run to delete: of each lane those before the first whose lease was lost."""
-    kept: list[InFlightMessage] = []
-    for _, part in run.parts:
-        for message in part:
-            if message.lost:
-                break
-            message.settling()
-            kept.append(message)
-    return kept

@@ -40,3 +40,5 @@ class Delivery(Generic[M_co]):
     """Attempt number within this process, starting at 1."""
     facts: dict[str, str] = field(default_factory=dict)
     """What the handler adds to the message's log line; kept from attempt to attempt.  No secrets."""
+    held_seconds: float = 0.0
+    """How long this process has had it in flight, by the monotonic clock."""

@@ -70,7 +70,10 @@ class RunExecutor:
         places.listen(partial(self._context.dependencies.succeeded, run))
         try:
             await self._context.route.handle(
-                [Delivery(one.decoded, one.envelope, one.attempts + 1, one.facts) for one in run.messages]
+                [
+                    Delivery(one.decoded, one.envelope, one.attempts + 1, one.facts, now() - one.received)
+                    for one in run.messages
+                ]
             )
         except asyncio.CancelledError as problem:
             if run.stop is None and _being_cancelled():

@@ -1,14 +1,14 @@
 """Deletes and releases, in batches of ten, each entry followed to its end."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.errors import SourceError
 from orca_daemon.engine.events import Operation, SettlementFailed
-from orca_daemon.engine.in_flight_message import InFlightMessage
+from orca_daemon.engine.in_flight_message import InFlightMessage, Phase
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.queue_context import QueueContext
 from orca_daemon.engine.source import BATCH, EntryOutcome
@@ -116,7 +116,8 @@ class Settlement:
         async for message, done in self._each(
             list(tickets), Operation.DELETE, self._source.delete, tries=None
         ):
-            if not done:
+            # A message that was withheld is not lost: its lease is kept until it is given back.
+            if not done and message.phase is not Phase.WAITING:
                 message.lease_lost()
             ticket = tickets[message]
             ticket.left -= 1
@@ -160,7 +161,7 @@ class Settlement:
         reason = "the queue refused some entries"
         async with self._slots:
             now = asyncio.get_running_loop().time()  # a lease may end during the wait for the slot
-            sent = {one: one.envelope for one in messages if not one.lost and one.deadline > now}
+            sent = {message: message.envelope for message in _settleable(messages, now)}
             try:
                 outcomes = await call(list(sent.values())) if sent else ()
             except SourceError as error:
@@ -170,3 +171,18 @@ class Settlement:
             # meaningless: try again with the new one.
             ends[message] = end if message.envelope is envelope else EntryOutcome.FAILED
         return ends, reason
+
+
+def _settleable(messages: Sequence[InFlightMessage], now: float) -> Iterator[InFlightMessage]:
+    """The messages whose leases hold, without those to delete behind one of their FIFO group that is lost.
+
+    Those are withheld, because none may be deleted before a message that comes again.
+    """
+    lost: set[str] = set()
+    for message in messages:
+        if message.lost or message.deadline <= now:
+            lost.add(message.envelope.group or message.envelope.id)
+        elif message.phase is Phase.SETTLING and message.envelope.group in lost:
+            message.withheld()
+        else:
+            yield message

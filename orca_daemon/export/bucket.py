@@ -152,7 +152,7 @@ class Bucket:
 
 
 async def _at(place: str, call: Awaitable[Any]) -> Any:
-    """What the call answers, with the place told that it did."""
+    """The answer of the call; its success is reported for the place."""
     try:
         answer = await call
     except CALL_ERRORS as error:

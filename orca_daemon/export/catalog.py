@@ -27,7 +27,7 @@ class Found:
     """With its schema."""
     columns: tuple[Column, ...]
     has_writers: bool
-    """Whether rows tell which transaction wrote them; those of views do not."""
+    """Whether rows show which transaction wrote them; those of views do not."""
 
     @property
     def signature(self) -> tuple[tuple[str, str], ...]:
@@ -75,7 +75,7 @@ _TIMES = ("timestamptz", "timestamp", "date")
 
 
 def check_change_times(connection: Connection, table: Table, found: Found) -> bool:
-    """Make sure that the change times exist; whether rows of all of them tell who wrote them.
+    """Make sure that the change times exist; whether rows of all of them show who wrote them.
 
     Raises:
         RelationMissingError: a column does not exist or is no time.

@@ -20,7 +20,7 @@ class Encoder:
     def __init__(
         self, reader: Reader, open_file: Callable[[], RowGroups], progress: Callable[[int], None]
     ) -> None:
-        """`progress` is told the rows so far, from the thread."""
+        """`progress` is called with the rows so far, from the thread."""
         self._reader, self._open, self._progress = reader, open_file, progress
         self._blocks: queue.Queue[memoryview | None] = queue.Queue(_AHEAD)
         self._file: RowGroups | None = None

@@ -83,7 +83,7 @@ class ExportRun:
         try:
             outcomes = await asyncio.shield(reading)
         except asyncio.CancelledError:
-            # First whatever its threads wait for in the loop: they cannot hear the database meanwhile.
+            # First whatever its threads wait for in the loop: they cannot read from the database meanwhile.
             bridge.close()
             reading.cancel()
             await asyncio.wait([reading])

@@ -189,7 +189,7 @@ class TableExport:
         cancelled = False
 
         def take(block: memoryview) -> None:
-            # It must not raise: that would leave the connection in the middle of a COPY, of no more use.
+            # Must not raise: the connection would be left in mid-COPY and unusable.
             nonlocal cancelled
             if encoder.error and not cancelled:
                 cancelled = True

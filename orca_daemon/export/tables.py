@@ -1,4 +1,4 @@
-"""Which tables may be exported, and what tells when a row of one changed."""
+"""Which tables may be exported, and which column shows when a row changed."""
 
 import re
 from collections.abc import Iterable, Mapping

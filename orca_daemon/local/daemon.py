@@ -1,4 +1,4 @@
-"""The daemon as a child process: what runs in production, told by its environment where everything is."""
+"""The daemon as a child process: what runs in production, configured by its environment."""
 
 import os
 import signal
@@ -38,7 +38,7 @@ class Daemon:
     """
 
     program: tuple[str, ...] = ("-m", "orca_daemon", "run")
-    """What Python is told to run."""
+    """What Python runs."""
 
     def __init__(self, environment: Mapping[str, str], url: str, log: Path | None = None) -> None:
         self._environment = _DEFAULTS | foreign_removed(os.environ) | dict(environment)

@@ -50,11 +50,11 @@ class Endpoint:
         Raises:
             NotStartedError: it ended instead; its own words are in the error.
         """
-        output = self._process.stdout.readline().strip() if self._process and self._process.stdout else ""
-        if not output.isdecimal():
+        text = self._process.stdout.readline().strip() if self._process and self._process.stdout else ""
+        if not text.isdecimal():
             self.stop()
-            raise NotStartedError(output or f"{self._program[2]} did not start; what it said is above")
-        self.url = f"http://127.0.0.1:{output}"
+            raise NotStartedError(text or f"{self._program[2]} did not start; what it said is above")
+        self.url = f"http://127.0.0.1:{text}"
 
     def start(self) -> None:
         """Start it, and return when it listens.  Raises `NotStartedError`."""

@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 
 class MotoStateSaver:
-    """Writes the state to its file: now and then while it changes, and when it is told to.
+    """Writes the state to its file: now and then while it changes, and on request.
 
     Args:
         file: read at once.

@@ -1,4 +1,4 @@
-"""Becomes another program, on a leash: when the process that started it dies, it is told to stop.
+"""Becomes another program, which gets a stop signal when the process that started it dies.
 
 A script of its own and not a `preexec_fn`, which forks Python code beside whatever threads are running.
 """
@@ -15,7 +15,7 @@ _SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG, linux/prctl.h
 def command(
     program: Sequence[str], *, stop_with: signal.Signals, account: tuple[int, int] | None = None
 ) -> list[str]:
-    """The command line that starts `program` on a leash held by this process.
+    """The command line that starts `program` so that it stops when this process dies.
 
     Args:
         program: the command line to become.
@@ -28,7 +28,7 @@ def command(
 
 
 def main(parent: int, stop_with: int, uid: int, gid: int, program: list[str]) -> None:
-    """Put on the leash and become the program."""
+    """Ask the kernel for the signal and become the program."""
     if uid >= 0:
         os.setgroups([])
         os.setgid(gid)

@@ -4,7 +4,7 @@ import socket
 
 
 def free_port(wanted: int = 0) -> int:
-    """This port if nobody has it, else any that nobody has; to be taken at once, for others look too."""
+    """This port if nobody has it, else any that nobody has; bind it promptly: another process may take it."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -197,9 +197,9 @@ class Postgres:
             os.chown(folder, *self._account)
 
     def _refuse(self) -> NoReturn:
-        output = _tail((self._own / "log").read_bytes())
+        text = _tail((self._own / "log").read_bytes())
         raise NotStartedError(
-            f"PostgreSQL did not start on {self._data}: {output}; moved away, the directory is made anew, empty"
+            f"PostgreSQL did not start on {self._data}: {text}; moved away, the directory is made anew, empty"
         )
 
 
@@ -228,7 +228,8 @@ def _end(process: "subprocess.Popen[bytes]", patience: float = 20.0) -> None:
 
 
 def _stop_orphan(data: Path) -> None:
-    """Stop a server that still has this directory: its parent died, and not every system has a leash.
+    """Stop a server that still has this directory: its parent died, and not every system has a parent-death
+    signal.
 
     On Linux it is stopping already, and is waited for.
     """
@@ -250,9 +251,9 @@ def _serves(pid: int, data: Path) -> bool:
             return Path(f"/proc/{pid}/cwd").readlink() == data
         return False
     listed = ["ps", "-ww", "-o", "command=", "-p", str(pid)]
-    output = subprocess.run(listed, capture_output=True, text=True, check=False).stdout
-    return "postgres" in output and str(data) in output
+    text = subprocess.run(listed, capture_output=True, text=True, check=False).stdout
+    return "postgres" in text and str(data) in text
 
 
-def _tail(output: bytes) -> str:
-    return " / ".join(output.decode(errors="replace").strip().splitlines()[-3:])
+def _tail(text: bytes) -> str:
+    return " / ".join(text.decode(errors="replace").strip().splitlines()[-3:])

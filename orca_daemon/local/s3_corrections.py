@@ -83,8 +83,8 @@ def _check_copy(environ: "WSGIEnvironment") -> None:
         raise S3RefusalError(
             HTTPStatus.PRECONDITION_FAILED, "PreconditionFailed", "the source is another one"
         )
-    asleep = key.storage_class in {"GLACIER", "DEEP_ARCHIVE"}
-    if asleep and 'ongoing-request="false"' not in key.response_dict.get("x-amz-restore", ""):
+    in_archive = key.storage_class in {"GLACIER", "DEEP_ARCHIVE"}
+    if in_archive and 'ongoing-request="false"' not in key.response_dict.get("x-amz-restore", ""):
         raise S3RefusalError(HTTPStatus.FORBIDDEN, "InvalidObjectState", "the source is archived")
     if "HTTP_X_AMZ_COPY_SOURCE_RANGE" in environ and key.size <= NO_RANGE:
         raise S3RefusalError(
@@ -105,7 +105,7 @@ def _query(environ: "WSGIEnvironment") -> dict[str, list[str]]:
 
 
 def _with_times(listing: bytes) -> bytes:
-    """Of the same length as before, as its length was already told."""
+    """Of the same length as before, as its length was already sent."""
 
     def corrected(found: re.Match[bytes]) -> bytes:
         began = _BEGAN.get(found[1].decode())

@@ -186,7 +186,7 @@ def clients_environment(aws: str, sqs: str) -> dict[str, str]:
 def daemon_environment(
     database_url: str, http_url: str, queues: Mapping[str, str], buckets: Mapping[str, str]
 ) -> dict[str, str]:
-    """Variables that tell the daemon its queues, its database and its port."""
+    """Variables that set the daemon's queues, its database and its port."""
     urls = {
         f"ORCA_QUEUES__{name.upper()}__URL": url
         for name, url in queues.items()

@@ -8,7 +8,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn, TypeAlias
 
@@ -30,6 +30,15 @@ def end_by(number: int, _frame: object = None) -> NoReturn:
     os._exit(SIGNALLED + number)
 
 
+def unblock(numbers: Iterable[signal.Signals]) -> None:
+    """Let these signals through, once there are handlers for them.
+
+    A process inherits what its parent blocks (sigprocmask(2)): a supervisor that forgets to let go of SIGTERM
+    would stop nothing but by SIGKILL.
+    """
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
+
+
 @contextmanager
 def signals_end_the_process() -> Iterator[None]:
     """SIGTERM and SIGINT end the process; after the block, SIGINT raises KeyboardInterrupt."""
@@ -37,6 +46,7 @@ def signals_end_the_process() -> Iterator[None]:
         # What a shell starts in the background ignores SIGINT.
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, ends_the_process())
+    unblock(ENDING)
     yield
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -64,12 +64,14 @@ def _poller(state: EngineState, queue: QueueState, limits: HealthLimits, now: fl
     if state.draining or state.paused or queue.breaker_open:
         return Check(name, True, "not to poll now")
     if queue.waiting_for_permits:
-        # Not how long a message is in hand: behind one that cannot be set aside they wait for hours, and a
+        # Not how long a message is in flight: behind one that cannot be set aside they wait for hours, and a
         # restart would only cost each of them a receive.
         age = 0.0 if queue.at_work_since is None else now - queue.at_work_since
         # Work past its limit is cancelled and settled; a margin for that, then it is a stuck handler.
         limit = queue.age_limit + limits.poll_cycle
-        return Check(name, not queue.age_limit or age <= limit, f"all in hand; at work for {age:.0f} s")
+        return Check(
+            name, not queue.age_limit or age <= limit, f"all permits in use; at work for {age:.0f} s"
+        )
     quiet = now - max(state.started_at, queue.poller_moved or 0.0)
     return Check(name, quiet <= limits.poll_cycle, f"last sign of life {quiet:.0f} s ago")
 
@@ -88,5 +90,5 @@ def _fresh(queue: QueueState, limits: HealthLimits, now: float) -> Check:
         return Check(name, False, "not read yet")
     age = now - queue.last_poll_success
     if queue.waiting_for_permits:
-        return Check(name, True, f"read {age:.0f} s ago; all that may be in hand is")
+        return Check(name, True, f"read {age:.0f} s ago; all permits are in use")
     return Check(name, age <= limits.fresh_poll, f"read {age:.0f} s ago")

@@ -18,7 +18,7 @@ MOST = 64
 SECONDS = 15.0
 """How long a connection may last: one request, its answer, and a peer that reads it slowly."""
 _BACKLOG = 128
-_LOOK, _PAUSE, _WARN_EVERY = 1.0, 0.1, 60.0
+_SCAN, _PAUSE, _WARN_EVERY = 1.0, 0.1, 60.0
 _SHORT = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _log: Any = structlog.get_logger()
 
@@ -106,7 +106,7 @@ class _Listener:
     async def watch(self) -> None:
         """Close what has lasted too long, for ever."""
         while True:
-            await asyncio.sleep(_LOOK)
+            await asyncio.sleep(_SCAN)
             self._refill()
             now = self._loop.time()
             for transport, until in self._open:

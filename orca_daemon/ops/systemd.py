@@ -1,4 +1,6 @@
-"""What systemd is told (sd_notify(3)): ready, reloading, stopping, alive.  Nothing, where nobody listens."""
+"""Notifies systemd (sd_notify(3)): ready, reloading, stopping, alive.  Does nothing without a notify
+socket.
+"""
 
 import os
 import socket
@@ -14,7 +16,7 @@ class Notifier:
         # A leading @ stands for the zero byte of an abstract socket (unix(7)).
         self._address = "\0" + address[1:] if address.startswith("@") else address
         self.watchdog_seconds = _watchdog(environ)
-        """How often systemd wants to hear `alive`; None where it does not."""
+        """How often systemd expects `alive`; None if it does not."""
 
     @property
     def listened(self) -> bool:

@@ -34,5 +34,5 @@ def summary(state: EngineState) -> str:
     held = sum(queue.held for queue in state.queues)
     doing = "draining" if state.draining else "paused" if state.paused else "working"
     down = sorted(name for name, since in state.breakers.items() if since is not None)
-    line = f"{doing if state.started else 'starting'}: {len(state.queues)} queues, {held} messages in hand"
+    line = f"{doing if state.started else 'starting'}: {len(state.queues)} queues, {held} messages in flight"
     return f"{line}; down: {', '.join(down)}" if down else line

@@ -26,6 +26,7 @@ def check_parquet(path: Path, name: str) -> None:
 
     Raises:
         DataFileError: it is not Parquet, or holds more than a file of this size can.
+        OSError: the disk cannot be read.
     """
     from pyarrow import parquet
 
@@ -44,7 +45,9 @@ def check_parquet(path: Path, name: str) -> None:
             thrift_container_size_limit=_FOOTER_ENTRIES,
         ).metadata
         whole = sum(found.row_group(place).total_byte_size for place in range(found.num_row_groups))
-    except (pa.ArrowException, OSError, ValueError):
+    except (pa.ArrowException, OSError, ValueError) as error:
+        if _of_the_disk(error):
+            raise
         raise DataFileError(f"the data file {name} is not sound Parquet") from None
     _check_claims(name, size, found.num_rows, whole)
 
@@ -54,14 +57,22 @@ def as_parquet(path: Path, name: str) -> Path:
 
     Raises:
         DataFileError: it is not ORC, or holds more than a file of this size can.
+        OSError: the disk cannot be read, or is full.
     """
     target, size = path.with_suffix(".parquet"), path.stat().st_size
     try:
         _convert(path, target, name, size)
     except (pa.ArrowException, OSError, ValueError) as error:
+        if _of_the_disk(error):
+            raise
         raise DataFileError(f"the data file {name} cannot be read as ORC ({type(error).__name__})") from None
     path.unlink()
     return target
+
+
+def _of_the_disk(error: Exception) -> bool:
+    """Whether the operating system failed; Arrow's complaints about a file are OSErrors without a number."""
+    return isinstance(error, OSError) and error.errno is not None
 
 
 def _convert(path: Path, target: Path, name: str, size: int) -> None:

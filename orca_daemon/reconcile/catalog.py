@@ -36,7 +36,7 @@ def attach_catalog(
 ) -> CopyStream:
     """Make the bucket's rows readable as `catalog`, once.
 
-    `connection` is in use until the rows are read; `arrived` is told their number so far.
+    `connection` is in use until the rows are read; `arrived` is called with their number so far.
     """
     classes = _storage_classes(connection)
     stream = CopyStream(connection, statement, _CATALOG, "the catalog", arrived)

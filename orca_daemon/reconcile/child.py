@@ -1,6 +1,6 @@
 """The process that compares: `python -m orca_daemon.reconcile.child`, spoken to by `process`.
 
-It reads a task, takes the job's lock, waits for the word, compares, and keeps the lock until its input ends.
+It reads a task, takes the job's lock, waits for `Start`, compares, and keeps the lock until its input ends.
 Whatever happens to it, nothing of it is durable.
 """
 
@@ -78,7 +78,7 @@ def main() -> None:
 
 
 class Inbox:
-    """What the daemon says after the task, for the threads that wait for it."""
+    """The daemon's messages after the task, for the threads that wait for them."""
 
     def __init__(self, send: Callable[[Message], None]) -> None:
         self._send = send
@@ -93,10 +93,10 @@ class Inbox:
             case Signed():
                 self._urls[line.place].put(line.url)
             case _:
-                raise ValueError("the daemon says nothing else")
+                raise ValueError("the daemon sends nothing else")
 
     def go(self) -> list[Remote]:
-        """Wait for the word to go on, and the files to compare."""
+        """Wait for `Start`, and return the files to compare."""
         return self._go.get().files
 
     def sign(self, place: int, reason: str) -> str:
@@ -152,7 +152,7 @@ def _receive(inbox: Inbox) -> None:
 
 
 def _redirect_stdout() -> None:
-    """Whatever a library prints, it is not part of what we say."""
+    """Keep what libraries print out of our messages."""
     global _out  # noqa: PLW0603  the one standard output
     _out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
@@ -160,7 +160,7 @@ def _redirect_stdout() -> None:
 
 
 def _prefer_oom_kill() -> None:
-    """When the machine runs out of memory, this process is to go, not the daemon."""
+    """Raise our OOM score, so that the kernel kills this process before the daemon."""
     with suppress(OSError):  # no Linux
         Path("/proc/self/oom_score_adj").write_text("1000", "ascii")
 

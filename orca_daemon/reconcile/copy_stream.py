@@ -33,7 +33,7 @@ class CopyStream:
         statement: COPY … TO STDOUT in CSV with our quote.
         schema: names and types of its columns.
         name: what errors call the rows.
-        arrived: told the number of rows so far, from the thread that reads.
+        arrived: called with the number of rows so far, from the thread that reads.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class CopyStream:
 
     def _parsed(self, pipe: "io.BufferedReader[io.FileIO]") -> Iterator[pa.RecordBatch]:
         if not pipe.peek(1):
-            return  # no rows, or no connection, which `check` tells apart
+            return  # no rows, or no connection, which `check` distinguishes
         batches = csv.open_csv(
             pipe,
             read_options=csv.ReadOptions(column_names=self._schema.names, block_size=_BLOCK),

@@ -1,4 +1,6 @@
-"""The daemon's side of the talk with the child: listens, signs what it asks for, raises what it reports."""
+"""The daemon's side of the dialogue with the child: receives, signs URLs that it asks for, raises its
+failures.
+"""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -26,7 +28,7 @@ class Dialogue:
 
     Args:
         child: who speaks.
-        on_message: told all that it says.
+        on_message: called with each message of the child.
         bucket: where the data files are; empty for a listing that lies in Postgres.
         sign: makes URLs of them.
     """

@@ -3,6 +3,7 @@
 import re
 import ssl
 from collections.abc import Iterator
+from contextlib import suppress
 from email.message import Message
 from http import HTTPStatus
 from http.client import HTTPException, IncompleteRead
@@ -65,9 +66,16 @@ def failure(error: BaseException, key: str) -> S3Error:
     if not isinstance(error, HTTPError):
         text = "what answers is not S3" if isinstance(error, NotOfS3Error) else type(error).__name__
         return S3Error(f"{what} ({text})", Meaning.PASSING)
-    code, found = _judged(error.code, error.headers, error.read(_LARGEST_ANSWER))
+    code, found = _judged(error.code, error.headers, _body(error))
     reason = f"{what}: S3 answers {error.code}{f' {code}' if code else ''}"
     return S3Error(reason, found)
+
+
+def _body(error: HTTPError) -> bytes:
+    """What S3 says of an error, as far as it comes: that it breaks off is no error of its own."""
+    with error, suppress(HTTPException, OSError):
+        return error.read(_LARGEST_ANSWER)
+    return b""
 
 
 def _judged(status: int, headers: Message, body: bytes) -> tuple[str, Meaning]:

@@ -54,7 +54,7 @@ class Inflated:
         self._thread.start()
 
     def close(self) -> None:
-        """End it, wherever it is: who writes into a pipe that nobody reads is told so."""
+        """End it, wherever it is: a writer to a pipe without a reader gets an error."""
         os.close(self._inlet)
 
     def check(self) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 
 from orca_daemon.reconcile.inflate import LONGEST_LINE
-from orca_daemon.reconcile.manifest import LONGEST_KEY, ManifestError, require
+from orca_daemon.reconcile.manifest import FIELDS, LONGEST_KEY, ManifestError, require
 
 REFUSED = "inventory refused: "
 """Begins every error that our own SQL raises."""
@@ -102,8 +102,10 @@ def parquet_listing(engine: duckdb.DuckDBPyConnection, bucket: str, files: Seque
     """The objects in these Parquet files.
 
     Raises:
-        ManifestError: they lack columns that a comparison needs, or have them in a type that cannot be read.
+        ManifestError: they lack columns that a comparison needs, have them in a type that cannot be read, or
+            do not agree in them.
     """
+    _check_agreement(engine, files)
     rows = parquet(files)
     described = engine.execute(f"DESCRIBE SELECT * FROM {rows}").fetchall()
     types = {str(name): str(kind) for name, kind, *_ in described}
@@ -127,6 +129,24 @@ def parquet_listing(engine: duckdb.DuckDBPyConnection, bucket: str, files: Seque
         stamp=_stamp("make_timestamp(s3_last_update)"),
         raw=cells["key"],
     )
+
+
+def _check_agreement(engine: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> None:
+    """Raise ManifestError where files differ in a column that a comparison reads.
+
+    DuckDB takes the columns of the first file for those of all: delete markers of the others would exist
+    again, and keys in bytes would be other keys.  Numbers and times it converts.
+    """
+    found = engine.execute(
+        "SELECT DISTINCT name FROM (SELECT name, count(DISTINCT file_name) AS present FROM ("
+        "SELECT file_name, lower(name) AS name, "
+        "CASE WHEN lower(name) NOT IN ('size', 'last_modified_date') THEN duckdb_type END AS kind "
+        f"FROM parquet_schema({_paths(files)})) WHERE name IN (SELECT unnest($names)) GROUP BY name, kind) "
+        "WHERE present <> $files ORDER BY name",
+        {"names": list(FIELDS.values()), "files": len(files)},
+    ).fetchall()
+    if found:
+        raise ManifestError(f"its data files differ in the column {', '.join(name for (name,) in found)}")
 
 
 def stored_listing(rows: str) -> Listing:
@@ -163,7 +183,7 @@ def _select(
         bucket: the one that was listed.
         cells: expressions over its columns; `decoded` is null where the key cannot be decoded, `number` where
             the size is no number.
-        flags: true for an object that exists, false for one that does not, null where nobody can tell.
+        flags: true for an object that exists, false for one that does not, null if unknown.
         at_once: the same for nearly all rows, and a fifth of the cost.
         nul_anywhere: whether other fields than an encoded key may hold a NUL character.
     """
@@ -243,7 +263,12 @@ def quoted_etag(column: str) -> str:
 
 def parquet(files: Sequence[Path], options: str = "") -> str:
     """The table function that reads these files."""
-    return f"read_parquet([{', '.join(literal(str(file)) for file in files)}]{options})"
+    # Directories above ours may be named like `size=10`, which must not become a column.
+    return f"read_parquet({_paths(files)}, hive_partitioning = false{options})"
+
+
+def _paths(files: Sequence[Path]) -> str:
+    return f"[{', '.join(literal(str(file)) for file in files)}]"
 
 
 def literal(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The child that compares, seen from the daemon: started, told to go on, listened to, killed."""
+"""The child that compares, seen from the daemon: started, sent messages, read from, killed."""
 
 import asyncio
 import os

@@ -104,7 +104,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Locked:
-    """The job is this child's.  It waits for the word to go on."""
+    """The job is this child's.  It waits for `Start`."""
 
     pid: int
 

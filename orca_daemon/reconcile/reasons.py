@@ -1,4 +1,4 @@
-"""What the daemon is told of an error; those of DuckDB and Arrow repeat rows, so their text stays here."""
+"""What the daemon learns about an error; those of DuckDB and Arrow repeat rows, so their text stays here."""
 
 import re
 import shutil

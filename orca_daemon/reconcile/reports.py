@@ -47,7 +47,8 @@ def write(connection: Connection, job: ReconcileJob, differences: Path, compared
     Raises:
         TornError: the file has fewer rows than the comparison found, or more.
     """
-    # First, for the row's lock: whoever lost the job's lock with a connection may be at the same here.
+    # Runs first, to take the row lock: a process that lost its advisory lock together with its connection may
+    # still be writing these reports.
     finish(connection, job, _note(compared))
     values = {"job": job.id}
     for name in ("clear_phantoms", "clear_orphans", "clear_mismatches"):

@@ -92,7 +92,7 @@ class Reconciler:
         Args:
             pointer: where its manifest is.
             asked: when this was asked for; reports of a comparison that began later will do.  None: never.
-            on_message: told what happens meanwhile.
+            on_message: called with each message of the child.
 
         Raises:
             Reject: the inventory cannot be compared; no retry can help.

@@ -58,7 +58,7 @@ def source_of(
         engine: what will read it.
         stack: closes what has to be closed afterwards.
         files: the data files.
-        arrived: told how many bytes of them are here.
+        arrived: called with the bytes of them that are here.
         sign: asks for another URL of a file.
     """
     if task.stored is not None:

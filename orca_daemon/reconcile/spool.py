@@ -46,7 +46,7 @@ class Spool:
         form: `CSV`, `Parquet` or `ORC`.
         ca_bundle: file with the authorities to trust; None for the system's.
         most: the most bytes that a file may have of which the manifest gives no size.
-        count: told of bytes that came; negative, where they were for nothing.
+        count: called with bytes that came; negative, where they were for nothing.
         sign: asks for another URL.
     """
 
@@ -91,7 +91,7 @@ class Spool:
         trust = ssl.create_default_context(cafile=self.ca_bundle) if file.url.startswith("https") else None
         most = self.most if file.size is None else file.size
         try:
-            with FileIO(path, "wb") as target:
+            with _created(path) as target:
                 for chunk in chunks(file.url, trust):
                     digest.update(chunk)
                     _keep(target, chunk)
@@ -116,7 +116,7 @@ def fetch(files: Sequence[Remote], spool: Spool, prepare: Callable[[Path, str], 
 
 
 def counter(arrived: Callable[[int], None]) -> Callable[[int], None]:
-    """Adds up what several threads count, and tells the sum."""
+    """Adds up what several threads count, and reports the sum."""
     total, lock = 0, Lock()
 
     def count(size: int) -> None:
@@ -136,8 +136,17 @@ def _pauses() -> Iterator[float]:
         longest = min(2 * longest, _LONGEST_PAUSE)
 
 
+# Told apart in these two: errors of the disk and of the network are of one class.
+
+
+def _created(path: Path) -> FileIO:
+    try:
+        return FileIO(path, "wb")
+    except OSError as error:
+        raise DiskFullError(os.strerror(error.errno or 0)) from None
+
+
 def _keep(target: FileIO, chunk: bytes) -> None:
-    # Told apart here: errors of the disk and of the network are of one class.
     rest = memoryview(chunk)
     try:
         while rest:

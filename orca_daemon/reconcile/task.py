@@ -1,4 +1,4 @@
-"""What the child is told, made of settings and of what is to be compared."""
+"""The child's task, made of settings and of what is to be compared."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

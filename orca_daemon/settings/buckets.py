@@ -18,17 +18,25 @@ def matches(bucket: str, patterns: Iterable[str]) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyRules:
-    """What `copies.sources`, `copies.targets` and `export.bucket` say of copies; None is no rule."""
+    """What settings say of copies; None is no rule."""
 
     sources: tuple[str, ...] | None = None
     targets: tuple[str, ...] | None = None
     export: str | None = None
+    compared: tuple[str, ...] = ()
+    """What `reconcile.sources` names: archives, and reports that others write.  `*` alone names nothing."""
 
     @classmethod
     def of(cls, settings: "Settings") -> "CopyRules":
         """The rules of these settings."""
         copies = settings.copies
-        return cls(sources=copies.sources, targets=copies.targets, export=settings.export.bucket)
+        named = settings.reconcile.sources or ()
+        return cls(
+            sources=copies.sources,
+            targets=copies.targets,
+            export=settings.export.bucket,
+            compared=tuple(pattern for pattern in named if set(pattern) != {"*"}),
+        )
 
     @property
     def unset(self) -> list[str]:
@@ -56,6 +64,12 @@ class CopyRules:
             return f"nothing is copied to {bucket}: copies.sources names it, and an archive is only read"
         if self.targets is not None and not matches(bucket, self.targets):
             return f"nothing is copied to {bucket}: copies.targets does not name it"
+        # Where targets are named, somebody has decided already.
+        if self.targets is None and matches(bucket, self.compared):
+            return (
+                f"nothing is copied to {bucket}: reconcile.sources names it, and what is compared is only "
+                "read; set copies.targets if that is meant"
+            )
         return None
 
     def refusal(self, source: str, target: str) -> str | None:

@@ -19,7 +19,7 @@ from pydantic import (
 
 from orca_daemon.settings.buckets import contradictions
 from orca_daemon.settings.leniency import Correction
-from orca_daemon.wire.queue_url import identity, normalised
+from orca_daemon.wire.queue_url import host_of, identity, normalised
 from orca_daemon.wire.status import Grouping
 
 
@@ -39,6 +39,9 @@ def _json_object(value: object) -> object:
 def _http_url(url: str) -> str:
     if not re.match(r"https?://[^/]+", url):
         raise ValueError("must be a URL that begins with http:// or https://")
+    if "@" in host_of(url):
+        # AWS signs requests; whatever stood here would come to stand in the log.
+        raise ValueError("must be a URL without a user and a password")
     return url
 
 
@@ -139,7 +142,7 @@ class QueueSection(Section):
     grouping: Grouping = Grouping.QUEUE
     """Status updates only: `queue`, one message group as ORCA has it, or `granule`, one for each granule.
 
-    For all producers of the queue, or for none: the order of a granule's messages hangs on it.
+    Every producer of this queue must use the same value; mixing them breaks per-granule ordering.
     """
 
 
@@ -151,11 +154,11 @@ class EngineSection(Section):
     wait: Annotated[float, Field(ge=1, le=20)] = 10.0
     """Length of a long poll; short polls would ask an empty queue without a pause."""
     held: Count = 1000
-    """Messages in hand per queue, at work, waiting or between attempts."""
+    """Messages in flight per queue, at work, waiting or between attempts."""
     drain_seconds: Annotated[float, Field(ge=0)] = 50.0
     """How long running work may go on after SIGTERM."""
     settle_linger: Annotated[float, Field(ge=0, le=5)] = 0.05
-    """How long a delete waits for company."""
+    """How long (seconds) to wait before sending a delete, so that up to ten deletes share one request."""
     patience: Annotated[float, Field(ge=60, le=36_000)] = 14_400.0
     """How long a message waits that fails alone at S3, charged nothing, before it is dead-lettered."""
 
@@ -193,7 +196,9 @@ class CopiesSection(Section):
     sources: Buckets | None = None
     """Buckets to copy from, the archive's: names or patterns (`*`); never copied to.  Default: any."""
     targets: Buckets | None = None
-    """Buckets to copy to: names or patterns.  Default: any, but those of `sources` and `export.bucket`."""
+    """Buckets to copy to: names or patterns.  Default: any, but those of `sources`, `export.bucket` and
+    `reconcile.sources`.
+    """
     attempts: Count = 3
     """Attempts in place (ORCA: `COPY_RETRIES`)."""
     retry_sleep: Annotated[float, Field(ge=0)] = 1.0
@@ -230,7 +235,9 @@ class ReconcileSection(Section):
     deadline: Seconds = 36_000.0
     """Seconds after which a comparison is killed."""
     race_window: Annotated[float, Field(ge=0)] = 86_400.0
-    """Catalog rows younger than the inventory less this are no phantoms; 0 is ORCA's behaviour."""
+    """Files catalogued less than this many seconds before the inventory was taken are not reported as
+    phantoms. 0 reports all of them, as ORCA does.
+    """
     allow_empty: bool = False
     """Accept an empty inventory of a bucket that the catalog says is not empty."""
     expire_days: Annotated[int, Field(ge=0)] = 30

@@ -23,7 +23,7 @@ class CopyRequest(FileReference):
 
 
 def decode(body: str) -> CopyRequest:
-    """The copy request in this body.  Raises `Malformed`."""
+    """The copy request in this body.  Raises `MalformedError`."""
     return decode_object(json_object(body))
 
 

@@ -54,7 +54,7 @@ InternalReportMessage = InventoryPointer | StoredListing | ExportRequest | S3Not
 
 
 def decode(body: str) -> InternalReportMessage:
-    """The message in this body, told apart by its keys.  Raises `MalformedError`."""
+    """The message in this body, distinguished by its keys.  Raises `MalformedError`."""
     document = json_object(body)
     if s3_event.is_notification(document):
         return s3_event.decode_object(document)

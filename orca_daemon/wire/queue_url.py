@@ -14,7 +14,7 @@ _OLDEST = "queue.amazonaws.com"
 
 
 def normalised(url: str) -> str:
-    """The URL without what secrets and hands add at its ends: blanks, a newline, a slash."""
+    """The URL without what secrets and typing add at its ends: blanks, a newline, a slash."""
     return url.strip().rstrip("/")
 
 

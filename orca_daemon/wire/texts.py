@@ -13,7 +13,8 @@ def storable(text: str) -> str:
 
 
 def cut(text: str, limit: int) -> str:
-    """The text, or as much of its beginning as has at most `limit` bytes in JSON, without its quotes, and `…`.
+    """The text, or as much of its beginning as has at most `limit` bytes in JSON, without its quotes, and
+    `…`.
 
     In ASCII JSON a letter takes up to six bytes, and one beyond U+FFFF twelve.
     """

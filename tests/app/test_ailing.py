@@ -42,12 +42,12 @@ def failing(running: Running, path: str) -> list[str]:
 
 def heard(manager: socket.socket) -> list[str]:
     """Everything that was said up to now."""
-    said = []
+    output = []
     manager.setblocking(False)
     with suppress(BlockingIOError):
         while True:
-            said.append(manager.recv(1000).decode())
-    return said
+            output.append(manager.recv(1000).decode())
+    return output
 
 
 @pytest.mark.parametrize("program", ["dead_poller"], indirect=True)

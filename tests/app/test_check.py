@@ -116,8 +116,8 @@ def test_recoveries_of_any_bucket_are_advised_against(
         assert code == 0, report
         return [each["text"] for each in report["findings"] if "any bucket" in each["text"]]
 
-    (said,) = advised()
-    assert said.endswith("that this role may use: copies.sources and copies.targets not set")
+    (output,) = advised()
+    assert output.endswith("that this role may use: copies.sources and copies.targets not set")
     assert advised(ORCA_COPIES__SOURCES="archive")[0].endswith("use: copies.targets not set")
     assert advised(ORCA_COPIES__SOURCES="archive", ORCA_COPIES__TARGETS="public") == []
 
@@ -180,10 +180,10 @@ def test_a_database_without_the_schema_says_what_to_do(
 
 
 def test_wrong_settings_exit_78_before_anything_is_asked(check: Callable[..., tuple[int, Any]]) -> None:
-    code, said = check(ORCA_ENGINE__LEASE="soon")
+    code, output = check(ORCA_ENGINE__LEASE="soon")
 
     assert code == 78
-    assert "engine.lease" in said
+    assert "engine.lease" in output
 
 
 def test_an_endpoint_that_is_none_is_a_finding(check: Callable[..., tuple[int, Any]]) -> None:
@@ -198,7 +198,7 @@ DEAD = DeadLetterFacts(fifo=True, retention=1_209_600, count=0)
 
 
 @pytest.mark.parametrize(
-    ("facts", "dead", "said"),
+    ("facts", "dead", "output"),
     [
         (FIFO, DEAD, []),
         (FIFO, DeadLetterFacts(fifo=False, retention=1_209_600, count=0), ["of the other type"]),
@@ -218,9 +218,9 @@ DEAD = DeadLetterFacts(fifo=True, retention=1_209_600, count=0)
     ],
 )
 def test_a_queue_is_judged_by_what_it_says(
-    facts: QueueFacts, dead: DeadLetterFacts | None, said: list[str]
+    facts: QueueFacts, dead: DeadLetterFacts | None, output: list[str]
 ) -> None:
     texts = [each.text for each in judge("queue q", "status_update", facts, dead) if each.grade.value != "ok"]
 
-    assert len(texts) == len(said)
-    assert all(part in text for part, text in zip(said, texts, strict=True))
+    assert len(texts) == len(output)
+    assert all(part in text for part, text in zip(output, texts, strict=True))

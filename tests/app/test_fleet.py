@@ -124,7 +124,7 @@ def test_two_daemons_share_a_queue(
 
     with nothing_done(database_url):
         feed(queue, sqs)
-        # However slow one of them is: the other may not have all of it in hand.
+        # However slow one of them is: the other may not have all of it in flight.
         until(lambda: all(received(daemon) > 0 for daemon in daemons))
 
     done = f"SELECT count(*) FROM orca.recovery_job WHERE status_id = {OrcaStatus.SUCCESS.value}"

@@ -91,8 +91,8 @@ async def test_a_clock_that_is_off_is_waited_for_without_limit(
     proxy.fail(refusal("SignatureDoesNotMatch", EXPIRED))
     with capture_logs() as logs:
         assert await bind(proxy, queues().url)
-    told = "this machine's clock is wrong (SignatureDoesNotMatch on GetQueueAttributes)"
-    assert waited(logs) == [told] * 3
+    reported = "this machine's clock is wrong (SignatureDoesNotMatch on GetQueueAttributes)"
+    assert waited(logs) == [reported] * 3
 
 
 async def test_what_is_denied_is_final(proxy: Faulty, queues: Any) -> None:
@@ -115,8 +115,8 @@ async def test_a_dead_letter_queue_that_takes_less_is_reported_at_the_start(
     sqs.set_queue_attributes(QueueUrl=pair.dead_letter_url, Attributes={"MaximumMessageSize": "2048"})
     with capture_logs() as logs:
         await bind(proxy, pair.url)
-    [told] = [entry for entry in logs if entry["event"] == "queue.dead_letter_queue_takes_less"]
-    assert (told["largest"], told["dead_letter_largest"]) == (262_144, 2048)
+    [reported] = [entry for entry in logs if entry["event"] == "queue.dead_letter_queue_takes_less"]
+    assert (reported["largest"], reported["dead_letter_largest"]) == (262_144, 2048)
 
 
 async def test_a_queue_of_another_region_is_refused_by_name(proxy: Faulty) -> None:
@@ -131,8 +131,8 @@ async def test_a_host_that_counts_for_nothing_is_reported(proxy: Faulty, queues:
     url = queues().url
     with capture_logs() as logs:
         assert await bind(proxy, url)
-    [told] = [entry for entry in logs if entry["event"] == "queue.url_host_unused"]
+    [reported] = [entry for entry in logs if entry["event"] == "queue.url_host_unused"]
     assert (
-        told["reason"]
+        reported["reason"]
         == f"requests go to {proxy.url}, not to {url.split('/')[2]}, the host of the queue's URL"
     )

@@ -17,6 +17,7 @@ MESSAGE: Mapping[str, Any] = {
     "MD5OfBody": DIGEST,
     "Attributes": {
         "ApproximateReceiveCount": "1",
+        "MessageGroupId": "g",
         "SentTimestamp": "1795910695993",
         "SequenceNumber": "1" * 20,
     },

@@ -155,19 +155,19 @@ def test_a_page_in_the_place_of_an_error_is_reported() -> None:
 
 def test_a_wrong_clock_is_reported_with_what_it_is_off_by() -> None:
     error = answer("RequestTimeTooSkewed", 403, "ListBuckets", date="Thu, 01 Jan 2015 00:00:00 GMT")
-    told = (
+    reported = (
         r"^this machine's clock is wrong: AWS's is \d{8,} s behind \(RequestTimeTooSkewed on ListBuckets\)$"
     )
-    assert re.match(told, reason_of(error))
+    assert re.match(reported, reason_of(error))
     undated = answer("RequestTimeTooSkewed", 403, "ListBuckets", date="soon")
     assert reason_of(undated) == "this machine's clock is wrong (RequestTimeTooSkewed on ListBuckets)"
 
 
 def test_the_answer_of_aws_is_found_behind_an_error_of_ours() -> None:
-    told = answer("InvalidClientTokenId", 403, "GetQueueAttributes")
+    reported = answer("InvalidClientTokenId", 403, "GetQueueAttributes")
     ours = SourceError(SourceErrorKind.UNAVAILABLE, "…")
-    ours.__cause__ = told
-    assert behind(ours) is told
+    ours.__cause__ = reported
+    assert behind(ours) is reported
     assert behind(SourceError(SourceErrorKind.UNAVAILABLE, "…")) is None
 
 

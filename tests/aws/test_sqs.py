@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from orca_daemon.aws.proof import UnprovenError
 from orca_daemon.aws.publisher import Publisher
 from orca_daemon.aws.sqs import SqsSource, outcomes
 from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.errors import NotYet, SourceError
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.source import EntryOutcome
+from orca_daemon.local.sqs import digests
 from tests.aws.conftest import Bench
 from tests.aws.honest import ARN, BODY, CALLS, DIGEST, MESSAGE, URL
 from tests.aws.liar import LIES
@@ -51,6 +53,22 @@ EDITS: dict[str, Edit] = {
         MessageAttributes={"a": {"DataType": "Binary", "BinaryValue": "a"}}
     ),
     "attributes that are a list": lambda message: message.update(MessageAttributes=["a"]),
+    "an attribute that is null": lambda message: message.update(MessageAttributes={"a": None}),
+    "an attribute that is a number": lambda message: message.update(
+        MessageAttributes={"a": {"DataType": "String", "StringValue": 5}}
+    ),
+    "an attribute without a value": lambda message: message.update(
+        MessageAttributes={"a": {"DataType": "String"}}
+    ),
+    "other attributes": lambda message: message.update(
+        MessageAttributes={"a": {"DataType": "String", "StringValue": "b"}}, MD5OfMessageAttributes="0" * 32
+    ),
+    "attributes that were lost": lambda message: message.update(MD5OfMessageAttributes="0" * 32),
+    "no group": lambda message: message["Attributes"].pop("MessageGroupId"),
+    "no system attributes": lambda message: message.pop("Attributes"),
+    "a group that is a number": lambda message: message["Attributes"].update(MessageGroupId=7),
+    "a handle that is a number": lambda message: message.update(ReceiptHandle=7),
+    "an id that is a list": lambda message: message.update(MessageId=["m-2"]),
 }
 
 
@@ -65,6 +83,37 @@ async def test_a_message_that_is_not_whole_makes_the_receive_fail(
     with pytest.raises(SourceError) as caught:
         await source.receive(10, wait=0, lease=30)
     assert caught.value.kind == "unavailable"
+
+
+@ON_ONE_LOOP
+async def test_a_message_with_the_digest_of_its_attributes_is_taken(bench: Bench, source: SqsSource) -> None:
+    attributes: dict[str, dict[str, object]] = {
+        "text": {"DataType": "String.é", "StringValue": "é"},
+        "Bytes": {"DataType": "Binary", "BinaryValue": "AP8="},
+        "number": {"DataType": "Number", "StringValue": "1"},
+    }
+    raw: dict[str, dict[str, object]] = {
+        **attributes,
+        "Bytes": {"DataType": "Binary", "BinaryValue": b"\x00\xff"},
+    }
+    digest = digests.of_attributes(raw)
+    says(
+        bench,
+        {"Messages": [{**MESSAGE, "MessageAttributes": attributes, "MD5OfMessageAttributes": digest}]},
+    )
+    [taken] = await source.receive(10, wait=0, lease=30)
+    assert taken.raw_attributes == raw
+
+
+@ON_ONE_LOOP
+async def test_a_receipt_for_other_attributes_is_no_receipt(bench: Bench) -> None:
+    says(bench, {"MessageId": "m", "MD5OfMessageBody": DIGEST, "MD5OfMessageAttributes": "0" * 32})
+    with pytest.raises(UnprovenError, match="MD5 of other attributes"):
+        await bench.clients["sqs"].send_message(
+            QueueUrl=URL,
+            MessageBody=BODY,
+            MessageAttributes={"a": {"DataType": "String", "StringValue": "b"}},
+        )
 
 
 @ON_ONE_LOOP
@@ -121,7 +170,7 @@ def test_an_entry_of_a_batch_ends_as_the_answer_says_once(
 
 
 @ON_ONE_LOOP
-@pytest.mark.parametrize("operation", ["delete", "hide", "bury", "receive", "describe", "depth"])
+@pytest.mark.parametrize("operation", ["delete", "hide", "send_dead_letter", "receive", "describe", "depth"])
 @pytest.mark.parametrize("kind", ["a page", "a list", "nothing", "404 and a page", "403 and a page"])
 async def test_a_lie_says_nothing_about_the_queue(
     bench: Bench, source: SqsSource, kind: str, operation: str
@@ -130,7 +179,7 @@ async def test_a_lie_says_nothing_about_the_queue(
     calls: dict[str, Any] = {
         "delete": lambda: source.delete([ENVELOPE]),
         "hide": lambda: source.hide([ENVELOPE], 30),
-        "bury": lambda: source.send_dead_letter(ENVELOPE, {}),
+        "send_dead_letter": lambda: source.send_dead_letter(ENVELOPE, {}),
         "receive": lambda: source.receive(10, wait=0, lease=30),
         "describe": source.describe,
         "depth": source.depth,

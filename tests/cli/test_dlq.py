@@ -106,8 +106,8 @@ def test_peeking_shows_the_reason_and_leaves_everything(
     listed = run(url, "list", "q", "--json")
     again = run(url, "list", "q", "--json")
 
-    told = [each["evidence"]["message_id"] for each in again["letters"]]
-    assert sorted(told) == ["m-0", "m-1", "m-2"]
+    reported = [each["evidence"]["message_id"] for each in again["letters"]]
+    assert sorted(reported) == ["m-0", "m-1", "m-2"]
     assert len(listed["letters"]) == len(again["letters"]) == 3
     assert listed["approximate_count"] == 3
     assert numbers(drained(sqs, dead)) == [0, 1, 2] or not suffix
@@ -178,12 +178,12 @@ def test_a_redrive_that_is_interrupted_says_how_far_it_came_and_gives_back_the_r
     until(lambda: waiting(sqs, url))
 
     redrive.send_signal(signal.SIGINT)
-    said = redrive.communicate(timeout=PATIENCE)[1]
+    output = redrive.communicate(timeout=PATIENCE)[1]
 
     sent, left = numbers(drained(sqs, url)), numbers(drained(sqs, dead))
     assert redrive.returncode == 130
     # One of them may have been sent and not yet deleted.
-    assert int(said.split(" were sent back")[0].split()[-1]) in {len(sent), len(sent) - 1}
+    assert int(output.split(" were sent back")[0].split()[-1]) in {len(sent), len(sent) - 1}
     assert sent == list(range(len(sent)))
     assert sorted({*sent, *left}) == list(range(12))
 
@@ -235,8 +235,8 @@ def test_nobody_to_ask_is_a_mistake_of_usage(made: Callable[[str], Made], run: C
 
 def test_a_queue_that_is_not_there_is_named(made: Callable[[str], Made], run: Callable[..., Any]) -> None:
     gone = f"{made('')[0]}-gone"
-    said = run(gone, "list", "q", code=1)
-    assert said.startswith(f"orca-daemon: queue q, {gone}: missing (")
+    output = run(gone, "list", "q", code=1)
+    assert output.startswith(f"orca-daemon: queue q, {gone}: missing (")
 
 
 def test_a_queue_without_a_dead_letter_queue_is_one_line(sqs: Any, run: Callable[..., Any]) -> None:

@@ -190,5 +190,5 @@ def test_a_redrive_says_why_a_message_does_not_go_back(sqs: "SQSClient", pair: Q
 
 
 def test_a_queue_of_another_region_is_named(run: Run) -> None:
-    said = run("list", "q", code=1, url="https://sqs.eu-west-1.amazonaws.com/1/q")
-    assert "is in eu-west-1, and requests go to us-west-2: set AWS_REGION=eu-west-1" in said
+    output = run("list", "q", code=1, url="https://sqs.eu-west-1.amazonaws.com/1/q")
+    assert "is in eu-west-1, and requests go to us-west-2: set AWS_REGION=eu-west-1" in output

@@ -19,7 +19,7 @@ def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]
             yield (*path, name)
 
 
-def said(*arguments: str) -> str:
+def output(*arguments: str) -> str:
     found = CliRunner().invoke(app, arguments, terminal_width=80)
     assert found.exit_code == 0
     return found.output
@@ -27,15 +27,15 @@ def said(*arguments: str) -> str:
 
 @pytest.mark.parametrize("path", list(commands(typer.main.get_command(app))), ids=" ".join)
 def test_every_command_shows_an_example_of_itself(path: tuple[str, ...]) -> None:
-    assert f"  orca-daemon {' '.join(path)} " in said(*path, "--help") + " "
+    assert f"  orca-daemon {' '.join(path)} " in output(*path, "--help") + " "
 
 
 @pytest.mark.parametrize("group", [(), ("send",), ("dlq",), ("db",)])
 def test_the_list_of_commands_cuts_no_sentence(group: tuple[str, ...]) -> None:
-    _, _, listed = said(*group, "--help").partition("Commands:")
+    _, _, listed = output(*group, "--help").partition("Commands:")
     assert listed
     assert "..." not in listed
 
 
 def test_the_version_is_printed() -> None:
-    assert said("--version") == f"orca-daemon {__version__}\n"
+    assert output("--version") == f"orca-daemon {__version__}\n"

@@ -42,7 +42,7 @@ def archive(
     tables: Connection,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Archive]:
-    """Files 0 to 4 of job j: one that can be read, one asleep, one gone, one that failed, one copied."""
+    """Files 0 to 4 of job j: one that can be read, one archived, one gone, one that failed, one copied."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", aws_endpoint)
     monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", sqs_endpoint)
     monkeypatch.setenv("AWS_REGION", "us-west-2")
@@ -84,14 +84,14 @@ def test_only_what_can_be_read_is_asked_for(archive: Archive) -> None:
 def test_a_restored_object_and_failed_files_are_asked_for_too(archive: Archive, s3: Any) -> None:
     s3.restore_object(Bucket=archive.bucket, Key="d/1.h5", RestoreRequest={"Days": 1})
     ran = run("j", "--yes", "--failed", "--json")
-    told = json.loads(ran.stdout)
-    assert [(file["filename"], file["finding"], bool(file["message_id"])) for file in told["files"]] == [
+    reported = json.loads(ran.stdout)
+    assert [(file["filename"], file["finding"], bool(file["message_id"])) for file in reported["files"]] == [
         ("0.h5", "ready", True),
         ("1.h5", "ready", True),
         ("2.h5", "missing", False),
         ("3.h5", "ready", True),
     ]
-    assert told["posted"] == 3
+    assert reported["posted"] == 3
     assert sorted(request.filename for request in archive.requests()) == ["0.h5", "1.h5", "3.h5"]
 
 
@@ -126,9 +126,9 @@ def test_what_the_daemon_would_reject_is_not_asked_for(
     archive: Archive, tables: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recovery(tables, "odd", STAGED, archive=archive.bucket, destination="no bucket")
-    (told,) = json.loads(run("odd", "--yes", "--json").stdout)["files"]
-    assert (told["finding"], told["message_id"]) == ("refused", None)
-    assert told["reason"] == "not a valid copy request: restore_destination is not the name of a bucket"
+    (reported,) = json.loads(run("odd", "--yes", "--json").stdout)["files"]
+    assert (reported["finding"], reported["message_id"]) == ("refused", None)
+    assert reported["reason"] == "not a valid copy request: restore_destination is not the name of a bucket"
     monkeypatch.setenv("ORCA_COPIES__TARGETS", "other")
     ran = run("j", "--yes")
     assert "nothing is copied to demo-protected: copies.targets does not name it" in " ".join(

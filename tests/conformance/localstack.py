@@ -88,6 +88,8 @@ class LocalStack:
                 health = f"{self.url}/_localstack/health"
                 with urllib.request.urlopen(health, timeout=1):  # noqa: S310  our own URL
                     return
-            except (urllib.error.URLError, OSError):
+            except (urllib.error.URLError, OSError) as error:
+                if isinstance(error, urllib.error.HTTPError):
+                    error.close()
                 time.sleep(0.2)
         sys.exit(f"LocalStack did not start; see {self._home / 'log'}")

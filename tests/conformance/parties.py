@@ -145,8 +145,8 @@ async def refusing(call: Any) -> Any:
     try:
         return await call
     except ClientError as error:
-        told = error.response["Error"]
-        raise RefusalError(told["Code"], told.get("Message", "")) from error
+        reported = error.response["Error"]
+        raise RefusalError(reported["Code"], reported.get("Message", "")) from error
 
 
 _MEMORY = {

@@ -1,4 +1,4 @@
-"""Dead letters, as AWS documents them and as we bury them ourselves."""
+"""Dead letters, as AWS documents them and as we send them ourselves."""
 
 import json
 

@@ -91,7 +91,7 @@ async def test_the_owner_is_the_administrator_in_the_applications_database() -> 
 
 
 @pytest.mark.parametrize(
-    ("given", "secret", "told"),
+    ("given", "secret", "reported"),
     [
         ({"host": "h"}, {}, "database, user"),
         ({"secret_arn": "arn"}, {"host": "h", "user_password": "hunter2"}, "database, user"),
@@ -100,12 +100,15 @@ async def test_the_owner_is_the_administrator_in_the_applications_database() -> 
         ({"url": "mysql://app:hunter2@h/orca"}, {}, "not that of a Postgres"),
         ({"url": "postgresql://app:pass@hunter2@h/orca"}, {}, "in the password as %40"),
         ({"url": "postgresql://app:pass@word:hunter2@h/orca"}, {}, "in the password as %40"),
+        ({"url": "postgresql://app:hunter2%00@h/orca"}, {}, "holds a NUL"),
+        ({"url": "postgresql://app:hunter2@h/orca?sslmode=%00"}, {}, "holds a NUL"),
+        ({"secret_arn": "arn"}, ORCA | {"user_password": "hunter2\0"}, "holds a NUL"),
     ],
 )
 async def test_mistakes_are_reported_without_values(
-    given: dict[str, Any], secret: dict[str, Any], told: str
+    given: dict[str, Any], secret: dict[str, Any], reported: str
 ) -> None:
-    with pytest.raises(AddressError, match=told) as caught:
+    with pytest.raises(AddressError, match=reported) as caught:
         await resolve(settings(**given), Secret(**secret))
     assert "hunter2" not in str(caught.value)
     assert caught.value.__cause__ is None
@@ -124,7 +127,7 @@ def test_the_password_is_in_no_repr() -> None:
 
 
 class Refusing:
-    """A vault that AWS does not open."""
+    """A secret that AWS does not return."""
 
     def __init__(self, error: Exception) -> None:
         self.error = error

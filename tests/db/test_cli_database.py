@@ -61,7 +61,7 @@ def test_status_exits_by_whether_the_daemon_can_work(database: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "code", "said"),
+    ("url", "code", "output"),
     [
         ("postgresql://u:s3cret-pa55@127.0.0.1:1/x", 1, "Connection refused"),
         ("postgresql://u:s3cret-pa55@127.0.0.1:1/x?connect_timeout=5", 1, "Connection refused"),
@@ -70,13 +70,13 @@ def test_status_exits_by_whether_the_daemon_can_work(database: str) -> None:
     ],
 )
 def test_what_is_wrong_is_reported_in_one_line(
-    url: str, code: int, said: str, monkeypatch: pytest.MonkeyPatch
+    url: str, code: int, output: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ORCA_DATABASE__URL", url)
     for command in ("status", "upgrade"):
         result = call(command)
         assert result.exit_code == code
-        assert said in result.stderr
+        assert output in result.stderr
         assert len(result.stderr.splitlines()) == 1
 
 

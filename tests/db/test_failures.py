@@ -69,7 +69,7 @@ JOB_OF_DIGESTS = (
 
 
 @pytest.mark.parametrize(
-    ("statement", "kind", "said"),
+    ("statement", "kind", "output"),
     [
         (
             "INSERT INTO orca.recovery_status VALUES (1, 'row-content')",
@@ -106,14 +106,14 @@ JOB_OF_DIGESTS = (
     ids=["23505", "22P02", "23502", "42P01", "57014", "54000 of any index", "54000 of a B-tree"],
 )
 def test_an_error_is_reported_without_the_values_of_rows(
-    owner: Engine, statement: str, kind: type[Exception], said: str
+    owner: Engine, statement: str, kind: type[Exception], output: str
 ) -> None:
     with owner.connect() as connection:
         connection.execute(text("SET statement_timeout = '500ms'"))
         with pytest.raises(DBAPIError) as caught:
             connection.execute(text(statement))
     error = translate(caught.value)
-    assert (type(error), str(error)) == (kind, said)
+    assert (type(error), str(error)) == (kind, output)
 
 
 def test_a_lost_connection_is_reported_as_the_database_being_down(owner: Engine) -> None:
@@ -128,7 +128,7 @@ connection to server at "b", port 2 failed: FATAL:  the database system is start
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "reported"),
     [
         (
             'connection to server at "db" (10.0.0.1), port 5432 failed: FATAL:  password failed\n',
@@ -151,5 +151,5 @@ connection to server at "b", port 2 failed: FATAL:  the database system is start
         ("something else that says hunter2", "no connection can be opened"),
     ],
 )  # fmt: skip
-def test_a_refused_connection_is_reported_without_the_password(text: str, told: str) -> None:
-    assert cause(text, "hunter2") == told
+def test_a_refused_connection_is_reported_without_the_password(text: str, reported: str) -> None:
+    assert cause(text, "hunter2") == reported

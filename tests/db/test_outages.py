@@ -149,7 +149,8 @@ class TestFailOver:
         database = make_database(database_url)
         with pytest.raises(DependencyDown, match="25006"):
             await database.transact(add, "a")
-        # It answers; but would that count, the messages of the run were suspected, and buried one by one.
+        # It answers; but would that count, the messages of the run were suspected, and dead-lettered one by
+        # one.
         for _ in range(2):
             with pytest.raises(DependencyDown, match="read-only"):
                 await database.probe()
@@ -376,7 +377,7 @@ async def test_work_on_a_server_that_fell_silent_can_be_cancelled(
 async def test_a_server_that_fell_silent_is_down_before_anybody_cancels(
     proxy: Proxy, make_database: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool, "_LOOK", 0.05)
+    monkeypatch.setattr(pool, "_CHECK_EVERY", 0.05)
     monkeypatch.setattr(databases, "_MARGIN", 0.5)
     database = make_database(proxy.url, connect_timeout=2, statement_timeout=1)
     await database.probe()

@@ -70,7 +70,7 @@ def link(host: str = "db.example.org", sslmode: str = "verify-full", **given: bo
 
 
 @pytest.mark.parametrize(
-    ("way", "said"),
+    ("way", "output"),
     [
         pytest.param(link(), [], id="verified"),
         pytest.param(link("127.0.0.1", "prefer", encrypted=False), [], id="loopback"),
@@ -93,8 +93,8 @@ def link(host: str = "db.example.org", sslmode: str = "verify-full", **given: bo
         ),
     ],
 )
-def test_the_check_up_says_what_is_in_between(way: Link, said: list[tuple[str, str]]) -> None:
-    assert seen(way) == said
+def test_the_check_up_says_what_is_in_between(way: Link, output: list[tuple[str, str]]) -> None:
+    assert seen(way) == output
 
 
 def test_the_check_up_refuses_pooling_by_transaction() -> None:

@@ -34,6 +34,8 @@ HOSTILE = {
     "row_security": "off",
     "jit": "on",
     "synchronous_commit": "off",
+    "exit_on_error": "on",
+    "restrict_nonsystem_relation_kind": "view",
 }
 STATED = {
     "client_encoding": "UTF8",
@@ -49,6 +51,8 @@ STATED = {
     "idle_session_timeout": "0",
     "jit": "off",
     "synchronous_commit": "on",
+    "exit_on_error": "off",
+    "restrict_nonsystem_relation_kind": "",
 }
 SHORT = {
     "statement_timeout": "30s",
@@ -110,6 +114,21 @@ def test_a_setting_that_the_server_does_not_know_is_left_out(database_url: str) 
     with closing(open_session(given, settings)) as connection, connection.cursor() as cursor:
         cursor.execute("SHOW transaction_timeout")
         assert cursor.fetchone() == ("0",)
+
+
+async def test_times_that_python_has_no_words_for_are_the_nearest_and_hide_no_row(
+    database_url: str, make_database: Make
+) -> None:
+    values = "('10000-01-01'), ('0044-03-15 BC'), ('infinity'), ('-infinity'), ('2026-11-29'), (NULL)"
+    read = text(f"SELECT v::timestamptz, v::timestamp, v::date FROM (VALUES {values}) AS t (v)")
+    rows = await make_database(database_url).transact(lambda connection: connection.execute(read).all())
+
+    years = [None if moment is None else moment.year for moment, _, _ in rows]
+    assert years == [9999, 1, 9999, 1, 2026, None]
+    assert {moment.tzinfo is not None for moment, _, _ in rows if moment} == {True}
+    for moment, local, day in rows[:-1]:
+        assert moment.replace(tzinfo=None) == local
+        assert local.date() == day
 
 
 @pytest.mark.parametrize("level", ["local", "remote_apply"])

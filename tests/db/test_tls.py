@@ -74,7 +74,7 @@ def _serve(server: socket.socket, context: ssl.SSLContext) -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "options", "said"),
+    ("host", "options", "output"),
     [
         pytest.param("localhost", {"sslmode": "verify-full"}, "EOF detected", id="verified"),
         pytest.param(
@@ -85,11 +85,11 @@ def _serve(server: socket.socket, context: ssl.SSLContext) -> None:
     ],
 )
 async def test_the_server_is_verified_as_the_settings_say(
-    port: int, certificate: Path, make_database: Make, host: str, options: dict[str, str], said: str
+    port: int, certificate: Path, make_database: Make, host: str, options: dict[str, str], output: str
 ) -> None:
     given = {"sslrootcert": str(certificate)} | options
     database = make_database(f"postgresql://u@{host}:{port}/d", **given)
-    with pytest.raises(DependencyDown, match=said):
+    with pytest.raises(DependencyDown, match=output):
         await database.probe()
 
 

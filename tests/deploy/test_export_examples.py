@@ -43,9 +43,9 @@ def test_the_cronjob_runs_a_command_that_exists() -> None:
     (container,) = pod["containers"]
     command, *tables = container["args"]
     options = [argument for argument in tables if argument.startswith("--")]
-    said = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"}).stdout
+    output = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"}).stdout
 
     assert choose([name for name in tables if name not in options], allowed(ExportSection()))[1] is None
-    assert all(option in said for option in options)
+    assert all(option in output for option in options)
     assert container["securityContext"]["readOnlyRootFilesystem"]
     assert pod["securityContext"]["runAsNonRoot"]

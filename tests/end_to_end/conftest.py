@@ -60,8 +60,8 @@ class Deployment:
         """Begin to start a daemon; a setting that is empty is left out."""
         url = f"http://127.0.0.1:{free_port()}"
         where = daemon_environment(self.database_url, url, self.queues, self.buckets)
-        told = {**self.environment, **where, **settings}
-        daemon = Daemon({name: value for name, value in told.items() if value}, url, self.log)
+        reported = {**self.environment, **where, **settings}
+        daemon = Daemon({name: value for name, value in reported.items() if value}, url, self.log)
         self.daemons.append(daemon)
         daemon.launch()
         return daemon
@@ -96,7 +96,7 @@ class Deployment:
         letters: list[DeadLetter] = []
         deadline = time.monotonic() + PATIENCE
         while len(letters) < count:
-            assert time.monotonic() < deadline, f"{len(letters)} of {count} dead letters\n{self.said()}"
+            assert time.monotonic() < deadline, f"{len(letters)} of {count} dead letters\n{self.output()}"
             letters += self._take(self.queues[queue + DEAD_LETTER])
         return letters
 
@@ -119,9 +119,9 @@ class Deployment:
 
     def until(self, ask: Callable[[], Any], expected: object) -> None:
         """Ask until the answer is the expected one."""
-        until(lambda: ask() == expected, said=lambda: f"{ask()}, not {expected}\n{self.said()}")
+        until(lambda: ask() == expected, output=lambda: f"{ask()}, not {expected}\n{self.output()}")
 
-    def said(self) -> str:
+    def output(self) -> str:
         """The last that the daemon logged."""
         return "\n".join(self.log.read_text().splitlines()[-20:])
 
@@ -162,4 +162,4 @@ def deployment(
     )
     yield made
     codes = [daemon.stop() for daemon in made.daemons]
-    assert set(codes) <= {0, -9}, made.said()  # a test may kill one; none may fail
+    assert set(codes) <= {0, -9}, made.output()  # a test may kill one; none may fail

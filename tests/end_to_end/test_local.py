@@ -110,14 +110,14 @@ def test_nothing_survives_a_parent_that_was_killed(run: Run, tmp_path: Path) -> 
 def test_a_second_one_on_the_same_directory_is_refused(run: Run, tmp_path: Path) -> None:
     _published(run("--state", "state", "--json"), tmp_path / "state")
     second = run("--state", "state")
-    _, said = second.communicate(timeout=PATIENCE)
-    assert (second.returncode, "--state" in said) == (78, True)
+    _, output = second.communicate(timeout=PATIENCE)
+    assert (second.returncode, "--state" in output) == (78, True)
 
 
 def test_exit_needs_the_demo(run: Run) -> None:
     process = run("--exit")
-    _, said = process.communicate(timeout=PATIENCE)
-    assert (process.returncode, "--demo" in said) == (2, True)
+    _, output = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, "--demo" in output) == (2, True)
 
 
 def test_a_part_that_dies_ends_the_run(run: Run, tmp_path: Path) -> None:
@@ -125,8 +125,8 @@ def test_a_part_that_dies_ends_the_run(run: Run, tmp_path: Path) -> None:
     stack = _published(process, tmp_path / "state")
     [sqs] = [pid for pid in _children(process.pid) if "local.sqs" in _command(pid)]
     os.kill(sqs, signal.SIGKILL)
-    _, said = process.communicate(timeout=2 * PATIENCE)
-    assert (process.returncode, "SQS ended by itself" in said) == (70, True)
+    _, output = process.communicate(timeout=2 * PATIENCE)
+    assert (process.returncode, "SQS ended by itself" in output) == (70, True)
     with pytest.raises(OSError, match="refused"):
         urlopen(f"{stack['http_url']}/livez", timeout=PATIENCE)  # noqa: S310  our own address
 
@@ -134,8 +134,8 @@ def test_a_part_that_dies_ends_the_run(run: Run, tmp_path: Path) -> None:
 def test_a_directory_that_cannot_be_is_named(run: Run, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     process = run("--state", "file")
-    _, said = process.communicate(timeout=PATIENCE)
-    assert (process.returncode, said.splitlines()[-1]) == (
+    _, output = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, output.splitlines()[-1]) == (
         78,
         "orca-daemon: file: File exists; name a directory that you may write to with --state",
     )
@@ -143,16 +143,16 @@ def test_a_directory_that_cannot_be_is_named(run: Run, tmp_path: Path) -> None:
 
 def test_an_endpoint_that_is_no_url_is_wrong_usage(run: Run) -> None:
     process = run("--endpoint-url", "localstack")
-    _, said = process.communicate(timeout=PATIENCE)
-    assert (process.returncode, "Traceback" in said, "http://" in said) == (2, False, True)
+    _, output = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, "Traceback" in output, "http://" in output) == (2, False, True)
 
 
 @pytest.mark.slow
 def test_the_demo_ends_as_it_should(run: Run) -> None:
     process = run("--demo", "--exit", "--json")
-    told, said = process.communicate(timeout=4 * PATIENCE)
-    assert process.returncode == 0, said
-    story = json.loads(told)
+    reported, output = process.communicate(timeout=4 * PATIENCE)
+    assert process.returncode == 0, output
+    story = json.loads(reported)
     assert [step["title"] for step in story["steps"] if not step["ok"]] == []
     assert story["steps"][0]["facts"]["objects"] >= 2000
 

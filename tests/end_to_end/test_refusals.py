@@ -9,7 +9,7 @@ from tests.roles import login
 
 
 def test_all_mistakes_are_reported_at_once(deployment: Deployment) -> None:
-    code, said = deployment.refuse(
+    code, output = deployment.refuse(
         ORCA_HTTP__PORT="many",
         ORCA_ENGINE__LEASE="-1",
         ORCA_COPIES__STORAGE="GLACIER",
@@ -18,38 +18,38 @@ def test_all_mistakes_are_reported_at_once(deployment: Deployment) -> None:
     )
     assert code == 78
     for name in ("http.port", "engine.lease", "copies.storage", "databse", "queues.recovery.url"):
-        assert name in said
-    assert "secret" not in said
+        assert name in output
+    assert "secret" not in output
 
 
 @pytest.mark.parametrize("name", ["status_update", "recovery", "internal_report"])
 def test_a_missing_queue_is_named(deployment: Deployment, name: str) -> None:
     url = deployment.queues[name].replace("q-", "gone-")
-    code, said = deployment.refuse(**{f"ORCA_QUEUES__{name.upper()}__URL": url})
-    assert (code, url in said, f"ORCA_QUEUES__{name.upper()}__URL" in said) == (78, True, True)
+    code, output = deployment.refuse(**{f"ORCA_QUEUES__{name.upper()}__URL": url})
+    assert (code, url in output, f"ORCA_QUEUES__{name.upper()}__URL" in output) == (78, True, True)
 
 
 def test_no_queue_at_all_is_a_mistake(deployment: Deployment) -> None:
     deployment.queues = {}
-    code, said = deployment.refuse()
-    assert (code, "ORCA_QUEUES__STATUS_UPDATE__URL" in said) == (78, True)
+    code, output = deployment.refuse()
+    assert (code, "ORCA_QUEUES__STATUS_UPDATE__URL" in output) == (78, True)
 
 
 def test_a_missing_database_is_named(deployment: Deployment) -> None:
-    code, said = deployment.refuse(ORCA_DATABASE__URL=deployment.database_url.replace("/t_", "/gone_"))
-    assert (code, "gone_" in said) == (78, True)
+    code, output = deployment.refuse(ORCA_DATABASE__URL=deployment.database_url.replace("/t_", "/gone_"))
+    assert (code, "gone_" in output) == (78, True)
 
 
 def test_no_database_at_all_is_a_mistake(deployment: Deployment) -> None:
-    code, said = deployment.refuse(ORCA_DATABASE__URL="")
-    assert (code, "ORCA_DATABASE__URL" in said) == (78, True)
+    code, output = deployment.refuse(ORCA_DATABASE__URL="")
+    assert (code, "ORCA_DATABASE__URL" in output) == (78, True)
 
 
 def test_a_database_without_the_schema_is_reported_with_what_to_do(
     deployment: Deployment, empty_database: str
 ) -> None:
-    code, said = deployment.refuse(ORCA_DATABASE__URL=empty_database)
-    assert (code, "orca-daemon db upgrade" in said) == (78, True)
+    code, output = deployment.refuse(ORCA_DATABASE__URL=empty_database)
+    assert (code, "orca-daemon db upgrade" in output) == (78, True)
 
 
 @pytest.mark.parametrize(
@@ -57,31 +57,31 @@ def test_a_database_without_the_schema_is_reported_with_what_to_do(
     [("AWS_ENDPOINT_URL_S3", "nowhere"), ("AWS_PROFILE", "no-such"), ("AWS_REGION", "us west")],
 )
 def test_what_aws_cannot_be_reached_by_is_reported(deployment: Deployment, name: str, value: str) -> None:
-    code, said = deployment.refuse(**{name: value})
-    assert (code, value in said, "Traceback" in said) == (78, True, False)
+    code, output = deployment.refuse(**{name: value})
+    assert (code, value in output, "Traceback" in output) == (78, True, False)
 
 
 def test_a_file_of_authorities_that_is_not_there_is_named(deployment: Deployment) -> None:
-    code, said = deployment.refuse(AWS_CA_BUNDLE="/no/such/ca.pem")
-    assert (code, "/no/such/ca.pem" in said, "AWS_CA_BUNDLE" in said) == (78, True, True)
+    code, output = deployment.refuse(AWS_CA_BUNDLE="/no/such/ca.pem")
+    assert (code, "/no/such/ca.pem" in output, "AWS_CA_BUNDLE" in output) == (78, True, True)
 
 
 def test_a_queue_of_another_region_is_refused_by_name(deployment: Deployment) -> None:
     url = "https://sqs.eu-west-1.amazonaws.com/123456789012/q.fifo"
-    code, said = deployment.refuse(ORCA_QUEUES__STATUS_UPDATE__URL=url)
-    assert (code, f"{url} is in eu-west-1" in said) == (78, True)
+    code, output = deployment.refuse(ORCA_QUEUES__STATUS_UPDATE__URL=url)
+    assert (code, f"{url} is in eu-west-1" in output) == (78, True)
 
 
 def test_a_role_that_may_not_write_is_reported_with_what_it_lacks(deployment: Deployment) -> None:
     user = "stranger_" + uuid4().hex
     deployment.rows(f"CREATE ROLE {user} LOGIN")
-    code, said = deployment.refuse(ORCA_DATABASE__URL=login(deployment.database_url, user))
+    code, output = deployment.refuse(ORCA_DATABASE__URL=login(deployment.database_url, user))
     deployment.rows(f"DROP ROLE {user}")
-    assert (code, f"GRANT orca_app TO {user}" in said) == (78, True)
+    assert (code, f"GRANT orca_app TO {user}" in output) == (78, True)
 
 
 def test_credentials_that_are_not_to_be_had_yet_are_no_wrong_setting(deployment: Deployment) -> None:
-    code, said = deployment.refuse(
+    code, output = deployment.refuse(
         AWS_ACCESS_KEY_ID="", AWS_CONTAINER_CREDENTIALS_FULL_URI="http://127.0.0.1:9/"
     )
-    assert (code, "CredentialRetrievalError" in said) == (70, True)
+    assert (code, "CredentialRetrievalError" in output) == (70, True)

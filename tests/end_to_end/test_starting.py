@@ -20,7 +20,7 @@ def test_a_reload_while_it_waits_does_not_report_ready_to_systemd(
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as manager:
         manager.bind(str(tmp_path / "notify"))
         daemon = deployment.launch(ORCA_DATABASE__URL=NOWHERE, NOTIFY_SOCKET=str(tmp_path / "notify"))
-        deployment.until(lambda: "start.waiting" in deployment.said(), expected=True)
+        deployment.until(lambda: "start.waiting" in deployment.output(), expected=True)
         os.kill(daemon.pid or 0, signal.SIGHUP)
         deployment.until(lambda: '"reloaded"' in deployment.log.read_text(), expected=True)
 
@@ -32,9 +32,9 @@ def test_a_reload_while_it_waits_does_not_report_ready_to_systemd(
 
 def test_a_pause_while_it_waits_is_refused(deployment: Deployment) -> None:
     daemon = deployment.launch(ORCA_DATABASE__URL=NOWHERE)
-    deployment.until(lambda: "start.waiting" in deployment.said(), expected=True)
+    deployment.until(lambda: "start.waiting" in deployment.output(), expected=True)
     os.kill(daemon.pid or 0, signal.SIGUSR2)
-    deployment.until(lambda: "pause.refused" in deployment.said(), expected=True)
+    deployment.until(lambda: "pause.refused" in deployment.output(), expected=True)
 
 
 def test_a_database_that_somebody_holds_locked_is_waited_for(deployment: Deployment) -> None:
@@ -42,5 +42,5 @@ def test_a_database_that_somebody_holds_locked_is_waited_for(deployment: Deploym
         with upgrade.cursor() as cursor:
             cursor.execute("LOCK TABLE orca.schema_versions IN ACCESS EXCLUSIVE MODE")
         daemon = deployment.launch(ORCA_DATABASE__LOCK_TIMEOUT="0.1")
-        deployment.until(lambda: "start.waiting" in deployment.said(), expected=True)
+        deployment.until(lambda: "start.waiting" in deployment.output(), expected=True)
     daemon.ready()

@@ -68,6 +68,7 @@ class Rig:
     def engine(
         self,
         handle: Callable[[str], Awaitable[None]],
+        /,
         *,
         options: ConsumerOptions | None = None,
         probes: Mapping[str, Callable[[], Awaitable[None]]] | None = None,
@@ -75,7 +76,7 @@ class Rig:
         rules: Rules | None = None,
         **route: Any,
     ) -> Engine:
-        """An engine that calls `handle` with the body of each message."""
+        """An engine that calls `handle` with the body of each message; `route` changes the rest."""
         now = asyncio.get_running_loop().time
 
         async def work(run: Sequence[Delivery[str]], /) -> None:

@@ -43,7 +43,12 @@ def test_less_does_not_clear_it(succeeded: int, failed: int) -> None:
             EARLIER, replace(SILENT, others_wait=True), 40_000.0, "", 0, id="no end of it where others fail"
         ),
         pytest.param(
-            CHARGED, replace(WORKS, others_wait=True), 1000.0, "attempts", 3, id="evidence wins over company"
+            CHARGED,
+            replace(WORKS, others_wait=True),
+            1000.0,
+            "attempts",
+            3,
+            id="evidence wins over others that wait",
         ),
         pytest.param(
             CHARGED, replace(SILENT, opened=41), 40_000.0, "", 0, id="an outage in between: all begins anew"

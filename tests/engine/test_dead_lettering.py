@@ -38,8 +38,8 @@ def telling(*errors: BaseException, until: float = 0.0) -> GaveUp:
 
 def evidence(rig: Rig) -> dict[str, Any]:
     [letter] = rig.dead.messages()
-    told: dict[str, Any] = json.loads(str(letter.attributes[NAME]["StringValue"]))
-    return told
+    reported: dict[str, Any] = json.loads(str(letter.attributes[NAME]["StringValue"]))
+    return reported
 
 
 @pytest.mark.parametrize(
@@ -62,9 +62,9 @@ def test_a_notification_that_fails_for_its_own_reasons_is_given_up_after_five_at
         assert rig.settled() == [("bad", "dead_lettered"), ("behind it", "deleted")]
         assert rig.failures("gave_up") == 5
         [abandoned] = [one for one in rig.events if isinstance(one, NotificationAbandoned)]
-        told = evidence(rig)
-        assert told["reason"].startswith("ValueError at ")
-        assert told["gave_up"] == abandoned.reason
+        reported = evidence(rig)
+        assert reported["reason"].startswith("ValueError at ")
+        assert reported["gave_up"] == abandoned.reason
         [left] = [one for one in rig.events if isinstance(one, Settled) and one.envelope.body == "bad"]
         assert 60 < left.held_seconds < 240
 
@@ -129,10 +129,10 @@ def test_a_dead_letter_that_its_queue_will_never_take_holds_up_nobody() -> None:
         rig.dead.change(QueueOptions(fifo=True, max_size=1000))
         rig.queue.redrive = Redrive(rig.dead, 6)
         rig.send("large" * 1000, *(f"behind it {number}" for number in range(4)))
-        told: list[str] = []
+        reported: list[str] = []
 
         async def gave_up(_: str | None, __: Envelope, reason: str, /) -> None:
-            told.append(reason)
+            reported.append(reason)
 
         async def handle(body: str) -> None:
             if body.startswith("large"):
@@ -158,7 +158,7 @@ def test_a_dead_letter_that_its_queue_will_never_take_holds_up_nobody() -> None:
         assert {one.envelope.receive_count for one in done} == {1}
         # In the end SQS moves it by itself, and nobody else with it.
         assert [one.body[:5] for one in rig.dead.messages()] == ["large"]
-        assert len(told) == 6
+        assert len(reported) == 6
         assert rig.failures("dead_letter") == 6
 
     on_virtual_time(story())

@@ -36,10 +36,10 @@ def test_on_its_last_receive_a_message_that_waits_is_dead_lettered_and_those_beh
     async def story() -> None:
         rig = rig_with(2)
         rig.send("waits", "behind it", "and this")
-        told: list[str] = []
+        reported: list[str] = []
 
         async def gave_up(_: str | None, __: Envelope, reason: str, /) -> None:
-            told.append(reason)
+            reported.append(reason)
 
         async def handle(body: str) -> None:
             if body == "waits":
@@ -49,7 +49,7 @@ def test_on_its_last_receive_a_message_that_waits_is_dead_lettered_and_those_beh
         assert left(rig, "waits") == [("released", "", 1), ("dead_lettered", "unproven", 2)]
         assert left(rig, "behind it") == [("released", "", 1), ("deleted", "", 2)]
         assert left(rig, "and this") == [("released", "", 1), ("deleted", "", 2)]
-        assert told == ["it was not done in the last delivery that its queue allows"]
+        assert reported == ["it was not done in the last delivery that its queue allows"]
         assert [one.body for one in rig.dead.messages()] == ["waits"]
 
     on_virtual_time(story())

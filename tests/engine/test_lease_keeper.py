@@ -17,7 +17,7 @@ LEASE = 30.0
 
 
 class Shelf:
-    """A queue with nothing but messages in hand."""
+    """A queue with nothing but messages in flight."""
 
     name = "queue"
     lease = LEASE

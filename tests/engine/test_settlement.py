@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from orca_daemon.engine.in_flight_message import InFlightMessage
+from orca_daemon.engine.in_flight_message import InFlightMessage, Phase
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.settlement import CALLS, Settlement
 from orca_daemon.engine.source import EntryOutcome
@@ -11,9 +11,8 @@ from tests.engine.rig import Rig, on_virtual_time
 
 
 def one(name: str, *, receipt: str = "", lease: float = 120.0) -> InFlightMessage:
-    return InFlightMessage(
-        Envelope(id=name, receipt=receipt or name, body=""), 0.0, deadline=lease, extend_at=40.0
-    )
+    envelope = Envelope(id=name, receipt=receipt or name, body="")
+    return InFlightMessage(envelope, 0.0, deadline=lease, extend_at=40.0, phase=Phase.SETTLING)
 
 
 def of(rig: Rig) -> Settlement:

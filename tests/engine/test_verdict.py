@@ -36,9 +36,9 @@ def test_a_reason_is_one_short_line() -> None:
 def test_a_reason_does_not_quote_what_others_choked_on() -> None:
     with pytest.raises(ValueError, match="password") as caught:
         int("the password")
-    told = reason(caught.value)
-    assert told.startswith("ValueError at test_verdict.py:")
-    assert "password" not in told
+    reported = reason(caught.value)
+    assert reported.startswith("ValueError at test_verdict.py:")
+    assert "password" not in reported
 
 
 def test_delays_grow_to_the_cap_and_are_never_immediate() -> None:

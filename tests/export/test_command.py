@@ -52,10 +52,10 @@ def test_a_table_is_exported_and_reported(invoke: Invoke, s3: S3Client, place: s
     result = invoke("staff", "--json")
 
     assert result.exit_code == 0
-    told = json.loads(result.stdout)
+    reported = json.loads(result.stdout)
     (key,) = [entry["Key"] for entry in s3.list_objects_v2(Bucket=place)["Contents"]]
-    assert told["keys"] == {"staff": key}
-    assert told["tables"][0]["rows"] == 2
+    assert reported["keys"] == {"staff": key}
+    assert reported["tables"][0]["rows"] == 2
 
 
 def test_a_dry_run_says_what_would_be_written(invoke: Invoke, s3: S3Client, place: str) -> None:
@@ -81,7 +81,7 @@ def test_a_table_that_fails_is_exit_1_and_the_others_are_written(invoke: Invoke)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "output"),
     [
         (["pg_authid"], "not to be exported"),
         (["staff", "--since", "20 June"], "no span of time"),
@@ -89,11 +89,11 @@ def test_a_table_that_fails_is_exit_1_and_the_others_are_written(invoke: Invoke)
         ([], "Missing argument"),
     ],
 )
-def test_mistakes_of_usage_are_exit_2(invoke: Invoke, arguments: list[str], said: str) -> None:
+def test_mistakes_of_usage_are_exit_2(invoke: Invoke, arguments: list[str], output: str) -> None:
     result = invoke(*arguments)
 
     assert result.exit_code == 2
-    assert said in result.stderr
+    assert output in result.stderr
 
 
 def test_no_bucket_is_a_mistake_of_the_settings(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:

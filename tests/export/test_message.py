@@ -81,10 +81,10 @@ async def test_a_message_gets_its_tables_exported_once(services: Open, s3: S3Cli
         assert again == {}
         listed = s3.list_objects_v2(Bucket=opened.settings.export.bucket)["Contents"]
         assert [entry["Key"] for entry in listed] == [keys["staff"]]
-        said = opened.metrics.exposition().decode()
-    assert "orca_daemon_export_rows_total 2.0" in said
-    assert 'orca_daemon_export_seconds_count{outcome="written"} 1.0' in said
-    assert 'orca_daemon_export_seconds_count{outcome="nothing_new"} 1.0' in said
+        output = opened.metrics.exposition().decode()
+    assert "orca_daemon_export_rows_total 2.0" in output
+    assert 'orca_daemon_export_seconds_count{outcome="written"} 1.0' in output
+    assert 'orca_daemon_export_seconds_count{outcome="nothing_new"} 1.0' in output
 
 
 async def test_a_message_that_comes_again_while_its_export_runs_waits_and_repeats_nothing(

@@ -121,9 +121,9 @@ def test_only_what_the_settings_allow_is_chosen() -> None:
 
 
 def test_tables_can_be_allowed_by_the_environment_whatever_their_names() -> None:
-    told = '{"Orders": {"table": "sales.Sales Order", "column": "changed"}, "staff": {}}'
+    reported = '{"Orders": {"table": "sales.Sales Order", "column": "changed"}, "staff": {}}'
 
-    tables = allowed(load(environ={"ORCA_EXPORT__TABLES": told}, need_queue=False).export)
+    tables = allowed(load(environ={"ORCA_EXPORT__TABLES": reported}, need_queue=False).export)
 
     assert tables["Orders"] == Table("Orders", Relation("Sales Order", "sales"), (ChangeTime("changed"),))
     assert tables["staff"] == Table("staff", Relation("staff"), (ChangeTime("last_updated"),))

@@ -40,8 +40,8 @@ async def test_the_result_maps_each_table_with_new_rows_to_its_key(
         report = await exporter.run(T0, ONE, TWO)
 
     assert report.keys == {"one": "one/2026/11/01/120000000000.parquet"}
-    said = [(entry["log_level"], entry["event"], entry["table"]) for entry in logs]
-    assert said == [
+    output = [(entry["log_level"], entry["event"], entry["table"]) for entry in logs]
+    assert output == [
         ("info", "export.table", "one"),
         ("info", "export.written", "one"),
         ("info", "export.table", "two"),
@@ -139,7 +139,7 @@ def _is_free(source: Source, exporter: Exporter, table: str) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "said"),
+    ("wanted", "output"),
     [
         (table("absent"), "no table absent; the search path has one, two"),
         (table("elsewhere.one"), "no table elsewhere.one; schema elsewhere has none"),
@@ -149,12 +149,12 @@ def _is_free(source: Source, exporter: Exporter, table: str) -> bool:
     ],
 )
 async def test_what_does_not_exist_is_named_with_what_does(
-    tables: Source, exporter: Exporter, wanted: Table, said: str
+    tables: Source, exporter: Exporter, wanted: Table, output: str
 ) -> None:
     with pytest.raises(RelationMissingError) as caught:
         await exporter.rows(T0, wanted)
 
-    assert said in str(caught.value)
+    assert output in str(caught.value)
 
 
 async def test_a_table_without_change_time_is_exported_whole_or_not_at_all(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -17,9 +18,11 @@ from tests.faults.workload import WITNESS, Workload
 
 __all__ = ["deployment"]
 QUICK = {"ORCA_ENGINE__LEASE": "6"}
-"""What a killed daemon had in hand comes back after so many seconds."""
+"""What a killed daemon had in flight comes back after so many seconds."""
 DELETE = b"AmazonSQS.DeleteMessageBatch"
 RECEIVE = b"AmazonSQS.ReceiveMessage"
+SEED = int(os.environ.get("FAULTS_SEED") or random.SystemRandom().randrange(1_000_000))
+"""What a test does at random it does by this; another one in each run, unless it is to be repeated."""
 
 
 @pytest.fixture
@@ -59,11 +62,11 @@ def await_waiting(deployment: Deployment, event: str = "relation") -> None:
 
 def kill(daemon: Daemon) -> None:
     """End it without a word."""
-    tell(daemon, signal.SIGKILL)
+    send_signal(daemon, signal.SIGKILL)
     assert ended(daemon) == -signal.SIGKILL
 
 
-def tell(daemon: Daemon, what: signal.Signals) -> None:
+def send_signal(daemon: Daemon, what: signal.Signals) -> None:
     """Send it a signal."""
     assert daemon.pid
     os.kill(daemon.pid, what)
@@ -84,7 +87,26 @@ def events(deployment: Deployment, name: str) -> list[dict[str, Any]]:
 def await_event(deployment: Deployment, name: str, **facts: object) -> None:
     """Return when a daemon has logged this."""
 
-    def told() -> bool:
+    def reported() -> bool:
         return any(found.items() >= facts.items() for found in events(deployment, name))
 
-    deployment.until(told, expected=True)
+    deployment.until(reported, expected=True)
+
+
+@contextmanager
+def noted(note: Callable[[], str]) -> Iterator[None]:
+    """Add to a failure how it came about."""
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(note())
+        raise
+
+
+def receive_as_often_as_it_takes(deployment: Deployment) -> None:
+    """A kill and a lost lease cost a receive each, and SQS itself moves a message after `maxReceiveCount`."""
+    for name in ("status_update", "recovery", "internal_report"):
+        url = deployment.queues[name]
+        asked = deployment.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"])
+        policy = json.loads(asked["Attributes"]["RedrivePolicy"]) | {"maxReceiveCount": 1000}
+        deployment.sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": json.dumps(policy)})

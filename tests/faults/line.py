@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
 from tests.proxy import Proxy
 
@@ -38,6 +39,12 @@ class Line:
     def cut(self) -> None:
         """Reset all connections."""
         self._do(self.proxy.cut)
+
+    def lead_to(self, url: str) -> None:
+        """Let the address lead to another server."""
+        place = urlsplit(url)
+        self.proxy.target = (place.hostname or "", place.port or 0)
+        self.cut()
 
     def let_go(self) -> None:
         """Pass on what is kept, and keep nothing more."""

@@ -12,7 +12,7 @@ from orca_daemon.local.daemon import Daemon
 from orca_daemon.local.layout import DEAD_LETTER
 from orca_daemon.wire.inventory import ExportRequest, export_message
 from tests.end_to_end.conftest import Deployment
-from tests.faults.conftest import QUICK, MakeLine, await_event, kill, tell
+from tests.faults.conftest import QUICK, MakeLine, await_event, kill, send_signal
 from tests.faults.line import Line
 
 ROWS = 200
@@ -53,10 +53,10 @@ def test_an_export_that_a_frozen_daemon_still_has_is_waited_for(
 ) -> None:
     first, way = _in_the_middle(deployment, line(aws_endpoint))
 
-    tell(first, signal.SIGSTOP)
+    send_signal(first, signal.SIGSTOP)
     deployment.start(**ALLOWED, **QUICK)
     await_event(deployment, "export.waits")
-    tell(first, signal.SIGCONT)
+    send_signal(first, signal.SIGCONT)
     way.let_go()
     deployment.await_empty("internal_report")
 

@@ -18,7 +18,7 @@ from tests.faults.workload import Workload, everything_is_accounted_for
 OPERATIONS = ("ReceiveMessage", "DeleteMessageBatch", "ChangeMessageVisibilityBatch", "SendMessage")
 LONGEST = 40
 """Rounds after which a lie that was not told will not be."""
-TOLD = {"ReceiveMessage", "DeleteMessageBatch", "SendMessage"}
+REPORTED = {"ReceiveMessage", "DeleteMessageBatch", "SendMessage"}
 """Leases are seldom extended where work is quick."""
 Edit = Callable[[dict[str, Any]], object]
 
@@ -78,7 +78,7 @@ class Lying(Faulty):
         self._asked: Counter[str] = Counter()
 
     @property
-    def told(self) -> set[str]:
+    def reported(self) -> set[str]:
         """Operations to which every lie was told."""
         return {operation for operation, left in self._left.items() if not left}
 
@@ -129,8 +129,8 @@ def test_a_queue_that_lies_costs_nothing_but_time(
         for _ in range(LONGEST):
             work.send(10)
             deployment.await_empty("status_update")
-            if proxy.told >= TOLD:
+            if proxy.reported >= REPORTED:
                 break
         everything_is_accounted_for(work, daemon)
         daemon.stop()
-    assert proxy.told >= TOLD
+    assert proxy.reported >= REPORTED

@@ -23,7 +23,7 @@ def test_a_queue_that_is_deleted_and_made_again_is_read_again(deployment: Deploy
     await_event(deployment, "settlement.failed", queue="status_update", operation="delete")
     made = make_queue(deployment.sqs, QueueSpec(name_of(url), name_of(dead_letter), 120, 345_600))
     assert made == (url, dead_letter)
-    # What was on it is gone with it, and its senders send it again; what was in hand is done twice.
+    # What was on it is gone with it, and its senders send it again; what was in flight is done twice.
     again = Workload(deployment)
     again.send(20)
     everything_is_accounted_for(again, daemon)

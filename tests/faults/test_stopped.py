@@ -18,7 +18,7 @@ from tests.faults.conftest import (
     ended,
     events,
     locked,
-    tell,
+    send_signal,
 )
 from tests.faults.workload import Workload, everything_is_accounted_for
 
@@ -30,7 +30,7 @@ def test_in_the_first_second(deployment: Deployment, work: Workload, moment: str
     work.send(20)
     first = deployment.launch()
     await_event(deployment, moment)
-    tell(first, signal.SIGTERM)
+    send_signal(first, signal.SIGTERM)
     assert ended(first) == CLEAN
     everything_is_accounted_for(work, deployment.start())
 
@@ -39,7 +39,7 @@ def test_in_the_first_second(deployment: Deployment, work: Workload, moment: str
 def test_before_it_handles_signals(deployment: Deployment, work: Workload) -> None:
     work.send(20)
     first = deployment.launch()
-    tell(first, signal.SIGTERM)
+    send_signal(first, signal.SIGTERM)
     assert ended(first) == -signal.SIGTERM
     deployment.daemons.remove(first)
     assert deployment.left("status_update") == 80
@@ -52,7 +52,7 @@ def test_while_its_database_is_not_there_yet(deployment: Deployment, work: Workl
     nobody = f"postgresql://postgres@127.0.0.1:{free_port()}/orca"
     first = deployment.launch(ORCA_DATABASE__URL=nobody)
     await_event(deployment, "start.waiting")
-    tell(first, signal.SIGTERM)
+    send_signal(first, signal.SIGTERM)
     assert ended(first) == CLEAN
     everything_is_accounted_for(work, deployment.start())
 
@@ -60,7 +60,7 @@ def test_while_its_database_is_not_there_yet(deployment: Deployment, work: Workl
 def test_idle(deployment: Deployment, work: Workload) -> None:
     first = deployment.start()
     deployment.until(lambda: polled(first), expected=True)
-    tell(first, signal.SIGTERM)
+    send_signal(first, signal.SIGTERM)
     assert ended(first) == CLEAN
     assert events(deployment, "drain.finished")[0]["held"] == 0
     work.send(4)
@@ -75,7 +75,7 @@ def test_mid_poll_gives_back_what_the_poll_still_brings(
     # Not ready before a poll has been answered, and this poll takes its five seconds.
     first = deployment.launch(AWS_ENDPOINT_URL_SQS=way.url, ORCA_ENGINE__WAIT="5")
     deployment.until(way.proxy.reached.is_set, expected=True)
-    tell(first, signal.SIGTERM)
+    send_signal(first, signal.SIGTERM)
     await_event(deployment, "drain.started")
     work.send(3)
     # The other queues' polls bring nothing, and their wait is not for this test.
@@ -91,7 +91,7 @@ def test_mid_handler_finishes_the_work(deployment: Deployment, work: Workload) -
     with locked(deployment):
         first = deployment.start()
         await_waiting(deployment)
-        tell(first, signal.SIGTERM)
+        send_signal(first, signal.SIGTERM)
         await_event(deployment, "drain.polls_joined")
         assert first.poll() is None
     assert ended(first) == CLEAN
@@ -107,7 +107,7 @@ def test_mid_handler_gives_up_when_time_is_up(deployment: Deployment, work: Work
     with locked(deployment):
         first = deployment.start(ORCA_ENGINE__DRAIN_SECONDS="0.5", **QUICK)
         await_waiting(deployment)
-        tell(first, signal.SIGTERM)
+        send_signal(first, signal.SIGTERM)
         assert ended(first) == OUT_OF_TIME
         deployment.daemons.remove(first)
     assert deployment.rows("SELECT 1 FROM orca.recovery_file") == []
@@ -122,7 +122,7 @@ def test_mid_settlement_waits_for_the_answer(
     work.send(2)
     first = deployment.start(AWS_ENDPOINT_URL_SQS=way.url)
     deployment.until(way.proxy.reached.is_set, expected=True)
-    tell(first, signal.SIGTERM)
+    send_signal(first, signal.SIGTERM)
     await_event(deployment, "drain.polls_joined")
     assert first.poll() is None
     way.let_go()
@@ -143,7 +143,7 @@ def test_while_a_dependency_is_down(
     way.proxy.silent = False
     work.send(20)
     await_event(deployment, "dependency.down")
-    tell(first, signal.SIGTERM)
+    send_signal(first, signal.SIGTERM)
     assert ended(first) == CLEAN
     assert visible(deployment) == 80
     everything_is_accounted_for(work, deployment.start())
@@ -154,9 +154,9 @@ def test_a_second_signal_ends_it_at_once(deployment: Deployment, work: Workload)
     with locked(deployment):
         first = deployment.start(**QUICK)
         await_waiting(deployment)
-        tell(first, signal.SIGTERM)
+        send_signal(first, signal.SIGTERM)
         await_event(deployment, "drain.started")
-        tell(first, signal.SIGTERM)
+        send_signal(first, signal.SIGTERM)
         assert ended(first) == -signal.SIGTERM
         deployment.daemons.remove(first)
     everything_is_accounted_for(work, deployment.start())

@@ -44,23 +44,27 @@ class Workload:
     """Job to the states that its file goes through, in order; the last is what must be left."""
     groups: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     """Group to its jobs, in the order in which they were sent."""
-    copies: list[str] = field(default_factory=list)
-    """Keys that have to be in the protected bucket."""
+    copies: dict[str, str] = field(default_factory=dict)
+    """Keys that have to be copied, and the setting of their bucket."""
     poison: list[str] = field(default_factory=list)
     """Bodies that have to be in the dead-letter queue, once."""
+    others: int = 3
+    """How many groups there are beside ORCA's one."""
+    apart: float = 0.0
+    """Seconds between the times of the last two updates of a job."""
 
     def send(self, jobs: int) -> None:
         """Four messages for each job: in any other order they leave other rows, or dead letters.
 
-        Half of them are in ORCA's one group, the rest in a few others.  Of the last two, which have one and
-        the same time, the later wins.
+        Half of them are in ORCA's one group, the rest in others.  Of the last two the later wins, though they
+        have one and the same time.
         """
         first, messages = len(self.walks), []
         for number in range(first, first + jobs):
-            job, group = f"op-{number:04}", GROUP if number % 2 else f"group-{number % 3}"
+            job, group = f"op-{number:04}", GROUP if number % 2 else f"group-{number % self.others}"
             ends = [OrcaStatus.SUCCESS, OrcaStatus.FAILED][:: 1 if number % 4 < 2 else -1]
             made = [new_job(job, [FILE]), update(job, FILE, OrcaStatus.STAGED)]
-            made += [update(job, FILE, status, seconds=5) for status in ends]
+            made += [update(job, FILE, end, seconds=5 + at * self.apart) for at, end in enumerate(ends)]
             messages += [replace(message, group=group) for message in made]
             self.walks[job] = [OrcaStatus.PENDING, OrcaStatus.STAGED, *ends]
             self.groups[group].append(job)
@@ -78,21 +82,21 @@ class Workload:
         )
         self._send("status_update", [poison])
 
-    def send_copies(self, files: int) -> None:
-        """Files to be copied from the archive, each with its job."""
-        archive, protected = self.deployment.buckets["archive"], self.deployment.buckets["protected"]
+    def send_copies(self, files: int, to: str = "protected") -> None:
+        """Files to be copied from the archive, each with its job; `to` is the setting of their bucket."""
+        archive, destination = self.deployment.buckets["archive"], self.deployment.buckets[to]
         jobs, requests = [], []
         for number in range(len(self.copies), len(self.copies) + files):
             job, key = f"copy-{number:04}", f"d/{number}.hdf"
             self.deployment.s3.put_object(Bucket=archive, Key=key, Body=key.encode())
             name = key.rpartition("/")[2]
-            jobs.append(new_job(job, [name], archive=archive, destination=protected))
+            jobs.append(new_job(job, [name], archive=archive, destination=destination))
             request = CopyRequest(
                 job_id=job,
                 collection_id=COLLECTION,
                 granule_id="g-1",
                 filename=name,
-                restore_destination=protected,
+                restore_destination=destination,
                 s3_multipart_chunksize_mb=None,
                 source_key=key,
                 target_key=key,
@@ -101,7 +105,7 @@ class Workload:
             requests.append(copy_message(request))
             self.walks[job] = [OrcaStatus.PENDING, OrcaStatus.STAGED, OrcaStatus.SUCCESS]
             self.groups[GROUP].append(job)
-            self.copies.append(key)
+            self.copies[key] = to
         self._send("status_update", jobs)
         self._send("recovery", requests)
 
@@ -123,10 +127,10 @@ def everything_is_accounted_for(work: Workload, daemon: Daemon) -> None:
     deployment.await_rows(expected, ROWS)
     deployment.await_empty("status_update", "recovery")
     letters = deployment.dead_letters("status_update", len(work.poison))
-    assert sorted(letter.body for letter in letters) == sorted(work.poison), deployment.said()
+    assert sorted(letter.body for letter in letters) == sorted(work.poison), deployment.output()
     assert (deployment.left("status_update_dead_letter"), deployment.left("recovery_dead_letter")) == (0, 0)
-    for key in work.copies:
-        found = deployment.s3.get_object(Bucket=deployment.buckets["protected"], Key=key)["Body"]
+    for key, to in work.copies.items():
+        found = deployment.s3.get_object(Bucket=deployment.buckets[to], Key=key)["Body"]
         assert found.read() == key.encode()
     order_was_kept(work)
     deployment.until(lambda: (daemon.poll(), _ready(daemon), _held(daemon)), (None, True, 0))
@@ -150,7 +154,7 @@ def order_was_kept(work: Workload) -> None:
 
 
 def _held(daemon: Daemon) -> float:
-    """How many messages the daemon believes to have in hand."""
+    """How many messages the daemon believes to have in flight."""
     with urlopen(f"{daemon.url}/metrics", timeout=5) as answer:  # noqa: S310  our own address
         lines = answer.read().decode().splitlines()
     return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(HELD))

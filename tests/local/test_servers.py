@@ -114,7 +114,7 @@ def test_a_state_that_is_damaged_is_named(tmp_path: Path, module: str, arguments
         Endpoint(module, (*arguments, str(state))).start()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has the leash")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has the parent-death signal")
 def test_no_server_survives_a_parent_that_was_killed() -> None:
     parent = subprocess.Popen(
         [sys.executable, "-c", PARENT], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -44,7 +44,7 @@ def test_a_working_engine_is_live_and_ready() -> None:
             poller_moved=0.0, waiting_for_permits=True, at_work_since=NOW - 299, oldest_held=NOW - 9e4
         ),
     ],
-    ids=["starting", "draining", "paused", "database down", "queue's breaker open", "all in hand"],
+    ids=["starting", "draining", "paused", "database down", "queue's breaker open", "all in flight"],
 )
 def test_a_restart_would_mend_none_of_these(state: EngineState) -> None:
     assert live(state)

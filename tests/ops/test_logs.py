@@ -144,8 +144,8 @@ def test_a_place_that_is_down_is_named(stream: io.StringIO) -> None:
     log_events.observe(BreakerChanged("s3", open=True, reason=reason, place="write b"))
 
     (line,) = lines(stream)
-    told = (line["event"], line["dependency"], line["place"], line["reason"])
-    assert told == ("dependency.down", "s3", "write b", reason)
+    reported = (line["event"], line["dependency"], line["place"], line["reason"])
+    assert reported == ("dependency.down", "s3", "write b", reason)
 
 
 def test_a_notification_that_is_abandoned_is_an_error(stream: io.StringIO) -> None:
@@ -153,8 +153,8 @@ def test_a_notification_that_is_abandoned_is_an_error(stream: io.StringIO) -> No
     log_events.observe(NotificationAbandoned("recovery", envelope, "KeyError at closing.py:7"))
 
     (line,) = lines(stream)
-    told = (line["event"], line["level"], line["queue"], line["message_id"], line["reason"])
-    assert told == ("notification.abandoned", "error", "recovery", "1", "KeyError at closing.py:7")
+    reported = (line["event"], line["level"], line["queue"], line["message_id"], line["reason"])
+    assert reported == ("notification.abandoned", "error", "recovery", "1", "KeyError at closing.py:7")
 
 
 def test_the_console_is_for_eyes() -> None:

@@ -30,7 +30,7 @@ def limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test waits for a quarter of a minute."""
     given: Callable[..., Any] = listener.accepting
     monkeypatch.setattr("orca_daemon.ops.http.accepting", lambda *a: given(*a, most=3, seconds=SECONDS))
-    monkeypatch.setattr(listener, "_LOOK", 0.05)
+    monkeypatch.setattr(listener, "_SCAN", 0.05)
 
 
 @asynccontextmanager
@@ -51,7 +51,7 @@ async def peer(address: tuple[str, int]) -> AsyncIterator[tuple[asyncio.StreamRe
             await writer.wait_closed()
 
 
-async def said_to(address: tuple[str, int], request: bytes) -> bytes:
+async def answer_to(address: tuple[str, int], request: bytes) -> bytes:
     """Everything that is answered until the connection is closed."""
     async with peer(address) as (reader, writer):
         writer.write(request)
@@ -84,7 +84,7 @@ def get(path: str, method: str = "GET", **headers: str) -> bytes:
 async def test_each_peer_gets_one_answer_and_no_line_above_debug(request_: bytes, status: bytes) -> None:
     with capture_logs() as logged:
         async with port() as address:
-            answer = await said_to(address, request_)
+            answer = await answer_to(address, request_)
     # A peer that still sends when it is closed may see a reset.
     if answer != b"reset":
         assert answer.split(b" ", 2)[1] == status
@@ -96,7 +96,7 @@ async def test_each_peer_gets_one_answer_and_no_line_above_debug(request_: bytes
 async def test_a_peer_that_does_not_end_its_request_is_closed(start: bytes) -> None:
     async with port() as address:
         began = time.monotonic()
-        assert await said_to(address, start) in {b"", b"reset"}
+        assert await answer_to(address, start) in {b"", b"reset"}
         assert time.monotonic() - began >= SECONDS
 
 
@@ -110,7 +110,7 @@ async def test_a_peer_that_does_not_read_its_answer_is_closed() -> None:
 async def test_the_oldest_gives_way_to_a_new_peer() -> None:
     async with port() as address, AsyncExitStack() as stack:
         idle = [await stack.enter_async_context(peer(address)) for _ in range(6)]
-        assert b" 200 " in await said_to(address, get("/livez"))
+        assert b" 200 " in await answer_to(address, get("/livez"))
         for reader, _ in idle[:3]:
             assert await asyncio.wait_for(reader.read(), PATIENCE) == b""
 
@@ -121,7 +121,7 @@ async def test_a_failure_of_ours_is_an_error_and_an_answer() -> None:
 
     with capture_logs() as logged:
         async with port(fail) as address:
-            answer = await said_to(address, get("/metrics"))
+            answer = await answer_to(address, get("/metrics"))
     assert answer.startswith(b"HTTP/1.1 500 ")
     assert [(line["event"], line["log_level"]) for line in logged] == [("http.failed", "error")]
 

@@ -130,10 +130,10 @@ def test_the_flags_of_a_real_process_are_found(tmp_path: Path) -> None:
         )
         assert process.stdout
         process.stdout.readline()
-        code, said = probe(environment)
+        code, output = probe(environment)
         process.kill()
         process.communicate()
-    assert (code, "port 1:" in said) == (1, True)
+    assert (code, "port 1:" in output) == (1, True)
 
 
 @pytest.fixture
@@ -186,8 +186,8 @@ def test_an_answer_of_200_is_healthy(healthy: str) -> None:
 def test_what_is_wrong_is_one_line(environment: dict[str, str]) -> None:
     Path("broken.toml").write_text("[http")
     Path("section.toml").write_text("http = 1")
-    code, said = probe(environment)
-    assert (code, len(said.splitlines())) == (1, 1)
+    code, output = probe(environment)
+    assert (code, len(output.splitlines())) == (1, 1)
 
 
 @pytest.mark.parametrize(
@@ -206,6 +206,6 @@ def test_an_answer_that_is_no_200_is_not_healthy(answer: bytes) -> None:
 
         thread = threading.Thread(target=serve)
         thread.start()
-        code, said = probe({"ORCA_HTTP__PORT": str(server.getsockname()[1])})
+        code, output = probe({"ORCA_HTTP__PORT": str(server.getsockname()[1])})
         thread.join()
-    assert (code, len(said.splitlines())) == (1, 1)
+    assert (code, len(output.splitlines())) == (1, 1)

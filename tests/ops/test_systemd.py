@@ -32,11 +32,11 @@ def test_systemd_gets_each_state_in_order(manager: tuple[str, socket.socket]) ->
     notifier.reloading()
     notifier.stopping()
 
-    told = [receiver.recv(1000).decode() for _ in range(4)]
-    assert told[0] == "READY=1"
-    assert told[1] == "STATUS=working: 3 queues"
-    assert told[2].startswith("RELOADING=1\nMONOTONIC_USEC=")
-    assert told[3] == "STOPPING=1"
+    reported = [receiver.recv(1000).decode() for _ in range(4)]
+    assert reported[0] == "READY=1"
+    assert reported[1] == "STATUS=working: 3 queues"
+    assert reported[2].startswith("RELOADING=1\nMONOTONIC_USEC=")
+    assert reported[3] == "STOPPING=1"
 
 
 def test_nobody_listens_and_nothing_happens() -> None:
@@ -67,10 +67,10 @@ async def test_the_watchdog_is_fed_while_the_process_is_live(manager: tuple[str,
     notifier = Notifier({"NOTIFY_SOCKET": name, "WATCHDOG_USEC": "20000"})
     task = asyncio.create_task(watch(notifier, tuple, EngineState))
 
-    told = {(await asyncio.to_thread(receiver.recv, 1000)).decode() for _ in range(3)}
+    reported = {(await asyncio.to_thread(receiver.recv, 1000)).decode() for _ in range(3)}
 
     task.cancel()
-    assert told == {"WATCHDOG=1", "STATUS=starting: 0 queues, 0 messages in hand"}
+    assert reported == {"WATCHDOG=1", "STATUS=starting: 0 queues, 0 messages in flight"}
 
 
 def test_the_status_line_says_what_is_down() -> None:
@@ -78,4 +78,4 @@ def test_the_status_line_says_what_is_down() -> None:
         started_at=1.0, queues=(QueueState(name="a", handler="a", held=3),), breakers={"postgres": 5.0}
     )
 
-    assert summary(state) == "working: 1 queues, 3 messages in hand; down: postgres"
+    assert summary(state) == "working: 1 queues, 3 messages in flight; down: postgres"

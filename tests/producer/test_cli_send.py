@@ -70,9 +70,9 @@ def test_a_copy_request_from_flags(standard: Queue) -> None:
     request = copy.decode(message["Body"])
     assert (request.source_bucket, request.source_key, request.target_key) == ("a", "p/q r.h5", "p/q r.h5")
     assert request.filename == "q r.h5"
-    told = json.loads(ran.stdout)
-    assert (told["queue"], told["sent"], told["failed"]) == (standard.url, 1, 0)
-    assert told["messages"] == [{"index": 0, "message_id": message["MessageId"], "error": None}]
+    reported = json.loads(ran.stdout)
+    assert (reported["queue"], reported["sent"], reported["failed"]) == (standard.url, 1, 0)
+    assert reported["messages"] == [{"index": 0, "message_id": message["MessageId"], "error": None}]
 
 
 def test_an_inventory_and_an_export_from_arguments(fifo: Queue) -> None:
@@ -213,9 +213,12 @@ def test_a_dry_run_shows_the_messages_and_sends_none(fifo: Queue) -> None:
 def test_a_queue_that_is_not_there_exits_1(environment: None, fifo: Queue) -> None:
     ran = run("export", "files", "--queue", fifo.url + "x", "--json")
     assert ran.exit_code == 1
-    told = json.loads(ran.stdout)
-    assert (told["sent"], told["failed"]) == (0, 1)
-    assert "QueueDoesNotExist" in told["messages"][0]["error"] or "not exist" in told["messages"][0]["error"]
+    reported = json.loads(ran.stdout)
+    assert (reported["sent"], reported["failed"]) == (0, 1)
+    assert (
+        "QueueDoesNotExist" in reported["messages"][0]["error"]
+        or "not exist" in reported["messages"][0]["error"]
+    )
 
 
 def test_queues_have_names_in_the_settings(fifo: Queue, tmp_path: Path) -> None:

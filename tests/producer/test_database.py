@@ -153,8 +153,8 @@ def test_the_decorator_needs_no_arguments() -> None:
         return number + 2
 
     @retry_operational_error(max_retries=1, backoff_in_seconds=0, backoff_factor=1)
-    def told(number: int, *, more: Any = 0) -> int:
+    def reported(number: int, *, more: Any = 0) -> int:
         return number + 3
 
-    assert [plain(1), called(1), told(1, more=1)] == [2, 3, 4]
+    assert [plain(1), called(1), reported(1, more=1)] == [2, 3, 4]
     assert plain.__doc__ == "Says what it does."

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -54,11 +54,10 @@ def success(name: str, granule: str = "g", **more: Any) -> UpdateFile:
 
 
 def deliver(
-    message: StatusMessage, group: str, facts: dict[str, str] | None = None
+    message: StatusMessage, group: str, facts: dict[str, str] | None = None, *, held: float = 0.0
 ) -> Delivery[StatusMessage]:
-    return Delivery(
-        message, Envelope(id="m", receipt="r", body="", group=group), facts={} if facts is None else facts
-    )
+    envelope = Envelope(id="m", receipt="r", body="", group=group)
+    return Delivery(message, envelope, facts={} if facts is None else facts, held_seconds=held)
 
 
 def statuses(connection: Connection) -> list[int]:
@@ -113,15 +112,21 @@ class TestUnknownFile:
             await StatusUpdate(database)([deliver(success("a"), "request_files")])
 
     async def test_in_another_group_is_waited_for_and_then_rejected(self, database: Database) -> None:
+        handle, facts = StatusUpdate(database), dict[str, str]()
+        with pytest.raises(NotYet):
+            await handle([deliver(success("a"), "granule", facts, held=100)])
+        with pytest.raises(NotYet):
+            await handle([deliver(success("a"), "granule", facts, held=100 + PATIENCE * 0.9)])
+        with pytest.raises(Reject, match="no new_job"):
+            await handle([deliver(success("a"), "granule", facts, held=100 + PATIENCE)])
+
+    async def test_is_waited_for_as_long_whatever_is_done_to_the_clock(self, database: Database) -> None:
         now = NOON
         handle, facts = StatusUpdate(database, clock=lambda: now), dict[str, str]()
         with pytest.raises(NotYet):
             await handle([deliver(success("a"), "granule", facts)])
-        now = NOON + PATIENCE * 0.9
+        now = NOON + timedelta(days=400)
         with pytest.raises(NotYet):
-            await handle([deliver(success("a"), "granule", facts)])
-        now = NOON + PATIENCE
-        with pytest.raises(Reject, match="no new_job"):
             await handle([deliver(success("a"), "granule", facts)])
 
     async def test_is_written_when_its_job_comes(self, database: Database) -> None:

@@ -82,17 +82,17 @@ class Bench:
         body: bytes,
         form: Form = "CSV",
         schema: Sequence[str] = ALL_VERSIONS,
-        **said: int | str | None,
+        **output: int | str | None,
     ) -> Compared | ComparisonFailure:
-        """Compare a listing of one file with these bytes; `said` is what the manifest says of it."""
-        return self._compare([body], form, schema, **said)
+        """Compare a listing of one file with these bytes; `output` is what the manifest says of it."""
+        return self._compare([body], form, schema, **output)
 
     def _compare(
-        self, bodies: list[bytes], form: Form, schema: Sequence[str], **said: int | str | None
+        self, bodies: list[bytes], form: Form, schema: Sequence[str], **output: int | str | None
     ) -> Compared | ComparisonFailure:
         self.folder = Path(tempfile.mkdtemp(dir=self.folder))
         files = [
-            replace(self._file(place, body), **said)  # type: ignore[arg-type]  # a test knows the fields
+            replace(self._file(place, body), **output)  # type: ignore[arg-type]  # a test knows the fields
             for place, body in enumerate(bodies)
         ]
         columns = tuple(FIELDS.get(name, "") for name in schema)
@@ -103,9 +103,9 @@ class Bench:
         settings = self.settings.model_copy(update={"reconcile": ours})
         url = settings.database.url
         assert url is not None
-        said_lines: list[Message] = []
+        output_lines: list[Message] = []
         work = task(settings, parse(url.get_secret_value()), what, self.folder, 1)
-        self.found = compared(work, files, said_lines.append, lambda place, _: files[place].url)
+        self.found = compared(work, files, output_lines.append, lambda place, _: files[place].url)
         return self.found
 
     def _file(self, place: int, body: bytes) -> Remote:

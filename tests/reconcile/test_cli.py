@@ -35,11 +35,11 @@ def test_a_comparison_by_hand_is_summed_up(archive: Archive, invoke: Invoke) -> 
     result = invoke("reconcile", manifest(archive, Listed("same"), Listed("new")), "--json")
 
     assert result.exit_code == 0, result.stderr
-    said = json.loads(result.stdout)
-    assert said["job"] == 1
-    assert said["bucket"] == "archive"
-    assert said["reports"] == {"phantom": 1, "orphan": 1, "mismatch": 0}
-    assert said["compared"]["matched"] == 1
+    output = json.loads(result.stdout)
+    assert output["job"] == 1
+    assert output["bucket"] == "archive"
+    assert output["reports"] == {"phantom": 1, "orphan": 1, "mismatch": 0}
+    assert output["compared"]["matched"] == 1
 
 
 def test_the_reports_can_be_read_back(archive: Archive, invoke: Invoke) -> None:

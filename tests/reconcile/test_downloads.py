@@ -37,6 +37,9 @@ PASSING = {
     "a denial of a proxy": Answer(403, b"<html>", {"Content-Type": "text/html"}),
     "half of the file": Answer(200, BODY[:4], GOOD.headers, cut=True),
     "a timeout": error("RequestTimeout", 400),
+    "an error that breaks off": Answer(
+        500, b"64\r\n<Error>", {"x-amz-request-id": "1", "Transfer-Encoding": "chunked"}
+    ),
 }
 THROTTLED = {"slow down": error("SlowDown", 503), "too many requests": Answer(429)}
 
@@ -100,7 +103,7 @@ def test_what_does_not_pass_is_reported_by_its_cause(
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "output"),
     [
         (error("NoSuchKey", 404), "S3 answers 404 NoSuchKey"),
         (error("InvalidObjectState", 403), "S3 answers 403 InvalidObjectState"),
@@ -108,11 +111,11 @@ def test_what_does_not_pass_is_reported_by_its_cause(
     ids=["missing", "archived"],
 )
 def test_a_file_that_is_not_to_be_had_is_refused(
-    s3_that_lies: FlakyS3, tmp_path: Path, wrong: Answer, said: str
+    s3_that_lies: FlakyS3, tmp_path: Path, wrong: Answer, output: str
 ) -> None:
     s3_that_lies.answers = lambda *_: wrong
 
-    with pytest.raises(DataFileError, match=said):
+    with pytest.raises(DataFileError, match=output):
         fetch(s3_that_lies, tmp_path)
     assert len(s3_that_lies.asked) == 1
 

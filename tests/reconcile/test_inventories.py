@@ -1,21 +1,24 @@
 """Inventories of every kind, sound and unsound, read by the child's own code."""
 
+import errno
 import gzip
 import hashlib
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import quote
 
 import pytest
 
-from orca_daemon.reconcile import compare
+from orca_daemon.reconcile import compare, spool
+from orca_daemon.reconcile.binary import as_parquet
 from orca_daemon.reconcile.download import DiskFullError
 from orca_daemon.reconcile.manifest import ManifestError, parse
 from orca_daemon.reconcile.protocol import Compared, ComparisonFailure, Remote
 from orca_daemon.reconcile.reasons import answer
 from orca_daemon.reconcile.spool import Spool
-from tests.reconcile.archive import ALL_VERSIONS, CURRENT_ONLY, Filed, Form, Listed
+from tests.reconcile.archive import ALL_VERSIONS, CURRENT_ONLY, Filed, Form, Listed, encoded
 from tests.reconcile.conftest import Bench
 
 FORMS: list[Form] = ["CSV", "Parquet", "ORC"]
@@ -137,7 +140,7 @@ def test_rows_without_a_key_are_not_compared(bench: Bench, form: Form) -> None:
 
     assert isinstance(found, Compared)
     assert (found.listed, found.orphans, found.not_compared) == (1, 0, 1)
-    assert [said.rpartition(": ")[2] for said in found.not_compared_examples] == ["it has no key"]
+    assert [output.rpartition(": ")[2] for output in found.not_compared_examples] == ["it has no key"]
 
 
 @pytest.mark.parametrize("files", [[], [[]], [[Listed("a").gone()]]])
@@ -303,16 +306,40 @@ def test_a_full_disk_is_not_taken_for_an_outage_of_s3(tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.write_bytes(b"x" * 100)
     (tmp_path / "000000.csv").symlink_to("/dev/full")
-    spool = Spool(tmp_path, "CSV", None, 1000, lambda _: None, lambda *_: "")
+    full = Spool(tmp_path, "CSV", None, 1000, lambda _: None, lambda *_: "")
 
     with pytest.raises(DiskFullError) as raised:
-        spool.fetch(0, Remote(key="k", size=100, md5=None, url=source.as_uri()))
+        full.fetch(0, Remote(key="k", size=100, md5=None, url=source.as_uri()))
 
-    said = answer(raised.value, str(tmp_path / "folder"))
-    assert said.kind == "room"
+    output = answer(raised.value, str(tmp_path / "folder"))
+    assert output.kind == "room"
     assert re.fullmatch(
-        rf"the disk of {tmp_path} \(reconcile.work_dir\) is full: [\d,]+ MiB are free", said.reason
+        rf"the disk of {tmp_path} \(reconcile.work_dir\) is full: [\d,]+ MiB are free", output.reason
     )
+
+
+def test_a_disk_without_room_for_one_more_file_is_not_taken_for_an_outage_of_s3(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_inodes(path: Path, _mode: str) -> NoReturn:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(spool, "FileIO", without_inodes)
+    made = Spool(tmp_path, "CSV", None, 1000, lambda _: None, lambda *_: "")
+
+    with pytest.raises(DiskFullError):
+        made.fetch(0, Remote(key="k", size=100, md5=None, url="http://127.0.0.1:1/k"))
+
+
+def test_a_disk_that_fills_while_orc_is_converted_is_no_fault_of_the_file(tmp_path: Path) -> None:
+    source = tmp_path / "000000.orc"
+    source.write_bytes(encoded("ORC", ALL_VERSIONS, [Listed("a")]))
+    source.with_suffix(".parquet").symlink_to("/dev/full")
+
+    with pytest.raises(OSError, match="No space left") as raised:
+        as_parquet(source, "k")
+
+    assert answer(raised.value, str(tmp_path / "folder")).kind == "room"
 
 
 def test_several_gzip_members_without_an_md5_are_one_file(bench: Bench) -> None:

@@ -184,15 +184,15 @@ def written(form: Form, rows: pa.Table) -> bytes:
 @pytest.mark.usefixtures("strict")
 @pytest.mark.parametrize("form", ["Parquet", "ORC"])
 @pytest.mark.parametrize(
-    ("rows", "said"),
+    ("rows", "output"),
     [
         (table(200_000), "holds more than 10 rows for each of its bytes"),
         (table(5000, "k" * 10_000), "unpacks to more than 250 times its size"),
     ],
     ids=["rows", "bytes"],
 )
-def test_a_binary_file_may_not_become_anything(bench: Bench, form: Form, rows: pa.Table, said: str) -> None:
-    if form == "Parquet" and said.startswith("unpacks"):
+def test_a_binary_file_may_not_become_anything(bench: Bench, form: Form, rows: pa.Table, output: str) -> None:
+    if form == "Parquet" and output.startswith("unpacks"):
         # In a dictionary, that is no bomb: its one value is held once.
         target = io.BytesIO()
         parquet.write_table(rows, target, compression="zstd", use_dictionary=False)
@@ -202,7 +202,9 @@ def test_a_binary_file_may_not_become_anything(bench: Bench, form: Form, rows: p
 
     found = bench.compare_bytes(body, form=form, schema=CURRENT_ONLY)
 
-    assert found == ComparisonFailure(kind="reject", reason=f"inventory refused: the data file data/0 {said}")
+    assert found == ComparisonFailure(
+        kind="reject", reason=f"inventory refused: the data file data/0 {output}"
+    )
 
 
 def test_a_footer_that_claims_to_be_larger_than_its_file_is_refused(bench: Bench) -> None:
@@ -227,7 +229,7 @@ def test_a_child_that_takes_more_memory_than_it_may_says_so_and_ends() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "output"),
     [
         (b" " * (MOST_BYTES + 1), "larger than 16 MiB"),
         (b"[" * 100_000, "is not JSON with a sourceBucket"),
@@ -235,8 +237,8 @@ def test_a_child_that_takes_more_memory_than_it_may_says_so_and_ends() -> None:
     ],
     ids=["large", "nested arrays", "nested objects"],
 )
-def test_a_manifest_has_limits(text: bytes, said: str) -> None:
-    with pytest.raises(ManifestError, match=said):
+def test_a_manifest_has_limits(text: bytes, output: str) -> None:
+    with pytest.raises(ManifestError, match=output):
         parse(text)
 
 

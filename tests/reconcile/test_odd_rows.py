@@ -61,15 +61,15 @@ ODD = {
 }
 
 
-@pytest.mark.parametrize(("odd", "said"), ODD.values(), ids=ODD)
-def test_all_other_rows_are_compared_and_the_odd_one_is_named(bench: Bench, odd: str, said: str) -> None:
+@pytest.mark.parametrize(("odd", "output"), ODD.values(), ids=ODD)
+def test_all_other_rows_are_compared_and_the_odd_one_is_named(bench: Bench, odd: str, output: str) -> None:
     bench.archive.catalog([Filed("same"), Filed("gone"), Filed("odd")])
 
     found = compare(bench, line("same"), line("new"), odd)
 
     assert isinstance(found, Compared)
     assert (found.listed, found.matched, found.not_compared) == (3, 1, 1)
-    assert found.not_compared_examples in {(f"data/0 line 3: {said}",), (f"data/0 line 1: {said}",)}
+    assert found.not_compared_examples in {(f"data/0 line 3: {output}",), (f"data/0 line 1: {output}",)}
     job = bench.write()
     assert bench.archive.orphans(job) == {"new"}
     # What stands for an object is no phantom, whatever else is wrong with it.
@@ -249,6 +249,51 @@ def test_a_column_that_cannot_be_read_is_named(bench: Bench) -> None:
     )
 
 
+@pytest.mark.parametrize("form", ["Parquet", "ORC"])
+def test_files_that_differ_in_a_flag_are_refused_and_revive_nothing(bench: Bench, form: Form) -> None:
+    bench.archive.catalog([Filed("k"), Filed("deleted")])
+    without = columns(["k"])
+    marked = columns(["deleted"], is_delete_marker=pa.array([True]))
+
+    found = bench._compare([binary(form, without), binary(form, marked)], form, CURRENT_ONLY)
+
+    reason = "inventory refused: its data files differ in the column is_delete_marker"
+    assert found == ComparisonFailure(kind="reject", reason=reason)
+
+
+@pytest.mark.parametrize("first", [TEXT, pa.binary()], ids=["text", "bytes"])
+def test_files_that_differ_in_what_a_key_is_are_refused(bench: Bench, first: pa.DataType) -> None:
+    other = TEXT if first == pa.binary() else pa.binary()
+    bodies = [binary("Parquet", columns(["ü".encode()], kind)) for kind in (first, other)]
+
+    found = bench._compare(bodies, "Parquet", CURRENT_ONLY)
+
+    assert isinstance(found, ComparisonFailure)
+    assert "its data files differ in the column" in found.reason
+
+
+def test_files_may_differ_in_columns_that_are_not_read_and_in_their_order(bench: Bench) -> None:
+    bench.archive.catalog([Filed("a"), Filed("b")])
+    other = dict(reversed(columns(["b"], size=pa.array([10], pa.int32())).items()))
+    bodies = [binary("Parquet", each) for each in (columns(["a"], extra=pa.array([1])), other)]
+
+    found = bench._compare(bodies, "Parquet", CURRENT_ONLY)
+
+    assert isinstance(found, Compared)
+    assert (found.matched, found.listed) == (2, 2)
+
+
+def test_a_work_directory_that_is_named_like_a_column_changes_no_row(bench: Bench) -> None:
+    bench.folder = bench.folder / "key=z"
+    bench.folder.mkdir()
+    bench.archive.catalog([Filed("a"), Filed("b")])
+
+    found = bench.compare_bytes(binary("Parquet", columns(["a", "b"])), form="Parquet", schema=CURRENT_ONLY)
+
+    assert isinstance(found, Compared)
+    assert (found.matched, found.phantoms) == (2, 0)
+
+
 def test_rows_do_not_come_into_reasons_by_the_words_of_ours(bench: Bench) -> None:
     found = compare(bench, line("inventory refused: it holds secrets").rstrip("\n") + ',"more"\n')
 
@@ -279,7 +324,7 @@ class TestManifest:
         assert parse(text).bucket == name
 
     @pytest.mark.parametrize(
-        ("entry", "said"),
+        ("entry", "output"),
         [
             ({"key": "a\0b"}, r"files\[1\]\.key holds a NUL character"),
             ({"key": "\ud800"}, r"files\[1\]\.key holds half of a surrogate pair"),
@@ -293,14 +338,14 @@ class TestManifest:
         ],
         ids=lambda value: value if isinstance(value, str) and value.startswith("files") else "",
     )
-    def test_a_file_that_cannot_be_is_named(self, entry: object, said: str) -> None:
+    def test_a_file_that_cannot_be_is_named(self, entry: object, output: str) -> None:
         manifest = parse(
             json.dumps(
                 {"sourceBucket": "bucket", "creationTimestamp": "0", "files": [{"key": "k"}, entry]}
             ).encode()
         )
 
-        with pytest.raises(ManifestError, match=said):
+        with pytest.raises(ManifestError, match=output):
             manifest.files  # noqa: B018  a property that raises
 
     def test_a_column_that_is_named_twice_is_refused(self) -> None:

@@ -157,14 +157,14 @@ async def test_old_jobs_are_removed_after_a_comparison(archive: Archive, work: R
 
 def test_how_far_it_is_is_logged_now_and_then() -> None:
     now = 0.0
-    teller = ProgressLogger(clock=lambda: now)
+    logger = ProgressLogger(clock=lambda: now)
 
     with structlog.testing.capture_logs() as logs:
-        teller(StageProgress(stage="catalog", done=1))
+        logger(StageProgress(stage="catalog", done=1))
         now = 31.0
-        teller(StageProgress(stage="catalog", done=2))
-        teller(StageProgress(stage="catalog", done=3))
-        teller(Waiting())
+        logger(StageProgress(stage="catalog", done=2))
+        logger(StageProgress(stage="catalog", done=3))
+        logger(Waiting())
 
     assert [(entry["event"], entry.get("done")) for entry in logs] == [
         ("reconcile.progress", 2),

@@ -67,6 +67,15 @@ def test_an_archive_is_no_target_whatever_targets_say() -> None:
     assert CopyRules(sources=("archive",)).target_refusal("archive")
 
 
+def test_what_is_compared_is_no_target_unless_targets_are_named() -> None:
+    rules = CopyRules(compared=("archive", "reports"))
+    refusal = rules.target_refusal("reports")
+    assert refusal is not None
+    assert "reconcile.sources names it" in refusal
+    assert rules.refusal("archive", "protected") is None
+    assert CopyRules(compared=("reports",), targets=("reports",)).target_refusal("reports") is None
+
+
 QUEUE = {"ORCA_QUEUES__STATUS_UPDATE__URL": "http://127.0.0.1/1/q"}
 ROUTE = {"ORCA_RECOVERY__UNKNOWN_KEYS": "route", "ORCA_RECOVERY__PUBLIC_BUCKET": "public"}
 
@@ -87,8 +96,12 @@ ROUTE = {"ORCA_RECOVERY__UNKNOWN_KEYS": "route", "ORCA_RECOVERY__PUBLIC_BUCKET":
             {**ROUTE, "BUCKET_MAP": '{"other": "rest"}', "ORCA_COPIES__SOURCES": "re*"},
             "recovery.bucket_map.other: nothing is copied to rest",
         ),
+        (
+            {**ROUTE, "ORCA_RECONCILE__SOURCES": "pub*"},
+            "recovery.public_bucket: nothing is copied to public: reconcile.sources names it",
+        ),
     ],
-    ids=["any", "empty", "blank", "both", "exports", "elsewhere", "map"],
+    ids=["any", "empty", "blank", "both", "exports", "elsewhere", "map", "compared"],
 )
 def test_settings_that_contradict_themselves_are_a_mistake(environ: dict[str, str], mistake: str) -> None:
     with pytest.raises(SettingsError) as raised:
@@ -99,6 +112,11 @@ def test_settings_that_contradict_themselves_are_a_mistake(environ: dict[str, st
 def test_patterns_are_read_from_the_environment() -> None:
     settings = load(None, QUEUE | {"ORCA_COPIES__SOURCES": "a, b-*", "ORCA_COPIES__TARGETS": "c*"})
     assert CopyRules.of(settings) == CopyRules(sources=("a", "b-*"), targets=("c*",))
+
+
+def test_comparing_any_bucket_forbids_no_copy() -> None:
+    settings = load(None, QUEUE | ROUTE | {"ORCA_RECONCILE__SOURCES": "*"})
+    assert CopyRules.of(settings).refusal("any", "other") is None
 
 
 def test_buckets_of_a_disaster_recovery_that_is_off_contradict_nothing() -> None:

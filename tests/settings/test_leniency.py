@@ -10,7 +10,9 @@ QUEUE = {"STATUS_UPDATE_QUEUE_URL": "http://h/1/q.fifo"}
 def used(**environ: str) -> tuple[object, list[tuple[object, ...]]]:
     """The setting that the one variable sets, and what was corrected."""
     settings = load(None, QUEUE | environ)
-    told: list[tuple[object, ...]] = [(each.variable, each.given, each.used) for each in settings.corrections]
+    reported: list[tuple[object, ...]] = [
+        (each.variable, each.given, each.used) for each in settings.corrections
+    ]
     (name,) = environ
     values = {
         "LOG_LEVEL": settings.log.level,
@@ -20,7 +22,7 @@ def used(**environ: str) -> tuple[object, list[tuple[object, ...]]]:
         "DEFAULT_MAX_CONCURRENCY": settings.copies.parts,
         "INTERNAL_RECONCILIATION_EXPIRATION_DAYS": settings.reconcile.expire_days,
     }
-    return values[name.upper()], told
+    return values[name.upper()], reported
 
 
 @pytest.mark.parametrize(

@@ -45,11 +45,11 @@ def _unnamed(model: type[BaseModel], block: str) -> list[str]:
     return [
         name
         for name, default in defaults.items()
-        if not (default == {} or _is_said(named.get(name), default))
+        if not (default == {} or _is_mentioned(named.get(name), default))
     ]
 
 
-def _is_said(written: str | None, default: object) -> bool:
+def _is_mentioned(written: str | None, default: object) -> bool:
     """Whether this is the default, or an example of a setting that has none."""
     if written is None or default is None:
         return written is not None

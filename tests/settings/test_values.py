@@ -83,3 +83,12 @@ def test_other_queues_are_others(other: str) -> None:
 
 def test_the_oldest_endpoint_is_that_of_the_first_region() -> None:
     assert identity("https://queue.amazonaws.com/1/q") == identity("https://sqs.us-east-1.amazonaws.com/1/q")
+
+
+@pytest.mark.parametrize(
+    "name", ["ORCA_QUEUES__STATUS_UPDATE__URL", "ORCA_RECOVERY__STATUS_URL", "ORCA_AWS__SQS_ENDPOINT_URL"]
+)
+def test_a_url_with_a_password_is_refused_without_repeating_it(name: str) -> None:
+    with pytest.raises(SettingsError, match="must be a URL without a user and a password") as caught:
+        load(environ={"ORCA_QUEUES__RECOVERY__URL": f"{QUEUE}2", name: "http://me:secret@127.0.0.1:4566/1/q"})
+    assert "secret" not in str(caught.value)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from orca_daemon.engine.evidence import NAME
 from orca_daemon.engine.expiry import ITS_LAST
 from orca_daemon.engine.in_flight_message import END_MARGIN
+from orca_daemon.engine.poller import RECEIVE_MARGIN
 from tests.simulation.outcome import Holding, Outcome
 from tests.simulation.truth import Delivery
 
@@ -36,7 +37,7 @@ def i18_work_stops_with_its_lease(outcome: Outcome) -> Iterator[str]:
 
 
 def i19_leases_are_kept(outcome: Outcome) -> Iterator[str]:
-    """What is in hand is extended at a third of its lease, and again and again where that fails."""
+    """What is in flight is extended at a third of its lease, and again and again where that fails."""
     if outcome.clock_is_off:
         return
     asked: dict[tuple[int, str], list[tuple[float, str]]] = defaultdict(list)
@@ -44,11 +45,16 @@ def i19_leases_are_kept(outcome: Outcome) -> Iterator[str]:
         for receipt in entry.facts["receipts"]:
             asked[entry.life, receipt].append((entry.at, entry.what))
     for one in outcome.holdings:
+        if not outcome.history.dead_letter and outcome.sending(one.delivery.name).doomed:
+            continue  # it is hidden for long, after what is behind it was given back
         asks = asked[one.life, one.delivery.receipt]
         # What is being given back needs no lease, and the last minute of a delivery has none to give.
         released = min((at for at, what in asks if what == "release"), default=one.until)
         longest = one.delivery.received + outcome.history.rules.longest_lease - END_MARGIN - 2
         end = min(one.until, one.delivery.over, released, longest)
+        if one.how == "lease_lost" and outcome.history.rates.slow:
+            # An extension may have been granted, and its answer have come when the lease was given up.
+            end = min(end, one.since + outcome.history.lease - RECEIVE_MARGIN)
         yield from _unasked(one, [at for at, _ in asks], end)
 
 
@@ -131,13 +137,13 @@ def i23_notified_on_the_last_receive(outcome: Outcome) -> Iterator[str]:
     """Whoever waits for a message that goes back on its last receive is told that SQS will move it."""
     if not outcome.history.dead_letter:
         return
-    told: set[tuple[int, str]] = set()
+    reported: set[tuple[int, str]] = set()
     receipts = {(one.life, one.delivery.receipt): one.delivery for one in outcome.holdings}
-    for entry in outcome.record.of("announced", "unheard_of", "abandoned_telling", "left"):
+    for entry in outcome.record.of("notified", "unheard_of", "abandoned_notification", "left"):
         [name] = entry.ids
         if entry.what != "left":
-            told.add((entry.life, name))
-        elif entry.facts["outcome"] == "released" and (entry.life, name) not in told:
+            reported.add((entry.life, name))
+        elif entry.facts["outcome"] == "released" and (entry.life, name) not in reported:
             delivery = receipts.get((entry.life, entry.facts["receipts"][0]))
             if delivery and delivery.number >= outcome.history.max_receives:
                 yield f"{name} at {entry.at:.2f}, after {delivery.number} receives"
@@ -159,15 +165,17 @@ def i25_twelve_hours(outcome: Outcome) -> Iterator[str]:
         return
     dead_lettered = {
         (entry.life, entry.ids[0])
-        for entry in outcome.record.of("buried")
+        for entry in outcome.record.of("dead_letter_sent")
         if ITS_LAST in str(entry.facts["reason"])
     }
-    done = {(entry.life, name) for entry in outcome.record.of("commit", "buried") for name in entry.ids}
+    done = {
+        (entry.life, name) for entry in outcome.record.of("commit", "dead_letter_sent") for name in entry.ids
+    }
     for one in outcome.holdings:
         age, key = one.until - one.delivery.received, (one.life, one.delivery.name)
         lost = one.how == "lease_lost" and age > rules.longest_lease - END_MARGIN - TICK
         if age > rules.longest_lease or (lost and key not in done):
-            yield f"{one.delivery.name} was in hand for {age:.0f} s"
+            yield f"{one.delivery.name} was in flight for {age:.0f} s"
         early = age < rules.longest_wait or one.delivery.number < history.max_receives
         if one.how == "dead_lettered" and key in dead_lettered and early:
             yield f"{one.delivery.name} was given up after {age:.0f} s and {one.delivery.number} receives"

@@ -105,7 +105,7 @@ class FaultySource:
             self._note("too_large", (envelope.body,), receipts=(envelope.receipt,))
             raise SourceError(SourceErrorKind.TOO_LARGE, "the dead-letter queue takes less")
         await self._inside.send_dead_letter(envelope, evidence)
-        self._note("buried", (envelope.body,), reason=evidence.get("reason"))
+        self._note("dead_letter_sent", (envelope.body,), reason=evidence.get("reason"))
         await self._wire()
         if self._happens(self.rates.lost_answer):
             raise SourceError(SourceErrorKind.UNAVAILABLE, "the answer was lost")

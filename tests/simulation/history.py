@@ -55,6 +55,10 @@ DOOM = frozenset({"fail", "reject", "hang", "suspect", "long", "spoil", "denied"
 """Steps that cannot succeed."""
 
 
+LONG = 200.0
+"""Seconds of work that is long: more than an attempt may take, except where attempts may."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """A place does not do its work for some time: `down`, `denied` or `slow`, for a part of what is asked."""
@@ -169,7 +173,8 @@ class History:
         stay: set[str] = set()
         blocked: set[str] = set()
         for sending in () if self.dead_letter else sorted(self.sendings, key=lambda one: one.at):
-            if sending.doomed or (self.fifo and sending.group in blocked):
+            in_time = sending.decodes and sending.script[-1] == "long" and self.time_limit > LONG
+            if (sending.doomed and not in_time) or (self.fifo and sending.group in blocked):
                 stay.add(sending.id)
                 blocked.add(sending.group)
         return frozenset(stay)
@@ -199,7 +204,14 @@ def draw(seed: int) -> History:
         rates=Rates() if calm else _rates(rng),
         outages=() if calm else _outages(rng),
     )
-    return _harder(history, rng, calm=calm)
+    return _ending(_harder(history, rng, calm=calm))
+
+
+def _ending(history: History) -> History:
+    """Messages that hang by turns outlast their deliveries, again and again: let that not be for days."""
+    if sum("hang" in one.script for one in history.sendings) < 2:
+        return history
+    return replace(history, max_receives=min(history.max_receives, 10))
 
 
 def _harder(history: History, rng: random.Random, *, calm: bool) -> History:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import replace
 from math import inf
 from typing import Any
 from unittest.mock import patch
@@ -13,7 +14,7 @@ from orca_daemon.engine.dead_letter_sender import DeadLetterSender
 from orca_daemon.engine.dependencies import Dependencies
 from orca_daemon.engine.dispatcher import Dispatcher
 from orca_daemon.engine.engine import Engine
-from orca_daemon.engine.events import Cause, PollOutcome, SettledOutcome
+from orca_daemon.engine.events import Cause, Event, PollOutcome, Settled, SettledOutcome
 from orca_daemon.engine.in_flight_message import InFlightMessage, Phase
 from orca_daemon.engine.in_flight_table import InFlightTable, Permits
 from orca_daemon.engine.lanes import Lane, Lanes, Run
@@ -284,7 +285,15 @@ def leave_without_a_trace() -> AbstractContextManager[object]:
     left = InFlightTable.remove
 
     def _left(self: InFlightTable, message: InFlightMessage, outcome: SettledOutcome) -> None:
-        if outcome is not SettledOutcome.LEASE_LOST:
-            left(self, message, outcome)
+        context, observe = self._context, self._context.observe
+
+        def silent(event: Event) -> None:
+            if not isinstance(event, Settled):
+                observe(event)
+
+        if outcome is SettledOutcome.LEASE_LOST:
+            self._context = replace(context, observe=silent)
+        left(self, message, outcome)
+        self._context = context
 
     return patch.object(InFlightTable, "remove", _left)

@@ -134,18 +134,29 @@ def give_back_head_first() -> AbstractContextManager[object]:
 def delete_behind_a_lost_message() -> AbstractContextManager[object]:
     """Delete what is durable, whether or not a message before it in its group was lost."""
 
-    def settling(run: Run) -> list[InFlightMessage]:
+    def to_delete(_: InFlightTable, run: Run) -> list[InFlightMessage]:
         kept = [message for message in run.messages if not message.lost]
         for message in kept:
             message.settling()
         return kept
 
-    return patch("orca_daemon.engine.in_flight_table._to_delete", settling)
+    def settleable(messages: Sequence[InFlightMessage], now: float) -> Iterator[InFlightMessage]:
+        return (message for message in messages if not message.lost and message.deadline > now)
+
+    @contextmanager
+    def both() -> Iterator[None]:
+        with (
+            patch.object(InFlightTable, "_to_delete", to_delete),
+            patch("orca_daemon.engine.settlement._settleable", settleable),
+        ):
+            yield
+
+    return both()
 
 
 @breaks("i3_group_order")
 def redelivery_during_a_give_back_is_a_duplicate() -> AbstractContextManager[object]:
-    """Take a message that came again while it is given back for one that is in hand."""
+    """Take a message that came again while it is given back for one that is in flight."""
 
     def find(self: InFlightTable, envelope: Envelope) -> InFlightMessage | None:
         message = self._by_id.get(envelope.id)

@@ -47,7 +47,7 @@ class Outcome:
 
     @cached_property
     def holdings(self) -> list[Holding]:
-        """Every delivery that a life had in hand."""
+        """Every delivery that a life had in flight."""
         return list(_holdings(self.record, self.truth))
 
     @cached_property
@@ -81,7 +81,7 @@ class Outcome:
         if entry.what == "release":
             pairs = zip(entry.ids, entry.facts["receipts"], strict=True)
             return [name for name, receipt in pairs if receipt in self._last_releases]
-        return list(entry.ids) if entry.what in {"buried", "too_large"} else []
+        return list(entry.ids) if entry.what in {"dead_letter_sent", "too_large"} else []
 
     @property
     def drains_in_time(self) -> set[int]:
@@ -128,7 +128,7 @@ def _holdings(record: Record, truth: Truth) -> Iterator[Holding]:
 
 
 def _renew(held: dict[tuple[int, str], Holding], life: int, receipt: str, at: float) -> None:
-    """A message came again while it was in hand: of its deliveries the newest counts."""
+    """A message came again while it was in flight: of its deliveries the newest counts."""
     if (newer := held.get((life, receipt))) is None:
         return
     same = [one for (of, _), one in held.items() if of == life and one.delivery.name == newer.delivery.name]

@@ -109,7 +109,7 @@ def _is_alone(outcome: Outcome, fault: Fault) -> bool:
 
 
 def _behind_others(outcome: Outcome, one: Sending) -> bool:
-    """Whether a message that fails may hold it up: in its group, or all that may be in hand."""
+    """Whether a message that fails may hold it up: in its group, or all that may be in flight."""
     return any(other.doomed or "stubborn" in other.script for other in outcome.history.sendings) or one.unkept
 
 
@@ -130,7 +130,7 @@ def _unproven(outcome: Outcome) -> Iterator[tuple[str, Entry, float, set[str]]]:
     first: dict[tuple[int, str], float] = {}
     beside: dict[tuple[int, str], set[str]] = {}
     waiting: dict[int, set[str]] = defaultdict(set)
-    for entry in outcome.record.of("end", "announced", "left"):
+    for entry in outcome.record.of("end", "notified", "left"):
         for key in [(entry.life, name) for name in entry.ids]:
             waits = False
             if entry.what == "end" and entry.facts["error"] in UNMET:
@@ -153,7 +153,10 @@ def _waited_too_long(outcome: Outcome) -> Iterator[str]:
     for one in spoilers:
         if not _alone(one, spoilers):
             continue
-        begun = min((entry.at for entry in outcome.record.of("begin") if one.id in entry.ids), default=0.0)
+        # Its first attempt may have failed for another message of its run, behind which it waits since.
+        failures = [entry for entry in outcome.record.of("end") if one.id in entry.ids]
+        alone = [entry.at for entry in failures if entry.facts["error"] in UNMET and len(entry.ids) == 1]
+        begun = min(alone, default=0.0)
         ends = [entry for entry in outcome.record.of("left") if one.id in entry.ids]
         if not ends or ends[-1].at > begun + outcome.history.rules.patience + RECOVERY or len(ends) > 1:
             yield f"{one.id} from {begun:.1f}, it left {len(ends)} times"
@@ -181,7 +184,7 @@ def i30_notification_is_given_up(outcome: Outcome) -> Iterator[str]:
 def i31_refused_at_a_place_that_is_down(outcome: Outcome) -> Iterator[str]:
     """While a place refuses everybody, nobody is given up for being refused there."""
     refused: dict[tuple[int, str], float] = {}
-    for entry in outcome.record.of("end", "announced"):
+    for entry in outcome.record.of("end", "notified"):
         for name in entry.ids:
             if entry.what == "end":
                 refused[entry.life, name] = entry.at

@@ -31,7 +31,7 @@ def i2_effect_before_delete(outcome: Outcome) -> Iterator[str]:
     """No delete is asked for before the work is committed or a copy is in the dead-letter queue."""
     safe: set[str] = set()
     for entry in outcome.record.entries:
-        if entry.what in {"commit", "buried"}:
+        if entry.what in {"commit", "dead_letter_sent"}:
             safe.update(entry.ids)
         elif entry.what == "delete":
             yield from (f"{name} at {entry.at:.2f}" for name in entry.ids if name not in safe)
@@ -116,7 +116,7 @@ def i6_one_receive_each(outcome: Outcome) -> Iterator[str]:
 def i7_no_collateral(outcome: Outcome) -> Iterator[str]:
     """A message whose work would succeed is never dead-lettered by us."""
     healthy = {sending.id for sending in outcome.history.sendings if sending.healthy}
-    for entry in outcome.record.of("buried"):
+    for entry in outcome.record.of("dead_letter_sent"):
         if healthy & set(entry.ids) and not _stalls(outcome) and not _by_its_place(outcome, entry):
             yield f"{entry.ids} at {entry.at:.2f}: {entry.facts['reason']}"
 
@@ -139,7 +139,7 @@ def i9_permits(outcome: Outcome) -> Iterator[str]:
 
 
 def i10_bounded(outcome: Outcome) -> Iterator[str]:
-    """No more is in hand than the limit."""
+    """No more is in flight than the limit."""
     held: Counter[int] = Counter()
     for entry in outcome.record.of("polled", "left"):
         if entry.what == "polled":
@@ -218,18 +218,18 @@ def i15_truth(outcome: Outcome) -> Iterator[str]:
 def i16_announced(outcome: Outcome) -> Iterator[str]:
     """The world is told of every message before it is set aside, and of none that is not given up."""
     healthy = {sending.id for sending in outcome.history.sendings if sending.healthy}
-    told: set[tuple[int, str]] = set()
-    for entry in outcome.record.of("announced", "abandoned_telling", "buried"):
+    reported: set[tuple[int, str]] = set()
+    for entry in outcome.record.of("notified", "abandoned_notification", "dead_letter_sent"):
         [name] = entry.ids
-        if entry.what == "abandoned_telling":
-            told.add((entry.life, name))  # that is told to the operator
-        elif entry.what == "announced":
-            told.add((entry.life, name))
+        if entry.what == "abandoned_notification":
+            reported.add((entry.life, name))  # that is told to the operator
+        elif entry.what == "notified":
+            reported.add((entry.life, name))
             wrongly = entry.facts["reason"] != LAST_RECEIVE and not _by_its_place(outcome, entry)
             if name in healthy and wrongly and not _stalls(outcome):
                 yield f"{name} at {entry.at:.2f}: {entry.facts['reason']}"
-        elif (entry.life, name) not in told:
-            yield f"{name} was buried at {entry.at:.2f} before anybody was told"
+        elif (entry.life, name) not in reported:
+            yield f"{name} was dead-lettered at {entry.at:.2f} before `gave_up` succeeded"
 
 
 def i17_pause(outcome: Outcome) -> Iterator[str]:

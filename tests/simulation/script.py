@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from orca_daemon.engine.errors import DependencyDown, NotYet, Refused, Reject
+from tests.simulation.history import LONG
 
 DURATION = {
     "ok": 0.05,
     "slow": 8.0,
-    "long": 200.0,
+    "long": LONG,
     "fail": 0.02,
     "reject": 0.01,
     "suspect": 0.02,

@@ -50,7 +50,7 @@ def commits(outcome: Outcome) -> dict[str, float]:
 def test_an_hour_of_outage_dead_letters_nothing_and_receives_little() -> None:
     outcome = play(replace(CALM, sendings=(*messages(10), *messages(10, group="h")), outages=((0.01, HOUR),)))
     assert broken(outcome) == []
-    assert outcome.record.of("buried") == []
+    assert outcome.record.of("dead_letter_sent") == []
     assert len(commits(outcome)) == 20
     assert max(outcome.queues.receives().values()) == 1
     during = [entry for entry in outcome.record.of("receive") if entry.at < HOUR]
@@ -63,7 +63,7 @@ def test_a_poison_message_costs_its_group_less_than_a_second_and_others_nothing(
     group = messages(10)
     outcome = play(replace(CALM, sendings=(*group[:5], bad, *group[6:], *messages(3, group="h"))))
     assert broken(outcome) == []
-    assert [entry.ids for entry in outcome.record.of("buried")] == [("g05",)]
+    assert [entry.ids for entry in outcome.record.of("dead_letter_sent")] == [("g05",)]
     done = commits(outcome)
     assert done["g06"] - done["g04"] < 1.0
     assert set(outcome.queues.receives().values()) == {1}
@@ -114,7 +114,7 @@ def test_an_hour_in_which_a_place_does_not_do_its_work_cost_no_message_anything(
     fault = Fault("a", 0.0, HOUR, kind, share)
     outcome = play(replace(CALM, sendings=tuple(sendings), faults=(fault,), batch=1, concurrency=10))
     assert broken(outcome) == []
-    assert outcome.record.of("buried") == []
+    assert outcome.record.of("dead_letter_sent") == []
     assert len(commits(outcome)) == 20
     assert set(outcome.queues.receives().values()) == {1}
     assert max(commits(outcome).values()) < HOUR + 120

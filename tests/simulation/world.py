@@ -47,7 +47,7 @@ PEACE = 5.0
 NO_END = 1800.0
 """Seconds in which a drain has ended, or does not end."""
 HELD = 12
-"""Messages in hand at most."""
+"""Messages in flight at most."""
 
 
 def play(history: History) -> Outcome:
@@ -220,7 +220,7 @@ class _World:
         if self._scripts[name].unspeakable or self._rng.random() < source.rates.deaf_world:
             self._record.add(self._loop.time(), "unheard_of", (name,))
             raise ConnectionError
-        self._record.add(self._loop.time(), "announced", (name,), reason=reason)
+        self._record.add(self._loop.time(), "notified", (name,), reason=reason)
 
     def next_step(self, name: str) -> str:
         """How this attempt at a message goes; the last step of a script goes on for ever."""
@@ -306,7 +306,7 @@ class _World:
             case BreakerChanged() if event.dependency == "store":
                 self._record.add(now, "place_down" if event.open else "place_up", (event.place,))
             case NotificationAbandoned():
-                self._record.add(now, "abandoned_telling", (event.envelope.body,))
+                self._record.add(now, "abandoned_notification", (event.envelope.body,))
             case Extended() if event.outcome is not EntryOutcome.DONE:
                 self._record.add(now, "not_extended", facts=event.count)
             case _:

@@ -140,12 +140,12 @@ def refused_by_name() -> Iterator[None]:
     try:
         yield
     except MalformedError as refusal:
-        said = str(refusal)
+        output = str(refusal)
     else:
         return
-    assert FIELDS.search(said), said
-    assert "\n" not in said
-    said.encode()
+    assert FIELDS.search(output), output
+    assert "\n" not in output
+    output.encode()
 
 
 def assert_facts_can_be_written(facts: Any) -> None:

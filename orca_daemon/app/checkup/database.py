@@ -51,6 +51,12 @@ def judge_role(ours: role.Role) -> Iterator[Finding]:
             "exports that need them fail",
             f"ALTER ROLE {ours.user} BYPASSRLS",
         )
+    if not ours.temporary:
+        yield advice(
+            SUBJECT,
+            f"{ours.user} may not create temporary tables: comparisons wait",
+            f"GRANT TEMPORARY ON DATABASE … TO {ours.user}",
+        )
     if ours.superuser:
         yield advice(
             SUBJECT, f"{ours.user} is a superuser", "use a role that is a member of orca_app and no more"

@@ -123,7 +123,9 @@ def judge(subject: str, route: str, facts: QueueFacts, dead: DeadLetterFacts | N
 
 
 async def _permissions(subject: str, source: SqsSource) -> list[Finding]:
-    """Try calls with a receipt that is none: who may not call is told so, and nothing happens otherwise."""
+    """Call each action with a dummy receipt handle: without permission SQS answers AccessDenied, with it the
+    call changes nothing.
+    """
     nobody = [Envelope(id="check", receipt="orca-daemon-check", body="")]
     tried: Mapping[str, Callable[[], Awaitable[object]]] = {
         "sqs:DeleteMessage": lambda: source.delete(nobody),

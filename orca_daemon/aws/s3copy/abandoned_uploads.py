@@ -14,8 +14,8 @@ from orca_daemon.aws.s3copy.requests import Requests, S3RequestError
 async def clear(requests: Requests, target: S3Object, *, idle: float) -> None:
     """Abort the uploads to exactly this key into which nothing was stored for `idle` seconds.
 
-    A copy that is alive stores a part every few seconds.  Should one of a slow twin be hit all the same,
-    its process starts over: nothing is lost but time.  What fails here is left: it is no part of the copy.
+    A live upload stores a part every few seconds.  If a slow one is aborted by mistake, its process copies
+    again; only time is lost.  Failures here are ignored: this clean-up is best effort.
     """
     with suppress(S3RequestError):
         found = await requests.call("list_multipart_uploads", Bucket=target.bucket, Prefix=target.key)

@@ -1,4 +1,4 @@
-"""Whether two objects have the same content, as far as S3 tells."""
+"""Whether two objects have the same content, as far as S3 reports."""
 
 from dataclasses import dataclass
 

@@ -63,7 +63,7 @@ class Copied:
     skipped: bool
     """It did already; nothing was copied."""
     by: str
-    """What proved it: a checksum's name, `ETag`, or `size and every part` where S3 tells no more."""
+    """What proved it: a checksum's name, `ETag`, or `size and every part` where S3 reports no more."""
     seconds: float = 0.0
 
 
@@ -90,8 +90,9 @@ class Copier:
                 else the option.
 
         Raises:
-            Reject: `ObjectMissingError`, `ObjectArchivedError`, or another reason that no retry mends; it is a sentence.
-            CopyError: worth trying again; `SourceChanged`, `VerificationError` or in general.
+            Reject: `ObjectMissingError`, `ObjectArchivedError`, or another reason that no retry mends; it is
+                a sentence.
+            CopyError: worth trying again; `SourceChangedError`, `VerificationError` or in general.
             NotYet: S3 asks for patience, and has had some.
             DependencyDown: the place cannot be reached, or does not accept the credentials.
             Refused: the place denies it.
@@ -221,7 +222,7 @@ class Copier:
 
 @dataclass(slots=True)
 class _Track:
-    """Adds up the bytes of one copy and tells the observer."""
+    """Adds up the bytes of one copy and calls the observer."""
 
     observe: Observer
     source: S3Object

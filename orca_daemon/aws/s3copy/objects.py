@@ -1,4 +1,4 @@
-"""What is known of an object: its place, and the facts that S3 tells about it."""
+"""An object's bucket and key, and what HeadObject returns about it."""
 
 import re
 from collections.abc import Mapping
@@ -67,7 +67,7 @@ class ObjectHead:
     restore: str = ""
     """The `x-amz-restore` header."""
     archive_status: str = ""
-    """Which archive of Intelligent-Tiering the object sleeps in."""
+    """Which archive tier of Intelligent-Tiering the object is in."""
     encryption: str = ""
     headers: Mapping[str, Any] = field(default_factory=dict)
     """Content type, cache headers and the like, by parameter name."""
@@ -78,7 +78,7 @@ class ObjectHead:
 
     @property
     def in_archive(self) -> bool:
-        """Whether it lives in an archive, though it may be restored for some days."""
+        """Whether it is in an archive class or tier, even if it is restored for some days."""
         return self.storage_class in ARCHIVES or bool(self.archive_status)
 
     @property
@@ -98,16 +98,17 @@ class ObjectHead:
 
     @property
     def part_count(self) -> int:
-        """Number of parts that the ETag tells of; 0 where it tells of none."""
+        """Number of parts in the ETag; 0 if it has none."""
         match = _MULTIPART_ETAG.match(self.etag)
         return int(match[1]) if match else 0
 
 
 async def head_object(requests: Requests, place: S3Object) -> ObjectHead:
-    """The facts of the newest version.
+    """HeadObject of the newest version.
 
     Raises:
-        ObjectMissingError: there is no such object, or no such bucket: the answer to HEAD has no body that says which.
+        ObjectMissingError: there is no such object, or no such bucket: the answer to HEAD has no body that
+            says which.
         S3RequestError: S3 does not say.
     """
     try:

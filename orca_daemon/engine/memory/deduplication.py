@@ -10,7 +10,7 @@ INTERVAL = 300.0
 
 
 class Deduplication:
-    """Deduplication ids of sends, with what the sender was told."""
+    """Deduplication ids of sends, with the answer that the sender got."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], SentMessage] = {}
@@ -32,7 +32,7 @@ class Deduplication:
         return [(end, scope, id_, self._known[scope, id_]) for end, (scope, id_) in self._ends]
 
     def restore(self, entries: list[tuple[float, str, str, SentMessage]]) -> None:
-        """Remember what `entries` told."""
+        """Restore what `entries` returned."""
         for end, scope, id_, sent in entries:
             self._known[scope, id_] = sent
             self._ends.append((end, (scope, id_)))

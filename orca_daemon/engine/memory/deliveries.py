@@ -41,7 +41,7 @@ class Deliveries:
         return taken
 
     def repeat(self, deliveries: list[Received], now: float, lease: float) -> None:
-        """The receiver did not hear the answer: the same deliveries again, their leases from now on."""
+        """The receiver did not get the answer: return the same deliveries again, their leases from now on."""
         for each in deliveries:
             self._record(now, "replayed", each.message, seconds=lease)
             self._hide(each.message, now, lease)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from orca_daemon.engine.memory.stored import State, Stored
 
-_LOOK = 10
+_SCAN = 10
 """How many messages of a group are looked at in one go: as many as one receive can take."""
 
 
@@ -130,7 +130,7 @@ class FifoLine:
     def _prefix(group: _Group) -> Generator[Stored]:
         """Visible messages from the head on.  Delivered ones close the group, moved ones are out of it."""
         while group.open:
-            for message in list(islice(group.messages.values(), _LOOK)):
+            for message in list(islice(group.messages.values(), _SCAN)):
                 if message.state is not State.VISIBLE:
                     return
                 yield message

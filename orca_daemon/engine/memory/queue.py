@@ -33,7 +33,8 @@ class Redrive:
 class MemoryQueue:
     """A standard or FIFO queue.  All of it runs on one event loop; only `receive` waits.
 
-    `clock` tells seconds since the epoch.  Nothing happens by itself: leases, delays and retention are looked
+    `clock` returns seconds since the epoch.  Nothing happens by itself: leases, delays and retention are
+    looked
     at when the queue is called, and by a timer of the running loop while a long poll waits.  Every call may
     raise `RequestRefusedError`.
     """
@@ -263,7 +264,7 @@ class MemoryQueue:
             self._shelf.restore(*thaw(message))
 
     def close(self) -> None:
-        """The queue is deleted; its polls are told so."""
+        """The queue is deleted; its polls end."""
         self.deleted = True
         self._polls.wake_all()
 

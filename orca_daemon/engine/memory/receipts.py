@@ -5,7 +5,7 @@ from orca_daemon.engine.memory.stored import State, Stored
 
 
 class Receipts:
-    """Gives handles; each receive gets one of its own.  Nothing is remembered: a handle tells its message."""
+    """Gives handles; each receive gets one of its own.  Nothing is remembered: a handle names its message."""
 
     def __init__(self, token: str, given: int = 0) -> None:
         self.token = token

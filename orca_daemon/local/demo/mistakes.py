@@ -13,7 +13,7 @@ from orca_daemon.producer import send
 from orca_daemon.wire.outgoing import Outgoing
 from orca_daemon.wire.status import ATTRIBUTE, GROUP
 
-_LOOK_SECONDS = 30
+_PEEK_SECONDS = 30
 """How long dead letters are hidden while they are looked at."""
 
 
@@ -75,7 +75,7 @@ def dead_letters(scene: Scene, queue: str) -> list[RejectedMessage]:
     while messages := scene.sqs.receive_message(
         QueueUrl=url,
         MaxNumberOfMessages=10,
-        VisibilityTimeout=_LOOK_SECONDS,
+        VisibilityTimeout=_PEEK_SECONDS,
         MessageAttributeNames=["All"],
     ).get("Messages"):
         for message in messages:

@@ -1,4 +1,4 @@
-"""Plays the demo from step to step, and tells what happened."""
+"""Plays the demo from step to step, and reports what happened."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence

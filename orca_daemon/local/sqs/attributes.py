@@ -64,7 +64,8 @@ def check(given: Mapping[str, Any], *, fifo: bool, new: bool) -> dict[str, str]:
     """The attributes as strings.
 
     Raises:
-        RequestRefusedError: one does not exist, not on this type of queue, not after its creation, or has a wrong value.
+        RequestRefusedError: one does not exist, not on this type of queue, not after its creation, or has a
+            wrong value.
     """
     for name, value in given.items():
         if name not in _NUMBERS | _CHOICES and name not in _TEXTS | _FIFO_ONLY:
@@ -105,12 +106,12 @@ def options(attributes: Mapping[str, str], *, fifo: bool) -> QueueOptions:
 
 
 def redrive(policy: str) -> tuple[str, int]:
-    """Name of the dead-letter queue and the number of receives that a redrive policy tells."""
+    """Name of the dead-letter queue and the number of receives in a redrive policy."""
     try:
         parsed = json.loads(policy)
         arn, receives = str(parsed["deadLetterTargetArn"]), int(parsed["maxReceiveCount"])
     except (ValueError, KeyError, TypeError) as error:
         raise invalid("RedrivePolicy", policy, "Redrive policy is not a valid JSON map.") from error
-    if not 1 <= receives <= 1000:  # noqa: PLR2004  the sentence tells
+    if not 1 <= receives <= 1000:  # noqa: PLR2004  the sentence explains it
         raise invalid("RedrivePolicy", policy, "maxReceiveCount must be from 1 to 1000.")
     return arn.rpartition(":")[2], receives

@@ -1,4 +1,4 @@
-"""Batch calls: the rules for their entries, and the answer that tells how each ended."""
+"""Batch calls: the rules for their entries, and the answer with the result of each."""
 
 import re
 from collections.abc import Callable, Mapping

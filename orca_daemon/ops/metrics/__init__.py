@@ -45,7 +45,7 @@ class Metrics:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """`queues`: each queue's handler; `operations`: the calls to AWS, as `service:Operation`."""
-        # Twice the series otherwise, for a time that nobody asks for.
+        # Otherwise prometheus_client adds a `_created` series to every counter and histogram.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         queues = queues or {}
         self.registry = CollectorRegistry()
@@ -53,7 +53,7 @@ class Metrics:
         self._state: Callable[[], EngineState] = EngineState
         self.messages = MessageMetrics(self.registry, queues, wall)
         self.work = WorkMetrics(self.registry, queues, wall)
-        self.moment = EngineStateMetrics(self.registry, queues, dependencies)
+        self.engine_state = EngineStateMetrics(self.registry, queues, dependencies)
         self.queues = QueueMetrics(self.registry, queues)
         self.process = ProcessMetrics(self.registry, wall)
         self.aws = AwsMetrics(self.registry, operations)
@@ -91,5 +91,5 @@ class Metrics:
 
     def exposition(self) -> bytes:
         """All series as text, for a scrape."""
-        self.moment.show(self._state(), now=self._monotonic(), wall=self._wall())
+        self.engine_state.show(self._state(), now=self._monotonic(), wall=self._wall())
         return generate_latest(self.registry)

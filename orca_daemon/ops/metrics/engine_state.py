@@ -11,7 +11,7 @@ STATES = ("queued", "running", "settling")
 
 
 class EngineStateMetrics:
-    """What is in hand, and what stands still."""
+    """What is in flight, and what stands still."""
 
     def __init__(
         self, registry: CollectorRegistry, queues: Iterable[str], dependencies: Iterable[str]
@@ -22,15 +22,15 @@ class EngineStateMetrics:
             return filled(Gauge(f"{PREFIX}_{name}", text, ["queue"], registry=registry), queues)
 
         self.held = filled(
-            Gauge(f"{PREFIX}_messages_held", "Messages in hand.", ["queue", "state"], registry=registry),
+            Gauge(f"{PREFIX}_messages_held", "Messages in flight.", ["queue", "state"], registry=registry),
             queues,
             STATES,
         )
-        self.bytes_held = per_queue("message_bytes_held", "Bytes of the bodies in hand.")
-        self.permits = per_queue("permits_free", "How many more messages may be taken in hand.")
-        self.lanes = per_queue("fifo_lanes", "FIFO groups with a message in hand.")
+        self.bytes_held = per_queue("message_bytes_held", "Bytes of the bodies in flight.")
+        self.permits = per_queue("permits_free", "How many more messages may be received.")
+        self.lanes = per_queue("fifo_lanes", "FIFO groups with a message in flight.")
         self.oldest = per_queue(
-            "oldest_held_timestamp_seconds", "When the message longest in hand was received; 0 without one."
+            "oldest_held_timestamp_seconds", "When the message longest in flight was received; 0 without one."
         )
         self.age_limit = per_queue(
             "message_age_limit_seconds", "How long one attempt at a message may take before it is cancelled."

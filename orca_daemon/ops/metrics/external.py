@@ -108,7 +108,8 @@ class RecoveryMetrics:
         )
         self.read = Gauge(
             f"{PREFIX}_recovery_files_read_timestamp_seconds",
-            "When the database last told these; before, when the daemon began to ask; 0 where it never does.",
+            "Unix time of the last successful read of the recovery counts (daemon start time until the first "
+            "read; 0 if no database is configured).",
             registry=registry,
         )
 

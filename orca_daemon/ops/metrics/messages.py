@@ -1,4 +1,4 @@
-"""Messages: what came in, how it left, how long it was in hand."""
+"""Messages: what was received, how it left, how long it was in flight."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -64,7 +64,7 @@ class MessageMetrics:
         self.abandoned = filled(
             Counter(
                 f"{PREFIX}_notifications_abandoned",
-                "Messages given up without telling those who wait for them, as that failed again and again.",
+                "Messages dead-lettered although `gave_up`, which notifies the requester, failed.",
                 ["queue"],
                 registry=registry,
             ),
@@ -126,7 +126,7 @@ class MessageMetrics:
             self.dead_lettered.labels(event.queue, event.cause or Cause.ATTEMPTS).inc()
 
     def notification_abandoned(self, event: NotificationAbandoned) -> None:
-        """A message is given up, and nobody who waits for it could be told."""
+        """A message is dead-lettered without its `gave_up`, which failed too often."""
         self.abandoned.labels(event.queue).inc()
 
     def extended(self, event: Extended) -> None:

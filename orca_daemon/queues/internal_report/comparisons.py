@@ -1,4 +1,4 @@
-"""Tells of a comparison while it runs and afterwards, and removes what is old by then."""
+"""Logs and measures a comparison while it runs and afterwards, and removes what is old by then."""
 
 import time
 from collections.abc import Callable, Coroutine
@@ -33,7 +33,7 @@ async def instrumented(
     except Reject:
         outcome = "rejected"
         raise
-    except NotYet as error:  # which the engine tells nobody of
+    except NotYet as error:  # which the engine does not log
         outcome = "down"
         _log.warning("reconcile.waits", reason=str(error))
         raise
@@ -54,7 +54,7 @@ class ProgressLogger:
         self._last = clock()
 
     def __call__(self, message: Message) -> None:
-        """Hear what the child says."""
+        """Log a message of the child, if it is due."""
         if isinstance(message, Waiting):
             _log.info("reconcile.waiting", reason="another process works on this job")
         if isinstance(message, Unsigned):

@@ -4,7 +4,7 @@ A copy request names its destination.  An S3 event names an object: its open row
 where it is wanted, and in disaster recovery a rule of the settings does.
 """
 
-from orca_daemon.aws.publisher import Publisher
+from orca_daemon.aws.publisher import SQS, Publisher
 from orca_daemon.aws.s3copy import Copier, CopyOptions
 from orca_daemon.aws.s3copy.plan import MIB
 from orca_daemon.engine.backoff import Backoff
@@ -43,7 +43,7 @@ def route(services: Services) -> Route[RecoveryMessage]:
         handle=Recovery(copier, box, database, settings.recovery, rules, telemetry),
         gave_up=FailureReporter(copier, box, database, rules) if box else None,
         needs=needs(settings, database=database is not None),
-        by_place=frozenset({S3}),
+        by_place=frozenset({S3, SQS} if box else {S3}),
         places=places,
         concurrency=settings.copies.files,
         max_attempts=settings.copies.attempts,

@@ -17,7 +17,7 @@ _log: Any = structlog.get_logger()
 
 
 class CopyTelemetry:
-    """Counts bytes as they are copied, and tells of long copies."""
+    """Counts bytes as they are copied, and logs long copies."""
 
     def __init__(self, metrics: CopyMetrics, every: float = EVERY) -> None:
         self.metrics = metrics

@@ -11,7 +11,7 @@ from orca_daemon.wire.copy import CopyRequest
 from orca_daemon.wire.recovery import RecoveryMessage
 
 MOST = 20
-"""Results that one line tells one by one."""
+"""Results that one log line lists one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Findings:
     """Records of S3 events, by what they came to."""
 
     def failed(self, source: S3Object, error: Exception) -> None:
-        """An object came to nothing; a copy of it that failed has told so already."""
+        """Record that an object failed, unless one of its copies already recorded the failure."""
         if not any(result.source == source and result.error for result in self.results):
             self.results.append(Result(source, None, error=error))
 
@@ -68,7 +68,8 @@ def _of_results(results: Sequence[Result]) -> dict[str, str]:
         return {}
     if len(results) == 1:
         return _of_one(results[0])
-    # In an order of their own, as they end in any; failures first, as not all may be told.
+    # Copies finish in arbitrary order, so sort them.  Failures first: only the first `MOST` results are
+    # logged.
     results = sorted(
         results, key=lambda result: (result.copied is not None, str(result.source), _bucket(result))
     )

@@ -1,4 +1,6 @@
-"""The end of a message that was given up: everybody who waits for its objects is told, once."""
+"""Reports a message that was given up: posts a final status, once, for every row that waits for its
+objects.
+"""
 
 import re
 from collections.abc import Coroutine
@@ -21,7 +23,7 @@ _log: Any = structlog.get_logger()
 
 
 class FailureReporter:
-    """Posts FAILED for all who wait, and SUCCESS where the object has arrived after all."""
+    """Posts FAILED for every waiting row, and SUCCESS if the object has arrived after all."""
 
     def __init__(
         self, copier: Copier, status_reporter: StatusReporter, database: Database | None, rules: CopyRules

@@ -1,4 +1,4 @@
-"""Several pieces of work at one time, of which all are done to their end."""
+"""Runs several coroutines at one time, each to its end."""
 
 import asyncio
 from collections.abc import Coroutine, Iterable
@@ -7,7 +7,7 @@ from typing import Any
 from orca_daemon.engine.errors import DependencyDown, NotYet, Refused, Reject
 
 MOST = 3
-"""Sentences that one rejection tells."""
+"""Sentences in the reason of one rejection."""
 
 
 async def all_of(works: Iterable[Coroutine[Any, Any, None]]) -> None:

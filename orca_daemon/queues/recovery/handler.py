@@ -1,12 +1,11 @@
 """The work of one message: its copies, and the news of them."""
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from orca_daemon.aws.s3copy import Copier, S3Object
 from orca_daemon.db.database import Database
 from orca_daemon.engine.errors import NotYet, Reject
-from orca_daemon.engine.message import Delivery, Envelope
+from orca_daemon.engine.message import Delivery
 from orca_daemon.queues.recovery.copy_telemetry import CopyTelemetry
 from orca_daemon.queues.recovery.destination import destination
 from orca_daemon.queues.recovery.facts import Findings, Result
@@ -37,24 +36,22 @@ class Recovery:
         settings: Settings,
         rules: CopyRules,
         telemetry: CopyTelemetry,
-        *,
-        now: Callable[[], float] = time.time,
     ) -> None:
         self._copier, self._status_reporter, self._database = copier, status_reporter, database
-        self._settings, self._rules, self._telemetry, self._now = settings, rules, telemetry, now
+        self._settings, self._rules, self._telemetry = settings, rules, telemetry
 
     async def __call__(self, run: Sequence[Delivery[RecoveryMessage]], /) -> None:
         """Work the one message of a run."""
         [delivery] = run
         found = Findings()
         try:
-            await self._work(delivery.message, delivery.envelope, found)
+            await self._work(delivery.message, age(delivery), found)
         finally:
             # Of this attempt only: the error of an earlier one is no fact of the message any more.
             delivery.facts.clear()
             delivery.facts.update(found.facts())
 
-    async def _work(self, message: RecoveryMessage, envelope: Envelope, found: Findings) -> None:
+    async def _work(self, message: RecoveryMessage, seconds: float, found: Findings) -> None:
         if isinstance(message, CopyRequest):
             source, target, row = parts_of(message)
             await self._deliver(source, target, [row], found)
@@ -63,19 +60,19 @@ class Recovery:
             self._telemetry.metrics.event("test" if message.test else "empty")
         else:
             unique = {(record.bucket, record.key, record.name): record for record in message.records}
-            await all_of(self._record(record, envelope, found) for record in unique.values())
+            await all_of(self._record(record, seconds, found) for record in unique.values())
 
-    async def _record(self, record: S3Record, envelope: Envelope, found: Findings) -> None:
+    async def _record(self, record: S3Record, seconds: float, found: Findings) -> None:
         source = S3Object(record.bucket, record.key)
         try:
-            outcome = await self._restored(source, record, envelope, found)
+            outcome = await self._restored(source, record, seconds, found)
         except Exception as error:
             found.failed(source, error)
             raise
         found.outcomes[outcome] += 1
         self._telemetry.metrics.event(outcome)
 
-    async def _restored(self, source: S3Object, record: S3Record, envelope: Envelope, found: Findings) -> str:
+    async def _restored(self, source: S3Object, record: S3Record, seconds: float, found: Findings) -> str:
         """What an event came to."""
         if record.name == EXPIRED:
             return "expired"
@@ -85,7 +82,7 @@ class Recovery:
             raise Reject(refusal)
         facts = await self._copier.head(source)
         if facts.restoring:
-            return "restoring"  # S3 will tell when it is completed
+            return "restoring"  # S3 sends an event when it is completed
         rows = await self._rows(source)
         if waiting := [row for row in rows if row.waits(record.time)]:
             if facts.archived:
@@ -94,7 +91,7 @@ class Recovery:
             return "recovered"
         if rows:
             return "duplicate"
-        return await self._unknown(source, envelope, found)
+        return await self._unknown(source, seconds, found)
 
     async def _rows(self, source: S3Object) -> list[Row]:
         return [] if self._database is None else await self._database.transact(of_object, source)
@@ -105,10 +102,9 @@ class Recovery:
             for bucket, rows in by_destination(waiting).items()
         )
 
-    async def _unknown(self, source: S3Object, envelope: Envelope, found: Findings) -> str:
-        """No job of the database knows the object."""
-        grace_ends = envelope.sent_at + self._settings.event_grace
-        if self._database is not None and self._now() < grace_ends:
+    async def _unknown(self, source: S3Object, seconds: float, found: Findings) -> str:
+        """No job of the database knows the object, of which a message told so many seconds ago."""
+        if self._database is not None and seconds < self._settings.event_grace:
             raise NotYet(f"no job asked for {source} so far")
         if self._settings.unknown_keys == "reject":
             self._telemetry.metrics.event("unknown")
@@ -135,3 +131,13 @@ class Recovery:
         for row in rows:
             if self._status_reporter:
                 await self._status_reporter.succeeded(row)
+
+
+def age(delivery: Delivery[RecoveryMessage]) -> float:
+    """Seconds since a message was sent, at least; our wall clock may be wrong and is not asked.
+
+    They are counted by the clock of the queue until its first receive, then by our monotonic clock.  The time
+    between deliveries to two processes is not counted.
+    """
+    envelope = delivery.envelope
+    return max(envelope.first_received_at - envelope.sent_at, 0.0) + delivery.held_seconds

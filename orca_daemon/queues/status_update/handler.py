@@ -1,7 +1,7 @@
 """The route of the status-update queue: one transaction for each run of messages."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from orca_daemon.db.database import Database
 from orca_daemon.engine.errors import NotYet, Reject
@@ -12,10 +12,12 @@ from orca_daemon.queues.status_update.rules import UnmatchedUpdateError
 from orca_daemon.queues.status_update.store import apply
 from orca_daemon.wire.status import GROUP, StatusMessage, decode
 
-PATIENCE = timedelta(seconds=30)
-"""For so long the `new_job` of another group may be behind an update."""
+PATIENCE = 30.0
+"""For so many seconds the `new_job` of another group may be behind an update."""
 SINCE = "waiting_since"
-"""The fact that says since when a message waits for its `new_job`."""
+"""The fact that says since when a message waits for its `new_job`, for people to read."""
+HELD_THEN = "held_seconds_then"
+"""The fact that says for how many seconds the message had been in flight then: the wait is measured by it."""
 
 
 def route(services: Services) -> Route[StatusMessage]:
@@ -72,5 +74,9 @@ def verdict(delivery: Delivery[StatusMessage], problem: UnmatchedUpdateError, no
     # In ORCA's one group order says that no new_job is coming; between groups there is no order.
     if not problem.may_come or delivery.envelope.group == GROUP:
         return Reject(str(problem))
-    since = datetime.fromisoformat(delivery.facts.setdefault(SINCE, now.isoformat()))
-    return Reject(str(problem)) if now - since >= PATIENCE else NotYet(str(problem))
+    delivery.facts.setdefault(SINCE, now.isoformat())
+    # Not by the wall clock: one that is set forwards would end the wait of a message that is in order.
+    waited = delivery.held_seconds - float(
+        delivery.facts.setdefault(HELD_THEN, f"{delivery.held_seconds:.3f}")
+    )
+    return Reject(str(problem)) if waited >= PATIENCE else NotYet(str(problem))

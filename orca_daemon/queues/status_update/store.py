@@ -42,7 +42,7 @@ def apply(connection: Connection, messages: Sequence[StatusMessage], now: dateti
         now: the completion time of a job that begins without files.
 
     Raises:
-        Unplaced: an update has no row, or several; nothing may be committed then.
+        UnmatchedUpdateError: an update has no row, or several; nothing may be committed then.
     """
     _prepare(connection)
     # Every change of a granule's files is made under the lock of its job: no roll-up can miss another's.

@@ -58,7 +58,7 @@ def both(s3: S3Client, bucket: MakeBucket, copier: MakeCopier) -> Callable[..., 
 
 ENCODED = "=?UTF-8?B?TcO8bGxlcg==?="
 """How S3 itself returns metadata that is not ASCII."""
-SAID: dict[str, tuple[dict[str, str], str]] = {
+METADATA: dict[str, tuple[dict[str, str], str]] = {
     "UTF-8": ({"x-amz-meta-title": UMLAUT}, "Metadata"),
     "RFC 2047": ({"x-amz-meta-title": ENCODED}, "Metadata"),
     "two": ({"x-amz-meta-a": "1", "x-amz-meta-b-c": "2  3"}, "Metadata"),
@@ -74,7 +74,7 @@ SAID: dict[str, tuple[dict[str, str], str]] = {
 }
 
 
-@pytest.mark.parametrize(("headers", "name"), SAID.values(), ids=SAID)
+@pytest.mark.parametrize(("headers", "name"), METADATA.values(), ids=METADATA)
 async def test_metadata_is_kept_by_a_copy_of_either_kind(
     both: Callable[..., Any], headers: dict[str, str], name: str
 ) -> None:

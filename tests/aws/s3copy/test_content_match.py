@@ -44,7 +44,7 @@ def test_checksums_of_parts_are_not_those_of_the_whole() -> None:
 
 
 @pytest.mark.parametrize(
-    ("storage_class", "restore", "status", "asleep", "archived"),
+    ("storage_class", "restore", "status", "in_archive", "archived"),
     [
         (None, "", "", False, False),
         ("GLACIER_IR", "", "", False, False),
@@ -59,7 +59,7 @@ def test_what_sleeps_in_an_archive(
     storage_class: str | None,
     restore: str,
     status: str,
-    asleep: bool,  # noqa: FBT001
+    in_archive: bool,  # noqa: FBT001
     archived: bool,  # noqa: FBT001
 ) -> None:
     found = parsed(
@@ -71,7 +71,7 @@ def test_what_sleeps_in_an_archive(
             "ArchiveStatus": status,
         }
     )
-    assert (found.in_archive, found.archived) == (asleep, archived)
+    assert (found.in_archive, found.archived) == (in_archive, archived)
 
 
 @pytest.mark.parametrize("url", ["", "s3://", "s3://b", "s3://b/", "s3:///k", "b/k", "https://b/k"])

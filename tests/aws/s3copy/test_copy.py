@@ -249,13 +249,13 @@ async def test_progress_is_reported_part_by_part(
 ) -> None:
     source, target = places(bucket)
     s3.put_object(Bucket=source.bucket, Key=source.key, Body=BIG)
-    told: list[CopyProgress] = []
-    await copier(told.append, threshold=5 * MIB, chunk=5 * MIB, requests=1).copy(source, target)
-    assert [(p.step, p.done) for p in told] == [
+    reported: list[CopyProgress] = []
+    await copier(reported.append, threshold=5 * MIB, chunk=5 * MIB, requests=1).copy(source, target)
+    assert [(p.step, p.done) for p in reported] == [
         (0, 0),
         (5 * MIB, 5 * MIB),
         (5 * MIB, 10 * MIB),
         (2 * MIB, 12 * MIB),
     ]
-    assert told[0].left is None
-    assert told[-1].left == 0
+    assert reported[0].left is None
+    assert reported[-1].left == 0

@@ -303,8 +303,8 @@ async def test_an_upload_that_could_not_even_be_aborted_is_aborted_by_the_next_c
     with pytest.raises(DependencyDown), capture_logs() as logs:
         await one.copy(source, target)
     [left] = uploads(s3, target)
-    [told] = [entry for entry in logs if entry["event"] == "copy.upload_left"]
-    assert (told["target"], told["upload"], told["reason"]) == (str(target), left, "ExpiredToken")
+    [reported] = [entry for entry in logs if entry["event"] == "copy.upload_left"]
+    assert (reported["target"], reported["upload"], reported["reason"]) == (str(target), left, "ExpiredToken")
     expired.times = 0
     await one.copy(source, target)
     assert same(s3, target)

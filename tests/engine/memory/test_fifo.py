@@ -239,10 +239,10 @@ def test_a_group_that_is_empty_is_forgotten(clock: Clock) -> None:
 
 
 def test_what_is_sent_twice_or_asked_twice_is_recorded(clock: Clock) -> None:
-    told: list[Happened] = []
-    work = MemoryQueue("work.fifo", QueueOptions(fifo=True), clock=clock, record=told.append)
+    reported: list[Happened] = []
+    work = MemoryQueue("work.fifo", QueueOptions(fifo=True), clock=clock, record=reported.append)
     for _ in range(2):
         work.send("a", group="g", deduplication_id="1")
     for _ in range(2):
         work.take(attempt_id="try")
-    assert [each.what for each in told] == ["sent", "deduplicated", "received", "replayed"]
+    assert [each.what for each in reported] == ["sent", "deduplicated", "received", "replayed"]

@@ -201,8 +201,8 @@ def test_a_message_can_be_delivered_twice_on_purpose(clock: Clock) -> None:
 
 
 def test_the_record_has_everything_in_order(clock: Clock) -> None:
-    told: list[Happened] = []
-    work = MemoryQueue("work", QueueOptions(), clock=clock, record=told.append)
+    reported: list[Happened] = []
+    work = MemoryQueue("work", QueueOptions(), clock=clock, record=reported.append)
     work.send("a")
     (received,) = work.take(visibility=10)
     clock.pass_(5)
@@ -211,7 +211,7 @@ def test_the_record_has_everything_in_order(clock: Clock) -> None:
     (again,) = work.take()
     work.delete(received.receipt)
     work.delete(again.receipt)
-    assert [(each.what, each.at) for each in told] == [
+    assert [(each.what, each.at) for each in reported] == [
         ("sent", 1000.0),
         ("received", 1000.0),
         ("hidden", 1005.0),

@@ -62,10 +62,10 @@ class World:
     read_posts: Callable[[], list[dict[str, Any]]]
     facts: dict[str, str] = field(default_factory=dict)
 
-    async def handle(self, body: object, **envelope: Any) -> None:
+    async def handle(self, body: object, *, held: float = 0.0, **envelope: Any) -> None:
         text = json.dumps(body)
         made = Envelope(**{"id": "m-1", "receipt": "r-1", "body": text, "sent_at": SENT, **envelope})
-        delivery = Delivery(wire.decode(text), made)
+        delivery = Delivery(wire.decode(text), made, held_seconds=held)
         try:
             await self.handler([delivery])
         finally:
@@ -160,9 +160,7 @@ async def make_world(
 
         s3, sqs = await client("s3", faulty.url), await client("sqs", aws_endpoint)
 
-        def make(
-            *, database: bool = True, now: float = 0.0, rules: CopyRules = NO_RULES, **settings: Any
-        ) -> World:
+        def make(*, database: bool = True, rules: CopyRules = NO_RULES, **settings: Any) -> World:
             metrics = Metrics()
             telemetry = CopyTelemetry(metrics.copies)
             options = CopyOptions(backoff=AT_ONCE, tries=2, threshold=5 * 1024**2, chunk=5 * 1024**2)
@@ -179,7 +177,6 @@ async def make_world(
                 RecoverySettings.model_validate(settings),
                 rules,
                 telemetry,
-                now=lambda: SENT + now,
             )
             ending = FailureReporter(copier, status_reporter, db, rules)
             return World(handler, ending, metrics, database_url if database else None, read)

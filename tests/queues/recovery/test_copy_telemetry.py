@@ -23,7 +23,7 @@ HALF = CopyProgress(
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told", "step", "is_due"),
+    ("seconds", "logged", "step", "is_due"),
     [(29.9, 0, 1, False), (30, 0, 1, True), (50, 30, 1, False), (60, 30, 1, True), (60, 0, 0, False)],
 )
 def test_a_line_is_due_now_and_then(seconds: float, logged: float, step: int, is_due: bool) -> None:  # noqa: FBT001

@@ -12,7 +12,7 @@ from types_boto3_s3 import S3Client
 
 from orca_daemon.engine.errors import DependencyDown, NotYet, Reject
 from tests.aws.s3copy.faulty import Fault, Faulty
-from tests.queues.recovery.conftest import Job, World
+from tests.queues.recovery.conftest import SENT, Job, World
 
 MakeBucket = Callable[[], str]
 KEY = "d/g.h5"
@@ -240,20 +240,25 @@ async def test_an_event_ahead_of_its_job_waits_without_being_charged(
     make_world: Callable[..., World], s3: S3Client, archive: str, bucket: MakeBucket
 ) -> None:
     there = bucket()
-    early = make_world(now=GRACE - 1)
+    early = make_world()
     with pytest.raises(NotYet, match="no job asked for s3://"):
-        await early.handle(event(record(archive)))
+        await early.handle(event(record(archive)), held=GRACE - 1)
     early.add(Job(archive, KEY, there))
     await early.handle(event(record(archive)))
     assert keys(s3, there) == [KEY]
 
 
+@pytest.mark.parametrize(
+    ("received", "held"),
+    [(GRACE, 0.0), (0.0, GRACE), (GRACE / 2, GRACE / 2)],
+    ids=["on_the_queue", "in_hand", "half_and_half"],
+)
 async def test_an_event_without_a_job_is_rejected_after_the_grace(
-    make_world: Callable[..., World], archive: str
+    make_world: Callable[..., World], archive: str, received: float, held: float
 ) -> None:
-    late = make_world(now=GRACE)
+    late = make_world()
     with pytest.raises(Reject, match="no job asked for s3://"):
-        await late.handle(event(record(archive)))
+        await late.handle(event(record(archive)), held=held, first_received_at=SENT + received)
     assert late.count("restore_events_total", outcome="unknown") == 1
 
 
@@ -261,8 +266,8 @@ async def test_an_event_without_a_job_is_routed_by_rule_after_the_grace(
     make_world: Callable[..., World], s3: S3Client, archive: str, bucket: MakeBucket
 ) -> None:
     there = bucket()
-    late = make_world(now=GRACE, unknown_keys="route", protected_bucket=there)
-    await late.handle(event(record(archive)))
+    late = make_world(unknown_keys="route", protected_bucket=there)
+    await late.handle(event(record(archive)), held=GRACE)
     assert (keys(s3, there), late.posted()) == ([KEY], [])
     assert late.count("restore_events_total", outcome="routed") == 1
 

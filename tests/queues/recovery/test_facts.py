@@ -15,9 +15,9 @@ def test_a_line_of_many_files_names_those_that_failed() -> None:
     found.failed(S3Object("archive", "z"), Reject("no bucket is set for .z files"))
     facts = found.facts()
     assert (facts["files_copied"], facts["files_failed"]) == (str(MOST), "1")
-    told = json.loads(facts["results"])
-    assert len(told) == MOST
-    assert told[0] == {
+    reported = json.loads(facts["results"])
+    assert len(reported) == MOST
+    assert reported[0] == {
         "success": False,
         "source_bucket": "archive",
         "source_key": "z",

@@ -69,8 +69,8 @@ async def test_ctrl_c_on_a_copy_by_hand_leaves_no_upload(
         )
         await hung.reached.wait()
         copying.send_signal(signal.SIGINT)
-        _, said = await copying.communicate()
-    assert (copying.returncode, said) == (130, b"orca-daemon: interrupted\n")
+        _, output = await copying.communicate()
+    assert (copying.returncode, output) == (130, b"orca-daemon: interrupted\n")
     assert "Uploads" not in s3.list_multipart_uploads(Bucket=there)
 
 

@@ -10,8 +10,9 @@ from aiobotocore.session import AioSession
 from botocore.exceptions import ClientError
 
 from orca_daemon.aws.publisher import TRIES, Publisher, PublishError
+from orca_daemon.engine import places
 from orca_daemon.engine.backoff import Backoff
-from orca_daemon.engine.errors import NotYet
+from orca_daemon.engine.errors import DependencyDown, NotYet
 from orca_daemon.local.moto import REGION
 from orca_daemon.wire.status import Grouping, RecoveryStatus, UpdateFile
 
@@ -63,9 +64,42 @@ async def test_groups_are_those_of_the_settings(
     assert len((await sent(sqs, status_queue[0]))["Attributes"]["MessageGroupId"]) == 64
 
 
-async def test_a_queue_that_does_not_exist_is_an_error_that_says_so(sqs: Any, aws_endpoint: str) -> None:
-    with pytest.raises(PublishError, match=r"NonExistentQueue|does not exist"):
-        await Publisher(sqs, f"{aws_endpoint}/123456789012/no-such.fifo").post(STAGED)
+async def test_a_queue_that_does_not_exist_is_down_until_it_does(sqs: Any, aws_endpoint: str) -> None:
+    met: list[tuple[str, str]] = []
+    places.listen(lambda *where: met.append(where))
+    publisher = Publisher(sqs, f"{aws_endpoint}/123456789012/late.fifo")
+    with pytest.raises(DependencyDown, match=r"QueueDoesNotExist|NonExistentQueue") as caught:
+        await publisher.post(STAGED)
+    assert (caught.value.dependency, caught.value.place, met) == ("sqs", "send late.fifo", [])
+    made = await sqs.create_queue(QueueName="late.fifo", Attributes={"FifoQueue": "true"})
+    await publisher.post(STAGED)
+    assert (await sent(sqs, made["QueueUrl"]))["Body"] == BODY
+    assert met == [("sqs", "send late.fifo")]
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "AccessDeniedException", "KmsAccessDenied", "KmsDisabled"])
+async def test_a_queue_that_denies_to_send_is_no_fault_of_the_copy(code: str) -> None:
+    class Denying:
+        async def send_message(self, **_: Any) -> None:
+            answer = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": 403}}
+            raise ClientError(answer, "SendMessage")  # type: ignore[arg-type]
+
+    with pytest.raises(DependencyDown, match=code) as caught:
+        await Publisher(Denying(), "http://127.0.0.1/q").post(STAGED)
+    assert (caught.value.dependency, caught.value.place) == ("sqs", "send q")
+
+
+async def test_an_update_that_the_queue_does_not_take_is_an_error_that_says_so() -> None:
+    class Refusing:
+        async def send_message(self, **_: Any) -> None:
+            answer = {
+                "Error": {"Code": "InvalidMessageContents", "Message": "no"},
+                "ResponseMetadata": {"HTTPStatusCode": 400},
+            }
+            raise ClientError(answer, "SendMessage")  # type: ignore[arg-type]
+
+    with pytest.raises(PublishError, match="InvalidMessageContents on SendMessage: no"):
+        await Publisher(Refusing(), "http://127.0.0.1/q").post(STAGED)
 
 
 @pytest.mark.parametrize(

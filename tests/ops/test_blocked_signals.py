@@ -1,0 +1,44 @@
+"""Signals that the parent blocked, which a process inherits: they end it all the same."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from orca_daemon.app.signals import handled
+from tests.waiting import PATIENCE
+
+NAMES = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+STARTING = """
+import os, signal
+from orca_daemon.ops.bootstrap import signals_end_the_process
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+os.kill(os.getpid(), signal.SIGTERM)
+with signals_end_the_process():
+    print("still here")
+"""
+
+
+def test_one_that_came_before_the_start_ends_it() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", STARTING], capture_output=True, timeout=PATIENCE, check=False
+    )
+    assert (done.returncode, done.stdout) == (-signal.SIGTERM, b"")
+
+
+@pytest.mark.parametrize("name", NAMES, ids=[name.name for name in NAMES])
+async def test_one_that_comes_while_it_runs_is_handled(name: signal.Signals) -> None:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, NAMES)
+    handlers = {each: signal.getsignal(each) for each in NAMES}
+    came = asyncio.Event()
+    try:
+        with handled(came.set, dict.fromkeys(NAMES[2:], came.set)):
+            os.kill(os.getpid(), name)
+            await asyncio.wait_for(came.wait(), PATIENCE)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for each, handler in handlers.items():
+            signal.signal(each, handler)
