@@ -52,8 +52,8 @@ class Breaker:
         """A run found the dependency down.  Probe it: return True if it is down, False if it answers."""
         if self.open:
             return True
-        # Reports come in crowds: one probe answers them all, and a reporter that is cancelled does not end
-        # it.
+        # Reports come in crowds: one probe answers them all, and goes on if one of the reporters is
+        # cancelled.
         if self._probing is None or self._probing.done():
             self._probing = asyncio.create_task(self._probe_and_count(), name=f"probe of {self.name}")
         problem = await asyncio.shield(self._probing)
@@ -111,8 +111,7 @@ class Breaker:
                 return "no answer in time"
             return "cancelled" if probing.cancelled() else _reason(probing.exception())
         finally:
-            # Cancelled but not awaited, because a probe that does not stop would hold up the runs that wait
-            # for it.
+            # Cancelled but not awaited, because a probe that does not stop would hold up runs.
             probing.cancel()
 
     def _set(self, *, since: float | None, reason: str) -> None:

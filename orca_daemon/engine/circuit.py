@@ -56,8 +56,7 @@ class Place:
 class Places:
     """All places at which something failed lately, least recently used first.
 
-    Written by the tasks of runs, by dispatchers when they begin a run, and by timers, on the event loop's
-    thread.
+    Written by the tasks of runs, by dispatchers when they begin a run, and by timers; all on the event loop.
     """
 
     def __init__(self, rules: Rules, *, observe: Observer, rng: random.Random) -> None:
@@ -109,8 +108,7 @@ class Places:
             return None
         now = asyncio.get_running_loop().time()
         busy = next((place for place in needed if place.trial not in {None, message}), None)
-        # If one of them is due, the message tries all of them: else two places would wait for each other for
-        # ever.
+        # If one of them is due, the message tries all of them: else two of them could block each other.
         if busy is None and any(place.trial == message or place.due <= now for place in needed):
             for place in needed:
                 place.trial = message

@@ -85,8 +85,7 @@ class DeadLettering:
             self._dead_letter_sender.failed(message, error)
             if isinstance(error, SourceError) and error.kind is SourceErrorKind.TOO_LARGE:
                 # It leaves its group as a dead letter does, and the messages behind it are worked.  If they
-                # were given back with it each time, that would use up their receives, and SQS would move them
-                # too.
+                # were given back with it each time, they would run out of receives, and SQS would move them.
                 pause = OVERSIZED.delay(message.envelope.receive_count, self._context.rng)
                 self._in_flight.release([message], seconds=pause)
             else:

@@ -1,7 +1,6 @@
 """The dependencies of all queues, and what follows from a failure there for the message that failed.
 
-A dependency with a probe is probed.  Any other is judged by place, from the work's successes and failures
-there.
+A dependency with a probe is probed.  Any other is judged by place, from the results of the work there.
 """
 
 import asyncio
@@ -127,8 +126,8 @@ class Dependencies:
             if (breaker := self.breakers.get(name)) and breaker.watched:
                 breaker.tally.success(first)
         for message in run.messages:
-            # Work need not report each success.  A place that it only declares is left out: it may not have
-            # used it.
+            # Work need not report each success.  Places that it only declares are left out, as it may not
+            # have used them.
             for key in message.histories or ():
                 self.places.succeeded(message.envelope.id, key)
 
@@ -234,7 +233,6 @@ class Dependencies:
 
     @staticmethod
     def _keys(message: InFlightMessage) -> Iterable[Key]:
-        # If it is given up, its work needs nothing, and what its notification needs is known only by
-        # failures.
+        # If it is given up, its work needs nothing; what its notification needs is known by failures only.
         needs = message.needs if message.dead_letter_reason is None else set()
         return (message.histories or {}).keys() | needs

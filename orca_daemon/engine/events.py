@@ -1,7 +1,6 @@
 """Everything that happens in the engine, as values: metrics, logs and tests are made of these.
 
-Names of events and fields, and the values of their closed lists, are permanent: dashboards and alerts use
-them.
+Names of events and fields and the values of their closed lists are permanent: dashboards and alerts use them.
 """
 
 from collections.abc import Callable, Mapping

@@ -21,8 +21,7 @@ from orca_daemon.engine.tasks import Tasks
 class Permits:
     """Two limits: messages in flight, and messages that are at work or ready for it.
 
-    `reserved` is written by polling loops, `held` by the in-flight table, `settling` when deletes begin and
-    end.
+    Polling loops write `reserved`; the in-flight table writes `held`, and `settling` for deletes under way.
     """
 
     def __init__(self, *, held: int, active: int, least: int, parked: Callable[[], int]) -> None:

@@ -1,6 +1,6 @@
 """One run: attempt, decide, apply.
 
-Between two attempts the messages of a run are back at the head of their lanes, so nothing here waits for a
+Between two attempts the messages of a run are back at the head of their lanes: nothing here waits for a
 retry.
 """
 
@@ -138,8 +138,7 @@ class RunExecutor:
             first.attempts_failed(decision.charges)
         match decision.next:
             case Next.DELETE:
-                # On a FIFO queue the next run of a group starts only when the deletes of this one are
-                # confirmed.
+                # On a FIFO queue the next run of a group starts only when this one's deletes are confirmed.
                 if self._context.facts.fifo:
                     await self._in_flight.delete(run)
                 else:

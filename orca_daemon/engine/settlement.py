@@ -32,8 +32,7 @@ class Settlement:
     """Deletes messages and gives them back; `delete` waits until each is deleted, or its lease is lost.
 
     Entries of several callers share a call; a batch is sent when it is full, at the next turn of the loop if
-    one of its callers is in a hurry, or after `linger` seconds.  Cancelling a caller does not cancel its
-    deletes.
+    one of its callers is in a hurry, or after `linger` seconds.  Deletes go on if their caller is cancelled.
 
     `_waiting` is filled by the callers' tasks and emptied by whichever of them fills a batch, or by a timer.
     """
@@ -134,8 +133,7 @@ class Settlement:
     ) -> AsyncIterator[tuple[InFlightMessage, bool]]:
         """Repeat a call for entries that failed; yield each message at its end, and whether it was done.
 
-        One by one, because an entry may be refused for as long as its lease holds, and the others must not
-        wait.
+        One by one, because one entry may be refused for as long as its lease holds: others must not wait.
         """
         left, failures = list(messages), 0
         while left:

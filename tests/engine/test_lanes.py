@@ -140,7 +140,8 @@ def apply(world: World, step: str, choice: int, name: str) -> None:
             return
         for lane, part in run.parts:
             for one in part:
-                one.isolate(Isolation.ALONE) if step == "narrow" else one.isolation
+                if step == "narrow":
+                    one.isolate(Isolation.ALONE)
             world.lanes.put_back(lane, part, park=step == "park")
             world.lanes.done(lane)
 
