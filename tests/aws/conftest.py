@@ -1,4 +1,4 @@
-"""Clients of every service over a server that lies."""
+"""Clients of every service, connected to a server that sends wrong responses."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -15,7 +15,7 @@ from tests.aws.liar import Liar
 
 
 class Bench:
-    """A liar, clients that ask it, and what the meter counted."""
+    """A `Liar`, the clients of it, and the calls that the meter counted, as (operation, outcome)."""
 
     def __init__(self, liar: Liar, clients: dict[str, Any]) -> None:
         self.liar = liar
@@ -25,7 +25,7 @@ class Bench:
 
 @pytest_asyncio.fixture(loop_scope="session", scope="session")
 async def bench(bare_environment: None) -> AsyncIterator[Bench]:
-    """Made once: what costs time is to make clients."""
+    """One for all tests, because making clients takes long."""
     config = AioConfig(
         parameter_validation=False,
         retries={"total_max_attempts": 1, "mode": "standard"},
@@ -34,10 +34,10 @@ async def bench(bare_environment: None) -> AsyncIterator[Bench]:
     )
     services = ("sqs", "s3", "secretsmanager", "ssm", "sts")
     async with AsyncExitStack() as stack:
-        liar, made = await stack.enter_async_context(Liar()), checked_session()
+        liar, session = await stack.enter_async_context(Liar()), checked_session()
         clients = {
             name: await stack.enter_async_context(
-                made.create_client(name, region_name=REGION, endpoint_url=liar.url, config=config)
+                session.create_client(name, region_name=REGION, endpoint_url=liar.url, config=config)
             )
             for name in services
         }

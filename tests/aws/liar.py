@@ -1,4 +1,4 @@
-"""A server that answers whatever it is told to, and what such answers are."""
+"""A server that sends wrong responses in AWS's place, and a table of such responses."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from aiohttp import web
 from tests.aws.honest import Call
 
 Lie = Callable[[Call], web.StreamResponse | bytes | None]
-"""An answer, or bytes of one after which the line is cut; None resets the line."""
+"""Makes a response, or bytes after which the connection closes; None resets the connection."""
 _PAGE = "<html><head><title>log in</title></head><body>please</body></html>"
 _JSON = "application/x-amz-json-1.0"
 _XML = "application/xml"
@@ -27,7 +27,7 @@ def _cut(call: Call) -> bytes:
 
 
 def _half(call: Call) -> web.Response:
-    # HEAD has no body that could be cut: what is missing of its answer are headers.
+    # A response to HEAD has no body to cut, so headers are missing instead.
     headers = {
         name: value for name, value in call.headers.items() if name not in {"ETag", "x-amz-request-id"}
     }
@@ -72,7 +72,7 @@ LIES: dict[str, Lie] = {
 
 
 class Liar:
-    """Answers `call` honestly, or with `lie`, while it is entered."""
+    """An async context manager: a server that answers `call` with `lie`, or correctly if `lie` is None."""
 
     def __init__(self) -> None:
         self.call: Call | None = None

@@ -1,4 +1,4 @@
-"""Every kind of lie in answer to every call that the daemon makes: not an answer, and counted as an error."""
+"""Every kind of wrong response to every call of the daemon is an error, and is counted as one."""
 
 import pytest
 
@@ -12,21 +12,21 @@ from tests.aws.liar import LIES
 ON_ONE_LOOP = pytest.mark.asyncio(loop_scope="session")
 
 
-async def ask(bench: Bench, call: Call) -> object:
+async def send(bench: Bench, call: Call) -> object:
     bench.liar.call = call
     bench.counted.clear()
-    answer = await getattr(bench.clients[call.service], call.method)(**call.asked)
-    if "Body" in answer:
-        async with answer["Body"] as body:
+    response = await getattr(bench.clients[call.service], call.method)(**call.parameters)
+    if "Body" in response:
+        async with response["Body"] as body:
             await body.read()
-    return answer
+    return response
 
 
 @ON_ONE_LOOP
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: call.id)
 async def test_an_honest_answer_is_taken(bench: Bench, call: Call) -> None:
     bench.liar.lie = None
-    assert await ask(bench, call)
+    assert await send(bench, call)
     assert {outcome for _, outcome in bench.counted} == {"ok"}
 
 
@@ -36,13 +36,13 @@ async def test_an_honest_answer_is_taken(bench: Bench, call: Call) -> None:
 async def test_a_lie_is_an_error_that_may_pass(bench: Bench, call: Call, kind: str) -> None:
     bench.liar.lie = LIES[kind]
     with pytest.raises(CALL_ERRORS) as caught:
-        await ask(bench, call)
+        await send(bench, call)
     throttled = kind.startswith("429")
     assert meaning_of(caught.value) is (Meaning.THROTTLED if throttled else Meaning.PASSING), caught.value
     assert {outcome for _, outcome in bench.counted} == {"throttled" if throttled else "error"}
 
 
-def test_every_call_that_the_daemon_makes_is_lied_to() -> None:
-    lied = {(call.service, call.method.replace("_", "").lower()) for call in CALLS}
-    made = {tuple(name.lower().split(":")) for name in OPERATIONS}
-    assert lied == made
+def test_the_table_of_calls_has_every_operation_of_the_daemon() -> None:
+    in_table = {(call.service, call.method.replace("_", "").lower()) for call in CALLS}
+    in_daemon = {tuple(name.lower().split(":")) for name in OPERATIONS}
+    assert in_table == in_daemon
