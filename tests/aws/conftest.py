@@ -11,14 +11,14 @@ from orca_daemon.aws.clients import Clients
 from orca_daemon.aws.metering import meter
 from orca_daemon.aws.session import checked_session
 from orca_daemon.local.moto import REGION
-from tests.aws.liar import Liar
+from tests.aws.wrong_responses import WrongServer
 
 
 class Bench:
-    """A `Liar`, the clients of it, and the calls that the meter counted, as (operation, outcome)."""
+    """A `WrongServer`, the clients of it, and the calls that the meter counted, as (operation, outcome)."""
 
-    def __init__(self, liar: Liar, clients: dict[str, Any]) -> None:
-        self.liar = liar
+    def __init__(self, server: WrongServer, clients: dict[str, Any]) -> None:
+        self.server = server
         self.clients = clients
         self.counted: list[tuple[str, str]] = []
 
@@ -34,14 +34,14 @@ async def bench(bare_environment: None) -> AsyncIterator[Bench]:
     )
     services = ("sqs", "s3", "secretsmanager", "ssm", "sts")
     async with AsyncExitStack() as stack:
-        liar, session = await stack.enter_async_context(Liar()), checked_session()
+        server, session = await stack.enter_async_context(WrongServer()), checked_session()
         clients = {
             name: await stack.enter_async_context(
-                session.create_client(name, region_name=REGION, endpoint_url=liar.url, config=config)
+                session.create_client(name, region_name=REGION, endpoint_url=server.url, config=config)
             )
             for name in services
         }
-        bench = Bench(liar, clients)
+        bench = Bench(server, clients)
         sqs = clients["sqs"]
         meter(
             Clients(

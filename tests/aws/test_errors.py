@@ -122,7 +122,9 @@ def response(code: str, status: int, operation: str = "HeadObject", **headers: s
     ],
     ids=str,
 )
-def test_a_status_alone_is_believed_of_s3s_answer_to_head_only(error: ClientError, expected: Meaning) -> None:
+def test_a_status_without_a_code_counts_only_in_responses_of_s3_to_head(
+    error: ClientError, expected: Meaning
+) -> None:
     assert meaning_of(error) is expected
 
 
@@ -181,7 +183,7 @@ def test_the_namespace_of_a_code_is_removed() -> None:
     assert code_of(TimeoutError()) == "TimeoutError"
 
 
-def test_no_other_module_looks_into_an_answer_of_botocore() -> None:
+def test_no_other_module_reads_an_error_response_of_botocore() -> None:
     pattern = re.compile(r"\.response\b|[\"']response[\"']")
     modules = {
         str(path.relative_to(_SOURCES))

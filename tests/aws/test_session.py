@@ -13,7 +13,7 @@ from orca_daemon.aws.call_errors import CALL_ERRORS
 from orca_daemon.aws.clients import connect
 from orca_daemon.aws.errors import Meaning, meaning_of
 from orca_daemon.settings import load
-from tests.aws.honest import URL
+from tests.aws.correct_responses import URL
 
 MOST_REQUESTS = 10
 """Requests of two calls, with the client's own retries."""
@@ -83,7 +83,7 @@ async def accepting_new_keys() -> AsyncIterator[str]:
 
 
 @pytest.mark.parametrize("name", ["AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"])
-async def test_they_are_read_again_once_aws_does_not_accept_the_old_ones(
+async def test_replaced_keys_are_read_again_once_aws_refuses_the_old_ones(
     accepting_new_keys: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "keys"

@@ -16,8 +16,8 @@ from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.source import EntryOutcome
 from orca_daemon.local.sqs import digests
 from tests.aws.conftest import Bench
-from tests.aws.honest import ARN, BODY, CALLS, DIGEST, MESSAGE, URL
-from tests.aws.liar import LIES
+from tests.aws.correct_responses import ARN, BODY, CALLS, DIGEST, MESSAGE, URL
+from tests.aws.wrong_responses import WRONG_RESPONSES
 from tests.queues.recovery.test_publisher import STAGED
 
 ON_ONE_LOOP = pytest.mark.asyncio(loop_scope="session")
@@ -29,8 +29,8 @@ DONE, FAILED, GONE = EntryOutcome.DONE, EntryOutcome.FAILED, EntryOutcome.GONE
 
 def answer_with(bench: Bench, document: object) -> None:
     """Answer every call with this JSON document."""
-    bench.liar.call = RECEIVE
-    bench.liar.lie = lambda _: web.json_response(document, content_type="application/x-amz-json-1.0")
+    bench.server.call = RECEIVE
+    bench.server.wrong = lambda _: web.json_response(document, content_type="application/x-amz-json-1.0")
 
 
 @pytest.fixture
@@ -74,9 +74,7 @@ EDITS: dict[str, Edit] = {
 
 @ON_ONE_LOOP
 @pytest.mark.parametrize("kind", EDITS)
-async def test_a_message_that_is_not_whole_makes_the_receive_fail(
-    bench: Bench, source: SqsSource, kind: str
-) -> None:
+async def test_a_damaged_message_makes_the_receive_fail(bench: Bench, source: SqsSource, kind: str) -> None:
     broken = json.loads(json.dumps(MESSAGE)) | {"MessageId": "m-2"}
     EDITS[kind](broken)
     answer_with(bench, {"Messages": [MESSAGE, broken]})
@@ -106,7 +104,7 @@ async def test_a_message_with_the_digest_of_its_attributes_is_taken(bench: Bench
 
 
 @ON_ONE_LOOP
-async def test_a_receipt_for_other_attributes_is_no_receipt(bench: Bench) -> None:
+async def test_a_confirmation_of_other_attributes_is_an_error(bench: Bench) -> None:
     answer_with(bench, {"MessageId": "m", "MD5OfMessageBody": DIGEST, "MD5OfMessageAttributes": "0" * 32})
     with pytest.raises(UnprovenError, match="MD5 of other attributes"):
         await bench.clients["sqs"].send_message(
@@ -165,7 +163,7 @@ async def test_two_different_messages_with_one_id_make_the_receive_fail(
     ],
     ids=["all", "not named", "unknown", "no number", "repeated", "both", "failed", "nothing"],
 )
-def test_an_entry_of_a_batch_ends_as_the_answer_says_once(
+def test_an_entry_of_a_batch_is_done_only_if_the_response_names_it_once(
     response: dict[str, Any], expected: list[EntryOutcome]
 ) -> None:
     assert outcomes(response, 2) == expected
@@ -174,10 +172,10 @@ def test_an_entry_of_a_batch_ends_as_the_answer_says_once(
 @ON_ONE_LOOP
 @pytest.mark.parametrize("operation", ["delete", "hide", "send_dead_letter", "receive", "describe", "depth"])
 @pytest.mark.parametrize("kind", ["a page", "a list", "nothing", "404 and a page", "403 and a page"])
-async def test_a_lie_says_nothing_about_the_queue(
+async def test_a_wrong_response_never_means_a_missing_or_denied_queue(
     bench: Bench, source: SqsSource, kind: str, operation: str
 ) -> None:
-    bench.liar.call, bench.liar.lie = RECEIVE, LIES[kind]
+    bench.server.call, bench.server.wrong = RECEIVE, WRONG_RESPONSES[kind]
     calls: dict[str, Any] = {
         "delete": lambda: source.delete([ENVELOPE]),
         "hide": lambda: source.hide([ENVELOPE], 30),
@@ -230,7 +228,7 @@ async def test_a_slash_and_a_newline_at_the_end_of_the_url_are_ignored(bench: Be
     def keep(params: dict[str, Any], **_: Any) -> None:
         urls.append(params["QueueUrl"])
 
-    bench.liar.call, bench.liar.lie = RECEIVE, None
+    bench.server.call, bench.server.wrong = RECEIVE, None
     sqs.meta.events.register("before-parameter-build.sqs", keep)
     await SqsSource(sqs, sqs, f" {URL}/\n").receive(1, wait=0, lease=30)
     sqs.meta.events.unregister("before-parameter-build.sqs", keep)

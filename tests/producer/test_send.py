@@ -278,7 +278,7 @@ LIES: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("kind", LIES)
-def test_what_is_no_answer_of_sqs_is_an_error(answering: Any, kind: str) -> None:
+def test_a_response_that_is_not_from_sqs_is_an_error(answering: Any, kind: str) -> None:
     answering(lambda _operation, _parameters: (200, LIES[kind]))
     with pytest.raises(SendError):
         send(Outgoing(body="{}"), "https://nowhere.invalid/q")

@@ -67,7 +67,7 @@ def test_an_archive_is_refused_as_target_even_if_targets_name_it() -> None:
     assert CopyRules(sources=("archive",)).target_refusal("archive")
 
 
-def test_what_is_compared_is_no_target_unless_targets_are_named() -> None:
+def test_compared_buckets_are_refused_as_targets_unless_targets_name_them() -> None:
     rules = CopyRules(compared=("archive", "reports"))
     refusal = rules.target_refusal("reports")
     assert refusal is not None

@@ -137,7 +137,9 @@ def test_an_event_may_have_no_records() -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
-def test_what_s3_and_the_tables_do_not_hold_is_refused_by_name(document: object, problem: str) -> None:
+def test_values_that_s3_or_the_tables_cannot_hold_are_refused_with_the_field(
+    document: object, problem: str
+) -> None:
     with pytest.raises(MalformedError) as raised:
         inventory.decode(json.dumps(document))
     assert problem in str(raised.value)

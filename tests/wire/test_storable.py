@@ -182,7 +182,7 @@ def test_an_update_that_was_read_can_be_sent(body: dict[str, Any]) -> None:
 
 
 @given(body=COPIES | EVENTS | BRIDGED | WRAPPED, reason=wild | st.sampled_from(POISON))
-def test_all_news_of_a_copy_can_be_posted(body: dict[str, Any], reason: str) -> None:
+def test_all_updates_of_a_copy_can_be_posted(body: dict[str, Any], reason: str) -> None:
     with refused_by_name():
         message = recovery_wire.decode(json.dumps(body))
         assert_facts_can_be_written(describe_recovery(message))
@@ -257,7 +257,7 @@ def test_the_rows_of_an_object_can_be_queried(connection: Connection, body: dict
 
 @pytest.mark.parametrize("lengths", [(0, 0, 0), (1, 1, 1), (7, 100, 2_000), (600, 600, 600), (127, 128, 129)])
 @pytest.mark.parametrize("alphabet", ["", "\U0001f680\U0010ffff"], ids=["narrow", "wide"])
-def test_ids_as_long_as_may_be_are_stored(
+def test_ids_of_the_largest_size_are_stored(
     connection: Connection, alphabet: str, lengths: tuple[int, int, int]
 ) -> None:
     texts = [incompressible(alphabet + "x.", length, seed) for seed, length in enumerate(lengths)]

@@ -100,7 +100,7 @@ async def test_tags_are_kept_by_a_copy_of_either_kind(both: Callable[..., Any]) 
     ],
     ids=str,
 )
-async def test_an_object_without_tags_is_copied_whatever_its_store_says_of_them(
+async def test_an_object_without_tags_is_copied_whatever_error_the_store_returns(
     s3: S3Client, bucket: MakeBucket, copier: MakeCopier, faulty: Faulty, status: int, code: str
 ) -> None:
     source, target = S3Object(bucket(), "k"), S3Object(bucket(), "k")

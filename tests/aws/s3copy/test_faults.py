@@ -67,7 +67,7 @@ async def test_a_copy_succeeds_though_each_request_fails_three_times(
 
 
 @pytest.mark.parametrize("name", ["HeadObject", "UploadPartCopy"])
-async def test_s3_that_asks_for_patience_for_long_gets_it(
+async def test_if_s3_keeps_asking_to_slow_down_the_copy_is_not_charged(
     s3: S3Client, source: S3Object, target: S3Object, parts: Copier, faulty: Faulty, name: str
 ) -> None:
     faulty.fail(Fault(operation(name), SLOW, "SlowDown"))

@@ -76,7 +76,7 @@ VERBS = {
 
 @pytest.mark.parametrize(("status", "code"), FAULTS.values(), ids=FAULTS)
 @pytest.mark.parametrize(("name", "verb"), VERBS.items(), ids=VERBS)
-async def test_what_passes_is_down_at_its_place(
+async def test_a_fault_that_may_pass_is_reported_at_its_place(
     source: S3Object,
     target: S3Object,
     copier: MakeCopier,
@@ -108,7 +108,7 @@ async def test_a_place_that_asks_to_slow_down_is_not_down(
     [(READ_DENIED, "read"), (KEY_DENIED, "read"), (WRITE_DENIED, "write"), ("Access Denied", "write")],
     ids=["object", "key", "target", "not said"],
 )
-async def test_a_copy_that_is_denied_is_denied_where_aws_says(
+async def test_a_denied_copy_is_reported_at_the_place_that_aws_names(
     source: S3Object,
     target: S3Object,
     copier: MakeCopier,

@@ -6,14 +6,14 @@ from orca_daemon.aws.call_errors import CALL_ERRORS
 from orca_daemon.aws.errors import Meaning, meaning_of
 from orca_daemon.aws.operations import OPERATIONS
 from tests.aws.conftest import Bench
-from tests.aws.honest import CALLS, Call
-from tests.aws.liar import LIES
+from tests.aws.correct_responses import CALLS, Call
+from tests.aws.wrong_responses import WRONG_RESPONSES
 
 ON_ONE_LOOP = pytest.mark.asyncio(loop_scope="session")
 
 
 async def send(bench: Bench, call: Call) -> object:
-    bench.liar.call = call
+    bench.server.call = call
     bench.counted.clear()
     response = await getattr(bench.clients[call.service], call.method)(**call.parameters)
     if "Body" in response:
@@ -24,17 +24,17 @@ async def send(bench: Bench, call: Call) -> object:
 
 @ON_ONE_LOOP
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: call.id)
-async def test_an_honest_answer_is_taken(bench: Bench, call: Call) -> None:
-    bench.liar.lie = None
+async def test_a_correct_response_is_accepted(bench: Bench, call: Call) -> None:
+    bench.server.wrong = None
     assert await send(bench, call)
     assert {outcome for _, outcome in bench.counted} == {"ok"}
 
 
 @ON_ONE_LOOP
-@pytest.mark.parametrize("kind", LIES)
+@pytest.mark.parametrize("kind", WRONG_RESPONSES)
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: call.id)
-async def test_a_lie_is_an_error_that_may_pass(bench: Bench, call: Call, kind: str) -> None:
-    bench.liar.lie = LIES[kind]
+async def test_a_wrong_response_is_an_error_that_may_pass(bench: Bench, call: Call, kind: str) -> None:
+    bench.server.wrong = WRONG_RESPONSES[kind]
     with pytest.raises(CALL_ERRORS) as caught:
         await send(bench, call)
     throttled = kind.startswith("429")
