@@ -1,4 +1,4 @@
-"""Puts the daemon into the image's environment, and takes out what it never opens."""
+"""Installs the daemon into the image's environment, and removes library files that it never opens."""
 
 import compileall
 import py_compile
@@ -9,7 +9,7 @@ from pathlib import Path
 
 SITE = Path(sys.prefix) / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
 SERVICES = frozenset({"s3", "sqs", "secretsmanager", "ssm", "sts", "sso", "sso-oidc", "signin"})
-"""API descriptions that botocore reads for us: our five, and those that credentials may come from."""
+"""API descriptions that botocore needs: our five services, and those that issue credentials."""
 UNUSED = (
     "pyarrow/include",
     "pyarrow/includes",
@@ -32,14 +32,14 @@ LOADED = "orca_daemon.app, orca_daemon.cli, alembic, duckdb, pyarrow.csv, pyarro
 
 
 def main() -> None:
-    """Copy, trim, compile, and see that everything still loads."""
+    """Copy, remove, compile, and check that all modules can be imported."""
     shutil.copytree("orca_daemon", SITE / "orca_daemon", dirs_exist_ok=True)
     _command()
     trim()
-    # Sources are never changed in the image, so the compiled files need not be compared with them.
+    # Compiled files need no check against their sources, which never change in the image.
     mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
     compileall.compile_dir(SITE, quiet=1, invalidation_mode=mode, workers=0)
-    # What was taken out must not be missed: better here than at the first start.
+    # A removed file that is needed must fail the build here, not the first start.
     subprocess.run([sys.executable, "-c", f"import {LOADED}"], check=True)
 
 

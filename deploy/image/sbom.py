@@ -1,4 +1,4 @@
-"""Prints what the image is made of, as CycloneDX 1.5 JSON: Python's packages and Debian's."""
+"""Prints the image's Python and Debian packages as CycloneDX 1.5 JSON."""
 
 import json
 import shutil

@@ -1,6 +1,6 @@
 """Starts the image as production does (read-only, no capabilities, not root), stops it, prints figures.
 
-`try.py docker|podman IMAGE`.  The embedded Postgres, SQS and S3 are what it works with.
+`try.py docker|podman IMAGE`.  It uses the embedded Postgres, SQS and S3.
 """
 
 import json
@@ -24,29 +24,29 @@ FLAGS = (
 PODMAN = ("--cgroup-manager=cgroupfs", "--events-backend=file")
 """Without systemd."""
 LIMITS = ("--pull=never", "--ulimit=nofile=1024:1024", "--ulimit=nproc=4096:4096")
-"""Podman asks for more than a container in a container is given."""
+"""Podman needs more rights than a container within a container has."""
 HYBRID = Path("/sys/fs/cgroup/unified")
 
 
 def main() -> None:
-    """Try it; exits 1 when anything is not as it should be."""
+    """Run the image; exits 1 if a check fails."""
     tool, image = sys.argv[1:]
     stack = Stack()
     try:
         where = stack.start()
-        # Only its queues, buckets and database are wanted: the image's daemon takes the place of its own.
+        # Use only the stack's queues, buckets and database: the image's daemon replaces its own.
         if stack.daemon:
             stack.daemon.stop()
         port = str(free_port())
         figures = tried(tool, image, where.environment | {"ORCA_HTTP__PORT": port}, port)
     finally:
         stack.stop()
-    print(json.dumps(figures, indent=2))  # noqa: T201  what it is for
+    print(json.dumps(figures, indent=2))  # noqa: T201  the result
     sys.exit(any(figures[name] for name in ("health_check_exit", "exit")))
 
 
 def tried(tool: str, image: str, environment: dict[str, str], port: str) -> dict[str, float]:
-    """Start, look, stop; times in seconds."""
+    """Start the image, check it, stop it; returns figures, times in seconds."""
     variables = [f"--env={name}={value}" for name, value in environment.items()]
     limits = LIMITS if tool == "podman" else ()
     began = time.monotonic()
@@ -58,7 +58,7 @@ def tried(tool: str, image: str, environment: dict[str, str], port: str) -> dict
     probe = command(tool, "exec", NAME, "/opt/orca-daemon/bin/python", "-m", "orca_daemon.ops.probe")
     healthy = subprocess.run(probe, check=False, stdout=subprocess.DEVNULL).returncode
     began = time.monotonic()
-    running.terminate()  # which the tool hands on
+    running.terminate()  # the tool forwards the signal
     code = running.wait(PATIENCE)
     asked = command(tool, "image", "inspect", "--format", "{{.Size}}", image)
     size = int(subprocess.run(asked, check=True, capture_output=True, text=True).stdout)
@@ -76,13 +76,13 @@ def command(tool: str, *arguments: str) -> list[str]:
     if tool != "podman":
         return [tool, *arguments]
     called = ["podman", *PODMAN, *arguments]
-    # Its runtime refuses two versions of control groups side by side; hide one of them, from it alone.
+    # Podman's runtime refuses two versions of control groups side by side; hide one from it.
     hidden = f"umount {HYBRID}; exec " + '"$@"'
     return ["unshare", "--mount", "sh", "-c", hidden, "sh", *called] if HYBRID.is_dir() else called
 
 
 def wait(url: str) -> None:
-    """Return when it answers 200."""
+    """Return when the URL answers 200."""
     deadline = time.monotonic() + PATIENCE
     while True:
         try:

@@ -108,6 +108,10 @@ class Database:
             raise DependencyDown(DEPENDENCY, str(error)) from None
         self._refused = False
 
+    def reconnect(self) -> None:
+        """Close the idle connections: the next transaction looks up the host again, after a fail-over."""
+        self._short.engine.dispose()
+
     def watch(self, waited: Callable[[float], None]) -> None:
         """Tell `waited` how many seconds each short transaction waited for its turn, from any thread."""
         self._short.waited = waited

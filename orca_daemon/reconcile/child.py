@@ -226,7 +226,7 @@ def _per_cent(engine: duckdb.DuckDBPyConnection, send: Callable[[Message], None]
 def peak_mib() -> int:
     """The most memory that this program had at one time.
 
-    Linux keeps `ru_maxrss` across exec (getrusage(2)): it would be that of the daemon, which started this one.
+    Linux keeps `ru_maxrss` across exec (getrusage(2)): it would include what the daemon had before exec.
     """
     with suppress(OSError):  # no Linux
         for line in Path("/proc/self/status").read_text("ascii", "replace").splitlines():
