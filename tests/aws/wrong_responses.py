@@ -72,7 +72,7 @@ WRONG_RESPONSES: dict[str, MakeResponse] = {
 
 
 class WrongServer:
-    """A server that answers `call` with `wrong`, or correctly if `wrong` is None; an async context manager."""
+    """A server that answers `call` with `wrong`, or correctly if that is None; an async context manager."""
 
     def __init__(self) -> None:
         self.call: Call | None = None
