@@ -43,7 +43,7 @@ class Wanted:
     until: float = float("inf")
     """Dead-lettered before this time (epoch)."""
 
-    def takes(self, letter: DeadLetter) -> bool:
+    def matches(self, letter: DeadLetter) -> bool:
         """Whether the dead letter meets all conditions."""
         return (
             (not self.ids or not self.ids.isdisjoint({letter.id, letter.original_id}))
@@ -105,7 +105,7 @@ class DeadLetters:
         letters: list[DeadLetter] = []
         try:
             while len(letters) < most and (fresh := await self._next()):
-                letters += [each for each in fresh if wanted.takes(each)]
+                letters += [each for each in fresh if wanted.matches(each)]
         finally:
             await self._make_visible()
         return letters[:most]
@@ -137,7 +137,7 @@ class DeadLetters:
             while result.moved < most and (fresh := await self._next()):
                 for each in fresh:
                     group = each.envelope.group
-                    if not wanted.takes(each) or each.dead_lettered_at >= before:
+                    if not wanted.matches(each) or each.dead_lettered_at >= before:
                         result.passed_over += 1
                     elif result.moved < most and group not in stopped:
                         done = await self._move(each, result)

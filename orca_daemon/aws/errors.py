@@ -52,7 +52,7 @@ def meaning(code: str, status: int = 0, message: str = "") -> Meaning:
     Args:
         code: AWS's error code; the part before its last dot or `#` is a namespace.
         status: the HTTP status; 0 if unknown.
-        message: AWS's error message; a few codes need it to be told apart.
+        message: AWS's error message; a few codes have several meanings without it.
     """
     namespace, _, bare = code.rpartition("#")[2].rpartition(".")
     known = _BY_CODE.get(bare)

@@ -69,7 +69,7 @@ class SqsSource:
                 dead_letter=dead_letter,
                 max_receives=int(policy["maxReceiveCount"]) if "maxReceiveCount" in policy else None,
                 retention=float(attributes.get("MessageRetentionPeriod", 345_600)),
-                largest=_number(attributes.get("MaximumMessageSize")),
+                largest=_optional_int(attributes.get("MaximumMessageSize")),
                 dead_letter_largest=limit,
             )
         except (ValueError, TypeError, AttributeError) as error:
@@ -130,7 +130,7 @@ class SqsSource:
         if _too_large(envelope, facts):
             raise SourceError(
                 "too_large",
-                f"the message has {_own_size(envelope)} bytes and its dead-letter queue takes "
+                f"the message has {_own_size(envelope)} bytes and its dead-letter queue accepts "
                 f"{facts.dead_letter_largest}: raise that queue's MaximumMessageSize",
             )
         request = {
@@ -173,7 +173,7 @@ class SqsSource:
             if error.kind == "missing":
                 return None, None
             raise
-        return url, _number(limit)
+        return url, _optional_int(limit)
 
 
 def outcomes(response: Mapping[str, Any], count: int) -> list[EntryOutcome]:
@@ -207,7 +207,7 @@ async def translated(call: Awaitable[T]) -> T:
     except asyncio.CancelledError as error:
         if (task := asyncio.current_task()) and task.cancelling():
             raise
-        # This task was not cancelled. Another call was, and it shared a DNS lookup or a connection with ours.
+        # This task was not cancelled: another call was, which shared a DNS lookup or a connection.
         raise SourceError("unavailable", "cancelled with another call") from error
 
 
@@ -228,7 +228,7 @@ def _own_size(envelope: Envelope) -> int:
     return size(envelope.body, evidences.without_evidence(own_attributes(envelope)))
 
 
-def _number(text: str | None) -> int | None:
+def _optional_int(text: str | None) -> int | None:
     return int(text) if text else None
 
 
@@ -237,10 +237,10 @@ def other_region(url: str, sqs: Any) -> str | None:
 
     SQS's clients send every request to their own endpoint, whatever host the queue's URL has.
     """
-    region, ours = region_of(url), sqs.meta.region_name
-    if region is None or region == ours:
+    region, actual = region_of(url), sqs.meta.region_name
+    if region is None or region == actual:
         return None
-    return f"{url} is in {region}, and requests go to {ours}: set AWS_REGION={region}, or correct the URL"
+    return f"{url} is in {region}, and requests go to {actual}: set AWS_REGION={region}, or correct the URL"
 
 
 def other_host(url: str, sqs: Any) -> str | None:

@@ -1,4 +1,4 @@
-"""The table of what errors of AWS mean: all codes, and codes that need the message to be told apart."""
+"""The table of what errors of AWS mean: all codes, and codes whose meaning depends on the message."""
 
 import re
 from pathlib import Path
@@ -171,9 +171,9 @@ def test_a_wrong_clock_is_reported_with_the_difference() -> None:
 
 def test_the_response_of_aws_is_found_among_the_causes_of_our_errors() -> None:
     cause = response("InvalidClientTokenId", 403, "GetQueueAttributes")
-    ours = SourceError("unavailable", "…")
-    ours.__cause__ = cause
-    assert behind(ours) is cause
+    wrapper = SourceError("unavailable", "…")
+    wrapper.__cause__ = cause
+    assert behind(wrapper) is cause
     assert behind(SourceError("unavailable", "…")) is None
 
 

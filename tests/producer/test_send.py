@@ -180,7 +180,7 @@ INVALID: dict[str, tuple[Callable[[], object], str]] = {
     "half a pair": (lambda: update(job_id="\ud800"), "job_id holds half of a surrogate pair"),
     "no text": (lambda: update(filename=7), "filename is not a string"),
     "long ids": (lambda: update(job_id="j" * 9000), "jobId is too long: with collectionId, granuleId, f"),
-    "no status": (lambda: update(orca_status=9), "status is none of 1, 2, 3, 4"),
+    "no status": (lambda: update(orca_status=9), "status is not one of 1, 2, 3, 4"),
     "a flag": (lambda: update(orca_status=True), "status is not an integer"),
     "NUL in an error": (lambda: update(orca_status=3, error_message="\0"), "error_message holds a NUL"),
     "a file's status": (lambda: new_job(FILE | {"statusId": 2}), "files[0].statusId is neither 1 nor 3"),
@@ -228,7 +228,7 @@ def test_what_the_daemon_would_reject_is_refused_with_a_sentence(answering: Any,
 
 
 @pytest.mark.parametrize("letter", ["x", "é", "\U0001f680", "\n"], ids=["one", "six", "twelve", "control"])
-def test_an_error_is_cut_to_what_a_message_holds(fifo: Queue, letter: str) -> None:
+def test_a_long_error_is_truncated_to_fit_a_message(fifo: Queue, letter: str) -> None:
     producer.update_status_for_file("j", "g", "f", OrcaStatus.FAILED, letter * 300_000, fifo.url)
     (message,) = fifo.take()
     sent = len(message["Body"]) + sum(

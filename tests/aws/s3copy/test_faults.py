@@ -40,11 +40,11 @@ def parts(copier: MakeCopier) -> Copier:
 
 
 def keys(s3: S3Client, place: S3Object) -> list[str]:
-    return [found["Key"] for found in s3.list_objects_v2(Bucket=place.bucket).get("Contents", [])]
+    return [item["Key"] for item in s3.list_objects_v2(Bucket=place.bucket).get("Contents", [])]
 
 
 def uploads(s3: S3Client, place: S3Object) -> list[str]:
-    return [found["UploadId"] for found in s3.list_multipart_uploads(Bucket=place.bucket).get("Uploads", [])]
+    return [item["UploadId"] for item in s3.list_multipart_uploads(Bucket=place.bucket).get("Uploads", [])]
 
 
 def same(s3: S3Client, target: S3Object, body: bytes = BIG) -> bool:
