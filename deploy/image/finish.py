@@ -1,4 +1,4 @@
-"""Installs the daemon into the image's environment, and removes library files that it never opens."""
+"""Installs the daemon into the image's environment and removes files of libraries that it never uses."""
 
 import compileall
 import py_compile
@@ -9,7 +9,7 @@ from pathlib import Path
 
 SITE = Path(sys.prefix) / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
 SERVICES = frozenset({"s3", "sqs", "secretsmanager", "ssm", "sts", "sso", "sso-oidc", "signin"})
-"""API descriptions that botocore needs: our five services, and those that issue credentials."""
+"""botocore's service models to keep: the five that we call, and those that credentials may come from."""
 UNUSED = (
     "pyarrow/include",
     "pyarrow/includes",
@@ -32,14 +32,14 @@ LOADED = "orca_daemon.app, orca_daemon.cli, alembic, duckdb, pyarrow.csv, pyarro
 
 
 def main() -> None:
-    """Copy, remove, compile, and check that all modules can be imported."""
+    """Copy, trim, compile, and check that everything can still be imported."""
     shutil.copytree("orca_daemon", SITE / "orca_daemon", dirs_exist_ok=True)
     _command()
     trim()
-    # Compiled files need no check against their sources, which never change in the image.
+    # Sources in the image never change, so Python need not compare compiled files with them at each import.
     mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
     compileall.compile_dir(SITE, quiet=1, invalidation_mode=mode, workers=0)
-    # A removed file that is needed must fail the build here, not the first start.
+    # If `trim` removed too much, fail the build and not the first start.
     subprocess.run([sys.executable, "-c", f"import {LOADED}"], check=True)
 
 

@@ -25,7 +25,7 @@ from orca_daemon.ops.metrics import Metrics
 from orca_daemon.queues.services import Services
 from orca_daemon.settings import Settings
 from tests.conftest import QueuePair, Server
-from tests.faults.test_failover import execute, followed
+from tests.faults.test_failover import execute, make_standby
 from tests.memory import directory
 from tests.roles import login
 from tests.waiting import PATIENCE
@@ -148,7 +148,7 @@ async def until_it_waits(starting: "asyncio.Task[None]", logs: list[Any]) -> Non
 def standby() -> Iterator[Postgres]:
     with directory() as folder, Postgres(folder / "primary") as primary:
         upgrade(primary.url())
-        with followed(primary, folder / "standby") as server:
+        with make_standby(primary, folder / "standby") as server:
             yield server
 
 

@@ -1,15 +1,22 @@
 """Copies of objects: number, size, duration, and the outcomes of restore events."""
 
 from collections.abc import Callable
-from typing import Literal, TypeAlias, get_args
+from enum import StrEnum
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from orca_daemon.ops.metrics.labels import PREFIX, SECONDS, filled
 
-CopyOutcome: TypeAlias = Literal["copied", "skipped", "failed"]
-OUTCOMES: tuple[CopyOutcome, ...] = get_args(CopyOutcome)
 EVENTS = ("recovered", "routed", "duplicate", "restoring", "expired", "unknown", "test", "empty")
+
+
+class CopyOutcome(StrEnum):
+    """How one copy ended; the label of a metric."""
+
+    COPIED = "copied"
+    SKIPPED = "skipped"
+    """The target had the same content already."""
+    FAILED = "failed"
 
 
 class CopyMetrics:
@@ -27,7 +34,7 @@ class CopyMetrics:
                 buckets=SECONDS,
                 registry=registry,
             ),
-            OUTCOMES,
+            CopyOutcome,
         )
         self.events = filled(
             Counter(
