@@ -17,7 +17,7 @@ from botocore.exceptions import (
 
 import orca_daemon
 from orca_daemon.aws.errors import Meaning, behind, code_of, meaning, meaning_of, reason_of
-from orca_daemon.engine.errors import SourceError
+from orca_daemon.engine.errors import SourceError, SourceErrorKind
 
 _SOURCES = Path(orca_daemon.__file__).parent
 TABLE: dict[Meaning, str] = {
@@ -171,10 +171,10 @@ def test_a_wrong_clock_is_reported_with_the_difference() -> None:
 
 def test_the_response_of_aws_is_found_among_the_causes_of_our_errors() -> None:
     cause = response("InvalidClientTokenId", 403, "GetQueueAttributes")
-    wrapper = SourceError("unavailable", "…")
+    wrapper = SourceError(SourceErrorKind.UNAVAILABLE, "…")
     wrapper.__cause__ = cause
     assert behind(wrapper) is cause
-    assert behind(SourceError("unavailable", "…")) is None
+    assert behind(SourceError(SourceErrorKind.UNAVAILABLE, "…")) is None
 
 
 def test_the_namespace_of_a_code_is_removed() -> None:

@@ -11,7 +11,7 @@ from orca_daemon.aws.publisher import Publisher
 from orca_daemon.aws.session import UnprovenError
 from orca_daemon.aws.sqs import SqsSource, outcomes
 from orca_daemon.engine.backoff import Backoff
-from orca_daemon.engine.errors import NotYet, SourceError
+from orca_daemon.engine.errors import NotYet, SourceError, SourceErrorKind
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.source import EntryOutcome
 from orca_daemon.local.sqs import digests
@@ -80,7 +80,7 @@ async def test_a_damaged_message_makes_the_receive_fail(bench: Bench, source: Sq
     answer_with(bench, {"Messages": [MESSAGE, broken]})
     with pytest.raises(SourceError) as caught:
         await source.receive(10, wait=0, lease=30)
-    assert caught.value.kind == "unavailable"
+    assert caught.value.kind is SourceErrorKind.UNAVAILABLE
 
 
 @ON_ONE_LOOP
@@ -186,7 +186,7 @@ async def test_a_wrong_response_never_means_a_missing_or_denied_queue(
     }
     with pytest.raises(SourceError) as caught:
         await calls[operation]()
-    assert caught.value.kind == "unavailable"
+    assert caught.value.kind is SourceErrorKind.UNAVAILABLE
 
 
 @ON_ONE_LOOP
@@ -208,7 +208,7 @@ async def test_attributes_of_a_queue_that_cannot_be_read_are_an_error(
     answer_with(bench, {"Attributes": {"QueueArn": ARN, **attributes}})
     with pytest.raises(SourceError) as caught:
         await (source.depth() if "ApproximateNumberOfMessages" in attributes else source.describe())
-    assert caught.value.kind == "unavailable"
+    assert caught.value.kind is SourceErrorKind.UNAVAILABLE
 
 
 @ON_ONE_LOOP
