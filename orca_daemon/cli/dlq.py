@@ -15,7 +15,7 @@ from orca_daemon.settings import Settings
 
 if TYPE_CHECKING:
     from orca_daemon.aws.dead_letter import DeadLetter
-    from orca_daemon.aws.dead_letters import RedriveResult, Wanted
+    from orca_daemon.aws.dead_letter_queue import DeadLetterFilter, RedriveResult
 
 T = TypeVar("T")
 Queue = Annotated[str, typer.Argument(metavar="QUEUE", help="Name of the queue in the settings.")]
@@ -143,7 +143,9 @@ def redrive(
         raise typer.Exit(FAILED)
 
 
-def _print_plan(settings: Settings, queue: str, wanted: "Wanted", most: int, *, as_json: bool) -> None:
+def _print_plan(
+    settings: Settings, queue: str, wanted: "DeadLetterFilter", most: int, *, as_json: bool
+) -> None:
     from orca_daemon.operations.dead_letters import peek
 
     letters = _run(settings, queue, peek(settings, queue, wanted, most)).letters
@@ -155,7 +157,7 @@ def _print_plan(settings: Settings, queue: str, wanted: "Wanted", most: int, *, 
 
 
 def _redrive(
-    settings: Settings, queue: str, wanted: "Wanted", most: int, rate: float, *, quiet: bool
+    settings: Settings, queue: str, wanted: "DeadLetterFilter", most: int, rate: float, *, quiet: bool
 ) -> "RedriveResult":
     from rich.progress import MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -213,12 +215,12 @@ def _wanted(
     group: str | None = None,
     since: str | None = None,
     until: str | None = None,
-) -> "Wanted":
-    from orca_daemon.aws.dead_letters import Wanted
+) -> "DeadLetterFilter":
+    from orca_daemon.aws.dead_letter_queue import DeadLetterFilter
 
     now = datetime.now(UTC)
     start, end = parse_time(since, now, "--since"), parse_time(until, now, "--until")
-    return Wanted(
+    return DeadLetterFilter(
         ids=frozenset(ids),
         reason=reason,
         error=error,
