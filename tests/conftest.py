@@ -17,12 +17,12 @@ import botocore.loaders
 import psycopg2
 import pytest
 
-from orca_daemon.app.gc_tuning import tune_gc
 from orca_daemon.db.migrate import upgrade
 from orca_daemon.local.endpoint import Endpoint
 from orca_daemon.local.layout import QueueSpec, make_queue
 from orca_daemon.local.moto import CREDENTIALS, REGION, Moto
 from orca_daemon.local.postgres import Postgres
+from orca_daemon.ops.gc_tuning import tune_gc
 from tests.memory import directory
 
 if TYPE_CHECKING:

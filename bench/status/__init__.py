@@ -15,12 +15,12 @@ from bench.report import Report, Target
 from bench.size import Size
 from bench.status import database, drain
 from bench.status.workload import Sent, messages
-from orca_daemon.app.gc_tuning import tune_gc
 from orca_daemon.aws.clients import connect
 from orca_daemon.db.migrate import upgrade
 from orca_daemon.local.endpoint import Endpoint
 from orca_daemon.local.moto import CREDENTIALS
 from orca_daemon.local.postgres import Postgres
+from orca_daemon.ops.gc_tuning import tune_gc
 
 TEMPLATE = "bench_template"
 GROUPS = 200

@@ -1,7 +1,6 @@
 """`orca-daemon check`: whether everything that the daemon needs is there."""
 
 import json
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -39,7 +38,16 @@ def check(
     found = run(findings(settings_or_exit(config, need_queue=True), tuple(bucket or ())))
     fine = works(found)
     if as_json:
-        lines = [asdict(each) | {"grade": each.grade.value} for each in found]
+        lines = [
+            {
+                "subject": each.subject,
+                "grade": each.grade,
+                "text": each.text,
+                "do": each.do,
+                "start": each.at_start,
+            }
+            for each in found
+        ]
         typer.echo(json.dumps({"works": fine, "findings": lines}, indent=2))
     else:
         _show(found)

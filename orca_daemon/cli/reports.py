@@ -88,7 +88,7 @@ def report(
 
 def _jobs(settings: "Settings", **chosen: Any) -> list[dict[str, Any]]:
     from orca_daemon.cli.connections import database, run
-    from orca_daemon.reconcile.queries import find_jobs
+    from orca_daemon.reconcile.reports import find_jobs
 
     async def ask() -> list[dict[str, Any]]:
         async with database(settings) as db:
@@ -103,7 +103,7 @@ Take = Callable[[Kind, Iterable[dict[str, Any]]], None]
 def _rows(settings: "Settings", job: int, kinds: list[Kind], limit: int, take: Take) -> None:
     """Give the rows of each kind to `take`, while they come: there may be millions."""
     from orca_daemon.cli.connections import database, run
-    from orca_daemon.reconcile.queries import report as read
+    from orca_daemon.reconcile.reports import report as read
 
     def work(connection: "Connection") -> None:
         for kind in kinds:

@@ -36,11 +36,11 @@ def sqs_client(settings: Settings, url: str) -> Any:
     from botocore.exceptions import BotoCoreError, NoRegionError
     from botocore.session import Session
 
-    from orca_daemon.aws.authorities import AuthoritiesError, checked
+    from orca_daemon.aws.authorities import AuthoritiesError, check_authorities
 
     aws, session = settings.aws, Session()
     try:
-        checked(session)
+        check_authorities(session)
         return boto3.session.Session(botocore_session=session).client(
             "sqs",
             region_name=region_of(url) or aws.region,

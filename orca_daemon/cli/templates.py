@@ -11,7 +11,7 @@ from orca_daemon.wire.copy import CopyRequest
 from orca_daemon.wire.inventory import ExportRequest, InventoryPointer, StoredListing
 from orca_daemon.wire.outgoing import INTERNAL_REPORT_GROUP, Outgoing, digest, dump
 from orca_daemon.wire.status import Grouping, NewFile, NewJob, RecoveryStatus, RequestMethod, UpdateFile
-from orca_daemon.wire.times import show
+from orca_daemon.wire.times import format_time
 from orca_daemon.wire.wire_model import MalformedError, WireModel, json_object, read
 
 Document = dict[str, Any]
@@ -28,7 +28,7 @@ def new_job(now: datetime, grouping: Grouping) -> Template:
         files = given.get("files")
         if isinstance(files, list):
             given = {**given, "files": [_new_file(file, now) for file in files]}
-        document = _filled(given, NewJob, {"requestTime": show(now), "files": []})
+        document = _filled(given, NewJob, {"requestTime": format_time(now), "files": []})
         return _status(document, RequestMethod.NEW_JOB, grouping)
 
     return template
@@ -38,8 +38,8 @@ def file_status(now: datetime, grouping: Grouping) -> Template:
     """Updates; `lastUpdate` may be left out, and so may the `completionTime` of a final status."""
 
     def template(given: Document) -> Outgoing:
-        final = {"completionTime": show(now)} if given.get("statusId") in _FINAL else {}
-        document = _filled(given, UpdateFile, {"lastUpdate": show(now), **final})
+        final = {"completionTime": format_time(now)} if given.get("statusId") in _FINAL else {}
+        document = _filled(given, UpdateFile, {"lastUpdate": format_time(now), **final})
         if document.get("statusId") == RecoveryStatus.FAILED and not document.get("errorMessage"):
             raise MalformedError("not a valid update_file: errorMessage is missing, and a failure needs one")
         return _status(document, RequestMethod.UPDATE_FILE, grouping)
@@ -102,7 +102,7 @@ def numbered(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
 def _new_file(given: object, now: datetime) -> object:
     if not isinstance(given, dict):
         return given
-    moment = show(now)
+    moment = format_time(now)
     defaults = {
         "filename": _base_name(given.get("keyPath")),
         "s3MultipartChunksizeMb": None,

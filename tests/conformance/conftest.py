@@ -9,7 +9,7 @@ import pytest_asyncio
 from aiobotocore.config import AioConfig
 from botocore.exceptions import ClientError
 
-from orca_daemon.aws.proof import session
+from orca_daemon.aws.session import checked_session
 from orca_daemon.engine.errors import SourceError
 from orca_daemon.local.endpoint import Endpoint
 from orca_daemon.local.moto import REGION
@@ -90,7 +90,7 @@ def client(party: Party) -> Any:
 @asynccontextmanager
 async def _client(endpoint: str) -> AsyncIterator[Any]:
     config = AioConfig(parameter_validation=False, max_pool_connections=30, retries={"total_max_attempts": 1})
-    async with session().create_client(
+    async with checked_session().create_client(
         "sqs", endpoint_url=endpoint, region_name=REGION, config=config
     ) as client:
         yield client

@@ -10,7 +10,8 @@ from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
-from orca_daemon.aws.sqs import TRACE, SqsSource
+from orca_daemon.aws.sqs import SqsSource
+from orca_daemon.aws.sqs_messages import TRACE
 from orca_daemon.engine.memory import MemoryQueue, MemorySource, Redrive, RequestRefusedError
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.source import QueueFacts, Source

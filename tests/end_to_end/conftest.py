@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg2
 import pytest
 
-from orca_daemon.aws.sqs import EVIDENCE
+from orca_daemon.aws.sqs_messages import EVIDENCE
 from orca_daemon.local.daemon import Daemon, foreign_removed
 from orca_daemon.local.layout import DEAD_LETTER
 from orca_daemon.local.ports import free_port

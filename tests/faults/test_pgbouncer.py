@@ -24,7 +24,7 @@ pytestmark = pytest.mark.matrix
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin") or "pgbouncer"
 CONFIGURATION = """
 [databases]
-{name} = host=127.0.0.1 port={port} user=postgres
+{name} = host=127.0.0.1 port={port} user=postgres password={password}
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = {listen}
@@ -51,7 +51,8 @@ def _running(database_url: str, mode: str) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="orca-pgbouncer-") as folder:
         Path(folder).chmod(0o755)
         file = Path(folder) / "pgbouncer.ini"
-        file.write_text(CONFIGURATION.format(name=url.database, port=url.port, listen=listen, mode=mode))
+        facts = {"name": url.database, "port": url.port, "password": url.password}
+        file.write_text(CONFIGURATION.format(**facts, listen=listen, mode=mode))
         program = subprocess.Popen(
             [PGBOUNCER, "-q", file], user=user, group=group, extra_groups=[] if user else None
         )

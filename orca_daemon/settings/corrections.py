@@ -1,4 +1,4 @@
-"""Corrects values of ORCA's variables that its Lambdas run with and we do not: the daemon starts with them.
+"""Corrects values of ORCA's variables that ORCA's Lambdas accept and the daemon would refuse.
 
 Contract 4: ORCA reads `COPY_RETRIES` and the sizes with `int()`, `COPY_RETRY_SLEEP_SECS` with `float()`, and
 `LOG_LEVEL` as Python's logging does.
@@ -9,12 +9,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 Value = str | int | float
-_LONGEST_SHOWN = 40
+_LONGEST_VALUE = 40
+"""Characters of a wrong value that are reported."""
 
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """A value of a variable of ORCA's that is not used as it was given."""
+    """A corrected value of one of ORCA's variables."""
 
     variable: str
     setting: str
@@ -24,11 +25,14 @@ class Correction:
 
 
 def corrected(variable: str, setting: str, given: str) -> tuple[Value, Correction | None]:
-    """The value to use for `setting`, and what was corrected; text that ORCA cannot read either is kept."""
+    """The value to use for `setting`, and the correction if there is one.
+
+    A text that ORCA cannot read either is returned unchanged, for validation to refuse it.
+    """
     used, reason = _READERS[setting](given) if setting in _READERS else (given, "")
     if not reason:
         return used, None
-    return used, Correction(variable, setting, given[:_LONGEST_SHOWN], used, reason)
+    return used, Correction(variable, setting, given[:_LONGEST_VALUE], used, reason)
 
 
 def _level(given: str) -> tuple[Value, str]:
@@ -37,11 +41,11 @@ def _level(given: str) -> tuple[Value, str]:
     number = _number(text)
     if number is not None:
         name = next((level for least, level in _BY_NUMBER if number <= least), "critical")
-    return name, "" if name == text else "the name of this level here"
+    return name, "" if name == text else "the daemon's name of this level"
 
 
-def _whole(least: int, most: int | None = None, *, below: str = "") -> Callable[[str], tuple[Value, str]]:
-    """A whole number within limits; `below`: why the least is used, where that is not obvious."""
+def _integer(least: int, most: int | None = None, *, below: str = "") -> Callable[[str], tuple[Value, str]]:
+    """A reader of integers within limits.  `below` is the reason if `least` or less is given."""
 
     def read(given: str) -> tuple[Value, str]:
         number = _number(given)
@@ -52,7 +56,7 @@ def _whole(least: int, most: int | None = None, *, below: str = "") -> Callable[
             return least, below or f"the least is {least}"
         if most is not None and used > most:
             return most, f"the most is {most}"
-        return used, "" if used == number else "a whole number is wanted"
+        return used, "" if used == number else "the setting is a whole number"
 
     return read
 
@@ -63,7 +67,7 @@ def _seconds(given: str) -> tuple[Value, str]:
     except ValueError:
         return given, ""
     if not math.isfinite(number) or number < 0:
-        return 0.0, "no number of seconds to wait"
+        return 0.0, "not a number of seconds to wait"
     return number, ""
 
 
@@ -77,12 +81,12 @@ def _number(text: str) -> float | None:
 
 _LEVELS = {"warn": "warning", "fatal": "critical", "notset": "debug"}
 _BY_NUMBER = ((10, "debug"), (20, "info"), (30, "warning"), (40, "error"))
-"""A level of Python lets pass what is at or above its number."""
+"""Largest number of each level: a level lets pass all records with its number or a larger one."""
 _READERS: Mapping[str, Callable[[str], tuple[Value, str]]] = {
     "log.level": _level,
-    "copies.attempts": _whole(1),
+    "copies.attempts": _integer(1),
     "copies.retry_sleep": _seconds,
-    "copies.chunk_mib": _whole(5, 5120),
-    "copies.parts": _whole(1),
-    "reconcile.expire_days": _whole(0, below="0 keeps all jobs here; ORCA would remove every one"),
+    "copies.chunk_mib": _integer(5, 5120),
+    "copies.parts": _integer(1),
+    "reconcile.expire_days": _integer(0, below="0 keeps all jobs here; ORCA would remove every one"),
 }

@@ -1,9 +1,10 @@
-"""What a call that failed at a place of S3 means for the work that made it."""
+"""Places of S3 (`read BUCKET`, `write BUCKET`), which the engine judges one by one, and errors at a place."""
 
 from orca_daemon.aws.errors import Meaning, code_of, meaning_of, reason_of
 from orca_daemon.engine.errors import DependencyDown, NotYet, Refused
 
 S3 = "s3"
+"""Name of the dependency."""
 
 
 def reading(bucket: str) -> str:
@@ -12,15 +13,16 @@ def reading(bucket: str) -> str:
 
 
 def writing(bucket: str) -> str:
-    """The place where they are written."""
+    """The place where objects of a bucket are written."""
     return f"write {bucket}"
 
 
 def at_place(error: Exception, place: str) -> Exception:
-    """The error to raise instead.
+    """The exception to raise for an error of a call at this place.
 
-    `NotYet` where S3 asks to slow down, `DependencyDown` where the place does not answer, or does not accept
-    the credentials or the time, `Refused` where it denies; the error itself where only the caller can tell.
+    `NotYet` if S3 asks to slow down; `DependencyDown` if the place does not answer, or refuses the
+    credentials or the time of the signature; `Refused` if it denies access.  Any other error is returned
+    unchanged, because only the caller knows what it means.
     """
     match meaning_of(error):
         case Meaning.THROTTLED:
