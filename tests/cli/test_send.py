@@ -1,4 +1,4 @@
-"""`orca-daemon send`: from flags, files and standard input to real queues."""
+"""`orca-daemon send`: from flags, files and standard input to a real queue."""
 
 import json
 import os
@@ -11,8 +11,9 @@ from typer.testing import CliRunner, Result
 
 from orca_daemon.cli import app
 from orca_daemon.wire import copy, inventory, status
-from tests.producer.conftest import Queue
+from tests.producer.conftest import Queue, environment, fifo, standard
 
+__all__ = ["environment", "fifo", "standard"]
 UPDATE = {"jobId": "j", "collectionId": "c", "granuleId": "g", "filename": "f", "statusId": 2}
 
 
@@ -20,8 +21,9 @@ def run(*arguments: str, stdin: str | None = None) -> Result:
     return CliRunner().invoke(app, ["send", *arguments], input=stdin)
 
 
-def lines(path: Path, documents: Sequence[object]) -> str:
-    file = path / "messages.jsonl"
+def json_lines(folder: Path, documents: Sequence[object]) -> str:
+    """The path of a file with a line for each document, and blank lines between them."""
+    file = folder / "messages.jsonl"
     file.write_text("\n\n".join(json.dumps(document) for document in documents), "utf-8")
     return str(file)
 
@@ -31,11 +33,11 @@ def attributes(message: dict[str, Any]) -> dict[str, str]:
 
 
 def test_a_new_job_from_flags(fifo: Queue) -> None:
-    ran = run(
+    result = run(
         *("new-job", "--job", "j", "--collection", "c", "--granule", "g", "--archive", "a"),
         *("--destination", "d", "--key", "p/q.h5", "--key", "p/r.h5", "--chunk-mb", "9", "--queue", fifo.url),
     )
-    assert ran.exit_code == 0, ran.output
+    assert result.exit_code == 0, result.output
     (message,) = fifo.take()
     job = status.decode(message["Body"], attributes(message))
     assert isinstance(job, status.NewJob)
@@ -48,11 +50,11 @@ def test_a_new_job_from_flags(fifo: Queue) -> None:
 
 
 def test_a_failure_from_flags(fifo: Queue) -> None:
-    ran = run(
+    result = run(
         *("file-status", "--job", "j", "--granule", "g", "--filename", "f", "--status", "failed"),
         *("--error", "gone", "--queue", fifo.url, "--grouping", "granule"),
     )
-    assert ran.exit_code == 0, ran.output
+    assert result.exit_code == 0, result.output
     (message,) = fifo.take()
     update = status.decode(message["Body"], attributes(message))
     assert isinstance(update, status.UpdateFile)
@@ -62,7 +64,7 @@ def test_a_failure_from_flags(fifo: Queue) -> None:
 
 
 def test_a_copy_request_from_flags(standard: Queue) -> None:
-    ran = run(
+    result = run(
         *("copy", "--job", "j", "--granule", "g", "--source", "s3://a/p/q r.h5", "--destination", "d"),
         *("--queue", standard.url, "--json"),
     )
@@ -70,9 +72,9 @@ def test_a_copy_request_from_flags(standard: Queue) -> None:
     request = copy.decode(message["Body"])
     assert (request.source_bucket, request.source_key, request.target_key) == ("a", "p/q r.h5", "p/q r.h5")
     assert request.filename == "q r.h5"
-    reported = json.loads(ran.stdout)
-    assert (reported["queue"], reported["sent"], reported["failed"]) == (standard.url, 1, 0)
-    assert reported["messages"] == [{"index": 0, "message_id": message["MessageId"], "error": None}]
+    document = json.loads(result.stdout)
+    assert (document["queue"], document["sent"], document["failed"]) == (standard.url, 1, 0)
+    assert document["messages"] == [{"index": 0, "message_id": message["MessageId"], "error": None}]
 
 
 def test_an_inventory_and_an_export_from_arguments(fifo: Queue) -> None:
@@ -86,26 +88,26 @@ def test_an_inventory_and_an_export_from_arguments(fifo: Queue) -> None:
     ]
 
 
-def test_many_from_a_file_keep_their_order(fifo: Queue, tmp_path: Path) -> None:
-    file = lines(tmp_path, [{**UPDATE, "filename": str(number)} for number in range(35)])
-    ran = run("file-status", "--file", file, "--queue", fifo.url)
-    assert "sent 35 of 35" in ran.output
+def test_messages_from_a_file_keep_their_order(fifo: Queue, tmp_path: Path) -> None:
+    file = json_lines(tmp_path, [{**UPDATE, "filename": str(number)} for number in range(35)])
+    result = run("file-status", "--file", file, "--queue", fifo.url)
+    assert "sent 35 of 35" in result.output
     assert [json.loads(message["Body"])["filename"] for message in fifo.take(35)] == [
         str(n) for n in range(35)
     ]
 
 
 def test_a_pipe_that_can_be_read_only_once_is_sent(fifo: Queue) -> None:
-    ours, theirs = os.pipe()
-    os.write(theirs, json.dumps(UPDATE).encode())
-    os.close(theirs)
-    ran = run("file-status", "--file", f"/dev/fd/{ours}", "--queue", fifo.url)
-    os.close(ours)
-    assert ran.exit_code == 0, ran.output
+    reader, writer = os.pipe()
+    os.write(writer, json.dumps(UPDATE).encode())
+    os.close(writer)
+    result = run("file-status", "--file", f"/dev/fd/{reader}", "--queue", fifo.url)
+    os.close(reader)
+    assert result.exit_code == 0, result.output
     assert [json.loads(message["Body"])["filename"] for message in fifo.take()] == ["f"]
 
 
-def test_a_complete_message_is_sent_as_it_is(fifo: Queue) -> None:
+def test_a_complete_message_is_sent_unchanged(fifo: Queue) -> None:
     body = json.dumps({"extra": 1, **UPDATE, "lastUpdate": "2026-11-21T00:13:35+00:00"})
     assert run("file-status", "--file", "-", "--queue", fifo.url, stdin=body).exit_code == 0
     assert [message["Body"] for message in fifo.take()] == [body]
@@ -120,12 +122,12 @@ def test_a_complete_message_is_sent_as_it_is(fifo: Queue) -> None:
         ([], "line 3: the body is JSON, but not an object"),
     ],
 )
-def test_one_bad_line_and_nothing_is_sent(
+def test_nothing_is_sent_if_one_line_is_wrong(
     fifo: Queue, tmp_path: Path, document: object, problem: str
 ) -> None:
-    ran = run("file-status", "--file", lines(tmp_path, [UPDATE, document]), "--queue", fifo.url)
-    assert ran.exit_code == 2
-    assert f"nothing sent: {problem}" in ran.output
+    result = run("file-status", "--file", json_lines(tmp_path, [UPDATE, document]), "--queue", fifo.url)
+    assert result.exit_code == 2
+    assert f"nothing sent: {problem}" in result.output
     assert fifo.take() == []
 
 
@@ -142,41 +144,41 @@ def test_one_bad_line_and_nothing_is_sent(
     ],
     ids=["no UTF-8", "long", "key", "bucket"],
 )
-def test_what_the_daemon_would_reject_is_not_sent(
+def test_a_message_that_the_daemon_would_reject_is_not_sent(
     standard: Queue, arguments: Sequence[str], problem: str
 ) -> None:
     flags = ("--granule", "g", "--source", "s3://a/p/q.h5", "--destination", "d", "--queue", standard.url)
-    ran = run("copy", *flags, *arguments)
-    assert ran.exit_code == 2
-    assert f"nothing sent: not a valid copy request: {problem}" in ran.output
+    result = run("copy", *flags, *arguments)
+    assert result.exit_code == 2
+    assert f"nothing sent: not a valid copy request: {problem}" in result.output
     assert standard.take() == []
 
 
-def test_a_copy_that_settings_forbid_is_not_asked_for(
+def test_a_copy_that_settings_forbid_is_not_requested(
     standard: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ORCA_COPIES__TARGETS", "public")
     flags = ("--job", "j", "--granule", "g", "--source", "s3://a/k", "--queue", standard.url)
-    ran = run("copy", *flags, "--destination", "d")
-    assert ran.exit_code == 2
-    assert "nothing sent: the daemon would reject it: nothing is copied to d: copies.targets" in ran.output
+    result = run("copy", *flags, "--destination", "d")
+    assert result.exit_code == 2
+    assert "nothing sent: the daemon would reject it: nothing is copied to d: copies.targets" in result.output
     assert run("copy", *flags, "--destination", "public").exit_code == 0
     assert len(standard.take()) == 1
 
 
-def test_a_message_that_no_queue_takes_is_reported_before_any_is_sent(fifo: Queue, tmp_path: Path) -> None:
+def test_nothing_is_sent_if_one_message_is_too_large(fifo: Queue, tmp_path: Path) -> None:
     long = {**UPDATE, "statusId": 3, "errorMessage": "\U0001f680" * 22_000}
-    ran = run("file-status", "--file", lines(tmp_path, [UPDATE, long]), "--queue", fifo.url)
-    assert ran.exit_code == 2
-    assert "nothing sent: message 2 has 264,2" in ran.output
+    result = run("file-status", "--file", json_lines(tmp_path, [UPDATE, long]), "--queue", fifo.url)
+    assert result.exit_code == 2
+    assert "nothing sent: message 2 has 264,2" in result.output
     assert fifo.take() == []
 
 
-def test_lines_that_are_no_utf_8_are_reported(fifo: Queue, tmp_path: Path) -> None:
+def test_a_file_that_is_not_utf_8_is_reported(fifo: Queue, tmp_path: Path) -> None:
     (tmp_path / "latin").write_bytes(json.dumps(UPDATE).encode() + b"\n{\xe9}")
-    ran = run("file-status", "--file", str(tmp_path / "latin"), "--queue", fifo.url)
-    assert (ran.exit_code, fifo.take()) == (2, [])
-    assert "nothing sent: what is read is not text in UTF-8" in ran.output
+    result = run("file-status", "--file", str(tmp_path / "latin"), "--queue", fifo.url)
+    assert (result.exit_code, fifo.take()) == (2, [])
+    assert "nothing sent: the input is not text in UTF-8" in result.output
 
 
 @pytest.mark.parametrize(
@@ -192,39 +194,37 @@ def test_lines_that_are_no_utf_8_are_reported(fifo: Queue, tmp_path: Path) -> No
         ("export", "t", "--queue", "unknown"),
     ],
 )
-def test_what_is_used_wrongly_exits_2(arguments: Sequence[str]) -> None:
+def test_wrong_usage_exits_2(arguments: Sequence[str]) -> None:
     assert run(*arguments).exit_code == 2
 
 
-def test_no_region_is_reported_with_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_region_names_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
-    ran = run("export", "files", "--queue", "http://127.0.0.1:9/0/q")
-    assert (ran.exit_code, "set AWS_REGION or ORCA_AWS__REGION" in ran.output) == (78, True)
+    result = run("export", "files", "--queue", "http://127.0.0.1:9/0/q")
+    assert (result.exit_code, "set AWS_REGION or ORCA_AWS__REGION" in result.output) == (78, True)
 
 
-def test_a_dry_run_shows_the_messages_and_sends_none(fifo: Queue) -> None:
-    ran = run("export", "files", "--dry-run", "--queue", fifo.url)
-    assert ran.stdout == '{"tables_to_query": ["files"]}\n'
+def test_a_dry_run_prints_the_messages_and_sends_nothing(fifo: Queue) -> None:
+    result = run("export", "files", "--dry-run", "--queue", fifo.url)
+    assert result.stdout == '{"tables_to_query": ["files"]}\n'
     assert fifo.take() == []
 
 
-def test_a_queue_that_is_not_there_exits_1(environment: None, fifo: Queue) -> None:
-    ran = run("export", "files", "--queue", fifo.url + "x", "--json")
-    assert ran.exit_code == 1
-    reported = json.loads(ran.stdout)
-    assert (reported["sent"], reported["failed"]) == (0, 1)
-    assert (
-        "QueueDoesNotExist" in reported["messages"][0]["error"]
-        or "not exist" in reported["messages"][0]["error"]
-    )
+def test_a_missing_queue_exits_1(environment: None, fifo: Queue) -> None:
+    result = run("export", "files", "--queue", fifo.url + "x", "--json")
+    assert result.exit_code == 1
+    document = json.loads(result.stdout)
+    assert (document["sent"], document["failed"]) == (0, 1)
+    error = document["messages"][0]["error"]
+    assert "QueueDoesNotExist" in error or "not exist" in error
 
 
-def test_queues_have_names_in_the_settings(fifo: Queue, tmp_path: Path) -> None:
+def test_a_queue_can_be_named_as_in_the_settings(fifo: Queue, tmp_path: Path) -> None:
     config = tmp_path / "settings.toml"
     config.write_text(f'[queues.status_update]\nurl = "{fifo.url}"\ngrouping = "granule"\n', "utf-8")
-    ran = run("file-status", "--config", str(config), "--file", lines(tmp_path, [UPDATE]))
-    assert ran.exit_code == 0, ran.output
+    result = run("file-status", "--config", str(config), "--file", json_lines(tmp_path, [UPDATE]))
+    assert result.exit_code == 0, result.output
     (message,) = fifo.take()
     assert message["Attributes"]["MessageGroupId"] == status.granule_group("j", "c", "g")

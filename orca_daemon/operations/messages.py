@@ -1,4 +1,4 @@
-"""Messages to send, made of JSON objects: what is missing is filled in, what is wrong is reported."""
+"""Messages from JSON objects: missing fields get their defaults, wrong ones are reported."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
@@ -16,13 +16,13 @@ from orca_daemon.wire.wire_model import MalformedError, WireModel, json_object, 
 
 Document = dict[str, Any]
 Template = Callable[[Document], Outgoing]
-"""Makes a message of a JSON object; raises `MalformedError` where it is none that the queue carries."""
+"""Makes a message from a JSON object; raises `MalformedError` if the daemon would reject the message."""
 
 _FINAL = (RecoveryStatus.FAILED, RecoveryStatus.SUCCESS)
 
 
 def new_job(now: datetime, grouping: Grouping) -> Template:
-    """New jobs; times, statuses, chunk sizes and the names of files may be left out."""
+    """Makes new jobs; times, statuses, chunk sizes and names of files may be missing."""
 
     def template(given: Document) -> Outgoing:
         files = given.get("files")
@@ -35,7 +35,7 @@ def new_job(now: datetime, grouping: Grouping) -> Template:
 
 
 def file_status(now: datetime, grouping: Grouping) -> Template:
-    """Updates; `lastUpdate` may be left out, and so may the `completionTime` of a final status."""
+    """Makes updates; `lastUpdate` may be missing, and so may the `completionTime` of a final status."""
 
     def template(given: Document) -> Outgoing:
         final = {"completionTime": format_time(now)} if given.get("statusId") in _FINAL else {}
@@ -48,7 +48,7 @@ def file_status(now: datetime, grouping: Grouping) -> Template:
 
 
 def copy_request(rules: CopyRules) -> Template:
-    """Copy requests that these rules allow; filename, target key and chunk size may be left out."""
+    """Makes copy requests that these rules allow; filename, target key and chunk size may be missing."""
 
     def template(given: Document) -> Outgoing:
         defaults = {
@@ -66,7 +66,7 @@ def copy_request(rules: CopyRules) -> Template:
 
 
 def inventory_pointer(given: Document) -> Outgoing:
-    """A pointer to an inventory, or to a listing stored already."""
+    """The request to compare an inventory, or a listing that ORCA stored."""
     body = dump(given)
     if not isinstance(inventory.decode(body), InventoryPointer | StoredListing):
         raise MalformedError("not a valid inventory pointer: it is a message of another kind")
@@ -74,13 +74,13 @@ def inventory_pointer(given: Document) -> Outgoing:
 
 
 def export_request(given: Document) -> Outgoing:
-    """A request for an export."""
+    """The request for an export."""
     read(ExportRequest, given, "export request")
     return _report(dump(given))
 
 
 def fill(lines: Iterable[tuple[int, str]], template: Template) -> Iterator[Outgoing]:
-    """The messages in these numbered lines of JSON.  Raises `MalformedError`, which names the line."""
+    """A message for each of these numbered lines of JSON.  Raises `MalformedError` with the line's number."""
     for number, line in lines:
         try:
             yield template(json_object(line))
@@ -89,45 +89,46 @@ def fill(lines: Iterable[tuple[int, str]], template: Template) -> Iterator[Outgo
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """The lines of a file that are not blank, numbered from 1."""
+    """The lines of a file, as `numbered` returns them."""
     with path.open(encoding="utf-8") as file:
         yield from numbered(file)
 
 
 def numbered(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
-    """Those that are not blank, numbered from 1."""
+    """The lines that are not blank, numbered from 1."""
     return ((number, line) for number, line in enumerate(lines, 1) if line.strip())
 
 
 def _new_file(given: object, now: datetime) -> object:
     if not isinstance(given, dict):
         return given
-    moment = format_time(now)
+    time = format_time(now)
     defaults = {
         "filename": _base_name(given.get("keyPath")),
         "s3MultipartChunksizeMb": None,
         "statusId": RecoveryStatus.PENDING.value,
-        "requestTime": moment,
-        "lastUpdate": moment,
+        "requestTime": time,
+        "lastUpdate": time,
     }
     return _filled(given, NewFile, defaults)
 
 
-def _filled(given: Document, shape: type[WireModel], defaults: Mapping[str, Any]) -> Document:
-    """The object with what it lacks, in ORCA's order; one that lacks nothing stays as it is, to the byte."""
+def _filled(given: Document, model: type[WireModel], defaults: Mapping[str, Any]) -> Document:
+    """The object with its missing fields, in ORCA's order; a complete one stays as it is, to the byte."""
     if defaults.keys() <= given.keys():
         return given
-    whole = {**defaults, **given}
-    order = [field.alias or name for name, field in shape.model_fields.items()]
-    return {**{key: whole[key] for key in order if key in whole}, **whole}
+    complete = {**defaults, **given}
+    order = [field.alias or name for name, field in model.model_fields.items()]
+    return {**{key: complete[key] for key in order if key in complete}, **complete}
 
 
 def _base_name(key: object) -> object:
+    """The name without its directory; a value that is not a string is left for validation to report."""
     return key.rpartition("/")[2] if isinstance(key, str) else key
 
 
 def _status(document: Document, method: RequestMethod, grouping: Grouping) -> Outgoing:
-    # Read first: a message for its granule's group must name its granule.
+    # Decoded first, because grouping by granule needs the granule's id.
     status.decode(dump(document), {status.ATTRIBUTE: method.value})
     return status.outgoing(document, method, grouping=grouping)
 

@@ -1,4 +1,4 @@
-"""`orca-daemon copy`."""
+"""`orca-daemon copy` over a real S3 endpoint."""
 
 import json
 from collections.abc import Callable
@@ -19,16 +19,18 @@ def invoke(aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
     return lambda *arguments: CliRunner().invoke(app, ["copy", *arguments])
 
 
-def test_a_copy_is_made_and_reported(s3: S3Client, bucket: MakeBucket, invoke: Callable[..., Result]) -> None:
-    here, there = bucket(), bucket()
-    s3.put_object(Bucket=here, Key="d/a b+c.h5", Body=b"granule")
-    source, target = f"s3://{here}/d/a b+c.h5", f"s3://{there}/x.h5"
+def test_a_copy_is_made_once_and_reported(
+    s3: S3Client, bucket: MakeBucket, invoke: Callable[..., Result]
+) -> None:
+    archive, destination = bucket(), bucket()
+    s3.put_object(Bucket=archive, Key="d/a b+c.h5", Body=b"granule")
+    source, target = f"s3://{archive}/d/a b+c.h5", f"s3://{destination}/x.h5"
     result = invoke(source, target)
     assert result.exit_code == 0
     assert result.stdout.startswith(f"copied 7 bytes to {target} by one request in ")
     assert result.stdout.endswith("verified by CRC32\n")
-    again = invoke(source, target, "--json")
-    assert json.loads(again.stdout) == {
+    second = invoke(source, target, "--json")
+    assert json.loads(second.stdout) == {
         "source": source,
         "target": target,
         "size": 7,
@@ -39,13 +41,13 @@ def test_a_copy_is_made_and_reported(s3: S3Client, bucket: MakeBucket, invoke: C
     }
 
 
-def test_a_failure_is_a_sentence_and_exit_1(bucket: MakeBucket, invoke: Callable[..., Result]) -> None:
-    here = bucket()
-    result = invoke(f"s3://{here}/no", f"s3://{here}/k")
-    assert (result.exit_code, result.stderr) == (1, f"orca-daemon: s3://{here}/no does not exist\n")
+def test_a_failed_copy_is_reported_in_one_line(bucket: MakeBucket, invoke: Callable[..., Result]) -> None:
+    name = bucket()
+    result = invoke(f"s3://{name}/missing", f"s3://{name}/k")
+    assert (result.exit_code, result.stderr) == (1, f"orca-daemon: s3://{name}/missing does not exist\n")
 
 
-def test_a_bucket_that_settings_forbid_is_named_with_the_setting(
+def test_the_error_of_a_forbidden_bucket_names_the_setting(
     bucket: MakeBucket, invoke: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ORCA_EXPORT__BUCKET", "exports")
@@ -58,20 +60,20 @@ def test_a_bucket_that_settings_forbid_is_named_with_the_setting(
         assert (result.exit_code, result.stderr) == (1, f"orca-daemon: nothing is {refusal}\n")
 
 
-@pytest.mark.parametrize("key", ["k" * 1025, "k\udcff"], ids=["long", "no UTF-8"])
-def test_a_key_that_s3_does_not_take_is_a_mistake_of_usage(invoke: Callable[..., Result], key: str) -> None:
+@pytest.mark.parametrize("key", ["k" * 1025, "k\udcff"], ids=["too long", "not UTF-8"])
+def test_a_key_that_s3_refuses_is_wrong_usage(invoke: Callable[..., Result], key: str) -> None:
     result = invoke("s3://a/k", f"s3://b/{key}")
     assert result.exit_code == 2
     assert "the key of" in result.stderr
 
 
-def test_what_is_no_place_is_a_mistake_of_usage(invoke: Callable[..., Result]) -> None:
+def test_an_argument_that_is_not_a_url_is_wrong_usage(invoke: Callable[..., Result]) -> None:
     result = invoke("d/g.h5", "s3://b/k")
     assert result.exit_code == 2
     assert "is not of the form s3://bucket/key" in result.stderr
 
 
-def test_an_endpoint_that_is_none_is_a_mistake_in_the_settings(
+def test_an_endpoint_that_is_not_a_url_is_a_wrong_setting(
     invoke: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "nowhere")

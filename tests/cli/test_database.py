@@ -1,4 +1,4 @@
-"""`orca-daemon db`: what it says, what it does, how it exits."""
+"""`orca-daemon db`: its output, its effects, its exit codes."""
 
 import json
 import os
@@ -29,28 +29,30 @@ def call(*arguments: str) -> Result:
     return result
 
 
-def test_a_dry_run_says_what_would_be_done_and_does_nothing(database: str) -> None:
+def test_a_dry_run_prints_the_steps_and_changes_nothing(database: str) -> None:
     result = call("upgrade", "--dry-run")
     assert result.exit_code == 0
     assert "create the schema orca" in result.stdout
     assert migrate.status(database).version == 0
 
 
-def test_an_upgrade_that_nobody_can_be_asked_about_needs_a_yes(database: str) -> None:
-    assert call("upgrade").exit_code == 2
+def test_an_upgrade_without_a_terminal_needs_yes(database: str) -> None:
+    result = call("upgrade")
+    expected = "orca-daemon: stdin is not a terminal; pass --yes or --dry-run\n"
+    assert (result.exit_code, result.stderr) == (2, expected)
     assert migrate.status(database).version == 0
 
 
-def test_an_upgrade_says_its_steps_and_the_second_one_has_none(database: str) -> None:
+def test_an_upgrade_reports_its_steps_and_a_second_one_has_none(database: str) -> None:
     first = call("upgrade", "--yes", "--json")
     assert first.exit_code == 0
-    answer = json.loads(first.stdout)
-    assert answer["done"]
-    assert answer["steps"]
+    document = json.loads(first.stdout)
+    assert document["done"]
+    assert document["steps"]
     assert json.loads(call("upgrade", "--yes", "--json").stdout) == {"steps": [], "done": True}
 
 
-def test_status_exits_by_whether_the_daemon_can_work(database: str) -> None:
+def test_status_exits_0_only_if_the_daemon_can_work(database: str) -> None:
     before = call("status", "--json")
     assert before.exit_code == 1
     assert json.loads(before.stdout)["verdict"] == "absent"
@@ -58,6 +60,7 @@ def test_status_exits_by_whether_the_daemon_can_work(database: str) -> None:
     after = call("status")
     assert after.exit_code == 0
     assert "ok" in after.stdout
+    assert "missing indexes" in after.stdout
 
 
 @pytest.mark.parametrize(
@@ -67,9 +70,14 @@ def test_status_exits_by_whether_the_daemon_can_work(database: str) -> None:
         ("postgresql://u:s3cret-pa55@127.0.0.1:1/x?connect_timeout=5", 1, "Connection refused"),
         ("postgresql://u:s3cret-pa55@127.0.0.1:1/x?application_name=me", 1, "Connection refused"),
         ("mysql://u:s3cret-pa55@h/x", 78, "not that of a Postgres"),
+        (
+            "postgresql://u:s3cret-pa55@x@h/x",
+            78,
+            'the database URL has more than one "@"; write "@" in the password as %40',
+        ),
     ],
 )
-def test_what_is_wrong_is_reported_in_one_line(
+def test_an_error_is_reported_in_one_line(
     url: str, code: int, output: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ORCA_DATABASE__URL", url)
@@ -104,11 +112,9 @@ def test_orcas_secret_names_the_administrator_for_the_upgrade(
     assert migrate.status(empty_database).verdict is SchemaVerdict.OK
 
 
-def test_a_secret_that_is_not_there_is_a_wrong_setting(
-    aws_endpoint: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_secret_is_a_wrong_setting(aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORCA_AWS__ENDPOINT_URL", aws_endpoint)
     monkeypatch.setenv("ORCA_AWS__REGION", "us-west-2")
-    monkeypatch.setenv("PREFIX", "none-of-ours")
+    monkeypatch.setenv("PREFIX", "missing")
     result = call("status")
     assert (result.exit_code, "ResourceNotFoundException" in result.stderr) == (78, True)
