@@ -138,7 +138,7 @@ class Refusing:
     parameter = secret
 
 
-async def test_a_secret_that_is_not_there_is_a_mistake_and_one_that_is_late_is_not() -> None:
+async def test_a_missing_secret_is_an_error_and_an_unreachable_one_is_waited_for() -> None:
     missing = Database(
         settings(prefix="dev"), Refusing(Reject("ResourceNotFoundException on GetSecretValue"))
     )

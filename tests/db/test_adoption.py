@@ -106,7 +106,7 @@ def test_an_orca_database_becomes_what_a_new_one_is(
     assert migrate.upgrade(by("the_admin", roles)) == []
 
 
-def test_a_fresh_orca_that_says_5_is_7_and_is_left_as_it_is(roles: str) -> None:
+def test_a_fresh_orca_that_records_version_5_has_version_7_and_is_not_changed(roles: str) -> None:
     migrate.upgrade(by("the_admin", roles))
     execute(roles, "DROP TABLE orca.orca_daemon_revision", "UPDATE orca.schema_versions SET version_id = 5",
             "INSERT INTO orca.recovery_job VALUES ('j', 'mine', 'g', 'arch', 1, now(), NULL)")  # fmt: skip
@@ -129,7 +129,7 @@ def test_a_version_that_is_no_longer_recorded_is_recorded_again(roles: str) -> N
 
 
 @pytest.mark.parametrize("blocks", [VERSION_5, VERSION_6])
-def test_old_recoveries_take_their_collection_only_from_a_catalog_that_is_sure(
+def test_old_recoveries_take_their_collection_from_the_catalog_only_if_it_is_unambiguous(
     roles: str, blocks: tuple[str, ...]
 ) -> None:
     build(roles, *blocks)
@@ -142,7 +142,7 @@ def test_old_recoveries_take_their_collection_only_from_a_catalog_that_is_sure(
             assert dict(cursor.fetchall()) == expected
 
 
-def test_old_catalog_rows_are_of_the_class_glacier(roles: str) -> None:
+def test_old_catalog_rows_get_the_storage_class_glacier(roles: str) -> None:
     build(roles, *VERSION_5)
     migrate.upgrade(by("the_admin", roles))
     connection = psycopg2.connect(roles)
@@ -151,7 +151,7 @@ def test_old_catalog_rows_are_of_the_class_glacier(roles: str) -> None:
         assert cursor.fetchall() == [(1,)]
 
 
-def test_partitions_are_left_as_they_are_but_for_an_index_by_job(roles: str) -> None:
+def test_partitions_only_get_an_index_by_job(roles: str) -> None:
     build(roles, *VERSION_7)
     part = "reconcile_s3_object_" + "b" * 43
     execute(
@@ -183,7 +183,7 @@ def new_job(granule: str) -> NewJob:
 
 
 @pytest.mark.parametrize("blocks", [VERSION_5, VERSION_6, VERSION_7, ()])
-async def test_the_application_role_can_work_and_no_more(
+async def test_the_application_role_has_only_the_privileges_that_it_needs(
     roles: str, make_database: Make, blocks: tuple[str, ...]
 ) -> None:
     if blocks:
@@ -232,7 +232,7 @@ class TestConcurrency:
             thread.join(60)
         assert sorted(map(bool, taken)) == [False, True]
 
-    def test_writers_go_on_while_indexes_are_built(self, roles: str, busy: Connection) -> None:
+    def test_writes_are_not_blocked_while_indexes_are_built(self, roles: str, busy: Connection) -> None:
         build(roles, *VERSION_7)
         busy.execute(text("INSERT INTO orca.recovery_job VALUES ('j', 'g', 'a', 1, now(), NULL, 'open')"))
         upgrade = threading.Thread(target=migrate.upgrade, args=(by("the_admin", roles),))
@@ -266,7 +266,7 @@ def busy(roles: str) -> Iterator[Connection]:
     engine.dispose()
 
 
-def test_an_index_whose_building_was_broken_off_is_built_again(database_url: str, owner: Engine) -> None:
+def test_an_index_whose_building_was_interrupted_is_built_again(database_url: str, owner: Engine) -> None:
     with owner.connect() as connection:
         connection.execute(
             text(

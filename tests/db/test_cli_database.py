@@ -29,19 +29,19 @@ def call(*arguments: str) -> Result:
     return result
 
 
-def test_a_dry_run_says_what_would_be_done_and_does_nothing(database: str) -> None:
+def test_a_dry_run_lists_the_steps_and_does_nothing(database: str) -> None:
     result = call("upgrade", "--dry-run")
     assert result.exit_code == 0
     assert "create the schema orca" in result.stdout
     assert migrate.status(database).version == 0
 
 
-def test_an_upgrade_that_nobody_can_be_asked_about_needs_a_yes(database: str) -> None:
+def test_an_upgrade_without_a_terminal_needs_yes(database: str) -> None:
     assert call("upgrade").exit_code == 2
     assert migrate.status(database).version == 0
 
 
-def test_an_upgrade_says_its_steps_and_the_second_one_has_none(database: str) -> None:
+def test_an_upgrade_reports_its_steps_and_the_second_one_has_none(database: str) -> None:
     first = call("upgrade", "--yes", "--json")
     assert first.exit_code == 0
     answer = json.loads(first.stdout)
@@ -69,7 +69,7 @@ def test_status_exits_by_whether_the_daemon_can_work(database: str) -> None:
         ("mysql://u:s3cret-pa55@h/x", 78, "not that of a Postgres"),
     ],
 )
-def test_what_is_wrong_is_reported_in_one_line(
+def test_a_problem_is_reported_in_one_line(
     url: str, code: int, output: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ORCA_DATABASE__URL", url)
@@ -104,9 +104,7 @@ def test_orcas_secret_names_the_administrator_for_the_upgrade(
     assert migrate.status(empty_database).verdict is SchemaVerdict.OK
 
 
-def test_a_secret_that_is_not_there_is_a_wrong_setting(
-    aws_endpoint: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_secret_is_a_wrong_setting(aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORCA_AWS__ENDPOINT_URL", aws_endpoint)
     monkeypatch.setenv("ORCA_AWS__REGION", "us-west-2")
     monkeypatch.setenv("PREFIX", "none-of-ours")

@@ -63,7 +63,7 @@ class TestRotation:
         assert await database.transact(count) == 1
         assert secret.asked_for == ["p-orca-db-login-secret"] * 2
 
-    async def test_that_the_secret_does_not_know_yet_is_waited_for(
+    async def test_that_is_not_in_the_secret_yet_is_waited_for(
         self, database_url: str, make_database: Make, owner: Engine
     ) -> None:
         secret = Secret(user_username="app", user_password="old", **place(database_url))
@@ -129,7 +129,7 @@ def refusing(owner: Engine, code: str, table: str = "recovery_job") -> Iterator[
 
 
 class TestFailOver:
-    async def test_a_demoted_writer_is_left_for_the_new_one(
+    async def test_connections_to_a_demoted_writer_are_replaced_by_ones_to_the_new_writer(
         self, database_url: str, make_database: Make, owner: Engine
     ) -> None:
         demote(owner)
@@ -174,7 +174,7 @@ class TestFailOver:
         await database.probe()
 
     @pytest.mark.parametrize("code", ["23514", "22001", "P0001", "44000", "09000"])
-    async def test_a_row_that_a_trigger_of_others_refuses_is_an_answer(
+    async def test_a_database_whose_trigger_refuses_the_probes_row_is_up(
         self, database_url: str, make_database: Make, owner: Engine, code: str
     ) -> None:
         with refusing(owner, code):
@@ -202,7 +202,7 @@ class TestFailOver:
             await database.probe()
             assert connection.scalar(current) != before
 
-    async def test_the_probe_needs_room_on_the_disk_and_no_privilege_for_it(
+    async def test_the_probe_writes_to_the_disk_and_needs_no_privilege_for_it(
         self, database_url: str, make_database: Make, owner: Engine
     ) -> None:
         written = text("SELECT temp_bytes FROM pg_stat_database WHERE datname = current_database()")
@@ -235,7 +235,7 @@ class TestFailOver:
         with refusing(owner, "54000"), pytest.raises(DependencyDown, match="54000"):
             await database.transact(add, large)
 
-    async def test_a_statement_over_its_time_is_no_verdict_while_the_database_is_not_well(
+    async def test_a_statement_timeout_is_not_charged_while_the_database_is_down(
         self, database_url: str, make_database: Make, owner: Engine
     ) -> None:
         database = make_database(database_url, statement_timeout=0.2)
@@ -267,7 +267,7 @@ class TestFailOver:
                 end_sessions(connection, "robbed")
                 connection.execute(text("DROP ROLE robbed"))
 
-    async def test_where_the_work_writes_a_server_that_is_read_only_will_not_do(
+    async def test_a_read_only_server_is_down_for_work_that_writes(
         self, database_url: str, make_database: Make, owner: Engine
     ) -> None:
         demote(owner)
@@ -278,7 +278,7 @@ class TestFailOver:
         promote(owner)
         await database.probe()
 
-    async def test_a_replica_will_do_for_those_who_only_read(
+    async def test_a_replica_is_enough_for_work_that_only_reads(
         self, database_url: str, make_database: Make, owner: Engine
     ) -> None:
         demote(owner)
@@ -330,7 +330,7 @@ class TestFailOver:
             with pytest.raises(DependencyDown):
                 await database.probe()
 
-    async def test_a_connection_that_died_while_idle_is_replaced_unseen(
+    async def test_a_connection_that_died_while_idle_is_replaced_without_an_error(
         self, proxy: Proxy, make_database: Make, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(pool, "_FRESH", 0.0)
@@ -340,7 +340,7 @@ class TestFailOver:
         await database.transact(add, "a")
 
 
-async def test_the_second_host_is_used_when_the_first_is_gone(
+async def test_the_second_host_is_used_if_the_first_is_down(
     proxy: Proxy, database_url: str, make_database: Make
 ) -> None:
     first, second = (url.split("@")[1].split("/")[0] for url in (proxy.url, database_url))
@@ -356,7 +356,7 @@ async def test_the_second_host_is_used_when_the_first_is_gone(
     assert await database.transact(server) == int(second.split(":")[1])
 
 
-async def test_work_on_a_server_that_fell_silent_can_be_cancelled(
+async def test_work_on_a_server_that_does_not_answer_can_be_cancelled(
     proxy: Proxy, make_database: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool, "_CUT", 0.2)
@@ -374,7 +374,7 @@ async def test_work_on_a_server_that_fell_silent_can_be_cancelled(
     await database.transact(count)
 
 
-async def test_a_server_that_fell_silent_is_down_before_anybody_cancels(
+async def test_a_server_that_does_not_answer_is_down_without_a_cancellation(
     proxy: Proxy, make_database: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool, "_CHECK_EVERY", 0.05)

@@ -32,7 +32,7 @@ def _sleeps(connection: Connection) -> bool:
     return found
 
 
-async def test_work_behind_a_pooler_is_cancelled_by_its_key(
+async def test_work_behind_a_pooler_is_cancelled_by_the_poolers_key(
     database_url: str, make_database: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool, "_CUT", 60.0)
@@ -49,7 +49,7 @@ async def test_work_behind_a_pooler_is_cancelled_by_its_key(
 
 
 @pytest.mark.parametrize("by_transaction", [False, True], ids=["by session", "by transaction"])
-async def test_a_pooler_and_its_kind_are_found(
+async def test_a_pooler_and_its_pooling_mode_are_detected(
     database_url: str, make_database: Make, *, by_transaction: bool
 ) -> None:
     async with Pooler(database_url, by_transaction=by_transaction) as pooler:
@@ -93,11 +93,11 @@ def link(host: str = "db.example.org", sslmode: str = "verify-full", **given: bo
         ),
     ],
 )
-def test_the_check_up_says_what_is_in_between(way: Link, output: list[tuple[str, str]]) -> None:
+def test_the_check_reports_tls_and_poolers(way: Link, output: list[tuple[str, str]]) -> None:
     assert seen(way) == output
 
 
-def test_the_check_up_refuses_pooling_by_transaction() -> None:
+def test_the_check_refuses_transaction_pooling() -> None:
     [(grade, text)] = seen(link(pooled=True, shared=True))
     assert grade == "wrong"
     assert "gives connections away after each transaction" in text

@@ -116,7 +116,7 @@ def test_a_setting_that_the_server_does_not_know_is_left_out(database_url: str) 
         assert cursor.fetchone() == ("0",)
 
 
-async def test_times_that_python_has_no_words_for_are_the_nearest_and_hide_no_row(
+async def test_times_outside_pythons_range_become_the_nearest_and_hide_no_row(
     database_url: str, make_database: Make
 ) -> None:
     values = "('10000-01-01'), ('0044-03-15 BC'), ('infinity'), ('-infinity'), ('2026-11-29'), (NULL)"
@@ -132,7 +132,7 @@ async def test_times_that_python_has_no_words_for_are_the_nearest_and_hide_no_ro
 
 
 @pytest.mark.parametrize("level", ["local", "remote_apply"])
-async def test_a_stronger_commit_than_ours_is_welcome(
+async def test_a_stronger_synchronous_commit_is_kept(
     database_url: str, owner: Engine, make_database: Make, level: str
 ) -> None:
     with owner.connect() as connection:
@@ -168,7 +168,7 @@ async def test_of_a_database_in_latin1(encoded: Callable[[str], str], make_datab
         await database.transact(lambda connection: connection.execute(add, {"name": "日本"}))
 
 
-async def test_bytes_that_are_no_text_are_reported_without_them(
+async def test_bytes_that_are_not_utf8_are_reported_without_their_value(
     encoded: Callable[[str], str], make_database: Make
 ) -> None:
     url = encoded("SQL_ASCII")
@@ -190,7 +190,7 @@ async def test_text_that_utf8_cannot_hold_is_reported_without_it(
         )
 
 
-def test_a_pooler_that_takes_no_options_is_reported_with_what_to_change(
+def test_a_pooler_that_refuses_options_is_reported_with_the_statement_that_helps(
     hostile: str, monkeypatch: Any
 ) -> None:
     connect = psycopg2.connect

@@ -93,7 +93,7 @@ async def test_the_server_is_verified_as_the_settings_say(
         await database.probe()
 
 
-async def test_what_the_url_says_of_tls_wins(certificate: Path) -> None:
+async def test_options_of_tls_in_the_url_have_priority(certificate: Path) -> None:
     settings = DatabaseSettings.model_validate(
         {
             "url": "postgresql://u@h/d?sslmode=require",
@@ -105,7 +105,7 @@ async def test_what_the_url_says_of_tls_wins(certificate: Path) -> None:
     assert found.query == {"sslmode": "require", "sslrootcert": str(certificate)}
 
 
-async def test_a_file_that_is_not_there_is_a_mistake(tmp_path: Path) -> None:
+async def test_a_setting_that_names_a_missing_file_is_an_error(tmp_path: Path) -> None:
     settings = DatabaseSettings.model_validate(
         {"url": "postgresql://u@h/d", "sslrootcert": str(tmp_path / "no")}
     )

@@ -58,7 +58,7 @@ def test_a_table_is_exported_and_reported(invoke: Invoke, s3: S3Client, place: s
     assert reported["tables"][0]["rows"] == 2
 
 
-def test_a_dry_run_says_what_would_be_written(invoke: Invoke, s3: S3Client, place: str) -> None:
+def test_a_dry_run_reports_what_would_be_written(invoke: Invoke, s3: S3Client, place: str) -> None:
     result = invoke("staff", "--dry-run")
 
     assert result.exit_code == 0
@@ -96,7 +96,9 @@ def test_mistakes_of_usage_are_exit_2(invoke: Invoke, arguments: list[str], outp
     assert output in result.stderr
 
 
-def test_no_bucket_is_a_mistake_of_the_settings(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_export_bucket_is_an_error_in_the_settings(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("ORCA_CONFIG")
 
     assert invoke("files").exit_code == 78

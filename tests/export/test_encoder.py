@@ -36,7 +36,7 @@ def test_a_large_row_is_encoded_before_the_next_is_read() -> None:
     encoder.finish()
 
 
-def test_a_large_row_that_cannot_be_encoded_holds_nobody_up() -> None:
+def test_a_large_row_that_cannot_be_encoded_blocks_no_thread() -> None:
     encoded: Any = Encoded()
     encoder = Encoder(None, lambda: encoded, lambda _rows: None)  # type: ignore[arg-type]
     encoder.start()

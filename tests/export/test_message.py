@@ -87,7 +87,7 @@ async def test_a_message_gets_its_tables_exported_once(services: Open, s3: S3Cli
     assert 'orca_daemon_export_seconds_count{outcome="nothing_new"} 1.0' in output
 
 
-async def test_a_message_that_comes_again_while_its_export_runs_waits_and_repeats_nothing(
+async def test_a_message_that_is_redelivered_while_its_export_runs_waits_and_repeats_nothing(
     services: Open, shop: Source, s3: S3Client
 ) -> None:
     async with services(database={"url": shop.url, "lock_timeout": 60}) as opened:
@@ -120,7 +120,7 @@ async def test_without_a_bucket_the_message_is_rejected(services: Open) -> None:
             await export_tables(opened, request("staff"))
 
 
-async def test_a_bucket_that_does_not_exist_is_worth_another_try(services: Open) -> None:
+async def test_a_bucket_that_does_not_exist_is_retried(services: Open) -> None:
     async with services(export={"bucket": "nowhere"}) as opened:
         with capture_logs() as logs, pytest.raises(ExportError, match="NoSuchBucket"):
             await export_tables(opened, request("staff"))
@@ -217,7 +217,7 @@ class TestPlaces:
         places._listener.reset(listener)
         assert set(succeeded) == {("s3", f"read {bucket}"), ("s3", f"write {bucket}")}
 
-    async def test_a_mild_failure_of_one_table_is_what_is_reported_of_all(
+    async def test_the_mildest_failure_of_all_tables_is_raised(
         self, services: Open, flaky: FlakyS3, shop: Source
     ) -> None:
         shop.run("CREATE TABLE orders AS SELECT * FROM staff")

@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from orca_daemon.export.catalog import RelationMissingError
-from orca_daemon.export.footer import KEY
+from orca_daemon.export.files import KEY
 from orca_daemon.export.framing import UnstorableError
 from orca_daemon.export.run import ExportBusyError
 from orca_daemon.export.table import NoChangeTimeError
@@ -74,7 +74,7 @@ async def test_all_tables_are_read_from_one_snapshot(tables: Source, exporter: E
     assert [row["id"] for row in await exporter.rows(T0 + HOUR, TWO)] == [2]
 
 
-async def test_a_table_that_fails_does_not_stop_the_others_and_the_run_says_so(
+async def test_a_table_that_fails_does_not_stop_the_others_and_is_in_the_report(
     tables: Source, exporter: Exporter
 ) -> None:
     tables.run("CREATE TABLE broken (price numeric(5,2), last_updated timestamptz)")
@@ -90,7 +90,7 @@ async def test_a_table_that_fails_does_not_stop_the_others_and_the_run_says_so(
     assert "NaN" not in report.reasons
 
 
-async def test_a_table_that_another_run_has_does_not_stop_the_others(
+async def test_a_table_that_another_run_has_locked_does_not_stop_the_others(
     tables: Source, exporter: Exporter
 ) -> None:
     with another_run(tables, exporter, "one"):
@@ -110,7 +110,7 @@ async def test_a_patient_run_exports_nothing_while_another_one_has_a_table(
     assert list((await exporter.run(T0, ONE, TWO, patient=True)).keys) == ["one", "two"]
 
 
-async def test_a_run_has_all_its_tables_from_the_beginning(tables: Source, exporter: Exporter) -> None:
+async def test_a_run_locks_all_its_tables_at_the_beginning(tables: Source, exporter: Exporter) -> None:
     # Otherwise another run could write a newer file of the second one in the meantime.
     free: list[bool] = []
     exporter.options["finished"] = lambda _outcome: free.append(_is_free(tables, exporter, "two"))
@@ -120,7 +120,7 @@ async def test_a_run_has_all_its_tables_from_the_beginning(tables: Source, expor
     assert free == [False, False]
 
 
-async def test_a_dry_run_neither_waits_for_another_run_nor_is_in_its_way(
+async def test_a_dry_run_neither_waits_for_another_run_nor_blocks_it(
     tables: Source, exporter: Exporter
 ) -> None:
     free: list[bool] = []
@@ -148,7 +148,7 @@ def _is_free(source: Source, exporter: Exporter, table: str) -> bool:
         (table('one"; DROP TABLE one; --'), "there is no table"),
     ],
 )
-async def test_what_does_not_exist_is_named_with_what_does(
+async def test_a_missing_table_or_column_is_named_with_the_existing_ones(
     tables: Source, exporter: Exporter, wanted: Table, output: str
 ) -> None:
     with pytest.raises(RelationMissingError) as caught:
@@ -275,7 +275,7 @@ async def test_a_cancelled_run_ends_at_once_and_leaves_nothing_behind(
     assert [thread.name for thread in threading.enumerate() if thread.name == "export-encoder"] == []
 
 
-async def test_what_a_killed_process_left_is_cleared_away(tables: Source, exporter: Exporter) -> None:
+async def test_uploads_of_a_killed_process_are_aborted(tables: Source, exporter: Exporter) -> None:
     place = exporter.bucket
     left = exporter.s3.create_multipart_upload(Bucket=place, Key="one/2026/10/01/000000000000.parquet")
     foreign = exporter.s3.create_multipart_upload(Bucket=place, Key="one/notes.txt")
@@ -287,7 +287,7 @@ async def test_what_a_killed_process_left_is_cleared_away(tables: Source, export
     assert uploads == [foreign["UploadId"]]
 
 
-async def test_a_bucket_that_is_not_there_fails_the_tables(tables: Source, exporter: Exporter) -> None:
+async def test_a_bucket_that_does_not_exist_fails_the_tables(tables: Source, exporter: Exporter) -> None:
     exporter.bucket = "no-such-bucket"
 
     report = await exporter.run(T0, ONE)

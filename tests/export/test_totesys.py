@@ -17,7 +17,7 @@ def _database(source: Source, name: str) -> list[tuple[Any, ...]]:
     return sorted(source.run(f"SELECT * FROM totes.{name}"), key=lambda row: row[0])
 
 
-async def test_every_table_comes_back_row_by_row(source: Source, exporter: Exporter, tmp_path: Path) -> None:
+async def test_every_table_is_exported_row_by_row(source: Source, exporter: Exporter, tmp_path: Path) -> None:
     totesys.build(source, 50, T0 - HOUR)
 
     report = await exporter.run(T0, *ALL)
@@ -60,7 +60,7 @@ ORDER BY sales_order_id
 """As docs/exports.md has it."""
 
 
-async def test_an_order_that_changes_is_in_both_files_as_it_was_at_each_time(
+async def test_an_order_that_changes_is_in_both_files_with_its_values_at_each_time(
     source: Source, exporter: Exporter, tmp_path: Path
 ) -> None:
     totesys.build(source, 1, T0 - HOUR)

@@ -262,7 +262,7 @@ def test_the_file_declares_types_not_text(session: Connection) -> None:
     assert field.metadata[b"postgres_type"] == b"numeric(12,3)"
 
 
-def test_years_that_python_cannot_name_and_infinity_are_kept(session: Connection, tmp_path: Path) -> None:
+def test_years_outside_pythons_range_and_infinity_are_kept(session: Connection, tmp_path: Path) -> None:
     moments = ["infinity", "-infinity", "20000-01-01 00:00:00.000001+00", "0044-03-15 12:00:00+00 BC"]
     for moment in moments:
         session.execute(
@@ -293,7 +293,7 @@ FAR: list[tuple[str, list[str]]] = [
 
 
 @pytest.mark.parametrize(("kind", "values"), FAR, ids=[kind for kind, _ in FAR])
-def test_an_array_has_the_times_that_a_column_of_them_would_have(
+def test_times_in_an_array_equal_those_in_a_column(
     session: Connection, tmp_path: Path, kind: str, values: list[str]
 ) -> None:
     session.execute(text(f"CREATE TABLE far (alone {kind}, list {kind}[])"))
@@ -307,7 +307,7 @@ def test_an_array_has_the_times_that_a_column_of_them_would_have(
     assert found == [(True, True)] * len(values)
 
 
-def test_undeclared_numerics_become_decimals_where_a_scale_is_set(session: Connection) -> None:
+def test_undeclared_numerics_become_decimals_if_a_scale_is_set(session: Connection) -> None:
     insert(session, [{"free": Decimal("12.50")}])
 
     read = pq.read_table(BytesIO(exported(session, scale=4)))
@@ -325,7 +325,7 @@ def test_undeclared_numerics_become_decimals_where_a_scale_is_set(session: Conne
         ("prices", "ARRAY['NaN'::numeric(10,2)]"),
     ],
 )
-def test_what_the_file_cannot_hold_is_an_error_that_names_the_column_only(
+def test_a_value_that_the_file_cannot_hold_is_an_error_that_names_only_the_column(
     session: Connection, column: str, value: str
 ) -> None:
     session.execute(text(f"INSERT INTO everything ({column}) VALUES ({value})"))

@@ -207,7 +207,7 @@ class TestUpdate:
     @pytest.mark.parametrize(
         ("status", "reason"), [(7, "statusId"), (0, "statusId"), ("4", "statusId"), (True, "statusId")]
     )
-    def test_to_no_status_is_refused(self, connection: Connection, status: Any, reason: str) -> None:
+    def test_to_an_invalid_status_is_refused(self, connection: Connection, status: Any, reason: str) -> None:
         with pytest.raises(MalformedError, match=reason):
             store(connection, update(status))
 

@@ -137,7 +137,7 @@ class TestUnknownFile:
         await handle([deliver(success("a"), "granule")])
         assert await database.transact(statuses) == [4]
 
-    async def test_spoils_the_run_and_leaves_nothing_of_it(self, database: Database) -> None:
+    async def test_fails_the_run_and_nothing_of_it_is_stored(self, database: Database) -> None:
         with pytest.raises(Reject):
             await StatusUpdate(database)(
                 [deliver(new_job("a"), "request_files"), deliver(success("b"), "request_files")]

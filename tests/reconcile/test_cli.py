@@ -29,7 +29,7 @@ def manifest(archive: Archive, *rows: Listed) -> str:
     return f"s3://{pointer.report_bucket_name}/{pointer.manifest_key}"
 
 
-def test_a_comparison_by_hand_is_summed_up(archive: Archive, invoke: Invoke) -> None:
+def test_a_comparison_from_the_command_line_prints_a_summary(archive: Archive, invoke: Invoke) -> None:
     archive.catalog([Filed("same"), Filed("lost")])
 
     result = invoke("reconcile", manifest(archive, Listed("same"), Listed("new")), "--json")
@@ -128,7 +128,7 @@ def test_csv_holds_no_formulas_and_json_is_exact(archive: Archive, invoke: Invok
     assert keys == {f"'{key}" for key in HOSTILE[:6]} | set(HOSTILE[6:])
 
 
-def test_csv_on_a_terminal_does_not_command_it(
+def test_csv_on_a_terminal_has_no_control_characters(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)

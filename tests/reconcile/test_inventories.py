@@ -38,7 +38,7 @@ ODD_KEYS = [
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_keys_of_any_kind_find_their_rows(bench: Bench, form: Form) -> None:
+def test_keys_with_special_characters_match_their_rows(bench: Bench, form: Form) -> None:
     bench.archive.catalog([Filed(key) for key in ODD_KEYS])
 
     found = bench.compare([Listed(key) for key in ODD_KEYS], form=form)
@@ -48,7 +48,7 @@ def test_keys_of_any_kind_find_their_rows(bench: Bench, form: Form) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_odd_keys_come_into_the_reports_unharmed(bench: Bench, form: Form) -> None:
+def test_keys_with_special_characters_are_reported_unchanged(bench: Bench, form: Form) -> None:
     bench.compare([Listed(key) for key in ODD_KEYS], form=form)
 
     job = bench.write()
@@ -56,7 +56,7 @@ def test_odd_keys_come_into_the_reports_unharmed(bench: Bench, form: Form) -> No
     assert bench.archive.orphans(job) == set(ODD_KEYS)
 
 
-def test_keys_may_be_encoded_with_per_cent_alone(bench: Bench) -> None:
+def test_spaces_in_keys_may_be_encoded_as_percent_20(bench: Bench) -> None:
     bench.archive.catalog([Filed("a b+c/ü.h5")])
     line = ",".join(
         f'"{cell}"'
@@ -155,7 +155,7 @@ def test_an_empty_listing_is_refused_while_the_catalog_is_not_empty(
     assert "it lists no object, but the catalog has 1" in found.reason
 
 
-def test_an_empty_listing_is_accepted_where_a_setting_allows_it(bench: Bench) -> None:
+def test_an_empty_listing_is_accepted_if_a_setting_allows_it(bench: Bench) -> None:
     bench.archive.catalog([Filed("a")])
     bench.allow_empty = True
 
@@ -215,7 +215,7 @@ DAMAGED = {
 
 
 @pytest.mark.parametrize(("body", "reason"), DAMAGED.values(), ids=DAMAGED)
-def test_a_damaged_file_is_refused_without_showing_what_is_in_it(
+def test_a_damaged_file_is_refused_without_quoting_its_content(
     bench: Bench, body: bytes, reason: str
 ) -> None:
     found = bench.compare_bytes(body, schema=CURRENT_ONLY)
@@ -223,7 +223,7 @@ def test_a_damaged_file_is_refused_without_showing_what_is_in_it(
     assert found == ComparisonFailure(kind=FailureKind.REJECT, reason=f"inventory refused: {reason}")
 
 
-def test_without_an_md5_the_checksum_of_gzip_itself_counts(bench: Bench) -> None:
+def test_without_an_md5_the_checksum_of_gzip_is_checked(bench: Bench) -> None:
     broken = bytearray(GOOD)
     broken[-6] ^= 0xFF
 
@@ -280,7 +280,7 @@ def test_a_missing_field_is_named() -> None:
         b'{"sourceBucket": 1, "creationTimestamp": "0"}',
     ],
 )
-def test_what_is_no_manifest_is_refused(text: bytes) -> None:
+def test_a_document_that_is_not_a_manifest_is_refused(text: bytes) -> None:
     with pytest.raises(ManifestError):
         parse(text)
 
@@ -303,7 +303,7 @@ def test_too_little_memory_is_reported(bench: Bench, monkeypatch: pytest.MonkeyP
     assert found.reason == "the comparison needs more memory than reconcile.memory_mib: raise it"
 
 
-def test_a_full_disk_is_not_taken_for_an_outage_of_s3(tmp_path: Path) -> None:
+def test_a_full_disk_is_not_reported_as_an_outage_of_s3(tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.write_bytes(b"x" * 100)
     (tmp_path / "000000.csv").symlink_to("/dev/full")
@@ -319,7 +319,7 @@ def test_a_full_disk_is_not_taken_for_an_outage_of_s3(tmp_path: Path) -> None:
     )
 
 
-def test_a_disk_without_room_for_one_more_file_is_not_taken_for_an_outage_of_s3(
+def test_a_disk_that_cannot_create_a_file_is_not_reported_as_an_outage_of_s3(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def without_inodes(path: Path, _mode: str) -> NoReturn:
@@ -332,7 +332,7 @@ def test_a_disk_without_room_for_one_more_file_is_not_taken_for_an_outage_of_s3(
         made.fetch(0, Remote(key="k", size=100, md5=None, url="http://127.0.0.1:1/k"))
 
 
-def test_a_disk_that_fills_while_orc_is_converted_is_no_fault_of_the_file(tmp_path: Path) -> None:
+def test_a_disk_that_fills_while_orc_is_converted_does_not_refuse_the_file(tmp_path: Path) -> None:
     source = tmp_path / "000000.orc"
     source.write_bytes(encoded("ORC", ALL_VERSIONS, [Listed("a")]))
     source.with_suffix(".parquet").symlink_to("/dev/full")

@@ -22,7 +22,7 @@ def statuses(archive: Archive) -> list[int]:
     return [status for (status,) in archive.rows("SELECT status_id FROM orca.reconcile_job ORDER BY id")]
 
 
-async def test_everybody_can_see_how_far_a_job_is(archive: Archive, reconciler: Reconciler) -> None:
+async def test_the_status_of_a_job_is_visible_while_it_runs(archive: Archive, reconciler: Reconciler) -> None:
     seen: dict[str, list[int]] = {}
 
     outcome = await reconciler.inventory(
@@ -51,7 +51,7 @@ async def test_an_inventory_compared_again_is_the_same_job_with_new_reports(
     assert archive.phantoms(second.job) == {"lost"}
 
 
-async def test_a_message_delivered_again_after_its_report_asks_for_nothing(
+async def test_a_message_that_is_redelivered_after_its_report_compares_nothing(
     archive: Archive, reconciler: Reconciler
 ) -> None:
     pointer, sent = archive.inventory([Listed("a")]), datetime.now(UTC)
@@ -95,7 +95,9 @@ async def test_different_inventories_run_at_the_same_time(archive: Archive, reco
     assert statuses(archive) == [SUCCESS, SUCCESS]
 
 
-async def test_a_killed_child_is_an_error_and_nothing_else(archive: Archive, reconciler: Reconciler) -> None:
+async def test_a_killed_child_is_an_error_that_another_attempt_may_mend(
+    archive: Archive, reconciler: Reconciler
+) -> None:
     pointer = archive.inventory([Listed("a")])
 
     with pytest.raises(
@@ -159,7 +161,7 @@ async def test_a_comparison_that_takes_too_long_is_killed(
     assert archive.orphans(1) == set()
 
 
-async def test_what_a_killed_daemon_left_on_disk_is_swept_away(
+async def test_folders_of_a_killed_daemon_are_removed(
     archive: Archive, reconciler: Reconciler, settings: Settings
 ) -> None:
     work_dir = settings.reconcile.work_dir
@@ -209,7 +211,7 @@ async def test_a_failed_job_that_is_compared_again_succeeds(archive: Archive, re
     assert archive.job(1) == (SUCCESS, True, None)
 
 
-async def test_young_files_are_no_phantoms(
+async def test_young_files_are_not_reported_as_phantoms(
     archive: Archive, settings: Settings, reconciler: Reconciler
 ) -> None:
     archive.catalog([Filed("young", ingested=CREATED - timedelta(hours=1)), Filed("old")])
@@ -262,7 +264,7 @@ async def test_the_checksum_of_the_manifest_is_honoured(
             await reconciler.inventory(pointer)
 
 
-async def test_a_data_file_that_is_gone_is_named(archive: Archive, reconciler: Reconciler) -> None:
+async def test_a_missing_data_file_is_named(archive: Archive, reconciler: Reconciler) -> None:
     pointer = archive.inventory([Listed("a")])
     for found in archive.s3.list_objects_v2(Bucket=archive.reports, Prefix="archive/inventory/data/")[
         "Contents"
@@ -275,7 +277,7 @@ async def test_a_data_file_that_is_gone_is_named(archive: Archive, reconciler: R
         await reconciler.inventory(pointer)
 
 
-async def test_without_s3_the_work_waits(settings: Settings, reconciler: Reconciler) -> None:
+async def test_without_s3_the_message_waits(settings: Settings, reconciler: Reconciler) -> None:
     from orca_daemon.aws.clients import connect
 
     nowhere = settings.aws.model_copy(update={"endpoint_url": "http://127.0.0.1:9"})
@@ -288,7 +290,7 @@ async def test_without_s3_the_work_waits(settings: Settings, reconciler: Reconci
             await lost.inventory(pointer)
 
 
-async def test_a_listing_that_orca_stored_is_compared_the_same_way(
+async def test_a_listing_that_orca_stored_is_compared_in_the_same_way(
     archive: Archive, reconciler: Reconciler
 ) -> None:
     archive.catalog([Filed("a b"), Filed("gone")])
@@ -305,14 +307,14 @@ async def test_a_listing_that_orca_stored_is_compared_the_same_way(
     assert archive.job(1) == (SUCCESS, True, None)
 
 
-async def test_a_stored_listing_of_nobody_is_refused(archive: Archive, reconciler: Reconciler) -> None:
+async def test_a_stored_listing_without_a_job_is_refused(archive: Archive, reconciler: Reconciler) -> None:
     archive.stored(1, [], status=STAGED)
     for job, bucket in ((2, "archive"), (1, "another")):
         with pytest.raises(Reject, match=f"there is no job {job} for the bucket {bucket}"):
             await reconciler.stored(StoredListing(job_id=job, orca_archive_location=bucket))
 
 
-async def test_a_stored_listing_that_is_being_loaded_is_tried_again(
+async def test_a_stored_listing_that_is_being_loaded_is_retried(
     archive: Archive, reconciler: Reconciler
 ) -> None:
     from orca_daemon.reconcile.jobs import NotStagedError
@@ -323,7 +325,7 @@ async def test_a_stored_listing_that_is_being_loaded_is_tried_again(
         await reconciler.stored(StoredListing(job_id=1, orca_archive_location="archive"))
 
 
-async def test_the_work_folder_is_for_us_alone(tmp_path: Path) -> None:
+async def test_the_work_folder_is_readable_by_its_user_only(tmp_path: Path) -> None:
     from orca_daemon.reconcile.workspace import workspace
 
     async with workspace(tmp_path / "new") as folder:

@@ -65,7 +65,7 @@ BOMBS = {
 
 @pytest.mark.usefixtures("strict")
 @pytest.mark.parametrize("text", BOMBS.values(), ids=BOMBS)
-def test_a_gzip_file_may_not_become_anything(bench: Bench, text: bytes) -> None:
+def test_a_gzip_file_that_unpacks_to_too_much_is_refused(bench: Bench, text: bytes) -> None:
     found = bench.compare_bytes(gzip.compress(text), schema=CURRENT_ONLY)
 
     assert isinstance(found, ComparisonFailure)
@@ -95,7 +95,7 @@ def test_all_files_together_have_a_limit(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "before", [0, MIB - 1, MIB - 40_000, MIB], ids=lambda before: f"after {before} bytes"
 )
-def test_a_line_has_a_limit_wherever_blocks_end(tmp_path: Path, length: int, before: int) -> None:
+def test_the_length_of_a_line_is_limited_also_across_blocks(tmp_path: Path, length: int, before: int) -> None:
     filled = b"".join(b"x" * 99 + b"\n" for _ in range(before // 100)) + b"y" * (before % 100)
     text = filled + (b"\n" if before % 100 else b"") + b"z" * length + b"\nrest\n"
 
@@ -110,7 +110,7 @@ def test_a_line_has_a_limit_wherever_blocks_end(tmp_path: Path, length: int, bef
             stream.check()
 
 
-def test_files_become_one_text_whatever_their_lines_end_in(tmp_path: Path) -> None:
+def test_files_are_joined_to_one_text_whatever_their_line_ends(tmp_path: Path) -> None:
     rows, stream = streamed(
         tmp_path,
         gzip.compress(b"\xef\xbb\xbfa\r\nb\r\n"),
@@ -130,7 +130,7 @@ def test_files_become_one_text_whatever_their_lines_end_in(tmp_path: Path) -> No
     ]
 
 
-def test_a_reader_that_has_enough_ends_the_stream(tmp_path: Path) -> None:
+def test_a_reader_that_stops_early_ends_the_stream(tmp_path: Path) -> None:
     path = tmp_path / "0.gz"
     path.write_bytes(gzip.compress(ROW % 1 * 100_000))
     stream = Inflated([(path, "data/0")], 1 << 40)
@@ -146,7 +146,7 @@ def test_a_reader_that_has_enough_ends_the_stream(tmp_path: Path) -> None:
         stream.check()
 
 
-async def test_a_megabyte_that_becomes_a_gigabyte_takes_no_more_memory_than_is_set(
+async def test_a_megabyte_that_unpacks_to_a_gigabyte_takes_no_more_memory_than_the_setting(
     archive: Archive, reconciler: Reconciler, settings: Settings
 ) -> None:
     """As a real child does it: 1.2 MiB that become 1.2 GiB of keys of 900,000 letters."""
@@ -191,7 +191,9 @@ def written(form: Form, rows: pa.Table) -> bytes:
     ],
     ids=["rows", "bytes"],
 )
-def test_a_binary_file_may_not_become_anything(bench: Bench, form: Form, rows: pa.Table, output: str) -> None:
+def test_a_binary_file_that_unpacks_to_too_much_is_refused(
+    bench: Bench, form: Form, rows: pa.Table, output: str
+) -> None:
     if form == "Parquet" and output.startswith("unpacks"):
         # In a dictionary, that is no bomb: its one value is held once.
         target = io.BytesIO()
@@ -218,7 +220,7 @@ def test_a_footer_that_claims_to_be_larger_than_its_file_is_refused(bench: Bench
     )
 
 
-def test_a_child_that_takes_more_memory_than_it_may_says_so_and_ends() -> None:
+def test_a_child_that_exceeds_its_memory_reports_that_and_ends() -> None:
     script = "from orca_daemon.reconcile import child; child._watch_memory(1)"
 
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
@@ -242,7 +244,7 @@ def test_a_manifest_has_limits(text: bytes, output: str) -> None:
         parse(text)
 
 
-def test_a_manifest_names_so_many_files_and_no_more() -> None:
+def test_the_number_of_files_in_a_manifest_is_limited() -> None:
     many = b",".join([b'{"key":"k"}'] * (MOST_FILES + 1))
     manifest = parse(b'{"sourceBucket":"bucket","creationTimestamp":"0","files":[' + many + b"]}")
 
@@ -269,7 +271,7 @@ def test_a_listing_of_many_files_is_read_in_their_order(bench: Bench) -> None:
     assert found.orphans == 1500
 
 
-def test_random_cuts_of_a_file_never_pass_for_the_whole(tmp_path: Path) -> None:
+def test_a_file_that_is_cut_off_anywhere_is_never_taken_as_complete(tmp_path: Path) -> None:
     whole = gzip.compress(b"".join(ROW % i for i in range(500)))
     for length in range(0, len(whole), 97):
         _, stream = streamed(tmp_path, whole[:length])

@@ -62,7 +62,7 @@ ODD = {
 
 
 @pytest.mark.parametrize(("odd", "output"), ODD.values(), ids=ODD)
-def test_all_other_rows_are_compared_and_the_odd_one_is_named(bench: Bench, odd: str, output: str) -> None:
+def test_all_other_rows_are_compared_and_the_odd_row_is_reported(bench: Bench, odd: str, output: str) -> None:
     bench.archive.catalog([Filed("same"), Filed("gone"), Filed("odd")])
 
     found = compare(bench, line("same"), line("new"), odd)
@@ -79,7 +79,7 @@ def test_all_other_rows_are_compared_and_the_odd_one_is_named(bench: Bench, odd:
     assert bench.archive.job(job) == (5, True, note)
 
 
-def test_a_key_that_the_catalog_has_as_it_stands_in_the_listing_is_no_phantom(bench: Bench) -> None:
+def test_an_odd_key_that_the_catalog_has_unchanged_is_not_reported_as_a_phantom(bench: Bench) -> None:
     bench.archive.catalog([Filed("caf%E9.h5"), Filed("a%00b")])
 
     found = compare(bench, line("caf%E9.h5"), line("a%00b"))
@@ -88,7 +88,7 @@ def test_a_key_that_the_catalog_has_as_it_stands_in_the_listing_is_no_phantom(be
     assert (found.not_compared, found.phantoms, found.orphans) == (2, 0, 0)
 
 
-def test_odd_rows_of_several_files_are_found_where_they_stand(bench: Bench) -> None:
+def test_odd_rows_of_several_files_are_reported_with_file_and_line(bench: Bench) -> None:
     first, second = line("k") * 1 + line("j"), line("l") + line("a%00b") + line("caf%E9")
     bodies = [gzip.compress(text.encode()) for text in (first, second)]
 
@@ -101,7 +101,7 @@ def test_odd_rows_of_several_files_are_found_where_they_stand(bench: Bench) -> N
     ]
 
 
-def test_a_listing_that_is_odd_as_a_whole_is_refused(bench: Bench) -> None:
+def test_a_listing_with_too_many_odd_rows_is_refused(bench: Bench) -> None:
     found = compare(bench, *(line(f"k{place}", Size="x") for place in range(150)), line("k"))
 
     assert found == ComparisonFailure(
@@ -111,7 +111,7 @@ def test_a_listing_that_is_odd_as_a_whole_is_refused(bench: Bench) -> None:
     )
 
 
-def test_an_old_version_may_be_as_odd_as_it_likes(bench: Bench) -> None:
+def test_old_versions_with_odd_values_are_ignored(bench: Bench) -> None:
     found = compare(bench, line("k"), line("a%00b", IsLatest="false"), line("x", IsDeleteMarker="true"))
 
     assert isinstance(found, Compared)
@@ -129,7 +129,7 @@ def test_a_flag_may_be_empty_or_in_capitals(bench: Bench, flag: str) -> None:
 @pytest.mark.parametrize(
     "moment", ["", "soon", "infinity", "1969-12-31T23:59:59.999Z", "29999-01-01T00:00:00Z"]
 )
-def test_an_orphan_without_a_time_is_reported_with_one_that_cannot_be(bench: Bench, moment: str) -> None:
+def test_an_orphan_without_a_time_is_reported_with_the_time_1970(bench: Bench, moment: str) -> None:
     bench.archive.catalog([Filed("changed", '"other"')])
 
     found = compare(bench, line("new", LastModifiedDate=moment), line("changed", LastModifiedDate=moment))
@@ -189,7 +189,7 @@ def test_binary_formats_have_odd_rows_too(bench: Bench, form: Form) -> None:
     ]
 
 
-def test_columns_of_parquet_that_do_not_say_they_are_text_are_read_as_such(bench: Bench) -> None:
+def test_parquet_columns_of_bytes_are_read_as_text(bench: Bench) -> None:
     bench.archive.catalog([Filed("ü")])
     keys = ["ü".encode(), b"caf\xe9", b"a\0b"]
 
@@ -250,7 +250,7 @@ def test_a_column_that_cannot_be_read_is_named(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("form", ["Parquet", "ORC"])
-def test_files_that_differ_in_a_flag_are_refused_and_revive_nothing(bench: Bench, form: Form) -> None:
+def test_files_that_differ_in_a_flag_are_refused(bench: Bench, form: Form) -> None:
     bench.archive.catalog([Filed("k"), Filed("deleted")])
     without = columns(["k"])
     marked = columns(["deleted"], is_delete_marker=pa.array([True]))
@@ -262,7 +262,7 @@ def test_files_that_differ_in_a_flag_are_refused_and_revive_nothing(bench: Bench
 
 
 @pytest.mark.parametrize("first", [TEXT, pa.binary()], ids=["text", "bytes"])
-def test_files_that_differ_in_what_a_key_is_are_refused(bench: Bench, first: pa.DataType) -> None:
+def test_files_that_differ_in_the_type_of_keys_are_refused(bench: Bench, first: pa.DataType) -> None:
     other = TEXT if first == pa.binary() else pa.binary()
     bodies = [binary("Parquet", columns(["ü".encode()], kind)) for kind in (first, other)]
 
@@ -283,7 +283,7 @@ def test_files_may_differ_in_columns_that_are_not_read_and_in_their_order(bench:
     assert (found.matched, found.listed) == (2, 2)
 
 
-def test_a_work_directory_that_is_named_like_a_column_changes_no_row(bench: Bench) -> None:
+def test_a_work_directory_named_like_a_hive_partition_changes_no_row(bench: Bench) -> None:
     bench.folder = bench.folder / "key=z"
     bench.folder.mkdir()
     bench.archive.catalog([Filed("a"), Filed("b")])
@@ -294,7 +294,7 @@ def test_a_work_directory_that_is_named_like_a_column_changes_no_row(bench: Benc
     assert (found.matched, found.phantoms) == (2, 0)
 
 
-def test_rows_do_not_come_into_reasons_by_the_words_of_ours(bench: Bench) -> None:
+def test_a_row_that_quotes_our_error_is_not_copied_into_the_reason(bench: Bench) -> None:
     found = compare(bench, line("inventory refused: it holds secrets").rstrip("\n") + ',"more"\n')
 
     assert found == ComparisonFailure(
@@ -311,14 +311,14 @@ class TestManifest:
             "null", "list",
         ],
     )  # fmt: skip
-    def test_a_bucket_that_cannot_be_is_refused(self, name: object) -> None:
+    def test_a_text_that_cannot_name_a_bucket_is_refused(self, name: object) -> None:
         text = json.dumps({"sourceBucket": name, "creationTimestamp": "0"}).encode()
 
         with pytest.raises(ManifestError, match="sourceBucket is not the name of a bucket"):
             parse(text)
 
     @pytest.mark.parametrize("name", ["abc", "my.archive-1", "Old_Bucket", "b" * 255])
-    def test_a_bucket_that_can_be_is_taken(self, name: str) -> None:
+    def test_the_name_of_a_bucket_is_accepted(self, name: str) -> None:
         text = json.dumps({"sourceBucket": name, "creationTimestamp": "0"}).encode()
 
         assert parse(text).bucket == name
@@ -338,7 +338,7 @@ class TestManifest:
         ],
         ids=lambda value: value if isinstance(value, str) and value.startswith("files") else "",
     )
-    def test_a_file_that_cannot_be_is_named(self, entry: object, output: str) -> None:
+    def test_an_invalid_data_file_is_named(self, entry: object, output: str) -> None:
         manifest = parse(
             json.dumps(
                 {"sourceBucket": "bucket", "creationTimestamp": "0", "files": [{"key": "k"}, entry]}
@@ -369,7 +369,7 @@ class TestManifest:
 
         assert archive.rows("SELECT 1 FROM orca.reconcile_job") == []
 
-    async def test_a_reason_that_postgres_cannot_hold_is_written_as_far_as_it_can(
+    async def test_the_storable_part_of_a_reason_is_written(
         self, archive: Archive, reconciler: Reconciler
     ) -> None:
         await reconciler.give_up(archive.inventory([Listed("a")]), "no \0 and no \ud800")

@@ -65,13 +65,13 @@ def test_a_key_that_s3_does_not_take_is_a_mistake_of_usage(invoke: Callable[...,
     assert "the key of" in result.stderr
 
 
-def test_what_is_no_place_is_a_mistake_of_usage(invoke: Callable[..., Result]) -> None:
+def test_an_invalid_s3_uri_is_a_mistake_of_usage(invoke: Callable[..., Result]) -> None:
     result = invoke("d/g.h5", "s3://b/k")
     assert result.exit_code == 2
     assert "is not of the form s3://bucket/key" in result.stderr
 
 
-def test_an_endpoint_that_is_none_is_a_mistake_in_the_settings(
+def test_an_invalid_endpoint_is_an_error_in_the_settings(
     invoke: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "nowhere")

@@ -26,7 +26,12 @@ HALF = CopyProgress(
     ("seconds", "logged", "step", "is_due"),
     [(29.9, 0, 1, False), (30, 0, 1, True), (50, 30, 1, False), (60, 30, 1, True), (60, 0, 0, False)],
 )
-def test_a_line_is_due_now_and_then(seconds: float, logged: float, step: int, is_due: bool) -> None:  # noqa: FBT001
+def test_a_progress_line_is_due_after_half_a_minute(
+    seconds: float,
+    logged: float,
+    step: int,
+    is_due: bool,  # noqa: FBT001  pytest passes it
+) -> None:
     assert due(replace(HALF, seconds=seconds, step=step), logged, 30) is is_due
 
 
@@ -41,7 +46,7 @@ def test_a_line_has_bytes_rate_and_time_left() -> None:
     }
 
 
-async def test_a_copy_that_was_cancelled_is_no_failure() -> None:
+async def test_a_cancelled_copy_is_not_counted_as_a_failure() -> None:
     metrics = Metrics()
     with pytest.raises(asyncio.CancelledError):
         async with CopyTelemetry(metrics.copies).timed(HALF.target):

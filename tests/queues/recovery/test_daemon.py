@@ -77,7 +77,7 @@ def statuses(queue: Status) -> list[int]:
     return [post["statusId"] for post in queue[1]()]
 
 
-async def test_a_failing_copy_is_posted_once_dead_lettered_with_evidence_and_mended_by_redrive(
+async def test_a_failing_copy_is_posted_once_dead_lettered_with_evidence_and_succeeds_after_a_redrive(
     s3: S3Client, bucket: MakeBucket, queues: Queues, settings: Settings, status_queue: Status, faulty: Faulty
 ) -> None:
     here, there = bucket(), bucket()
@@ -101,7 +101,7 @@ async def test_a_failing_copy_is_posted_once_dead_lettered_with_evidence_and_men
 
 
 @pytest.mark.slow
-async def test_s3_out_of_reach_for_a_while_costs_no_message_anything(
+async def test_an_outage_of_s3_charges_no_message_an_attempt(
     s3: S3Client, bucket: MakeBucket, queues: Queues, settings: Settings, status_queue: Status, faulty: Faulty
 ) -> None:
     here, there = bucket(), bucket()
@@ -119,7 +119,7 @@ async def test_s3_out_of_reach_for_a_while_costs_no_message_anything(
 
 
 @pytest.mark.slow
-async def test_credentials_that_expire_for_a_while_cost_no_message_anything(
+async def test_expired_credentials_charge_no_message_an_attempt(
     s3: S3Client, bucket: MakeBucket, queues: Queues, settings: Settings, status_queue: Status, faulty: Faulty
 ) -> None:
     here, there = bucket(), bucket()
@@ -134,7 +134,7 @@ async def test_credentials_that_expire_for_a_while_cost_no_message_anything(
     assert statuses(status_queue) == [4]
 
 
-async def test_an_event_ahead_of_its_job_is_worked_when_the_job_comes(
+async def test_an_event_ahead_of_its_job_is_handled_when_the_job_arrives(
     s3: S3Client,
     bucket: MakeBucket,
     queues: Queues,

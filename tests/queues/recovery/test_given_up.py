@@ -70,14 +70,14 @@ async def test_no_status_is_posted_for_a_message_that_names_no_file(world: World
     assert world.posted() == []
 
 
-async def test_a_reason_that_cannot_be_stored_is_posted_as_far_as_it_can(world: World) -> None:
+async def test_the_storable_part_of_a_reason_is_posted(world: World) -> None:
     await world.give_up(request("a", "b", sourceKey="no/such"), "is\0not\ud800there " + "\U0001f680" * 2000)
     [post] = world.read_posts()
     assert post["errorMessage"].startswith("is\ufffdnot\ufffdthere \U0001f680")
     assert len(json.dumps(post)) < LARGEST_MESSAGE
 
 
-async def test_ids_as_long_as_may_be_leave_room_for_the_reason(world: World) -> None:
+async def test_the_longest_ids_leave_room_for_the_reason(world: World) -> None:
     longest = "\x01" * (LARGEST_ROW_KEY - len("C___001g-1g.h5"))
     await world.give_up(request("a", "b", sourceKey="no/such", jobId=longest), "gone")
     [post] = world.read_posts()
@@ -105,7 +105,7 @@ async def test_an_event_without_records_is_acknowledged(world: World) -> None:
     assert world.facts == {"outcome": "empty"}
 
 
-async def test_a_request_that_no_update_can_describe_is_set_aside_at_once(
+async def test_a_request_that_no_update_can_describe_is_dead_lettered_at_once(
     queues: Queues, settings: Settings, status_queue: Status
 ) -> None:
     async with Daemon(settings) as daemon:

@@ -85,7 +85,7 @@ async def line_with(process: asyncio.subprocess.Process, text: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("blow", [signal.SIGTERM, signal.SIGKILL])
-async def test_a_copy_that_was_ended_is_done_again_and_nothing_is_torn(
+async def test_a_copy_that_was_killed_is_repeated_and_leaves_no_partial_object(
     s3: S3Client,
     bucket: MakeBucket,
     queues: Queues,

@@ -78,7 +78,7 @@ async def test_a_queue_that_does_not_exist_is_down_until_it_does(sqs: Any, aws_e
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "AccessDeniedException", "KmsAccessDenied", "KmsDisabled"])
-async def test_a_queue_that_denies_to_send_is_no_fault_of_the_copy(code: str) -> None:
+async def test_a_queue_that_denies_to_send_is_down_and_not_the_fault_of_the_copy(code: str) -> None:
     class Denying:
         async def send_message(self, **_: Any) -> None:
             answer = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": 403}}
@@ -89,7 +89,7 @@ async def test_a_queue_that_denies_to_send_is_no_fault_of_the_copy(code: str) ->
     assert (caught.value.dependency, caught.value.place) == ("sqs", "send q")
 
 
-async def test_an_update_that_the_queue_does_not_take_is_an_error_that_says_so() -> None:
+async def test_an_update_that_the_queue_refuses_is_an_error_with_the_reason() -> None:
     class Refusing:
         async def send_message(self, **_: Any) -> None:
             answer = {
@@ -111,7 +111,7 @@ async def test_an_update_that_the_queue_does_not_take_is_an_error_that_says_so()
         (503, "ServiceUnavailable"),
     ],
 )
-async def test_what_passes_is_waited_for_and_charged_to_no_copy(status: int, code: str) -> None:
+async def test_a_transient_failure_is_waited_for_and_not_charged_to_the_copy(status: int, code: str) -> None:
     class Refusing:
         calls = 0
 

@@ -69,7 +69,7 @@ async def test_the_log_line_says_what_was_done(world: World, asked: dict[str, An
     }
 
 
-async def test_a_second_delivery_copies_nothing_and_says_success_again(
+async def test_a_second_delivery_copies_nothing_and_posts_success_again(
     world: World, asked: dict[str, Any], faulty: Faulty
 ) -> None:
     await world.handle(asked)
@@ -80,7 +80,7 @@ async def test_a_second_delivery_copies_nothing_and_says_success_again(
     assert world.facts["result"] == "skipped"
 
 
-async def test_a_request_without_a_collection_is_answered_without_one(
+async def test_updates_of_a_request_without_a_collection_have_none(
     world: World, asked: dict[str, Any]
 ) -> None:
     del asked["collectionId"]
@@ -106,7 +106,7 @@ async def test_a_missing_source_is_rejected_and_nothing_is_posted_yet(
     assert world.count("copy_seconds_count", outcome="failed") == 1
 
 
-async def test_an_archived_source_is_rejected_with_a_sentence(
+async def test_an_archived_source_is_rejected_with_a_readable_reason(
     s3: S3Client, world: World, asked: dict[str, Any]
 ) -> None:
     s3.put_object(Bucket=asked["sourceBucket"], Key="d/g.h5", Body=b"granule", StorageClass="DEEP_ARCHIVE")
@@ -143,7 +143,9 @@ async def test_a_redriven_message_turns_failed_into_success(world: World, asked:
     assert [status for _, _, status in world.posted()] == [3, 4]
 
 
-async def test_s3_down_costs_nothing(world: World, asked: dict[str, Any], faulty: Faulty) -> None:
+async def test_an_outage_of_s3_is_not_charged_to_the_message(
+    world: World, asked: dict[str, Any], faulty: Faulty
+) -> None:
     faulty.fail(Fault(lambda _: True, cut=True))
     with pytest.raises(DependencyDown) as caught:
         await world.handle(asked)

@@ -6,31 +6,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orca_daemon.export import keys
+from orca_daemon.export import files
 
 moments = st.datetimes(min_value=datetime(1000, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001  it takes no zone
 
 
 def test_a_key_has_the_table_the_day_and_six_digits_of_microseconds() -> None:
-    key = keys.file_key("staff", datetime(2026, 11, 21, 3, 4, 5, 67, tzinfo=UTC))
+    key = files.file_key("staff", datetime(2026, 11, 21, 3, 4, 5, 67, tzinfo=UTC))
 
     assert key == "staff/2026/11/21/030405000067.parquet"
 
 
-def test_a_key_is_in_utc_whatever_the_clock_of_the_caller() -> None:
+def test_a_key_is_in_utc_whatever_the_time_zone_of_the_caller() -> None:
     east = timezone(timedelta(hours=9))
 
-    assert keys.file_key("t", datetime(2026, 1, 1, 1, tzinfo=east)) == "t/2025/12/31/160000000000.parquet"
+    assert files.file_key("t", datetime(2026, 1, 1, 1, tzinfo=east)) == "t/2025/12/31/160000000000.parquet"
 
 
 @given(moments)
 def test_the_time_comes_back_from_the_key(moment: datetime) -> None:
-    assert keys.time_of(keys.file_key("a.b", moment), "a.b") == moment
+    assert files.time_of(files.file_key("a.b", moment), "a.b") == moment
 
 
 @given(moments, moments)
 def test_keys_sort_as_their_times_do(one: datetime, other: datetime) -> None:
-    assert (keys.file_key("t", one) < keys.file_key("t", other)) == (one < other)
+    assert (files.file_key("t", one) < files.file_key("t", other)) == (one < other)
 
 
 @pytest.mark.parametrize(
@@ -45,9 +45,9 @@ def test_keys_sort_as_their_times_do(one: datetime, other: datetime) -> None:
     ],
 )
 def test_other_keys_have_no_time(key: str) -> None:
-    assert keys.time_of(key, "t") is None
+    assert files.time_of(key, "t") is None
 
 
 @given(moments)
 def test_a_written_time_is_the_same_time(moment: datetime) -> None:
-    assert datetime.fromisoformat(keys.write_time(moment)) == moment
+    assert datetime.fromisoformat(files.write_time(moment)) == moment
