@@ -1,4 +1,4 @@
-"""Databases of ORCA as they are met in the field: upgraded by their owner, used by `orca_app`."""
+"""Databases of ORCA in every state that deployments have: upgraded by their owner, used by `orca_app`."""
 
 import threading
 from collections.abc import Iterator
@@ -95,10 +95,10 @@ def test_an_orca_database_becomes_what_a_new_one_is(
     roles: str, database_url: str, blocks: tuple[str, ...], version: int
 ) -> None:
     build(roles, *blocks)
-    found = migrate.status(roles)
-    assert found.version == version
-    assert found.verdict is (SchemaVerdict.SLOW if version == 7 else SchemaVerdict.OLD)
-    planned = migrate.plan(found)
+    current = migrate.status(roles)
+    assert current.version == version
+    assert current.verdict is (SchemaVerdict.SLOW if version == 7 else SchemaVerdict.OLD)
+    planned = migrate.plan(current)
     assert migrate.upgrade(by("the_admin", roles)) == planned
     assert structure(roles) == structure(database_url)
     after = migrate.status(by("the_app", roles))
@@ -161,9 +161,9 @@ def test_partitions_only_get_an_index_by_job(roles: str) -> None:
     )
     assert migrate.status(roles).scanned_partitions == (part,)
     assert migrate.upgrade(by("the_admin", roles))[-1] == f"index {part} by job, beside running work"
-    found = migrate.status(roles)
-    assert found.scanned_partitions == ()
-    assert found.partitions == (f"FOR VALUES IN ('{'b' * 43}')",)
+    current = migrate.status(roles)
+    assert current.scanned_partitions == ()
+    assert current.partitions == (f"FOR VALUES IN ('{'b' * 43}')",)
     assert migrate.upgrade(by("the_admin", roles)) == []
 
 
@@ -274,9 +274,9 @@ def test_an_index_whose_building_was_interrupted_is_built_again(database_url: st
                 "WHERE indexrelid = 'orca.daemon_recovery_job_open'::regclass"
             )
         )
-    found = migrate.status(database_url)
-    assert found.verdict is SchemaVerdict.SLOW
-    assert found.missing_indexes == ("daemon_recovery_job_open",)
+    current = migrate.status(database_url)
+    assert current.verdict is SchemaVerdict.SLOW
+    assert current.missing_indexes == ("daemon_recovery_job_open",)
     migrate.upgrade(database_url)
     assert migrate.status(database_url).verdict is SchemaVerdict.OK
 
@@ -342,9 +342,9 @@ def test_an_index_of_an_earlier_version_is_replaced(database_url: str, owner: En
         connection.execute(
             text("CREATE INDEX daemon_recovery_file_key_path ON orca.recovery_file (key_path)")
         )
-    found = migrate.status(database_url)
-    assert found.missing_indexes == ("daemon_recovery_file_key_hash",)
-    assert migrate.plan(found) == [
+    current = migrate.status(database_url)
+    assert current.missing_indexes == ("daemon_recovery_file_key_hash",)
+    assert migrate.plan(current) == [
         "build the index daemon_recovery_file_key_hash, beside running work",
         "drop the index daemon_recovery_file_key_path, which another one replaces",
     ]

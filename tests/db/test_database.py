@@ -1,4 +1,4 @@
-"""Transactions against a real Postgres: committed or not at all, limited, repeated, cancelled."""
+"""Transactions on a real Postgres: committed or not at all, limited, repeated, cancelled."""
 
 import asyncio
 import threading
@@ -60,7 +60,7 @@ async def test_work_that_raises_stores_nothing_and_its_error_is_unchanged(
 async def test_connections_have_limits_and_a_name(database_url: str, make_database: Make) -> None:
     database = make_database(database_url, statement_timeout=7, lock_timeout=3, application_name="me")
 
-    def shown(connection: Connection) -> list[str]:
+    def parameters_of(connection: Connection) -> list[str]:
         names = (
             "statement_timeout",
             "lock_timeout",
@@ -70,8 +70,8 @@ async def test_connections_have_limits_and_a_name(database_url: str, make_databa
         )
         return [str(connection.scalar(text(f"SHOW {name}"))) for name in names]
 
-    assert await database.transact(shown) == ["7s", "3s", "1min", "me", "UTC"]
-    assert await database.stream(shown) == ["0", "3s", "10min", "me", "UTC"]
+    assert await database.transact(parameters_of) == ["7s", "3s", "1min", "me", "UTC"]
+    assert await database.stream(parameters_of) == ["0", "3s", "10min", "me", "UTC"]
 
 
 async def test_a_statement_timeout_is_retried_later(database_url: str, make_database: Make) -> None:
@@ -134,7 +134,7 @@ class TestCancellation:
         await database.transact(lambda _: written.wait(10))
         task.cancel()
         await asyncio.sleep(0)
-        task.cancel()  # told twice, it still waits for its thread
+        task.cancel()  # cancelled a second time, it still waits for its thread
         await asyncio.sleep(0)
         assert not task.done()
         go_on.set()
@@ -217,7 +217,7 @@ class TestExhaustion:
                 while connection.scalar(
                     text("SELECT count(*) FROM pg_stat_activity WHERE usename = 'crowded'")
                 ):
-                    pass  # the server takes a moment to notice
+                    pass  # the server needs some time to notice
             await database.probe()
             database.close()
         finally:

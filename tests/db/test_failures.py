@@ -1,4 +1,4 @@
-"""What each SQLSTATE asks for, and that nothing but identifiers is told of it."""
+"""The meaning of each SQLSTATE, and that errors name only identifiers."""
 
 import pytest
 from sqlalchemy import Engine, text

@@ -1,4 +1,4 @@
-"""Rotation, fail-over and lost connections: what a handler sees of them, and how little."""
+"""Rotation, fail-over and lost connections, as a handler sees them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -14,7 +14,7 @@ from orca_daemon.db.failures import PostgresError
 from orca_daemon.engine.errors import DependencyDown, Reject
 from orca_daemon.queues.status_update.store import apply
 from orca_daemon.wire.status import NewFile, NewJob, RecoveryStatus
-from tests.db.conftest import Make, Secret, place
+from tests.db.conftest import Make, Secret, address_parts
 from tests.proxy import Proxy
 from tests.roles import login
 
@@ -50,7 +50,7 @@ def guarded(owner: Engine) -> Iterator[None]:
 @pytest.mark.usefixtures("guarded")
 class TestRotation:
     async def test_is_survived(self, database_url: str, make_database: Make, owner: Engine) -> None:
-        secret = Secret(user_username="app", user_password="old", **place(database_url))
+        secret = Secret(user_username="app", user_password="old", **address_parts(database_url))
         database = make_database(secrets=secret, prefix="p", pool_size=1)
         await database.probe()
         with owner.connect() as connection:
@@ -66,7 +66,7 @@ class TestRotation:
     async def test_that_is_not_in_the_secret_yet_is_waited_for(
         self, database_url: str, make_database: Make, owner: Engine
     ) -> None:
-        secret = Secret(user_username="app", user_password="old", **place(database_url))
+        secret = Secret(user_username="app", user_password="old", **address_parts(database_url))
         database = make_database(secrets=secret, secret_arn="arn")
         with owner.connect() as connection:
             connection.execute(text("ALTER ROLE app PASSWORD 'new'"))
@@ -78,7 +78,7 @@ class TestRotation:
     async def test_leaves_the_password_out_of_every_error(
         self, database_url: str, make_database: Make
     ) -> None:
-        secret = Secret(user_username="app", user_password="s3cret-pa55", **place(database_url))
+        secret = Secret(user_username="app", user_password="s3cret-pa55", **address_parts(database_url))
         database = make_database(secrets=secret, secret_arn="arn")
         with pytest.raises(DependencyDown) as caught:
             await database.probe()
@@ -90,9 +90,9 @@ class TestRotation:
 
 def end_sessions(connection: Connection, role: str) -> None:
     """End them, and wait until they are gone."""
-    ours = "FROM pg_stat_activity WHERE usename = :role"
-    connection.execute(text(f"SELECT pg_terminate_backend(pid) {ours}"), {"role": role})
-    while connection.scalar(text(f"SELECT count(*) {ours}"), {"role": role}):
+    sessions = "FROM pg_stat_activity WHERE usename = :role"
+    connection.execute(text(f"SELECT pg_terminate_backend(pid) {sessions}"), {"role": role})
+    while connection.scalar(text(f"SELECT count(*) {sessions}"), {"role": role}):
         pass
 
 
@@ -252,8 +252,8 @@ class TestFailOver:
             connection.execute(text("CREATE ROLE robbed LOGIN; GRANT orca_app TO robbed"))
             try:
                 database = make_database(login(database_url, "robbed"))
-                ours = await database.transact(role.read)
-                database.writes(ours.writable)
+                own_role = await database.transact(role.read)
+                database.writes(own_role.writable)
                 await database.probe()
                 connection.execute(text("REVOKE orca_app FROM robbed"))
                 with pytest.raises(DependencyDown, match="42501"):

@@ -1,4 +1,4 @@
-"""What a role may do is found before the work needs it."""
+"""The privileges of a role are checked before the work needs them."""
 
 from sqlalchemy import Engine, make_url, text
 

@@ -1,4 +1,4 @@
-"""TLS to the server, as settings and URLs ask for it; the embedded server has none: a handshake has to do."""
+"""TLS to the server, by settings and URLs; the embedded server has no TLS, so only the handshake is tested."""
 
 import socket
 import ssl
@@ -27,7 +27,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(UTC)
-    made = (
+    built = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -42,7 +42,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    path.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
+    path.write_bytes(private + built.public_bytes(serialization.Encoding.PEM))
     return path
 
 
@@ -87,8 +87,8 @@ def _serve(server: socket.socket, context: ssl.SSLContext) -> None:
 async def test_the_server_is_verified_as_the_settings_say(
     port: int, certificate: Path, make_database: Make, host: str, options: dict[str, str], output: str
 ) -> None:
-    given = {"sslrootcert": str(certificate)} | options
-    database = make_database(f"postgresql://u@{host}:{port}/d", **given)
+    tls_options = {"sslrootcert": str(certificate)} | options
+    database = make_database(f"postgresql://u@{host}:{port}/d", **tls_options)
     with pytest.raises(DependencyDown, match=output):
         await database.probe()
 
@@ -101,8 +101,8 @@ async def test_options_of_tls_in_the_url_have_priority(certificate: Path) -> Non
             "sslrootcert": str(certificate),
         }
     )
-    found = await resolve(settings, None)
-    assert found.query == {"sslmode": "require", "sslrootcert": str(certificate)}
+    address = await resolve(settings, None)
+    assert address.query == {"sslmode": "require", "sslrootcert": str(certificate)}
 
 
 async def test_a_setting_that_names_a_missing_file_is_an_error(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Database URLs in every form that libpq and SQLAlchemy know."""
+"""Database URLs in every form that libpq and SQLAlchemy accept."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""An export from a real Postgres to a real S3 endpoint, at times that the test chooses."""
+"""Exports from a real Postgres to a real S3 endpoint, at times that the test chooses."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing, contextmanager

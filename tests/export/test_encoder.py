@@ -1,4 +1,4 @@
-"""The thread that encodes, and how far reading may be ahead of it."""
+"""The encoder's thread, and how many blocks may wait for it."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from orca_daemon.export.framing import BLOCK
 
 
 class Encoded:
-    """In place of the reader and of the file: keeps the sizes of the blocks."""
+    """Replaces the reader and the file, and records the sizes of the blocks."""
 
     def __init__(self) -> None:
         self.sizes: list[int] = []

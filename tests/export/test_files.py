@@ -1,4 +1,4 @@
-"""The names of files."""
+"""The keys of exported files."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from orca_daemon.export import files
 
-moments = st.datetimes(min_value=datetime(1000, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001  it takes no zone
+times = st.datetimes(min_value=datetime(1000, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001  it takes no zone
 
 
 def test_a_key_has_the_table_the_day_and_six_digits_of_microseconds() -> None:
@@ -23,12 +23,12 @@ def test_a_key_is_in_utc_whatever_the_time_zone_of_the_caller() -> None:
     assert files.file_key("t", datetime(2026, 1, 1, 1, tzinfo=east)) == "t/2025/12/31/160000000000.parquet"
 
 
-@given(moments)
-def test_the_time_comes_back_from_the_key(moment: datetime) -> None:
-    assert files.time_of(files.file_key("a.b", moment), "a.b") == moment
+@given(times)
+def test_the_time_comes_back_from_the_key(time: datetime) -> None:
+    assert files.time_of(files.file_key("a.b", time), "a.b") == time
 
 
-@given(moments, moments)
+@given(times, times)
 def test_keys_sort_as_their_times_do(one: datetime, other: datetime) -> None:
     assert (files.file_key("t", one) < files.file_key("t", other)) == (one < other)
 
@@ -48,6 +48,6 @@ def test_other_keys_have_no_time(key: str) -> None:
     assert files.time_of(key, "t") is None
 
 
-@given(moments)
-def test_a_written_time_is_the_same_time(moment: datetime) -> None:
-    assert datetime.fromisoformat(files.write_time(moment)) == moment
+@given(times)
+def test_a_written_time_is_the_same_time(time: datetime) -> None:
+    assert datetime.fromisoformat(files.write_time(time)) == time

@@ -1,4 +1,4 @@
-"""Nothing is lost and nothing is written twice, whoever commits when."""
+"""Every row is exported exactly once, whatever the order of commits and runs is."""
 
 import json
 from contextlib import closing
@@ -237,12 +237,12 @@ async def test_rows_with_an_infinite_change_time_are_in_full_exports(
     source.run("INSERT INTO staff VALUES (1, '-infinity'), (2, 'infinity'), (3, '2026-10-01'), (4, NULL)")
     source.run("INSERT INTO staff VALUES (5, '2027-01-01')")
 
-    found = []
+    read_back = []
     for number, full in enumerate([False, False, True, False]):
         report = await exporter.run(T0 + number * HOUR, STAFF, full=full)
-        found.append([exporter.read(key).column("id").to_pylist() for key in report.keys.values()])
+        read_back.append([exporter.read(key).column("id").to_pylist() for key in report.keys.values()])
 
-    assert found == [[[1, 3]], [], [[1, 2, 3, 4]], []]
+    assert read_back == [[[1, 3]], [], [[1, 2, 3, 4]], []]
 
 
 async def test_times_without_zone_and_dates_are_read_as_utc(source: Source, exporter: Exporter) -> None:

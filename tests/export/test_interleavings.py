@@ -1,4 +1,4 @@
-"""Writers and runs in any order: in the end, every row stands in exactly one file."""
+"""Writers and runs in random order: in the end, every row is in exactly one file."""
 
 import random
 from collections import Counter
@@ -63,7 +63,7 @@ class Writers:
 @pytest.mark.parametrize("seed", range(4))
 async def test_every_row_is_in_exactly_one_file(source: Source, exporter: Exporter, seed: int) -> None:
     source.run("CREATE TABLE staff (id int, last_updated timestamptz)")
-    chance, found = random.Random(seed), Counter[int]()
+    chance, exported = random.Random(seed), Counter[int]()
     runs = sorted(chance.sample(range(STEPS), RUNS))
 
     with ExitStack() as stack:
@@ -71,10 +71,12 @@ async def test_every_row_is_in_exactly_one_file(source: Source, exporter: Export
         for step in range(STEPS):
             writers.step(step / 10)
             if step in runs:
-                found.update(row["id"] for row in await exporter.rows(T0 + step * HOUR / 10, table("staff")))
+                exported.update(
+                    row["id"] for row in await exporter.rows(T0 + step * HOUR / 10, table("staff"))
+                )
         writers.end()
     for later in (10, 11):
-        found.update(row["id"] for row in await exporter.rows(T0 + later * HOUR, table("staff")))
+        exported.update(row["id"] for row in await exporter.rows(T0 + later * HOUR, table("staff")))
 
-    assert found == Counter(writers.committed)
+    assert exported == Counter(writers.committed)
     assert len(writers.committed) > STEPS / 4

@@ -1,4 +1,4 @@
-"""An export asked for by a message, as the handler of the internal-report queue does it."""
+"""Exports that a message requests, by the handler of the internal-report queue."""
 
 import asyncio
 import json
@@ -172,7 +172,7 @@ async def test_another_database_that_is_down_is_waited_for_under_a_name_of_its_o
 
 
 class TestPlaces:
-    """What S3 answers is told with the place, and charged to nobody."""
+    """A failure of S3 names the place, and is not charged to the message."""
 
     @pytest.fixture
     def flaky(self, aws_endpoint: str) -> Iterator[FlakyS3]:

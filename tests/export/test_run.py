@@ -1,4 +1,4 @@
-"""A run over several tables: one snapshot, failures that stay with their table, files whole or not there."""
+"""A run over several tables: one snapshot, failures of single tables, complete files or none."""
 
 import asyncio
 import threading
@@ -276,13 +276,15 @@ async def test_a_cancelled_run_ends_at_once_and_leaves_nothing_behind(
 
 
 async def test_uploads_of_a_killed_process_are_aborted(tables: Source, exporter: Exporter) -> None:
-    place = exporter.bucket
-    left = exporter.s3.create_multipart_upload(Bucket=place, Key="one/2026/10/01/000000000000.parquet")
-    foreign = exporter.s3.create_multipart_upload(Bucket=place, Key="one/notes.txt")
+    bucket_name = exporter.bucket
+    left = exporter.s3.create_multipart_upload(Bucket=bucket_name, Key="one/2026/10/01/000000000000.parquet")
+    foreign = exporter.s3.create_multipart_upload(Bucket=bucket_name, Key="one/notes.txt")
 
     await exporter.run(T0, ONE)
 
-    uploads = [entry["UploadId"] for entry in exporter.s3.list_multipart_uploads(Bucket=place)["Uploads"]]
+    uploads = [
+        entry["UploadId"] for entry in exporter.s3.list_multipart_uploads(Bucket=bucket_name)["Uploads"]
+    ]
     assert left["UploadId"] not in uploads
     assert uploads == [foreign["UploadId"]]
 

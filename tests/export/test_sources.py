@@ -1,4 +1,4 @@
-"""Sources as they are met: other encodings, hidden rows, odd names, domains in arrays, limits of time."""
+"""Unusual sources: other encodings, hidden rows, names with dots, domains in arrays, time limits."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing

@@ -1,4 +1,4 @@
-"""A shop like the seed's: every file, read by pyarrow and by DuckDB, holds the rows of the database."""
+"""A shop's database: every file, read by pyarrow and by DuckDB, has the rows of the database."""
 
 from datetime import UTC, datetime
 from pathlib import Path

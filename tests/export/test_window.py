@@ -1,4 +1,4 @@
-"""Which rows a run takes, and what a snapshot knows."""
+"""The window of a run, and the transactions that a snapshot could see."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -20,9 +20,9 @@ def test_the_first_run_takes_everything_up_to_now() -> None:
 
 
 def test_the_next_run_starts_at_the_end_of_the_last_and_includes_late_rows() -> None:
-    found = window(NOW, Last("k", BEFORE, SEEN), overlap=OVERLAP)
+    chosen = window(NOW, Last("k", BEFORE, SEEN), overlap=OVERLAP)
 
-    assert found == Window(
+    assert chosen == Window(
         end=NOW, start=BEFORE, late_from=BEFORE - OVERLAP, late_until=BEFORE, unseen_by=SEEN
     )
 
@@ -36,9 +36,9 @@ def test_a_full_run_takes_all_rows_whatever_the_last_file_is() -> None:
 
 
 def test_a_given_start_still_takes_late_rows_of_the_last_file() -> None:
-    found = window(NOW, Last("k", BEFORE, SEEN), overlap=OVERLAP, since=BEFORE - timedelta(hours=1))
+    chosen = window(NOW, Last("k", BEFORE, SEEN), overlap=OVERLAP, since=BEFORE - timedelta(hours=1))
 
-    assert found.start == found.late_until == BEFORE - timedelta(hours=1)
+    assert chosen.start == chosen.late_until == BEFORE - timedelta(hours=1)
 
 
 def test_a_given_start_after_the_last_file_is_reported_as_a_gap() -> None:

@@ -1,4 +1,4 @@
-"""The places of S3 that each message is known to need before its work."""
+"""The places of S3 that the engine knows a message needs before it is handled."""
 
 import json
 from typing import Any

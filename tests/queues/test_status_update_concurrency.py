@@ -1,4 +1,4 @@
-"""Status updates of one granule in concurrent transactions: no roll-up is lost, and nobody deadlocks."""
+"""Status updates of one granule in concurrent transactions: no roll-up is lost, and no two deadlock."""
 
 import asyncio
 import threading
@@ -166,6 +166,6 @@ async def test_a_connection_that_lost_its_prepared_statements_is_replaced(databa
     await database.transact(apply, [new_job("a")], NOON)
     await database.transact(lambda connection: connection.execute(text("DEALLOCATE ALL")))
 
-    moved = await database.transact(apply, [success("a")], NOON)
+    outcome = await database.transact(apply, [success("a")], NOON)
 
-    assert [progress.status for progress in moved.updated.values()] == [RecoveryStatus.SUCCESS]
+    assert [progress.status for progress in outcome.updated.values()] == [RecoveryStatus.SUCCESS]

@@ -44,8 +44,8 @@ def test_a_comparison_from_the_command_line_prints_a_summary(archive: Archive, i
 
 def test_the_reports_can_be_read_back(archive: Archive, invoke: Invoke) -> None:
     archive.catalog([Filed("lost", granule="g-7")])
-    place = manifest(archive, *(Listed(f"new{i}") for i in range(3)))
-    assert "phantoms: catalogued, but not in S3" in invoke("reconcile", place).stdout
+    uri = manifest(archive, *(Listed(f"new{i}") for i in range(3)))
+    assert "phantoms: catalogued, but not in S3" in invoke("reconcile", uri).stdout
 
     listed = json.loads(invoke("reports", "--json").stdout)
     assert [(row["id"], row["status"], row["phantom"], row["orphan"]) for row in listed] == [
@@ -53,9 +53,9 @@ def test_the_reports_can_be_read_back(archive: Archive, invoke: Invoke) -> None:
     ]
     assert invoke("reports", "--bucket", "another", "--json").stdout.strip() == "[]"
     assert "archive" in invoke("reports").stdout
-    shown = invoke("report", "1").stdout
-    assert "lost" in shown
-    assert "new2" in shown
+    output = invoke("report", "1").stdout
+    assert "lost" in output
+    assert "new2" in output
     found = json.loads(invoke("report", "1", "--kind", "orphan", "--limit", "2", "--json").stdout)
     assert [row["key_path"] for row in found["rows"]["orphan"]] == ["new0", "new1"]
     rows = list(csv.DictReader(io.StringIO(invoke("report", "1", "--kind", "phantom", "--csv").stdout)))
@@ -117,14 +117,14 @@ HOSTILE = ["=cmd|'/C calc'!A0", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "plain", "
 
 
 def test_csv_holds_no_formulas_and_json_is_exact(archive: Archive, invoke: Invoke) -> None:
-    place = manifest(archive, *(Listed(key) for key in HOSTILE))
-    assert invoke("reconcile", place).exit_code == 0
+    uri = manifest(archive, *(Listed(key) for key in HOSTILE))
+    assert invoke("reconcile", uri).exit_code == 0
 
     exact = json.loads(invoke("report", "1", "--kind", "orphan", "--json").stdout)
-    shown = invoke("report", "1", "--kind", "orphan", "--csv").stdout
+    output = invoke("report", "1", "--kind", "orphan", "--csv").stdout
 
     assert {row["key_path"] for row in exact["rows"]["orphan"]} == set(HOSTILE)
-    keys = {row["key_path"] for row in csv.DictReader(io.StringIO(shown, newline=""))}
+    keys = {row["key_path"] for row in csv.DictReader(io.StringIO(output, newline=""))}
     assert keys == {f"'{key}" for key in HOSTILE[:6]} | set(HOSTILE[6:])
 
 

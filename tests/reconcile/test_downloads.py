@@ -1,4 +1,4 @@
-"""Data files from an S3 that does not always serve them: tried again, signed again, waited for, refused."""
+"""Data files from an S3 that fails: requests are retried, URLs signed again, messages wait or are refused."""
 
 import hashlib
 from collections.abc import AsyncIterator, Iterator

@@ -1,4 +1,4 @@
-"""Jobs: one for each inventory, moved along where everybody can see it, and never worked on twice at once."""
+"""Jobs: one for each inventory, with a visible status, and never compared by two processes at one time."""
 
 import asyncio
 import os
@@ -23,16 +23,16 @@ def statuses(archive: Archive) -> list[int]:
 
 
 async def test_the_status_of_a_job_is_visible_while_it_runs(archive: Archive, reconciler: Reconciler) -> None:
-    seen: dict[str, list[int]] = {}
+    statuses_at: dict[str, list[int]] = {}
 
     outcome = await reconciler.inventory(
         archive.inventory([Listed("a")]),
-        on_message=lambda line: seen.update({type(line).__name__: statuses(archive)}),
+        on_message=lambda message: statuses_at.update({type(message).__name__: statuses(archive)}),
     )
 
-    assert seen["Locked"] == []
-    assert seen["Staged"] == [GETTING_S3_LIST]
-    assert seen["Compared"] == [GENERATING_REPORTS]
+    assert statuses_at["Locked"] == []
+    assert statuses_at["Staged"] == [GETTING_S3_LIST]
+    assert statuses_at["Compared"] == [GENERATING_REPORTS]
     assert archive.job(outcome.job) == (SUCCESS, True, None)
 
 
@@ -77,21 +77,21 @@ async def test_two_replicas_with_one_inventory_take_turns(archive: Archive, reco
 
     assert sum(outcome.compared is not None for outcome in outcomes) == 1
     assert len({outcome.job for outcome in outcomes}) == 1
-    assert sum(isinstance(line, Waiting) for line in one + two) <= 1
+    assert sum(isinstance(message, Waiting) for message in one + two) <= 1
     assert statuses(archive) == [SUCCESS]
 
 
 async def test_different_inventories_run_at_the_same_time(archive: Archive, reconciler: Reconciler) -> None:
-    heard: list[Message] = []
+    messages: list[Message] = []
 
     await asyncio.gather(
-        reconciler.inventory(archive.inventory([Listed("a")]), on_message=heard.append),
+        reconciler.inventory(archive.inventory([Listed("a")]), on_message=messages.append),
         reconciler.inventory(
-            archive.inventory([Listed("a")], created=CREATED + timedelta(days=1)), on_message=heard.append
+            archive.inventory([Listed("a")], created=CREATED + timedelta(days=1)), on_message=messages.append
         ),
     )
 
-    assert not any(isinstance(line, Waiting) for line in heard)
+    assert not any(isinstance(message, Waiting) for message in messages)
     assert statuses(archive) == [SUCCESS, SUCCESS]
 
 
@@ -106,7 +106,7 @@ async def test_a_killed_child_is_an_error_that_another_attempt_may_mend(
         await reconciler.inventory(pointer, on_message=Killer())
 
     assert statuses(archive) == [GENERATING_REPORTS]
-    # Delivered again, it is the same job, and nobody holds its lock.
+    # The redelivered message uses the same job, whose lock is free.
     outcome = await reconciler.inventory(pointer)
     assert archive.job(outcome.job) == (SUCCESS, True, None)
     assert archive.orphans(outcome.job) == {"a"}
@@ -117,10 +117,10 @@ class Killer:
 
     pid = 0
 
-    def __call__(self, line: Message) -> None:
-        if isinstance(line, Locked):
-            self.pid = line.pid
-        if isinstance(line, Staged):
+    def __call__(self, message: Message) -> None:
+        if isinstance(message, Locked):
+            self.pid = message.pid
+        if isinstance(message, Staged):
             os.kill(self.pid, signal.SIGKILL)
 
 
@@ -130,10 +130,10 @@ async def test_cancelled_work_leaves_nothing_behind(
     pointer = archive.inventory([Listed("a")])
     children: list[int] = []
 
-    def on_message(line: Message) -> None:
-        if isinstance(line, Locked):
-            children.append(line.pid)
-        if isinstance(line, Compared):
+    def on_message(message: Message) -> None:
+        if isinstance(message, Locked):
+            children.append(message.pid)
+        if isinstance(message, Compared):
             work.cancel()
 
     work = asyncio.create_task(reconciler.inventory(pointer, on_message=on_message))
@@ -152,8 +152,10 @@ async def test_cancelled_work_leaves_nothing_behind(
 async def test_a_comparison_that_takes_too_long_is_killed(
     archive: Archive, settings: Settings, reconciler: Reconciler
 ) -> None:
-    ours = settings.reconcile.model_copy(update={"deadline": 0.0})
-    hasty = Reconciler(settings.model_copy(update={"reconcile": ours}), reconciler._database, reconciler._s3)
+    options = settings.reconcile.model_copy(update={"deadline": 0.0})
+    hasty = Reconciler(
+        settings.model_copy(update={"reconcile": options}), reconciler._database, reconciler._s3
+    )
 
     with pytest.raises(Reject, match=r"took longer than reconcile\.deadline"):
         await hasty.inventory(archive.inventory([Listed("a")]))
@@ -215,9 +217,9 @@ async def test_young_files_are_not_reported_as_phantoms(
     archive: Archive, settings: Settings, reconciler: Reconciler
 ) -> None:
     archive.catalog([Filed("young", ingested=CREATED - timedelta(hours=1)), Filed("old")])
-    ours = settings.reconcile.model_copy(update={"race_window": 86_400.0})
+    options = settings.reconcile.model_copy(update={"race_window": 86_400.0})
     patient = Reconciler(
-        settings.model_copy(update={"reconcile": ours}), reconciler._database, reconciler._s3
+        settings.model_copy(update={"reconcile": options}), reconciler._database, reconciler._s3
     )
 
     outcome = await patient.inventory(archive.inventory([Listed("x")]))
@@ -227,15 +229,15 @@ async def test_young_files_are_not_reported_as_phantoms(
     assert outcome.compared.recent == 1
 
 
-@pytest.mark.parametrize("found", ["", "{}"])
+@pytest.mark.parametrize("manifest", ["", "{}"])
 async def test_without_a_manifest_there_is_no_job(
-    archive: Archive, reconciler: Reconciler, found: str
+    archive: Archive, reconciler: Reconciler, manifest: str
 ) -> None:
     pointer = InventoryPointer(
         report_bucket_region="us-west-2", report_bucket_name=archive.reports, manifest_key="x/manifest.json"
     )
-    if found:
-        archive.s3.put_object(Bucket=archive.reports, Key="x/manifest.json", Body=found.encode())
+    if manifest:
+        archive.s3.put_object(Bucket=archive.reports, Key="x/manifest.json", Body=manifest.encode())
 
     with pytest.raises(Reject, match="manifest"):
         await reconciler.inventory(pointer)
@@ -266,10 +268,10 @@ async def test_the_checksum_of_the_manifest_is_honoured(
 
 async def test_a_missing_data_file_is_named(archive: Archive, reconciler: Reconciler) -> None:
     pointer = archive.inventory([Listed("a")])
-    for found in archive.s3.list_objects_v2(Bucket=archive.reports, Prefix="archive/inventory/data/")[
+    for manifest in archive.s3.list_objects_v2(Bucket=archive.reports, Prefix="archive/inventory/data/")[
         "Contents"
     ]:
-        archive.s3.delete_object(Bucket=archive.reports, Key=found["Key"])
+        archive.s3.delete_object(Bucket=archive.reports, Key=manifest["Key"])
 
     with pytest.raises(
         Reject, match=r"the data file archive/inventory/data/.* cannot be fetched: S3 answers 404"

@@ -1,4 +1,4 @@
-"""Inventories that are small and become large: each is refused by name, within the memory that is set."""
+"""Small inventories that unpack to very large ones: each is refused by name, within the memory limit."""
 
 import gzip
 import io
@@ -33,10 +33,10 @@ MIB = 1 << 20
 def streamed(tmp_path: Path, *bodies: bytes, most: int = 1 << 40) -> tuple[bytes, Inflated]:
     """What the reader of these gzip files gets, and the stream."""
     files = []
-    for place, body in enumerate(bodies):
-        path = tmp_path / f"{place}.gz"
+    for number, body in enumerate(bodies):
+        path = tmp_path / f"{number}.gz"
         path.write_bytes(body)
-        files.append((path, f"data/{place}"))
+        files.append((path, f"data/{number}"))
     stream = Inflated(files, most)
     stream.start()
     rows = Path(stream.path).read_bytes()
@@ -66,11 +66,11 @@ BOMBS = {
 @pytest.mark.usefixtures("strict")
 @pytest.mark.parametrize("text", BOMBS.values(), ids=BOMBS)
 def test_a_gzip_file_that_unpacks_to_too_much_is_refused(bench: Bench, text: bytes) -> None:
-    found = bench.compare_bytes(gzip.compress(text), schema=CURRENT_ONLY)
+    result = bench.compare_bytes(gzip.compress(text), schema=CURRENT_ONLY)
 
-    assert isinstance(found, ComparisonFailure)
-    assert found.kind == "reject"
-    assert "data/0" in found.reason
+    assert isinstance(result, ComparisonFailure)
+    assert result.kind == "reject"
+    assert "data/0" in result.reason
 
 
 @pytest.mark.usefixtures("strict")
@@ -153,8 +153,10 @@ async def test_a_megabyte_that_unpacks_to_a_gigabyte_takes_no_more_memory_than_t
     row = b'"archive","' + b"k" * 900_000 + b'","10","2026-01-01T00:00:00.000Z","e","GLACIER"\n'
     body = gzip.compress(row * 70) * 20
     pointer = put(archive, body)
-    ours = settings.reconcile.model_copy(update={"memory_mib": 512})
-    small = Reconciler(settings.model_copy(update={"reconcile": ours}), reconciler._database, reconciler._s3)
+    options = settings.reconcile.model_copy(update={"memory_mib": 512})
+    small = Reconciler(
+        settings.model_copy(update={"reconcile": options}), reconciler._database, reconciler._s3
+    )
 
     with pytest.raises(Reject, match=r"line 1 of the data file bomb/data\.csv\.gz has more than 65536 bytes"):
         await small.inventory(pointer)
@@ -202,9 +204,9 @@ def test_a_binary_file_that_unpacks_to_too_much_is_refused(
     else:
         body = written(form, rows)
 
-    found = bench.compare_bytes(body, form=form, schema=CURRENT_ONLY)
+    result = bench.compare_bytes(body, form=form, schema=CURRENT_ONLY)
 
-    assert found == ComparisonFailure(
+    assert result == ComparisonFailure(
         kind=FailureKind.REJECT, reason=f"inventory refused: the data file data/0 {output}"
     )
 
@@ -213,9 +215,9 @@ def test_a_footer_that_claims_to_be_larger_than_its_file_is_refused(bench: Bench
     body = written("Parquet", table(1))
     lying = body[:-8] + (1 << 30).to_bytes(4, "little") + b"PAR1"
 
-    found = bench.compare_bytes(lying, form="Parquet", schema=CURRENT_ONLY)
+    result = bench.compare_bytes(lying, form="Parquet", schema=CURRENT_ONLY)
 
-    assert found == ComparisonFailure(
+    assert result == ComparisonFailure(
         kind=FailureKind.REJECT, reason="inventory refused: the data file data/0 is not sound Parquet"
     )
 
@@ -255,26 +257,26 @@ def test_the_number_of_files_in_a_manifest_is_limited() -> None:
 async def test_a_manifest_that_is_too_large_is_not_read_whole(
     archive: Archive, reconciler: Reconciler
 ) -> None:
-    heard: list[Message] = []
+    messages: list[Message] = []
     pointer = archive.inventory([Listed("a")], padding="x" * MOST_BYTES)
 
     with pytest.raises(Reject, match="the manifest is larger than 16 MiB"):
-        await reconciler.inventory(pointer, on_message=heard.append)
+        await reconciler.inventory(pointer, on_message=messages.append)
 
-    assert heard == []
+    assert messages == []
 
 
 def test_a_listing_of_many_files_is_read_in_their_order(bench: Bench) -> None:
-    found = bench.compare(*[[Listed(f"{file}-{row}") for row in range(50)] for file in range(30)])
+    result = bench.compare(*[[Listed(f"{file}-{row}") for row in range(50)] for file in range(30)])
 
-    assert isinstance(found, Compared)
-    assert found.orphans == 1500
+    assert isinstance(result, Compared)
+    assert result.orphans == 1500
 
 
 def test_a_file_that_is_cut_off_anywhere_is_never_taken_as_complete(tmp_path: Path) -> None:
-    whole = gzip.compress(b"".join(ROW % i for i in range(500)))
-    for length in range(0, len(whole), 97):
-        _, stream = streamed(tmp_path, whole[:length])
+    complete = gzip.compress(b"".join(ROW % i for i in range(500)))
+    for length in range(0, len(complete), 97):
+        _, stream = streamed(tmp_path, complete[:length])
         with pytest.raises(DataFileError):
             stream.check()
-    assert zlib.crc32(streamed(tmp_path, whole)[0]) == zlib.crc32(gzip.decompress(whole))
+    assert zlib.crc32(streamed(tmp_path, complete)[0]) == zlib.crc32(gzip.decompress(complete))

@@ -1,4 +1,4 @@
-"""The worked matrix of what each pair of catalog row and listed object is reported as."""
+"""A table of pairs of a catalog row and a listed object, and the report of each."""
 
 import pytest
 

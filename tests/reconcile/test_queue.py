@@ -1,4 +1,4 @@
-"""The internal-report queue: every body it carries, and what becomes of it."""
+"""The internal-report queue: every kind of body, and its effect."""
 
 import json
 from contextlib import closing
@@ -43,12 +43,12 @@ def body(pointer: InventoryPointer) -> dict[str, object]:
 
 
 def event(pointer: InventoryPointer, key: str | None = None) -> dict[str, object]:
-    thing = {"bucket": {"name": pointer.report_bucket_name}, "object": {"key": key or pointer.manifest_key}}
+    s3_part = {"bucket": {"name": pointer.report_bucket_name}, "object": {"key": key or pointer.manifest_key}}
     record = {
         "eventSource": "aws:s3",
         "eventName": "ObjectCreated:Put",
         "awsRegion": "us-west-2",
-        "s3": thing,
+        "s3": s3_part,
     }
     return {"Records": [record]}
 
@@ -169,8 +169,8 @@ async def test_only_buckets_that_the_settings_name_are_compared(
     archive: Archive, services: Services, settings: Settings, allowed: str
 ) -> None:
     patterns = allowed.replace("REPORTS", archive.reports)
-    ours = settings.reconcile.model_validate(settings.reconcile.model_dump() | {"sources": patterns})
-    limited = settings.model_copy(update={"reconcile": ours})
+    options = settings.reconcile.model_validate(settings.reconcile.model_dump() | {"sources": patterns})
+    limited = settings.model_copy(update={"reconcile": options})
     work = route(replace(services, settings=limited))
     pointer = archive.inventory([Listed("a")])
     archive.stored(7, [("a", '"e"', 10, False)], status=2)

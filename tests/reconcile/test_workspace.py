@@ -1,4 +1,4 @@
-"""The folder of a comparison, in a directory where everybody may leave things with names like ours."""
+"""The folder of a comparison, in a directory where other users may create entries named like ours."""
 
 import asyncio
 import errno
@@ -127,13 +127,13 @@ async def test_the_command_line_and_environment_of_the_child_have_no_secrets(
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
     monkeypatch.setenv("PGPASSWORD", "hunter2")
-    seen: list[bytes] = []
+    environments: list[bytes] = []
 
-    def look(line: object) -> None:
-        environ = Path(f"/proc/{getattr(line, 'pid', 'none')}/environ")
+    def record_environment(message: object) -> None:
+        environ = Path(f"/proc/{getattr(message, 'pid', 'none')}/environ")
         if environ.exists():
-            seen.append(environ.read_bytes())
+            environments.append(environ.read_bytes())
 
-    await reconciler.inventory(archive.inventory([Listed("a")]), on_message=look)
+    await reconciler.inventory(archive.inventory([Listed("a")]), on_message=record_environment)
 
-    assert not any(b"hunter2" in environ for environ in seen)
+    assert not any(b"hunter2" in environ for environ in environments)

@@ -1,4 +1,4 @@
-"""What long copies tell while they last."""
+"""Log lines about the progress of long copies."""
 
 import asyncio
 from dataclasses import replace
@@ -56,11 +56,11 @@ async def test_a_cancelled_copy_is_not_counted_as_a_failure() -> None:
 
 def test_long_copies_are_logged_and_short_ones_are_not() -> None:
     metrics = Metrics()
-    watch = CopyTelemetry(metrics.copies)
+    telemetry = CopyTelemetry(metrics.copies)
     with capture_logs() as logs:
         for seconds in (0.0, 10.0, 31.0, 40.0, 62.0):
-            watch.moved(replace(HALF, seconds=seconds))
-        watch.moved(replace(HALF, done=HALF.size, seconds=99.0))
+            telemetry.moved(replace(HALF, seconds=seconds))
+        telemetry.moved(replace(HALF, done=HALF.size, seconds=99.0))
     assert [entry["event"] for entry in logs] == ["copy.progress"] * 2
     assert metrics.registry.get_sample_value("orca_daemon_copy_bytes_total") == 6 * GIB
-    assert watch._logged == {}
+    assert telemetry._logged == {}

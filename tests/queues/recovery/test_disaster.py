@@ -1,4 +1,4 @@
-"""Disaster recovery: restored objects are copied by rule, and no database is there."""
+"""Disaster recovery: restored objects are copied by a rule, without a database."""
 
 import json
 from collections.abc import Callable
@@ -130,17 +130,17 @@ async def test_a_daemon_with_orcas_variables_and_without_a_database_copies_such_
     )
     async with Daemon(settings) as daemon:
         queues.send(example(archive, KEY))
-        [whole] = await daemon.settle(1)
+        [first] = await daemon.settle(1)
         queues.send(example(archive, KEY, "gone.txt"))
-        [_, half] = await daemon.settle(2)
-    assert (whole.outcome, whole.facts["result"]) == ("deleted", "copied")
+        [_, second] = await daemon.settle(2)
+    assert (first.outcome, first.facts["result"]) == ("deleted", "copied")
     assert s3.get_object(Bucket=protected, Key=KEY)["Body"].read() == b"granule"
-    assert (half.outcome, half.facts["files_skipped"], half.facts["files_failed"]) == (
+    assert (second.outcome, second.facts["files_skipped"], second.facts["files_failed"]) == (
         "dead_lettered",
         "1",
         "1",
     )
-    assert half.reason == f"s3://{archive}/gone.txt does not exist"
+    assert second.reason == f"s3://{archive}/gone.txt does not exist"
 
 
 def example(archive: str, *keys: str) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""S3 events: who waits for the object, what is copied, what is waited for."""
+"""S3 events: which rows wait for the object, which copies are made, and when a message waits."""
 
 import asyncio
 import json
@@ -49,7 +49,7 @@ def put_restored(s3: S3Client, bucket: str, key: str) -> None:
 
 
 def keys(s3: S3Client, bucket: str) -> list[str]:
-    return [found["Key"] for found in s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
+    return [entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
 
 
 async def test_a_pending_row_is_staged_copied_and_succeeds(

@@ -1,4 +1,4 @@
-"""A message that is given up is told about, whatever it holds; and telling never fails for what it tells."""
+"""A message that is given up is reported as FAILED, whatever it contains."""
 
 import json
 from collections.abc import Callable
@@ -30,7 +30,7 @@ async def refused(world: World, body: object) -> str:
     text = json.dumps(body)
     with pytest.raises(MalformedError) as caught:
         recovery.decode(text)
-    await world.closing(None, Envelope(id="m", receipt="r", body=text), str(caught.value))
+    await world.failure_reporter(None, Envelope(id="m", receipt="r", body=text), str(caught.value))
     return str(caught.value)
 
 

@@ -1,4 +1,4 @@
-"""What a message may touch is a setting: a request outside of it is rejected, and told as FAILED."""
+"""Settings limit the buckets of copies: requests for others are rejected and reported as FAILED."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,7 +24,7 @@ def archive(s3: S3Client, bucket: MakeBucket) -> str:
 
 
 async def refused(world: World, body: dict[str, Any], faulty: Faulty) -> str:
-    """Why a message is rejected; S3 must not be asked for that, nor when it is given up."""
+    """The reason of the rejection; neither the rejection nor the report of it may call S3."""
     faulty.seen.clear()
     with pytest.raises(Reject) as caught:
         await world.handle(body)
@@ -49,7 +49,7 @@ async def test_a_request_may_not_copy_an_export_to_another_bucket(
 ) -> None:
     exports, public = bucket(), bucket()
     s3.put_object(Bucket=exports, Key=KEY, Body=b"rows")
-    # It is there already: to say SUCCESS would tell what is in a bucket that nobody may read.
+    # The object is in the target already: SUCCESS would reveal the content of a bucket that may not be read.
     s3.put_object(Bucket=public, Key=KEY, Body=b"rows")
     world = make_world(rules=CopyRules(export=exports))
     await refused(world, request(exports, public, KEY), faulty)
