@@ -124,7 +124,7 @@ def parse(url: str) -> DatabaseAddress:
     try:
         parts = urls.read(url)
     except DatabaseUrlError as error:
-        raise AddressError(f"the database's URL {error}") from None
+        raise AddressError(f"the database URL {error}") from None
     return DatabaseAddress(parts.host, parts.port, parts.database, parts.user, parts.password, parts.options)
 
 

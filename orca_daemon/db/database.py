@@ -109,6 +109,10 @@ class Database:
             raise DependencyDown(DEPENDENCY, str(error)) from None
         self._refused = False
 
+    def reconnect(self) -> None:
+        """Close the idle connections: the next transaction looks up the host again, after a fail-over."""
+        self._short.engine.dispose()
+
     def watch(self, waited: Callable[[float], None]) -> None:
         """Call `waited`, from any thread, with the seconds that each short transaction waited for a
         connection.

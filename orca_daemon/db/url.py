@@ -47,7 +47,7 @@ def read(url: str) -> DatabaseUrl:
         raise DatabaseUrlError("cannot be understood")
     if "@" in match["hosts"]:
         # The host would begin with a part of the password, and hosts are logged.
-        raise DatabaseUrlError('has more than one "@": write "@" in the password as %40')
+        raise DatabaseUrlError('has more than one "@"; write "@" in the password as %40')
     if not match["scheme"].startswith("postgres"):
         raise DatabaseUrlError("is not that of a Postgres")
     query = parse_qsl(match["query"] or "", keep_blank_values=True)

@@ -14,7 +14,7 @@ from botocore.httpsession import get_cert_path
 
 from orca_daemon.aws.call_errors import CALL_ERRORS
 from orca_daemon.aws.errors import Meaning, code_of, meaning_of
-from orca_daemon.aws.place_errors import S3, at_place, reading
+from orca_daemon.aws.s3_places import S3, at_place, reading
 from orca_daemon.engine import places
 from orca_daemon.engine.errors import DependencyDown, Refused, Reject
 from orca_daemon.reconcile.manifest import MOST_BYTES, DataFile, Manifest, ManifestError, parse

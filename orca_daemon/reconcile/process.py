@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
-from orca_daemon.aws.place_errors import S3, reading
+from orca_daemon.aws.s3_places import S3, reading
 from orca_daemon.db.failures import SqlstateMeaning, meaning
 from orca_daemon.engine.errors import DependencyDown, NotYet, Refused, Reject
 from orca_daemon.reconcile.protocol import (

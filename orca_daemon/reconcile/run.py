@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from orca_daemon.aws.place_errors import S3, reading
+from orca_daemon.aws.s3_places import S3, reading
 from orca_daemon.db.database import Database
 from orca_daemon.engine import places
 from orca_daemon.engine.errors import NotYet, Refused, Reject

@@ -23,5 +23,5 @@ async def test_the_check_reports_a_role_that_may_not_create_temporary_tables(
             connection.execute(text("DROP OWNED BY permanent; DROP ROLE permanent"))
 
     reported = "permanent may not create temporary tables: comparisons wait"
-    assert reported not in {finding.text for finding in judge_role(before)}
-    assert reported in {finding.text for finding in judge_role(after)}
+    assert reported not in {finding.text for finding in judge_role(before, {})}
+    assert reported in {finding.text for finding in judge_role(after, {})}

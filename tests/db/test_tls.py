@@ -1,4 +1,4 @@
-"""TLS to the server, by settings and URLs; the embedded server has no TLS, so only the handshake is tested."""
+"""TLS to the server, by settings and URLs; the embedded server has none, so only the handshake is tested."""
 
 import socket
 import ssl

@@ -144,7 +144,7 @@ def _is_free(source: Source, exporter: Exporter, table: str) -> bool:
         (table("absent"), "no table absent; the search path has one, two"),
         (table("elsewhere.one"), "no table elsewhere.one; schema elsewhere has none"),
         (table("one", "changed"), "no column changed; it has id, last_updated"),
-        (table("one", "id"), "column id of public.one is integer, which is no time"),
+        (table("one", "id"), "column id of public.one is integer, which is not a date or time"),
         (table('one"; DROP TABLE one; --'), "there is no table"),
     ],
 )

@@ -4,6 +4,7 @@
 """
 
 import json
+import random
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -19,14 +20,17 @@ from orca_daemon.producer import OrcaStatus
 from orca_daemon.wire.outgoing import Outgoing
 from tests.end_to_end.conftest import Deployment
 from tests.end_to_end.messages import new_job, update
-from tests.faults.conftest import QUICK, events, receive_as_often_as_it_takes
-from tests.faults.rows import nothing_is_left
+from tests.faults.conftest import QUICK, SEED, events, noted, receive_as_often_as_it_takes
+from tests.faults.rows import every_object_is_right, nothing_is_left
 from tests.faults.skewed import Skewed, skewed
-from tests.faults.workload import FILE, Workload
+from tests.faults.workload import FILE, Workload, everything_is_accounted_for
 from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.matrix
 LIBRARY = "faketime/libfaketimeMT.so.1"
+FAR = (3_600, -3_600, 86_400, -40 * 86_400, 400 * 86_400, -10 * 365 * 86_400, 6 * 365 * 86_400)
+"""Steps in seconds with which AWS accepts no signature."""
+NEAR = (-280, -60, 60, 240, 280)
 TO = {"status_update", "recovery"}
 
 
@@ -49,7 +53,7 @@ class Clock:
         return {
             "LD_PRELOAD": str(library),
             "FAKETIME_TIMESTAMP_FILE": str(self.file),
-            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_CACHE_DURATION": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         }
 
@@ -76,9 +80,31 @@ def daemon(deployment: Deployment, work: Workload, clock: Clock, servers: dict[s
     return deployment.start(**QUICK, **where, **clock.settings, **more)
 
 
+def test_a_clock_that_steps_under_load_costs_nothing_but_time(
+    deployment: Deployment, work: Workload, clock: Clock, servers: dict[str, Skewed], daemon: Daemon
+) -> None:
+    rng = random.Random(SEED)
+    steps = [seconds for far in rng.sample(FAR, len(FAR)) for seconds in (far, rng.choice(NEAR))]
+    with noted(lambda: f"FAULTS_SEED={SEED}: {steps}"):
+        for seconds in steps:
+            work.send(20)
+            work.send_copies(4)
+            clock.step(seconds)
+            if seconds in NEAR:
+                deployment.await_empty("status_update", "recovery")
+            else:
+                await_refusals(deployment, servers["sqs"])
+            assert lives(daemon)
+        clock.step(0)
+        everything_is_accounted_for(work, daemon)
+        every_object_is_right(work)
+        nothing_is_left(deployment)
+        assert lives(daemon)
+
+
 @pytest.mark.parametrize("seconds", [240, -240], ids=["forwards", "backwards"])
 def test_what_waits_for_its_job_waits_as_long_after_a_step(
-    deployment: Deployment, clock: Clock, daemon: Daemon, seconds: int
+    deployment: Deployment, work: Workload, clock: Clock, daemon: Daemon, seconds: int
 ) -> None:
     archive, protected = deployment.buckets["archive"], deployment.buckets["protected"]
     deployment.s3.put_object(Bucket=archive, Key="d/e.hdf", Body=b"e")
@@ -117,3 +143,9 @@ def lives(daemon: Daemon) -> bool:
 def early(deployment: Deployment) -> Counter[str]:
     """How often work came before what it needs, by queue."""
     return Counter(event["queue"] for event in events(deployment, "attempt.early"))
+
+
+def await_refusals(deployment: Deployment, server: Skewed) -> None:
+    """Return when it has refused some requests more."""
+    enough = server.refused + 3
+    deployment.until(lambda: server.refused >= enough, expected=True)

@@ -162,6 +162,17 @@ async def test_a_megabyte_that_unpacks_to_a_gigabyte_takes_no_more_memory_than_t
         await small.inventory(pointer)
 
 
+def test_memory_of_the_daemon_is_not_taken_for_memory_of_the_child() -> None:
+    child = "from orca_daemon.reconcile.child import peak_mib; print(peak_mib())"
+    parent = """if True:
+        import subprocess, sys
+        large = b"x" * (700 << 20)
+        subprocess.run([sys.executable, "-c", sys.argv[1]], check=True)
+    """
+    peak = subprocess.check_output([sys.executable, "-c", parent, child])
+    assert 0 < int(peak) < 600
+
+
 def put(archive: Archive, body: bytes) -> InventoryPointer:
     archive.s3.put_object(Bucket=archive.reports, Key="bomb/data.csv.gz", Body=body)
     return archive.inventory(schema=CURRENT_ONLY, files=[{"key": "bomb/data.csv.gz", "size": len(body)}])

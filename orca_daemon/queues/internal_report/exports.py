@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Literal
 
 import structlog
 
@@ -17,7 +16,7 @@ from orca_daemon.export.run import ExportBusyError, ExportRun, Report
 from orca_daemon.export.source import other_database, source
 from orca_daemon.export.table import ExportOptions, NoChangeTimeError, TableOutcome
 from orca_daemon.export.tables import Table, TableNotAllowedError, allowed, choose
-from orca_daemon.ops.metrics.exports import ExportMetrics
+from orca_daemon.ops.metrics.exports import ExportMetrics, ExportOutcome
 from orca_daemon.queues.services import Services
 from orca_daemon.settings import ExportSection as ExportSettings
 from orca_daemon.wire.inventory import ExportRequest
@@ -116,6 +115,5 @@ def judge(report: Report, refused: TableNotAllowedError | None) -> Exception | N
 
 def count(metrics: ExportMetrics, outcome: TableOutcome) -> None:
     """Put a table's outcome into the metrics."""
-    label: Literal["written", "nothing_new", "failed"]
-    label = "failed" if outcome.error else "written" if outcome.rows else "nothing_new"
-    metrics.ended(outcome.table, label, rows=outcome.rows, size=outcome.bytes, seconds=outcome.seconds)
+    what: ExportOutcome = "failed" if outcome.error else "written" if outcome.rows else "nothing_new"
+    metrics.ended(outcome.table, what, rows=outcome.rows, size=outcome.bytes, seconds=outcome.seconds)

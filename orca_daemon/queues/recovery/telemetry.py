@@ -13,7 +13,7 @@ import structlog
 
 from orca_daemon.aws.s3copy import Copied, CopyProgress, S3Object
 from orca_daemon.engine.verdict import reason
-from orca_daemon.ops.metrics.copies import CopyMetrics
+from orca_daemon.ops.metrics.copies import CopyMetrics, CopyOutcome
 from orca_daemon.wire.copy import CopyRequest
 from orca_daemon.wire.recovery import RecoveryMessage
 
@@ -41,15 +41,6 @@ class EventOutcome(StrEnum):
     """Without rows, and rejected."""
     TEST = "test"
     EMPTY = "empty"
-
-
-class CopyOutcome(StrEnum):
-    """How one copy ended; the label of a metric."""
-
-    COPIED = "copied"
-    SKIPPED = "skipped"
-    """The target had the same content already."""
-    FAILED = "failed"
 
 
 class CopyTelemetry:
