@@ -16,7 +16,7 @@ Make = Callable[..., Database]
 
 
 class Secret:
-    """A secret reader with one secret; what it holds is set by the test."""
+    """A secret reader with one secret, whose value the test sets."""
 
     def __init__(self, **fields: Any) -> None:
         self.fields = fields

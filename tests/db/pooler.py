@@ -32,7 +32,7 @@ class Session:
         startup: bytes,
         client: tuple[asyncio.StreamReader, asyncio.StreamWriter],
     ) -> Self:
-        """A session of the server, for which the client of the pooler proves who it is."""
+        """A session of the server; the pooler's client authenticates it."""
         session = cls(*await asyncio.open_connection(*address))
         session.writer.write(startup)
         while True:
@@ -132,7 +132,7 @@ class Pooler:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
-        """From a statement outside of a transaction to the next."""
+        """Forward statements until the next one outside of a transaction."""
         if kind == b"X":
             if not self._by_transaction:
                 session.writer.close()
@@ -157,6 +157,6 @@ class Pooler:
 
 
 async def _message(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
-    """The kind of the next message, and all of it."""
+    """The type of the next message, and the whole message."""
     head = await reader.readexactly(5)
     return head[:1], head + await reader.readexactly(int.from_bytes(head[1:], "big") - 4)

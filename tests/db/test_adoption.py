@@ -66,7 +66,7 @@ def roles(empty_database: str) -> str:
 
 
 def structure(url: str) -> dict[str, Any]:
-    """Columns without their order, constraints and indexes, as Postgres tells them."""
+    """Columns without their order, constraints and indexes, as Postgres's catalog has them."""
     connection = psycopg2.connect(url)
     with connection, connection.cursor() as cursor:
         cursor.execute(
@@ -237,7 +237,7 @@ class TestConcurrency:
         busy.execute(text("INSERT INTO orca.recovery_job VALUES ('j', 'g', 'a', 1, now(), NULL, 'open')"))
         upgrade = threading.Thread(target=migrate.upgrade, args=(by("the_admin", roles),))
         upgrade.start()
-        # The build waits for the transaction that is open; others that write do not wait for the build.
+        # The build waits for the open transaction; other transactions that write do not wait for the build.
         waiting = (
             "SELECT count(*) FROM pg_stat_activity "
             "WHERE query LIKE 'CREATE INDEX CONC%' AND wait_event = 'virtualxid'"
@@ -257,7 +257,7 @@ class TestConcurrency:
 
 @pytest.fixture
 def busy(roles: str) -> Iterator[Connection]:
-    """A connection in the middle of things."""
+    """A connection with an open transaction."""
     from sqlalchemy import NullPool, create_engine
 
     engine = create_engine(roles.replace("postgresql:", "postgresql+psycopg2:"), poolclass=NullPool)
@@ -288,7 +288,7 @@ BUILDS = "FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'C
 def upgrade_that_waits(
     url: str, database_url: str, owner: Engine
 ) -> Iterator[tuple[Connection, list[Exception]]]:
-    """While it lasts, an upgrade waits in the middle of building an index; afterwards it has ended."""
+    """Within the context, an upgrade waits in the middle of building an index; afterwards it has ended."""
     failures: list[Exception] = []
 
     def upgrade() -> None:

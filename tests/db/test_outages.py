@@ -39,7 +39,7 @@ async def proxy(database_url: str) -> AsyncIterator[Proxy]:
 
 @pytest.fixture
 def guarded(owner: Engine) -> Iterator[None]:
-    """A role named `app`, whose password is known."""
+    """A role named `app` with a password that the test knows."""
     with owner.connect() as connection:
         connection.execute(text("CREATE ROLE app LOGIN PASSWORD 'old' IN ROLE orca_app"))
     yield
@@ -89,7 +89,7 @@ class TestRotation:
 
 
 def end_sessions(connection: Connection, role: str) -> None:
-    """End them, and wait until they are gone."""
+    """End all sessions of a role, and wait until they have ended."""
     sessions = "FROM pg_stat_activity WHERE usename = :role"
     connection.execute(text(f"SELECT pg_terminate_backend(pid) {sessions}"), {"role": role})
     while connection.scalar(text(f"SELECT count(*) {sessions}"), {"role": role}):
@@ -97,14 +97,14 @@ def end_sessions(connection: Connection, role: str) -> None:
 
 
 def demote(owner: Engine) -> None:
-    """Have new connections find a database that takes no writes."""
+    """Make the database read-only for new connections."""
     with owner.connect() as connection:
         name = connection.scalar(text("SELECT current_database()"))
         connection.execute(text(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'))
 
 
 def promote(owner: Engine) -> None:
-    """Have new connections find the writer."""
+    """Make the database writable for new connections."""
     with owner.connect() as connection:
         name = connection.scalar(text("SELECT current_database()"))
         connection.execute(text("SET default_transaction_read_only = off"))
@@ -113,7 +113,7 @@ def promote(owner: Engine) -> None:
 
 @contextmanager
 def refusing(owner: Engine, code: str, table: str = "recovery_job") -> Iterator[None]:
-    """Have the server answer this to each new row of the table."""
+    """Let the server raise this error for each new row of the table."""
     with owner.connect() as connection:
         connection.execute(
             text(
@@ -136,7 +136,7 @@ class TestFailOver:
         database = make_database(database_url)
         await database.probe()
         promote(owner)
-        # The connections of the pool still lead to what has become read-only.
+        # The pool's connections are still those to the server that became read-only.
         with pytest.raises(DependencyDown, match="25006"):
             await database.transact(add, "a")
         await database.transact(add, "a")
@@ -149,8 +149,8 @@ class TestFailOver:
         database = make_database(database_url)
         with pytest.raises(DependencyDown, match="25006"):
             await database.transact(add, "a")
-        # It answers; but would that count, the messages of the run were suspected, and dead-lettered one by
-        # one.
+        # The probe must fail although the server answers: otherwise the run's messages would be charged, and
+        # dead-lettered one by one.
         for _ in range(2):
             with pytest.raises(DependencyDown, match="read-only"):
                 await database.probe()
@@ -214,7 +214,7 @@ class TestFailOver:
             await database.probe()
             database.close()
             while not connection.scalar(written):
-                pass  # the server counts a little later
+                pass  # the server updates its statistics a little later
             assert (connection.scalar(written) or 0) > 250_000
             connection.execute(text("ALTER ROLE poor SET temp_file_limit = 0"))
             await make_database(login(database_url, "poor")).probe()
@@ -231,7 +231,7 @@ class TestFailOver:
         large = "".join(map(str, range(3000)))
         with pytest.raises(Reject, match="54000 program_limit_exceeded"):
             await database.transact(add, large)
-        # What a server says that has run out of transaction numbers has the same code.
+        # A server that has run out of transaction ids reports the same SQLSTATE.
         with refusing(owner, "54000"), pytest.raises(DependencyDown, match="54000"):
             await database.transact(add, large)
 
@@ -308,7 +308,7 @@ class TestFailOver:
             await database.transact(apply, [job], NOON)
         proxy.lose_answer_to = None
         assert proxy.lost.is_set()
-        # It was committed all the same; nobody could know.
+        # The transaction was committed all the same, which the client could not know.
         outcome = await database.transact(apply, [job], NOON)
         assert not outcome.created
 
@@ -365,7 +365,7 @@ async def test_work_on_a_server_that_does_not_answer_can_be_cancelled(
     proxy.silent = True
     for _ in range(2):  # the second one is stuck before it has its connection
         task = asyncio.create_task(database.transact(add, "a"))
-        while not database.in_use:  # noqa: ASYNC110  a thread says it
+        while not database.in_use:  # noqa: ASYNC110  a thread changes it
             await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -44,7 +44,7 @@ async def test_work_behind_a_pooler_is_cancelled_by_the_poolers_key(
         with pytest.raises(asyncio.CancelledError):
             await task
         assert pooler.cancelled
-        # The connection itself was not cut.
+        # The connection itself was not closed.
         assert await database.transact(lambda connection: connection.scalar(text("SELECT 1"))) == 1
 
 

@@ -77,7 +77,7 @@ BACKSLASH = r"a\b'c\'"
 
 @pytest.fixture
 def hostile(database_url: str, owner: Engine) -> str:
-    """URL of a database that sets everything to what nobody expects."""
+    """URL of a database that sets unusual defaults for all parameters."""
     name = make_url(database_url).database
     with owner.connect() as connection:
         for setting, value in HOSTILE.items():

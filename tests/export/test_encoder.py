@@ -13,15 +13,15 @@ class Encoded:
         self.sizes: list[int] = []
 
     def read(self, block: memoryview) -> list[int]:
-        """No rows, but of this block."""
+        """A table without rows, of the size of this block."""
         self.sizes.append(len(block))
         return []
 
     def add(self, rows: Any) -> None:
-        """Take them."""
+        """Record the size."""
 
     def close(self) -> None:
-        """The file is complete."""
+        """Do nothing."""
 
 
 def test_a_large_row_is_encoded_before_the_next_is_read() -> None:

@@ -112,7 +112,7 @@ async def test_a_savepoint_of_an_open_transaction_is_in_the_next_run(
         cursor.execute(
             "SELECT pg_current_xact_id(); SAVEPOINT s; INSERT INTO staff VALUES (7, %s)", (T0 - HOUR,)
         )
-        # Later transactions than the savepoint's: it lies in between, and no list of running ones names it.
+        # Ids above the savepoint's: its own is between xmin and xmax, and not listed as running.
         _add(source, 1, T0 - HOUR)
         assert await _ids(exporter, T0) == [1]
         open_one.commit()
@@ -135,7 +135,7 @@ async def test_a_long_transaction_on_another_table_repeats_no_row(source: Source
 async def test_millions_of_transactions_during_a_long_one_do_not_slow_an_export(
     source: Source, exporter: Exporter
 ) -> None:
-    # As many savepoints: compared one by one with every row, they would take hours.
+    # So many savepoints that comparing each id with each row would take hours.
     _staff(source)
     with closing(psycopg2.connect(source.url)) as open_one, open_one.cursor() as cursor:
         cursor.execute("SELECT pg_current_xact_id()")

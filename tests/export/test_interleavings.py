@@ -15,7 +15,7 @@ STEPS, RUNS = 60, 9
 
 
 class Writers:
-    """Transactions that are begun, written in (with savepoints or without), and ended in any order."""
+    """Transactions that begin, write (with savepoints or without) and end in random order."""
 
     def __init__(self, url: str, stack: ExitStack, chance: random.Random) -> None:
         self._connections = [stack.enter_context(closing(psycopg2.connect(url))) for _ in range(5)]
@@ -24,7 +24,7 @@ class Writers:
         self.committed: list[int] = []
 
     def step(self, now: float) -> None:
-        """Do one thing at `now`, in hours since `T0`."""
+        """Take one step at `now`, in hours since `T0`."""
         connection = self._chance.choice(self._connections)
         if connection in self._open and self._chance.random() < 0.4:
             self._end(connection)

@@ -43,7 +43,7 @@ def shop(source: Source) -> Source:
 
 @pytest.fixture
 def services(shop: Source, aws_endpoint: str, bucket: Callable[[], str]) -> Open:
-    """Opens services for settings, whose own database is the shop's unless they say otherwise."""
+    """Opens services for settings; the default for the application's database is the shop's."""
 
     @asynccontextmanager
     async def opened(**sections: dict[str, Any]) -> AsyncIterator[Services]:
@@ -94,7 +94,7 @@ async def test_a_message_that_is_redelivered_while_its_export_runs_waits_and_rep
         with closing(psycopg2.connect(shop.url)) as other, other.cursor() as cursor:
             cursor.execute("LOCK TABLE staff IN ACCESS EXCLUSIVE MODE")
             first = asyncio.create_task(export_tables(opened, request("staff")))
-            while shop.run(RUNNING) != [(True,)]:  # noqa: ASYNC110  nobody but the server knows
+            while shop.run(RUNNING) != [(True,)]:  # noqa: ASYNC110  only the server knows it
                 await asyncio.sleep(0)
             with pytest.raises(NotYet, match="another export of staff"):
                 await export_tables(opened, request("staff"))

@@ -17,7 +17,7 @@ LOOKUPS = [table for table in ORCA if not table.change_times]
 
 @pytest.fixture
 def empty_database(database_url: str) -> str:
-    """The exporter's database, which here is one at ORCA's schema."""
+    """The exporter's database, with ORCA's schema."""
     return database_url
 
 

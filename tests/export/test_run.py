@@ -111,7 +111,7 @@ async def test_a_patient_run_exports_nothing_while_another_one_has_a_table(
 
 
 async def test_a_run_locks_all_its_tables_at_the_beginning(tables: Source, exporter: Exporter) -> None:
-    # Otherwise another run could write a newer file of the second one in the meantime.
+    # Otherwise another run could write a newer file of the second table in the meantime.
     free: list[bool] = []
     exporter.options["finished"] = lambda _outcome: free.append(_is_free(tables, exporter, "two"))
 
@@ -133,7 +133,7 @@ async def test_a_dry_run_neither_waits_for_another_run_nor_blocks_it(
 
 
 def _is_free(source: Source, exporter: Exporter, table: str) -> bool:
-    """Whether no run has the table."""
+    """Whether no run has locked the table."""
     name = f"{exporter.bucket}/{table}"
     return bool(source.run("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 8117))", name)[0][0])
 
@@ -225,12 +225,12 @@ async def test_many_rows_make_several_row_groups_and_parts(tables: Source, expor
 
 
 class InTheMiddleError(Exception):
-    """The end of a table in the middle."""
+    """An error in the middle of a table."""
 
 
 @contextmanager
 def _endless(source: Source) -> Iterator[None]:
-    """A table whose rows are many, so that something can happen while they are read."""
+    """A table with many rows, so that a test can act while they are read."""
     source.run("CREATE VIEW endless AS SELECT i AS id, sha512(i::text::bytea) AS noise, %s AS last_updated"
                " FROM (SELECT generate_series(1, 50000000) AS i) AS streamed", T0 - HOUR)  # fmt: skip
     yield

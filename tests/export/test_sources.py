@@ -27,7 +27,7 @@ from tests.roles import login
 
 @pytest.fixture
 def encoded(postgres: Server, exporter: Exporter) -> Iterator[Callable[[str], Source]]:
-    """Makes a database of an encoding, and has the exporter read it."""
+    """Makes a database with an encoding as the exporter's source."""
     name = f"source_{datetime.now(UTC):%H%M%S%f}"
     url = postgres.url.rpartition("/")[0] + f"/{name}"
 

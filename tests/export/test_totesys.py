@@ -40,7 +40,7 @@ async def test_run_after_run_the_files_together_hold_every_row_once(
     totesys.build(source, 30, start)
     for number in range(6):
         await exporter.run(start + number * HOUR / 6, *ALL)
-    late = datetime(2026, 11, 1, 11, 1)  # noqa: DTZ001  as the column has it
+    late = datetime(2026, 11, 1, 11, 1)  # noqa: DTZ001  the column has no time zone
     source.run(f"INSERT INTO totes.sales_order VALUES ({', '.join(['%s'] * 11)})", *totesys.order(99, late))
     await exporter.run(T0 + HOUR, *ALL)
 

@@ -135,7 +135,7 @@ def test_rows_without_a_key_are_not_compared(bench: Bench, form: Form) -> None:
         line = b'"archive",,"10","2026-01-01T00:00:00.000Z","e","GLACIER"\n'
         result = bench.compare_bytes(gzip.compress(line), schema=CURRENT_ONLY)
     else:
-        nameless = replace(Listed("a"), key=None)  # type: ignore[arg-type]  # as no inventory should be
+        nameless = replace(Listed("a"), key=None)  # type: ignore[arg-type]  # invalid on purpose
         result = bench.compare([nameless], form=form, schema=CURRENT_ONLY)
 
     assert isinstance(result, Compared)

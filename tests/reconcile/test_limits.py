@@ -31,7 +31,7 @@ MIB = 1 << 20
 
 
 def streamed(tmp_path: Path, *bodies: bytes, most: int = 1 << 40) -> tuple[bytes, Inflated]:
-    """What the reader of these gzip files gets, and the stream."""
+    """The text that the reader of these gzip files gets, and the stream."""
     files = []
     for number, body in enumerate(bodies):
         path = tmp_path / f"{number}.gz"
@@ -46,7 +46,7 @@ def streamed(tmp_path: Path, *bodies: bytes, most: int = 1 << 40) -> tuple[bytes
 
 @pytest.fixture
 def strict(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Limits that a test can reach at once."""
+    """Limits that are low enough for a fast test."""
     monkeypatch.setattr(inflate, "_FREE", MIB)
     monkeypatch.setattr(binary, "_FREE", MIB)
     monkeypatch.setattr(binary, "_BASE_ROWS", 10_000)
@@ -149,7 +149,7 @@ def test_a_reader_that_stops_early_ends_the_stream(tmp_path: Path) -> None:
 async def test_a_megabyte_that_unpacks_to_a_gigabyte_takes_no_more_memory_than_the_setting(
     archive: Archive, reconciler: Reconciler, settings: Settings
 ) -> None:
-    """As a real child does it: 1.2 MiB that become 1.2 GiB of keys of 900,000 letters."""
+    """In a real child: 1.2 MiB that unpack to 1.2 GiB of keys with 900,000 letters each."""
     row = b'"archive","' + b"k" * 900_000 + b'","10","2026-01-01T00:00:00.000Z","e","GLACIER"\n'
     body = gzip.compress(row * 70) * 20
     pointer = put(archive, body)
@@ -208,7 +208,7 @@ def test_a_binary_file_that_unpacks_to_too_much_is_refused(
     bench: Bench, form: Form, rows: pa.Table, output: str
 ) -> None:
     if form == "Parquet" and output.startswith("unpacks"):
-        # In a dictionary, that is no bomb: its one value is held once.
+        # Without a dictionary, which would hold the one value only once.
         target = io.BytesIO()
         parquet.write_table(rows, target, compression="zstd", use_dictionary=False)
         body = target.getvalue()

@@ -72,7 +72,7 @@ def test_all_other_rows_are_compared_and_the_odd_row_is_reported(bench: Bench, o
     assert result.not_compared_examples in {(f"data/0 line 3: {output}",), (f"data/0 line 1: {output}",)}
     job = bench.write()
     assert bench.archive.orphans(job) == {"new"}
-    # What stands for an object is no phantom, whatever else is wrong with it.
+    # A row of an existing object is not reported as a phantom, whatever its problem is.
     assert bench.archive.phantoms(job) == {"gone"} | (set() if '"odd"' in odd else {"odd"})
     assert bench.archive.mismatches(job) == {}
     note = f"1 listed objects could not be compared: {result.not_compared_examples[0]}"
@@ -423,7 +423,7 @@ def test_the_command_prints_what_was_not_compared(
 
 
 class TestCatalog:
-    """An error is never emptiness."""
+    """An error of the database is never read as an empty catalog."""
 
     @pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
     def test_an_encoding_that_the_database_prescribes_changes_nothing(

@@ -87,7 +87,7 @@ async def test_the_longest_ids_leave_room_for_the_reason(world: World) -> None:
 async def test_a_row_whose_progress_cannot_be_posted_is_rejected_and_keeps_nothing(
     s3: S3Client, world: World, bucket: MakeBucket
 ) -> None:
-    # The index holds it, as it can be compressed; nobody's reader of the status queue would take it.
+    # The index stores it, as it can be compressed; but no reader of the status queue would accept it.
     archive, there = bucket(), bucket()
     put_restored(s3, archive, KEY)
     world.add(Job(archive, KEY, there, job="j" * 9000), Job(archive, KEY, there, job="op-2"))
