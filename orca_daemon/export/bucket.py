@@ -87,9 +87,7 @@ class Bucket:
         return aborted
 
     async def _newest_first(self, prefix: str, levels: int) -> AsyncIterator[str]:
-        """The keys of a tree of years, months and days, newest first: a few calls, however many files there
-        are.
-        """
+        """The keys of a tree of years, months and days, newest first, with few calls even for many files."""
         folders, listed = await self._list(prefix)
         if levels == 0:
             for key in sorted(listed, reverse=True):

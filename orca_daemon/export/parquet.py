@@ -66,9 +66,7 @@ class RowGroups:
         self._opened(pa.table({})).close()
 
     def abandon(self) -> None:
-        """Drop the rows and close the writer, which would otherwise write a footer when it is garbage-
-        collected.
-        """
+        """Drop the rows and close the writer, which would write its footer later, when it is collected."""
         self._pending = []
         if self._writer:
             self._writer.close()

@@ -50,8 +50,7 @@ class ExportOptions:
     full: bool = False
     dry_run: bool = False
     patient: bool = False
-    """Whether the whole run fails if another run exports one of the tables, so that it can be retried later.
-    """
+    """Whether the whole run fails if another run exports one of the tables, to be retried later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,8 +52,7 @@ class ChangeTime:
     keys: tuple[tuple[str, str], ...] = ()
     """Columns of the exported table, each with the column of the other table that it equals."""
     orphans: bool = False
-    """Whether `column` is in the exported table, and counts only for rows without a row in the other table.
-    """
+    """Whether `column` is in the exported table, and only for rows without a row in the other table."""
 
     @property
     def beside(self) -> bool:
