@@ -125,7 +125,7 @@ def redrive(
     again is dead-lettered again.  Exits 1 when any could not be moved.
 
     \b
-    orca-daemon dlq redrive recovery --reason "no such key" --dry-run
+    orca-daemon dlq redrive recovery --reason "does not exist" --dry-run
     orca-daemon dlq redrive status_update --max 100 --rate 5 --yes
     """
     wanted = _wanted(tuple(ids or ()), reason, error, group, since, until)
@@ -272,7 +272,7 @@ def _text(name: str, value: object) -> str:
 
 
 def _iso(name: str, value: object) -> object:
-    """The time of a number whose name says that it is a time; any other value as it is."""
+    """ISO 8601 for a number whose name ends in `_at`; any other value unchanged."""
     if not name.endswith("_at") or isinstance(value, bool) or not isinstance(value, int | float):
         return value
     try:
