@@ -1,6 +1,5 @@
 """`orca-daemon check`: whether everything that the daemon needs is there."""
 
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -35,7 +34,16 @@ def check(
     results = run(findings(settings_or_exit(config, need_queue=True), tuple(bucket or ())))
     all_work = works(results)
     if as_json:
-        records = [asdict(result) | {"grade": result.grade.value} for result in results]
+        records = [
+            {
+                "subject": each.subject,
+                "grade": each.grade,
+                "text": each.text,
+                "do": each.do,
+                "start": each.at_start,
+            }
+            for each in results
+        ]
         print_json({"works": all_work, "findings": records})
     else:
         rows = ((result.grade.value, result.subject, result.text, result.do) for result in results)

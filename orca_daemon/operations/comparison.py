@@ -10,7 +10,7 @@ from orca_daemon.engine.errors import NotYet, Refused, Reject
 from orca_daemon.operations.database import database
 from orca_daemon.operations.errors import NotFoundError
 from orca_daemon.reconcile.protocol import Message
-from orca_daemon.reconcile.queries import find_jobs, report
+from orca_daemon.reconcile.reports import find_jobs, report
 from orca_daemon.reconcile.run import ComparisonFailedError, ComparisonOutcome, Reconciler
 from orca_daemon.settings import Settings
 from orca_daemon.wire.inventory import InventoryPointer, StoredListing

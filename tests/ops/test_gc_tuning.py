@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from orca_daemon.app.gc_tuning import tune_gc
+from orca_daemon.ops.gc_tuning import tune_gc
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The ways that are compared, each run as a process: `python -m bench.export.ways WAY DATABASE S3`."""
+"""Runs one of the compared exports as a process: `python -m bench.export.methods METHOD DATABASE S3`."""
 
 import asyncio
 import json
@@ -31,12 +31,12 @@ from orca_daemon.settings import ExportSection as ExportSettings
 
 
 def stream(url: str, endpoint: str) -> int:
-    """Ours; the size of the file."""
+    """Export with our `ExportRun`; returns the size of the file in bytes."""
     return asyncio.run(_stream(url, endpoint))
 
 
 async def _stream(url: str, endpoint: str) -> int:
-    order = ExportOptions(
+    options = ExportOptions(
         now=datetime(2027, 1, 1, tzinfo=UTC),
         overlap=timedelta(days=14),
         row_group=ExportSettings().row_group,
@@ -45,15 +45,15 @@ async def _stream(url: str, endpoint: str) -> int:
     table = Table(TABLE, Relation(TABLE), (ChangeTime("ingest_time"),))
     async with connect(Settings(aws=AwsSection(region=REGION, endpoint_url=endpoint))) as clients:
         with closing(Database(DatabaseSettings(url=SecretStr(url)))) as database:
-            report = await ExportRun(database, Bucket(clients.s3, BUCKET), order).export([table])
-        # The next run starts anew, as this one did.
+            report = await ExportRun(database, Bucket(clients.s3, BUCKET), options).export([table])
+        # Otherwise the next run would find a finished export.
         await clients.s3.delete_object(Bucket=BUCKET, Key=report.keys[TABLE])
     assert not report.failed, report.reasons
     return report.outcomes[0].bytes
 
 
 def dicts(url: str, endpoint: str) -> int:
-    """The seed's: all rows as dictionaries, from them the file, from it the object."""
+    """Fetch all rows as dictionaries and build a file in memory from them, as our first version did."""
     factory = psycopg2.extras.RealDictCursor
     with closing(psycopg2.connect(url, cursor_factory=factory)) as connection, connection.cursor() as cursor:
         cursor.execute(f"SELECT * FROM {TABLE}")
@@ -62,7 +62,7 @@ def dicts(url: str, endpoint: str) -> int:
 
 
 def tuples(url: str, endpoint: str) -> int:
-    """The same with less: tuples, turned into columns."""
+    """Fetch all rows as tuples and turn them into columns, which needs less memory than dictionaries."""
     with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
         cursor.execute(f"SELECT * FROM {TABLE}")
         names = [column.name for column in cursor.description or ()]
@@ -78,22 +78,22 @@ def _put(table: pa.Table, endpoint: str) -> int:
         return file.tell()
 
 
-WAYS: Mapping[str, Callable[[str, str], int]] = {"stream": stream, "dicts": dicts, "tuples": tuples}
+METHODS: Mapping[str, Callable[[str, str], int]] = {"stream": stream, "dicts": dicts, "tuples": tuples}
 
 
-def _memory(line: str) -> float:
-    """MiB of a line of this process's status (Linux)."""
+def _memory_mib(field: str) -> float:
+    """A memory field of /proc/self/status (Linux), in MiB."""
     status = dict(each.split(":", 1) for each in Path("/proc/self/status").read_text("utf-8").splitlines())
-    return int(status[line].split()[0]) / 1024
+    return int(status[field].split()[0]) / 1024
 
 
 def main() -> None:
-    """Run one and print what it took."""
-    way, url, endpoint = sys.argv[1:]
-    before, began = _memory("VmRSS"), time.monotonic()
-    size = WAYS[way](url, endpoint)
-    seconds = time.monotonic() - began
-    print(json.dumps({"seconds": seconds, "peak_mib": _memory("VmHWM") - before, "file_mib": size / 2**20}))
+    """Run one method and print time, memory and size as JSON."""
+    method, url, endpoint = sys.argv[1:]
+    before, began = _memory_mib("VmRSS"), time.monotonic()
+    size = METHODS[method](url, endpoint)
+    seconds, peak = time.monotonic() - began, _memory_mib("VmHWM")
+    print(json.dumps({"seconds": seconds, "peak_mib": peak - before, "file_mib": size / 2**20}))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What work costs the process that does it: memory, and how late the event loop gets to other things."""
+"""Load that work puts on its own process: memory, CPU time and lag of the event loop."""
 
 import asyncio
 import os
@@ -11,18 +11,18 @@ TICK = 0.01
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
-class Strain:
-    """Watches its process between entry and exit."""
+class ProcessLoad:
+    """Measures its own process during the `async with` block."""
 
     def __init__(self) -> None:
         self._lags: list[float] = []
         self._start = self._peak = 0
-        self.processor = 0.0
-        """Seconds of processor time, which a busy machine does not lengthen."""
+        self.cpu_seconds = 0.0
+        """CPU time, which does not depend on how busy the machine is."""
 
     async def __aenter__(self) -> Self:
         self._start = self._peak = _resident()
-        self.processor = -time.process_time()
+        self.cpu_seconds = -time.process_time()
         self._task = asyncio.create_task(self._watch())
         return self
 
@@ -30,7 +30,7 @@ class Strain:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._task.cancel()
-        self.processor += time.process_time()
+        self.cpu_seconds += time.process_time()
 
     async def _watch(self) -> None:
         now = asyncio.get_running_loop().time
@@ -41,12 +41,12 @@ class Strain:
             self._peak = max(self._peak, _resident())
 
     @property
-    def grown(self) -> float:
-        """MiB that the process grew by at most."""
+    def peak_growth_mib(self) -> float:
+        """MiB from the memory at the start to the peak."""
         return (self._peak - self._start) / 1024**2
 
     def lag(self, share: float) -> float:
-        """Seconds that this share of the ticks was not later than."""
+        """Quantile of the event loop's lag in seconds: `share` of the ticks were late by at most this."""
         ordered = sorted(self._lags) or [0.0]
         return ordered[min(int(len(ordered) * share), len(ordered) - 1)]
 

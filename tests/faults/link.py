@@ -1,4 +1,4 @@
-"""A proxy on a thread of its own, for tests that wait for a process and run no loop."""
+"""A proxy whose event loop runs in a thread, for tests that block while they wait for a daemon process."""
 
 import asyncio
 import threading
@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 from tests.proxy import Proxy
 
 
-class Line:
-    """The way from the daemon to one server; its `proxy` misbehaves as it is told."""
+class Link:
+    """The network link from the daemon to one server; faults are set on its `proxy`."""
 
     def __init__(self, url: str) -> None:
         self.proxy = Proxy(url)
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="line")
+        self._thread = threading.Thread(target=self._loop.run_forever, name="link")
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -33,25 +33,25 @@ class Line:
 
     @property
     def url(self) -> str:
-        """The server's URL, by way of the proxy."""
+        """The server's URL with the proxy's port in place of the server's."""
         return self.proxy.url
 
     def cut(self) -> None:
         """Reset all connections."""
         self._do(self.proxy.cut)
 
-    def lead_to(self, url: str) -> None:
-        """Let the address lead to another server."""
-        place = urlsplit(url)
-        self.proxy.target = (place.hostname or "", place.port or 0)
+    def retarget(self, url: str) -> None:
+        """Connect the proxy's address to another server, as a DNS change in a fail-over does."""
+        server = urlsplit(url)
+        self.proxy.target = (server.hostname or "", server.port or 0)
         self.cut()
 
-    def let_go(self) -> None:
-        """Pass on what is kept, and keep nothing more."""
-        self._do(self.proxy.let_go)
+    def release(self) -> None:
+        """Forward the requests and responses that are held, and hold no others."""
+        self._do(self.proxy.release)
 
-    def heal(self) -> None:
-        """Pass on everything from now on; what was lost stays lost."""
+    def restore(self) -> None:
+        """End all faults and reset the connections: bytes that were discarded stay lost."""
         self.proxy.silent, self.proxy.delay, self.proxy.refuse_request = False, 0.0, None
         self.cut()
 
