@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
 def status(config: Config = None, as_json: AsJson = False) -> None:
     """Show the state of the database, and what an upgrade would do.
 
-    Exits 0 when the daemon can work with it, 1 when it needs an upgrade first.
+    Exits 0 if the daemon can work with it, 1 if it needs an upgrade first.
 
     \b
     orca-daemon db status --json
