@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 
 from bench.report import Report, Target
 from bench.size import Size
-from orca_daemon.engine.consumer import ConsumerOptions
 from orca_daemon.engine.engine import Binding, Engine
 from orca_daemon.engine.errors import Reject
 from orca_daemon.engine.memory import MemoryQueue, MemorySource, QueueOptions
 from orca_daemon.engine.message import Delivery
+from orca_daemon.engine.queue_context import ConsumerOptions
 from orca_daemon.engine.route import Handler, Route
 from orca_daemon.engine.source import BATCH
 

@@ -9,9 +9,9 @@ from bench.status.workload import Sent
 from orca_daemon.aws.clients import connect
 from orca_daemon.aws.sqs import SqsSource
 from orca_daemon.db.database import Database
-from orca_daemon.engine.consumer import ConsumerOptions
 from orca_daemon.engine.engine import Binding, Engine
 from orca_daemon.engine.events import Event, Settled
+from orca_daemon.engine.queue_context import ConsumerOptions
 from orca_daemon.ops.metrics import Metrics
 from orca_daemon.queues import status_update
 from orca_daemon.queues.services import Services

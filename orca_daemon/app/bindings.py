@@ -19,9 +19,9 @@ from orca_daemon.aws.sqs import SqsSource
 from orca_daemon.db import role, schema
 from orca_daemon.db.address import DEPENDENCY
 from orca_daemon.db.database import Database
-from orca_daemon.engine.consumer import ConsumerOptions
 from orca_daemon.engine.engine import Binding
 from orca_daemon.engine.errors import DependencyDown
+from orca_daemon.engine.queue_context import ConsumerOptions
 from orca_daemon.engine.route import Route
 from orca_daemon.queues.services import Services
 from orca_daemon.settings import QueueSection, Settings

@@ -18,7 +18,7 @@ from orca_daemon.aws.operations import OPERATIONS
 from orca_daemon.aws.secret_reader import SecretReader
 from orca_daemon.db.database import Database
 from orca_daemon.engine.charges import Rules
-from orca_daemon.engine.engine import Drained, Engine
+from orca_daemon.engine.engine import Drained, Engine, EngineOptions
 from orca_daemon.engine.events import Event
 from orca_daemon.engine.state import EngineState
 from orca_daemon.ops import health, http, log_events, systemd
@@ -69,8 +69,7 @@ class Process:
             probes=probes,
             drain_seconds=engine.drain_seconds,
             observe=self._observe,
-            rules=Rules(patience=engine.patience),
-            about={"version": __version__},
+            options=EngineOptions(rules=Rules(patience=engine.patience), about={"version": __version__}),
         )
         return self._engine
 

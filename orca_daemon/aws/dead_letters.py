@@ -14,7 +14,7 @@ from orca_daemon.aws.dead_letter import DeadLetter, letter
 from orca_daemon.aws.sqs import SqsSource, other_region, translated
 from orca_daemon.aws.sqs_messages import own_attributes, sendable
 from orca_daemon.engine import evidence as evidences
-from orca_daemon.engine.errors import SourceError
+from orca_daemon.engine.errors import SourceError, SourceErrorKind
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.source import BATCH, EntryOutcome
 from orca_daemon.wire.queue_url import normalised
@@ -89,10 +89,10 @@ class DeadLetters:
             SourceError: the queue cannot be reached, is in another region, or has no dead-letter queue.
         """
         if sentence := other_region(queue, clients.control):
-            raise SourceError("missing", sentence)
+            raise SourceError(SourceErrorKind.MISSING, sentence)
         facts = await SqsSource(clients.poll, clients.control, queue).describe()
         if facts.dead_letter is None:
-            raise SourceError("missing", "the queue has no dead-letter queue")
+            raise SourceError(SourceErrorKind.MISSING, "the queue has no dead-letter queue")
         return cls(clients, queue, facts.dead_letter, fifo=facts.fifo)
 
     async def count(self) -> int:
@@ -194,9 +194,10 @@ class DeadLetters:
                 return
             if outcome is EntryOutcome.GONE:
                 raise SourceError(
-                    "unavailable", "it was sent, but its receipt expired before it was deleted here"
+                    SourceErrorKind.UNAVAILABLE,
+                    "it was sent, but its receipt expired before it was deleted here",
                 )
-        raise SourceError("unavailable", "it was sent, but SQS did not delete it here")
+        raise SourceError(SourceErrorKind.UNAVAILABLE, "it was sent, but SQS did not delete it here")
 
     async def _make_visible(self) -> None:
         # Back to front, because the head of a group must become visible last: then it is delivered first.

@@ -10,7 +10,7 @@ from orca_daemon.aws.call_errors import CALL_ERRORS
 from orca_daemon.aws.errors import Meaning, code_of, meaning_of, message_of, reason_of
 from orca_daemon.aws.sqs_messages import SYSTEM_ATTRIBUTES, envelope, own_attributes, sendable
 from orca_daemon.engine import evidence as evidences
-from orca_daemon.engine.errors import SourceError
+from orca_daemon.engine.errors import SourceError, SourceErrorKind
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.size import size
 from orca_daemon.engine.source import EntryOutcome, QueueFacts
@@ -24,10 +24,10 @@ _TOO_LONG = "Total VisibilityTimeout"
 """Part of SQS's message for a lease of more than twelve hours; the code is that of an expired handle."""
 _TOO_LARGE = "Message must be shorter than"
 """Part of SQS's message for a message larger than the queue's MaximumMessageSize."""
-_KINDS: Mapping[Meaning, str] = {
-    Meaning.MISSING: "missing",
-    Meaning.DENIED: "denied",
-    Meaning.THROTTLED: "throttled",
+_KINDS: Mapping[Meaning, SourceErrorKind] = {
+    Meaning.MISSING: SourceErrorKind.MISSING,
+    Meaning.DENIED: SourceErrorKind.DENIED,
+    Meaning.THROTTLED: SourceErrorKind.THROTTLED,
 }
 
 
@@ -73,7 +73,9 @@ class SqsSource:
                 dead_letter_largest=limit,
             )
         except (ValueError, TypeError, AttributeError) as error:
-            raise SourceError("unavailable", "the attributes of the queue cannot be read") from error
+            raise SourceError(
+                SourceErrorKind.UNAVAILABLE, "the attributes of the queue cannot be read"
+            ) from error
         return self._facts
 
     async def depth(self) -> Depth:
@@ -86,7 +88,7 @@ class SqsSource:
                 int(attributes.get("ApproximateNumberOfMessagesDelayed", 0)),
             )
         except ValueError as error:
-            raise SourceError("unavailable", "the number of messages cannot be read") from error
+            raise SourceError(SourceErrorKind.UNAVAILABLE, "the number of messages cannot be read") from error
 
     async def receive(
         self, limit: int, *, wait: float, lease: float, attempt_id: str | None = None
@@ -126,10 +128,10 @@ class SqsSource:
         if _too_large(envelope, facts):
             facts = await self.describe()  # the limit may have been raised meanwhile
         if facts.dead_letter is None:
-            raise SourceError("missing", "the queue has no dead-letter queue")
+            raise SourceError(SourceErrorKind.MISSING, "the queue has no dead-letter queue")
         if _too_large(envelope, facts):
             raise SourceError(
-                "too_large",
+                SourceErrorKind.TOO_LARGE,
                 f"the message has {_own_size(envelope)} bytes and its dead-letter queue takes "
                 f"{facts.dead_letter_largest}: raise that queue's MaximumMessageSize",
             )
@@ -208,16 +210,16 @@ async def translated(call: Awaitable[T]) -> T:
         if (task := asyncio.current_task()) and task.cancelling():
             raise
         # This task was not cancelled. Another call was, and it shared a DNS lookup or a connection with ours.
-        raise SourceError("unavailable", "cancelled with another call") from error
+        raise SourceError(SourceErrorKind.UNAVAILABLE, "cancelled with another call") from error
 
 
-def _kind(error: BaseException) -> str:
+def _kind(error: BaseException) -> SourceErrorKind:
     message = message_of(error)
     if "AttemptId" in code_of(error) or "ReceiveRequestAttemptId" in message:
-        return "attempt"
+        return SourceErrorKind.ATTEMPT
     if _TOO_LARGE in message:
-        return "too_large"
-    return _KINDS.get(meaning_of(error), "unavailable")
+        return SourceErrorKind.TOO_LARGE
+    return _KINDS.get(meaning_of(error), SourceErrorKind.UNAVAILABLE)
 
 
 def _too_large(envelope: Envelope, facts: QueueFacts) -> bool:

@@ -1,4 +1,4 @@
-"""Decisions of the engine, as functions of values."""
+"""Delays between two attempts, as functions of values."""
 
 import random
 from dataclasses import dataclass
@@ -24,10 +24,10 @@ class Backoff:
 
 
 DEAD_LETTER_RETRY = Backoff(base=1.0, cap=30.0, floor=0.2)
-"""Between two attempts to set a message aside: the route's own backoff may be none at all."""
+"""Between two attempts to set a message aside: the route's own backoff may have no pauses."""
 NOTIFICATION_RETRY = Backoff(base=2.0, factor=4.0, cap=120.0, jitter=0.5)
-"""Between two attempts at `gave_up` that fail for its own reasons: five of them take some two minutes."""
+"""Between two attempts at `gave_up` that fail for its own reasons: five of them take about two minutes."""
 WAITING = Backoff(base=1.0, cap=15.0, floor=0.2)
-"""Between two looks for something that is still to come."""
+"""Between two attempts of a message that comes before what it needs."""
 UNMET = Backoff(base=1.0, cap=60.0, jitter=0.5)
-"""Between two attempts that fail at a dependency: some twenty of them in a quarter of an hour."""
+"""Between two attempts that fail at a dependency: about twenty of them in a quarter of an hour."""

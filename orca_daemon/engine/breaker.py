@@ -1,4 +1,4 @@
-"""One dependency of the work that can be asked: up, or down and probed until it is up again."""
+"""One dependency of the work that has a probe: up, or down and probed until it is up again."""
 
 import asyncio
 import random
@@ -15,7 +15,10 @@ PROBING = Backoff(base=1.0, cap=15.0, floor=0.2)
 
 
 class Breaker:
-    """Open while its dependency is down.  `probe` returns when the dependency answers, or raises."""
+    """Open while its dependency is down.  `probe` returns if the dependency answers, and raises if not.
+
+    Its state is written by its own task (`run`), and by the tasks of runs that report a failure.
+    """
 
     def __init__(
         self,
@@ -25,7 +28,6 @@ class Breaker:
         observe: Observer,
         rng: random.Random,
         every: float,
-        backoff: Backoff = PROBING,
     ) -> None:
         """`every` is the time in seconds between two probes of a dependency that is watched."""
         self.name = name
@@ -33,14 +35,12 @@ class Breaker:
         self._observe = observe
         self._rng = rng
         self._every = every
-        self._backoff = backoff
         self._wanted = asyncio.Event()
         self._watch_until = 0.0
         self._probes = 0
         self.tally = Tally()
-        """What the work and the probes met here: a probe counts as a message of its own."""
-        self._asking: asyncio.Task[str | None] | None = None
-        self.on_close: Callable[[], None] = lambda: None
+        """Successes and failures of messages and probes: a probe counts as a message of its own."""
+        self._probing: asyncio.Task[str | None] | None = None
         self.open_since: float | None = None
 
     @property
@@ -49,13 +49,14 @@ class Breaker:
         return self.open_since is not None
 
     async def report(self, reason: str) -> bool:
-        """Somebody found the dependency down.  Ask it: True if it is, False if it answers."""
+        """A run found the dependency down.  Probe it: return True if it is down, False if it answers."""
         if self.open:
             return True
-        # Reports come in crowds: one question answers them all.
-        if self._asking is None or self._asking.done():
-            self._asking = asyncio.create_task(self._ask())
-        problem = await asyncio.shield(self._asking)
+        # Reports come in crowds: one probe answers them all, and goes on if one of the reporters is
+        # cancelled.
+        if self._probing is None or self._probing.done():
+            self._probing = asyncio.create_task(self._probe_and_count(), name=f"probe of {self.name}")
+        problem = await asyncio.shield(self._probing)
         if problem is None:
             return False
         self._set(since=asyncio.get_running_loop().time(), reason=f"{reason or self.name}; probe: {problem}")
@@ -63,13 +64,13 @@ class Breaker:
 
     @property
     def watched(self) -> bool:
-        """Whether a message is suspected of failing here alone, so that what others meet is of interest."""
+        """Whether a message is suspected of failing here alone, so that results of others are recorded."""
         return asyncio.get_running_loop().time() < self._watch_until
 
     def watch(self, seconds: float) -> None:
-        """Probe for so long although nothing is known to be wrong: a message failed, and the probe did not.
+        """Probe for so long although the dependency seems to be up: a message failed, and the probe did not.
 
-        In a single FIFO group nobody else can show meanwhile that the dependency works.
+        In a single FIFO group no other message can show meanwhile that the dependency works.
         """
         self._watch_until = max(self._watch_until, asyncio.get_running_loop().time() + seconds + self._every)
         self._wanted.set()
@@ -80,7 +81,7 @@ class Breaker:
         while True:
             if self.open:
                 failures += 1
-                await asyncio.sleep(self._backoff.delay(failures, self._rng))
+                await asyncio.sleep(PROBING.delay(failures, self._rng))
             elif self.watched:
                 await asyncio.sleep(self._every)
             else:
@@ -88,30 +89,30 @@ class Breaker:
                 self._wanted.clear()
                 await self._wanted.wait()
                 continue
-            problem = await self._ask()
+            problem = await self._probe_and_count()
             if problem is None:
                 self._set(since=None, reason="the probe succeeded")
             elif not self.open:
                 self._set(since=asyncio.get_running_loop().time(), reason=f"probe: {problem}")
 
-    async def _ask(self) -> str | None:
-        problem = await self._answer()
+    async def _probe_and_count(self) -> str | None:
+        problem = await self._probe_once()
         if problem is None:
             self._probes += 1
             self.tally.success(f"probe {self._probes}")
         return problem
 
-    async def _answer(self) -> str | None:
-        asking = asyncio.ensure_future(self._probe())
-        asking.add_done_callback(_forget)
+    async def _probe_once(self) -> str | None:
+        probing = asyncio.ensure_future(self._probe())
+        probing.add_done_callback(_forget)
         try:
-            await asyncio.wait({asking}, timeout=PROBE_SECONDS)
-            if not asking.done():
+            await asyncio.wait({probing}, timeout=PROBE_SECONDS)
+            if not probing.done():
                 return "no answer in time"
-            return "cancelled" if asking.cancelled() else _reason(asking.exception())
+            return "cancelled" if probing.cancelled() else _reason(probing.exception())
         finally:
-            # Not waited for: a probe that is deaf must not decide how long others wait.
-            asking.cancel()
+            # Cancelled but not awaited, because a probe that does not stop would hold up runs.
+            probing.cancel()
 
     def _set(self, *, since: float | None, reason: str) -> None:
         if (since is None) is (self.open_since is None):
@@ -121,8 +122,6 @@ class Breaker:
         if self.open:
             self.tally.went_down()
             self._wanted.set()
-        else:
-            self.on_close()
 
 
 def _reason(error: BaseException | None) -> str | None:
@@ -133,4 +132,4 @@ def _reason(error: BaseException | None) -> str | None:
 
 def _forget(ended: asyncio.Future[None]) -> None:
     if not ended.cancelled():
-        ended.exception()  # nobody else will look at it
+        ended.exception()  # mark it as retrieved: the probe may have failed after its time was up

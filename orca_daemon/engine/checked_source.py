@@ -1,19 +1,19 @@
-"""A source whose answers are looked at before they are believed.
+"""A source whose answers are checked before they are used.
 
-Proxies, captive portals and servers that only resemble SQS answer what they like.  If that is no answer, the
-queue did not answer: it is counted and tried again, and never ends the process.
+Proxies, captive portals and servers that only resemble SQS may answer anything.  A malformed answer counts as
+no answer: the failure is counted, the call is tried again, and the process goes on.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
-from orca_daemon.engine.errors import SourceError
+from orca_daemon.engine.errors import SourceError, SourceErrorKind
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.source import EntryOutcome, Source
 
 T = TypeVar("T")
-NO_ANSWER = "unavailable"
+NO_ANSWER = SourceErrorKind.UNAVAILABLE
 
 
 class CheckedSource:
@@ -25,7 +25,7 @@ class CheckedSource:
     async def receive(
         self, limit: int, *, wait: float, lease: float, attempt_id: str | None = None
     ) -> Sequence[Envelope]:
-        """See `Source`; a message that the answer holds twice is one."""
+        """See `Source`; a message that the answer holds twice is returned once."""
         got = _only(
             Envelope,
             await _answer(lambda: self._inside.receive(limit, wait=wait, lease=lease, attempt_id=attempt_id)),
@@ -33,18 +33,18 @@ class CheckedSource:
         by_id = {envelope.id: envelope for envelope in got}
         if len(by_id) == len(got):
             return got
-        # Taken for one another, the one would be deleted for the work of the other.
+        # If two messages were taken for one, one of them would be deleted for the work of the other.
         if any(same_id_only(by_id[envelope.id], envelope) for envelope in got):
             raise SourceError(NO_ANSWER, "the answer to a receive holds two messages under one id")
         return list(by_id.values())
 
     async def delete(self, envelopes: Sequence[Envelope]) -> Sequence[EntryOutcome]:
         """See `Source`."""
-        return _of_all(await _answer(lambda: self._inside.delete(envelopes)), envelopes)
+        return _one_for_each(await _answer(lambda: self._inside.delete(envelopes)), envelopes)
 
     async def hide(self, envelopes: Sequence[Envelope], seconds: float) -> Sequence[EntryOutcome]:
         """See `Source`."""
-        return _of_all(await _answer(lambda: self._inside.hide(envelopes, seconds)), envelopes)
+        return _one_for_each(await _answer(lambda: self._inside.hide(envelopes, seconds)), envelopes)
 
     async def send_dead_letter(self, envelope: Envelope, evidence: Mapping[str, object]) -> None:
         """See `Source`."""
@@ -69,13 +69,11 @@ async def _answer(call: Callable[[], Awaitable[T]]) -> T:
         raise SourceError(NO_ANSWER, type(error).__name__) from error
 
 
-def _of_all(outcomes: object, envelopes: Sequence[Envelope]) -> Sequence[EntryOutcome]:
-    outcomes_of_all = _only(EntryOutcome, outcomes)
-    if len(outcomes_of_all) != len(envelopes):
-        raise SourceError(
-            NO_ANSWER, f"the answer has {len(outcomes_of_all)} entries, not of {len(envelopes)}"
-        )
-    return outcomes_of_all
+def _one_for_each(outcomes: object, envelopes: Sequence[Envelope]) -> Sequence[EntryOutcome]:
+    checked = _only(EntryOutcome, outcomes)
+    if len(checked) != len(envelopes):
+        raise SourceError(NO_ANSWER, f"the answer has {len(checked)} entries, not {len(envelopes)}")
+    return checked
 
 
 def _only(kind: type[T], answer: object) -> Sequence[T]:

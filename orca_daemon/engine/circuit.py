@@ -1,7 +1,7 @@
-"""Places of dependencies that are judged by what the work meets there: a circuit breaker for each.
+"""Places of dependencies that are judged by the results of the work there: a circuit breaker for each.
 
-A place that is down holds the messages that need it, one of which tries it now and then.  A success of any
-operation there, at any time, is the end of that.
+A place that is down holds back the messages that need it, and one of them tries it now and then.  The first
+operation that succeeds there, at any time, closes the breaker.
 """
 
 import asyncio
@@ -17,13 +17,13 @@ from orca_daemon.engine.tally import Tally
 Key: TypeAlias = tuple[str, str]
 """A dependency and a place of it."""
 Wake: TypeAlias = Callable[[], bool]
-"""Lets a message go on; False where it is not to be had any more."""
+"""Lets a message go on; returns False if it does not wait any more."""
 MOST = 256
 """Places that are remembered: a deployment has a handful of buckets, a hostile message may name any."""
 
 
 class Place:
-    """One place: what was met there, and who waits for it while it is down."""
+    """One place: its results, and the messages that wait for it.  Only `Places` writes to it."""
 
     def __init__(self, key: Key) -> None:
         self.key = key
@@ -36,7 +36,7 @@ class Place:
         self.due = 0.0
         """When the next trial may begin."""
         self.waiters: tuple[OrderedDict[str, Wake], OrderedDict[str, Wake]] = (OrderedDict(), OrderedDict())
-        """Who never failed here, and who did: the former come first, as they prove more."""
+        """Messages that never failed here, and those that did: the former come first, as they prove more."""
         self.timer: asyncio.TimerHandle | None = None
 
     @property
@@ -54,7 +54,10 @@ class Place:
 
 
 class Places:
-    """All places at which something failed lately, least recently used first."""
+    """All places at which something failed lately, least recently used first.
+
+    Written by the tasks of runs, by dispatchers when they begin a run, and by timers; all on the event loop.
+    """
 
     def __init__(self, rules: Rules, *, observe: Observer, rng: random.Random) -> None:
         self._rules = rules
@@ -62,15 +65,15 @@ class Places:
         self._rng = rng
         self._by_key: OrderedDict[Key, Place] = OrderedDict()
         self.down: dict[Key, Place] = {}
-        """Those that are down now."""
+        """Those that are down now.  Dispatchers read it for each run."""
 
     def __len__(self) -> int:
         return len(self._by_key)
 
-    # What the work meets.
+    # Results of the work.
 
     def succeeded(self, message: str, key: Key) -> None:
-        """An operation of this message succeeded there; without an earlier failure that changes nothing."""
+        """An operation of this message succeeded there; without an earlier failure this changes nothing."""
         place = self._by_key.get(key)
         if place is None:
             return
@@ -92,20 +95,20 @@ class Places:
             self._went_down(place, reason)
         return place
 
-    # Who may go there.
+    # Admission.
 
     def any_open(self, keys: Iterable[Key]) -> bool:
         """Whether one of them is down."""
         return any(key in self.down for key in keys)
 
     def admit(self, message: str, keys: Iterable[Key]) -> Place | None:
-        """The place that a message has to wait for; None if it may go, as the one that tries if need be."""
+        """Return the place that a message has to wait for; None if it may go on, perhaps as a trial."""
         needed = [self.down[key] for key in keys if key in self.down]
         if not needed:
             return None
         now = asyncio.get_running_loop().time()
         busy = next((place for place in needed if place.trial not in {None, message}), None)
-        # One of them is due: the others are tried with it, or two places that are down would never be left.
+        # If one of them is due, the message tries all of them: else two of them could block each other.
         if busy is None and any(place.trial == message or place.due <= now for place in needed):
             for place in needed:
                 place.trial = message
@@ -121,7 +124,7 @@ class Places:
         self._arm(place)
 
     def tried(self, message: str) -> None:
-        """The attempt of this message is over: if it met nothing at a place that it tried, others wait on."""
+        """The attempt of this message is over; if it had no result at its place, others wait on."""
         now = asyncio.get_running_loop().time()
         for place in tuple(self.down.values()):
             if place.trial == message:
@@ -139,7 +142,7 @@ class Places:
             self._dismiss(place)
 
     def forget(self, key: Key, message: str) -> None:
-        """The message failed there once, and does so no more, or has left."""
+        """The message failed there once, and has succeeded since, or has left."""
         if place := self._by_key.get(key):
             place.tally.waiting.discard(message)
             if place.tally.idle and not place.open:
@@ -167,7 +170,7 @@ class Places:
             wake()
 
     def _dismiss(self, place: Place) -> None:
-        """A place that nobody needs any more is not down: nobody would ever find it up again."""
+        """A place that no message needs is not kept down: no message would ever find it up again."""
         if place.open and not place.needed:
             self._close(place, "nothing in flight needs it any more")
             del self._by_key[place.key]
@@ -186,7 +189,7 @@ class Places:
             self._arm(place)
 
     def _arm(self, place: Place) -> None:
-        """Call the next one that waits, at the time when the place may be tried."""
+        """Wake the next message that waits, at the time when the place may be tried."""
         if place.timer is None and place.open and place.trial is None and any(place.waiters):
             place.timer = asyncio.get_running_loop().call_at(place.due, self._turn, place)
 
@@ -204,15 +207,15 @@ class Places:
         place = self._by_key.get(key)
         if place is None:
             place = Place(key)
-            self._make_room()
-            # Where all of them are down there is no room: this one is judged each time anew.
+            self._evict()
+            # If all of them are down, the table is full: this place is judged each time anew.
             if len(self._by_key) < MOST:
                 self._by_key[key] = place
         else:
             self._by_key.move_to_end(key)
         return place
 
-    def _make_room(self) -> None:
+    def _evict(self) -> None:
         if len(self._by_key) >= MOST:
             oldest = next((key for key, place in self._by_key.items() if not place.open), None)
             if oldest is not None:
@@ -220,7 +223,7 @@ class Places:
 
 
 def _popped(place: Place) -> Iterator[tuple[str, Wake]]:
-    """Who waits for the place, each taken off its list when its turn comes."""
+    """The messages that wait for the place, each taken off its list when its turn comes."""
     for waiters in place.waiters:
         while waiters:
             yield waiters.popitem(last=False)

@@ -1,127 +1,57 @@
-"""One queue: its poller fills lanes, runs leave them for the handler, and each message is settled.
+"""One queue: its poller fills lanes, runs take messages from them to the handler, and each is settled.
 
-A message that is not at work is in its lane, its lease kept: stopping, losing a lease and waiting for a
-dependency or for the next attempt all have that one meaning.
+A message that is not at work is in its lane, with its lease kept: that is what stopping, losing a lease and
+waiting for a dependency or for the next attempt have in common.
 """
 
 import asyncio
-import random
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable
 
-from orca_daemon.engine.checked_source import CheckedSource, same_id_only
 from orca_daemon.engine.dead_letter_sender import DeadLetterSender
-from orca_daemon.engine.dependencies import Dependencies
-from orca_daemon.engine.dispatcher import Dispatcher, RunLimits
-from orca_daemon.engine.events import Observer, Settled
-from orca_daemon.engine.in_flight_message import InFlightMessage, Isolation, Phase
-from orca_daemon.engine.in_flight_table import InFlightTable
-from orca_daemon.engine.lanes import Lanes, Run
-from orca_daemon.engine.message import Envelope
-from orca_daemon.engine.permits import Permits
+from orca_daemon.engine.dispatcher import Dispatcher
+from orca_daemon.engine.in_flight_message import InFlightMessage, Phase
+from orca_daemon.engine.in_flight_table import InFlightTable, Permits
+from orca_daemon.engine.lanes import Lanes, Run, StopReason
 from orca_daemon.engine.poller import Poller
-from orca_daemon.engine.route import Route
+from orca_daemon.engine.queue_context import QueueContext
 from orca_daemon.engine.settlement import Settlement
-from orca_daemon.engine.source import BATCH, QueueFacts, Source
+from orca_daemon.engine.source import BATCH
 from orca_daemon.engine.state import QueueState
-from orca_daemon.engine.verdict import reason
-
-RECEIVE_MARGIN = 2.0
-"""Seconds that the answer to a receive may have been under way."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConsumerOptions:
-    """How one queue is consumed; seconds throughout."""
-
-    lease: float = 120.0
-    wait: float = 10.0
-    held: int = 1000
-    linger: float = 0.05
-    pollers: int = 4
-    concurrency: int = 4
-    max_attempts: int = 5
 
 
 class Consumer:
-    """Consumes one queue until it is closed."""
+    """Consumes one queue until it is closed.
 
-    def __init__(
-        self,
-        name: str,
-        route: Route[Any],
-        source: Source,
-        facts: QueueFacts,
-        options: ConsumerOptions,
-        dependencies: Dependencies,
-        *,
-        observe: Observer,
-        rng: random.Random,
-        about: Mapping[str, object],
-    ) -> None:
-        self.name, self.route, self.lease = name, route, options.lease
-        self.source: Source = CheckedSource(source)
-        self.longest = dependencies.rules.longest_lease
-        self._dependencies = dependencies
-        self._facts = facts
-        self._observe = observe
-        self._lanes = Lanes(batch=route.batch, merge=route.merge)
+    It builds the parts of a queue.  The engine, the lease keeper and the poller use them through it.
+    """
+
+    def __init__(self, context: QueueContext) -> None:
+        route, options = context.route, context.options
+        self._context = context
+        self.name, self.source, self.lease = context.name, context.source, options.lease
+        self.longest = context.dependencies.rules.longest_lease
         self._closing = asyncio.Event()
         self.paused = False
+        self._lanes = Lanes(batch=route.batch, merge=route.merge)
         self.permits = Permits(
             held=options.held,
             active=min(options.held, options.concurrency * route.batch),
             least=min(route.batch, BATCH),
             parked=lambda: self._lanes.parked,
         )
-        self.settlement = Settlement(name, self.source, linger=options.linger, observe=observe, rng=rng)
-        dead_letter_sender = DeadLetterSender(name, route, self.source, about=about, observe=observe)
+        self.settlement = Settlement(context)
+        dead_letter_sender = DeadLetterSender(context)
         self._in_flight = InFlightTable(
-            name,
-            route,
-            self._lanes,
-            self.permits,
-            self.settlement,
-            dead_letter_sender,
-            dependencies=dependencies,
-            max_receives=facts.max_receives,
-            observe=observe,
+            context, self._lanes, self.permits, self.settlement, dead_letter_sender
         )
-        self._dispatcher = Dispatcher(
-            name,
-            route,
-            facts,
-            RunLimits(concurrency=options.concurrency, max_attempts=options.max_attempts),
-            self._lanes,
-            self.permits,
-            self._in_flight,
-            dead_letter_sender,
-            dependencies,
-            observe=observe,
-            rng=rng,
-        )
-        self.poller = Poller(
-            name,
-            self.source,
-            self.permits,
-            self,
-            self._accept,
-            fifo=facts.fifo,
-            wait=options.wait,
-            lease=options.lease,
-            most=options.pollers,
-            observe=observe,
-            rng=rng,
-        )
-        self.fault: asyncio.Future[None] | None = None
-        for part in (self.settlement, self.poller, self._in_flight, self._dispatcher):
-            part.on_fault = self._broken
+        self._dispatcher = Dispatcher(context, self._lanes, self._in_flight, dead_letter_sender)
+        self.poller = Poller(context, self, self._in_flight, self._lanes, self._dispatcher)
+        context.dependencies.on_recovery(self.nudge)
 
     # The gate of the poller.
 
     async def passed(self) -> bool:
-        """Wait until the queue may be read; False once it is closing."""
+        """Wait until the queue may be read; return False once it is closing."""
         while not self._closing.is_set():
             if not self.paused and not self._dispatcher.blocked:
                 return True
@@ -142,56 +72,11 @@ class Consumer:
         self.nudge()
 
     def nudge(self) -> None:
-        """Something outside changed: a breaker, the pause."""
+        """Go on if possible: a dependency is up again, or the pause changed."""
         self.permits.changed()
         self._dispatcher.pump()
 
-    # From the poller into lanes, from lanes into runs.
-
-    def _accept(self, envelopes: Sequence[Envelope]) -> None:
-        now = asyncio.get_running_loop().time()
-        refused: set[str] = set()
-        for envelope in envelopes:
-            if known := self._in_flight.find(envelope):
-                self._redelivered(known, envelope, now, refused)
-            elif self._key(envelope) in refused:
-                self._hide(envelope)
-            else:
-                held = InFlightMessage(envelope, now, now + self.lease - RECEIVE_MARGIN, now + self.lease / 3)
-                self._decode(held)
-                self._in_flight.add(held)
-                self._lanes.add(self._key(envelope), held)
-        self._dispatcher.pump()
-
-    def _redelivered(self, known: InFlightMessage, envelope: Envelope, now: float, refused: set[str]) -> None:
-        """A message that is in flight came again, or another under its id."""
-        if same_id_only(known.envelope, envelope):
-            # Nothing of its group may overtake it, so that is left with it until it comes again.
-            refused.add(self._key(envelope))
-            self._hide(envelope)
-            return
-        # An answer may have been long under way: then the receipt in flight is the newer one.
-        if envelope.receive_count >= known.envelope.receive_count:
-            known.renew(envelope, now, self.lease - RECEIVE_MARGIN)
-        self._observe(Settled(self.name, envelope, "duplicate"))
-
-    def _hide(self, envelope: Envelope) -> None:
-        """Leave a delivery to its lease, as if it had never come."""
-        self._observe(Settled(self.name, envelope, "hidden"))
-
-    def _key(self, envelope: Envelope) -> str:
-        return envelope.group or "" if self._facts.fifo else envelope.id
-
-    def _decode(self, held: InFlightMessage) -> None:
-        try:
-            held.message = self.route.decode(held.envelope)
-            if self.route.places is not None:
-                held.needs = self.route.places(held.message)
-        except Exception as error:  # noqa: BLE001  whatever it is, no retry can decode it
-            held.isolation = Isolation.ALONE
-            held.dead_letter_reason, held.error = reason(error), type(error).__name__
-
-    # What the keeper finds.
+    # What the lease keeper reads and reports.
 
     def in_flight(self) -> Iterable[InFlightMessage]:
         """Every message that a lease is to be kept for."""
@@ -201,20 +86,20 @@ class Consumer:
         """The runs at work."""
         return self._dispatcher
 
-    def lost(self, held: InFlightMessage) -> None:
+    def lost(self, message: InFlightMessage) -> None:
         """The lease of a message is lost: another consumer may have it already."""
-        if held.phase is Phase.WAITING:
-            if lane := self._lanes.lane(self._key(held.envelope)):
+        if message.phase is Phase.WAITING:
+            if lane := self._lanes.lane(self._context.lane_of(message.envelope)):
                 self._in_flight.drop_lost(lane)
-        elif held.phase is Phase.RUNNING and (run := self._dispatcher.of(held)):
-            self._dispatcher.cancel(run, "lost")
+        elif message.phase is Phase.RUNNING and (run := self._dispatcher.run_of(message)):
+            self._dispatcher.cancel(run, StopReason.LOST)
 
     def expired(self, run: Run) -> None:
         """A run has used up its time, or that of its delivery."""
-        self._dispatcher.cancel(run, "ended" if run.last else "expired")
+        self._dispatcher.cancel(run, StopReason.ENDED if run.last else StopReason.EXPIRED)
 
     def expire(self, now: float) -> None:
-        """Part with what has waited nearly as long as a delivery may last."""
+        """Part with messages that have waited nearly as long as a delivery may last."""
         self._dispatcher.expire(now)
 
     # Closing, in the order of the engine's drain.
@@ -226,54 +111,50 @@ class Consumer:
         self.permits.changed()
 
     def release_waiting(self) -> None:
-        """Give back what is not at work.  Only after the poller has ended: it would take it again."""
+        """Give back what is not at work.  Only after the poller has ended: it would receive it again."""
         self._dispatcher.empty()
 
     def cancel_runs(self) -> None:
-        """Time is up: stop what is at work."""
+        """Time is up: stop the work."""
         for run in self._dispatcher:
-            self._dispatcher.cancel(run, "drained")
+            self._dispatcher.cancel(run, StopReason.DRAINED)
 
     async def idle(self) -> None:
         """Wait until nothing is at work."""
         await self._dispatcher.idle()
 
     async def gone(self) -> None:
-        """Wait until nothing is at work or on its way out."""
-        while tasks := self._dispatcher.tasks | self._in_flight.tasks:
-            await asyncio.wait(tasks)
+        """Wait until nothing is at work, being given back or being deleted."""
+        while self._dispatcher or self._in_flight.releases:
+            await self._dispatcher.idle()
+            await self._in_flight.releases.join()
         await self.settlement.flush()
 
     def abandon(self) -> None:
-        """Leave what is still in flight to its lease: its work may yet become durable, or nobody answers."""
+        """Leave the rest to its lease: its work may yet become durable, or the queue does not answer."""
         self.settlement.abandon()
         self._in_flight.abandon()
 
-    # Looking in.
+    # For health checks and gauges.
 
     def state(self) -> QueueState:
-        """What the queue looks like now."""
-        held = list(self._in_flight)
+        """The queue's state now."""
+        messages, context = list(self._in_flight), self._context
         return QueueState(
             name=self.name,
-            handler=self.route.name,
+            handler=context.route.name,
             last_poll_success=self.poller.last_success,
             poller_moved=self.poller.moved,
             waiting_for_permits=self.permits.full and not self.permits.reserved,
             breaker_open=self._dispatcher.blocked,
             held=self.permits.held,
-            running=sum(one.phase is Phase.RUNNING for one in held),
-            settling=sum(one.phase is Phase.SETTLING for one in held),
-            bytes_held=sum(len(one.envelope.body) for one in held),
+            running=sum(message.phase is Phase.RUNNING for message in messages),
+            settling=sum(message.phase is Phase.SETTLING for message in messages),
+            bytes_held=sum(len(message.envelope.body) for message in messages),
             permits_free=max(self.permits.free, 0),
-            groups=len(self._lanes) if self._facts.fifo else 0,
-            oldest_held=min((one.received for one in held), default=None),
+            groups=len(self._lanes) if context.facts.fifo else 0,
+            oldest_held=min((message.received for message in messages), default=None),
             at_work_since=self._dispatcher.since,
-            age_limit=self.route.time_limit,
-            unproven_since=min(self._dependencies.unproven(held), default=None),
+            age_limit=context.route.time_limit,
+            unproven_since=min(context.dependencies.unproven(messages), default=None),
         )
-
-    def _broken(self, error: BaseException) -> None:
-        """The engine itself is at fault: the process must end, and leases run out."""
-        if self.fault is not None and not self.fault.done():
-            self.fault.set_exception(error)

@@ -1,94 +1,84 @@
-"""Gives a message up: calls `gave_up`, and sends a copy with evidence to the dead-letter queue."""
+"""The two calls at the end of a message that is given up: the route's `gave_up`, and its dead letter."""
 
 import asyncio
 import time
-from collections.abc import Mapping
-from typing import Any
 
 from orca_daemon.engine import places
-from orca_daemon.engine.events import NotificationAbandoned, Observer, SettlementFailed
+from orca_daemon.engine.events import NotificationAbandoned, Operation, SettlementFailed
 from orca_daemon.engine.in_flight_message import InFlightMessage
-from orca_daemon.engine.route import Route
-from orca_daemon.engine.source import Source
+from orca_daemon.engine.queue_context import QueueContext
 from orca_daemon.engine.verdict import reason
 
 NOTIFY_SECONDS = 300.0
 """Seconds that one `gave_up` may take: the limit of the work itself may be many hours."""
 LAST_RECEIVE = "the daemon had to give it back on the last receive that its queue allows"
-"""Why a message is given up that nothing was wrong with."""
+"""The reason for a message that is given up although nothing was wrong with it."""
 
 
 class DeadLetterSender:
-    """Calls `gave_up` for messages of one queue and sends their dead letters; the caller deletes the
-    originals.
-    """
+    """Notifies and sends dead letters for one queue; the caller deletes the original."""
 
-    def __init__(
-        self, queue: str, route: Route[Any], source: Source, *, about: Mapping[str, object], observe: Observer
-    ) -> None:
-        self._queue = queue
-        self._route = route
-        self._source = source
-        self._about = about
-        self._observe = observe
+    def __init__(self, context: QueueContext) -> None:
+        self._context = context
 
-    async def notify(self, held: InFlightMessage, succeeded: places.Succeeded = lambda *_: None) -> None:
-        """Run the route's `gave_up`, which may raise anything, until it has succeeded once.
+    async def notify(self, message: InFlightMessage, succeeded: places.Succeeded = lambda *_: None) -> None:
+        """Call the route's `gave_up`, which may raise anything, unless it has succeeded before.
 
-        `succeeded` is called at once with the place where an operation of it succeeded.
+        `succeeded` is called at once for each operation of it that succeeds at a place.
         """
-        if self._route.gave_up is not None and not held.notified:
+        gave_up = self._context.route.gave_up
+        if gave_up is not None and not message.notified:
             places.listen(succeeded)
             async with asyncio.timeout(NOTIFY_SECONDS):
-                await self._route.gave_up(
-                    held.message, held.envelope, held.dead_letter_reason or LAST_RECEIVE
-                )
-            held.notified = True
+                await gave_up(message.decoded, message.envelope, message.dead_letter_reason or LAST_RECEIVE)
+            message.notification_succeeded()
 
     def notification_failed(self, error: BaseException) -> None:
         """Report that `gave_up` failed; it is tried again."""
-        self._observe(SettlementFailed(self._queue, "gave_up", 1, reason(error)))
+        self._failed(Operation.GAVE_UP, error)
 
-    def abandon(self, held: InFlightMessage, error: BaseException) -> None:
-        """Report that `gave_up` is not tried any more: the dead letter says why, and an operator has to
-        look.
-        """
-        held.notified, held.notification_problem = True, reason(error)
-        self._observe(NotificationAbandoned(self._queue, held.envelope, held.notification_problem))
+    def abandon(self, message: InFlightMessage, error: BaseException) -> None:
+        """Report that `gave_up` is not tried again; the dead letter names the problem, for an operator."""
+        problem = reason(error)
+        message.notification_abandoned(problem)
+        self._context.observe(NotificationAbandoned(self._context.name, message.envelope, problem))
 
-    async def send(self, held: InFlightMessage) -> None:
+    async def send(self, message: InFlightMessage) -> None:
         """Send a copy to the dead-letter queue.  It may raise; it may be repeated."""
-        await self._source.send_dead_letter(held.envelope, self.evidence(held, time.time()))
+        await self._context.source.send_dead_letter(message.envelope, self.evidence(message, time.time()))
 
-    def evidence(self, held: InFlightMessage, now: float) -> dict[str, object]:
-        """What an operator wants to know of a dead letter.  `now` is seconds since the epoch."""
-        envelope = held.envelope
+    def evidence(self, message: InFlightMessage, now: float) -> dict[str, object]:
+        """The facts that an operator needs about a dead letter.  `now` is seconds since the epoch."""
+        envelope, problem = message.envelope, message.notification_problem
         return {
-            "reason": held.dead_letter_reason,
-            **({"gave_up": held.notification_problem} if held.notification_problem else {}),
-            "error": held.error,
-            "attempts": held.attempts,
-            "queue": self._queue,
-            "route": self._route.name,
+            "reason": message.dead_letter_reason,
+            **({"gave_up": problem} if problem else {}),
+            "error": message.error,
+            "attempts": message.attempts,
+            "queue": self._context.name,
+            "route": self._context.route.name,
             "message_id": envelope.id,
             "group": envelope.group,
             "receives": envelope.receive_count,
             "sent_at": envelope.sent_at,
             "first_received_at": envelope.first_received_at,
             "buried_at": round(now, 3),
-            **self._about,
+            **self._context.about,
         }
 
-    def failed(self, held: InFlightMessage, error: Exception) -> None:
-        """Report a dead letter that could not be sent, and count."""
-        held.dead_letter_failures += 1
-        self._observe(SettlementFailed(self._queue, "dead_letter", 1, reason(error)))
+    def failed(self, message: InFlightMessage, error: Exception) -> None:
+        """Report a dead letter that could not be sent, and count it."""
+        message.dead_letter_failed()
+        self._failed(Operation.DEAD_LETTER, error)
 
-    async def notify_on_last_receive(self, held: InFlightMessage, max_receives: int | None) -> None:
-        """Call `gave_up` for a message that is released on its last receive, as SQS will then move it."""
-        if max_receives is None or held.envelope.receive_count < max_receives:
+    async def notify_on_last_receive(self, message: InFlightMessage, max_receives: int | None) -> None:
+        """Notify for a message that is given back on its last receive, because SQS will move it itself."""
+        if max_receives is None or message.envelope.receive_count < max_receives:
             return
         try:
-            await self.notify(held)
+            await self.notify(message)
         except Exception as error:  # noqa: BLE001  the message leaves all the same
             self.notification_failed(error)
+
+    def _failed(self, operation: Operation, error: BaseException) -> None:
+        self._context.observe(SettlementFailed(self._context.name, operation, 1, reason(error)))

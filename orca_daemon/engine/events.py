@@ -1,50 +1,99 @@
 """Everything that happens in the engine, as values: metrics, logs and tests are made of these.
 
-Event and field names are permanent: dashboards and alerts stand on them.
+Names of events and fields and the values of their closed lists are permanent: dashboards and alerts use them.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TypeAlias
 
 from orca_daemon.engine.message import Envelope
+from orca_daemon.engine.source import EntryOutcome
+
+
+class PollOutcome(StrEnum):
+    """How a receive ended."""
+
+    MESSAGES = "messages"
+    EMPTY = "empty"
+    THROTTLED = "throttled"
+    ERROR = "error"
 
 
 @dataclass(frozen=True, slots=True)
 class Polled:
-    """A receive returned.  `outcome` is `messages`, `empty`, `throttled` or `error`."""
+    """A receive returned."""
 
     queue: str
-    outcome: str
+    outcome: PollOutcome
     messages: tuple[Envelope, ...] = ()
     reason: str = ""
 
 
+class AttemptOutcome(StrEnum):
+    """How a call of a handler ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    REJECTED = "rejected"
+    REFUSED = "refused"
+    DOWN = "down"
+    EARLY = "early"
+    """The handler raised `NotYet`."""
+    LOST = "lost"
+    """The engine cancelled it because a lease was lost."""
+    EXPIRED = "expired"
+    """The engine cancelled it at the time limit of the route."""
+    ENDED = "ended"
+    """The engine cancelled it because the time of the delivery was over."""
+    DRAINED = "drained"
+    """The engine cancelled it at the end of the drain."""
+
+
 @dataclass(frozen=True, slots=True)
 class Attempted:
-    """A handler was called with a run and came back.  `error` is None where the work is durable."""
+    """A handler was called with a run and returned.  `error` is None if the work is durable."""
 
     queue: str
     envelopes: tuple[Envelope, ...]
     attempt: int
     seconds: float
     error: BaseException | None = None
-    outcome: str = "done"
-    """`done`, `failed`, `rejected`, `refused`, `down`, `early`, `lost`, `expired`, `ended` (the time of the
-    delivery was over) or `drained`."""
+    outcome: AttemptOutcome = AttemptOutcome.DONE
+
+
+class SettledOutcome(StrEnum):
+    """How a message left the process."""
+
+    DELETED = "deleted"
+    DEAD_LETTERED = "dead_lettered"
+    RELEASED = "released"
+    LEASE_LOST = "lease_lost"
+    DUPLICATE = "duplicate"
+    """The same message was received again while it was in flight."""
+    HIDDEN = "hidden"
+    """Left to its lease, because its work may yet become durable."""
+
+
+class Cause(StrEnum):
+    """Why a message was given up."""
+
+    REJECTED = "rejected"
+    """No retry can help."""
+    ATTEMPTS = "attempts"
+    """There were too many failed attempts."""
+    UNPROVEN = "unproven"
+    """It failed alone at a dependency for too long."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A message left the process.
-
-    `outcome` is `deleted`, `dead_lettered`, `released`, `lease_lost`, `duplicate` (the same message came
-    again while it was in flight) or `hidden` (left to its lease, because its work may yet become durable).
-    """
+    """A message left the process."""
 
     queue: str
     envelope: Envelope
-    outcome: str
+    outcome: SettledOutcome
     reason: str = ""
     attempts: int = 0
     held_seconds: float = 0.0
@@ -52,30 +101,36 @@ class Settled:
     work_seconds: float = 0.0
     facts: Mapping[str, str] = field(default_factory=dict)
     error: str = ""
-    """Class of the error for which a message was dead-lettered."""
-    cause: str = ""
-    """Why it was dead-lettered: `rejected` (no retry can help), `attempts` (there were too many), or
-    `unproven` (it failed alone at a dependency for too long)."""
+    """Class of the error for which a message was given up, if it was dead-lettered."""
+    cause: Cause | None = None
+    """Why the message was given up, if it was."""
 
 
 @dataclass(frozen=True, slots=True)
 class Extended:
-    """The keeper asked for longer leases.  `outcome` is `done`, `gone` or `failed`."""
+    """The lease keeper asked for longer leases; `count` of them ended like this."""
 
     queue: str
-    outcome: str
+    outcome: EntryOutcome
     count: int
+
+
+class Operation(StrEnum):
+    """What is done to a message when its work is over."""
+
+    DELETE = "delete"
+    RELEASE = "release"
+    DEAD_LETTER = "dead_letter"
+    GAVE_UP = "gave_up"
+    """The route's notification that the message is given up."""
 
 
 @dataclass(frozen=True, slots=True)
 class SettlementFailed:
-    """A delete, release, dead letter or `gave_up` did not succeed; it is tried again while the lease holds.
-
-    `operation` is `delete`, `release`, `dead_letter` or `gave_up`.
-    """
+    """An operation at the end of a message failed; it is tried again while the lease holds."""
 
     queue: str
-    operation: str
+    operation: Operation
     count: int
     reason: str
 
@@ -106,11 +161,21 @@ class Paused:
     paused: bool
 
 
+class DrainPhase(StrEnum):
+    """How far the engine has come in stopping."""
+
+    STARTED = "started"
+    POLLS_JOINED = "polls_joined"
+    RELEASED = "released"
+    DEADLINE = "deadline"
+    FINISHED = "finished"
+
+
 @dataclass(frozen=True, slots=True)
 class Drain:
-    """The engine is stopping.  `phase` is `started`, `polls_joined`, `released`, `deadline` or `finished`."""
+    """The engine is stopping."""
 
-    phase: str
+    phase: DrainPhase
     held: int
     running: int
     seconds: float = 0.0

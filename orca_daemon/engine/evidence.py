@@ -1,4 +1,4 @@
-"""Evidence of a dead letter, as one message attribute, cut to the room that the message leaves."""
+"""Evidence of a dead letter, as one message attribute, cut to the space that the message leaves."""
 
 import json
 from collections.abc import Mapping
@@ -13,10 +13,10 @@ _SHORT = (1_000, 200, 60)
 def with_evidence(
     body: str, attributes: Attributes, evidence: Mapping[str, object], largest: int
 ) -> dict[str, Mapping[str, object]]:
-    """The attributes of the dead letter: the message's own, and what there is room for of the evidence.
+    """The attributes of the dead letter: the message's own, and as much of the evidence as fits.
 
-    `evidence` has its most important facts first, as they are the last to go; `largest` is the dead-letter
-    queue's limit in bytes.  Earlier evidence, of a message that was redriven, is replaced.
+    `evidence` has its most important facts first, because they are left out last; `largest` is the dead-
+    letter queue's limit in bytes.  Earlier evidence, of a message that was redriven, is replaced.
     """
     kept = without_evidence(attributes)
     if len(kept) >= MOST_ATTRIBUTES:
@@ -47,7 +47,8 @@ def _fitted(evidence: Mapping[str, object], limit: int) -> str:
 
 
 def _text(facts: Mapping[str, object]) -> str:
-    return json.dumps(facts, default=str)  # ASCII only: a byte a character, and none that SQS refuses
+    # ASCII only: one byte per character, and no character that SQS refuses.
+    return json.dumps(facts, default=str)
 
 
 def _cut(value: object, length: int) -> object:

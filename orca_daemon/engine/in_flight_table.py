@@ -1,83 +1,131 @@
-"""The messages in flight of one queue, and how they leave: deleted, dead-lettered, released, lost."""
+"""The messages in flight of one queue: how many there may be, and how each leaves.
+
+They are deleted, dead-lettered, given back or lost.  Permits are reserved before a receive and given back
+after it on every path, so no message is ever received that there is no place for.
+"""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
 
 from orca_daemon.engine.dead_letter_sender import DeadLetterSender
-from orca_daemon.engine.dependencies import Dependencies
-from orca_daemon.engine.events import Observer, Settled
+from orca_daemon.engine.events import Settled, SettledOutcome
 from orca_daemon.engine.in_flight_message import InFlightMessage, Phase
 from orca_daemon.engine.lanes import Lane, Lanes, Run
 from orca_daemon.engine.message import Envelope
-from orca_daemon.engine.permits import Permits
-from orca_daemon.engine.route import Route
+from orca_daemon.engine.queue_context import QueueContext
 from orca_daemon.engine.settlement import Settlement
+from orca_daemon.engine.source import BATCH
+from orca_daemon.engine.tasks import Tasks
+
+
+class Permits:
+    """Two limits: messages in flight, and messages that are at work or ready for it.
+
+    Polling loops write `reserved`; the in-flight table writes `held`, and `settling` for deletes under way.
+    """
+
+    def __init__(self, *, held: int, active: int, least: int, parked: Callable[[], int]) -> None:
+        self._held_limit = held
+        self._active_limit = active
+        self._least = min(least, BATCH, active, held)
+        """Smaller receives are not worth their round trip."""
+        self.held = 0
+        self.reserved = 0
+        self.settling = 0
+        self._parked = parked
+        self._changed = asyncio.Event()
+
+    @property
+    def free(self) -> int:
+        """How many messages one receive may ask for now."""
+        active = self.held - self._parked() - self.settling
+        return min(
+            BATCH,
+            self._held_limit - self.held - self.reserved,
+            self._active_limit - active - self.reserved,
+        )
+
+    @property
+    def full(self) -> bool:
+        """Whether a receive has to wait."""
+        return self.free < self._least
+
+    def reserve(self) -> int:
+        """Take what is free, for one receive."""
+        count = self.free
+        self.reserved += count
+        return count
+
+    def give_back(self, count: int) -> None:
+        """End a reservation, whether its receive succeeded or not."""
+        self.reserved -= count
+        self._changed.set()
+
+    def changed(self) -> None:
+        """Something happened that may have freed permits."""
+        self._changed.set()
+
+    async def wait(self) -> None:
+        """Wait until something may have changed."""
+        self._changed.clear()
+        await self._changed.wait()
 
 
 class InFlightTable:
-    """The messages in flight of one queue, by id, until each has left."""
+    """The messages in flight of one queue, by id, until each has left.
+
+    The poller's task adds to it; messages are removed by the tasks of runs, by done callbacks of deletes, and
+    by the table's own tasks, which give messages back.  The lease keeper reads it.
+    """
 
     def __init__(
         self,
-        queue: str,
-        route: Route[Any],
+        context: QueueContext,
         lanes: Lanes,
         permits: Permits,
         settlement: Settlement,
         dead_letter_sender: DeadLetterSender,
-        *,
-        dependencies: Dependencies,
-        max_receives: int | None,
-        observe: Observer,
     ) -> None:
-        self._queue = queue
-        self._route = route
+        self._context = context
         self._lanes = lanes
-        self._permits = permits
+        self.permits = permits
         self._settlement = settlement
         self._dead_letter_sender = dead_letter_sender
-        self._dependencies = dependencies
-        self._max_receives = max_receives
-        self._observe = observe
         self._by_id: dict[str, InFlightMessage] = {}
         self._replaced: set[InFlightMessage] = set()
-        """Deliveries that were lost while their run goes on, and whose message has come again since."""
-        self._tasks: set[asyncio.Task[None]] = set()
-        self.on_fault: Callable[[BaseException], None] = lambda _: None
+        """Deliveries that were lost while their run goes on, and whose message was received again since."""
+        self.releases = Tasks(context.failure)
+        """Messages that are being given back."""
 
     def __iter__(self) -> Iterator[InFlightMessage]:
-        return (held for held in self._by_id.values() if held.phase is not Phase.LEAVING)
-
-    @property
-    def tasks(self) -> set[asyncio.Task[None]]:
-        """Departures under way."""
-        return self._tasks
+        return (message for message in self._by_id.values() if message.phase is not Phase.LEAVING)
 
     def find(self, envelope: Envelope) -> InFlightMessage | None:
         """The message of this delivery, if it is in flight already."""
-        held = self._by_id.get(envelope.id)
-        return None if held is None or held.lost or held.phase is Phase.LEAVING else held
+        message = self._by_id.get(envelope.id)
+        return None if message is None or message.lost or message.phase is Phase.LEAVING else message
 
-    def add(self, held: InFlightMessage) -> None:
-        """Add a message."""
-        if earlier := self._by_id.get(held.envelope.id):
+    def add(self, message: InFlightMessage) -> None:
+        """A message was received."""
+        if earlier := self._by_id.get(message.envelope.id):
             self._replaced.add(earlier)
-        self._by_id[held.envelope.id] = held
-        self._permits.held += 1
+        self._by_id[message.envelope.id] = message
+        self.permits.held += 1
+
+    # Out, with their work done.
 
     async def delete(self, run: Run) -> None:
-        """Delete what is durable: of each lane, all before the first message whose lease was lost."""
-        await self._settlement.delete(self._settling(run), urgent=True)
+        """Delete the messages of a run, and return when that is confirmed."""
+        await self._settlement.delete(self._to_delete(run), urgent=True)
         self._deleted(run)
 
     def delete_later(self, run: Run) -> None:
-        """Delete without anybody waiting for it: the slot works on meanwhile."""
-        messages = self._settling(run)
-        self._permits.settling += len(messages)
+        """Delete the messages of a run without waiting, so that its slot is free for the next run."""
+        messages = self._to_delete(run)
+        self.permits.settling += len(messages)
 
         def done() -> None:
-            self._permits.settling -= len(messages)
+            self.permits.settling -= len(messages)
             self._deleted(run)
 
         if messages:
@@ -87,110 +135,101 @@ class InFlightTable:
 
     def _deleted(self, run: Run) -> None:
         for lane, part in run.parts:
-            gone = [held for held in part if held.phase is Phase.SETTLING and not held.lost]
-            for held in gone:
-                self.remove(held, "deleted")
+            gone = [message for message in part if message.phase is Phase.SETTLING and not message.lost]
+            for message in gone:
+                self.remove(message, SettledOutcome.DELETED)
             if len(gone) < len(part):
-                self._lanes.put_back(lane, [held for held in part if held not in gone])
+                self._lanes.put_back(lane, [message for message in part if message not in gone])
                 self.drop_lost(lane)
 
-    def _settling(self, run: Run) -> list[InFlightMessage]:
-        """The messages to delete: of each lane those before the first whose lease is over."""
+    def _to_delete(self, run: Run) -> list[InFlightMessage]:
+        """The messages of a run to delete: of each lane those before the first whose lease is over."""
         now = asyncio.get_running_loop().time()
         kept: list[InFlightMessage] = []
         for _, part in run.parts:
-            for held in part:
-                # The keeper of leases would find out a moment later.
-                held.lost = held.lost or held.deadline <= now
-                if held.lost:
+            for message in part:
+                if message.lost or message.deadline <= now:
+                    message.lease_lost()  # the lease keeper may not have noticed yet
                     break
-                held.phase = Phase.SETTLING
-                kept.append(held)
+                message.settling()
+                kept.append(message)
         return kept
 
-    async def dead_letter(self, lane: Lane, held: InFlightMessage) -> None:
-        """Send the dead letter of one message, then delete it.  May raise anything."""
-        # From here the dead letter is not cancelled: abandoning a send in progress would make the next
-        # consumer send a second copy.
-        held.phase = Phase.SETTLING
-        await self._dead_letter_sender.send(held)
-        await self._settlement.delete([held], urgent=True)
-        if held.lost:
-            self._lanes.put_back(lane, [held])
+    # Out, without.
+
+    async def dead_letter(self, lane: Lane, message: InFlightMessage) -> None:
+        """Send the dead letter of a message, then delete the message.  May raise anything."""
+        # From here the dead letter is not cancelled: if a send in progress were abandoned, the next consumer
+        # would send a second copy.
+        message.settling()
+        await self._dead_letter_sender.send(message)
+        await self._settlement.delete([message], urgent=True)
+        if message.lost:
+            self._lanes.put_back(lane, [message])
             self.drop_lost(lane)
         else:
-            self.remove(held, "dead_lettered")
+            self.remove(message, SettledOutcome.DEAD_LETTERED)
 
     def drop_lost(self, lane: Lane) -> None:
-        """Nothing may run before a lost message of its lane: forget it, and give back what is behind it."""
-        first = next((held for held in lane.waiting if held.lost), None)
+        """Forget the lost messages of a lane, and give back all behind the first: none may overtake it."""
+        first = next((message for message in lane.waiting if message.lost), None)
         if first is None:
             return
         behind = self._lanes.cut(lane, first)
-        for held in behind:
-            if held.lost:
-                self.remove(held, "lease_lost")
-        self.release([held for held in behind if not held.lost])
+        for message in behind:
+            if message.lost:
+                self.remove(message, SettledOutcome.LEASE_LOST)
+        self.release([message for message in behind if not message.lost])
 
     def release(self, messages: Iterable[InFlightMessage], seconds: float = 0.0) -> None:
         """Give messages back, in their order; with `seconds`, the first stays hidden that long."""
         leaving = list(messages)
-        for held in leaving:
-            held.phase = Phase.LEAVING
+        for message in leaving:
+            message.leaving()
         if leaving:
-            self._later(self._give_back(leaving, seconds))
+            self.releases.start(self._give_back(leaving, seconds), f"release to {self._context.name}")
 
     async def _give_back(self, messages: list[InFlightMessage], seconds: float) -> None:
-        for held in messages:
-            await self._dead_letter_sender.notify_on_last_receive(held, self._max_receives)
+        for message in messages:
+            await self._dead_letter_sender.notify_on_last_receive(message, self._context.facts.max_receives)
         stuck = await self._settlement.release(messages[1:] if seconds else messages)
         if seconds:
             stuck += await self._settlement.release(messages[:1], seconds)
-        for held in messages:
-            self.remove(held, "hidden" if held in stuck else "released")
+        for message in messages:
+            self.remove(message, SettledOutcome.HIDDEN if message in stuck else SettledOutcome.RELEASED)
 
     def abandon(self) -> None:
-        """Everything that is still here is left to its lease."""
-        for task in self._tasks:
-            task.cancel()
-        for held in (*self._replaced, *self._by_id.values()):
-            self.remove(held, "hidden")
+        """Leave everything that is still here to its lease."""
+        self.releases.cancel()
+        for message in (*self._replaced, *self._by_id.values()):
+            self.remove(message, SettledOutcome.HIDDEN)
 
-    def remove(self, held: InFlightMessage, outcome: str) -> None:
-        """A message is no longer in flight."""
-        if self._by_id.get(held.envelope.id) is held:
-            del self._by_id[held.envelope.id]
-        self._replaced.discard(held)
-        if held.histories or held.waits_for:
-            self._dependencies.forget_message(held)
-        self._permits.held -= 1
-        self._permits.changed()
+    def remove(self, message: InFlightMessage, outcome: SettledOutcome) -> None:
+        """A message is not in flight any more."""
+        context = self._context
+        # A newer delivery of the same message may have taken its place: that one stays.
+        if self._by_id.get(message.envelope.id) is message:
+            del self._by_id[message.envelope.id]
+        self._replaced.discard(message)
+        if message.histories or message.waits_for:
+            context.dependencies.forget_message(message)
+        self.permits.held -= 1
+        self.permits.changed()
         now = asyncio.get_running_loop().time()
-        self._observe(
+        given_up = message.dead_letter_reason is not None
+        described = context.route.describe(message.decoded) if message.decoded is not None else {}
+        context.observe(
             Settled(
-                self._queue,
-                held.envelope,
+                context.name,
+                message.envelope,
                 outcome,
-                reason=held.dead_letter_reason or "",
-                error=held.error if held.dead_letter_reason is not None else "",
-                cause=held.cause if held.dead_letter_reason is not None else "",
-                attempts=held.attempts + (outcome == "deleted"),
-                held_seconds=now - held.received,
-                lease_left=max(held.deadline - now, 0.0),
-                work_seconds=held.work_seconds,
-                facts={
-                    **(self._route.describe(held.message) if held.message is not None else {}),
-                    **held.facts,
-                },
+                reason=message.dead_letter_reason or "",
+                error=message.error if given_up else "",
+                cause=message.cause if given_up else None,
+                attempts=message.attempts + (outcome is SettledOutcome.DELETED),
+                held_seconds=now - message.received,
+                lease_left=max(message.deadline - now, 0.0),
+                work_seconds=message.work_seconds,
+                facts={**described, **message.facts},
             )
         )
-
-    def _later(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            self.on_fault(error)

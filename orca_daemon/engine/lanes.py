@@ -1,30 +1,53 @@
 """Messages in flight, in lanes: a lane is a group on a FIFO queue, and one message on a standard queue.
 
-A lane hands out one run at a time, from its head.  What fails goes back to the head, so a lane is always in
-order.  Pure bookkeeping: no clock, no effects.
+A lane gives one run at a time, from its head.  Messages of a run that failed return to the head, so a lane is
+always in order.  Pure bookkeeping: no clock, no effects.
+
+Written by the poller's task (`add`), by the dispatcher and done callbacks of its runs (the rest): always on
+the event loop's thread, and never across an await.
 """
 
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from enum import StrEnum
 
-from orca_daemon.engine.in_flight_message import InFlightMessage, Isolation, Phase
+from orca_daemon.engine.in_flight_message import InFlightMessage, Isolation
 
 
 @dataclass(slots=True, eq=False)
 class Lane:
-    """The messages of one group, in order.  `busy` while a run has its head, `parked` between attempts."""
+    """The messages of one group, in order.  Only `Lanes` writes to it."""
 
     key: str
     waiting: deque[InFlightMessage] = field(default_factory=deque)
     busy: bool = False
+    """Whether a run has its head."""
     parked: bool = False
+    """Whether it waits for its next attempt."""
     queued: bool = False
+    """Whether it waits for its turn."""
+
+
+class StopReason(StrEnum):
+    """Why the engine cancelled a run."""
+
+    LOST = "lost"
+    """A lease was lost."""
+    EXPIRED = "expired"
+    """The time limit of the route is over."""
+    ENDED = "ended"
+    """The delivery of its oldest message is nearly over."""
+    DRAINED = "drained"
+    """The time of the drain is over."""
 
 
 @dataclass(slots=True, eq=False)
 class Run:
-    """Messages that are worked together: of one lane, or of the heads of several."""
+    """Messages that are worked together: of one lane, or from the heads of several.
+
+    The dispatcher begins and cancels it; the rest is written by the run's own task.
+    """
 
     parts: list[tuple[Lane, list[InFlightMessage]]]
     messages: list[InFlightMessage]
@@ -32,11 +55,11 @@ class Run:
     started: float = 0.0
     expires: float = 0.0
     """When its time limit is over."""
-    stop: str | None = None
-    """Why it was cancelled: `lost`, `expired`, `ended` or `drained`."""
+    stop: StopReason | None = None
+    """Why it was cancelled, if it was."""
     stopped_at: float = 0.0
     last: bool = False
-    """Whether its limit is that of the delivery, which is too old for another."""
+    """Whether its limit is that of the delivery, which is too old for another attempt."""
     succeeded: set[tuple[str, str]] | None = None
     """Dependencies and places at which an operation of the attempt succeeded."""
 
@@ -46,6 +69,21 @@ class Run:
         if len(self.parts) == 1:
             return self.messages[0].received
         return min(part[0].received for _, part in self.parts)
+
+    def begin(self, now: float, limit: float, end: float) -> None:
+        """Start the clock: the run may take `limit` seconds, but not past `end`, the end of its delivery."""
+        self.started = now
+        self.expires = now + limit
+        if end < self.expires:
+            self.expires, self.last = end, True
+
+    def cancelled(self, why: StopReason, now: float) -> None:
+        """The engine asked its task to stop."""
+        self.stop, self.stopped_at = why, now
+
+    def attempted(self, now: float, limit: float) -> None:
+        """The attempt is over: settling has a time limit and a stop reason of its own."""
+        self.stop, self.started, self.expires = None, now, now + limit
 
 
 class Lanes:
@@ -65,17 +103,17 @@ class Lanes:
     def __iter__(self) -> Iterator[Lane]:
         return iter(tuple(self._lanes.values()))
 
-    def add(self, key: str, held: InFlightMessage) -> None:
+    def add(self, key: str, message: InFlightMessage) -> None:
         """Append a message to its lane."""
         lane = self._lanes.get(key)
         if lane is None:
             lane = self._lanes[key] = Lane(key)
-        lane.waiting.append(held)
+        lane.waiting.append(message)
         self.parked += lane.parked
         self._offer(lane)
 
     def next_run(self) -> Run | None:
-        """The next run, if any lane is ready; its lanes are busy until `done`."""
+        """Return the next run, if a lane is ready; its lanes are busy until `done`."""
         while self._ready:
             lane = self._ready.popleft()
             lane.queued = False
@@ -113,16 +151,16 @@ class Lanes:
         most = 1 if isolation is Isolation.ALONE else limit
         part: list[InFlightMessage] = []
         while lane.waiting and len(part) < most and lane.waiting[0].isolation is isolation:
-            held = lane.waiting.popleft()
-            held.phase = Phase.RUNNING
-            part.append(held)
+            message = lane.waiting.popleft()
+            message.started()
+            part.append(message)
         return part
 
     def put_back(self, lane: Lane, messages: Iterable[InFlightMessage], *, park: bool = False) -> None:
         """Return messages of a run to the head of their lane; `park` it until `unpark`."""
         back = list(messages)
-        for held in back:
-            held.phase = Phase.WAITING
+        for message in back:
+            message.returned()
         lane.waiting.extendleft(reversed(back))
         if park and lane.waiting:
             lane.parked = True
@@ -161,7 +199,7 @@ class Lanes:
         return out
 
     def lane(self, key: str) -> Lane | None:
-        """The lane of a group, while it holds anything."""
+        """The lane with this key, while it holds anything."""
         return self._lanes.get(key)
 
     def _is_ready(self, lane: Lane) -> bool:

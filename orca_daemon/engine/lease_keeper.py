@@ -1,6 +1,7 @@
-"""Keeps leases: no message in flight becomes visible to others while it is waiting or at work."""
+"""Keeps leases: no message in flight becomes visible to other consumers while it waits or is worked."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
@@ -9,6 +10,7 @@ from orca_daemon.engine.events import Extended, Observer
 from orca_daemon.engine.in_flight_message import InFlightMessage, Phase
 from orca_daemon.engine.lanes import Run
 from orca_daemon.engine.source import BATCH, EntryOutcome, Source
+from orca_daemon.engine.tasks import FirstFailure, Tasks
 
 TICK = 1.0
 RETRY = 2.0
@@ -18,13 +20,13 @@ UNSTOPPABLE = 10.0
 
 
 class LeasedQueue(Protocol):
-    """One queue, as the keeper sees it."""
+    """One queue, from the view of the lease keeper."""
 
     name: str
     source: Source
     lease: float
     longest: float
-    """Seconds for which the queue lets a delivery stay hidden in all."""
+    """Seconds for which the queue lets a delivery stay hidden in total."""
 
     def in_flight(self) -> Iterable[InFlightMessage]:
         """Every message that a lease is to be kept for."""
@@ -34,7 +36,7 @@ class LeasedQueue(Protocol):
         """The runs at work."""
         ...
 
-    def lost(self, held: InFlightMessage) -> None:
+    def lost(self, message: InFlightMessage) -> None:
         """The lease of a message is lost."""
         ...
 
@@ -43,17 +45,17 @@ class LeasedQueue(Protocol):
         ...
 
     def expire(self, now: float) -> None:
-        """Part with what has waited nearly as long as a delivery may last."""
+        """Part with messages that have waited nearly as long as a delivery may last."""
         ...
 
 
 class LeaseKeeper:
-    """One task for all queues: extends leases, notices lost ones, and ends work that takes too long."""
+    """One task for all queues: extends leases, notices lost ones, and cancels work that takes too long."""
 
-    def __init__(self, queues: Sequence[LeasedQueue], observe: Observer) -> None:
+    def __init__(self, queues: Sequence[LeasedQueue], observe: Observer, failure: FirstFailure) -> None:
         self._queues = queues
         self._observe = observe
-        self._calls: set[asyncio.Task[None]] = set()
+        self._calls = Tasks(failure)
 
     async def run(self) -> None:
         """Keep leases until cancelled; a supervised task."""
@@ -61,19 +63,21 @@ class LeaseKeeper:
         while True:
             for queue in self._queues:
                 self._check_queue(queue, now())
-            self._check_calls()
             await asyncio.sleep(TICK)
 
     def _check_queue(self, queue: LeasedQueue, now: float) -> None:
         due: list[InFlightMessage] = []
-        for held in list(queue.in_flight()):
-            if held.deadline <= now and not held.lost:
-                held.lost = True
-                queue.lost(held)
-            elif held.extend_at <= now and not held.extending and not held.lost:
-                due.append(held)
+        for message in list(queue.in_flight()):
+            if message.deadline <= now and not message.lost:
+                message.lease_lost()
+                queue.lost(message)
+            elif message.extend_at <= now and not message.extending and not message.lost:
+                due.append(message)
         for batch in _batches(due, queue, now):
-            self._extend(queue, batch)
+            for message in batch:
+                message.extension_sent()
+            # In a task of its own, because a call that hangs on one queue must not cost another its leases.
+            self._calls.start(self._extend(queue, batch), f"extension of leases of {queue.name}")
         queue.expire(now)
         for run in list(queue.runs()):
             if run.stop is None and run.expires <= now:
@@ -83,71 +87,56 @@ class LeaseKeeper:
                     f"work on {queue.name} does not stop {UNSTOPPABLE:.0f} s after it was cancelled"
                 )
 
-    def _check_calls(self) -> None:
-        """A call that ended in an error of our own ends the keeper, and so the process."""
-        for call in [call for call in self._calls if call.done()]:
-            self._calls.discard(call)
-            call.result()
-
-    def _extend(self, queue: LeasedQueue, batch: Sequence[InFlightMessage]) -> None:
-        for held in batch:
-            held.extending = True
-        # A task of its own: a call that hangs on one queue must not cost another its leases.
-        self._calls.add(asyncio.create_task(self._call(queue, batch)))
-
-    async def _call(self, queue: LeasedQueue, batch: Sequence[InFlightMessage]) -> None:
-        clock = asyncio.get_running_loop().time
-        since = clock()
-        seconds = min(held.longest_extension(since, queue.lease, queue.longest) for held in batch)
-        sent = [held.envelope for held in batch]
+    async def _extend(self, queue: LeasedQueue, batch: Sequence[InFlightMessage]) -> None:
+        since = asyncio.get_running_loop().time()
+        seconds = int(min(message.longest_extension(since, queue.lease, queue.longest) for message in batch))
+        sent = [message.envelope for message in batch]
+        failed = [EntryOutcome.FAILED] * len(batch)
         try:
-            outcomes: Sequence[EntryOutcome] = (
-                await queue.source.hide(sent, int(seconds))
-                if seconds >= 1
-                else [EntryOutcome.FAILED] * len(batch)
-            )
+            outcomes = await queue.source.hide(sent, seconds) if seconds >= 1 else failed
         except SourceError:
-            outcomes = [EntryOutcome.FAILED] * len(batch)
+            outcomes = failed
         finally:
-            for held in batch:
-                held.extending = False
-        for held, envelope, outcome in zip(batch, sent, outcomes, strict=True):
-            self._ended(
-                queue, held, outcome, since=since, seconds=int(seconds), stale=held.envelope is not envelope
-            )
-        for outcome in set(outcomes):
-            self._observe(Extended(queue.name, outcome.value, list(outcomes).count(outcome)))
+            for message in batch:
+                message.extension_returned()
+        for message, envelope, outcome in zip(batch, sent, outcomes, strict=True):
+            # If the message was received again meanwhile, this answer is for an older receipt.
+            self._ended(queue, message, outcome, (since, seconds), stale=message.envelope is not envelope)
+        for outcome, count in Counter(outcomes).items():
+            self._observe(Extended(queue.name, outcome, count))
 
     def _ended(
         self,
         queue: LeasedQueue,
-        held: InFlightMessage,
+        message: InFlightMessage,
         outcome: EntryOutcome,
+        lease: tuple[float, float],
         *,
-        since: float,
-        seconds: float,
         stale: bool,
     ) -> None:
-        # Settled meanwhile, or delivered again under a newer receipt: this answer is of the past.
-        if held.phase is Phase.LEAVING or stale or held.lost:
+        """Take over how the extension of one message ended; `lease` is when it began, and its seconds."""
+        if message.phase is Phase.LEAVING or stale or message.lost:
             return
+        since, seconds = lease
         if outcome is EntryOutcome.DONE:
-            held.leased(since, seconds)
+            message.lease_extended(since, seconds)
         elif outcome is EntryOutcome.FAILED:
-            held.extend_at = since + RETRY
-        elif held.phase is not Phase.SETTLING:
-            held.lost = True
-            queue.lost(held)
+            message.extension_failed(since + RETRY)
+        elif (
+            message.phase is not Phase.SETTLING
+        ):  # while it settles, a receipt that is gone may be its own delete
+            message.lease_lost()
+            queue.lost(message)
 
 
 def _batches(
     due: Sequence[InFlightMessage], queue: LeasedQueue, now: float
 ) -> Iterator[Sequence[InFlightMessage]]:
-    """The messages of one call share its length, so those near the end of their twelve hours go apart."""
+    """Batches of messages that may be extended for as long: a call has one length for all of its entries."""
     by_length: dict[int, list[InFlightMessage]] = {}
-    for held in due:
-        length = int(held.longest_extension(now, queue.lease, queue.longest))
-        by_length.setdefault(length, []).append(held)
+    for message in due:
+        length = int(message.longest_extension(now, queue.lease, queue.longest))
+        by_length.setdefault(length, []).append(message)
     for alike in by_length.values():
         for start in range(0, len(alike), BATCH):
             yield alike[start : start + BATCH]

@@ -25,20 +25,20 @@ class Envelope:
     sent_at: float = 0.0
     first_received_at: float = 0.0
     trace: str | None = None
-    """The X-Ray header that its sender gave it (AWS: AWSTraceHeader); it stays with its dead letter."""
+    """The X-Ray header of its sender (AWS: AWSTraceHeader), which its dead letter keeps."""
     moved_from: str | None = None
     """The queue from which SQS itself moved it to this one (AWS: DeadLetterQueueSourceArn)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery(Generic[M_co]):
-    """What a handler works on: the decoded message, and the envelope that it came in."""
+    """What a handler works on: the decoded message and its envelope."""
 
     message: M_co
     envelope: Envelope
     attempt: int = 1
     """Attempt number within this process, starting at 1."""
     facts: dict[str, str] = field(default_factory=dict)
-    """What the handler finds out, for the message's log line; kept from attempt to attempt.  No secrets."""
+    """What the handler adds to the message's log line; kept from attempt to attempt.  No secrets."""
     held_seconds: float = 0.0
     """How long this process has had it in flight, by the monotonic clock."""

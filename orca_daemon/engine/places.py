@@ -1,4 +1,4 @@
-"""Where the attempt under way succeeded: what a place is judged by, beside the errors that name it."""
+"""Reports of success at a place during an attempt: a place is judged by them, and by errors that name it."""
 
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -11,14 +11,14 @@ _listener: ContextVar[Succeeded | None] = ContextVar("orca_daemon_succeeded", de
 
 
 def succeeded(dependency: str, place: str) -> None:
-    """Report that an operation of the attempt under way succeeded at this place; outside of one, do nothing.
+    """Report that an operation of the attempt under way succeeded at this place.  Without one, do nothing.
 
-    Called by what talks to the dependency, in the task of the attempt or in one that it started.
+    Called by the code that talks to the dependency, in the task of the attempt or in one that it started.
     """
     if (listener := _listener.get()) is not None:
         listener(dependency, place)
 
 
 def listen(listener: Succeeded) -> None:
-    """Have `listener` called for what this task, and those that it starts, report from now on."""
+    """Call `listener` with the reports of this task, and of those that it starts, from now on."""
     _listener.set(listener)

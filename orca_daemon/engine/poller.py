@@ -1,17 +1,22 @@
-"""Receiving: one queue's long polls, with permits reserved first and every error turned into a pause."""
+"""One queue's long polls: permits first, then a receive, then its messages into their lanes."""
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 from uuid import UUID
 
 from orca_daemon.engine.backoff import Backoff
-from orca_daemon.engine.errors import SourceError
-from orca_daemon.engine.events import Observer, Polled
+from orca_daemon.engine.checked_source import same_id_only
+from orca_daemon.engine.dispatcher import Dispatcher
+from orca_daemon.engine.errors import SourceError, SourceErrorKind
+from orca_daemon.engine.events import Polled, PollOutcome, Settled, SettledOutcome
+from orca_daemon.engine.in_flight_message import InFlightMessage
+from orca_daemon.engine.in_flight_table import InFlightTable
+from orca_daemon.engine.lanes import Lanes
 from orca_daemon.engine.message import Envelope
-from orca_daemon.engine.permits import Permits
-from orca_daemon.engine.source import Source
+from orca_daemon.engine.queue_context import QueueContext
+from orca_daemon.engine.tasks import Tasks
 
 POLL_BACKOFF = Backoff(base=1.0, cap=30.0)
 WATCHDOG = 10.0
@@ -19,16 +24,18 @@ WATCHDOG = 10.0
 AT_ONCE = 1.0
 """Seconds: an empty answer that is quicker did not wait for a message, as the shortest long poll does."""
 QUICKEST = Backoff(base=AT_ONCE, cap=5.0, jitter=0.0)
-"""From one receive that came back empty at once to the next."""
+"""From one receive that was answered empty at once to the next."""
+RECEIVE_MARGIN = 2.0
+"""Seconds that the answer to a receive may have been on its way."""
 REPLAYABLE = 290.0
 """Seconds for which SQS knows a receive attempt id (five minutes), less a margin."""
 
 
 class PollGate(Protocol):
-    """Says when a queue may be read."""
+    """Decides when a queue may be read."""
 
     async def passed(self) -> bool:
-        """Wait until the queue may be read; False when it is not to be read any more."""
+        """Wait until the queue may be read; return False when it is not to be read any more."""
         ...
 
     async def pause(self, seconds: float) -> None:
@@ -37,7 +44,10 @@ class PollGate(Protocol):
 
 
 class ReceiveAttempt:
-    """The receive attempt id of a FIFO poll: kept while an answer may have been lost, else a new one."""
+    """The receive attempt id of a FIFO poll: kept while an answer may have been lost, else a new one.
+
+    Each polling loop has its own, and only its task uses it.
+    """
 
     def __init__(self, rng: random.Random, *, fifo: bool) -> None:
         self._rng = rng
@@ -57,54 +67,44 @@ class ReceiveAttempt:
         return self._id
 
     def renew(self) -> None:
-        """The answer came, or the id is no good: the next receive is a new one."""
+        """The answer came, or the id was refused: the next receive is a new one."""
         self._id = ""
 
 
 class Poller:
-    """Long-polls one queue.  A quiet queue has one poll under way, a busy one up to `most`."""
+    """Long-polls one queue.  A quiet queue has one poll under way, a busy one up to `options.pollers`.
+
+    `last_success` and `moved` are written by the polling loops, and read by health checks.
+    """
 
     def __init__(
         self,
-        queue: str,
-        source: Source,
-        permits: Permits,
+        context: QueueContext,
         gate: PollGate,
-        accept: Callable[[Sequence[Envelope]], None],
-        *,
-        fifo: bool,
-        wait: float,
-        lease: float,
-        most: int,
-        observe: Observer,
-        rng: random.Random,
+        in_flight: InFlightTable,
+        lanes: Lanes,
+        dispatcher: Dispatcher,
     ) -> None:
-        self._queue = queue
-        self._source = source
-        self._permits = permits
+        self._context = context
+        self._permits = in_flight.permits
         self._gate = gate
-        self._accept = accept
-        self._fifo = fifo
-        self._wait = wait
-        self._lease = lease
-        self._most = most
-        self._observe = observe
-        self._rng = rng
-        self._extra: set[asyncio.Task[None]] = set()
+        self._in_flight = in_flight
+        self._lanes = lanes
+        self._dispatcher = dispatcher
+        self._extra = Tasks(context.failure)
         self._at_once = 0
+        """Receives in a row, of all loops, that were answered empty at once."""
         self.last_success: float | None = None
         self.moved: float | None = None
         """When a receive last began or ended."""
-        self.on_fault: Callable[[BaseException], None] = lambda _: None
 
     async def run(self) -> None:
         """Poll until the gate closes for good, then wait for the polls under way; a supervised task."""
         await self._loop(extra=False)
-        while self._extra:
-            await asyncio.wait(self._extra)
+        await self._extra.join()
 
     async def _loop(self, *, extra: bool) -> None:
-        attempt = ReceiveAttempt(self._rng, fifo=self._fifo)
+        attempt = ReceiveAttempt(self._context.rng, fifo=self._context.facts.fifo)
         while await self._gate.passed():
             if self._permits.full:
                 await self._permits.wait()
@@ -117,74 +117,107 @@ class Poller:
             if got is None:
                 return
             self._accept(got)
-            if len(got) == asked and self._permits.free > 0 and len(self._extra) < self._most - 1:
-                self._start_extra()
+            self._dispatcher.pump()
+            if len(got) == asked and self._may_start_extra():
+                self._extra.start(self._loop(extra=True), f"extra poller of {self._context.name}")
             elif extra and len(got) < asked:
                 return
             elif pause := self._rest(attempt.began, empty=not got):
                 await self._gate.pause(pause)
 
-    async def _answer(self, asked: int, attempt: ReceiveAttempt) -> Sequence[Envelope] | None:
-        """Ask until there is an answer; None where the gate closed for good before.
+    def _may_start_extra(self) -> bool:
+        return self._permits.free > 0 and len(self._extra) < self._context.options.pollers - 1
 
-        Keep the permits and the extra poller: repeating the attempt id returns every message of the lost
-        response, even if the retry asks for fewer.
+    async def _answer(self, asked: int, attempt: ReceiveAttempt) -> Sequence[Envelope] | None:
+        """Receive until there is an answer; return None if the gate closes for good before.
+
+        The permits stay reserved meanwhile, and an extra poller stays: repeating the attempt id returns every
+        message of the lost answer, even if the retry asks for fewer.
         """
         failures = 0
         while await self._gate.passed():
             if (got := await self._poll(asked, attempt)) is not None:
                 return got
             failures += 1
-            await self._gate.pause(POLL_BACKOFF.delay(failures, self._rng))
+            await self._gate.pause(POLL_BACKOFF.delay(failures, self._context.rng))
         return None
 
     async def _poll(self, asked: int, attempt: ReceiveAttempt) -> Sequence[Envelope] | None:
-        """One receive: what it brought, None where it failed."""
+        """One receive: return its messages, or None if it failed."""
         now = asyncio.get_running_loop().time
+        options = self._context.options
         self.moved = attempt.began = now()
         try:
-            # Only this watchdog ends a receive early.  Stopping does not: what an abandoned receive had
-            # taken stays hidden for its whole lease, and its group with it.
-            async with asyncio.timeout(self._wait + WATCHDOG):
-                envelopes = await self._source.receive(
-                    asked, wait=self._wait, lease=self._lease, attempt_id=attempt.id(now())
+            # Only this watchdog ends a receive early.  A stop of the engine does not, because the messages of
+            # an abandoned receive, and their groups, stay hidden for the whole lease.
+            async with asyncio.timeout(options.wait + WATCHDOG):
+                envelopes = await self._context.source.receive(
+                    asked, wait=options.wait, lease=options.lease, attempt_id=attempt.id(now())
                 )
         except TimeoutError:
-            self._failed("error", "the receive did not answer in time")
+            self._failed(PollOutcome.ERROR, "the receive did not answer in time")
             return None
         except SourceError as error:
-            if error.kind in {"throttled", "attempt"}:
+            if error.kind in {SourceErrorKind.THROTTLED, SourceErrorKind.ATTEMPT}:
                 attempt.renew()
-            self._failed("throttled" if error.kind == "throttled" else "error", f"{error.kind}: {error}")
+            throttled = error.kind is SourceErrorKind.THROTTLED
+            self._failed(PollOutcome.THROTTLED if throttled else PollOutcome.ERROR, f"{error.kind}: {error}")
             return None
-        except Exception as error:  # noqa: BLE001  nothing ends a poller: it pauses and tries again
-            self._failed("error", type(error).__name__)
+        except Exception as error:  # noqa: BLE001  no error ends a poller: it pauses and tries again
+            self._failed(PollOutcome.ERROR, type(error).__name__)
             return None
         finally:
             self.moved = now()
         attempt.renew()
         self.last_success = self.moved
-        self._observe(Polled(self._queue, "messages" if envelopes else "empty", tuple(envelopes)))
+        outcome = PollOutcome.MESSAGES if envelopes else PollOutcome.EMPTY
+        self._context.observe(Polled(self._context.name, outcome, tuple(envelopes)))
         return envelopes
 
+    def _accept(self, envelopes: Sequence[Envelope]) -> None:
+        """Take the messages of one receive into their lanes."""
+        context, now = self._context, asyncio.get_running_loop().time()
+        lease = context.options.lease
+        # Lanes that must not grow, because a message of their group was left to its lease.
+        left_out: set[str] = set()
+        for envelope in envelopes:
+            key = context.lane_of(envelope)
+            if known := self._in_flight.find(envelope):
+                self._received_again(known, envelope, now, left_out)
+            elif key in left_out:
+                self._hide(envelope)
+            else:
+                message = InFlightMessage(envelope, now, now + lease - RECEIVE_MARGIN, now + lease / 3)
+                message.decode(context.route)
+                self._in_flight.add(message)
+                self._lanes.add(key, message)
+
+    def _received_again(
+        self, known: InFlightMessage, envelope: Envelope, now: float, left_out: set[str]
+    ) -> None:
+        """A message in flight was received again, or another message under its id."""
+        if same_id_only(known.envelope, envelope):
+            # No follower in its group may overtake it, so they are left to their leases until it comes again.
+            left_out.add(self._context.lane_of(envelope))
+            self._hide(envelope)
+            return
+        # An answer may have been on its way for long: then the receipt that we have is the newer one.
+        if envelope.receive_count >= known.envelope.receive_count:
+            known.received_again(envelope, now, self._context.options.lease - RECEIVE_MARGIN)
+        self._context.observe(Settled(self._context.name, envelope, SettledOutcome.DUPLICATE))
+
+    def _hide(self, envelope: Envelope) -> None:
+        """Leave a delivery to its lease, as if it had never come."""
+        self._context.observe(Settled(self._context.name, envelope, SettledOutcome.HIDDEN))
+
     def _rest(self, began: float, *, empty: bool) -> float:
-        """Seconds to wait before the next receive: long polls pace themselves, and not every queue has them.
+        """Seconds to wait before the next receive.  Long polls pace themselves, but not every queue has them.
 
         A FIFO queue at its limit in flight answers at once, and so do servers that only resemble SQS.
         """
         took = asyncio.get_running_loop().time() - began
         self._at_once = self._at_once + 1 if empty and took < AT_ONCE else 0
-        return max(QUICKEST.delay(self._at_once, self._rng) - took, 0.0) if self._at_once else 0.0
+        return max(QUICKEST.delay(self._at_once, self._context.rng) - took, 0.0) if self._at_once else 0.0
 
-    def _failed(self, outcome: str, reason: str) -> None:
-        self._observe(Polled(self._queue, outcome, reason=reason))
-
-    def _start_extra(self) -> None:
-        task = asyncio.create_task(self._loop(extra=True))
-        self._extra.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._extra.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            self.on_fault(error)
+    def _failed(self, outcome: PollOutcome, reason: str) -> None:
+        self._context.observe(Polled(self._context.name, outcome, reason=reason))

@@ -1,4 +1,4 @@
-"""What is to be done with the messages of a queue, and how routes are paired with queues."""
+"""The work of the messages of a queue, and how routes are paired with queues."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,53 +15,53 @@ M_contra = TypeVar("M_contra", contravariant=True)
 class Handler(Protocol[M_contra]):
     """Do the work of a whole run of messages, or none of it.
 
-    Return once that is durable: the messages are then deleted.  Delivered twice, the work must change
-    nothing the second time.  Raise `Reject` for a run that no retry can save, `DependencyDown` where
-    something that it needs is unreachable, `Refused` where it is not allowed there, `NotYet` where something
-    is still to come, anything else to be tried again.  A run of several messages that fails is repeated in
-    smaller ones, so a handler need not say which message was at fault.
+    Return once that is durable: the messages are then deleted.  If a message is delivered twice, its work
+    must change nothing the second time.  Raise `Reject` for a run that no retry can save, `DependencyDown` if
+    something that it needs is unreachable, `Refused` if it is not allowed there, `NotYet` if something is
+    still to come, anything else to be tried again.  A run of several messages that fails is repeated in
+    smaller ones, so a handler need not report which message was at fault.
 
-    A handler that is cancelled (its lease was lost, its time is up, the process ends) returns only when
-    nothing of its work can become durable any more; until then the messages stay hidden.
+    A handler that is cancelled (a lease was lost, its time is up, the process ends) must not return before it
+    is certain that none of its work can still become durable; until then the messages stay hidden.
     """
 
-    async def __call__(self, run: Sequence[Delivery[M_contra]], /) -> None: ...  # noqa: D102  the class says it
+    async def __call__(self, run: Sequence[Delivery[M_contra]], /) -> None: ...  # noqa: D102  see the class
 
 
 class GaveUp(Protocol[M_contra]):
     """Notify the requester that a message will not be worked again, before it is dead-lettered.
 
-    Idempotent.  `message` is None where the body could not be decoded.  While this raises `DependencyDown`,
-    `NotYet` or `Refused` by a place that is down, the message waits as for its work.  Anything else is tried
+    Idempotent.  `message` is None if the body could not be decoded.  While this raises `DependencyDown`,
+    `NotYet` or `Refused` at a place that is down, the message waits as for its work.  Anything else is tried
     five times; then the message is dead-lettered all the same, with both reasons.
     """
 
-    async def __call__(  # noqa: D102  the class says it
+    async def __call__(  # noqa: D102  see the class
         self, message: M_contra | None, envelope: Envelope, reason: str, /
     ) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route(Generic[M]):
-    """All that the engine knows about the work of one queue.  The queue's URL is in the settings."""
+    """Everything that the engine knows about the work of one queue.  The queue's URL is in the settings."""
 
     name: str
     decode: Callable[[Envelope], M]
-    """The message inside.  Whatever it raises is a rejection, its text the reason."""
+    """Return the message.  An error of any kind is a rejection, with its text as the reason."""
     handle: Handler[M]
     gave_up: GaveUp[M] | None = None
     needs: frozenset[str] = frozenset()
-    """Names of the dependencies, each with a probe, without which this route's queue is not read."""
+    """Names of dependencies that have a probe; while one of them is down, this route's queue is not read."""
     by_place: frozenset[str] = frozenset()
-    """Names of those that can fail in parts, and are judged by what the work meets there."""
+    """Names of dependencies that can fail in parts, and are judged by the results of the work there."""
     places: Callable[[M], frozenset[tuple[str, str]]] | None = None
-    """The dependencies and places that a message is known to need: while one is down it is not tried."""
+    """The dependencies and places that a message is known to need: while one is down, it is not tried."""
     batch: int = 1
     """The most messages of one run."""
     merge: bool = False
     """Whether one run may hold messages of several groups."""
     concurrency: int = 4
-    """Runs at one time."""
+    """Runs at the same time."""
     max_attempts: int = 5
     backoff: Backoff = field(default_factory=Backoff)
     time_limit: float = 300.0
@@ -74,7 +74,7 @@ def index(routes: Iterable[Route[Any]], bound: Mapping[str, str]) -> Mapping[str
     """Pair each configured queue (name to route name) with its route.
 
     Raises:
-        RouteError: two routes share a name, or a queue names a route that nobody wrote.
+        RouteError: two routes share a name, or a queue names a route that does not exist.
     """
     by_name: dict[str, Route[Any]] = {}
     for route in routes:

@@ -1,22 +1,23 @@
 """Deletes and releases, in batches of ten, each entry followed to its end."""
 
 import asyncio
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.errors import SourceError
-from orca_daemon.engine.events import Observer, SettlementFailed
+from orca_daemon.engine.events import Operation, SettlementFailed
 from orca_daemon.engine.in_flight_message import InFlightMessage, Phase
 from orca_daemon.engine.message import Envelope
-from orca_daemon.engine.source import BATCH, EntryOutcome, Source
+from orca_daemon.engine.queue_context import QueueContext
+from orca_daemon.engine.source import BATCH, EntryOutcome
+from orca_daemon.engine.tasks import Tasks
 
 RETRY = Backoff(base=0.2, cap=5.0)
 _Call: TypeAlias = Callable[[Sequence[Envelope]], Awaitable[Sequence[EntryOutcome]]]
 CALLS = 8
-"""Calls at one time: the bound on what is on its way."""
+"""Calls at one time: the bound on requests in flight."""
 
 
 @dataclass(slots=True)
@@ -28,29 +29,26 @@ class _Ticket:
 
 
 class Settlement:
-    """Ends the stay of messages: `delete` waits until each is confirmed, or its lease is lost.
+    """Deletes messages and gives them back; `delete` waits until each is deleted, or its lease is lost.
 
-    Entries of several callers share a call; a batch leaves when it is full, when one of its entries is
-    urgent, or after `linger` seconds.  Cancelling a caller does not cancel its deletes.
+    Entries of several callers share a call; a batch is sent when it is full, at the next turn of the loop if
+    one of its callers is in a hurry, or after `linger` seconds.  Deletes go on if their caller is cancelled.
+
+    `_waiting` is filled by the callers' tasks and emptied by whichever of them fills a batch, or by a timer.
     """
 
-    def __init__(
-        self, queue: str, source: Source, *, linger: float, observe: Observer, rng: random.Random
-    ) -> None:
-        self._queue = queue
-        self._source = source
-        self._linger = linger
-        self._observe = observe
-        self._rng = rng
+    def __init__(self, context: QueueContext) -> None:
+        self._context = context
+        self._source = context.source
         self._waiting: list[tuple[InFlightMessage, _Ticket]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._hurried = False
-        self._calls: set[asyncio.Task[None]] = set()
+        self._calls = Tasks(context.failure)
         self._slots = asyncio.Semaphore(CALLS)
-        self.on_fault: Callable[[BaseException], None] = lambda _: None
+        self._name = f"deletes of {context.name}"
 
     async def delete(self, messages: Sequence[InFlightMessage], *, urgent: bool) -> None:
-        """Delete; afterwards `held.lost` is true for each that was lost instead."""
+        """Delete, and return when all have ended; `message.lost` is then set for those not deleted."""
         if messages:
             finished = asyncio.Event()
             self.submit(messages, finished.set, urgent=urgent)
@@ -59,48 +57,46 @@ class Settlement:
     def submit(
         self, messages: Sequence[InFlightMessage], done: Callable[[], None], *, urgent: bool = False
     ) -> None:
-        """The same without waiting: `done` is called when the last of them has ended."""
+        """Delete without waiting: `done` is called when the last of them has ended."""
         ticket = _Ticket(len(messages), done)
-        self._waiting.extend((held, ticket) for held in messages)
+        self._waiting.extend((message, ticket) for message in messages)
         while len(self._waiting) >= BATCH:
             self._send()
         if self._waiting and urgent and not self._hurried:
-            # Not at once: others of this moment may share the call.
+            # At the next turn of the loop, because other callers of this turn may share the call.
             self._hurried = True
             asyncio.get_running_loop().call_soon(self._flush)
         elif self._waiting and self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self._linger, self._flush)
+            self._timer = asyncio.get_running_loop().call_later(self._context.options.linger, self._flush)
 
     async def release(
         self, messages: Sequence[InFlightMessage], seconds: float = 0.0
     ) -> list[InFlightMessage]:
-        """Give messages back, the last one first; return those that could not be.
+        """Give messages back, the last one first; return those that could not be given back.
 
-        The queue serves the head of a group before its followers only if it is the last to become visible.
+        The queue delivers the head of a group before its followers only if it becomes visible last.
         """
         left: list[InFlightMessage] = []
         backwards = list(reversed(messages))
         for start in range(0, len(backwards), BATCH):
             ends = self._each(
                 backwards[start : start + BATCH],
-                "release",
+                Operation.RELEASE,
                 lambda envelopes: self._source.hide(envelopes, seconds),
                 tries=4,
             )
-            left += [held async for held, done in ends if not done]
+            left += [message async for message, done in ends if not done]
         return left
 
     async def flush(self) -> None:
-        """Send what waits, and wait for everything that is on its way."""
+        """Send what waits, and wait until no call is under way."""
         self._flush()
-        while self._calls:
-            await asyncio.wait(self._calls)
+        await self._calls.join()
 
     def abandon(self) -> None:
-        """Stop trying; callers that still wait are not called back."""
+        """Stop trying: callers that still wait are not called back."""
         self._waiting.clear()
-        for call in self._calls:
-            call.cancel()
+        self._calls.cancel()
 
     def _flush(self) -> None:
         self._hurried = False
@@ -112,21 +108,17 @@ class Settlement:
         if self._timer is not None and not self._waiting:
             self._timer.cancel()
             self._timer = None
-        call = asyncio.create_task(self._call(batch))
-        self._calls.add(call)
-        call.add_done_callback(self._called)
+        self._calls.start(self._delete(batch), self._name)
 
-    def _called(self, call: asyncio.Task[None]) -> None:
-        self._calls.discard(call)
-        if not call.cancelled() and (error := call.exception()):
-            self.on_fault(error)
-
-    async def _call(self, batch: list[tuple[InFlightMessage, _Ticket]]) -> None:
+    async def _delete(self, batch: list[tuple[InFlightMessage, _Ticket]]) -> None:
         tickets = dict(batch)
-        async for held, done in self._each(list(tickets), "delete", self._source.delete, tries=None):
-            # What was withheld is not lost: its lease is kept until it is given back.
-            held.lost = held.lost or not (done or held.phase is Phase.WAITING)
-            ticket = tickets[held]
+        async for message, done in self._each(
+            list(tickets), Operation.DELETE, self._source.delete, tries=None
+        ):
+            # A message that was withheld is not lost: its lease is kept until it is given back.
+            if not done and message.phase is not Phase.WAITING:
+                message.lease_lost()
+            ticket = tickets[message]
             ticket.left -= 1
             if not ticket.left:
                 ticket.done()
@@ -134,61 +126,61 @@ class Settlement:
     async def _each(
         self,
         messages: Sequence[InFlightMessage],
-        operation: str,
+        operation: Operation,
         call: _Call,
         *,
         tries: int | None,
     ) -> AsyncIterator[tuple[InFlightMessage, bool]]:
-        """Repeat a call for the entries that failed; yield each when it has ended, and whether it was done.
+        """Repeat a call for entries that failed; yield each message at its end, and whether it was done.
 
-        So no entry waits for the others: one may be refused for as long as its lease holds.
+        One by one, because one entry may be refused for as long as its lease holds: others must not wait.
         """
         left, failures = list(messages), 0
         while left:
             ends, reason = await self._once(call, left)
-            left = [held for held, end in ends.items() if end is EntryOutcome.FAILED]
-            for held, end in ends.items():
+            left = [message for message, end in ends.items() if end is EntryOutcome.FAILED]
+            for message, end in ends.items():
                 if end is not EntryOutcome.FAILED:
-                    yield held, end is EntryOutcome.DONE
+                    yield message, end is EntryOutcome.DONE
             if left:
                 failures += 1
-                self._observe(SettlementFailed(self._queue, operation, len(left), reason))
+                self._context.observe(SettlementFailed(self._context.name, operation, len(left), reason))
                 if failures == tries:
                     break
-                await asyncio.sleep(RETRY.delay(failures, self._rng))
-        for held in left:
-            yield held, False
+                await asyncio.sleep(RETRY.delay(failures, self._context.rng))
+        for message in left:
+            yield message, False
 
     async def _once(
         self, call: _Call, messages: Sequence[InFlightMessage]
     ) -> tuple[dict[InFlightMessage, EntryOutcome], str]:
-        """One call for the messages whose leases hold: how it ended for each, and why where it failed."""
+        """One call for the messages whose leases hold: how it ended for each, and why some failed."""
         ends = dict.fromkeys(messages, EntryOutcome.GONE)
         reason = "the queue refused some entries"
         async with self._slots:
             now = asyncio.get_running_loop().time()  # a lease may end during the wait for the slot
-            sent = {held: held.envelope for held in _settleable(messages, now)}
+            sent = {message: message.envelope for message in _settleable(messages, now)}
             try:
                 outcomes = await call(list(sent.values())) if sent else ()
             except SourceError as error:
                 outcomes, reason = [EntryOutcome.FAILED] * len(sent), f"{error.kind}: {error}"
-        for (held, envelope), end in zip(sent.items(), outcomes, strict=True):
-            # If the message was redelivered during the call, the result for the old receipt is meaningless:
-            # try again with the new one.
-            ends[held] = end if held.envelope is envelope else EntryOutcome.FAILED
+        for (message, envelope), end in zip(sent.items(), outcomes, strict=True):
+            # If the message was received again during the call, the result for the old receipt is
+            # meaningless: try again with the new one.
+            ends[message] = end if message.envelope is envelope else EntryOutcome.FAILED
         return ends, reason
 
 
 def _settleable(messages: Sequence[InFlightMessage], now: float) -> Iterator[InFlightMessage]:
     """The messages whose leases hold, without those to delete behind one of their FIFO group that is lost.
 
-    They are withheld: none may be deleted before a message that comes again.
+    Those are withheld, because none may be deleted before a message that comes again.
     """
     lost: set[str] = set()
-    for held in messages:
-        if held.lost or held.deadline <= now:
-            lost.add(held.envelope.group or held.envelope.id)
-        elif held.phase is Phase.SETTLING and held.envelope.group in lost:
-            held.phase = Phase.WAITING
+    for message in messages:
+        if message.lost or message.deadline <= now:
+            lost.add(message.envelope.group or message.envelope.id)
+        elif message.phase is Phase.SETTLING and message.envelope.group in lost:
+            message.withheld()
         else:
-            yield held
+            yield message

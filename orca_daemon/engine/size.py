@@ -1,4 +1,4 @@
-"""How SQS counts what a message weighs (AWS: message quotas)."""
+"""How SQS counts the size of a message (AWS: message quotas)."""
 
 from collections.abc import Mapping
 from typing import TypeAlias
@@ -26,6 +26,6 @@ def attribute_size(name: str, attribute: Mapping[str, object]) -> int:
 
 
 def value_of(attribute: Mapping[str, object]) -> object:
-    """The value, a string or bytes; None where there is neither."""
+    """The value, a string or bytes; None if there is neither."""
     string = attribute.get("StringValue")
     return attribute.get("BinaryValue") if string is None else string

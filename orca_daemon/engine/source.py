@@ -2,30 +2,30 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from typing import Protocol
 
 from orca_daemon.engine.message import Envelope
 
 BATCH = 10
-"""SQS takes and gives at most ten messages a call (AWS: SQS quotas)."""
+"""Messages of one call at most (AWS: SQS quotas)."""
 LONGEST_LEASE = 43_200.0
-"""Seconds for which one delivery can stay invisible in all (AWS: ChangeMessageVisibility)."""
+"""Seconds for which one delivery can stay invisible in total (AWS: ChangeMessageVisibility)."""
 
 
-class EntryOutcome(Enum):
+class EntryOutcome(StrEnum):
     """How one entry of a batch call ended."""
 
     DONE = "done"
     GONE = "gone"
-    """The receipt is no longer good: the lease is lost, nothing is left to do."""
+    """The receipt is no longer valid: the lease is lost, and nothing is left to do."""
     FAILED = "failed"
     """Worth trying again while the lease holds."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueueFacts:
-    """What the queue itself says about itself (AWS: GetQueueAttributes)."""
+    """The attributes of the queue (AWS: GetQueueAttributes)."""
 
     fifo: bool
     visibility: float
@@ -34,9 +34,9 @@ class QueueFacts:
     max_receives: int | None = None
     retention: float = 345_600.0
     largest: int | None = None
-    """Bytes that a message may have (MaximumMessageSize); None where the queue does not say."""
+    """Bytes that a message may have (MaximumMessageSize); None if the queue does not say."""
     dead_letter_largest: int | None = None
-    """The same of the dead-letter queue."""
+    """Bytes that a message of the dead-letter queue may have."""
 
     @property
     def dead_letter_takes_less(self) -> bool:
@@ -54,19 +54,19 @@ class Source(Protocol):
     async def receive(
         self, limit: int, *, wait: float, lease: float, attempt_id: str | None = None
     ) -> Sequence[Envelope]:
-        """Up to `limit` messages, hidden for `lease` seconds, after at most `wait` seconds.
+        """Return up to `limit` messages, hidden for `lease` seconds, after at most `wait` seconds.
 
-        Not to be cancelled: what an abandoned receive had taken stays hidden for the whole lease.
-        `attempt_id` repeated on a FIFO queue gives the same messages again (AWS: ReceiveRequestAttemptId).
+        Do not cancel it: the messages of an abandoned receive stay hidden for the whole lease.
+        `attempt_id` repeated on a FIFO queue returns the same messages again (AWS: ReceiveRequestAttemptId).
         """
         ...
 
     async def delete(self, envelopes: Sequence[Envelope]) -> Sequence[EntryOutcome]:
-        """Remove the messages for ever."""
+        """Delete the messages."""
         ...
 
     async def hide(self, envelopes: Sequence[Envelope], seconds: float) -> Sequence[EntryOutcome]:
-        """Keep the messages hidden for `seconds` from now; 0 gives them back."""
+        """Keep the messages hidden for `seconds` from now; 0 makes them visible at once."""
         ...
 
     async def send_dead_letter(self, envelope: Envelope, evidence: Mapping[str, object]) -> None:

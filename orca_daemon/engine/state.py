@@ -1,4 +1,4 @@
-"""What the engine is doing at one moment, as values: health checks and gauges read nothing else.
+"""What the engine is doing now, as values: health checks and gauges read nothing else.
 
 Times are those of the monotonic clock, in seconds.
 """
@@ -15,11 +15,11 @@ class QueueState:
     handler: str
     """Name of the route."""
     last_poll_success: float | None = None
-    """When a receive last came back well, with messages or without; None before the first."""
+    """When a receive last succeeded, with messages or without; None before the first."""
     poller_moved: float | None = None
-    """When a poller last began or ended a receive, well or not: what a dead one does not do."""
+    """When a poller last began or ended a receive, well or not: a dead poller does neither."""
     waiting_for_permits: bool = False
-    """Whether receives wait because all permits are in use."""
+    """Whether receives wait because as many messages are in flight as may be."""
     breaker_open: bool = False
     """Whether a dependency of the route is down, so that nothing is received."""
     held: int = 0
@@ -33,14 +33,14 @@ class QueueState:
     groups: int = 0
     """FIFO groups with a message in flight."""
     oldest_held: float | None = None
-    """When the message longest in flight was received; None while nothing is held."""
+    """When the oldest message in flight was received; None without one."""
     at_work_since: float | None = None
-    """When the oldest attempt that is under way began; None while none is."""
+    """When the oldest attempt under way began; None without one."""
     age_limit: float = 0.0
     """Seconds that one attempt may take; past it the work is cancelled."""
     unproven_since: float | None = None
-    """Since when a message has failed at a dependency and waits, as nothing shows whose fault that is: the
-    longest such wait; None while there is none."""
+    """Since when a message has failed at a dependency and waits, because nothing shows whose fault that is:
+    the longest such wait; None without one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ class EngineState:
     paused: bool = False
     queues: tuple[QueueState, ...] = ()
     breakers: Mapping[str, float | None] = field(default_factory=dict)
-    """Every dependency that a route needs, and since when it, or a place of it, is down; None: it is up."""
+    """Every dependency that a route needs, and since when it, or a place of it, is down; None if it is up."""
     places_down: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By dependency, its places that are down: `read BUCKET`, `write BUCKET`."""
 

@@ -1,4 +1,4 @@
-"""What attempts have met at one place of a dependency, as far back as decisions look."""
+"""Successes and failures at one place of a dependency, as far back as decisions need them."""
 
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
@@ -8,7 +8,10 @@ from orca_daemon.engine.charges import KEPT, Rules, Standing
 
 @dataclass(slots=True)
 class Tally:
-    """Counts by message.  `moment` grows with everything that is recorded; there is no clock here."""
+    """Counts by message.  `moment` grows with every result; there is no clock here.
+
+    Written by the tasks of runs, through `Dependencies`.
+    """
 
     moment: int = 0
     opened: int = 0
@@ -32,7 +35,7 @@ class Tally:
         self._refused.clear()
 
     def failure(self, message: str, rules: Rules, *, refused: bool = False) -> bool:
-        """An attempt of this message failed; whether that makes the place count as down."""
+        """An attempt of this message failed; return whether the place counts as down now."""
         self.moment += 1
         self._failed.append((self.moment, message))
         in_a_row, enough = (
@@ -48,7 +51,7 @@ class Tally:
         self.opened = self.moment
 
     def standing(self, message: str, since: int) -> Standing:
-        """The place as this message sees it, whose last attempt was at the moment `since`."""
+        """The place from the view of this message, whose last attempt was at the moment `since`."""
         return Standing(
             moment=self.moment,
             opened=self.opened,
@@ -59,5 +62,5 @@ class Tally:
 
     @property
     def idle(self) -> bool:
-        """Whether nobody waits, and the last that was recorded was a success: nothing here is needed."""
+        """Whether no message waits, and the last result was a success: the tally need not be kept."""
         return not (self.waiting or self._failing or self._refused)

@@ -1,4 +1,4 @@
-"""What a failure means for the messages of a run, as a function of values."""
+"""What follows from a failure for the messages of a run: decisions, as functions of values."""
 
 import traceback
 from dataclasses import dataclass
@@ -6,22 +6,39 @@ from enum import Enum
 from pathlib import Path
 
 from orca_daemon.engine.errors import Reject
+from orca_daemon.engine.events import Cause
 
 REASON_LENGTH = 500
 OURS = __name__.partition(".")[0] + "."
 
 
 class Next(Enum):
-    """What to do with a run whose attempt failed."""
+    """What to do with a run after its attempt."""
 
+    DELETE = "delete"
+    """Its work is durable: delete its messages."""
     SPLIT = "split"
-    """Repeat it in smaller runs: which message is at fault is not known yet."""
+    """Repeat it in smaller runs: it is not known yet which message is at fault."""
     RETRY = "retry"
-    """Repeat it after a pause."""
-    DEAD_LETTER = "dead_letter"
-    """Dead-letter its one message."""
+    """Repeat it after the route's backoff."""
     WAIT = "wait"
-    """Repeat it later, and charge nobody: it may be the dependency."""
+    """Repeat it later, and charge no message: the dependency may be at fault."""
+    DEAD_LETTER = "dead_letter"
+    """Give up its one message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The next step of a run."""
+
+    next: Next
+    pause: float = 0.0
+    """Seconds until a run that waits is repeated; 0 if a dependency that is down holds it back anyway."""
+    charges: int = 0
+    """Failed attempts that its one message is charged with."""
+    cause: Cause = Cause.ATTEMPTS
+    """Why its message is given up; likewise the reason."""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +50,22 @@ class Failure:
     attempts: int
 
 
-def after(failure: Failure, max_attempts: int) -> Next:
-    """A run of several is taken apart; a message alone is retried until it is rejected or used up."""
+def decide(failure: Failure, max_attempts: int) -> Decision:
+    """Split a run of several messages; retry a single one until it is rejected or out of attempts."""
     if failure.messages > 1:
-        return Next.SPLIT
-    if isinstance(failure.error, Reject) or failure.attempts >= max_attempts:
-        return Next.DEAD_LETTER
-    return Next.RETRY
+        return Decision(Next.SPLIT)
+    if isinstance(failure.error, Reject):
+        return Decision(Next.DEAD_LETTER, charges=1, cause=Cause.REJECTED, reason=reason(failure.error))
+    if failure.attempts >= max_attempts:
+        return Decision(Next.DEAD_LETTER, charges=1, reason=reason(failure.error))
+    return Decision(Next.RETRY, charges=1)
 
 
 def reason(error: BaseException) -> str:
-    """One line of an error for operators, cut.
+    """Describe an error for operators in one line, cut to `REASON_LENGTH`.
 
-    Our own errors are worded for them.  The text of any other may quote what it choked on, a row or a
-    secret, so of those only the class and the place are reported.
+    Our own errors are worded for operators.  The text of any other may quote its input, a row or a secret, so
+    only its class and the line that raised it are returned.
     """
     if not type(error).__module__.startswith(OURS) and not isinstance(error, TimeoutError):
         return _with_place(error)

@@ -17,7 +17,7 @@ from botocore.exceptions import (
 
 import orca_daemon
 from orca_daemon.aws.errors import Meaning, behind, code_of, meaning, meaning_of, reason_of
-from orca_daemon.engine.errors import SourceError
+from orca_daemon.engine.errors import SourceError, SourceErrorKind
 
 _SOURCES = Path(orca_daemon.__file__).parent
 TABLE: dict[Meaning, str] = {
@@ -165,10 +165,10 @@ def test_a_wrong_clock_is_reported_with_what_it_is_off_by() -> None:
 
 def test_the_answer_of_aws_is_found_behind_an_error_of_ours() -> None:
     reported = answer("InvalidClientTokenId", 403, "GetQueueAttributes")
-    ours = SourceError("unavailable", "…")
+    ours = SourceError(SourceErrorKind.UNAVAILABLE, "…")
     ours.__cause__ = reported
     assert behind(ours) is reported
-    assert behind(SourceError("unavailable", "…")) is None
+    assert behind(SourceError(SourceErrorKind.UNAVAILABLE, "…")) is None
 
 
 def test_a_code_has_no_namespace() -> None:

@@ -8,12 +8,13 @@ from typing import Any, TypeVar
 
 from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.charges import Rules
-from orca_daemon.engine.consumer import ConsumerOptions
-from orca_daemon.engine.engine import Binding, Drained, Engine
+from orca_daemon.engine.dependencies import Dependencies
+from orca_daemon.engine.engine import Binding, Drained, Engine, EngineOptions
 from orca_daemon.engine.events import Event, Settled, SettlementFailed
 from orca_daemon.engine.memory import MemoryQueue, MemorySource, QueueOptions
 from orca_daemon.engine.memory.deduplication import content_id
 from orca_daemon.engine.message import Delivery, Envelope
+from orca_daemon.engine.queue_context import ConsumerOptions, QueueContext
 from orca_daemon.engine.route import Route
 from tests.simulation.loop import VirtualLoop
 
@@ -102,8 +103,21 @@ class Rig:
             probes=probes or {},
             drain_seconds=drain_seconds,
             observe=self.events.append,
-            rules=rules,
-            rng=random.Random(1),
+            options=EngineOptions(rules=rules or Rules(), rng=random.Random(1)),
+        )
+
+    def context(self) -> QueueContext:
+        """What the parts of a consumer share, for tests of one part."""
+        rng = random.Random(1)
+        return QueueContext(
+            name="queue",
+            route=Route(name="work", decode=lambda envelope: envelope.body, handle=_nothing),
+            source=self.source,
+            facts=self.source.describe(),
+            options=ConsumerOptions(),
+            dependencies=Dependencies({}, (), rules=Rules(), observe=self.events.append, rng=rng),
+            observe=self.events.append,
+            rng=rng,
         )
 
     async def live(self, engine: Engine, seconds: float, **side: Coroutine[Any, Any, None]) -> Drained:
@@ -122,3 +136,7 @@ class Rig:
     def failures(self, operation: str) -> int:
         """How often an operation was told to have failed."""
         return sum(isinstance(one, SettlementFailed) and one.operation == operation for one in self.events)
+
+
+async def _nothing(_: Sequence[Delivery[str]], /) -> None:
+    """A handler that does nothing."""

@@ -59,7 +59,7 @@ def test_a_message_is_charged_on_evidence_and_waits_without(
     history: History | None, standing: Standing, now: float, cause: str, charges: int
 ) -> None:
     judgement = judge(history, standing, now=now, rules=RULES, most=MOST)
-    assert (judgement.cause, judgement.history.charges) == (cause, charges)
+    assert (judgement.cause or "", judgement.history.charges) == (cause, charges)
     assert judgement.history.moment == standing.moment
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from orca_daemon.engine.consumer import ConsumerOptions
 from orca_daemon.engine.events import Extended, Polled
 from orca_daemon.engine.message import Envelope
+from orca_daemon.engine.queue_context import ConsumerOptions
 from orca_daemon.engine.source import EntryOutcome
 from tests.engine.rig import Rig, on_virtual_time
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from orca_daemon.engine.charges import Rules
-from orca_daemon.engine.consumer import ConsumerOptions
 from orca_daemon.engine.errors import DependencyDown, NotYet, Refused
 from orca_daemon.engine.events import NotificationAbandoned, Settled
 from orca_daemon.engine.evidence import NAME
 from orca_daemon.engine.memory import QueueOptions, Redrive
 from orca_daemon.engine.message import Envelope
+from orca_daemon.engine.queue_context import ConsumerOptions
 from tests.engine.rig import Rig, down, on_virtual_time
 
 GaveUp = Callable[[str | None, Envelope, str], Awaitable[None]]

@@ -2,11 +2,11 @@
 
 import asyncio
 
-from orca_daemon.engine.consumer import ConsumerOptions
 from orca_daemon.engine.errors import DependencyDown, NotYet
 from orca_daemon.engine.events import Attempted, Settled
 from orca_daemon.engine.memory import Redrive
 from orca_daemon.engine.message import Envelope
+from orca_daemon.engine.queue_context import ConsumerOptions
 from tests.engine.rig import Rig, down, on_virtual_time
 
 HOUR = 3600.0
@@ -26,7 +26,7 @@ def rig_with(receives: int) -> Rig:
 
 def left(rig: Rig, body: str) -> list[tuple[str, str, int]]:
     return [
-        (one.outcome, one.cause, one.envelope.receive_count)
+        (one.outcome, one.cause or "", one.envelope.receive_count)
         for one in rig.events
         if isinstance(one, Settled) and one.envelope.body == body
     ]

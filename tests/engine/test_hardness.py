@@ -7,11 +7,11 @@ import pytest
 
 from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.charges import Rules
-from orca_daemon.engine.consumer import ConsumerOptions
-from orca_daemon.engine.errors import DependencyDown, SourceError, StuckError
+from orca_daemon.engine.errors import DependencyDown, SourceError, SourceErrorKind, StuckError
 from orca_daemon.engine.events import Attempted
 from orca_daemon.engine.in_flight_message import END_MARGIN, STOPPING
 from orca_daemon.engine.message import Envelope
+from orca_daemon.engine.queue_context import ConsumerOptions
 from orca_daemon.engine.source import EntryOutcome
 from tests.engine.rig import Rig, down, on_virtual_time
 
@@ -117,7 +117,7 @@ def test_messages_that_could_not_be_given_back_are_reported_as_unfinished() -> N
         async def hide(_: Sequence[Envelope], seconds: float) -> Sequence[EntryOutcome]:
             if not seconds:
                 await asyncio.sleep(1000)
-            raise SourceError("unavailable", "no answer")
+            raise SourceError(SourceErrorKind.UNAVAILABLE, "no answer")
 
         rig.meddle(hide=hide)
         drained = await rig.live(rig.engine(handle), 10.0)
@@ -135,7 +135,7 @@ def test_dead_lettering_that_fails_is_not_repeated_at_once_whatever_the_route_s_
             raise ValueError
 
         async def send_dead_letter(_: Envelope, evidence: Mapping[str, object]) -> None:
-            raise SourceError("unavailable", str(evidence["reason"]))
+            raise SourceError(SourceErrorKind.UNAVAILABLE, str(evidence["reason"]))
 
         rig.meddle(send_dead_letter=send_dead_letter)
         await rig.live(rig.engine(handle, backoff=Backoff(base=0.0)), 600.0)
@@ -178,7 +178,7 @@ def test_gave_up_succeeds_once_however_often_dead_lettering_fails() -> None:
             nonlocal refusals
             if refusals:
                 refusals -= 1
-                raise SourceError("unavailable", "no answer")
+                raise SourceError(SourceErrorKind.UNAVAILABLE, "no answer")
             await send_dead_letter(envelope, evidence)
 
         async def handle(_: str) -> None:
@@ -207,7 +207,7 @@ def test_work_that_was_out_of_time_and_then_lost_its_lease_is_not_dead_lettered(
                 await asyncio.sleep(8)  # to clean up
 
         async def hide(*_: object) -> Sequence[EntryOutcome]:
-            raise SourceError("unavailable", "no answer")
+            raise SourceError(SourceErrorKind.UNAVAILABLE, "no answer")
 
         rig.meddle(hide=hide)
         engine = rig.engine(

@@ -53,7 +53,7 @@ def test_a_narrowed_message_runs_alone_and_first() -> None:
     run = lanes.next_run()
     assert run is not None
     for one in run.messages:
-        one.isolation = Isolation.ALONE
+        one.isolate(Isolation.ALONE)
     for lane, part in run.parts:
         lanes.put_back(lane, part)
         lanes.done(lane)
@@ -140,7 +140,8 @@ def apply(world: World, step: str, choice: int, name: str) -> None:
             return
         for lane, part in run.parts:
             for one in part:
-                one.isolation = Isolation.ALONE if step == "narrow" else one.isolation
+                if step == "narrow":
+                    one.isolate(Isolation.ALONE)
             world.lanes.put_back(lane, part, park=step == "park")
             world.lanes.done(lane)
 

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from orca_daemon.engine.events import Event
 from orca_daemon.engine.in_flight_message import END_MARGIN, InFlightMessage
 from orca_daemon.engine.lanes import Run
 from orca_daemon.engine.lease_keeper import LeaseKeeper
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.source import LONGEST_LEASE, EntryOutcome, Source
+from orca_daemon.engine.tasks import FirstFailure
 from tests.engine.rig import Rig, on_virtual_time
 
 LEASE = 30.0
@@ -34,8 +34,8 @@ class Shelf:
     def runs(self) -> Sequence[Run]:
         return ()
 
-    def lost(self, held: InFlightMessage) -> None:
-        self.gone.append(held.envelope.id)
+    def lost(self, message: InFlightMessage) -> None:
+        self.gone.append(message.envelope.id)
 
     def expired(self, run: Run) -> None:
         raise AssertionError(run)
@@ -60,22 +60,23 @@ def test_a_message_near_its_twelve_hours_does_not_shorten_the_leases_of_others()
         old = one("old", received=END_MARGIN + 2 * LEASE - LONGEST_LEASE)
         shelf = Shelf(rig.source, old, *(one(name) for name in "abc"))
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(LeaseKeeper([shelf], lambda _: None).run(), 10 * LEASE)
+            await asyncio.wait_for(LeaseKeeper([shelf], lambda _: None, FirstFailure()).run(), 10 * LEASE)
         assert shelf.gone == ["old"]
 
     on_virtual_time(story())
 
 
-def test_an_error_of_our_own_in_an_extension_ends_the_keeper() -> None:
+def test_an_error_of_our_own_in_an_extension_is_reported_as_the_failure_of_the_engine() -> None:
     async def story() -> None:
         rig = Rig()
-        heard: list[Event] = []
+        failure = FirstFailure()
 
         async def hide(*_: object) -> Sequence[EntryOutcome]:
             raise KeyError("a bug")
 
         rig.meddle(hide=hide)
+        keeper = LeaseKeeper([Shelf(rig.source, one("a"))], lambda _: None, failure)
         with pytest.raises(KeyError):
-            await LeaseKeeper([Shelf(rig.source, one("a"))], heard.append).run()
+            await failure.or_result(keeper.run())
 
     on_virtual_time(story())

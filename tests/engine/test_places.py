@@ -10,11 +10,11 @@ import pytest
 from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.charges import Rules
 from orca_daemon.engine.circuit import MOST, Places
-from orca_daemon.engine.consumer import ConsumerOptions
 from orca_daemon.engine.errors import DependencyDown, NotYet, Refused
 from orca_daemon.engine.events import Attempted, BreakerChanged, Event, Settled
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.places import succeeded
+from orca_daemon.engine.queue_context import ConsumerOptions
 from orca_daemon.engine.source import EntryOutcome
 from tests.engine.rig import Rig, on_virtual_time
 

@@ -7,10 +7,10 @@ from itertools import pairwise
 
 import pytest
 
-from orca_daemon.engine.consumer import ConsumerOptions
-from orca_daemon.engine.errors import SourceError
+from orca_daemon.engine.errors import SourceError, SourceErrorKind
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.poller import Poller
+from orca_daemon.engine.queue_context import ConsumerOptions
 from orca_daemon.ops.health import HealthLimits, holds, liveness
 from tests.engine.rig import Rig, on_virtual_time
 
@@ -30,7 +30,7 @@ def test_an_extra_poller_asks_again_for_the_answer_that_it_lost() -> None:
             got = await receive(limit, wait=wait, lease=lease, attempt_id=attempt_id)
             await asyncio.sleep(0.1)
             if len(calls) == 3:
-                raise SourceError("unavailable", "the answer was lost")
+                raise SourceError(SourceErrorKind.UNAVAILABLE, "the answer was lost")
             return got
 
         rig.meddle(receive=lossy)
@@ -62,7 +62,7 @@ def test_what_a_lost_answer_had_brought_still_has_its_room_when_it_comes_again()
             got = await receive(limit, wait=wait, lease=lease, attempt_id=attempt_id)
             await asyncio.sleep(0.01)
             if number == 2:
-                raise SourceError("unavailable", "the answer was lost")
+                raise SourceError(SourceErrorKind.UNAVAILABLE, "the answer was lost")
             return got
 
         rig.meddle(receive=lossy)

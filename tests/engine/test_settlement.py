@@ -1,7 +1,6 @@
 """Deletes are followed to their end, each for itself."""
 
 import asyncio
-import random
 from collections.abc import Sequence
 
 from orca_daemon.engine.in_flight_message import InFlightMessage, Phase
@@ -17,7 +16,7 @@ def one(name: str, *, receipt: str = "", lease: float = 120.0) -> InFlightMessag
 
 
 def of(rig: Rig) -> Settlement:
-    return Settlement("q", rig.source, linger=0.05, observe=rig.events.append, rng=random.Random(1))
+    return Settlement(rig.context())
 
 
 def test_a_message_that_came_again_during_its_delete_is_deleted_by_its_newer_receipt() -> None:
@@ -34,7 +33,7 @@ def test_a_message_that_came_again_during_its_delete_is_deleted_by_its_newer_rec
         rig.meddle(delete=delete)
         settlement = of(rig)
         newer = Envelope(id="a", receipt="new", body="", receive_count=2)
-        asyncio.get_running_loop().call_later(0.5, held.renew, newer, 0.5, 120.0)
+        asyncio.get_running_loop().call_later(0.5, held.received_again, newer, 0.5, 120.0)
         await settlement.delete([held], urgent=True)
         assert receipts == ["old", "new"]
         assert not held.lost

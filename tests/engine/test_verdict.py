@@ -6,7 +6,7 @@ import pytest
 
 from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.errors import DependencyDown, Reject
-from orca_daemon.engine.verdict import REASON_LENGTH, Failure, Next, after, reason
+from orca_daemon.engine.verdict import REASON_LENGTH, Failure, Next, decide, reason
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from orca_daemon.engine.verdict import REASON_LENGTH, Failure, Next, after, reas
 def test_a_run_is_taken_apart_and_a_message_retried_until_it_is_used_up(
     error: Exception, messages: int, attempts: int, expected: Next
 ) -> None:
-    assert after(Failure(error, messages, attempts), max_attempts=5) is expected
+    assert decide(Failure(error, messages, attempts), max_attempts=5).next is expected
 
 
 def test_a_reason_is_one_short_line() -> None:

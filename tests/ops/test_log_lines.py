@@ -13,6 +13,7 @@ import pytest
 import orca_daemon
 from orca_daemon.engine import events
 from orca_daemon.engine.message import Envelope
+from orca_daemon.engine.source import EntryOutcome
 from orca_daemon.ops import log_events
 from orca_daemon.ops.log_lines import processors
 
@@ -92,14 +93,16 @@ def test_the_engines_events_can_be_written_down_for_eyes(monkeypatch: pytest.Mon
     envelope = Envelope(id="m", receipt="r", body="", group="g")
     monkeypatch.setattr(log_events, "_log", log := Written("console"))
     for event in (
-        events.Polled("q", "error", reason="why"),
-        events.Attempted("q", (envelope,), 1, 0.1, ValueError("x"), "failed"),
-        events.Settled("q", envelope, "dead_lettered", "why", facts={"stack": "s", "exception": "e"}),
-        events.Extended("q", "failed", 1),
-        events.SettlementFailed("q", "delete", 1, "why"),
+        events.Polled("q", events.PollOutcome.ERROR, reason="why"),
+        events.Attempted("q", (envelope,), 1, 0.1, ValueError("x"), events.AttemptOutcome.FAILED),
+        events.Settled(
+            "q", envelope, events.SettledOutcome.DEAD_LETTERED, "why", facts={"stack": "s", "exception": "e"}
+        ),
+        events.Extended("q", EntryOutcome.FAILED, 1),
+        events.SettlementFailed("q", events.Operation.DELETE, 1, "why"),
         events.BreakerChanged("s3", open=True),
         events.Paused(paused=True),
-        events.Drain("started", 1, 1),
+        events.Drain(events.DrainPhase.STARTED, 1, 1),
     ):
         log_events.observe(event)
     assert len(log.lines) == 8

@@ -12,7 +12,14 @@ import pytest
 import structlog
 
 from orca_daemon.engine.errors import Reject
-from orca_daemon.engine.events import Attempted, BreakerChanged, NotificationAbandoned, Settled
+from orca_daemon.engine.events import (
+    Attempted,
+    AttemptOutcome,
+    BreakerChanged,
+    NotificationAbandoned,
+    Settled,
+    SettledOutcome,
+)
 from orca_daemon.engine.message import Envelope
 from orca_daemon.ops import log_events, logs
 
@@ -37,7 +44,9 @@ def lines(stream: io.StringIO) -> list[dict[str, Any]]:
 
 def test_a_message_that_left_is_one_line_with_its_facts(stream: io.StringIO) -> None:
     log_events.observe(
-        Settled("recovery", ENVELOPE, "deleted", attempts=1, held_seconds=1.5, facts={"job_id": "j"})
+        Settled(
+            "recovery", ENVELOPE, SettledOutcome.DELETED, attempts=1, held_seconds=1.5, facts={"job_id": "j"}
+        )
     )
 
     (line,) = lines(stream)
@@ -52,7 +61,7 @@ def test_a_reader_that_is_gone_costs_lines_and_no_work(stream: io.StringIO) -> N
     broken = os.fdopen(theirs, "w")
     logs.configure("info", "json", broken)
 
-    log_events.observe(Settled("recovery", ENVELOPE, "deleted"))
+    log_events.observe(Settled("recovery", ENVELOPE, SettledOutcome.DELETED))
 
     with suppress(BrokenPipeError):
         broken.close()
@@ -62,7 +71,9 @@ def test_an_id_that_the_locale_cannot_write_is_escaped(stream: io.StringIO) -> N
     written = io.BytesIO()
     logs.configure("info", "json", io.TextIOWrapper(written, "ascii"))
 
-    log_events.observe(Settled("recovery", ENVELOPE, "deleted", facts={"granule_id": "\N{SNOWMAN}"}))
+    log_events.observe(
+        Settled("recovery", ENVELOPE, SettledOutcome.DELETED, facts={"granule_id": "\N{SNOWMAN}"})
+    )
 
     assert b"\\u2603" in written.getvalue()
 
@@ -70,7 +81,7 @@ def test_an_id_that_the_locale_cannot_write_is_escaped(stream: io.StringIO) -> N
 def test_facts_cannot_take_the_place_of_what_a_line_says_itself(stream: io.StringIO) -> None:
     facts = dict.fromkeys([*log_events.RESERVED, "queue", "message_id"], "odd")
 
-    log_events.observe(Settled("recovery", ENVELOPE, "deleted", facts=facts))
+    log_events.observe(Settled("recovery", ENVELOPE, SettledOutcome.DELETED, facts=facts))
 
     (line,) = lines(stream)
     assert (line["event"], line["level"], line["queue"], line["message_id"]) == (
@@ -83,7 +94,9 @@ def test_facts_cannot_take_the_place_of_what_a_line_says_itself(stream: io.Strin
 
 
 def test_a_dead_letter_is_an_error_with_its_reason(stream: io.StringIO) -> None:
-    log_events.observe(Settled("recovery", ENVELOPE, "dead_lettered", "no such granule", error="Reject"))
+    log_events.observe(
+        Settled("recovery", ENVELOPE, SettledOutcome.DEAD_LETTERED, "no such granule", error="Reject")
+    )
 
     (line,) = lines(stream)
     assert (line["level"], line["reason"]) == ("error", "no such granule")
@@ -93,7 +106,7 @@ def test_what_a_foreign_error_says_is_not_logged(stream: io.StringIO) -> None:
     try:
         int("secret-row")
     except ValueError as error:
-        log_events.observe(Attempted("recovery", (ENVELOPE,), 1, 0.5, error, "failed"))
+        log_events.observe(Attempted("recovery", (ENVELOPE,), 1, 0.5, error, AttemptOutcome.FAILED))
 
     assert "secret-row" not in stream.getvalue()
     (line,) = lines(stream)
@@ -102,7 +115,9 @@ def test_what_a_foreign_error_says_is_not_logged(stream: io.StringIO) -> None:
 
 
 def test_our_own_errors_say_why(stream: io.StringIO) -> None:
-    log_events.observe(Attempted("recovery", (ENVELOPE,), 1, 0.5, Reject("no such key"), "rejected"))
+    log_events.observe(
+        Attempted("recovery", (ENVELOPE,), 1, 0.5, Reject("no such key"), AttemptOutcome.REJECTED)
+    )
 
     assert lines(stream)[0]["reason"] == "no such key"
 

@@ -8,12 +8,16 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from orca_daemon.engine.events import (
     Attempted,
+    Cause,
     Drain,
+    DrainPhase,
     Event,
     Extended,
     NotificationAbandoned,
     Polled,
+    PollOutcome,
     Settled,
+    SettledOutcome,
     SettlementFailed,
 )
 from orca_daemon.engine.message import Envelope
@@ -52,12 +56,12 @@ def varied_events(rng: random.Random) -> Iterator[Event]:
             rng.choice(OUTCOMES),
             f"why {number}",
             facts={"job_id": str(number)},
-            cause="rejected",
+            cause=Cause.REJECTED,
         )
         yield Extended(queue, rng.choice(EXTENSIONS), 3)
         yield SettlementFailed(queue, rng.choice(OPERATIONS), 1, f"oops {number}")
-    yield Drain("started", 1, 1)
-    yield Drain("finished", 0, 0, 2.5)
+    yield Drain(DrainPhase.STARTED, 1, 1)
+    yield Drain(DrainPhase.FINISHED, 0, 0, 2.5)
 
 
 def test_no_series_is_added_by_a_varied_workload() -> None:
@@ -84,30 +88,32 @@ def test_labels_never_hold_what_a_message_brought() -> None:
 def test_received_less_settled_is_what_is_held() -> None:
     metrics = Metrics(QUEUES)
     envelopes = tuple(Envelope(id=str(number), receipt="", body="") for number in range(3))
-    metrics.observe(Polled("status_update", "messages", envelopes))
-    metrics.observe(Settled("status_update", envelopes[0], "deleted"))
+    metrics.observe(Polled("status_update", PollOutcome.MESSAGES, envelopes))
+    metrics.observe(Settled("status_update", envelopes[0], SettledOutcome.DELETED))
 
     received = value(metrics, "messages_received_total", queue="status_update")
-    deleted = value(metrics, "messages_settled_total", queue="status_update", outcome="deleted")
+    deleted = value(metrics, "messages_settled_total", queue="status_update", outcome=SettledOutcome.DELETED)
 
     assert (received, deleted) == (3, 1)
 
 
 def test_a_failed_poll_does_not_freshen_the_time_of_the_last_good_one() -> None:
     metrics = Metrics(QUEUES, wall=lambda: 1000.0)
-    metrics.observe(Polled("status_update", "error"))
+    metrics.observe(Polled("status_update", PollOutcome.ERROR))
 
     assert value(metrics, "last_poll_success_timestamp_seconds", queue="status_update") == 0
-    metrics.observe(Polled("status_update", "empty"))
+    metrics.observe(Polled("status_update", PollOutcome.EMPTY))
     assert value(metrics, "last_poll_success_timestamp_seconds", queue="status_update") == 1000
 
 
-@pytest.mark.parametrize("reason", ["rejected", "attempts", "unproven"])
-def test_a_dead_letter_counts_under_its_cause(reason: str) -> None:
+@pytest.mark.parametrize("reason", list(Cause))
+def test_a_dead_letter_counts_under_its_cause(reason: Cause) -> None:
     metrics = Metrics(QUEUES)
     envelope = Envelope(id="1", receipt="", body="")
 
-    metrics.observe(Settled("status_update", envelope, "dead_lettered", "granule g1", cause=reason))
+    metrics.observe(
+        Settled("status_update", envelope, SettledOutcome.DEAD_LETTERED, "granule g1", cause=reason)
+    )
 
     assert value(metrics, "dlq_messages_total", queue="status_update", reason=reason) == 1
 

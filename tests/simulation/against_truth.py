@@ -4,10 +4,10 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 
-from orca_daemon.engine.consumer import RECEIVE_MARGIN
 from orca_daemon.engine.evidence import NAME
 from orca_daemon.engine.expiry import ITS_LAST
 from orca_daemon.engine.in_flight_message import END_MARGIN
+from orca_daemon.engine.poller import RECEIVE_MARGIN
 from tests.simulation.outcome import Holding, Outcome
 from tests.simulation.truth import Delivery
 

@@ -5,7 +5,7 @@ import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from orca_daemon.engine.errors import SourceError
+from orca_daemon.engine.errors import SourceError, SourceErrorKind
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.source import EntryOutcome, Source
 from tests.simulation.history import History, Rates
@@ -83,7 +83,7 @@ class FaultySource:
         self._note("delete", tuple(one.body for one in envelopes), receipts=receipts)
         if self._within(self._history.no_deletes):
             await self._wire()
-            raise SourceError("unavailable", "no deletes now")
+            raise SourceError(SourceErrorKind.UNAVAILABLE, "no deletes now")
         return await self._some("delete", envelopes, self._inside.delete)
 
     async def hide(self, envelopes: Sequence[Envelope], seconds: float) -> Sequence[EntryOutcome]:
@@ -93,22 +93,22 @@ class FaultySource:
         self._note(what, names, seconds=seconds, receipts=receipts)
         if seconds and self._within(self._history.no_extensions):
             await self._wire()
-            raise SourceError("unavailable", "no extensions now")
+            raise SourceError(SourceErrorKind.UNAVAILABLE, "no extensions now")
         return await self._some(what, envelopes, lambda some: self._inside.hide(some, seconds))
 
     async def send_dead_letter(self, envelope: Envelope, evidence: Mapping[str, object]) -> None:
         """Send to a dead-letter queue that may be out of reach, or take less."""
         await self._wire()
         if self._happens(self.rates.dead_letter_down):
-            raise SourceError("unavailable", "the dead-letter queue is out of reach")
+            raise SourceError(SourceErrorKind.UNAVAILABLE, "the dead-letter queue is out of reach")
         if any(one.large and one.id == envelope.body for one in self._history.sendings):
             self._note("too_large", (envelope.body,), receipts=(envelope.receipt,))
-            raise SourceError("too_large", "the dead-letter queue takes less")
+            raise SourceError(SourceErrorKind.TOO_LARGE, "the dead-letter queue takes less")
         await self._inside.send_dead_letter(envelope, evidence)
         self._note("dead_letter_sent", (envelope.body,), reason=evidence.get("reason"))
         await self._wire()
         if self._happens(self.rates.lost_answer):
-            raise SourceError("unavailable", "the answer was lost")
+            raise SourceError(SourceErrorKind.UNAVAILABLE, "the answer was lost")
 
     async def _some(
         self,
@@ -152,13 +152,13 @@ class FaultySource:
     async def _through(self, call: Callable[[], Awaitable[T]]) -> T:
         await self._wire()
         if self._happens(self.rates.throttled):
-            raise SourceError("throttled", "slow down")
+            raise SourceError(SourceErrorKind.THROTTLED, "slow down")
         if self._happens(self.rates.refused):
-            raise SourceError("unavailable", "connection refused")
+            raise SourceError(SourceErrorKind.UNAVAILABLE, "connection refused")
         answer = await call()
         await self._wire()
         if self._happens(self.rates.lost_answer):
-            raise SourceError("unavailable", "the answer was lost")
+            raise SourceError(SourceErrorKind.UNAVAILABLE, "the answer was lost")
         return answer
 
     async def _wire(self) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import replace
 from math import inf
 from typing import Any
 from unittest.mock import patch
@@ -12,18 +13,21 @@ from orca_daemon.engine.consumer import Consumer
 from orca_daemon.engine.dead_letter_sender import DeadLetterSender
 from orca_daemon.engine.dependencies import Dependencies
 from orca_daemon.engine.dispatcher import Dispatcher
-from orca_daemon.engine.engine import Engine, _Supervisor
-from orca_daemon.engine.events import Event
-from orca_daemon.engine.in_flight_message import InFlightMessage, Isolation, Phase
-from orca_daemon.engine.in_flight_table import InFlightTable
+from orca_daemon.engine.engine import Engine
+from orca_daemon.engine.events import Cause, Event, PollOutcome, Settled, SettledOutcome
+from orca_daemon.engine.in_flight_message import InFlightMessage, Phase
+from orca_daemon.engine.in_flight_table import InFlightTable, Permits
 from orca_daemon.engine.lanes import Lane, Lanes, Run
 from orca_daemon.engine.lease_keeper import LeasedQueue, LeaseKeeper
 from orca_daemon.engine.message import Envelope
-from orca_daemon.engine.permits import Permits
 from orca_daemon.engine.places import Succeeded
 from orca_daemon.engine.poller import Poller, ReceiveAttempt
+from orca_daemon.engine.queue_context import QueueContext
+from orca_daemon.engine.run_executor import RunExecutor
 from orca_daemon.engine.settlement import Settlement
 from orca_daemon.engine.source import EntryOutcome
+from orca_daemon.engine.tasks import Tasks
+from orca_daemon.engine.verdict import Decision, Next
 from tests.simulation import mutants_of_leases, mutants_of_waiting
 from tests.simulation.mutant import MUTANTS, Mutant, breaks
 
@@ -33,13 +37,13 @@ __all__ = ["MUTANTS", "Mutant", "mutants_of_leases", "mutants_of_waiting"]
 @breaks("i2_effect_before_delete")
 def acknowledge_before_commit() -> AbstractContextManager[object]:
     """Delete first, work afterwards."""
-    work = Dispatcher._work
+    execute = RunExecutor.execute
 
-    async def _work(self: Dispatcher, run: Run) -> None:
-        await self._in_flight._settlement._source.delete([held.envelope for held in run.messages][:10])
-        await work(self, run)
+    async def _execute(self: RunExecutor, run: Run) -> None:
+        await self._context.source.delete([message.envelope for message in run.messages][:10])
+        await execute(self, run)
 
-    return patch.object(Dispatcher, "_work", _work)
+    return patch.object(RunExecutor, "execute", _execute)
 
 
 @breaks("i11_drain")
@@ -77,7 +81,7 @@ def keep_only_what_is_at_work() -> AbstractContextManager[object]:
     """Extend no lease of a message that waits."""
 
     def in_flight(self: Consumer) -> Iterable[InFlightMessage]:
-        return (held for held in self._in_flight if held.phase is Phase.RUNNING)
+        return (message for message in self._in_flight if message.phase is Phase.RUNNING)
 
     return patch.object(Consumer, "in_flight", in_flight)
 
@@ -87,9 +91,9 @@ def retry_behind_the_followers() -> AbstractContextManager[object]:
     """Put a message that failed at the end of its lane."""
 
     def put_back(self: Lanes, lane: Lane, messages: Iterable[InFlightMessage], *, park: bool = False) -> None:
-        for held in messages:
-            held.phase = Phase.WAITING
-            lane.waiting.append(held)
+        for message in messages:
+            message.returned()
+            lane.waiting.append(message)
         if park and lane.waiting:
             lane.parked = True
             self.parked += len(lane.waiting)
@@ -101,10 +105,10 @@ def retry_behind_the_followers() -> AbstractContextManager[object]:
 def go_on_before_the_delete_is_confirmed() -> AbstractContextManager[object]:
     """Start the next run of a group while the delete of the last is under way."""
 
-    async def _settle(self: Dispatcher, run: Run) -> None:
-        self._in_flight.delete_later(run)
+    async def delete(self: InFlightTable, run: Run) -> None:
+        self.delete_later(run)
 
-    return patch.object(Dispatcher, "_settle", _settle)
+    return patch.object(InFlightTable, "delete", delete)
 
 
 @breaks("i2_effect_before_delete")
@@ -120,15 +124,17 @@ def delete_without_a_dead_letter() -> AbstractContextManager[object]:
 @breaks("i7_no_collateral")
 def blame_the_whole_run() -> AbstractContextManager[object]:
     """Dead-letter every message of a run in which one was bad."""
+    apply = RunExecutor._apply
 
-    async def _failed(self: Dispatcher, run: Run, error: BaseException) -> None:
-        for lane, part in run.parts:
-            for held in part:
-                held.dead_letter_reason = "guilty by association"
-                held.isolation = Isolation.ALONE
-            self._lanes.put_back(lane, part)
+    async def _apply(self: RunExecutor, run: Run, decision: Decision, error: BaseException | None) -> None:
+        if decision.next not in {Next.SPLIT, Next.RETRY, Next.DEAD_LETTER}:
+            await apply(self, run, decision, error)
+            return
+        for message in run.messages:
+            message.give_up("guilty by association", "Reject", Cause.REJECTED)
+        self._give_back(run, 0.0)
 
-    return patch.object(Dispatcher, "_failed", _failed)
+    return patch.object(RunExecutor, "_apply", _apply)
 
 
 @breaks("i8_no_settlement_after_loss")
@@ -136,11 +142,11 @@ def settle_after_the_lease() -> AbstractContextManager[object]:
     """Ask for the delete of a message whose lease is known to be lost, in the hope that it works."""
     left = InFlightTable.remove
 
-    def _left(self: InFlightTable, held: InFlightMessage, outcome: str) -> None:
-        left(self, held, outcome)
-        if outcome == "lease_lost":
-            held.lost, held.deadline = False, inf
-            self._settlement.submit([held], lambda: None)
+    def _left(self: InFlightTable, message: InFlightMessage, outcome: SettledOutcome) -> None:
+        left(self, message, outcome)
+        if outcome is SettledOutcome.LEASE_LOST:
+            message.lost, message.deadline = False, inf
+            self._settlement.submit([message], lambda: None)
 
     return patch.object(InFlightTable, "remove", _left)
 
@@ -157,7 +163,10 @@ def abandon_the_poll_on_stop() -> AbstractContextManager[object]:
 
     @contextmanager
     def both() -> Iterator[None]:
-        with patch.object(Engine, "_drain", _drain), patch.object(_Supervisor, "_ended", lambda *_: None):
+        with (
+            patch.object(Engine, "_drain", _drain),
+            patch.object(Tasks, "_supervised_ended", lambda *_: None),
+        ):
             yield
 
     return both()
@@ -207,7 +216,7 @@ def die_quietly() -> AbstractContextManager[object]:
 @breaks("i4_single_flight")
 def split_a_group_in_two() -> AbstractContextManager[object]:
     """Give every message a lane of its own."""
-    return patch.object(Consumer, "_key", lambda _, envelope: envelope.id)
+    return patch.object(QueueContext, "lane_of", lambda _, envelope: envelope.id)
 
 
 @breaks("i16_announced")
@@ -215,11 +224,11 @@ def dead_letter_without_notification() -> AbstractContextManager[object]:
     """Set a message aside although nobody could be told."""
     notify = DeadLetterSender.notify
 
-    async def _announce(self: DeadLetterSender, held: InFlightMessage, *listener: Succeeded) -> None:
+    async def _notify(self: DeadLetterSender, message: InFlightMessage, *listener: Succeeded) -> None:
         with suppress(ConnectionError):
-            await notify(self, held, *listener)
+            await notify(self, message, *listener)
 
-    return patch.object(DeadLetterSender, "notify", _announce)
+    return patch.object(DeadLetterSender, "notify", _notify)
 
 
 @breaks("i11_drain")
@@ -252,7 +261,7 @@ def say_that_all_is_well() -> AbstractContextManager[object]:
     """Report every poll as a success."""
     failed = Poller._failed
 
-    def _failed(self: Poller, outcome: str, reason: str) -> None:
+    def _failed(self: Poller, outcome: PollOutcome, reason: str) -> None:
         self.last_success = self.moved
         failed(self, outcome, reason)
 
@@ -275,13 +284,16 @@ def leave_without_a_trace() -> AbstractContextManager[object]:
     """Drop a message whose lease was lost, and tell nobody."""
     left = InFlightTable.remove
 
-    def _left(self: InFlightTable, held: InFlightMessage, outcome: str) -> None:
-        observe, self._observe = self._observe, self._observe if outcome != "lease_lost" else _ignore
-        left(self, held, outcome)
-        self._observe = observe
+    def _left(self: InFlightTable, message: InFlightMessage, outcome: SettledOutcome) -> None:
+        context, observe = self._context, self._context.observe
+
+        def silent(event: Event) -> None:
+            if not isinstance(event, Settled):
+                observe(event)
+
+        if outcome is SettledOutcome.LEASE_LOST:
+            self._context = replace(context, observe=silent)
+        left(self, message, outcome)
+        self._context = context
 
     return patch.object(InFlightTable, "remove", _left)
-
-
-def _ignore(_: Event) -> None:
-    return

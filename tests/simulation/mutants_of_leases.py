@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from math import inf
 from typing import Any
 from unittest.mock import patch
 
@@ -10,14 +11,14 @@ from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.consumer import Consumer
 from orca_daemon.engine.dead_letter_sender import DeadLetterSender
 from orca_daemon.engine.dispatcher import Dispatcher
+from orca_daemon.engine.events import SettledOutcome
 from orca_daemon.engine.expiry import Expiry
 from orca_daemon.engine.in_flight_message import InFlightMessage, Phase
 from orca_daemon.engine.in_flight_table import InFlightTable
 from orca_daemon.engine.lanes import Run
-from orca_daemon.engine.lease_keeper import LeasedQueue, LeaseKeeper
+from orca_daemon.engine.lease_keeper import LeaseKeeper
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.settlement import Settlement
-from orca_daemon.engine.source import EntryOutcome
 from tests.simulation.mutant import breaks
 
 
@@ -26,9 +27,9 @@ def work_on_after_the_lease_is_lost() -> AbstractContextManager[object]:
     """Take no notice of a lost lease while the work goes on."""
     lost = Consumer.lost
 
-    def _lost(self: Consumer, held: InFlightMessage) -> None:
-        if held.phase is not Phase.RUNNING:
-            lost(self, held)
+    def _lost(self: Consumer, message: InFlightMessage) -> None:
+        if message.phase is not Phase.RUNNING:
+            lost(self, message)
 
     return patch.object(Consumer, "lost", _lost)
 
@@ -38,7 +39,7 @@ def keep_no_lease_while_settling() -> AbstractContextManager[object]:
     """Let the lease run out while a delete is tried again."""
 
     def in_flight(self: Consumer) -> Iterator[InFlightMessage]:
-        return (held for held in self._in_flight if held.phase is not Phase.SETTLING)
+        return (message for message in self._in_flight if message.phase is not Phase.SETTLING)
 
     return patch.object(Consumer, "in_flight", in_flight)
 
@@ -53,22 +54,22 @@ def ask_once_for_an_extension() -> AbstractContextManager[object]:
 def extend_at_the_last_moment() -> AbstractContextManager[object]:
     """Extend a lease when nine tenths of it are over."""
 
-    def leased(self: InFlightMessage, since: float, seconds: float) -> None:
+    def lease_extended(self: InFlightMessage, since: float, seconds: float) -> None:
         self.deadline = since + seconds
         self.extend_at = since + 0.9 * seconds
 
-    return patch.object(InFlightMessage, "leased", leased)
+    return patch.object(InFlightMessage, "lease_extended", lease_extended)
 
 
 @breaks("i20_lost_only_if_lost")
 def redelivery_renews_no_lease() -> AbstractContextManager[object]:
     """Take the receipt of a newer delivery, and go on counting the lease of the older one."""
 
-    def renew(self: InFlightMessage, envelope: Envelope, *_: float) -> None:
+    def received_again(self: InFlightMessage, envelope: Envelope, *_: float) -> None:
         self.envelope = envelope
         self.lost = False
 
-    return patch.object(InFlightMessage, "renew", renew)
+    return patch.object(InFlightMessage, "received_again", received_again)
 
 
 @breaks("i19_leases_are_kept")
@@ -76,9 +77,9 @@ def old_delivery_takes_the_new_one_along() -> AbstractContextManager[object]:
     """Forget a message by its id when a delivery of it has left, although it came again meanwhile."""
     left = InFlightTable.remove
 
-    def _left(self: InFlightTable, held: InFlightMessage, outcome: str) -> None:
-        self._by_id.pop(held.envelope.id, None)
-        left(self, held, outcome)
+    def _left(self: InFlightTable, message: InFlightMessage, outcome: SettledOutcome) -> None:
+        self._by_id.pop(message.envelope.id, None)
+        left(self, message, outcome)
 
     return patch.object(InFlightTable, "remove", _left)
 
@@ -88,10 +89,8 @@ def believe_answers_for_older_receipts() -> AbstractContextManager[object]:
     """Take the refusal of an older receipt for that of the newer one."""
     ended = LeaseKeeper._ended
 
-    def _ended(
-        self: LeaseKeeper, queue: LeasedQueue, held: InFlightMessage, outcome: EntryOutcome, **facts: Any
-    ) -> None:
-        ended(self, queue, held, outcome, **{**facts, "stale": False})
+    def _ended(self: LeaseKeeper, *arguments: Any, **_: bool) -> None:
+        ended(self, *arguments, stale=False)
 
     return patch.object(LeaseKeeper, "_ended", _ended)
 
@@ -135,19 +134,19 @@ def give_back_head_first() -> AbstractContextManager[object]:
 def delete_behind_a_lost_message() -> AbstractContextManager[object]:
     """Delete what is durable, whether or not a message before it in its group was lost."""
 
-    def settling(_: InFlightTable, run: Run) -> list[InFlightMessage]:
-        kept = [held for held in run.messages if not held.lost]
-        for held in kept:
-            held.phase = Phase.SETTLING
+    def to_delete(_: InFlightTable, run: Run) -> list[InFlightMessage]:
+        kept = [message for message in run.messages if not message.lost]
+        for message in kept:
+            message.settling()
         return kept
 
     def settleable(messages: Sequence[InFlightMessage], now: float) -> Iterator[InFlightMessage]:
-        return (held for held in messages if not held.lost and held.deadline > now)
+        return (message for message in messages if not message.lost and message.deadline > now)
 
     @contextmanager
     def both() -> Iterator[None]:
         with (
-            patch.object(InFlightTable, "_settling", settling),
+            patch.object(InFlightTable, "_to_delete", to_delete),
             patch("orca_daemon.engine.settlement._settleable", settleable),
         ):
             yield
@@ -160,8 +159,8 @@ def redelivery_during_a_give_back_is_a_duplicate() -> AbstractContextManager[obj
     """Take a message that came again while it is given back for one that is in flight."""
 
     def find(self: InFlightTable, envelope: Envelope) -> InFlightMessage | None:
-        held = self._by_id.get(envelope.id)
-        return None if held is None or held.lost else held
+        message = self._by_id.get(envelope.id)
+        return None if message is None or message.lost else message
 
     return patch.object(InFlightTable, "find", find)
 
@@ -193,9 +192,9 @@ class _Closing:
 def _silent_where(where: Callable[[type[_Closing]], bool]) -> AbstractContextManager[object]:
     notify_on_last_receive, close = DeadLetterSender.notify_on_last_receive, Consumer.close
 
-    async def _last_receive(self: DeadLetterSender, held: InFlightMessage, most: int | None) -> None:
+    async def _last_receive(self: DeadLetterSender, message: InFlightMessage, most: int | None) -> None:
         if not where(_Closing):
-            await notify_on_last_receive(self, held, most)
+            await notify_on_last_receive(self, message, most)
 
     def _close(self: Consumer) -> None:
         _Closing.closing = True
@@ -224,8 +223,8 @@ def dead_letter_without_a_reason() -> AbstractContextManager[object]:
     """Send dead letters that say everything but why."""
     evidence = DeadLetterSender.evidence
 
-    def _evidence(self: DeadLetterSender, held: InFlightMessage, now: float) -> Mapping[str, object]:
-        return {name: value for name, value in evidence(self, held, now).items() if name != "reason"}
+    def _evidence(self: DeadLetterSender, message: InFlightMessage, now: float) -> Mapping[str, object]:
+        return {name: value for name, value in evidence(self, message, now).items() if name != "reason"}
 
     return patch.object(DeadLetterSender, "evidence", _evidence)
 
@@ -235,7 +234,7 @@ def retry_without_a_pause() -> AbstractContextManager[object]:
     """Try again at once what failed."""
     give_back = Dispatcher._return
 
-    def _return(self: Dispatcher, run: Run, park: float = 0.0) -> None:
+    def _return(self: Dispatcher, run: Run, _: float = 0.0) -> None:
         give_back(self, run)
 
     return patch.object(Dispatcher, "_return", _return)
@@ -280,13 +279,12 @@ def wait_past_twelve_hours() -> AbstractContextManager[object]:
 @breaks("i25_twelve_hours")
 def work_past_twelve_hours() -> AbstractContextManager[object]:
     """Let an attempt go on until the queue takes its message away."""
-    start = Dispatcher._start
+    begin = Run.begin
 
-    def _start(self: Dispatcher, run: Run, now: float) -> None:
-        start(self, run, now)
-        run.expires, run.last = now + self._route.time_limit, False
+    def _begin(self: Run, now: float, limit: float, _: float) -> None:
+        begin(self, now, limit, inf)
 
-    return patch.object(Dispatcher, "_start", _start)
+    return patch.object(Run, "begin", _begin)
 
 
 @breaks("i13_poison_hurts_nobody")

@@ -9,8 +9,9 @@ from unittest.mock import patch
 from orca_daemon.engine import charges, dependencies
 from orca_daemon.engine.circuit import Places
 from orca_daemon.engine.dead_lettering import DeadLettering
-from orca_daemon.engine.dependencies import Dependencies, Ruling
+from orca_daemon.engine.dependencies import Dependencies
 from orca_daemon.engine.errors import DependencyDown, Refused
+from orca_daemon.engine.events import Cause
 from orca_daemon.engine.in_flight_message import InFlightMessage
 from orca_daemon.engine.lanes import Run
 from tests.simulation.mutant import breaks
@@ -20,8 +21,8 @@ from tests.simulation.mutant import breaks
 def charge_for_an_outage() -> AbstractContextManager[object]:
     """Count an attempt when a dependency is down."""
 
-    async def failed(*_: object, **__: object) -> Ruling:
-        return Ruling(None)
+    async def failed(*_: object, **__: object) -> None:
+        return
 
     return patch.object(Dependencies, "failed", failed)
 
@@ -37,10 +38,10 @@ def charge_for_not_yet() -> AbstractContextManager[object]:
     """Count an attempt when something is still to come, or asks for patience."""
 
     def not_yet(_: Dependencies, run: Run) -> float:
-        [held] = run.messages
-        held.attempts += 1
-        if held.attempts >= 3:
-            held.dead_letter_reason = "it was early"
+        [message] = run.messages
+        message.attempts_failed(1)
+        if message.attempts >= 3:
+            message.dead_letter_reason = "it was early"
         return 0.1
 
     return patch.object(Dependencies, "not_yet", not_yet)
@@ -51,9 +52,9 @@ def charge_where_all_are_refused() -> AbstractContextManager[object]:
     """Take every refusal for the fault of the message, although nobody is allowed there any more."""
     failed = Dependencies.failed
 
-    async def _failed(self: Dependencies, run: Run, error: DependencyDown | Refused, **more: Any) -> Ruling:
-        ruling = await failed(self, run, error, **more)
-        return Ruling(None) if isinstance(error, Refused) else ruling
+    async def _failed(self: Dependencies, run: Run, error: DependencyDown | Refused, **more: Any) -> Any:
+        decision = await failed(self, run, error, **more)
+        return None if isinstance(error, Refused) else decision
 
     return patch.object(Dependencies, "failed", _failed)
 
@@ -69,9 +70,9 @@ def let_everybody_try() -> AbstractContextManager[object]:
     """Hold nothing back for a place that is down, but for a pause of its own."""
     failed = Dependencies.failed
 
-    async def _failed(self: Dependencies, run: Run, error: DependencyDown | Refused, **more: Any) -> Ruling:
-        ruling = await failed(self, run, error, **more)
-        return replace(ruling, pause=ruling.pause or 1.0)
+    async def _failed(self: Dependencies, run: Run, error: DependencyDown | Refused, **more: Any) -> Any:
+        decision = await failed(self, run, error, **more)
+        return decision and replace(decision, pause=decision.pause or 1.0)
 
     @contextmanager
     def both() -> Iterator[None]:
@@ -91,7 +92,7 @@ def wait_without_end() -> AbstractContextManager[object]:
 
     def _judge(*arguments: Any, **more: Any) -> charges.Judgement:
         judgement = judge(*arguments, **more)
-        return replace(judgement, cause="") if judgement.cause == "unproven" else judgement
+        return replace(judgement, cause=None) if judgement.cause is Cause.UNPROVEN else judgement
 
     return patch.object(dependencies, "judge", _judge)
 
@@ -122,8 +123,8 @@ def give_up_what_fails_with_others() -> AbstractContextManager[object]:
 def notify_for_ever() -> AbstractContextManager[object]:
     """Try without end to tell of a message that nobody can be told of."""
 
-    async def _notify_again(self: DeadLettering, run: Run, held: InFlightMessage, _: Exception) -> bool:
-        held.notification_failures += 1
+    async def _notify_again(self: DeadLettering, run: Run, message: InFlightMessage, _: Exception) -> bool:
+        message.notification_failed()
         self._give_back(run, 5.0)
         return True
 

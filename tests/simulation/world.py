@@ -7,12 +7,12 @@ from contextlib import suppress
 from unittest.mock import patch
 
 from orca_daemon.engine.backoff import Backoff
-from orca_daemon.engine.consumer import ConsumerOptions
-from orca_daemon.engine.engine import Binding, Engine
+from orca_daemon.engine.engine import Binding, Engine, EngineOptions
 from orca_daemon.engine.errors import DependencyDown, NotYet, Refused, Reject
 from orca_daemon.engine.events import (
     BreakerChanged,
     Drain,
+    DrainPhase,
     Event,
     Extended,
     NotificationAbandoned,
@@ -22,7 +22,9 @@ from orca_daemon.engine.events import (
 )
 from orca_daemon.engine.message import Delivery, Envelope
 from orca_daemon.engine.places import succeeded
+from orca_daemon.engine.queue_context import ConsumerOptions
 from orca_daemon.engine.route import Route
+from orca_daemon.engine.source import EntryOutcome
 from tests.simulation import audit
 from tests.simulation.faults import FaultySource
 from tests.simulation.history import History, Life, Rates
@@ -184,8 +186,7 @@ class _World:
             probes={"base": self._probe},
             drain_seconds=history.drain_seconds,
             observe=lambda event: self._observed(event, source),
-            rules=history.rules,
-            rng=random.Random(self._rng.random()),
+            options=EngineOptions(rules=history.rules, rng=random.Random(self._rng.random())),
         )
 
     def _decode(self, envelope: Envelope) -> str:
@@ -284,7 +285,7 @@ class _World:
         match event:
             case Paused():
                 self._record.add(now, "paused" if event.paused else "resumed")
-            case Drain() if event.phase == "polls_joined":
+            case Drain() if event.phase is DrainPhase.POLLS_JOINED:
                 self._record.add(now, "joined")
             case Settled():
                 receipts = (event.envelope.receipt,)
@@ -306,7 +307,7 @@ class _World:
                 self._record.add(now, "place_down" if event.open else "place_up", (event.place,))
             case NotificationAbandoned():
                 self._record.add(now, "abandoned_notification", (event.envelope.body,))
-            case Extended() if event.outcome != "done":
+            case Extended() if event.outcome is not EntryOutcome.DONE:
                 self._record.add(now, "not_extended", facts=event.count)
             case _:
                 pass

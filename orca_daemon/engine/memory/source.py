@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from orca_daemon.engine.errors import SourceError
+from orca_daemon.engine.errors import SourceError, SourceErrorKind
 from orca_daemon.engine.evidence import with_evidence
 from orca_daemon.engine.memory.errors import RequestRefusedError
 from orca_daemon.engine.memory.queue import MemoryQueue
@@ -12,7 +12,7 @@ from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.source import EntryOutcome, QueueFacts
 
 T = TypeVar("T")
-_KINDS = {"QueueDoesNotExist": "missing", "OverLimit": "throttled"}
+_KINDS = {"QueueDoesNotExist": SourceErrorKind.MISSING, "OverLimit": SourceErrorKind.THROTTLED}
 
 
 class MemorySource:
@@ -53,7 +53,7 @@ class MemorySource:
     async def send_dead_letter(self, envelope: Envelope, evidence: Mapping[str, object]) -> None:  # noqa: D102  see Source
         grave = self._dead_letter
         if grave is None:
-            raise SourceError("missing", "the queue has no dead-letter queue")
+            raise SourceError(SourceErrorKind.MISSING, "the queue has no dead-letter queue")
         attributes = with_evidence(envelope.body, envelope.raw_attributes, evidence, grave.options.max_size)
         try:
             grave.send(
@@ -102,9 +102,9 @@ def envelope(received: Received) -> Envelope:
 
 
 def _source_error(error: RequestRefusedError) -> SourceError:
-    kind = _KINDS.get(error.code, "unavailable")
+    kind = _KINDS.get(error.code, SourceErrorKind.UNAVAILABLE)
     if "ReceiveRequestAttemptId" in str(error):
-        kind = "attempt"
+        kind = SourceErrorKind.ATTEMPT
     if "Message must be shorter than" in str(error):
-        kind = "too_large"
+        kind = SourceErrorKind.TOO_LARGE
     return SourceError(kind, f"{error.code}: {error}")

@@ -6,18 +6,22 @@ from collections.abc import Callable, Iterable
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from orca_daemon.engine.events import (
+    Cause,
     Extended,
     NotificationAbandoned,
+    Operation,
     Polled,
     Settled,
+    SettledOutcome,
     SettlementFailed,
 )
+from orca_daemon.engine.source import EntryOutcome
 from orca_daemon.ops.metrics.labels import PREFIX, filled
 
-OUTCOMES = ("deleted", "dead_lettered", "released", "lease_lost", "duplicate", "hidden")
-REASONS = ("rejected", "attempts", "unproven")
-OPERATIONS = ("delete", "release", "dead_letter", "gave_up")
-EXTENSIONS = ("done", "gone", "failed")
+OUTCOMES = tuple(SettledOutcome)
+REASONS = tuple(Cause)
+OPERATIONS = tuple(Operation)
+EXTENSIONS = tuple(EntryOutcome)
 TRIES = (1, 2, 3, 5, 8, 13)
 DELAYS = (0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14_400, 86_400)
 LEASES = (0, 5, 10, 20, 40, 60, 80, 100, 120, 300, 900)
@@ -129,8 +133,8 @@ class MessageMetrics:
         self.receives.labels(event.queue).observe(event.envelope.receive_count)
         self.held.labels(event.queue).observe(event.held_seconds)
         self.lease_left.labels(event.queue).observe(event.lease_left)
-        if event.outcome == "dead_lettered":
-            self.dead_lettered.labels(event.queue, event.cause or "attempts").inc()
+        if event.outcome is SettledOutcome.DEAD_LETTERED:
+            self.dead_lettered.labels(event.queue, event.cause or Cause.ATTEMPTS).inc()
 
     def notification_abandoned(self, event: NotificationAbandoned) -> None:
         """A message is dead-lettered without notifying its requester, because `gave_up` failed too often."""

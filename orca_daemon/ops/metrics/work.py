@@ -5,22 +5,11 @@ from collections.abc import Callable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from orca_daemon.engine.events import Attempted, Polled
+from orca_daemon.engine.events import Attempted, AttemptOutcome, Polled, PollOutcome
 from orca_daemon.ops.metrics.labels import PREFIX, SECONDS, filled
 
-POLLS = ("messages", "empty", "throttled", "error")
-ATTEMPTS = (
-    "done",
-    "failed",
-    "rejected",
-    "refused",
-    "down",
-    "early",
-    "lost",
-    "expired",
-    "ended",
-    "drained",
-)
+POLLS = tuple(PollOutcome)
+ATTEMPTS = tuple(AttemptOutcome)
 
 
 class WorkMetrics:
@@ -80,7 +69,7 @@ class WorkMetrics:
     def polled(self, event: Polled) -> None:
         """A receive returned."""
         self.polls.labels(event.queue, event.outcome).inc()
-        if event.outcome in {"messages", "empty"}:
+        if event.outcome in {PollOutcome.MESSAGES, PollOutcome.EMPTY}:
             self.last_poll.labels(event.queue).set(self._wall())
 
     def attempted(self, event: Attempted) -> None:
@@ -88,5 +77,5 @@ class WorkMetrics:
         handler = self._handlers.get(event.queue, event.queue)
         self.duration.labels(event.queue, handler, event.outcome).observe(event.seconds)
         self.run_messages.labels(event.queue).observe(len(event.envelopes))
-        if event.outcome != "done":
+        if event.outcome is not AttemptOutcome.DONE:
             self.errors.labels(event.queue, handler, event.outcome).inc()
