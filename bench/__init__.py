@@ -1,1 +1,1 @@
-"""Measurements, as ratios against a baseline in the same run: `python -m bench NAME [--short] [--json]`."""
+"""Measurements, as ratios to a baseline in the same run: `python -m bench NAME [--short|--tiny] [--json]`."""

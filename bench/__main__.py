@@ -11,20 +11,20 @@ NOT_MEASUREMENTS = {"__init__", "__main__", "report", "size"}
 
 
 def measurements() -> list[str]:
-    """The names of all there are: one file or folder each."""
+    """The names of all measurements; each is a module or a package."""
     here = Path(__file__).parent
     files = {file.stem for file in here.glob("*.py")} - NOT_MEASUREMENTS
     return sorted(files | {file.parent.name for file in here.glob("*/__init__.py")})
 
 
 def main() -> int:
-    """Run it and print what it found; 1 where a target is missed."""
+    """Run one measurement and print its report; exit code 1 if a target is missed."""
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("name", choices=measurements())
     sizes = parser.add_mutually_exclusive_group()
     sizes.add_argument("--short", action="store_true", help="a smaller size, in under 45 seconds")
     sizes.add_argument(
-        "--tiny", action="store_true", help="to see that it runs to its end; figures mean little"
+        "--tiny", action="store_true", help="the smallest size, only to check that it runs to its end"
     )
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
     arguments = parser.parse_args()

@@ -1,6 +1,6 @@
-"""What the engine costs: no-op messages from a queue in memory, against a bare loop over the same queue.
+"""Overhead of the engine: no-op messages from a queue in memory, compared with a bare loop over such a queue.
 
-Processor time, not the clock on the wall: nothing waits here, and other processes do not count.
+It measures CPU time, because nothing waits here and other processes must not count.
 """
 
 import asyncio
@@ -27,10 +27,10 @@ MICRO = 1e6
 
 
 def measure(size: Size) -> Report:
-    """Overhead on a standard queue and on FIFO with merged runs; memory; what one poison message holds up."""
+    """Overhead on a standard queue and on FIFO with merged runs; memory growth; delay by a poison message."""
     count = size.pick(LONG_RUN, SHORT_RUN, TINY_RUN)
     messages, rounds = size.pick(MESSAGES, MESSAGES, 2_000), size.pick(3, 3, 1)
-    # First, while the peak of the process is still low.
+    # Runs first, because it reads the peak memory of the process, which the other parts would raise.
     growth = asyncio.run(_growth(count))
     figures: dict[str, float] = {}
     targets: list[Target] = []
@@ -43,8 +43,8 @@ def measure(size: Size) -> Report:
             Target(name=f"{name}: overhead, µs a message", measured=max(ours - bare, 0.0), at_most=30.0)
         )
     targets.append(Target(name=f"memory grown over {count:,} messages, MiB", measured=growth, at_most=8.0))
-    held_up = sorted(asyncio.run(_poisoned()) for _ in range(size.pick(POISON_TRIES, POISON_TRIES, 1)))
-    targets.append(Target(name="one poison message holds up its group, s", measured=held_up[-1], at_most=1.0))
+    delays = [asyncio.run(_poison_delay()) for _ in range(size.pick(POISON_TRIES, POISON_TRIES, 1))]
+    targets.append(Target(name="one poison message delays its group, s", measured=max(delays), at_most=1.0))
     return Report(name="engine", figures=figures, targets=targets)
 
 
@@ -66,8 +66,8 @@ def _fill(queue: MemoryQueue, numbers: range, *, fifo: bool) -> None:
 async def _bare(count: int, *, fifo: bool) -> float:
     _, source = _queue(count, fifo=fifo)
     began = time.process_time()
-    while got := await source.receive(BATCH, wait=0, lease=120):
-        await source.delete(got)
+    while envelopes := await source.receive(BATCH, wait=0, lease=120):
+        await source.delete(envelopes)
     return (time.process_time() - began) / count * MICRO
 
 
@@ -102,7 +102,7 @@ async def _drive(
     )
     engine = Engine([binding], probes={}, drain_seconds=5, observe=lambda _: None)
     running = asyncio.create_task(engine.run())
-    while not done():  # noqa: ASYNC110  the queue tells nobody that it is empty
+    while not done():  # noqa: ASYNC110  the queue has no event for "empty"
         await asyncio.sleep(0.01)
     engine.stop()
     await running
@@ -113,7 +113,7 @@ async def _nothing(_: Sequence[Delivery[str]]) -> None:
 
 
 async def _growth(count: int) -> float:
-    """How many MiB the process has grown by, from a tenth of the way to the end."""
+    """MiB by which the process's peak memory grows from the first tenth of the messages to the last."""
     queue, source = _queue(0, fifo=False)
     sent = 0
     at_a_tenth = 0.0
@@ -136,17 +136,17 @@ def _peak_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-async def _poisoned() -> float:
-    """Seconds from the work of the message before a bad one to that of the message behind it."""
+async def _poison_delay() -> float:
+    """Seconds from the handling of the message before a rejected one to that of the message after it."""
     queue, source = _queue(0, fifo=True)
     for number in range(BATCH):
         queue.send(str(number), group="one", deduplication_id=str(number))
-    at: dict[str, float] = {}
+    handled_at: dict[str, float] = {}
 
     async def work(run: Sequence[Delivery[str]]) -> None:
         if any(delivery.message == "5" for delivery in run):
             raise Reject("bad")
-        at.update({delivery.message: time.monotonic() for delivery in run})
+        handled_at.update({delivery.message: time.monotonic() for delivery in run})
 
     await _drive(source, work, lambda: not any(queue.counts()), fifo=True)
-    return at["6"] - at["4"]
+    return handled_at["6"] - handled_at["4"]

@@ -1,4 +1,4 @@
-"""One, two and four daemon processes on one status queue; and a start and a stop in the middle of work."""
+"""Throughput of one, two and four daemons on one status queue; time of a start, and of a stop under load."""
 
 import os
 import re
@@ -31,7 +31,7 @@ _DELETED = re.compile(r'messages_settled_total\{outcome="deleted",queue="status_
 
 
 def measure(size: Size) -> Report:
-    """Throughput by number of processes, with everything that was sent accounted for."""
+    """Throughput by number of processes; each message must be deleted exactly once."""
     os.environ.update(CREDENTIALS)
     sent = messages(size.pick(22_000, 4_400, 220), groups=size.pick(GROUPS, GROUPS, 20))
     figures: dict[str, float] = {}
@@ -44,10 +44,12 @@ def measure(size: Size) -> Report:
                 queue = _queue(client)
                 with _daemons(count, sqs.url, queue, url) as (daemons, ready):
                     figures.setdefault("start to ready, s", ready)
-                    seconds = _work(daemons, client, queue, sent)
+                    seconds = _drain(daemons, client, queue, sent)
                     figures[f"{count} processes, messages/s"] = len(sent) / seconds
                     unaccounted += abs(len(sent) - sum(map(_deleted, daemons)))
-            figures["stop in the middle of work, s"], code, left = _stopped(client, sqs.url, server, sent)
+            figures["stop in the middle of work, s"], code, left = _stop_under_load(
+                client, sqs.url, server, sent
+            )
     return Report(
         name="fleet",
         figures=figures,
@@ -59,23 +61,23 @@ def measure(size: Size) -> Report:
     )
 
 
-def _work(daemons: list[Daemon], client: Any, queue: str, sent: Sequence[Sent]) -> float:
-    """Seconds from the moment when all may take messages until the queue is empty."""
-    _pause(daemons)
+def _drain(daemons: list[Daemon], client: Any, queue: str, sent: Sequence[Sent]) -> float:
+    """Seconds from the moment when all daemons resume polling until the queue is empty."""
+    _toggle_pause(daemons)
     _load(client, queue, sent)
     began = time.monotonic()
-    _pause(daemons)
+    _toggle_pause(daemons)
     while _count(client, queue):
         if time.monotonic() - began > PATIENCE:
-            raise TimeoutError("the queue is never empty")
+            raise TimeoutError(f"the queue is not empty after {PATIENCE:g} seconds")
         time.sleep(0.02)
     return time.monotonic() - began
 
 
-def _stopped(
+def _stop_under_load(
     client: Any, endpoint: str, server: Postgres, sent: Sequence[Sent]
 ) -> tuple[float, float, float]:
-    """Seconds from SIGTERM to the end, the exit code, and what the queue still thinks is in flight."""
+    """Seconds from SIGTERM to the exit, the exit code, and the number of messages left in flight."""
     queue = _queue(client)
     with _daemons(1, endpoint, queue, _database(server)) as (daemons, _):
         [daemon] = daemons
@@ -85,12 +87,12 @@ def _stopped(
         began = time.monotonic()
         code = daemon.stop()
         seconds = time.monotonic() - began
-    answer = client.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
-    return seconds, float(code or 0), float(answer["ApproximateNumberOfMessagesNotVisible"])
+    attributes = client.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
+    return seconds, float(code or 0), float(attributes["ApproximateNumberOfMessagesNotVisible"])
 
 
-def _pause(daemons: list[Daemon]) -> None:
-    """Stop the intake, or resume it, and return when that is so."""
+def _toggle_pause(daemons: list[Daemon]) -> None:
+    """Pause polling, or resume it, and wait until every daemon has done so."""
     before = [_paused(daemon) for daemon in daemons]
     for daemon in daemons:
         os.kill(daemon.pid or 0, signal.SIGUSR2)
@@ -103,19 +105,19 @@ def _paused(daemon: Daemon) -> bool:
 
 
 def _deleted(daemon: Daemon) -> float:
-    found = _DELETED.search(_metrics(daemon))
-    return float(found[1]) if found else 0.0
+    match = _DELETED.search(_metrics(daemon))
+    return float(match[1]) if match else 0.0
 
 
 def _metrics(daemon: Daemon) -> str:
-    with urlopen(f"{daemon.url}/metrics", timeout=10) as answer:  # noqa: S310  our own address
-        text: str = answer.read().decode()
+    with urlopen(f"{daemon.url}/metrics", timeout=10) as response:  # noqa: S310  our own address
+        text: str = response.read().decode()
     return text
 
 
 @contextmanager
 def _daemons(size: int, endpoint: str, queue: str, database: str) -> Iterator[tuple[list[Daemon], float]]:
-    """So many daemons, ready, and the seconds that the first took."""
+    """`size` daemons that are ready, and the seconds until the first one was."""
     daemons = []
     began = time.monotonic()
     ready = 0.0
@@ -162,8 +164,8 @@ def _queue(client: Any) -> str:
 
 
 def _count(client: Any, queue: str) -> int:
-    answer = client.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
-    return int(answer["ApproximateNumberOfMessages"]) + int(answer["ApproximateNumberOfMessagesNotVisible"])
+    counts = client.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
+    return int(counts["ApproximateNumberOfMessages"]) + int(counts["ApproximateNumberOfMessagesNotVisible"])
 
 
 def _load(client: Any, queue: str, sent: Sequence[Sent]) -> None:

@@ -1,6 +1,6 @@
-"""What the daemon costs while nothing happens: processor time of empty queues, memory over an hour of polls.
+"""Cost of an idle daemon: CPU time with empty queues, and memory growth over an hour of polls.
 
-The hour is compressed: its polls are made with waits of one second instead of ten.
+The hour is compressed: its polls wait for one second instead of ten.
 """
 
 import os
@@ -16,58 +16,60 @@ from orca_daemon.local.ports import free_port
 from orca_daemon.local.stack import Stack
 
 TICKS = 100
-"""Clock ticks a second in /proc (sysconf SC_CLK_TCK, 100 on every Linux that we know)."""
+"""Clock ticks per second in /proc (sysconf SC_CLK_TCK, 100 on all common Linux platforms)."""
 WAIT = 10.0
-SETTLED = 5.0
-"""Seconds after the start that are not counted: imports and first connections."""
+WARM_UP = 5.0
+"""Seconds after the start that are not measured, because of first connections and late imports."""
 
 
 def measure(size: Size) -> Report:
-    """The share of a core at the default settings, and the growth over the compressed hour."""
-    calm, hurried = size.pick((120.0, 360.0), (12.0, 12.0), (1.0, 1.0))
-    settled, wait = size.pick(SETTLED, SETTLED, 0.2), size.pick(WAIT, WAIT, 2.0)
+    """The share of a core with the default settings, and the memory growth over the compressed hour."""
+    normal, compressed = size.pick((120.0, 360.0), (12.0, 12.0), (1.0, 1.0))
+    warm_up, wait = size.pick(WARM_UP, WARM_UP, 0.2), size.pick(WAIT, WAIT, 2.0)
     stack = Stack()
     try:
         environment = stack.start().environment
-        busy, growth = _watch(environment, "1", settled, hurried)
-        share, _ = _watch(environment, f"{wait:.0f}", settled, calm)
+        compressed_share, growth = _measure_daemon(environment, "1", warm_up, compressed)
+        share, _ = _measure_daemon(environment, f"{wait:.0f}", warm_up, normal)
     finally:
         stack.stop()
     figures = {
-        "seconds watched at the default settings": calm,
-        "processor with polls ten times as often, %": busy * 100,
-        "minutes of polls in the compressed part": hurried * WAIT / 60,
+        "seconds measured with the default settings": normal,
+        "share of a core with ten times as many polls, %": compressed_share * 100,
+        "minutes of polls in the compressed part": compressed * WAIT / 60,
     }
     targets = [
-        Target(name="processor, share of a core, %", measured=share * 100, at_most=0.5),
+        Target(name="share of a core, %", measured=share * 100, at_most=0.5),
         Target(name="memory grown over the compressed part, MiB", measured=growth, at_most=2.0),
     ]
     return Report(name="idle", figures=figures, targets=targets)
 
 
-def _watch(environment: Mapping[str, str], wait: str, settled: float, seconds: float) -> tuple[float, float]:
-    """A daemon's share of a core, and MiB by which it grew."""
+def _measure_daemon(
+    environment: Mapping[str, str], wait: str, warm_up: float, seconds: float
+) -> tuple[float, float]:
+    """A daemon's share of a core, and the MiB by which its memory grows."""
     url = f"http://127.0.0.1:{free_port()}"
     changed = {"ORCA_HTTP__PORT": url.rpartition(":")[2], "ORCA_ENGINE__WAIT": wait}
     daemon = Daemon({**environment, **changed}, url, Path(os.devnull))
     daemon.start()
     try:
-        time.sleep(settled)
+        time.sleep(warm_up)
         pid = daemon.pid or 0
-        used, memory, began = _processor(pid), _resident(pid), time.monotonic()
+        cpu_before, memory_before, began = _cpu_seconds(pid), _resident_mib(pid), time.monotonic()
         time.sleep(seconds)
-        share = (_processor(pid) - used) / (time.monotonic() - began)
-        return share, _resident(pid) - memory
+        share = (_cpu_seconds(pid) - cpu_before) / (time.monotonic() - began)
+        return share, _resident_mib(pid) - memory_before
     finally:
         daemon.stop()
 
 
-def _processor(pid: int) -> float:
-    """Seconds of processor time, by proc(5)."""
+def _cpu_seconds(pid: int) -> float:
+    """CPU time of a process, user and system (proc(5))."""
     fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(") ")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-def _resident(pid: int) -> float:
-    """MiB of memory, by proc(5)."""
+def _resident_mib(pid: int) -> float:
+    """Resident memory of a process (proc(5))."""
     return int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1]) * resource.getpagesize() / 2**20

@@ -1,7 +1,7 @@
-"""Comparing an inventory with the catalog, against ORCA's way: a load into a table and three statements.
+"""An inventory compared with the catalog by us, and by ORCA's way: a load into a table and three statements.
 
-Ours includes everything from the manifest to the commit: S3, MD5, decoding, the child's start, the reports.
-ORCA's begins with files that lie on the server's disk already.
+Our time includes everything from the manifest to the commit: S3, MD5, decoding, start of the child, reports.
+ORCA's time starts with files that are already on the disk of the Postgres server.
 """
 
 import asyncio
@@ -33,63 +33,66 @@ from orca_daemon.settings import Settings
 from orca_daemon.wire.inventory import InventoryPointer
 
 BUCKET, REPORTS = "archive", "reports"
-TINY, SHORT, FULL, ALONE = (5_000,), (300_000,), (1_000_000, 3_000_000), 10_000_000
-AT_LEAST = {"csv": 6.0, "parquet": 9.0}
-_ODD = 1000
-"""One object in so many is missing, one is unknown, one differs."""
+TINY, SHORT, FULL, OURS_ONLY = (5_000,), (300_000,), (1_000_000, 3_000_000), 10_000_000
+MIN_SPEED_UP = {"csv": 6.0, "parquet": 9.0}
+_GAP = 1000
+"""Among this many objects, one is a phantom, one an orphan and one a mismatch."""
 
 
 def measure(size: Size) -> Report:
-    """Both ways at each size, on the same Postgres; the largest only ours."""
+    """Both ways at each size on the same Postgres; the largest size only our way."""
     os.environ.update(CREDENTIALS)
     figures: dict[str, float] = {}
     targets: list[Target] = []
     with Postgres(fast=True) as postgres, Moto() as s3:
         for objects in size.pick(FULL, SHORT, TINY):
             with Case(postgres, s3.url, objects) as case:
-                _both(case, figures, targets, ease=size.pick(1.0, 0.6, 0.6))
+                # A smaller inventory is dominated by the start of the child, so its target is lower.
+                _measure_both(case, figures, targets, target_factor=size.pick(1.0, 0.6, 0.6))
         if size is Size.FULL:
-            with Case(postgres, s3.url, ALONE) as case:
-                _alone(case, figures, targets)
+            with Case(postgres, s3.url, OURS_ONLY) as case:
+                _measure_ours(case, figures, targets)
     return Report(name="reconcile", figures=figures, targets=targets)
 
 
-def _both(case: "Case", figures: dict[str, float], targets: list[Target], ease: float) -> None:
+def _measure_both(
+    case: "Case", figures: dict[str, float], targets: list[Target], target_factor: float
+) -> None:
     name = f"{case.size / 1e6:g}M"
     ours = {}
     for form in ("csv", "parquet"):
-        ours[form] = case.better(form)
+        ours[form] = case.best_of_two(form)
         figures[f"{name} {form} seconds"] = ours[form].seconds
         figures[f"{name} {form} child CPU seconds"] = ours[form].cpu_seconds
         figures[f"{name} {form} child peak MiB"] = ours[form].peak_mib
     figures[f"{name} catalog alone seconds"] = floor = case.catalog_alone()
-    theirs, found = case.orca()
+    theirs, counts = case.orca()
     figures[f"{name} orca seconds"] = theirs
     for form, run in ours.items():
-        assert run.found == found, (run.found, found)
+        assert run.counts == counts, (run.counts, counts)
         figures[f"{name} {form} share of catalog"] = floor / run.seconds
         figures[f"{name} {form} rows a second"] = 2 * case.size / run.seconds
         targets.append(
             Target(
                 name=f"{name} {form} times ORCA's speed",
                 measured=theirs / run.seconds,
-                at_least=AT_LEAST[form] * ease,
+                at_least=MIN_SPEED_UP[form] * target_factor,
             )
         )
         targets.append(Target(name=f"{name} {form} peak MiB", measured=run.peak_mib, at_most=case.memory_mib))
 
 
-def _alone(case: "Case", figures: dict[str, float], targets: list[Target]) -> None:
+def _measure_ours(case: "Case", figures: dict[str, float], targets: list[Target]) -> None:
     name, before = f"{case.size / 1e6:g}M", f"{FULL[-1] / 1e6:g}M"
     figures[f"{name} catalog alone seconds"] = floor = case.catalog_alone()
     for form in ("csv", "parquet"):
-        run = case.better(form)
+        run = case.best_of_two(form)
         figures[f"{name} {form} seconds"] = run.seconds
         figures[f"{name} {form} share of catalog"] = floor / run.seconds
         figures[f"{name} {form} child CPU seconds"] = run.cpu_seconds
         figures[f"{name} {form} child peak MiB"] = run.peak_mib
-        busy = figures[f"{before} {form} child CPU seconds"] * case.size / FULL[-1]
-        figures[f"{name} {form} CPU over linear"] = run.cpu_seconds / busy
+        linear_cpu = figures[f"{before} {form} child CPU seconds"] * case.size / FULL[-1]
+        figures[f"{name} {form} CPU over linear"] = run.cpu_seconds / linear_cpu
         linear = figures[f"{before} {form} seconds"] * case.size / FULL[-1]
         targets.append(Target(name=f"{name} {form} over linear", measured=run.seconds / linear, at_most=1.15))
         targets.append(Target(name=f"{name} {form} peak MiB", measured=run.peak_mib, at_most=case.memory_mib))
@@ -97,13 +100,13 @@ def _alone(case: "Case", figures: dict[str, float], targets: list[Target]) -> No
 
 @dataclass(frozen=True)
 class Run:
-    """One comparison of ours."""
+    """One comparison by our way."""
 
     seconds: float
     cpu_seconds: float
-    """Of the child: what is left of the speed where the machine is busy."""
+    """CPU time of the child, which does not depend on how busy the machine is."""
     peak_mib: float
-    found: tuple[int, int, int]
+    counts: tuple[int, int, int]
     """Phantoms, orphans, mismatches."""
 
 
@@ -111,7 +114,7 @@ class Case:
     """A catalog and inventories of one size."""
 
     memory_mib = 1024
-    """The setting, by default."""
+    """The default of the setting `reconcile.memory_mib`."""
 
     def __init__(self, postgres: Postgres, s3_url: str, size: int) -> None:
         self.size = size
@@ -133,11 +136,11 @@ class Case:
         with _cursor(self._postgres.url()) as cursor:
             cursor.execute("DROP DATABASE bench WITH (FORCE)")
 
-    def better(self, form: str) -> Run:
-        """Ours, from manifest to commit; the first of two also fills the caches that both ways live on."""
+    def best_of_two(self, form: str) -> Run:
+        """Our way from manifest to commit, twice: the first run fills the caches that both ways use."""
         runs = [asyncio.run(self._compare(form)) for _ in range(2)]
-        better = min(runs, key=lambda run: run.seconds)
-        return replace(better, peak_mib=max(run.peak_mib for run in runs))
+        best = min(runs, key=lambda run: run.seconds)
+        return replace(best, peak_mib=max(run.peak_mib for run in runs))
 
     async def _compare(self, form: str) -> Run:
         settings = Settings.model_validate(
@@ -164,7 +167,7 @@ class Case:
         )
 
     def catalog_alone(self) -> float:
-        """The catalog's way out of Postgres, without anything else."""
+        """Seconds to read the catalog from Postgres, the lower limit for any comparison."""
         with _cursor(self._url) as cursor:
             began = time.monotonic()
             with Path(os.devnull).open("wb") as nowhere:
@@ -177,7 +180,7 @@ class Case:
             return time.monotonic() - began
 
     def orca(self) -> tuple[float, tuple[int, int, int]]:
-        """The way of the contract's 4.4, 4.5 and 5: seconds, and rows in the reports."""
+        """ORCA's way (ORCA contract, sections 4.4, 4.5 and 5): seconds, and the rows of each report."""
         with _cursor(self._url) as cursor:
             cursor.execute(_PARTITION)
             began = time.monotonic()
@@ -196,21 +199,21 @@ class Case:
             cursor.execute(_STORE, (job,))
             cursor.execute("COMMIT")
             cursor.execute("BEGIN")
-            found = []
+            counts = []
             for statement in (_PHANTOMS, _ORPHANS, _MISMATCHES):
                 cursor.execute(statement, {"job": job})
-                found.append(cursor.rowcount)
+                counts.append(cursor.rowcount)
             cursor.execute("COMMIT")
-            return time.monotonic() - began, (found[0], found[1], found[2])
+            return time.monotonic() - began, (counts[0], counts[1], counts[2])
 
     def _catalog(self) -> None:
         with _cursor(self._url) as cursor:
-            cursor.execute(_CATALOG.format(size=self.size, odd=_ODD))
+            cursor.execute(_CATALOG.format(size=self.size, odd=_GAP))
 
     def _inventories(self) -> None:
         client = boto3.client("s3", endpoint_url=self._s3_url, region_name=REGION)
         with closing(client):
-            if REPORTS not in {found["Name"] for found in client.list_buckets()["Buckets"]}:
+            if REPORTS not in {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}:
                 client.create_bucket(
                     Bucket=REPORTS, CreateBucketConfiguration={"LocationConstraint": "us-west-2"}
                 )
@@ -220,7 +223,7 @@ class Case:
     def _inventory(self, client: Any, form: str) -> None:
         folder = Path(self._folder.name, form)
         folder.mkdir()
-        folder.parent.chmod(0o755)  # the server reads the files, too, as a user of its own
+        folder.parent.chmod(0o755)  # Postgres, which runs as another user, reads the files, too
         files = []
         for path in _listing(self.size, form, folder):
             body = path.read_bytes()
@@ -247,7 +250,7 @@ def _cursor(url: str) -> Iterator[Any]:
 
 
 def _listing(size: int, form: str, folder: Path) -> Iterator[Path]:
-    """Files of half a million rows, as S3 writes them."""
+    """Write data files of half a million rows each, in S3's formats."""
     csv = form == "csv"
     columns = (
         "'archive', key, '', 'true', 'false', size::varchar, '2026-11-19T01:02:03.000Z', etag, 'GLACIER'"
@@ -257,17 +260,17 @@ def _listing(size: int, form: str, folder: Path) -> Iterator[Path]:
     )
     options = "FORMAT csv, HEADER false, FORCE_QUOTE *, COMPRESSION gzip" if csv else "FORMAT parquet"
     rows = (
-        f"SELECT {_KEY} AS key, 1000000 + (i * 7919) % 900000000 + (i % {_ODD} = 2)::int AS size, "
-        f"md5(i::varchar) AS etag FROM range(:low, :high) t(i) WHERE i % {_ODD} <> 0"
+        f"SELECT {_KEY} AS key, 1000000 + (i * 7919) % 900000000 + (i % {_GAP} = 2)::int AS size, "
+        f"md5(i::varchar) AS etag FROM range(:low, :high) t(i) WHERE i % {_GAP} <> 0"
     )
     extra = (
         " UNION ALL SELECT 'unknown/' || i, 5, md5(i::varchar) "
-        f"FROM range(:low, :high) t(i) WHERE i % {_ODD} = 1"
+        f"FROM range(:low, :high) t(i) WHERE i % {_GAP} = 1"
     )
     with duckdb.connect(config={"threads": 2}) as engine:
         engine.execute("SET enable_progress_bar = false")
-        for place, low in enumerate(range(0, size, 500_000)):
-            path = folder / f"{place:04}{'.csv.gz' if csv else '.parquet'}"
+        for index, low in enumerate(range(0, size, 500_000)):
+            path = folder / f"{index:04}{'.csv.gz' if csv else '.parquet'}"
             source = (rows + extra).replace(":low", str(low)).replace(":high", str(min(low + 500_000, size)))
             engine.execute(f"COPY (SELECT {columns} FROM ({source})) TO '{path}' ({options})")
             path.chmod(0o644)

@@ -1,4 +1,4 @@
-"""What a measurement found, and whether it is good enough."""
+"""The report of a measurement: its figures, and the targets that some of them must meet."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A number that was measured, and a limit for it."""
+    """A measured value and the limit that it must keep to."""
 
     name: str
     measured: float
@@ -16,7 +16,7 @@ class Target:
 
     @property
     def holds(self) -> bool:
-        """Whether the number keeps to its limit."""
+        """Whether the value keeps to its limit."""
         low, high = self.at_least, self.at_most
         return (low is None or self.measured >= low) and (high is None or self.measured <= high)
 
@@ -28,7 +28,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """One measurement: `measure(size)` of each module here returns it."""
+    """The result of `measure(size)`, which each module of a measurement has."""
 
     name: str
     figures: Mapping[str, float]
@@ -40,18 +40,23 @@ class Report:
         return all(target.holds for target in self.targets)
 
     def text(self) -> str:
-        """For eyes."""
+        """The report as a table for people."""
         lines = [f"{name:<51} {value:>14,.3f}" for name, value in self.figures.items()]
-        for one in self.targets:
-            word = "ok  " if one.holds else "MISS"
-            lines.append(f"{word} {one.name:<46} {one.measured:>14,.3f}  {one.limit}")
+        for target in self.targets:
+            verdict = "ok  " if target.holds else "MISS"
+            lines.append(f"{verdict} {target.name:<46} {target.measured:>14,.3f}  {target.limit}")
         return "\n".join(lines)
 
     def json(self) -> str:
-        """For programs, in one line."""
+        """The report as one line of JSON for programs."""
         targets = [
-            {"name": one.name, "measured": round(one.measured, 4), "limit": one.limit, "holds": one.holds}
-            for one in self.targets
+            {
+                "name": target.name,
+                "measured": round(target.measured, 4),
+                "limit": target.limit,
+                "holds": target.holds,
+            }
+            for target in self.targets
         ]
         figures = {name: round(value, 4) for name, value in self.figures.items()}
         return json.dumps({"name": self.name, "figures": figures, "targets": targets, "holds": self.holds})

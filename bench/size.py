@@ -1,4 +1,4 @@
-"""How much a measurement measures."""
+"""The sizes in which a measurement can run."""
 
 from enum import Enum
 from typing import TypeVar
@@ -7,12 +7,12 @@ T = TypeVar("T")
 
 
 class Size(Enum):
-    """`FULL` for figures that are published, `SHORT` in under 45 seconds, `TINY` to see that it runs."""
+    """`FULL` for published figures, `SHORT` for under 45 seconds, `TINY` to check that it runs to its end."""
 
     FULL = 0
     SHORT = 1
     TINY = 2
 
     def pick(self, full: T, short: T, tiny: T) -> T:
-        """The one of three values that is for this size."""
+        """Return the argument for this size."""
         return (full, short, tiny)[self.value]

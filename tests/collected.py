@@ -1,6 +1,7 @@
-"""Compares two collections of all tests, apart in time, hash seed and locale: `python -m tests.collected`.
+"""Checks that two collections of all tests are equal: `python -m tests.collected`.
 
-xdist refuses to run when two workers collect different tests, or the same in another order.
+The two processes differ in start time, hash seed, time zone and locale.  xdist refuses to run if two workers
+collect different tests, or the same tests in a different order.
 """
 
 import difflib
@@ -10,8 +11,8 @@ import sys
 import time
 from collections.abc import Mapping
 
-APART = 1.1
-"""Seconds: what was made within the same second looks alike."""
+START_GAP = 1.1
+"""Seconds between the two starts: more than one, so that time stamps in whole seconds differ."""
 FIRST = {"PYTHONHASHSEED": "1", "TZ": "UTC", "LC_ALL": "C.UTF-8"}
 SECOND = {
     "PYTHONHASHSEED": "2",
@@ -20,35 +21,37 @@ SECOND = {
     "HOME": "/nonexistent",
     "COLUMNS": "40",
 }
-MOST = 10
+MAX_PRINTED = 10
 
 
 def main() -> int:
-    """Print what differs; the exit code says whether something does."""
-    first = begun(FIRST)
-    time.sleep(APART)
-    second = begun(SECOND)
-    one, other = ended(first), ended(second)
-    differing = [line[:200] for line in difflib.unified_diff(one, other, n=0, lineterm="") if "::" in line]
-    for line in differing[:MOST]:
+    """Print the ids that differ; exit code 1 if there are any."""
+    first_process = start_collecting(FIRST)
+    time.sleep(START_GAP)
+    second_process = start_collecting(SECOND)
+    first, second = collected_ids(first_process), collected_ids(second_process)
+    differences = [
+        line[:200] for line in difflib.unified_diff(first, second, n=0, lineterm="") if "::" in line
+    ]
+    for line in differences[:MAX_PRINTED]:
         print(line)  # noqa: T201  a command prints
-    if differing:
-        print("tests are collected differently from run to run: give them ids=")  # noqa: T201  as above
-    return 1 if differing else 0
+    if differences:
+        print("the ids of these tests differ between two runs: parametrize them with ids=")  # noqa: T201  as above
+    return 1 if differences else 0
 
 
-def begun(environment: Mapping[str, str]) -> "subprocess.Popen[str]":
-    """Begin to collect every test, whatever its marks."""
+def start_collecting(environment: Mapping[str, str]) -> "subprocess.Popen[str]":
+    """Start a process that collects every test, including those that marks deselect by default."""
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-m", ""]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment})
 
 
-def ended(process: "subprocess.Popen[str]") -> list[str]:
-    """The ids, in their order."""
-    reported, _ = process.communicate()
+def collected_ids(process: "subprocess.Popen[str]") -> list[str]:
+    """Wait for the process and return the test ids in the order in which it collected them."""
+    output, _ = process.communicate()
     if process.returncode:
-        sys.exit(reported)
-    return [line for line in reported.splitlines() if "::" in line]
+        sys.exit(output)
+    return [line for line in output.splitlines() if "::" in line]
 
 
 if __name__ == "__main__":

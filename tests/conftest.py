@@ -1,4 +1,4 @@
-"""Fixtures: a real Postgres and real AWS endpoints over HTTP, one of each for a process that runs tests."""
+"""Fixtures: a real Postgres and real AWS endpoints over HTTP, one of each per test process."""
 
 import gc
 import os
@@ -17,12 +17,12 @@ import botocore.loaders
 import psycopg2
 import pytest
 
-from orca_daemon.app.gc_tuning import tune_gc
 from orca_daemon.db.migrate import upgrade
 from orca_daemon.local.endpoint import Endpoint
 from orca_daemon.local.layout import QueueSpec, make_queue
 from orca_daemon.local.moto import CREDENTIALS, REGION, Moto
 from orca_daemon.local.postgres import Postgres
+from orca_daemon.ops.gc_tuning import tune_gc
 from tests.memory import directory
 
 if TYPE_CHECKING:
@@ -30,51 +30,52 @@ if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
 _FAULTS = Path(__file__).parent / "faults"
-_FOREIGN = ("AWS_", "ORCA_", "DATABASE_", "PREFIX", "PG")
+_REMOVED_PREFIXES = ("AWS_", "ORCA_", "DATABASE_", "PREFIX", "PG")
+_KEPT = {"AWS_CA_BUNDLE", "ORCA_PG_BIN"}
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
-    """Name bytes by their parameter: what they hold may differ from run to run, as gzip's time of making."""
+    """Use the parameter's name as the id of bytes: their content may differ between runs (gzip: its time)."""
     return argname if isinstance(val, bytes) else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of faults, for `./dev faults`."""
+    """Mark every test in tests/faults, so that `./dev faults` can select them."""
     for item in items:
         if _FAULTS in item.path.parents:
             item.add_marker("faults")
 
 
 def pytest_collection_finish() -> None:
-    """Never look for garbage among the modules and tests that were loaded: they stay."""
+    """Exclude the loaded modules and tests from garbage collection: they live until the process ends."""
     tune_gc()
 
 
 def pytest_unconfigure() -> None:
-    """Let the interpreter collect what it loaded: DuckDB prints what is left when it ends."""
+    """Undo `tune_gc`: DuckDB prints a warning for its objects that still exist when the interpreter exits."""
     gc.unfreeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
 def bare_environment() -> None:
-    """No settings, no credentials and no endpoint of whoever runs the tests; the embedded ones instead."""
-    for name in [name for name in os.environ if name.startswith(_FOREIGN)]:
-        if name not in {"AWS_CA_BUNDLE", "ORCA_PG_BIN"}:
+    """Remove the caller's settings, credentials and endpoints; set the embedded servers' credentials."""
+    for name in [name for name in os.environ if name.startswith(_REMOVED_PREFIXES)]:
+        if name not in _KEPT:
             del os.environ[name]
     os.environ.update(CREDENTIALS, AWS_EC2_METADATA_DISABLED="true")
-    # A shell starts what runs in the background with Ctrl-C ignored, and every child inherits that.
+    # A shell starts background jobs with SIGINT ignored, children inherit that, and tests send SIGINT.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def service_models_are_read_once() -> Iterator[None]:
-    """Share botocore's descriptions of AWS among sessions: reading them is most of the cost of a client."""
+    """Share botocore's service models among sessions: reading them is most of the cost of a new client."""
     with patch("botocore.session.create_loader", cache(botocore.loaders.create_loader)):
         yield
 
 
 class Server:
-    """A PostgreSQL server, and databases on it."""
+    """A PostgreSQL server that creates databases for tests."""
 
     def __init__(self, postgres: Postgres) -> None:
         self._postgres = postgres
@@ -82,11 +83,11 @@ class Server:
         self._template = ""
 
     def empty(self) -> str:
-        """URL of a new database with nothing in it."""
+        """Create an empty database; returns its URL."""
         return self._create("template0")
 
     def migrated(self) -> str:
-        """URL of a new database at the current schema."""
+        """Create a database with the current schema; returns its URL."""
         if not self._template:
             url = self.empty()
             upgrade(url)
@@ -94,7 +95,7 @@ class Server:
         return self._create(self._template)
 
     def drop(self, url: str) -> None:
-        """Remove a database, whoever is connected to it."""
+        """Drop a database, even if clients are connected to it."""
         self._execute(f'DROP DATABASE IF EXISTS "{url.rpartition("/")[2]}" WITH (FORCE)')
 
     def _create(self, template: str) -> str:
@@ -125,7 +126,7 @@ def empty_database(postgres: Server) -> Iterator[str]:
 
 @pytest.fixture
 def database_url(postgres: Server) -> Iterator[str]:
-    """URL of a new database at the current schema."""
+    """URL of a new database with the current schema."""
     url = postgres.migrated()
     yield url
     postgres.drop(url)
@@ -133,7 +134,7 @@ def database_url(postgres: Server) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def aws_endpoint(bare_environment: None) -> Iterator[str]:
-    """URL of S3, Secrets Manager, SSM and STS."""
+    """URL of moto's S3, Secrets Manager, SSM and STS."""
     with Moto() as server:
         yield server.url
 
@@ -146,7 +147,7 @@ def s3(aws_endpoint: str) -> "Iterator[S3Client]":
 
 @pytest.fixture
 def bucket(s3: "S3Client") -> Callable[[], str]:
-    """Makes buckets: each call a new one, empty."""
+    """A function that creates a new, empty bucket and returns its name."""
 
     def make() -> str:
         name = f"b-{uuid4().hex}"
@@ -158,7 +159,7 @@ def bucket(s3: "S3Client") -> Callable[[], str]:
 
 @pytest.fixture(scope="session")
 def sqs_endpoint(bare_environment: None) -> Iterator[str]:
-    """URL of our own SQS."""
+    """URL of our own SQS server (`orca_daemon.local.sqs`)."""
     with Endpoint("orca_daemon.local.sqs") as server:
         yield server.url
 
@@ -179,11 +180,11 @@ class QueuePair:
 
 @pytest.fixture
 def queues(sqs: "SQSClient") -> Callable[..., QueuePair]:
-    """Makes queues with dead-letter queues: `queues(fifo=True, visibility=30)`, each call new ones."""
+    """A function that creates a new queue with a dead-letter queue: `queues(fifo=True, visibility=30)`."""
 
     def make(*, fifo: bool = False, visibility: int = 120) -> QueuePair:
-        name, end = f"q-{uuid4().hex}", ".fifo" if fifo else ""
-        spec = QueueSpec(name + end, f"{name}-dead{end}", visibility, 345_600)
+        name, suffix = f"q-{uuid4().hex}", ".fifo" if fifo else ""
+        spec = QueueSpec(name + suffix, f"{name}-dead{suffix}", visibility, 345_600)
         return QueuePair(*make_queue(sqs, spec))
 
     return make

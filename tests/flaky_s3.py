@@ -1,4 +1,4 @@
-"""An S3 in front of the real one, which answers some requests by itself, as it is told."""
+"""An HTTP proxy in front of S3 that answers some requests itself, as the test asks."""
 
 import http.client
 import http.server
@@ -15,7 +15,10 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True)
 class Answer:
-    """What comes instead of S3's own; `cut` ends it in the middle, `reset` comes without any."""
+    """A response sent instead of S3's own.
+
+    `cut`: the body ends one byte before its announced length.  `reset`: the connection is reset instead.
+    """
 
     status: int
     body: bytes = b""
@@ -28,29 +31,33 @@ RESET = Answer(0, reset=True)
 
 
 def error(code: str, status: int, message: str = "m") -> Answer:
-    """An error as S3 writes it."""
+    """An error response with the body that S3 sends."""
     return Answer(status, f"<Error><Code>{code}</Code><Message>{message}</Message></Error>".encode())
 
 
 class FlakyS3:
-    """Forwards to an S3; `answers` takes method and path, and may return something else."""
+    """Forwards each request to `upstream`, unless `answers(method, path)` returns an `Answer` for it."""
 
     def __init__(self, upstream: str) -> None:
         self.asked: list[tuple[str, str]] = []
+        """Method and path of each request, in order."""
         self.answers: Callable[[str, str], Answer | None] = lambda *_: None
-        flaky, place = self, urlsplit(upstream).netloc
+        flaky, upstream_address = self, urlsplit(upstream).netloc
 
         class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"  # or whoever asks first whether to go on gets no answer
+            protocol_version = (
+                "HTTP/1.1"  # with 1.0, `Expect: 100-continue` gets no response and the client hangs
+            )
 
             def log_message(self, *_: object) -> None: ...
 
             def do_GET(self) -> None:
                 body = _body(self)
                 flaky.asked.append((self.command, self.path))
-                answer = flaky.answers(self.command, self.path) or _forwarded(place, self, body)
+                answer = flaky.answers(self.command, self.path) or _forward(upstream_address, self, body)
                 self.close_connection = True
                 if answer.reset:
+                    # SO_LINGER with zero seconds makes close() send RST instead of FIN.
                     self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                     self.connection.close()
                     return
@@ -78,28 +85,27 @@ class FlakyS3:
         self._server.server_close()
 
 
-_OF_ONE_CONNECTION = {"connection", "transfer-encoding", "date", "server", "expect"}
+_NOT_FORWARDED = {"connection", "transfer-encoding", "date", "server", "expect"}
+"""Headers that hold for one connection only, or that this server writes itself."""
 
 
 def _body(request: http.server.BaseHTTPRequestHandler) -> bytes:
     if request.headers.get("Transfer-Encoding", "") != "chunked":
         return request.rfile.read(int(request.headers.get("Content-Length") or 0))
-    whole = b""
+    body = b""
     while size := int(request.rfile.readline().partition(b";")[0], 16):
-        whole += request.rfile.read(size)
+        body += request.rfile.read(size)
         request.rfile.readline()
     request.rfile.readline()
-    return whole
+    return body
 
 
-def _forwarded(place: str, request: http.server.BaseHTTPRequestHandler, body: bytes) -> Answer:
-    headers = {
-        name: value for name, value in request.headers.items() if name.lower() not in _OF_ONE_CONNECTION
-    }
+def _forward(upstream_address: str, request: http.server.BaseHTTPRequestHandler, body: bytes) -> Answer:
+    headers = {name: value for name, value in request.headers.items() if name.lower() not in _NOT_FORWARDED}
     if body:
         headers["Content-Length"] = str(len(body))
-    with closing(http.client.HTTPConnection(place)) as connection:
+    with closing(http.client.HTTPConnection(upstream_address)) as connection:
         connection.request(request.command, request.path, body or None, headers)
-        found = connection.getresponse()
-        passed = {name: value for name, value in found.getheaders() if name.lower() not in _OF_ONE_CONNECTION}
-        return Answer(found.status, found.read(), passed)
+        response = connection.getresponse()
+        kept = {name: value for name, value in response.getheaders() if name.lower() not in _NOT_FORWARDED}
+        return Answer(response.status, response.read(), kept)

@@ -1,4 +1,4 @@
-"""A directory in memory for servers of tests, which make and remove files by the thousand."""
+"""Temporary directories in memory, for test servers that create and remove thousands of files."""
 
 import os
 import shutil
@@ -7,32 +7,32 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_SHARED = Path("/dev/shm")  # noqa: S108  what is made there is closed, and named at random
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  mkdtemp makes a private directory with a random name
 _PREFIX = "orca-daemon-tests"
-_ENOUGH = 4 * 1024**3
-"""Bytes that have to be free; where there are fewer, as in a container's default, the disk serves as well."""
+_REQUIRED_BYTES = 4 * 1024**3
+"""Free space that /dev/shm must have; with less (Docker's default is 64 MB) the directory is on disk."""
 
 
 @contextmanager
 def directory() -> Iterator[Path]:
-    """A directory that goes with the block, in memory where there is room."""
-    folder = _SHARED if _roomy() else None
-    made = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}-{os.getpid()}-", dir=folder))
+    """A directory that exists during the block; in memory if there is enough free memory."""
+    parent = _SHARED_MEMORY if _has_space() else None
+    created = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}-{os.getpid()}-", dir=parent))
     try:
-        yield made
+        yield created
     finally:
-        shutil.rmtree(made, ignore_errors=True)
+        shutil.rmtree(created, ignore_errors=True)
 
 
-def _roomy() -> bool:
-    if not os.access(_SHARED, os.W_OK):
+def _has_space() -> bool:
+    if not os.access(_SHARED_MEMORY, os.W_OK):
         return False
-    _sweep()
-    return shutil.disk_usage(_SHARED).free >= _ENOUGH
+    _remove_stale()
+    return shutil.disk_usage(_SHARED_MEMORY).free >= _REQUIRED_BYTES
 
 
-def _sweep() -> None:
-    """Remove what a killed run left: nobody looks there."""
-    for left in _SHARED.glob(f"{_PREFIX}-*"):
-        if not Path("/proc", left.name.removeprefix(f"{_PREFIX}-").partition("-")[0]).exists():
-            shutil.rmtree(left, ignore_errors=True)
+def _remove_stale() -> None:
+    """Remove the directories of test processes that were killed: they would fill the memory run by run."""
+    for stale in _SHARED_MEMORY.glob(f"{_PREFIX}-*"):
+        if not Path("/proc", stale.name.removeprefix(f"{_PREFIX}-").partition("-")[0]).exists():
+            shutil.rmtree(stale, ignore_errors=True)

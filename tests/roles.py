@@ -1,4 +1,4 @@
-"""Logging in to a test's database as another role."""
+"""Database URLs for logging in as another role."""
 
 from contextlib import closing
 from urllib.parse import urlsplit
@@ -9,9 +9,9 @@ from orca_daemon.local.postgres import set_password
 
 
 def login(url: str, role: str) -> str:
-    """The superuser's URL of a database, for a role of the server: it gets a password to log in with.
+    """Give a role a password and return the database URL with which the role can log in.
 
-    It is the same password each time, so that URLs of earlier calls stay valid.
+    `url` is the superuser's.  The password is the same for each call, so URLs of earlier calls stay valid.
     """
     password = f"of-{role}"
     with closing(psycopg2.connect(url)) as connection:

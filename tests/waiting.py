@@ -1,22 +1,22 @@
-"""Waiting for what another process does, where nothing tells of it."""
+"""Waits for a condition in another process by polling, for cases without an event to wait for."""
 
 import time
 from collections.abc import Callable
 
 PATIENCE = 60.0
-"""Seconds until a test gives up; one that passes never comes near."""
+"""Seconds until a test gives up; a passing test needs far less."""
 _PAUSE = 0.02
-"""Between two looks: who looks without a pause takes the processor from whom it waits for."""
+"""Seconds between two polls: without a pause, polling takes CPU time from the process that is waited for."""
 
 
 def until(
-    what: Callable[[], object],
+    condition: Callable[[], object],
     *,
     patience: float = PATIENCE,
-    output: Callable[[], str] = lambda: "it is not so",
+    output: Callable[[], str] = lambda: "the condition did not become true in time",
 ) -> None:
-    """Return when it is so; fail with what `output` says when it does not become so."""
+    """Return as soon as `condition()` is true; after `patience` seconds fail with the text of `output()`."""
     deadline = time.monotonic() + patience
-    while not what():
+    while not condition():
         assert time.monotonic() < deadline, output()
         time.sleep(_PAUSE)

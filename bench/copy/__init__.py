@@ -1,6 +1,6 @@
-"""Copying many small objects and one large one, against ORCA's way: boto3's managed copy, file after file.
+"""Copies of many small objects and a large one, compared with ORCA's way: boto3's managed copy in sequence.
 
-Ours looks at source and target before each copy and verifies after it, which is twice the requests of ORCA's.
+Our copies read the heads of source and target before, and verify the target after: twice ORCA's requests.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from contextlib import contextmanager
 import aiohttp
 import boto3
 
-from bench.copy.strain import Strain
+from bench.copy.load import ProcessLoad
 from bench.report import Report, Target
 from bench.size import Size
 from orca_daemon.aws.clients import connect
@@ -24,45 +24,45 @@ from orca_daemon.queues.recovery import options
 from orca_daemon.settings import Settings
 
 ONE_WAY = 0.010
-"""Seconds that every byte is under way, in either direction."""
+"""Network latency in seconds, in each direction."""
 SMALL = 300_000
 PARTS = (400, 10_000)
 PART = 256 * 1024**2
-TIMES, MIBS = 6.0, 16.0
+MIN_SPEED_UP, MAX_GROWTH_MIB = 6.0, 16.0
 
 
 def measure(size: Size) -> Report:
-    """Both ways, on the same store at the same distance."""
+    """Both ways on the same store with the same latency."""
     os.environ.update(CREDENTIALS)
     count, of_parts = size.pick(1000, 300, 30), size.pick(PARTS, PARTS[:1], PARTS[:1])
     with _store() as url:
         asyncio.run(_fill(url, count))
-        one_by_one = _one_after_another(url, count)
-        together, strain = asyncio.run(_side_by_side(url, count))
-        large = [asyncio.run(_large(url, parts)) for parts in of_parts]
+        sequential = _copy_in_sequence(url, count)
+        concurrent, load = asyncio.run(_copy_concurrently(url, count))
+        large = [asyncio.run(_copy_large(url, parts)) for parts in of_parts]
     figures = {
-        f"{count} small objects, one after another, s": one_by_one,
-        f"{count} small objects, side by side, s": together,
-        "processor time of one of them meanwhile, ms": strain.processor / count * 1000,
-        "event loop lag meanwhile, worst of 99 %, s": strain.lag(0.99),
-        "event loop lag meanwhile, worst, s": strain.lag(1.0),
+        f"{count} small objects, in sequence, s": sequential,
+        f"{count} small objects, concurrently, s": concurrent,
+        "CPU time of one concurrent copy, ms": load.cpu_seconds / count * 1000,
+        "event loop lag of concurrent copies, 99 %, s": load.lag(0.99),
+        "event loop lag of concurrent copies, worst, s": load.lag(1.0),
     }
-    for copied, at_work in large:
+    for copied, load in large:
         name = f"one object of {copied.parts:,} parts ({copied.size / 1024**4:.2f} TiB)"
         figures[f"{name}, s"] = copied.seconds
-        figures[f"{name}, memory grown by, MiB"] = at_work.grown
-        figures[f"{name}, event loop lag, worst of 99 %, s"] = at_work.lag(0.99)
+        figures[f"{name}, memory growth, MiB"] = load.peak_growth_mib
+        figures[f"{name}, event loop lag, 99 %, s"] = load.lag(0.99)
     return Report(
         name="copy",
         figures=figures,
         targets=[
             Target(
-                name="times faster than one after another", measured=one_by_one / together, at_least=TIMES
+                name="times faster than in sequence", measured=sequential / concurrent, at_least=MIN_SPEED_UP
             ),
             Target(
                 name="memory of a large object, MiB",
-                measured=max(one.grown for _, one in large),
-                at_most=MIBS,
+                measured=max(load.peak_growth_mib for _, load in large),
+                at_most=MAX_GROWTH_MIB,
             ),
         ],
     )
@@ -86,7 +86,7 @@ async def _fill(url: str, count: int) -> None:
         await asyncio.gather(*(session.put(f"{url}/{key}?size={size}") for key, size in sizes.items()))
 
 
-def _one_after_another(url: str, count: int) -> float:
+def _copy_in_sequence(url: str, count: int) -> float:
     s3 = boto3.client("s3", endpoint_url=url, region_name=REGION)
     began = time.perf_counter()
     for number in range(count):
@@ -102,27 +102,27 @@ def _settings(url: str) -> Settings:
     )
 
 
-async def _side_by_side(url: str, count: int) -> tuple[float, Strain]:
+async def _copy_concurrently(url: str, count: int) -> tuple[float, ProcessLoad]:
     settings = _settings(url)
     async with connect(settings) as clients:
         copier = Copier(clients.s3, options(settings.copies))
-        # The first request of a client loads its models, which the other way did before its clock ran too.
+        # The first request of a client loads its models; boto3 did that before its measurement, too.
         await copier.head(S3Object("archive", "0"))
         began = time.perf_counter()
-        async with Strain() as strain:
+        async with ProcessLoad() as load:
             await asyncio.gather(
                 *(copier.copy(S3Object("archive", f"{n}"), S3Object("ours", f"{n}")) for n in range(count))
             )
-        return time.perf_counter() - began, strain
+        return time.perf_counter() - began, load
 
 
-async def _large(url: str, parts: int) -> tuple[Copied, Strain]:
+async def _copy_large(url: str, parts: int) -> tuple[Copied, ProcessLoad]:
     settings = _settings(url)
     async with connect(settings) as clients:
         copier = Copier(clients.s3, options(settings.copies))
         await copier.copy(S3Object("archive", "0"), S3Object("warm", f"{parts}"))
-        async with Strain() as strain:
+        async with ProcessLoad() as load:
             copied = await copier.copy(
                 S3Object("archive", f"{parts}-parts"), S3Object("ours", f"{parts}-parts"), chunk=PART
             )
-        return copied, strain
+        return copied, load

@@ -1,8 +1,8 @@
-"""S3 as far as copies need it, in a process of its own: sizes and ETags without content, 20 ms away.
+"""The part of S3 that copies use, as a process: objects have a size and an ETag but no content.
 
-moto answers some 400 requests a second, which would measure moto.  Here an object is its size, so that one of
-terabytes fits.  `python -m bench.copy.store SECONDS` prints its port; every byte in either direction is
-SECONDS under way, as it would be to S3.
+moto serves about 400 requests a second, so a measurement with moto would measure moto.  Without content,
+objects of terabytes are possible.  `python -m bench.copy.store SECONDS` prints its port; every byte in each
+direction is delayed by SECONDS, like the network latency to S3.
 """
 
 import asyncio
@@ -14,19 +14,19 @@ from urllib.parse import unquote
 from aiohttp import web
 
 _XML = "<?xml version='1.0'?>"
-_NAMED = {"x-amz-request-id": "bench"}
-"""Every answer of S3 names its request."""
+_REQUEST_ID = {"x-amz-request-id": "bench"}
+"""Each response of S3 has a request id; the daemon accepts no response without it."""
 
 
 class Store:
-    """Objects by `bucket/key`."""
+    """Objects by `/bucket/key`: size and ETag."""
 
     def __init__(self) -> None:
         self._objects: dict[str, tuple[int, str]] = {}
         self._uploads: dict[str, dict[int, tuple[int, str]]] = {}
 
     async def handle(self, request: web.Request) -> web.Response:  # noqa: PLR0911  a table
-        """One request, by its method and query."""
+        """Serve one request."""
         path, query = unquote(request.raw_path.partition("?")[0]), request.query
         match request.method:
             case "HEAD":
@@ -37,7 +37,7 @@ class Store:
                 return self._copy(request, path)
             case "PUT":
                 self._objects[path] = int(query["size"]), _digest(path)
-                return web.Response(headers=_NAMED)
+                return web.Response(headers=_REQUEST_ID)
             case "POST" if "uploads" in query:
                 upload = str(len(self._uploads))
                 self._uploads[upload] = {}
@@ -51,9 +51,9 @@ class Store:
 
     def _head(self, path: str) -> web.Response:
         if path not in self._objects:
-            return web.Response(status=404, headers={"Content-Length": "0", **_NAMED})
+            return web.Response(status=404, headers={"Content-Length": "0", **_REQUEST_ID})
         size, etag = self._objects[path]
-        return web.Response(headers={"Content-Length": str(size), "ETag": f'"{etag}"', **_NAMED})
+        return web.Response(headers={"Content-Length": str(size), "ETag": f'"{etag}"', **_REQUEST_ID})
 
     def _copy(self, request: web.Request, path: str) -> web.Response:
         self._objects[path] = self._objects[_source(request)]
@@ -68,10 +68,9 @@ class Store:
     async def _complete(self, request: web.Request, path: str) -> web.Response:
         await request.read()
         parts = self._uploads.pop(request.query["uploadId"])
-        whole = hashlib.md5(
-            b"".join(bytes.fromhex(parts[n][1]) for n in sorted(parts)), usedforsecurity=False
-        )
-        self._objects[path] = sum(size for size, _ in parts.values()), f"{whole.hexdigest()}-{len(parts)}"
+        digests = b"".join(bytes.fromhex(parts[n][1]) for n in sorted(parts))
+        digest = hashlib.md5(digests, usedforsecurity=False).hexdigest()
+        self._objects[path] = sum(size for size, _ in parts.values()), f"{digest}-{len(parts)}"
         return _xml("CompleteMultipartUploadResult", f'<ETag>"{self._objects[path][1]}"</ETag>')
 
 
@@ -85,12 +84,14 @@ def _digest(text: str) -> str:
 
 def _xml(name: str, inner: str) -> web.Response:
     return web.Response(
-        text=f"{_XML}<{name}>{inner}</{name}>", content_type="application/xml", headers=_NAMED
+        text=f"{_XML}<{name}>{inner}</{name}>", content_type="application/xml", headers=_REQUEST_ID
     )
 
 
-async def _late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seconds: float) -> None:
-    """Pass bytes on, each `seconds` after it came, without holding up those behind it."""
+async def _forward_delayed(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seconds: float
+) -> None:
+    """Forward each chunk `seconds` after its arrival; this adds latency but does not limit the bandwidth."""
     loop = asyncio.get_running_loop()
     with suppress(ConnectionError):
         while chunk := await reader.read(65_536):
@@ -105,14 +106,18 @@ async def serve(seconds: float) -> None:
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     host, port = runner.addresses[0][:2]
 
-    joined: set[object] = set()  # or the loop, which holds them weakly, might lose them
+    tasks: set[object] = (
+        set()
+    )  # the loop has only weak references: tasks could be garbage-collected while they run
 
-    async def join(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        joined.add(asyncio.current_task())
-        up_reader, up_writer = await asyncio.open_connection(host, port)
-        await asyncio.gather(_late(reader, up_writer, seconds), _late(up_reader, writer, seconds))
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tasks.add(asyncio.current_task())
+        server_reader, server_writer = await asyncio.open_connection(host, port)
+        await asyncio.gather(
+            _forward_delayed(reader, server_writer, seconds), _forward_delayed(server_reader, writer, seconds)
+        )
 
-    proxy = await asyncio.start_server(join, "127.0.0.1", 0)
+    proxy = await asyncio.start_server(accept, "127.0.0.1", 0)
     print(proxy.sockets[0].getsockname()[1], flush=True)
     await proxy.serve_forever()
 

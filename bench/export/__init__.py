@@ -1,7 +1,7 @@
-"""Exporting a table, against fetching all its rows and building the file, which is what the seed does.
+"""Export of a table, compared with fetching all rows and then building the file, as our first version did.
 
-Each way runs in a process of its own on the same Postgres and S3, from the connection to the object; the
-start of the process and its imports are not counted.  The table is the catalog's `files`.
+Each way runs in a process of its own on the same Postgres and S3.  The time from connecting to the finished
+object counts; the start of the process and its imports do not.  The table is like the catalog's `files`.
 """
 
 import json
@@ -23,16 +23,16 @@ from orca_daemon.local.postgres import Postgres
 BUCKET, TABLE = "exports", "files"
 SHORT, FULL = (100_000, 300_000, 600_000), (1_000_000, 3_000_000, 10_000_000)
 TINY = (1_000, 3_000, 6_000)
-"""The memory at the first and last size must be equal; times are compared at the middle one."""
+"""Rows: peak memory is compared between the first and the last size, speed at the middle one."""
 AT_LEAST = 4.0
 GROWTH = 1.15
 
 
 def measure(size: Size) -> Report:
-    """The table grows from size to size."""
+    """Both ways; the same table grows from size to size."""
     os.environ.update(CREDENTIALS)
     figures: dict[str, float] = {}
-    ours: list[Done] = []
+    ours: list[ExportResult] = []
     times = 0.0
     sizes = size.pick(FULL, SHORT, TINY)
     with Postgres(fast=True) as postgres, Moto() as s3:
@@ -43,12 +43,12 @@ def measure(size: Size) -> Report:
         for rows in sizes:
             _grow(url, rows)
             ours.append(_best("stream", url, s3.url, 2 if rows == FULL[1] else 1))
-            _note(figures, rows, "stream", ours[-1])
+            _add_figures(figures, rows, "stream", ours[-1])
             if rows == sizes[1]:
                 theirs = _best("dicts", url, s3.url, 1)
-                _note(figures, rows, "dicts", theirs)
+                _add_figures(figures, rows, "dicts", theirs)
                 if size is Size.FULL:
-                    _note(figures, rows, "tuples", _best("tuples", url, s3.url, 1))
+                    _add_figures(figures, rows, "tuples", _best("tuples", url, s3.url, 1))
                 times = theirs.seconds / ours[-1].seconds
         figures[f"{sizes[1] / 1e6:g}M stream rows a second"] = sizes[1] / ours[1].seconds
     name = f"memory at {sizes[2] / 1e6:g}M over {sizes[0] / 1e6:g}M"
@@ -58,38 +58,38 @@ def measure(size: Size) -> Report:
         figures=figures,
         targets=[
             Target(name="times the speed of fetching all", measured=times, at_least=AT_LEAST),
-            # A short run does not fill one row group at its first size.
+            # A short run does not fill one row group at its first size, so its memory still grows.
             Target(name=name, measured=grown, at_most=size.pick(GROWTH, 2 * GROWTH, 2 * GROWTH)),
         ],
     )
 
 
 @dataclass(frozen=True)
-class Done:
-    """One export."""
+class ExportResult:
+    """The measurement of one export."""
 
     seconds: float
     peak_mib: float
-    """The most memory that the process had, less what it had before it began."""
+    """Peak memory of the process less its memory before the export."""
     file_mib: float
 
 
-def _best(way: str, url: str, endpoint: str, times: int) -> Done:
-    return min((_run(way, url, endpoint) for _ in range(times)), key=lambda done: done.seconds)
+def _best(method: str, url: str, endpoint: str, times: int) -> ExportResult:
+    return min((_run(method, url, endpoint) for _ in range(times)), key=lambda result: result.seconds)
 
 
-def _run(way: str, url: str, endpoint: str) -> Done:
-    command = [sys.executable, "-m", "bench.export.ways", way, url, endpoint]
-    result = subprocess.run(command, stdout=subprocess.PIPE, check=True)
-    found: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
-    return Done(**found)
+def _run(method: str, url: str, endpoint: str) -> ExportResult:
+    command = [sys.executable, "-m", "bench.export.methods", method, url, endpoint]
+    process = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+    fields: dict[str, Any] = json.loads(process.stdout.splitlines()[-1])
+    return ExportResult(**fields)
 
 
-def _note(figures: dict[str, float], size: int, way: str, done: Done) -> None:
-    name = f"{size / 1e6:g}M {way}"
-    figures[f"{name} seconds"] = done.seconds
-    figures[f"{name} peak MiB"] = done.peak_mib
-    figures[f"{name} file MiB"] = done.file_mib
+def _add_figures(figures: dict[str, float], size: int, method: str, result: ExportResult) -> None:
+    name = f"{size / 1e6:g}M {method}"
+    figures[f"{name} seconds"] = result.seconds
+    figures[f"{name} peak MiB"] = result.peak_mib
+    figures[f"{name} file MiB"] = result.file_mib
 
 
 def _grow(url: str, size: int) -> None:
@@ -100,7 +100,9 @@ def _grow(url: str, size: int) -> None:
         cursor.execute(_FILL, (rows + 1, size))
         connection.commit()
         connection.autocommit = True
-        cursor.execute(f"VACUUM ANALYZE {TABLE}")  # what is read first sets hint bits for who comes second
+        cursor.execute(
+            f"VACUUM ANALYZE {TABLE}"
+        )  # sets the hint bits; otherwise the first reader would write them
 
 
 _CREATE = f"""

@@ -1,4 +1,4 @@
-"""Messages into Postgres: one transaction for each, as ORCA does, and our runs of them."""
+"""Messages written to Postgres: one transaction per message, as ORCA does, and one per run, as we do."""
 
 import asyncio
 import time
@@ -31,29 +31,29 @@ _UPDATE_FILE = text("""
     WHERE job_id = :job AND collection_id = :collection AND granule_id = :granule AND filename = :filename
 """)
 _UPDATE_JOB = text("""
-    UPDATE orca.recovery_job SET status_id = whole.status, completion_time = whole.completed
+    UPDATE orca.recovery_job SET status_id = files.status, completion_time = files.completed
     FROM (
         SELECT
             min(status_id) AS status,
             CASE WHEN min(status_id) > 2 THEN max(completion_time) END AS completed
         FROM orca.recovery_file
         WHERE job_id = :job AND collection_id = :collection AND granule_id = :granule
-    ) AS whole
+    ) AS files
     WHERE job_id = :job AND collection_id = :collection AND granule_id = :granule
 """)
 
 
-def decoded(sent: Sequence[Sent]) -> list[StatusMessage]:
-    """The messages in them."""
+def decode_all(sent: Sequence[Sent]) -> list[StatusMessage]:
+    """Decode the bodies."""
     return [decode(one.body, {"RequestMethod": one.method}) for one in sent]
 
 
 def compare(
     urls: tuple[str, str], messages: Sequence[StatusMessage], size: int, rounds: int = 10
 ) -> tuple[float, float]:
-    """Seconds for a transaction of its own for each message, and for runs of `size` messages.
+    """Seconds for one transaction per message, and for one transaction per run of `size` messages.
 
-    They take turns, each on its own database, so that what else the machine does hits both alike.
+    The two take turns, each on its own database, so that other load on the machine affects both equally.
     """
     return asyncio.run(_compare(urls, messages, size, rounds))
 
@@ -67,18 +67,18 @@ async def _compare(
     database = Database(DatabaseSettings.model_validate({"url": urls[1]}))
     await database.probe()
     turn = -(-len(messages) // rounds // size) * size
-    alone = together = 0.0
+    one_by_one = in_runs = 0.0
     for start in range(0, len(messages), turn):
         part = messages[start : start + turn]
-        alone += _one_by_one(engine, part)
-        together += await _in_runs(database, part, size)
+        one_by_one += _one_by_one(engine, part)
+        in_runs += await _in_runs(database, part, size)
     engine.dispose()
     database.close()
-    return alone, together
+    return one_by_one, in_runs
 
 
 def _one_by_one(engine: Engine, messages: Sequence[StatusMessage]) -> float:
-    """As ORCA: without lock, stale rule or unknown check."""
+    """As ORCA does: no lock, no rule for stale updates, no check for unknown files."""
     began = time.perf_counter()
     for message in messages:
         with engine.begin() as connection:
@@ -90,18 +90,18 @@ def _write(connection: Connection, message: StatusMessage) -> None:
     key = {"job": message.job_id, "collection": message.collection_id, "granule": message.granule_id}
     match message:
         case NewJob():
-            opened = {"archive": message.archive_destination, "requested": message.request_time}
-            connection.execute(_INSERT_JOB, key | opened)
+            values = {"archive": message.archive_destination, "requested": message.request_time}
+            connection.execute(_INSERT_JOB, key | values)
             connection.execute(_INSERT_FILE, [key | _columns(file) for file in message.files])
         case UpdateFile():
-            moved = {
+            changes = {
                 "filename": message.filename,
                 "status": message.status.value,
                 "updated": message.last_update,
                 "completed": message.completion_time,
                 "error": message.error_message,
             }
-            connection.execute(_UPDATE_FILE, key | moved)
+            connection.execute(_UPDATE_FILE, key | changes)
             connection.execute(_UPDATE_JOB, key)
 
 

@@ -1,4 +1,4 @@
-"""A preloaded FIFO queue, drained: by a bare loop, and by the daemon's engine into Postgres."""
+"""Drains a preloaded FIFO queue: by a bare loop, and by the daemon's engine into Postgres."""
 
 import asyncio
 import time
@@ -21,7 +21,7 @@ POLLERS = 4
 
 
 def settings(endpoint: str, queue: str, database: str) -> Settings:
-    """The daemon's, for one queue and one database."""
+    """The daemon's settings for one queue and one database."""
     return Settings.model_validate(
         {
             "aws": {"region": "us-west-2", "endpoint_url": endpoint},
@@ -32,7 +32,7 @@ def settings(endpoint: str, queue: str, database: str) -> Settings:
 
 
 async def preload(client: Any, name: str, messages: Sequence[Sent]) -> str:
-    """Make a queue that holds these messages; answers its URL."""
+    """Create a queue with these messages; returns its URL."""
     created = await client.create_queue(
         QueueName=name, Attributes={"FifoQueue": "true", "VisibilityTimeout": "120"}
     )
@@ -53,7 +53,7 @@ async def preload(client: Any, name: str, messages: Sequence[Sent]) -> str:
 
 
 async def bare(given: Settings, queue: str, count: int) -> float:
-    """Seconds for receive and delete, and nothing in between."""
+    """Seconds for receive and delete without any processing."""
     left = count
     async with connect(given) as clients:
         source = SqsSource(clients.poll, clients.control, queue)
@@ -72,13 +72,13 @@ async def bare(given: Settings, queue: str, count: int) -> float:
 
 
 async def daemon(given: Settings, count: int) -> float:
-    """Seconds for the engine with the route of status updates."""
+    """Seconds for the engine with the route for status updates."""
     database = Database(given.database)
     await database.probe()
     async with connect(given) as clients:
         services = Services(settings=given, clients=clients, database=database, metrics=Metrics())
         source = SqsSource(clients.poll, clients.control, given.queues["status_update"].url or "")
-        left, done = count, asyncio.Event()
+        left, finished = count, asyncio.Event()
 
         def observe(event: Event) -> None:
             nonlocal left
@@ -86,7 +86,7 @@ async def daemon(given: Settings, count: int) -> float:
                 assert event.outcome == "deleted", event
                 left -= 1
                 if not left:
-                    done.set()
+                    finished.set()
 
         route = status_update.route(services)
         binding = Binding(
@@ -99,7 +99,7 @@ async def daemon(given: Settings, count: int) -> float:
         engine = Engine([binding], probes={"postgres": database.probe}, drain_seconds=5, observe=observe)
         began = time.perf_counter()
         running = asyncio.create_task(engine.run())
-        await done.wait()
+        await finished.wait()
         seconds = time.perf_counter() - began
         engine.stop()
         await running

@@ -1,4 +1,4 @@
-"""Recoveries as messages: each granule's `new_job`, then every file staged, then every file copied."""
+"""Status messages of recoveries: for each granule `new_job`, then each file staged, then each file copied."""
 
 import json
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ _BEGAN = datetime(2026, 11, 20, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A message to the queue."""
+    """A message for the status queue."""
 
     method: str
     body: str
@@ -21,13 +21,13 @@ class Sent:
 
 
 def messages(count: int, *, groups: int) -> Sequence[Sent]:
-    """About `count` messages; with several groups, their granules are recovered side by side."""
+    """About `count` messages; with several groups, one granule per group is recovered at the same time."""
     granules = max(count // PER_GRANULE, groups)
     sent: list[Sent] = []
     for first in range(0, granules, groups):
-        together = range(first, min(first + groups, granules))
+        concurrent = range(first, min(first + groups, granules))
         for step in range(PER_GRANULE):
-            sent += [_message(granule, step, f"group-{granule % groups}") for granule in together]
+            sent += [_message(granule, step, f"group-{granule % groups}") for granule in concurrent]
     return sent
 
 

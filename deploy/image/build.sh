@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds the image with docker, podman or buildah and tries it as production runs it: ./dev image [--build-arg NAME=VALUE]
 #
-# A machine that reaches no image registry, and has buildah, debootstrap and root, builds on a stand-in for the
+# Without access to an image registry, but with buildah, debootstrap and root, it builds on a stand-in for the
 # base: ORCA_IMAGE_STANDIN=/path/to/a/python/3.13/tree ./dev image
 set -eu
 cd "$(dirname "$0")/../.."
@@ -15,7 +15,7 @@ standin() { # a Debian with a Python tree in /usr/local
         --include=ca-certificates,libssl3,libffi8,libsqlite3-0,zlib1g,libbz2-1.0,liblzma5,libreadline8 \
         bookworm "$root" >/dev/null
     cp -a "$ORCA_IMAGE_STANDIN/." "$root/usr/local/"
-    # Whoever signs for a proxy on this machine has to be believed in the build too.
+    # The build must trust the certificate authorities of this machine's proxy too.
     cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
     printf '[global]\ncert=/etc/ssl/certs/ca-certificates.crt\n' >"$root/etc/pip.conf"
     chroot "$root" ldconfig

@@ -1,4 +1,4 @@
-"""Puts the daemon into the image's environment, and takes out what it never opens."""
+"""Installs the daemon into the image's environment and removes files of libraries that it never uses."""
 
 import compileall
 import py_compile
@@ -9,7 +9,7 @@ from pathlib import Path
 
 SITE = Path(sys.prefix) / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
 SERVICES = frozenset({"s3", "sqs", "secretsmanager", "ssm", "sts", "sso", "sso-oidc", "signin"})
-"""API descriptions that botocore reads for us: our five, and those that credentials may come from."""
+"""botocore's service models to keep: the five that we call, and those that credentials may come from."""
 UNUSED = (
     "pyarrow/include",
     "pyarrow/includes",
@@ -32,14 +32,14 @@ LOADED = "orca_daemon.app, orca_daemon.cli, alembic, duckdb, pyarrow.csv, pyarro
 
 
 def main() -> None:
-    """Copy, trim, compile, and see that everything still loads."""
+    """Copy, trim, compile, and check that everything can still be imported."""
     shutil.copytree("orca_daemon", SITE / "orca_daemon", dirs_exist_ok=True)
     _command()
     trim()
-    # Sources are never changed in the image, so the compiled files need not be compared with them.
+    # Sources in the image never change, so Python need not compare compiled files with them at each import.
     mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
     compileall.compile_dir(SITE, quiet=1, invalidation_mode=mode, workers=0)
-    # What was taken out must not be missed: better here than at the first start.
+    # If `trim` removed too much, fail the build and not the first start.
     subprocess.run([sys.executable, "-c", f"import {LOADED}"], check=True)
 
 

@@ -1,4 +1,4 @@
-"""Prints what the image is made of, as CycloneDX 1.5 JSON: Python's packages and Debian's."""
+"""Prints the image's software bill of materials as CycloneDX 1.5 JSON: its Python and Debian packages."""
 
 import json
 import shutil
@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def bill() -> dict[str, Any]:
-    """The document."""
+    """The CycloneDX document."""
     import tomllib
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -38,7 +38,7 @@ def bill() -> dict[str, Any]:
 
 
 def python_component(distribution: Distribution) -> dict[str, Any]:
-    """One package of the environment."""
+    """The component of one Python package."""
     name = distribution.name.lower().replace("_", "-")
     component: dict[str, Any] = {
         "type": "library",
@@ -52,7 +52,7 @@ def python_component(distribution: Distribution) -> dict[str, Any]:
 
 
 def debian_components() -> list[dict[str, Any]]:
-    """The packages of the base image."""
+    """The components of the base image's Debian packages; empty if this is not Debian."""
     if not shutil.which("dpkg-query"):
         return []
     listed = subprocess.run(

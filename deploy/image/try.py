@@ -1,6 +1,6 @@
-"""Starts the image as production does (read-only, no capabilities, not root), stops it, prints figures.
+"""Runs the image as in production (read-only, without capabilities, not as root), stops it, prints figures.
 
-`try.py docker|podman IMAGE`.  The embedded Postgres, SQS and S3 are what it works with.
+`try.py docker|podman IMAGE`.  The container uses an embedded Postgres, SQS and S3.
 """
 
 import json
@@ -22,67 +22,69 @@ FLAGS = (
     *("--security-opt=no-new-privileges", "--memory=1g", "--cpus=1"),
 )
 PODMAN = ("--cgroup-manager=cgroupfs", "--events-backend=file")
-"""Without systemd."""
+"""podman's defaults need systemd, which a build container does not have."""
 LIMITS = ("--pull=never", "--ulimit=nofile=1024:1024", "--ulimit=nproc=4096:4096")
-"""Podman asks for more than a container in a container is given."""
-HYBRID = Path("/sys/fs/cgroup/unified")
+"""podman's default limits are higher than a nested container may set."""
+HYBRID_CGROUP = Path("/sys/fs/cgroup/unified")
 
 
 def main() -> None:
-    """Try it; exits 1 when anything is not as it should be."""
+    """Try the image; exit code 1 if the health check fails or the container does not exit with 0."""
     tool, image = sys.argv[1:]
     stack = Stack()
     try:
-        where = stack.start()
-        # Only its queues, buckets and database are wanted: the image's daemon takes the place of its own.
+        endpoints = stack.start()
+        # The container takes the place of the stack's own daemon; only queues, buckets and database are used.
         if stack.daemon:
             stack.daemon.stop()
         port = str(free_port())
-        figures = tried(tool, image, where.environment | {"ORCA_HTTP__PORT": port}, port)
+        figures = try_image(tool, image, endpoints.environment | {"ORCA_HTTP__PORT": port}, port)
     finally:
         stack.stop()
-    print(json.dumps(figures, indent=2))  # noqa: T201  what it is for
+    print(json.dumps(figures, indent=2))  # noqa: T201  a command prints
     sys.exit(any(figures[name] for name in ("health_check_exit", "exit")))
 
 
-def tried(tool: str, image: str, environment: dict[str, str], port: str) -> dict[str, float]:
-    """Start, look, stop; times in seconds."""
+def try_image(tool: str, image: str, environment: dict[str, str], port: str) -> dict[str, float]:
+    """Start the container, run its health check, stop it; returns times in seconds and the size."""
     variables = [f"--env={name}={value}" for name, value in environment.items()]
     limits = LIMITS if tool == "podman" else ()
     began = time.monotonic()
-    running = subprocess.Popen(
+    container = subprocess.Popen(
         command(tool, "run", *FLAGS, *limits, *variables, image), stdout=subprocess.DEVNULL
     )
-    wait(f"http://127.0.0.1:{port}/readyz")
+    await_ok(f"http://127.0.0.1:{port}/readyz")
     ready = time.monotonic() - began
     probe = command(tool, "exec", NAME, "/opt/orca-daemon/bin/python", "-m", "orca_daemon.ops.probe")
-    healthy = subprocess.run(probe, check=False, stdout=subprocess.DEVNULL).returncode
+    probe_code = subprocess.run(probe, check=False, stdout=subprocess.DEVNULL).returncode
     began = time.monotonic()
-    running.terminate()  # which the tool hands on
-    code = running.wait(PATIENCE)
-    asked = command(tool, "image", "inspect", "--format", "{{.Size}}", image)
-    size = int(subprocess.run(asked, check=True, capture_output=True, text=True).stdout)
+    container.terminate()  # docker and podman forward SIGTERM to the container
+    code = container.wait(PATIENCE)
+    stopped = time.monotonic() - began
+    inspect = command(tool, "image", "inspect", "--format", "{{.Size}}", image)
+    size = int(subprocess.run(inspect, check=True, capture_output=True, text=True).stdout)
     return {
         "size_mb": round(size / 1e6),
         "start_to_ready": round(ready, 2),
-        "health_check_exit": healthy,
-        "stop_of_an_idle_one": round(time.monotonic() - began, 2),
+        "health_check_exit": probe_code,
+        "stop_of_an_idle_one": round(stopped, 2),
         "exit": code,
     }
 
 
 def command(tool: str, *arguments: str) -> list[str]:
-    """The tool's command line."""
+    """The command line of docker or podman."""
     if tool != "podman":
         return [tool, *arguments]
-    called = ["podman", *PODMAN, *arguments]
-    # Its runtime refuses two versions of control groups side by side; hide one of them, from it alone.
-    hidden = f"umount {HYBRID}; exec " + '"$@"'
-    return ["unshare", "--mount", "sh", "-c", hidden, "sh", *called] if HYBRID.is_dir() else called
+    podman = ["podman", *PODMAN, *arguments]
+    # podman's runtime refuses to run if cgroups v1 and v2 are both mounted: unmount v2, in a mount namespace
+    # of its own so that no other process is affected.
+    without_v2 = f"umount {HYBRID_CGROUP}; exec " + '"$@"'
+    return ["unshare", "--mount", "sh", "-c", without_v2, "sh", *podman] if HYBRID_CGROUP.is_dir() else podman
 
 
-def wait(url: str) -> None:
-    """Return when it answers 200."""
+def await_ok(url: str) -> None:
+    """Wait until the URL returns 200; raises the last error after `PATIENCE` seconds."""
     deadline = time.monotonic() + PATIENCE
     while True:
         try:

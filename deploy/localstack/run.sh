@@ -11,20 +11,20 @@ PYTHON=${LOCALSTACK_PYTHON:-3.13}
 if [ ! -x "$HOME_DIR/env/bin/python" ]; then
     echo "installing LocalStack 4.14.0 into $HOME_DIR (once, 325 MB)" >&2
     uv venv --quiet --python "$PYTHON" "$HOME_DIR/env"
-    # Its dependencies as of its release: a newer cbor2 breaks it.
+    # Use the dependencies as of its release, because a newer cbor2 breaks it.
     uv pip install --quiet --python "$HOME_DIR/env/bin/python" --exclude-newer 2026-03-05T00:00:00Z \
         'localstack-core[runtime]==4.14.0'
 fi
 
 mkdir -p "$HOME_DIR/files"
-# Its default gateway would listen on every address; this one keeps to loopback and obeys SIGTERM.
+# The default gateway listens on every address; this one listens on loopback only and ends on SIGTERM.
 env SERVICES=sqs,s3,secretsmanager,ssm,sts EAGER_SERVICE_LOADING=1 \
     GATEWAY_LISTEN="127.0.0.1:$PORT" GATEWAY_SERVER=hypercorn SQS_ENDPOINT_STRATEGY=path \
     DISABLE_EVENTS=1 SKIP_SSL_CERT_DOWNLOAD=1 DNS_ADDRESS=0 OVERRIDE_IN_DOCKER=0 \
     FILESYSTEM_ROOT="$PWD/$HOME_DIR/files" \
     "$HOME_DIR/env/bin/python" -m localstack.runtime.main >"$HOME_DIR/log" 2>&1 &
 pid=$!
-# Asked to end, it may hang in its own shutdown (seen); it keeps nothing, so it may as well be killed.
+# Its shutdown has been seen to hang; it has no state to save, so it can be killed.
 trap 'kill -KILL $pid 2>/dev/null || true' EXIT
 trap 'exit 130' INT TERM
 

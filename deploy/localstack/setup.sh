@@ -1,8 +1,8 @@
 #!/bin/sh
-# LocalStack runs this when it is up: the queues and buckets of a deployment, as ORCA's Terraform makes them.
+# LocalStack runs this when it is ready: creates queues and buckets as ORCA's Terraform does.
 set -eu
 
-queue() { # name, visibility, retention, attributes of a FIFO queue or nothing
+queue() { # name, visibility, retention, attributes of a FIFO queue (or none)
     dead=$(awslocal sqs create-queue --queue-name "$1-deadletter$4" ${4:+--attributes FifoQueue=true} \
         --query QueueUrl --output text)
     arn=$(awslocal sqs get-queue-attributes --queue-url "$dead" --attribute-names QueueArn \

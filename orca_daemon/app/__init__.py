@@ -1,4 +1,4 @@
-"""The process: builds everything, then starts, runs, drains and stops."""
+"""The daemon process: checks, start, run, drain, stop."""
 
 from orca_daemon.app.exits import Exit, StartConfigurationError
 from orca_daemon.app.life import main, serve

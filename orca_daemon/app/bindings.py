@@ -1,183 +1,102 @@
-"""Queues of the settings, as they are found at AWS, paired with their routes."""
+"""Pairs the queues of the settings with their routes, after reading and judging queues and database.
 
-import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+The judgement is that of `orca-daemon check` (`app/checkup`).  This is its second voice: the start refuses,
+waits or logs a warning, as each finding says.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import structlog
 
+from orca_daemon.app.checkup import database, queues
+from orca_daemon.app.checkup.findings import Finding, Grade, StartAction
+from orca_daemon.app.checkup.settings import bound_routes, judge_routes, judge_settings, needing_postgres
 from orca_daemon.app.exits import StartConfigurationError
 from orca_daemon.app.patience import patiently
-from orca_daemon.aws.queue_location import other_host, other_region
 from orca_daemon.aws.sqs import SqsSource
 from orca_daemon.db import role, schema
-from orca_daemon.db.address import AddressError
+from orca_daemon.db.address import DEPENDENCY
+from orca_daemon.db.database import Database
 from orca_daemon.engine.engine import Binding
+from orca_daemon.engine.errors import DependencyDown
 from orca_daemon.engine.queue_context import ConsumerOptions
-from orca_daemon.engine.route import Route, index
-from orca_daemon.engine.source import QueueFacts
-from orca_daemon.queues import internal_report, recovery, routes
+from orca_daemon.engine.route import Route
 from orca_daemon.queues.services import Services
 from orca_daemon.settings import QueueSection, Settings
-from orca_daemon.settings.buckets import CopyRules
 
-ENOUGH_RECEIVES = 5
-"""SQS may count a delivery that nobody got, and a stop costs one too."""
-_NO_DATABASE = re.compile(r'database "[^"]*" does not exist')
 _log: Any = structlog.get_logger()
 
 
-def handlers(settings: Settings) -> Mapping[str, str]:
-    """Each queue that is on, and the name of its route."""
-    return {name: queue.route or name for name, queue in settings.bound.items()}
-
-
-def open_to_any_bucket(settings: Settings) -> list[str]:
-    """The settings without which a message of a queue that is on may name any bucket."""
-    routes_on = handlers(settings).values()
-    unset = CopyRules.of(settings).unset if recovery.NAME in routes_on else []
-    if internal_report.NAME in routes_on and settings.reconcile.sources is None:
-        unset.append("reconcile.sources")
-    return unset
-
-
 async def bind(services: Services) -> list[Binding]:
-    """Look at every queue and at the database, and pair queues with routes.
+    """Read every queue and the database, judge them, and pair queues with routes.
 
     Raises:
         StartConfigurationError: a queue or the database is missing, forbidden, or not as it must be.
-        RouteError: a queue names a route that does not exist.
+        RouteError: a queue names an unknown route.
     """
     settings = services.settings
-    by_queue = index(routes(services), handlers(settings))
-    for section in ("copies", "reconcile"):
-        if unset := [name for name in open_to_any_bucket(settings) if name.startswith(section)]:
-            effect = "a message may name any bucket that this role may use"
-            _log.warning(f"{section}.any_bucket", unset=unset, effect=effect)
-    _check_urls(services)
-    await _check_database(services, by_queue)
-    made = []
-    for name, queue in settings.bound.items():
-        source = SqsSource(services.clients.poll, services.clients.control, queue.url or "")
-        facts = await patiently(
-            f"queue {name}", partial(source.describe, warm=True), _queue_problem(name, queue)
-        )
-        _advise(name, facts)
-        made.append(
-            Binding(
-                name=name,
-                route=by_queue[name],
-                source=source,
-                facts=facts,
-                options=_options(settings, queue, by_queue[name]),
-            )
-        )
-    return made
+    by_queue = bound_routes(services)
+    _apply(judge_settings(settings))
+    _apply(judge_routes(settings, by_queue))
+    _apply(queues.judge_urls(settings, services.clients.control))
+    if services.database is not None and needing_postgres(by_queue):
+        await _use_database(services.database, by_queue)
+    return [
+        await _bind_queue(services, name, queue, by_queue[name]) for name, queue in settings.bound.items()
+    ]
 
 
 def probes(services: Services, bound: Sequence[Binding]) -> dict[str, Callable[[], Awaitable[None]]]:
-    """How to ask whether a dependency is up, for those that some route needs and that are configured.
+    """The probe of each dependency that a route needs and that is configured.
 
-    S3 is not asked: it fails by bucket and by kind of request, and one request proves nothing of another.
+    S3 has no probe: it fails by bucket and by kind of request, and one request proves nothing about another.
     """
     needed = {name for binding in bound for name in binding.route.needs}
-    if services.database is None or "postgres" not in needed:
+    if services.database is None or DEPENDENCY not in needed:
         return {}
-    return {"postgres": services.database.probe}
+    return {DEPENDENCY: services.database.probe}
 
 
-async def _check_database(services: Services, by_queue: Mapping[str, Route[Any]]) -> None:
-    needing = sorted(name for name, route in by_queue.items() if "postgres" in route.needs)
-    if not needing:
-        return
-    if services.database is None:
-        raise StartConfigurationError(
-            f"{', '.join(needing)} needs a database and none is configured: set ORCA_DATABASE__URL, "
-            "ORCA_DATABASE__SECRET_ARN or ORCA_DATABASE__HOST"
-        )
-    database = services.database
-    found = await patiently("the database", partial(database.transact, schema.read), _database_problem)
-    match found.verdict:
-        case schema.SchemaVerdict.OK:
-            pass
-        case schema.SchemaVerdict.SLOW:
-            _log.warning(
-                "database.indexes_missing", missing=found.missing_indexes, do="orca-daemon db upgrade"
-            )
-        case verdict:
-            raise StartConfigurationError(
-                f"the database cannot be used: {verdict.value}; run 'orca-daemon db upgrade'"
-            )
-    ours = await patiently("the database", partial(database.transact, role.read), _database_problem)
-    _judge_role(ours)
-    database.writes(ours.writable)
+async def _bind_queue(services: Services, name: str, queue: QueueSection, route: Route[Any]) -> Binding:
+    url = queue.url or ""
+    source = SqsSource(services.clients.poll, services.clients.control, url)
+    facts = await patiently(
+        queues.subject(name), partial(source.describe, warm=True), partial(queues.judge_failure, name, url)
+    )
+    _apply(queues.judge_facts(name, route.name, facts))
+    options = _options(services.settings, queue, route)
+    return Binding(name=name, route=route, source=source, facts=facts, options=options)
 
 
-def _check_urls(services: Services) -> None:
-    """Refuse queues of another region, and say where the host of a URL counts for nothing."""
-    urls = {f"queue {name}": queue.url or "" for name, queue in services.settings.bound.items()}
-    if posted := services.settings.status_url:
-        urls["recovery.status_url"] = posted
-    for what, url in urls.items():
-        if sentence := other_region(url, services.clients.control):
-            raise StartConfigurationError(f"{what}: {sentence}")
-        if sentence := other_host(url, services.clients.control):
-            _log.warning("queue.url_host_unused", queue=what.removeprefix("queue "), reason=sentence)
+async def _use_database(postgres: Database, by_queue: Mapping[str, Route[Any]]) -> None:
+    """Read and judge the schema and the role, and name the tables to write to the probe."""
+
+    async def read() -> tuple[schema.Schema, role.Role]:
+        tables = await postgres.transact(schema.read)
+        current_role = await postgres.transact(role.read)
+        for finding in database.judge_role(current_role, by_queue):
+            if finding.at_start is StartAction.WAIT:
+                # The address may lead to another server by now; an idle connection would not notice.
+                postgres.reconnect()
+                raise DependencyDown(DEPENDENCY, finding.text)
+        return tables, current_role
+
+    tables, current_role = await patiently("the database", read, database.judge_failure)
+    _apply(database.judge_schema(tables))
+    _apply(database.judge_role(current_role, by_queue))
+    postgres.writes(current_role.writable)
 
 
-def _queue_problem(name: str, queue: QueueSection) -> Callable[[Exception], str | None]:
-    def problem(error: Exception) -> str | None:
-        match getattr(error, "kind", ""):
-            case "missing":
-                where = f"ORCA_QUEUES__{name.upper()}__URL"
-                return f"queue {name}: {queue.url} does not exist; create it, or correct {where}"
-            case "denied":
-                return f"queue {name}: {queue.url}: {error}; allow this role to use it"
-            case _:
-                return None
-
-    return problem
-
-
-def _database_problem(error: Exception) -> str | None:
-    if isinstance(error, AddressError):
-        return f"the database: {error}"
-    # A connection that is refused has no SQLSTATE: the text is all there is.
-    if missing := _NO_DATABASE.search(str(error)):
-        return (
-            f"the {missing[0]} on this server: create it and run 'orca-daemon db upgrade', "
-            "or correct ORCA_DATABASE__URL (or the secret, or the parts)"
-        )
-    return None
-
-
-def _judge_role(ours: role.Role) -> None:
-    # It would fail message after message, and dead-letter every one.
-    if ours.powerless:
-        raise StartConfigurationError(
-            f"the database cannot be used: {ours.user} may not write the tables of the schema orca; "
-            f"as their owner: {ours.remedy}"
-        )
-    if ours.refused:
-        _log.warning("database.tables_refused", user=ours.user, tables=ours.refused, do=ours.remedy)
-
-
-def _advise(name: str, facts: QueueFacts) -> None:
-    if facts.dead_letter_takes_less:
-        _log.warning(
-            "queue.dead_letter_queue_takes_less",
-            queue=name,
-            largest=facts.largest,
-            dead_letter_largest=facts.dead_letter_largest,
-            do="raise MaximumMessageSize of the dead-letter queue to that of the queue",
-        )
-    if facts.dead_letter is None:
-        _log.warning("queue.no_dead_letter_queue", queue=name, effect="messages that fail stay on the queue")
-    elif facts.max_receives is not None and facts.max_receives < ENOUGH_RECEIVES:
-        _log.warning(
-            "queue.few_receives", queue=name, max_receive_count=facts.max_receives, advice="5 or more"
-        )
+def _apply(findings: Iterable[Finding]) -> None:
+    """Refuse the start by the first finding that asks for it; log a warning for each other one."""
+    for finding in findings:
+        if finding.at_start is StartAction.REFUSE:
+            raise StartConfigurationError(finding.sentence)
+        if finding.grade is not Grade.OK:
+            subject = {"subject": finding.subject} if not finding.facts else {}
+            _log.warning(finding.event, **subject, **finding.facts, reason=finding.text, do=finding.do)
 
 
 def _options(settings: Settings, queue: QueueSection, route: Route[Any]) -> ConsumerOptions:

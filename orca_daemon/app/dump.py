@@ -1,4 +1,4 @@
-"""The state of the process for an operator: what the engine holds, and where every thread and task stands."""
+"""Logs the state of the process for an operator: the engine's state, and the stacks of threads and tasks."""
 
 import asyncio
 import sys
@@ -15,16 +15,16 @@ _log: Any = structlog.get_logger()
 
 
 def dump(state: EngineState) -> None:
-    """Write it all to the log.  Stacks name places in the code, never values."""
+    """Log the state and all stacks.  Stacks name lines of code, never values."""
     _log.warning("dump.state", **asdict(state))
     names = {thread.ident: thread.name for thread in threading.enumerate()}
-    for ident, frame in sys._current_frames().items():  # noqa: SLF001  there is no public way to see them
-        stack = [_place(entry) for entry in traceback.extract_stack(frame)]
+    for ident, frame in sys._current_frames().items():  # noqa: SLF001  there is no public function
+        stack = [_line_of(entry) for entry in traceback.extract_stack(frame)]
         _log.warning("dump.thread", thread=names.get(ident, str(ident)), stack=stack)
     for task in asyncio.all_tasks():
         stack = [f"{frame.f_code.co_filename}:{frame.f_lineno}" for frame in task.get_stack()]
         _log.warning("dump.task", task=task.get_name(), stack=stack)
 
 
-def _place(entry: traceback.FrameSummary) -> str:
+def _line_of(entry: traceback.FrameSummary) -> str:
     return f"{entry.filename}:{entry.lineno} in {entry.name}"

@@ -1,21 +1,21 @@
-"""What the exit code of the process says to its supervisor (sysexits.h, where it has a word for it)."""
+"""Exit codes of the process for its supervisor (those of sysexits.h if one fits), and their exception."""
 
 from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """Exit codes; a process that a signal killed has none of these."""
+    """Exit codes of `orca-daemon run`, unless a signal kills the process."""
 
     CLEAN = 0
     BUG = 1
     USAGE = 2
     TASK_DIED = 70
-    """One of the engine's own tasks died, or work could not be stopped: start anew."""
+    """One of the engine's own tasks died, or work could not be cancelled: restart the process."""
     DRAIN_RAN_OUT = 75
-    """The time for the drain was over before the work was; the rest is on its queues."""
+    """The drain ran out of time; unfinished messages go back to their queues."""
     CONFIGURATION = 78
-    """Settings or permissions are wrong; starting again cannot mend it."""
+    """Settings or permissions are wrong; a restart does not fix it."""
 
 
 class StartConfigurationError(Exception):
-    """Something outside is not as the settings say; the text says which, and what to do."""
+    """The daemon cannot start with these settings; the text says why, and what to do."""

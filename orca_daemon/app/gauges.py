@@ -1,4 +1,4 @@
-"""Gauges that somebody has to ask for: how long the queues are, and which recoveries are open."""
+"""Reads gauges at intervals: depths of queues, open recoveries, latest comparison reports."""
 
 import asyncio
 import time
@@ -20,7 +20,7 @@ _log: Any = structlog.get_logger()
 
 
 class Gauges:
-    """Asks the queues and the database, now and then; neither may disturb the work."""
+    """Asks the queues and the database at intervals; a failure must not disturb the work."""
 
     def __init__(self, services: Services, *, recoveries: bool) -> None:
         self._services = services
@@ -32,11 +32,11 @@ class Gauges:
         self._recoveries = recoveries
 
     async def run(self) -> None:
-        """Ask for ever; a supervised task."""
+        """Read for ever; a supervised task."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._every(QUEUE_SECONDS, self._depths))
             if self._recoveries:
-                self._services.metrics.recovery.asking(time.time())
+                self._services.metrics.recovery.start_reading(time.time())
                 tasks.create_task(self._every(RECOVERY_SECONDS, self._open_recoveries))
                 tasks.create_task(self._every(REPORT_SECONDS, self._latest_reports))
             else:
@@ -46,7 +46,7 @@ class Gauges:
         while True:
             try:
                 await ask()
-            except Exception as error:  # noqa: BLE001  a gauge that cannot be read is no reason to die
+            except Exception as error:  # noqa: BLE001  the process must not end because a gauge cannot be read
                 _log.debug("gauge.unread", error=type(error).__name__)
             await asyncio.sleep(seconds)
 
@@ -55,7 +55,7 @@ class Gauges:
             try:
                 depth = await source.depth()
             except SourceError:
-                continue  # the poller logs it
+                continue  # the poller logs the same failure
             self._services.metrics.queues.depth(
                 name, visible=depth.visible, inflight=depth.inflight, delayed=depth.delayed
             )
@@ -63,8 +63,8 @@ class Gauges:
     async def _open_recoveries(self) -> None:
         if self._services.database is None:
             return
-        found = await self._services.database.transact(recoveries.overview)
-        self._services.metrics.recovery.show(found.files, found.oldest_open, time.time())
+        counts = await self._services.database.transact(recoveries.overview)
+        self._services.metrics.recovery.set_counts(counts.files, counts.oldest_open, time.time())
 
     async def _latest_reports(self) -> None:
         if self._services.database is not None:

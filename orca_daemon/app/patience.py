@@ -1,4 +1,4 @@
-"""Waiting, at the start, for what may come by itself: the database, the queues, credentials, the clock."""
+"""Waits, at the start, for what may come by itself: the database, the queues, credentials, the clock."""
 
 import asyncio
 import random
@@ -7,41 +7,40 @@ from typing import Any, TypeVar
 
 import structlog
 
+from orca_daemon.app.checkup.database import UNUSABLE
+from orca_daemon.app.checkup.findings import Finding, StartAction
 from orca_daemon.app.exits import StartConfigurationError
 from orca_daemon.aws.errors import Meaning, behind, meaning_of, reason_of
-from orca_daemon.db.address import AddressError
-from orca_daemon.db.failures import PostgresError
 from orca_daemon.engine.backoff import Backoff
-from orca_daemon.engine.errors import DependencyDown, SourceError
+from orca_daemon.engine.errors import SourceError
 
 T = TypeVar("T")
 BACKOFF = Backoff(base=1.0, cap=15.0)
 CREDENTIALS_SETTLE = 300.0
-"""Seconds after which refused credentials are wrong ones: a key made just now is refused for some seconds."""
+"""Seconds after which refused credentials are wrong: AWS refuses a new key for some seconds too."""
 _log: Any = structlog.get_logger()
 
 
-async def patiently(
-    what: str, ask: Callable[[], Awaitable[T]], final: Callable[[Exception], str | None]
-) -> T:
-    """Ask until there is an answer.
+async def patiently(what: str, ask: Callable[[], Awaitable[T]], judge: Callable[[Exception], Finding]) -> T:
+    """Repeat `ask` until it succeeds.
 
     Args:
-        what: what is asked, for the log.
-        ask: asks it.
-        final: says which failure waiting will not mend, and what to do.
+        what: what is read, for the log.
+        ask: reads it.
+        judge: what a failure means; the start ends if the finding says REFUSE.
 
     Raises:
-        StartConfigurationError: waiting will not mend it, or AWS has refused the credentials for too long.
+        StartConfigurationError: waiting will not help, or AWS has refused the credentials for too long.
     """
     rng, clock = random.Random(), asyncio.get_running_loop().time
     failures, refused_since = 0, None
     while True:
         try:
             return await ask()
-        except (SourceError, DependencyDown, PostgresError, AddressError) as error:
-            if sentence := final(error):
-                raise StartConfigurationError(sentence) from error
+        except (SourceError, *UNUSABLE) as error:
+            finding = judge(error)
+            if finding.at_start is StartAction.REFUSE:
+                raise StartConfigurationError(finding.sentence) from error
             refused = _refused_credentials(error)
             refused_since = (refused_since or clock()) if refused else None
             if refused and refused_since and clock() - refused_since >= CREDENTIALS_SETTLE:
@@ -54,7 +53,7 @@ async def patiently(
 
 
 def _refused_credentials(error: Exception) -> str | None:
-    """How AWS refused our credentials, if that is what is behind this error."""
+    """AWS's refusal of our credentials as one line; None if the error has another cause."""
     answer = behind(error)
     if answer is None or meaning_of(answer) is not Meaning.CREDENTIALS:
         return None

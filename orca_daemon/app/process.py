@@ -1,4 +1,4 @@
-"""Everything that one daemon process is made of, built in the order in which it is needed."""
+"""Builds the parts of one daemon process, in the order in which they are needed."""
 
 import asyncio
 import time
@@ -10,6 +10,7 @@ import structlog
 
 from orca_daemon import __version__
 from orca_daemon.app import bindings, gauges
+from orca_daemon.app.checkup.settings import handlers
 from orca_daemon.app.exits import StartConfigurationError
 from orca_daemon.aws.clients import Clients, connect
 from orca_daemon.aws.metering import meter
@@ -20,10 +21,8 @@ from orca_daemon.engine.charges import Rules
 from orca_daemon.engine.engine import Drained, Engine, EngineOptions
 from orca_daemon.engine.events import Event
 from orca_daemon.engine.state import EngineState
-from orca_daemon.ops import health, http, log_events, watchdog
-from orca_daemon.ops.loop_lag import LoopLag
+from orca_daemon.ops import health, http, log_events, systemd
 from orca_daemon.ops.metrics import Metrics
-from orca_daemon.ops.systemd import Notifier
 from orca_daemon.queues.services import Services
 from orca_daemon.settings import Settings, SettingsError
 
@@ -35,21 +34,21 @@ class Process:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.notifier = Notifier()
+        self.notifier = systemd.Notifier()
         self._limits = health.HealthLimits.of(wait=settings.engine.wait)
-        self._metrics = Metrics(bindings.handlers(settings), operations=OPERATIONS)
+        self._metrics = Metrics(handlers(settings), operations=OPERATIONS)
         self._metrics.process.drain_limit.set(settings.engine.drain_seconds)
         self._metrics.watch(self.state)
-        self._lag = LoopLag(self._metrics.process.loop_lag.observe)
+        self._lag = health.LoopLag(self._metrics.process.loop_lag.observe)
         self._began = time.monotonic()
         self._engine: Engine | None = None
         self._gauges: gauges.Gauges | None = None
 
     async def start(self, stack: AsyncExitStack) -> Engine:
-        """Open the port, connect, look at the queues and the database, and make the engine.
+        """Open the port, connect, read and judge the queues and the database, and make the engine.
 
         Raises:
-            StartConfigurationError: something is not there or not allowed, and waiting will not mend it.
+            StartConfigurationError: something is missing or denied, and waiting will not fix it.
         """
         await self._open_port(stack)
         clients = await self._connect(stack)
@@ -78,13 +77,13 @@ class Process:
         """Consume until `stop`, then drain."""
         if self._engine is None or self._gauges is None:
             raise RuntimeError("the process was not started")
-        side = {
+        side_tasks = {
             "loop lag": self._lag.run(),
-            "watchdog": watchdog.watch(self.notifier, self._live, self.state),
+            "watchdog": systemd.watch(self.notifier, self._live, self.state),
             "gauges": self._gauges.run(),
         }
         _log.info("ready", seconds=round(time.monotonic() - self._began, 3))
-        return await self._engine.run(side)
+        return await self._engine.run(side_tasks)
 
     def stop(self) -> None:
         """Begin the drain."""
@@ -93,14 +92,14 @@ class Process:
             self._engine.stop()
 
     def toggle_pause(self) -> None:
-        """Stop the intake, or resume it."""
+        """Pause the intake, or resume it."""
         if self._engine is None:
-            _log.warning("pause.refused", reason="nothing is taken before the start is complete")
+            _log.warning("pause.refused", reason="the start is not complete")
         else:
             self._engine.set_paused(paused=not self._engine.paused)
 
     def state(self) -> EngineState:
-        """What the engine is doing; nothing, before it is made."""
+        """The engine's state; an empty one before the engine is made."""
         return EngineState() if self._engine is None else self._engine.state()
 
     def _observe(self, event: Event) -> None:
@@ -116,12 +115,12 @@ class Process:
         return clients
 
     async def _open_port(self, stack: AsyncExitStack) -> None:
-        where = self.settings.http
+        address = self.settings.http
         try:
             url = await stack.enter_async_context(
                 http.serve(
-                    where.host,
-                    where.port,
+                    address.host,
+                    address.port,
                     metrics=self._metrics.exposition,
                     live=self._live,
                     ready=self._ready,
@@ -129,7 +128,7 @@ class Process:
             )
         except OSError as error:
             raise StartConfigurationError(
-                f"cannot listen on {where.host}:{where.port} ({error.strerror}): set ORCA_HTTP__PORT, "
+                f"cannot listen on {address.host}:{address.port} ({error.strerror}): set ORCA_HTTP__PORT, "
                 "or 0 for any free port"
             ) from error
         _log.info("http.listening", url=url)

@@ -1,7 +1,7 @@
-"""The signals that the process understands, while it runs.
+"""Handles signals while the process runs.
 
-TERM and INT drain, and a second one ends the process as the signal would have.  HUP reads the log level
-again, USR1 writes the state and all stacks to the log, USR2 stops and resumes the intake.
+TERM and INT start the drain; a second one ends the process at once, as the signal's default action would.
+HUP reads the log level again, USR1 logs the state and all stacks, USR2 pauses and resumes the intake.
 """
 
 import asyncio
@@ -12,17 +12,17 @@ from contextlib import contextmanager
 from orca_daemon.ops import logs
 from orca_daemon.ops.bootstrap import ENDING, end_by, ends_the_process, unblock
 
-LAST_WORDS_SECONDS = 0.5
-"""How long a second signal waits for the log to be written, where it is ours to end the process."""
+FLUSH_SECONDS = 0.5
+"""How long process 1 waits for the log to be written after a second signal (see `bootstrap`)."""
 
 
 @contextmanager
-def handled(stop: Callable[[], None], others: Mapping[signal.Signals, Callable[[], None]]) -> Iterator[None]:
-    """Handle signals on the running loop, and restore what was there."""
+def handled(stop: Callable[[], None], actions: Mapping[signal.Signals, Callable[[], None]]) -> Iterator[None]:
+    """Handle TERM and INT by `stop`, others by `actions`, on the running loop while the context is open."""
     loop = asyncio.get_running_loop()
 
     def stopping() -> None:
-        # From here on a second signal ends the process: the supervisor sees the true cause.
+        # A second signal ends the process by that signal, so that the supervisor sees the true cause.
         for name in ENDING:
             loop.remove_signal_handler(name)
             signal.signal(name, _at_once if ends_the_process() is end_by else signal.SIG_DFL)
@@ -30,16 +30,16 @@ def handled(stop: Callable[[], None], others: Mapping[signal.Signals, Callable[[
 
     for name in ENDING:
         loop.add_signal_handler(name, stopping)
-    for name, action in others.items():
+    for name, action in actions.items():
         loop.add_signal_handler(name, action)
-    unblock((*ENDING, *others))
+    unblock((*ENDING, *actions))
     try:
         yield
     finally:
-        for name in (*ENDING, *others):
+        for name in (*ENDING, *actions):
             loop.remove_signal_handler(name)
 
 
 def _at_once(number: int, frame: object) -> None:
-    logs.flush(LAST_WORDS_SECONDS)
+    logs.flush(FLUSH_SECONDS)
     end_by(number, frame)

@@ -1,1 +1,1 @@
-"""Clients, the SQS source and publisher, the S3 copy, secrets."""
+"""Everything that talks to AWS: clients, SQS queues, dead letters, copies in S3, secrets."""

@@ -1,29 +1,30 @@
-"""The certificate authorities that clients trust: a file that cannot be read is a mistake, not an outage."""
+"""The certificate authorities that clients trust.  Apart from `session`, as `send` needs no aiobotocore."""
 
 import ssl
 from typing import Any
 
 
 class AuthoritiesError(Exception):
-    """The file of certificate authorities that somebody named is of no use."""
+    """The configured file of certificate authorities cannot be used."""
 
 
-def checked(session: Any) -> None:
-    """Read the file that AWS_CA_BUNDLE or the profile names for a botocore session, if one is named.
+def check_authorities(session: Any) -> None:
+    """Read the file that AWS_CA_BUNDLE or the profile names for a botocore session, if there is one.
 
-    Without this, each connection fails for ever as an error of the client that names no file.
+    An unreadable file is an error of the configuration, not an outage.  Without this check every connection
+    would fail, with an error that does not name the file.
 
     Raises:
-        AuthoritiesError: the file is not there, cannot be read, or holds no certificates.
+        AuthoritiesError: the file does not exist, cannot be read, or holds no certificates.
     """
-    named = session.get_config_variable("ca_bundle")
-    if not named:
+    path = session.get_config_variable("ca_bundle")
+    if not path:
         return
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(named)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
     except OSError as error:
         reason = "it holds none" if isinstance(error, ssl.SSLError) else error.strerror
         raise AuthoritiesError(
-            f"the certificate authorities in {named} cannot be read ({reason}): "
+            f"the certificate authorities in {path} cannot be read ({reason}): "
             "correct AWS_CA_BUNDLE, or ca_bundle of the profile"
         ) from error

@@ -1,4 +1,4 @@
-"""What a call of a client raises, as tuples for `except`."""
+"""The exceptions that a call of a client may raise, as tuples for `except`."""
 
 from aiohttp import ClientError as ConnectionFailed
 from botocore.exceptions import (
@@ -19,9 +19,9 @@ from botocore.exceptions import (
 )
 
 NOT_ANSWERED = (BotoCoreError, ConnectionFailed, OSError)
-"""There was no answer, or none that is AWS's.  `TimeoutError` is an `OSError`."""
+"""AWS did not answer: no response, or one that is not AWS's.  `TimeoutError` is an `OSError`."""
 CALL_ERRORS = (ClientError, *NOT_ANSWERED)
-"""Everything that a call may raise."""
+"""All exceptions that a call may raise."""
 NO_CREDENTIALS = (
     CredentialRetrievalError,
     LoginError,
@@ -32,10 +32,11 @@ NO_CREDENTIALS = (
     SSOError,
     TokenRetrievalError,
 )
+"""No credentials are configured, or their source does not answer."""
 NOT_SENT = (
     MissingParametersError,
     ParamValidationError,
     UnsupportedSignatureVersionError,
     ValidationError,
 )
-"""botocore sent nothing, and would send nothing the next time."""
+"""botocore refused the request before it was sent, and would refuse it again."""

@@ -1,6 +1,6 @@
 """The AWS clients of the process: one session, one client for each role.
 
-Long polls have a client of their own, because on a shared pool they starve the control calls.
+Long polls have a client of their own: in a shared connection pool they would starve the other calls.
 """
 
 from collections.abc import AsyncIterator
@@ -17,10 +17,8 @@ from botocore.exceptions import (
 )
 
 from orca_daemon import __version__
-from orca_daemon.aws import rotated
-from orca_daemon.aws.authorities import AuthoritiesError, checked
-from orca_daemon.aws.direct import DirectSession
-from orca_daemon.aws.proof import session
+from orca_daemon.aws.authorities import AuthoritiesError, check_authorities
+from orca_daemon.aws.session import NoRedirectSession, checked_session, reload_refused_credentials
 from orca_daemon.settings import AwsSection, Settings, SettingsError
 
 NO_REGION = "no AWS region is known: set AWS_REGION or ORCA_AWS__REGION"
@@ -28,7 +26,7 @@ NO_REGION = "no AWS region is known: set AWS_REGION or ORCA_AWS__REGION"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clients:
-    """aiobotocore clients; all of them are closed with the context that made them."""
+    """aiobotocore clients; leaving the context of `connect` closes them all."""
 
     poll: Any
     """SQS, for receives."""
@@ -42,30 +40,31 @@ class Clients:
 
 @asynccontextmanager
 async def connect(settings: Settings) -> AsyncIterator[Clients]:
-    """Make the clients.  Nothing is called yet: wrong credentials show at the first call.
+    """Make the clients.  No request is sent yet: wrong credentials are noticed at the first call.
 
     Raises:
-        SettingsError: no client can be made of them and of AWS's own variables and files.
+        SettingsError: the settings, or AWS's own variables and files, do not suffice to make a client.
+        CredentialRetrievalError, MetadataRetrievalError: the source of the credentials does not answer now.
     """
     engine, copies = settings.engine, settings.copies
     polls = sum(queue.pollers for queue in settings.bound.values()) + 2
     roles: dict[str, tuple[str, dict[str, Any]]] = {
         "poll": ("sqs", _options(pool=polls, read=engine.wait + 10, tries=1)),
         "control": ("sqs", _options(pool=32, read=10, tries=4)),
-        # CopyObject of 5 GiB answers when it is done, which takes minutes.
+        # A CopyObject of 5 GiB answers only when it is done, after minutes.
         "s3": ("s3", _options(pool=copies.parts + 8, read=900, tries=4).merge(_SIGNED_URLS)),
         "secrets": ("secretsmanager", _options(pool=2, read=10, tries=4)),
         "ssm": ("ssm", _options(pool=2, read=10, tries=4)),
         "sts": ("sts", _options(pool=2, read=10, tries=2)),
     }
-    proven = session()
-    rotated.watch(proven)
+    session = checked_session()
+    reload_refused_credentials(session)
     async with AsyncExitStack() as stack:
         try:
-            checked(proven)
-            made = {
+            check_authorities(session)
+            clients = {
                 role: await stack.enter_async_context(
-                    proven.create_client(
+                    session.create_client(
                         service,
                         region_name=settings.aws.region,
                         endpoint_url=endpoint(settings.aws, service),
@@ -75,30 +74,30 @@ async def connect(settings: Settings) -> AsyncIterator[Clients]:
                 for role, (service, config) in roles.items()
             }
         except (CredentialRetrievalError, MetadataRetrievalError):
-            raise  # whoever hands them out may do so in a moment
+            raise  # the source of the credentials may answer in a moment; the caller retries
         except NoRegionError as error:
             raise SettingsError([NO_REGION]) from error
         except AuthoritiesError as error:
             raise SettingsError([str(error)]) from error
-        except (BotoCoreError, ValueError) as error:  # a region, a profile or an endpoint that is none
+        except (BotoCoreError, ValueError) as error:  # an invalid region, profile or endpoint
             raise SettingsError([f"AWS cannot be used as it is set up: {error}"]) from error
-        yield Clients(**made)
+        yield Clients(**clients)
 
 
 def endpoint(aws: AwsSection, service: str) -> str | None:
-    """The endpoint that the settings name for a service; None leaves it to botocore's chain."""
+    """The endpoint that the settings name for a service; with None, botocore's own chain decides."""
     return (aws.sqs_endpoint_url or aws.endpoint_url) if service == "sqs" else aws.endpoint_url
 
 
-# Without it, botocore signs URLs the old way, which does not open objects that a key of KMS encrypts.
+# By default botocore presigns URLs with signature version 2, which S3 refuses for objects encrypted with KMS.
 _SIGNED_URLS = AioConfig(signature_version="s3v4")
 
 
 def _options(*, pool: int, read: float, tries: int) -> AioConfig:
     return AioConfig(
-        # Built twice per call otherwise, at 14 % of the client's processor time (measured).
+        # botocore would build this string twice per call, at 14 % of the client's processor time (measured).
         user_agent=f"orca-daemon/{__version__}",
-        http_session_cls=DirectSession,
+        http_session_cls=NoRedirectSession,
         parameter_validation=False,
         max_pool_connections=pool,
         connect_timeout=5,

@@ -1,7 +1,7 @@
-"""Every error code of AWS that is distinguished, by what it means.
+"""The error codes of AWS, by what they mean.
 
-Sources: the common errors of AWS, S3's error responses, the errors of SQS, KMS, STS, Secrets Manager and
-Parameter Store, each in its API reference.
+Sources: AWS's API references (common errors, S3 error responses, SQS, KMS, STS, Secrets Manager, Parameter
+Store).
 """
 
 from collections.abc import Mapping
@@ -9,26 +9,26 @@ from enum import StrEnum
 
 
 class Meaning(StrEnum):
-    """What an error of AWS asks of the caller."""
+    """What an error of AWS means for the caller."""
 
     THROTTLED = "throttled"
-    """Too many requests: wait, and charge nobody."""
+    """Too many requests: wait, and charge no message with an attempt."""
     PASSING = "passing"
-    """A fault of AWS or of the network, or an answer that proves nothing: it may pass."""
+    """A fault of AWS or of the network, or a response that is not AWS's: a retry may succeed."""
     CREDENTIALS = "credentials"
-    """The credentials or a signature are not accepted, or not any more: get new ones, sign again."""
+    """AWS refuses the credentials or the signature: get new credentials, sign again."""
     CLOCK = "clock"
-    """A signature is out of its time: this machine's clock is wrong, or the request was long under way."""
+    """The signature's time is too far off: this machine's clock is wrong, or the request took long."""
     DENIED = "denied"
-    """We are known and not allowed, or a key of KMS is not ours to use."""
+    """The credentials are valid, but lack the permission, or may not use a key of KMS."""
     MISSING = "missing"
     """The bucket, object, queue, secret or parameter does not exist."""
     REFUSED = "refused"
-    """The request itself is wrong: the same again gets the same answer."""
+    """The request itself is wrong: the same request would fail again."""
 
     @property
     def passes(self) -> bool:
-        """Whether the same request may succeed later, so that neither it nor its message is to blame."""
+        """Whether the same request may succeed later, so that its message is not to blame."""
         return self in _PASSES
 
 
@@ -51,18 +51,18 @@ CODES: Mapping[Meaning, frozenset[str]] = {
             "ThrottlingException",
             "TooManyRequests",
             "TooManyRequestsException",
-            # S3's SlowDown in other words ("Reduce your request rate").
+            # A synonym of S3's SlowDown ("Reduce your request rate").
             "ServiceUnavailable",
-            # The answer to HEAD has no body that says more.
+            # S3's response to a HEAD: it has no body with a code.
             "503",
         }
     ),
     Meaning.PASSING: frozenset(
         {
-            # Two requests met: AWS asks for the same one again.
+            # Two requests for one object at the same time: AWS asks to repeat this one.
             "ConditionalRequestConflict",
             "OperationAborted",
-            # The line was cut while a request or an answer was under way.
+            # The connection broke during the request or the response.
             "ConnectionClosedByRequester",
             "IncompleteBody",
             "RequestAbortedException",
@@ -75,7 +75,7 @@ CODES: Mapping[Meaning, frozenset[str]] = {
             "RequestTimeout",
             "RequestTimeoutException",
             "ServiceUnavailableException",
-            # A bucket that is new, or on its way to another region.
+            # A bucket that is new, or is being moved to another region.
             "TemporaryRedirect",
             # KMS behind S3.
             "DependencyTimeoutException",
@@ -106,7 +106,7 @@ CODES: Mapping[Meaning, frozenset[str]] = {
             "SignatureDoesNotMatch",
             "TokenRefreshRequired",
             "UnrecognizedClientException",
-            # The answer to a HEAD with such credentials, among other things: it has no body that says which.
+            # S3's response to a HEAD with such credentials, and in other cases: it has no body with a code.
             "400",
         }
     ),
@@ -132,7 +132,7 @@ CODES: Mapping[Meaning, frozenset[str]] = {
             "UnauthorizedAccess",
             "UnauthorizedAccessError",
             "UnauthorizedOperation",
-            # Keys of secrets and parameters.
+            # The KMS keys of secrets and parameters.
             "DecryptionFailure",
             "EncryptionFailure",
             "InvalidKeyId",
@@ -157,7 +157,7 @@ CODES: Mapping[Meaning, frozenset[str]] = {
             "ResourceNotFoundException",
         }
     ),
-    # Those only that their status would make something else.
+    # Only the codes whose HTTP status would mean something else.
     Meaning.REFUSED: frozenset(
         {
             "InvalidObjectState",

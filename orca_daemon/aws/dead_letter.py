@@ -1,4 +1,4 @@
-"""One dead letter, and why it is one: from evidence that anybody may have written, or none."""
+"""One dead letter, and why it was dead-lettered.  Its evidence may be missing, damaged or forged."""
 
 import json
 import math
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from orca_daemon.aws.sqs import EVIDENCE
+from orca_daemon.aws.sqs_messages import EVIDENCE
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.size import MOST_ATTRIBUTES
 
@@ -24,17 +24,17 @@ class DeadLetter:
 
     envelope: Envelope
     evidence: Mapping[str, Fact] = field(default_factory=dict)
-    """What was written beside it when it was dead-lettered: texts and numbers; empty where nothing was."""
+    """The facts that the daemon attached when it dead-lettered the message; empty if there are none."""
 
     @property
     def id(self) -> str:
-        """Id of the dead letter itself, not of the message that it was."""
+        """Id of the dead letter itself, not of the original message."""
         return self.envelope.id
 
     @property
     def reason(self) -> str:
-        """Why it is one."""
-        if self.envelope.moved_from:  # evidence that it may have is of an earlier time
+        """Why it was dead-lettered."""
+        if self.envelope.moved_from:  # its evidence, if it has any, is from an earlier dead-lettering
             return BY_SQS
         value = self.evidence.get("reason")
         if isinstance(value, str) and value:
@@ -45,7 +45,7 @@ class DeadLetter:
 
     @property
     def dead_lettered_at(self) -> float:
-        """Seconds since the epoch; where nobody wrote it down in a way that can be true, when it was sent."""
+        """Seconds since the epoch: from the evidence if that is plausible, else when the letter was sent."""
         value, sent = self.evidence.get("buried_at"), self.envelope.sent_at
         if self.envelope.moved_from or isinstance(value, bool) or not isinstance(value, int | float):
             return sent
@@ -53,28 +53,29 @@ class DeadLetter:
 
     @property
     def original_id(self) -> str:
-        """Id of the message that it was, as log lines have it; empty where it is not known."""
+        """Id of the original message, as in log lines; empty if unknown."""
         value = self.evidence.get("message_id")
-        # SQS keeps the id; the daemon sends a message anew, to a FIFO queue under the old id.
+        # A move by SQS keeps the id.  The daemon sends a new message; on a FIFO queue its deduplication id is
+        # the original id.
         own = self.envelope.id if self.envelope.moved_from else self.envelope.deduplication_id
         return value if isinstance(value, str) and not self.envelope.moved_from else own or ""
 
 
 def letter(envelope: Envelope) -> DeadLetter:
-    """The dead letter in a message."""
+    """Convert a message of a dead-letter queue."""
     return DeadLetter(envelope, _facts(envelope.attributes.get(EVIDENCE, "")))
 
 
 def _facts(text: str) -> dict[str, Fact]:
     try:
-        found = json.loads(text or "{}")
+        document = json.loads(text or "{}")
     except (ValueError, RecursionError):
         return {}
-    if not isinstance(found, dict):
+    if not isinstance(document, dict):
         return {}
     return {
         _clean(name): _clean(value) if isinstance(value, str) else value
-        for name, value in found.items()
+        for name, value in document.items()
         if _is_fact(value)
     }
 
@@ -86,5 +87,5 @@ def _is_fact(value: object) -> bool:
 
 
 def _clean(text: str) -> str:
-    """As a terminal takes it: JSON may hold halves of characters."""
+    """Replace lone surrogates, which JSON may hold and a terminal cannot write."""
     return text.encode("utf-8", "replace").decode()

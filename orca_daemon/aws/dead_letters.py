@@ -1,7 +1,8 @@
-"""Dead letters of one queue: look at them, and send them back where they came from.
+"""The dead letters of one queue: read them, and send them back to the queue.
 
-SQS has no way of reading without receiving, so a look hides what it reads and gives it back at the end.  On a
-FIFO queue it sees the first ten of a group: SQS hands out no more of one while these are hidden.
+SQS can only read a message by receiving it, which hides it.  So reading hides the dead letters, and makes
+them visible again at the end.  On a FIFO queue it reads the first ten of each group: SQS delivers no further
+messages of the group while these are hidden.
 """
 
 import asyncio
@@ -10,8 +11,8 @@ from dataclasses import dataclass, field
 
 from orca_daemon.aws.clients import Clients
 from orca_daemon.aws.dead_letter import DeadLetter, letter
-from orca_daemon.aws.queue_location import other_region
-from orca_daemon.aws.sqs import SqsSource, own_attributes, sendable, translated
+from orca_daemon.aws.sqs import SqsSource, other_region, translated
+from orca_daemon.aws.sqs_messages import own_attributes, sendable
 from orca_daemon.engine import evidence as evidences
 from orca_daemon.engine.errors import SourceError, SourceErrorKind
 from orca_daemon.engine.message import Envelope
@@ -19,27 +20,31 @@ from orca_daemon.engine.source import BATCH, EntryOutcome
 from orca_daemon.wire.queue_url import normalised
 
 LEASE = 300.0
-"""Seconds for which a dead letter is hidden while it is looked at; renewed at a third of it."""
+"""Seconds for which a dead letter is hidden while it is read; renewed after a third of this time."""
 WAIT = 1.0
-"""A long poll asks all of SQS's servers; a short one may find nothing where there is something."""
+"""Seconds of a long poll.  A short poll asks only some of SQS's servers, and may miss messages."""
 TRIES = 4
+"""Tries of a delete."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Which dead letters are meant: all of these must hold."""
+    """A filter of dead letters: all conditions must hold."""
 
     ids: frozenset[str] = frozenset()
-    """Of the dead letter or of the message that it was; empty means any."""
+    """Ids of the dead letter or of the original message; empty means any."""
     reason: str = ""
     """Case-insensitive substring of the reason."""
     error: str = ""
+    """Exact `error` of the evidence; empty means any."""
     group: str | None = None
     since: float = 0.0
+    """Dead-lettered at this time (epoch) or later."""
     until: float = float("inf")
+    """Dead-lettered before this time (epoch)."""
 
     def takes(self, letter: DeadLetter) -> bool:
-        """Whether this dead letter is meant."""
+        """Whether the dead letter meets all conditions."""
         return (
             (not self.ids or not self.ids.isdisjoint({letter.id, letter.original_id}))
             and self.reason.casefold() in letter.reason.casefold()
@@ -51,15 +56,15 @@ class Wanted:
 
 @dataclass(slots=True)
 class RedriveResult:
-    """What became of the dead letters that were looked at."""
+    """Counts of a redrive."""
 
     moved: int = 0
     failed: int = 0
-    """Left where they are, because sending or deleting did not succeed."""
+    """Dead letters that stay, because sending or deleting failed."""
     passed_over: int = 0
-    """Not meant."""
+    """Dead letters outside the filter, or too new."""
     reasons: set[str] = field(default_factory=set)
-    """Why those that failed did."""
+    """Why they failed."""
 
 
 class DeadLetters:
@@ -71,17 +76,17 @@ class DeadLetters:
         self._control = clients.control
         self._queue = normalised(queue)
         self._fifo = fifo
-        self._seen: dict[str, Envelope] = {}
-        """Hidden by us, in the order in which they came; the newest receipt of each."""
+        self._hidden: dict[str, Envelope] = {}
+        """Messages that we hid, in the order of their first receive; the newest receipt of each."""
         self._renewed = 0.0
-        """When all of them were hidden anew, on the loop's clock."""
+        """When all of them were last hidden again, by the loop's clock."""
 
     @classmethod
     async def of(cls, clients: Clients, queue: str) -> "DeadLetters":
-        """Those of the queue with this URL.
+        """The dead letters of the queue with this URL.
 
         Raises:
-            SourceError: the queue cannot be asked, is in another region, or has no dead-letter queue.
+            SourceError: the queue cannot be reached, is in another region, or has no dead-letter queue.
         """
         if sentence := other_region(queue, clients.control):
             raise SourceError(SourceErrorKind.MISSING, sentence)
@@ -91,19 +96,19 @@ class DeadLetters:
         return cls(clients, queue, facts.dead_letter, fifo=facts.fifo)
 
     async def count(self) -> int:
-        """How many there are, roughly."""
+        """How many dead letters there are, approximately."""
         depth = await self._source.depth()
         return depth.visible + depth.inflight + depth.delayed
 
     async def peek(self, wanted: Wanted, most: int) -> list[DeadLetter]:
-        """Up to `most` of those that are meant.  All of them are back on their queue afterwards."""
-        found: list[DeadLetter] = []
+        """Read up to `most` dead letters that pass the filter, and make all visible again."""
+        letters: list[DeadLetter] = []
         try:
-            while len(found) < most and (fresh := await self._next()):
-                found += [each for each in fresh if wanted.takes(each)]
+            while len(letters) < most and (fresh := await self._next()):
+                letters += [each for each in fresh if wanted.takes(each)]
         finally:
-            await self._give_back()
-        return found[:most]
+            await self._make_visible()
+        return letters[:most]
 
     async def redrive(
         self,
@@ -115,91 +120,93 @@ class DeadLetters:
         moved: Callable[[DeadLetter, bool], None],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> RedriveResult:
-        """Send those that are meant back to the queue, each group in order, and delete them here.
+        """Send dead letters back to the queue, each group in order, and delete them here.
 
         Args:
-            wanted: which.
-            most: the most to send.
-            rate: messages a second, 0 for no limit.
-            before: dead letters of this moment (epoch) or later are left: they may have come back already.
-            moved: called with each one, and whether it was moved.
-            sleep: how to wait.
+            wanted: the filter.
+            most: the largest number to send.
+            rate: messages per second; 0 means no limit.
+            before: leave dead letters of this time (epoch) or later, because these may be messages that this
+                redrive sent and that failed again.
+            moved: called with each dead letter, and whether it was moved.
+            sleep: waits; replaced in tests.
         """
-        tally = RedriveResult()
+        result = RedriveResult()
         stopped: set[str | None] = set()
         try:
-            while tally.moved < most and (fresh := await self._next()):
+            while result.moved < most and (fresh := await self._next()):
                 for each in fresh:
                     group = each.envelope.group
                     if not wanted.takes(each) or each.dead_lettered_at >= before:
-                        tally.passed_over += 1
-                    elif tally.moved < most and group not in stopped:
-                        done = await self._move(each, tally)
+                        result.passed_over += 1
+                    elif result.moved < most and group not in stopped:
+                        done = await self._move(each, result)
                         if self._fifo and not done:
-                            stopped.add(group)  # what is behind it must not overtake it
+                            stopped.add(group)  # the messages behind it must not overtake it
                         moved(each, done)
                         await sleep(1 / rate if rate else 0)
         finally:
-            await self._give_back()
-        return tally
+            await self._make_visible()
+        return result
 
     async def _next(self) -> list[DeadLetter]:
-        """More of them, none twice; empty when there are no more."""
+        """The next dead letters, none of them twice; empty at the end."""
         while True:
             await self._renew()
-            got = await self._source.receive(BATCH, wait=WAIT, lease=LEASE)
-            fresh = [envelope for envelope in got if envelope.id not in self._seen]
-            self._seen.update({envelope.id: envelope for envelope in got})
-            if fresh or not got:
+            received = await self._source.receive(BATCH, wait=WAIT, lease=LEASE)
+            fresh = [envelope for envelope in received if envelope.id not in self._hidden]
+            self._hidden.update({envelope.id: envelope for envelope in received})
+            if fresh or not received:
                 return [letter(envelope) for envelope in fresh]
 
     async def _renew(self) -> None:
-        # Not with each receive: what is passed over stays hidden, and there may be thousands of it.
+        # At most every third of a lease, because thousands of passed-over messages may be hidden.
         now = asyncio.get_running_loop().time()
-        if not self._seen:
+        if not self._hidden:
             self._renewed = now
         elif now - self._renewed >= LEASE / 3:
             self._renewed = now
             await self._hide(LEASE)
 
-    async def _move(self, each: DeadLetter, tally: RedriveResult) -> bool:
+    async def _move(self, each: DeadLetter, result: RedriveResult) -> bool:
         attributes = evidences.without_evidence(own_attributes(each.envelope))
         request = {"QueueUrl": self._queue, **sendable(each.envelope, attributes)}
         if self._fifo:
             # Use a new deduplication id: for five minutes SQS drops a message that repeats an old one.
-            # Made of the dead letter's id, so that a redrive which is broken off and repeated is one message.
+            # It is made of the dead letter's id, so that a redrive that is repeated sends the message once.
             request["MessageDeduplicationId"] = f"redrive-{each.envelope.id}"
         try:
             await translated(self._control.send_message(**request))
             await self._delete(each.envelope)
         except SourceError as error:
-            tally.failed += 1
-            tally.reasons.add(f"{error.kind} ({error})")
+            result.failed += 1
+            result.reasons.add(f"{error.kind} ({error})")
             return False
-        tally.moved += 1
+        result.moved += 1
         return True
 
     async def _delete(self, envelope: Envelope) -> None:
         for _ in range(TRIES):
             (outcome,) = await self._source.delete([envelope])
             if outcome is not EntryOutcome.FAILED:
-                self._seen.pop(envelope.id, None)
+                self._hidden.pop(envelope.id, None)
             if outcome is EntryOutcome.DONE:
                 return
             if outcome is EntryOutcome.GONE:
                 raise SourceError(
-                    SourceErrorKind.UNAVAILABLE, "it was sent, and came back here before it was deleted"
+                    SourceErrorKind.UNAVAILABLE,
+                    "it was sent, but its receipt expired before it was deleted here",
                 )
-        raise SourceError(SourceErrorKind.UNAVAILABLE, "it was sent, and SQS did not delete it here")
+        raise SourceError(SourceErrorKind.UNAVAILABLE, "it was sent, but SQS did not delete it here")
 
-    async def _give_back(self) -> None:
-        # The tail of a group first: the head is the last to become visible, and so the first to be served.
+    async def _make_visible(self) -> None:
+        # Back to front, because the head of a group must become visible last: then it is delivered first.
         await self._hide(0, backwards=True)
-        self._seen.clear()
+        self._hidden.clear()
 
     async def _hide(self, seconds: float, *, backwards: bool = False) -> None:
-        held: Sequence[Envelope] = list(self._seen.values())
+        hidden: Sequence[Envelope] = list(self._hidden.values())
         if backwards:
-            held = held[::-1]
-        for start in range(0, len(held), BATCH):
-            await self._source.hide(held[start : start + BATCH], seconds)
+            hidden = hidden[::-1]
+        for start in range(0, len(hidden), BATCH):
+            await self._source.hide(hidden[start : start + BATCH], seconds)

@@ -1,56 +1,57 @@
-"""Times every call to AWS: a hook in the clients, so that no caller has to think of it."""
+"""Counts and times every call to AWS, by hooks in the clients, so that no caller has to do it."""
 
 import time
 from collections.abc import Callable
 from dataclasses import fields
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
 from orca_daemon.aws.clients import Clients
 from orca_daemon.aws.errors import Meaning, meaning_of, status_of
 
+CallOutcome = Literal["ok", "throttled", "error"]
+"""The label `outcome` of the metrics of calls."""
+OnCall = Callable[[str, CallOutcome, float], None]
+"""Called with `service:Operation`, outcome and seconds."""
 ANSWERS = frozenset({HTTPStatus.NOT_MODIFIED, HTTPStatus.PRECONDITION_FAILED})
-"""These answer a question that was asked, as that something is missing does; they are no failure of AWS."""
+"""Statuses that answer a conditional request; like `missing`, they are not a failure of AWS."""
 _STARTED = "orca_daemon_started"
 
 
-def meter(clients: Clients, called: Callable[[str, str, float], None]) -> None:
-    """Tell `called` of each call of each client: `service:Operation`, outcome, seconds.
-
-    The outcome is `ok`, `throttled` or `error`; retries of the client count as one call.
-    """
+def meter(clients: Clients, on_call: OnCall) -> None:
+    """Call `on_call` after each call of each client; the client's retries belong to the same call."""
     for field in fields(clients):
-        _meter(getattr(clients, field.name), called)
+        _meter(getattr(clients, field.name), on_call)
 
 
-def _meter(client: Any, called: Callable[[str, str, float], None]) -> None:
+def _meter(client: Any, on_call: OnCall) -> None:
     service = client.meta.service_model.service_name
 
-    def begun(context: dict[str, Any], **_: Any) -> None:
+    def start(context: dict[str, Any], **_: Any) -> None:
         context[_STARTED] = time.monotonic()
 
-    def ended(model: Any, context: dict[str, Any], outcome: str) -> None:
+    def end(model: Any, context: dict[str, Any], outcome: CallOutcome) -> None:
         if (started := context.pop(_STARTED, None)) is not None:
-            called(f"{service}:{model.name}", outcome, time.monotonic() - started)
+            on_call(f"{service}:{model.name}", outcome, time.monotonic() - started)
 
-    def answered(parsed: dict[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:
-        ended(model, context, outcome_of(parsed, model.name))
+    def on_response(parsed: dict[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:
+        end(model, context, outcome_of(parsed, model.name))
 
-    def failed(event_name: str, context: dict[str, Any], **_: Any) -> None:
+    def on_error(event_name: str, context: dict[str, Any], **_: Any) -> None:
         operation = client.meta.service_model.operation_model(event_name.rsplit(".", 1)[1])
-        ended(operation, context, "error")
+        end(operation, context, "error")
 
-    client.meta.events.register("before-call", begun)
-    client.meta.events.register("after-call", answered)
-    client.meta.events.register("after-call-error", failed)
+    client.meta.events.register("before-call", start)
+    client.meta.events.register("after-call", on_response)
+    client.meta.events.register("after-call-error", on_error)
 
 
-def outcome_of(parsed: dict[str, Any], operation: str) -> str:
-    """What a parsed answer amounts to."""
-    answer: Any = parsed
-    error = ClientError(answer, operation)
+def outcome_of(parsed: dict[str, Any], operation: str) -> CallOutcome:
+    """The outcome of a call, from its parsed response.  MISSING is an answer, so it counts as `ok`."""
+    response: Any = parsed
+    error = ClientError(response, operation)
     if "Error" not in parsed and status_of(error) < HTTPStatus.BAD_REQUEST:
         return "ok"
     match meaning_of(error):

@@ -1,19 +1,19 @@
-"""Every call that the daemon makes to AWS, and the IAM actions that each needs.
+"""Every AWS operation that the daemon calls, and the IAM actions that each needs.
 
-`deploy/iam/policy.json` grants these actions and no others; a test compares both with the code.
+`deploy/iam/policy.json` grants exactly these actions; a test compares both with the code.
 """
 
 from collections.abc import Mapping
 
 _READ = ("s3:GetObject", "s3:GetObjectVersion")
 _WRITE = ("s3:PutObject",)
-# In a versioned bucket, a copy names the version that it looked at, for which S3 has actions of their own.
+# In a versioned bucket a copy names the version of its HeadObject; S3 has separate actions for versions.
 _READ_TAGS = ("s3:GetObjectTagging", "s3:GetObjectVersionTagging")
 
 OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "s3:AbortMultipartUpload": ("s3:AbortMultipartUpload",),
     "s3:CompleteMultipartUpload": _WRITE,
-    # A copy takes the object's tags along.
+    # CopyObject copies the object's tags, too.
     "s3:CopyObject": (*_READ, *_WRITE, *_READ_TAGS, "s3:PutObjectTagging"),
     "s3:CreateMultipartUpload": (*_WRITE, "s3:PutObjectTagging"),
     "s3:GetObject": _READ,

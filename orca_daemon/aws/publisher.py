@@ -1,4 +1,4 @@
-"""Sends status updates to the status-update queue, byte for byte as ORCA's own producers do."""
+"""Sends status updates to the status-update queue, byte for byte like ORCA's own producers."""
 
 import asyncio
 import random
@@ -13,17 +13,17 @@ from orca_daemon.wire.queue_url import normalised
 from orca_daemon.wire.status import Grouping, UpdateFile, update_message
 
 SQS = "sqs"
-"""Name of the dependency; its places are queues that the work posts to."""
+"""Name of the dependency; its places are the queues that updates are posted to."""
 TRIES = 3
-"""On top of the client's own retries."""
+"""Tries of one post; the client's own retries come on top."""
 
 
 class PublishError(Exception):
-    """The queue takes no such message."""
+    """The queue refuses the message, and would refuse it again."""
 
 
 class Publisher:
-    """Posts to one queue.  Posting an update twice does no harm: its reader knows its time."""
+    """Posts to one queue.  Posting an update twice does no harm: readers compare its time."""
 
     def __init__(
         self,
@@ -38,11 +38,11 @@ class Publisher:
         self._place = f"send {self._url.rpartition('/')[2]}"
 
     async def post(self, update: UpdateFile) -> None:
-        """Send one update, and see that the queue has it.
+        """Send one update, and wait until SQS confirms it.
 
         Raises:
-            NotYet: the queue cannot be reached now; the copy that the update is about is not to blame.
-            DependencyDown: the queue does not exist, or denies to send; that is no fault of the copy either.
+            NotYet: the queue cannot be reached now; the copy that the update reports is not to blame.
+            DependencyDown: the queue does not exist, or access is denied; the copy is not to blame either.
             PublishError: the queue refuses the update.
         """
         message = update_message(update, grouping=self._grouping)
@@ -50,10 +50,10 @@ class Publisher:
             try:
                 await self._sqs.send_message(QueueUrl=self._url, **message.parameters())
             except CALL_ERRORS as error:
-                meant = meaning_of(error)
-                if meant in {Meaning.DENIED, Meaning.MISSING}:
+                meaning = meaning_of(error)
+                if meaning in {Meaning.DENIED, Meaning.MISSING}:
                     raise DependencyDown(SQS, reason_of(error), place=self._place) from error
-                if not meant.passes:
+                if not meaning.passes:
                     text = ": ".join(part for part in (reason_of(error), message_of(error)) if part)
                     raise PublishError(f"the status queue refused an update: {text}") from error
                 if attempt == TRIES:

@@ -1,4 +1,4 @@
-"""Secrets Manager and Parameter Store, as the database's address needs them."""
+"""Reads secrets and parameters, for the address of the database."""
 
 from collections.abc import Awaitable, Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from orca_daemon.engine.errors import NotYet, Reject
 
 
 class SecretReader:
-    """Reads secrets when asked; nothing is kept, so a rotated secret is read anew."""
+    """Reads from Secrets Manager and Parameter Store; caches nothing, so that it notices rotated secrets."""
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
@@ -19,21 +19,21 @@ class SecretReader:
         """The text of a secret (AWS: GetSecretValue).
 
         Raises:
-            Reject: it does not exist, is closed to us, or is not a text: no waiting brings it.
-            NotYet: AWS does not answer.
+            Reject: it does not exist, access is denied, or it is not a text: waiting does not help.
+            NotYet: AWS does not answer, or refuses the credentials.
         """
-        answer = await _answered(self._clients.secrets.get_secret_value(SecretId=name))
-        if "SecretString" not in answer:
+        response = await _response(self._clients.secrets.get_secret_value(SecretId=name))
+        if "SecretString" not in response:
             raise Reject("it is not a text but binary")
-        return str(answer["SecretString"])
+        return str(response["SecretString"])
 
     async def parameter(self, name: str) -> str:
         """The value of a parameter, decrypted (AWS: GetParameter).  Raises as `secret` does."""
-        answer = await _answered(self._clients.ssm.get_parameter(Name=name, WithDecryption=True))
-        return str(answer["Parameter"]["Value"])
+        response = await _response(self._clients.ssm.get_parameter(Name=name, WithDecryption=True))
+        return str(response["Parameter"]["Value"])
 
 
-async def _answered(call: Awaitable[Mapping[str, Any]]) -> Mapping[str, Any]:
+async def _response(call: Awaitable[Mapping[str, Any]]) -> Mapping[str, Any]:
     try:
         return await call
     except CALL_ERRORS as error:

@@ -1,4 +1,4 @@
-"""One SQS queue, as the engine's `Source`: aiobotocore's answers and errors translated once, here."""
+"""One SQS queue, as the engine's `Source`: translates aiobotocore's responses and errors, once and here."""
 
 import asyncio
 import json
@@ -8,33 +8,22 @@ from typing import Any, TypeVar
 
 from orca_daemon.aws.call_errors import CALL_ERRORS
 from orca_daemon.aws.errors import Meaning, code_of, meaning_of, message_of, reason_of
+from orca_daemon.aws.sqs_messages import SYSTEM_ATTRIBUTES, envelope, own_attributes, sendable
 from orca_daemon.engine import evidence as evidences
 from orca_daemon.engine.errors import SourceError, SourceErrorKind
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.size import size
 from orca_daemon.engine.source import EntryOutcome, QueueFacts
-from orca_daemon.wire.queue_url import normalised
+from orca_daemon.wire.queue_url import host_of, is_legacy, normalised, region_of
 
 T = TypeVar("T")
-EVIDENCE = evidences.NAME
-TRACE = "AWSTraceHeader"
-SMALLEST_LIMIT = 262_144
-"""Bytes that a dead-letter queue takes where it does not say: the default of queues until 2025."""
-SYSTEM_ATTRIBUTES = (
-    "MessageGroupId",
-    "SequenceNumber",
-    "MessageDeduplicationId",
-    "ApproximateReceiveCount",
-    "ApproximateFirstReceiveTimestamp",
-    "SentTimestamp",
-    "DeadLetterQueueSourceArn",
-    TRACE,
-)
+DEFAULT_LIMIT = 262_144
+"""Bytes that a dead-letter queue is assumed to take if it reports no limit: SQS's default until 2025."""
 _GONE = frozenset({"ReceiptHandleIsInvalid", "MessageNotInflight", "InvalidParameterValue"})
 _TOO_LONG = "Total VisibilityTimeout"
-"""Part of the sentence in which SQS refuses more than twelve hours, under the code of an expired handle."""
+"""Part of SQS's message for a lease of more than twelve hours; the code is that of an expired handle."""
 _TOO_LARGE = "Message must be shorter than"
-"""Part of the sentence in which SQS refuses a message larger than its queue's MaximumMessageSize."""
+"""Part of SQS's message for a message larger than the queue's MaximumMessageSize."""
 _KINDS: Mapping[Meaning, SourceErrorKind] = {
     Meaning.MISSING: SourceErrorKind.MISSING,
     Meaning.DENIED: SourceErrorKind.DENIED,
@@ -61,13 +50,14 @@ class SqsSource:
         self._facts: QueueFacts | None = None
 
     async def describe(self, *, warm: bool = False) -> QueueFacts:
-        """Read what the queue says about itself, and find its dead-letter queue.
+        """Read the queue's attributes, and find its dead-letter queue.
 
         Args:
-            warm: ask over the client for receives, so that the first receive finds a connection.
+            warm: send the request over the client for receives, so that the first receive finds an open
+                connection.
 
         Raises:
-            SourceError: of kind `missing` or `denied` where that is so.
+            SourceError: of kind `missing` if the queue does not exist, `denied` if it may not be read.
         """
         attributes = await self._attributes(self._url, self._poll if warm else self._control)
         try:
@@ -89,7 +79,7 @@ class SqsSource:
         return self._facts
 
     async def depth(self) -> Depth:
-        """How many messages the queue holds, approximately."""
+        """Read how many messages the queue holds, approximately."""
         attributes = await self._attributes(self._url, self._control)
         try:
             return Depth(
@@ -114,20 +104,20 @@ class SqsSource:
         }
         if attempt_id is not None:
             request["ReceiveRequestAttemptId"] = attempt_id
-        answer = await translated(self._poll.receive_message(**request))
-        return [envelope(message) for message in answer.get("Messages") or ()]
+        response = await translated(self._poll.receive_message(**request))
+        return [envelope(message) for message in response.get("Messages") or ()]
 
     async def delete(self, envelopes: Sequence[Envelope]) -> Sequence[EntryOutcome]:
         """See `Source`."""
-        entries = [{"Id": str(i), "ReceiptHandle": one.receipt} for i, one in enumerate(envelopes)]
+        entries = [{"Id": str(i), "ReceiptHandle": each.receipt} for i, each in enumerate(envelopes)]
         call = self._control.delete_message_batch(QueueUrl=self._url, Entries=entries)
         return outcomes(await translated(call), len(entries))
 
     async def hide(self, envelopes: Sequence[Envelope], seconds: float) -> Sequence[EntryOutcome]:
         """See `Source`."""
         entries = [
-            {"Id": str(i), "ReceiptHandle": one.receipt, "VisibilityTimeout": int(seconds)}
-            for i, one in enumerate(envelopes)
+            {"Id": str(i), "ReceiptHandle": each.receipt, "VisibilityTimeout": int(seconds)}
+            for i, each in enumerate(envelopes)
         ]
         call = self._control.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
         return outcomes(await translated(call), len(entries))
@@ -136,7 +126,7 @@ class SqsSource:
         """See `Source`."""
         facts = self._facts or await self.describe()
         if _too_large(envelope, facts):
-            facts = await self.describe()  # its limit may have been raised since
+            facts = await self.describe()  # the limit may have been raised meanwhile
         if facts.dead_letter is None:
             raise SourceError(SourceErrorKind.MISSING, "the queue has no dead-letter queue")
         if _too_large(envelope, facts):
@@ -153,7 +143,7 @@ class SqsSource:
                     envelope.body,
                     own_attributes(envelope),
                     evidence,
-                    facts.dead_letter_largest or SMALLEST_LIMIT,
+                    facts.dead_letter_largest or DEFAULT_LIMIT,
                 ),
             ),
         }
@@ -162,7 +152,7 @@ class SqsSource:
         try:
             await translated(self._control.send_message(**request))
         except SourceError as error:
-            if error.kind == "too_large":  # its limit may have been lowered since
+            if error.kind == "too_large":  # the limit may have been lowered meanwhile
                 self._facts = None
             raise
 
@@ -173,7 +163,7 @@ class SqsSource:
         return attributes
 
     async def _find_dead_letter_queue(self, arn: str | None) -> tuple[str | None, int | None]:
-        """Its URL and limit; None where the policy names none, or one that was deleted since."""
+        """URL and limit of the dead-letter queue; both None if the policy names none, or a deleted one."""
         if arn is None:
             return None, None
         account, name = arn.split(":")[-2:]
@@ -188,58 +178,18 @@ class SqsSource:
         return url, _number(limit)
 
 
-def envelope(message: Mapping[str, Any]) -> Envelope:
-    """A message of ReceiveMessage's answer."""
-    system = message.get("Attributes", {})
-    raw = message.get("MessageAttributes", {})
-    return Envelope(
-        id=message["MessageId"],
-        receipt=message["ReceiptHandle"],
-        body=message.get("Body", ""),
-        attributes={name: value["StringValue"] for name, value in raw.items() if "StringValue" in value},
-        raw_attributes=raw,
-        group=system.get("MessageGroupId"),
-        sequence=int(system.get("SequenceNumber", 0)),
-        deduplication_id=system.get("MessageDeduplicationId"),
-        receive_count=int(system.get("ApproximateReceiveCount", 1)),
-        sent_at=int(system.get("SentTimestamp", 0)) / 1000,
-        first_received_at=int(system.get("ApproximateFirstReceiveTimestamp", 0)) / 1000,
-        trace=system.get(TRACE),
-        moved_from=system.get("DeadLetterQueueSourceArn"),
-    )
+def outcomes(response: Mapping[str, Any], count: int) -> list[EntryOutcome]:
+    """The outcome of each entry of a batch, in the order of the request.
 
-
-def own_attributes(envelope: Envelope) -> dict[str, Mapping[str, object]]:
-    """The message's attributes as SendMessage takes them: answers carry lists that requests may not."""
-    parts = {"DataType", "StringValue", "BinaryValue"}
-    return {
-        name: {key: part for key, part in value.items() if key in parts}
-        for name, value in envelope.raw_attributes.items()
-    }
-
-
-def sendable(envelope: Envelope, attributes: Mapping[str, Mapping[str, object]]) -> dict[str, Any]:
-    """A received message as SendMessage takes it again, with these attributes."""
-    request: dict[str, Any] = {"MessageBody": envelope.body, "MessageAttributes": attributes}
-    if envelope.group is not None:  # on a standard queue it is a tenant's name
-        request["MessageGroupId"] = envelope.group
-    if envelope.trace:
-        request["MessageSystemAttributes"] = {TRACE: {"DataType": "String", "StringValue": envelope.trace}}
-    return request
-
-
-def outcomes(answer: Mapping[str, Any], count: int) -> list[EntryOutcome]:
-    """How each entry of a batch ended, by its place.
-
-    An entry that the answer does not name, or names twice, has failed; what names no entry says nothing.
+    An entry that the response does not name exactly once counts as failed.  Unknown ids are ignored.
     """
-    ends: dict[object, list[EntryOutcome]] = {}
-    for entry in answer.get("Successful") or ():
-        ends.setdefault((entry or {}).get("Id"), []).append(EntryOutcome.DONE)
-    for entry in answer.get("Failed") or ():
-        ends.setdefault((entry or {}).get("Id"), []).append(_failure(entry or {}))
-    named = (ends.get(str(place), ()) for place in range(count))
-    return [found[0] if len(found) == 1 else EntryOutcome.FAILED for found in named]
+    by_id: dict[object, list[EntryOutcome]] = {}
+    for entry in response.get("Successful") or ():
+        by_id.setdefault((entry or {}).get("Id"), []).append(EntryOutcome.DONE)
+    for entry in response.get("Failed") or ():
+        by_id.setdefault((entry or {}).get("Id"), []).append(_failure(entry or {}))
+    entries = (by_id.get(str(index), ()) for index in range(count))
+    return [ends[0] if len(ends) == 1 else EntryOutcome.FAILED for ends in entries]
 
 
 def _failure(entry: Mapping[str, Any]) -> EntryOutcome:
@@ -249,7 +199,7 @@ def _failure(entry: Mapping[str, Any]) -> EntryOutcome:
 
 
 async def translated(call: Awaitable[T]) -> T:
-    """The answer of a call of the client; its errors become `SourceError`."""
+    """Await a call of the client; its errors become `SourceError`."""
     try:
         return await call
     except CALL_ERRORS as error:
@@ -259,7 +209,7 @@ async def translated(call: Awaitable[T]) -> T:
     except asyncio.CancelledError as error:
         if (task := asyncio.current_task()) and task.cancelling():
             raise
-        # Nobody cancelled us: another call did, with which ours shared a look-up or a connection.
+        # This task was not cancelled. Another call was, and it shared a DNS lookup or a connection with ours.
         raise SourceError(SourceErrorKind.UNAVAILABLE, "cancelled with another call") from error
 
 
@@ -282,3 +232,22 @@ def _own_size(envelope: Envelope) -> int:
 
 def _number(text: str | None) -> int | None:
     return int(text) if text else None
+
+
+def other_region(url: str, sqs: Any) -> str | None:
+    """A sentence if the queue is in another region than the client, else None.
+
+    SQS's clients send every request to their own endpoint, whatever host the queue's URL has.
+    """
+    region, ours = region_of(url), sqs.meta.region_name
+    if region is None or region == ours:
+        return None
+    return f"{url} is in {region}, and requests go to {ours}: set AWS_REGION={region}, or correct the URL"
+
+
+def other_host(url: str, sqs: Any) -> str | None:
+    """A sentence if requests go to another host than the URL's, else None."""
+    endpoint = str(sqs.meta.endpoint_url)
+    if host_of(url) == host_of(endpoint) or (is_legacy(url) and region_of(url) == region_of(endpoint)):
+        return None
+    return f"requests go to {endpoint}, not to {host_of(url)}, the host of the queue's URL"

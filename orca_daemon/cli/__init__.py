@@ -15,13 +15,13 @@ app = typer.Typer(
     (ORCA_<SECTION>__<KEY>, and ORCA's own names).  Wrong settings exit with 78, wrong usage with 2.
 
     \b
-    orca-daemon local --demo      see it work, with everything embedded
-    orca-daemon db upgrade        make the schema, or adopt ORCA's
-    orca-daemon check             will everything work?
+    orca-daemon local --demo      try it, with everything embedded
+    orca-daemon db upgrade        create the schema, or adopt ORCA's
+    orca-daemon check             check that everything is usable
     orca-daemon run               consume the queues
     """,
     no_args_is_help=True,
-    rich_markup_mode=None,  # it keeps the line breaks of docstrings, whatever the width of the terminal
+    rich_markup_mode=None,  # rich keeps the line breaks of docstrings even if the terminal is narrower
     pretty_exceptions_enable=False,
 )
 
@@ -45,8 +45,8 @@ for _name in COMMANDS:
     import_module(f"orca_daemon.cli.{_name}").register(app)
 
 
-def _print_version(asked: bool) -> None:  # noqa: FBT001  as typer calls it
-    if asked:
+def _print_version(requested: bool) -> None:  # noqa: FBT001  as typer calls it
+    if requested:
         typer.echo(f"orca-daemon {__version__}")
         raise typer.Exit
 

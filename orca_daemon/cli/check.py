@@ -1,16 +1,12 @@
 """`orca-daemon check`: whether everything that the daemon needs is there."""
 
-import json
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from orca_daemon.cli.exits import FAILED, run, settings_or_exit
 from orca_daemon.cli.options import AsJson, Config
-from orca_daemon.cli.settings import settings_or_exit
-
-if TYPE_CHECKING:
-    from orca_daemon.app.checkup import Finding
+from orca_daemon.cli.output import print_json, print_table
 
 
 def register(app: typer.Typer) -> None:
@@ -20,7 +16,7 @@ def register(app: typer.Typer) -> None:
 
 def check(
     bucket: Annotated[
-        list[str] | None, typer.Option(help="Also see whether this bucket can be listed; repeat it.")
+        list[str] | None, typer.Option(help="Check that this bucket can be listed; repeatable.")
     ] = None,
     config: Config = None,
     as_json: AsJson = False,
@@ -34,22 +30,23 @@ def check(
     orca-daemon check --bucket orca-archive --bucket orca-reports
     """
     from orca_daemon.app.checkup import findings, works
-    from orca_daemon.cli.connections import run
 
-    found = run(findings(settings_or_exit(config, need_queue=True), tuple(bucket or ())))
-    fine = works(found)
+    results = run(findings(settings_or_exit(config, need_queue=True), tuple(bucket or ())))
+    all_work = works(results)
     if as_json:
-        lines = [asdict(each) | {"grade": each.grade.value} for each in found]
-        typer.echo(json.dumps({"works": fine, "findings": lines}, indent=2))
+        records = [
+            {
+                "subject": each.subject,
+                "grade": each.grade,
+                "text": each.text,
+                "do": each.do,
+                "start": each.at_start,
+            }
+            for each in results
+        ]
+        print_json({"works": all_work, "findings": records})
     else:
-        _show(found)
-        typer.echo("Everything that was looked at will work." if fine else "Something will not work.")
-    raise typer.Exit(0 if fine else 1)
-
-
-def _show(found: "list[Finding]") -> None:
-    from orca_daemon.cli.tables import show
-
-    show(
-        ("", "what", "found", "do"), ((each.grade.value, each.subject, each.text, each.do) for each in found)
-    )
+        rows = ((result.grade.value, result.subject, result.text, result.do) for result in results)
+        print_table(("", "check", "result", "fix"), rows)
+        typer.echo("Everything that was checked will work." if all_work else "Something will not work.")
+    raise typer.Exit(0 if all_work else FAILED)

@@ -1,21 +1,19 @@
-"""`orca-daemon copy`: one copy by hand, by the code that makes them all."""
+"""`orca-daemon copy`: one copy by hand, by the code that makes all copies."""
 
-import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orca_daemon.cli.exits import run, settings_or_exit
 from orca_daemon.cli.options import AsJson, Config
-from orca_daemon.cli.settings import settings_or_exit
-from orca_daemon.settings.buckets import CopyRules
+from orca_daemon.cli.output import print_json, progress_bar
 from orca_daemon.wire.s3_names import key_problem
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as Bar
-
     from orca_daemon.aws.s3copy import Copied, CopyProgress, S3Object
-    from orca_daemon.settings import Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -34,81 +32,54 @@ def copy(
 ) -> None:
     """Copy one object on the server side, and verify the copy.
 
-    The source is pinned; nothing is copied if the target holds the same already, nor where copies.sources,
-    copies.targets or export.bucket forbid it.
+    The version of the source that is there now is copied.  Nothing is copied if the target is equal already,
+    or if copies.sources, copies.targets or export.bucket forbid it.
 
     Exit codes: 0 the target holds the object, 1 it does not, 2 usage, 78 settings are wrong.
 
     \b
     orca-daemon copy s3://orca-archive/d/g.h5 s3://protected/d/g.h5
     """
-    from orca_daemon.cli.connections import run
+    from orca_daemon.operations import copying
 
     settings = settings_or_exit(config)
-    here, there = _place(source), _place(target)
-    if refusal := CopyRules.of(settings).refusal(here.bucket, there.bucket):
-        typer.echo(f"orca-daemon: {refusal}", err=True)
-        raise typer.Exit(1)
-    copied = run(_copy(settings, here, there, chunk, quiet=as_json))
+    source_object, target_object = _object(source), _object(target)
+    with _progress(quiet=as_json) as progress:
+        copied = run(copying.copy(settings, source_object, target_object, chunk_mib=chunk, progress=progress))
     if as_json:
-        typer.echo(json.dumps({"source": str(here), "target": str(there), **asdict(copied)}))
+        # One line for each copy, so that the output of several runs is JSON lines.
+        print_json(
+            {"source": str(source_object), "target": str(target_object), **asdict(copied)}, indent=None
+        )
     else:
-        typer.echo(_summary(copied, there))
+        typer.echo(_summary(copied, target_object))
 
 
-def _place(url: str) -> "S3Object":
+def _object(url: str) -> "S3Object":
     from orca_daemon.aws.s3copy import S3Object
 
     try:
-        place = S3Object.of(url)
+        parsed = S3Object.of(url)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
-    if problem := key_problem(place.key):
+    if problem := key_problem(parsed.key):
         raise typer.BadParameter(f"the key of {url!r} {problem}")
-    return place
+    return parsed
 
 
-async def _copy(
-    settings: "Settings", source: "S3Object", target: "S3Object", chunk: int | None, *, quiet: bool
-) -> "Copied":
-    from orca_daemon.aws.clients import connect
-    from orca_daemon.aws.s3copy import Copier, CopyError
-    from orca_daemon.aws.s3copy.plan import MIB
-    from orca_daemon.engine.errors import NotYet, Reject
-    from orca_daemon.queues.recovery import options
-
-    async with connect(settings) as clients:
-        with _bar(quiet=quiet) as bar:
-            copier = Copier(clients.s3, options(settings.copies), _shown_in(bar))
-            try:
-                return await copier.copy(source, target, chunk=chunk * MIB if chunk else None)
-            except (CopyError, NotYet) as error:
-                raise Reject(str(error)) from error
-
-
-def _bar(*, quiet: bool) -> "Bar":
-    from rich.console import Console
+@contextmanager
+def _progress(*, quiet: bool) -> "Iterator[Callable[[CopyProgress], None]]":
     from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn, TransferSpeedColumn
-    from rich.progress import Progress as Bar
 
-    columns: tuple[Any, ...] = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    # On standard error, so that the result can be piped; on a terminal only, where a bar can move.
-    console = Console(stderr=True)
-    return Bar(*columns, console=console, transient=True, disable=quiet or not console.is_terminal)
-
-
-def _shown_in(bar: "Bar") -> "Any":
-    task = bar.add_task("copy", total=None)
-
-    def moved(progress: "CopyProgress") -> None:
-        bar.update(task, total=progress.size, completed=progress.done)
-
-    return moved
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with progress_bar(*columns, quiet=quiet) as bar:
+        task = bar.add_task("copy", total=None)
+        yield lambda progress: bar.update(task, total=progress.size, completed=progress.done)
 
 
 def _summary(copied: "Copied", target: "S3Object") -> str:
     if copied.skipped:
-        return f"{target} holds it already ({copied.size:,} bytes, shown by {copied.by})"
+        return f"{target} holds it already ({copied.size:,} bytes, verified by {copied.by})"
     how = "one request" if copied.parts == 1 else f"{copied.parts:,} parts"
     rate = copied.size / 1024**2 / copied.seconds if copied.seconds else 0.0
     return (

@@ -1,148 +1,124 @@
-"""`orca-daemon db`: what the database looks like, and bringing it up to date."""
+"""`orca-daemon db`: the state of the database, and its upgrade."""
 
-import json
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orca_daemon.cli.exits import FAILED, USAGE, errors_exit, fail, run, settings_or_exit
 from orca_daemon.cli.options import AsJson, Config
-from orca_daemon.cli.settings import settings_or_exit
-from orca_daemon.settings import Settings
+from orca_daemon.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
-    from orca_daemon.db.address import DatabaseAddress
     from orca_daemon.db.schema import Schema
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    group = typer.Typer(help="The database: its state, and bringing it up to date.", no_args_is_help=True)
+    group = typer.Typer(help="Show the state of the database, and upgrade it.", no_args_is_help=True)
     group.command("status")(status)
     group.command("upgrade")(upgrade)
     app.add_typer(group, name="db")
 
 
 def status(config: Config = None, as_json: AsJson = False) -> None:
-    """Say what the database looks like, and what an upgrade would do.
+    """Show the state of the database, and what an upgrade would do.
 
     Exits 0 when the daemon can work with it, 1 when it needs an upgrade first.
 
     \b
     orca-daemon db status --json
     """
-    from orca_daemon.db import migrate
-    from orca_daemon.db.schema import SchemaVerdict
+    from orca_daemon.operations.database import address
+    from orca_daemon.operations.schema import read_state
 
-    found = _guarded(lambda: migrate.status(_address(settings_or_exit(config))))
-    usable = found.verdict in {SchemaVerdict.OK, SchemaVerdict.SLOW}
-    steps = [] if found.verdict is SchemaVerdict.FOREIGN else migrate.plan(found)
+    place = run(address(settings_or_exit(config)))
+    with errors_exit():
+        state = read_state(place)
+    schema = state.schema
     if as_json:
-        _print(_facts(found) | {"usable": usable, "steps": steps})
+        print_json(
+            {
+                "verdict": schema.verdict.name.lower(),
+                "version": schema.version,
+                "recorded_version": schema.recorded,
+                "missing_indexes": list(schema.missing_indexes),
+                "usable": state.usable,
+                "steps": state.steps,
+            }
+        )
     else:
-        _describe(found)
-        _list(steps, "An upgrade would:")
-    raise typer.Exit(0 if usable else 1)
+        _print_schema(schema)
+        _print_steps(state.steps, "An upgrade would:")
+    raise typer.Exit(0 if state.usable else FAILED)
 
 
 def upgrade(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the steps, change nothing.")] = False,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
     """Create the schema, or bring ORCA's (version 5 or later) up to date.
 
-    Says first what it will do.  Runs as the owner: ORCA's secret names the administrator, else the user of
-    the settings it is.  Safe to run twice, and beside a running daemon.
+    Shows first what it will do.  Runs as ORCA's administrator if the secret names one, else as the user of
+    the settings, who must own the schema or may create it.  Safe to run twice, and beside a running daemon.
 
     \b
     orca-daemon db upgrade --dry-run
     orca-daemon db upgrade --yes
     """
     from orca_daemon.db import migrate
+    from orca_daemon.operations.database import address
+    from orca_daemon.operations.schema import upgrade_steps
 
-    address = _guarded(lambda: _address(settings_or_exit(config), owner=True))
-    steps = _guarded(lambda: migrate.plan(migrate.status(address)))
+    place = run(address(settings_or_exit(config), owner=True))
+    with errors_exit(migrate.UpgradeError):
+        steps = upgrade_steps(place)
     if not as_json:
-        _list(steps, f"In the database {address.database} on {address.host or 'this machine'}, this will:")
+        host = place.host or "this machine"
+        _print_steps(steps, f"In the database {place.database} on {host}, this will:")
     if dry_run or not steps:
         _print_end(steps, as_json=as_json, done=not steps)
         return
     if not yes:
-        _ask(as_json=as_json)
-    taken = _guarded(lambda: migrate.upgrade(address, lambda step: typer.echo(f"… {step}", err=True)))
+        _confirm(as_json=as_json)
+    with errors_exit(migrate.UpgradeError):
+        taken = migrate.upgrade(place, lambda step: typer.echo(f"… {step}", err=True))
     _print_end(taken, as_json=as_json, done=True)
 
 
-def _ask(*, as_json: bool) -> None:
-    if as_json or not sys.stdin.isatty():
-        typer.echo("orca-daemon: stdin is not a terminal; pass --yes or --dry-run", err=True)
-        raise typer.Exit(2)
-    typer.confirm("Go on?", abort=True)
+def _confirm(*, as_json: bool) -> None:
+    if as_json:
+        fail("--json cannot ask; pass --yes or --dry-run", USAGE)
+    if not sys.stdin.isatty():
+        fail("stdin is not a terminal; pass --yes or --dry-run", USAGE)
+    typer.confirm("Continue?", abort=True)
 
 
 def _print_end(steps: list[str], *, as_json: bool, done: bool) -> None:
     if as_json:
-        _print({"steps": steps, "done": done})
+        print_json({"steps": steps, "done": done})
     elif done:
         typer.echo("The database is up to date.")
 
 
-def _address(settings: Settings, *, owner: bool = False) -> "DatabaseAddress":
-    from orca_daemon.cli.connections import address, run
-
-    return run(address(settings, owner=owner))
-
-
-def _guarded(work: Any) -> Any:
-    """The result of the work; what is wrong with the database is reported in one line."""
-    from orca_daemon.db.address import AddressError
-    from orca_daemon.db.failures import PostgresError
-    from orca_daemon.db.migrate import UpgradeError
-    from orca_daemon.engine.errors import DependencyDown, Reject
-
-    try:
-        return work()
-    except AddressError as error:
-        code, text = 78, str(error)
-    except (UpgradeError, DependencyDown, PostgresError, Reject) as error:
-        code, text = 1, str(error)
-    typer.echo(f"orca-daemon: {text}", err=True)
-    raise typer.Exit(code)
-
-
-def _facts(found: "Schema") -> dict[str, Any]:
-    return {
-        "verdict": found.verdict.name.lower(),
-        "version": found.version,
-        "recorded_version": found.recorded,
-        "missing_indexes": list(found.missing_indexes),
-    }
-
-
-def _describe(found: "Schema") -> None:
-    from orca_daemon.cli.tables import show
-
-    version = "not an ORCA of version 5 or later" if found.version is None else found.version or "none"
-    show(
-        ("", "found"),
+def _print_schema(schema: "Schema") -> None:
+    version = "not an ORCA of version 5 or later" if schema.version is None else schema.version or "none"
+    print_table(
+        ("check", "result"),
         [
-            ("state", found.verdict.value),
+            ("state", schema.verdict.value),
             ("schema version, by its columns", version),
-            ("schema version, as recorded", found.recorded),
-            ("our indexes that are missing", len(found.missing_indexes)),
+            ("schema version, as recorded", schema.recorded),
+            ("missing indexes", len(schema.missing_indexes)),
         ],
     )
 
 
-def _list(steps: list[str], heading: str) -> None:
+def _print_steps(steps: list[str], heading: str) -> None:
     if not steps:
         return
     typer.echo(heading)
     for step in steps:
         typer.echo(f"  - {step}")
-
-
-def _print(facts: dict[str, Any]) -> None:
-    typer.echo(json.dumps(facts, indent=2))

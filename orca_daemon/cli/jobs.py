@@ -1,6 +1,5 @@
-"""`orca-daemon jobs` and `orca-daemon job`: what became of recoveries."""
+"""`orca-daemon jobs` and `orca-daemon job`: the state of recoveries."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -8,13 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orca_daemon.cli.options import AsJson, Config, StatusName
-from orca_daemon.cli.settings import settings_or_exit
-from orca_daemon.cli.times import before, format_time, parse_time
-from orca_daemon.settings import Settings
+from orca_daemon.cli.exits import run, settings_or_exit
+from orca_daemon.cli.options import AsJson, Config, StatusName, parse_span, parse_time
+from orca_daemon.cli.output import format_time, print_json, print_table
+from orca_daemon.operations.errors import NotFoundError
 
 if TYPE_CHECKING:
     from orca_daemon.db.jobs import Chosen, File, Granule, Job
+    from orca_daemon.operations.jobs import JobDetails, JobPage
+    from orca_daemon.settings import Settings
 
 GranuleId = Annotated[str | None, typer.Option("--granule", help="Only with this granule.")]
 _WHEN = "ISO 8601, or a span before now such as 7d."
@@ -29,7 +30,7 @@ def register(app: typer.Typer) -> None:
 def jobs(
     status: Annotated[StatusName | None, typer.Option(help="Only with this status.")] = None,
     stuck: Annotated[
-        str | None, typer.Option(help="Only with open files that have not moved for this long: 24h, 3d.")
+        str | None, typer.Option(help="Only with an open file that has not moved for this long: 24h, 3d.")
     ] = None,
     since: Annotated[str | None, typer.Option(help=f"Only requested at this time or later: {_WHEN}")] = None,
     until: Annotated[str | None, typer.Option(help=f"Only requested before this time: {_WHEN}")] = None,
@@ -41,7 +42,7 @@ def jobs(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """List recovery jobs, the newest first.  All options must hold together.
+    """List recovery jobs, the newest first.  A job is listed if all options match it.
 
     \b
     orca-daemon jobs --stuck 24h
@@ -56,17 +57,17 @@ def jobs(
         granule=granule,
         collection=collection,
         archive=archive,
-        since=parse_time(since, now) if since else None,
-        until=parse_time(until, now) if until else None,
-        idle_since=before(now, stuck) if stuck else None,
+        since=parse_time(since, now, "--since"),
+        until=parse_time(until, now, "--until"),
+        idle_since=parse_span(stuck, now, "--stuck"),
     )
-    found = _find_jobs(settings_or_exit(config), chosen, limit + 1, after)
-    page, more = found[:limit], len(found) > limit
-    following = page[-1].job_id if more else None
+    page = _page(settings_or_exit(config), chosen, limit, after)
     if as_json:
-        _print_json({"jobs": [_record(one) for one in page], "next": following})
-    else:
-        _print_jobs(page, following)
+        print_json({"jobs": [_record(job) for job in page.jobs], "next": page.next})
+        return
+    _print_jobs(page.jobs)
+    if page.next:
+        typer.echo(f"there are more: --after {page.next}")
 
 
 def job(
@@ -77,110 +78,79 @@ def job(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show one job: its granules and files, with times and errors.  Exits 1 when there is no such job.
+    """Show one job: its granules and files, with times and errors.  Exits 1 when the job does not exist.
 
     \b
     orca-daemon job 8f3a61c2 --status failed
     """
-    granules, files = _find_job(settings_or_exit(config), job_id, granule, status, limit)
-    if not granules:
-        typer.echo(f"orca-daemon: no job {job_id!r}" + (" with this granule" if granule else ""), err=True)
-        raise typer.Exit(1)
-    more = bool(limit) and len(files) > limit
-    files = files[:limit] if limit else files
+    from orca_daemon.operations.jobs import read_job
+
+    settings = settings_or_exit(config)
+    chosen_status = status.status if status else None
+    details = run(read_job(settings, job_id, granule=granule, status=chosen_status, limit=limit))
     if as_json:
-        record: dict[str, Any] = {"job_id": job_id, "granules": [_record(one) for one in granules]}
-        _print_json(record | {"files": [_record(one) for one in files], "more_files": more})
+        granules = [_record(granule) for granule in details.granules]
+        files = [_record(file) for file in details.files]
+        print_json({"job_id": job_id, "granules": granules, "files": files, "more_files": details.more_files})
         return
-    _print_job(job_id, granules, files)
-    if more:
+    _print_job(job_id, details)
+    if details.more_files:
         typer.echo(f"only {limit} files are shown; --limit 0 shows all")
 
 
-def _find_jobs(settings: Settings, chosen: "Chosen", limit: int, after: str | None) -> "list[Job]":
-    from orca_daemon.cli.connections import database, run
-    from orca_daemon.db import jobs as tables
+def _page(settings: "Settings", chosen: "Chosen", limit: int, after: str | None) -> "JobPage":
+    from orca_daemon.operations.jobs import list_jobs
 
-    async def ask() -> "list[Job]":
-        async with database(settings) as db:
-            found = await db.transact(tables.jobs, chosen, limit=limit, after=after)
-            # Paging after an unknown job id returns no rows, which looks like the last page.
-            if after and not found and not await db.transact(tables.granules, after):
-                raise typer.BadParameter(f"there is no job {after!r}", param_hint="--after")
-            return found
+    async def listed() -> "JobPage":
+        try:
+            return await list_jobs(settings, chosen, limit=limit, after=after)
+        except NotFoundError as error:
+            raise typer.BadParameter(str(error), param_hint="--after") from error
 
-    return run(ask())
+    return run(listed())
 
 
-def _find_job(
-    settings: Settings, job_id: str, granule: str | None, status: StatusName | None, limit: int
-) -> "tuple[list[Granule], list[File]]":
-    from orca_daemon.cli.connections import database, run
-    from orca_daemon.db import jobs as tables
-
-    statuses = (status.status,) if status else tables.ALL
-
-    async def ask() -> "tuple[list[Granule], list[File]]":
-        async with database(settings) as db:
-            granules = await db.transact(tables.granules, job_id, granule=granule)
-            files = await db.transact(
-                tables.files, job_id, granule=granule, statuses=statuses, limit=limit + 1 if limit else None
-            )
-            return granules, files
-
-    return run(ask())
-
-
-def _print_jobs(page: "Sequence[Job]", following: str | None) -> None:
-    from orca_daemon.cli.tables import show
-
+def _print_jobs(jobs: "Sequence[Job]") -> None:
     columns = ("job", "status", "requested", "completed", "last update")
     counts = ("#granules", "#pending", "#staged", "#failed", "#success")
-    show(
+    print_table(
         columns + counts,
         (
             (
-                *(one.job_id, one.status.name.lower(), format_time(one.request_time)),
-                *(format_time(one.completion_time), format_time(one.last_update)),
-                *(one.granules, one.pending, one.staged, one.failed, one.success),
+                *(job.job_id, job.status.name.lower(), format_time(job.request_time)),
+                *(format_time(job.completion_time), format_time(job.last_update)),
+                *(job.granules, job.pending, job.staged, job.failed, job.success),
             )
-            for one in page
+            for job in jobs
         ),
     )
-    if following:
-        typer.echo(f"there are more: --after {following}")
 
 
-def _print_job(job_id: str, granules: "Sequence[Granule]", files: "Sequence[File]") -> None:
-    from orca_daemon.cli.tables import show
-
-    show(
+def _print_job(job_id: str, details: "JobDetails") -> None:
+    print_table(
         ("collection", "granule", "archive", "status", "requested", "completed"),
         (
             (
-                *(one.collection_id, one.granule_id, one.archive_destination, one.status.name.lower()),
-                *(format_time(one.request_time), format_time(one.completion_time)),
+                *(granule.collection_id, granule.granule_id, granule.archive_destination),
+                *(granule.status.name.lower(), format_time(granule.request_time)),
+                format_time(granule.completion_time),
             )
-            for one in granules
+            for granule in details.granules
         ),
         title=f"job {job_id}",
     )
-    show(
+    print_table(
         ("granule", "file", "to", "status", "last update", "completed", "error"),
         (
             (
-                *(one.granule_id, one.filename, one.restore_destination, one.status.name.lower()),
-                *(format_time(one.last_update), format_time(one.completion_time), one.error_message),
+                *(file.granule_id, file.filename, file.restore_destination, file.status.name.lower()),
+                *(format_time(file.last_update), format_time(file.completion_time), file.error_message),
             )
-            for one in files
+            for file in details.files
         ),
         title="files",
     )
 
 
-def _record(one: Any) -> dict[str, Any]:
-    return {**asdict(one), "status": one.status.name.lower()}
-
-
-def _print_json(document: object) -> None:
-    typer.echo(json.dumps(document, indent=2, default=lambda parse_time: parse_time.isoformat()))
+def _record(row: "Job | Granule | File") -> dict[str, Any]:
+    return {**asdict(row), "status": row.status.name.lower()}

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,14 +10,15 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from orca_daemon.cli.exits import INTERRUPTED, WRONG_SETTINGS, fail
 from orca_daemon.ops.bootstrap import ends_the_process
 
 if TYPE_CHECKING:
     from orca_daemon.local.stack import Stack
     from orca_daemon.local.state import Whereabouts
 
-_INTERRUPTED = 130
-_DIED = 70
+_PART_ENDED = 70
+"""EX_SOFTWARE of sysexits.h."""
 
 
 def register(app: typer.Typer) -> None:
@@ -30,18 +30,18 @@ def local(
     state: Annotated[
         Path | None,
         typer.Option(
-            help="Directory that keeps the data, made if it is missing; without it nothing is kept."
+            help="Directory that keeps the data, created if it is missing; without it nothing is kept."
         ),
     ] = None,
     endpoint_url: Annotated[
         str | None,
-        typer.Option(help="LocalStack, used instead of the embedded SQS and S3: http://127.0.0.1:4566."),
+        typer.Option(help="Use this LocalStack instead of the embedded SQS and S3: http://127.0.0.1:4566."),
     ] = None,
     demo: Annotated[
-        bool, typer.Option("--demo", help="Feed a sample workload, and show what happened.")
+        bool, typer.Option("--demo", help="Run a sample workload, and show the result of each step.")
     ] = False,
     leave: Annotated[
-        bool, typer.Option("--exit", help="Stop after the demo: 0 if everything ended as it should.")
+        bool, typer.Option("--exit", help="Stop after the demo; exit 0 only if every step passed.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
 ) -> None:
@@ -49,14 +49,14 @@ def local(
 
     Postgres, SQS and S3 start and stop with it; Ctrl-C or SIGTERM ends it.
 
-    With --state, DIR/stack.json says where everything is as soon as the daemon is ready; its "environment"
-    holds the variables that orca-daemon and every AWS client need to find this stack.
+    With --state, DIR/stack.json is written as soon as the daemon is ready.  It has the addresses of
+    everything; its "environment" has the variables with which orca-daemon and AWS clients use this stack.
 
-    All servers listen on 127.0.0.1 only.  Postgres wants the password in stack.json, which only you can read,
-    and which is printed nowhere; SQS and S3 let in every user of this machine.
+    All servers listen on 127.0.0.1 only.  The password of Postgres is in stack.json, which only you can read,
+    and is never printed; SQS and S3 accept every user of this machine.
 
-    Exit codes: 0 stopped by Ctrl-C or SIGTERM, or every step of the demo ended as it should; 1 some step did
-    not; 70 a part of the stack ended by itself; 78 it did not start.
+    Exit codes: 0 stopped by Ctrl-C or SIGTERM, or every step of the demo passed; 1 a step failed; 70 a part
+    of the stack ended by itself; 78 it did not start.
 
     \b
     orca-daemon local --demo
@@ -64,7 +64,7 @@ def local(
     orca-daemon local --state ./orca-state
     """
     if leave and not demo:
-        raise typer.BadParameter("--exit ends the run after the demo: it needs --demo")
+        raise typer.BadParameter("--exit needs --demo: it stops after the demo")
     if endpoint_url and not endpoint_url.startswith(("http://", "https://")):
         raise typer.BadParameter(
             f"--endpoint-url takes a URL such as http://127.0.0.1:4566, not {endpoint_url}"
@@ -80,12 +80,15 @@ def _stack(state: Path | None, endpoint_url: str | None, *, quiet: bool) -> "Sta
     try:
         return Stack(state, endpoint_url=endpoint_url, log=quiet)
     except StateBusyError as error:
-        _fail(str(error))
+        _fail_to_start(str(error))
     except OSError as error:
-        _fail(f"{error.filename}: {error.strerror}; name a directory that you may write to with --state")
+        _fail_to_start(
+            f"{error.filename}: {error.strerror}; name a directory that you may write to with --state"
+        )
 
 
 def _run(stack: "Stack", *, demo: bool, leave: bool, as_json: bool) -> int:
+    """The exit code of the stack, which is stopped when this returns or raises."""
     from orca_daemon.local import NotStartedError
 
     code = 0
@@ -94,7 +97,7 @@ def _run(stack: "Stack", *, demo: bool, leave: bool, as_json: bool) -> int:
             typer.echo("starting Postgres, SQS, S3 and the daemon", err=True)
             whereabouts = stack.start()
             if demo:
-                code = _INTERRUPTED
+                code = INTERRUPTED  # if Ctrl-C ends the demo before it returns
                 code = _demo(stack, whereabouts, as_json=as_json, stays=not leave)
             elif as_json:
                 typer.echo(json.dumps(whereabouts.shown()))
@@ -102,10 +105,10 @@ def _run(stack: "Stack", *, demo: bool, leave: bool, as_json: bool) -> int:
                 _announce(whereabouts, stack.state.path)
             if not leave:
                 code = 0
-                code = _watch(stack)
+                code = _wait_until_a_part_ends(stack)
     except NotStartedError as error:
         stack.stop()
-        _fail(str(error))
+        _fail_to_start(str(error))
     except _Interrupted:
         typer.echo("stopping", err=True)
         code = code if leave else 0
@@ -127,25 +130,24 @@ def _announce(whereabouts: "Whereabouts", state: Path) -> None:
     where_to_look(whereabouts, state)
 
 
-def _watch(stack: "Stack") -> int:
-    """Return when a part has ended, which none should."""
+def _wait_until_a_part_ends(stack: "Stack") -> int:
+    """Return the exit code when a part has ended by itself, which is always a failure."""
     while not (ended := stack.ended()):
         time.sleep(0.2)
-    typer.echo(
-        f"orca-daemon: {', '.join(ended)} ended by itself: see {stack.log or 'above'}; stopping", err=True
-    )
-    return _DIED
+    log = stack.log or "above"
+    typer.echo(f"orca-daemon: {', '.join(ended)} ended by itself: see {log}; stopping", err=True)
+    return _PART_ENDED
 
 
 class _Interrupted(BaseException):
-    pass
+    """The first SIGINT or SIGTERM; not an Exception, so that no handler of errors catches it."""
 
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """SIGINT and SIGTERM leave the block, the first of them; the next ends the process.
+    """Raise `_Interrupted` in the block at the first SIGINT or SIGTERM; the next one ends the process.
 
-    What it started ends with it: every child dies with its parent.
+    Its children end with it: the kernel sends them a signal when their parent dies.
     """
 
     def interrupt(_number: int, _frame: object) -> NoReturn:
@@ -158,7 +160,5 @@ def _interruptible() -> Iterator[None]:
     yield
 
 
-def _fail(message: str) -> NoReturn:
-    typer.echo(f"orca-daemon: {message}", err=True)
-    sys.stderr.flush()
-    raise typer.Exit(78)
+def _fail_to_start(text: str) -> NoReturn:
+    fail(text, WRONG_SETTINGS)

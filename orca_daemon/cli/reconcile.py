@@ -1,20 +1,21 @@
 """`orca-daemon reconcile`: compare an inventory with the catalog now, by hand or from a schedule."""
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orca_daemon.cli.exits import run, settings_or_exit
 from orca_daemon.cli.options import AsJson, Config
-from orca_daemon.cli.settings import settings_or_exit
+from orca_daemon.cli.output import print_json, print_table, progress_bar
 
 if TYPE_CHECKING:
+    from rich.progress import TaskID
+
     from orca_daemon.reconcile.protocol import Message
     from orca_daemon.reconcile.run import ComparisonOutcome
-    from orca_daemon.settings import Settings
     from orca_daemon.wire.inventory import InventoryPointer, StoredListing
 
 _STAGES = {
@@ -36,7 +37,11 @@ def reconcile(
     region: Annotated[str | None, typer.Option(help="Region of the bucket; default: the daemon's.")] = None,
     race_window: Annotated[
         float | None,
-        typer.Option(min=0, help="Seconds before the inventory in which missing objects are no phantoms."),
+        typer.Option(
+            min=0,
+            help="Files catalogued less than this many seconds before the inventory was taken are not"
+            " reported as phantoms; default: the setting.",
+        ),
     ] = None,
     allow_empty: Annotated[
         bool | None, typer.Option("--allow-empty", help="Accept a listing without objects.")
@@ -52,18 +57,20 @@ def reconcile(
     An inventory that was compared before is compared again, and its reports are replaced.  Nothing is
     written if anything fails.
 
-    Exit codes: 0 done, whatever was found; 1 the comparison failed; 2 usage; 78 settings are wrong.
+    Exit codes: 0 compared, with or without differences; 1 the comparison failed; 2 usage; 78 settings are
+    wrong.
 
     \b
     orca-daemon reconcile s3://reports/archive/inventory/2026-11-20T01-00Z/manifest.json
     orca-daemon reconcile 4711 --bucket archive
     """
-    what = _listing(manifest, region, bucket)
+    from orca_daemon.operations.comparison import compare
+
+    listing = _listing(manifest, region, bucket)
     flags = {"reconcile.race_window": race_window, "reconcile.allow_empty": allow_empty}
     settings = settings_or_exit(config, flags)
-    from orca_daemon.cli.connections import run
-
-    outcome = run(_compared(settings, what, quiet=as_json))
+    with _progress(quiet=as_json) as on_message:
+        outcome = run(compare(settings, listing, on_message=on_message))
     _print_outcome(outcome, as_json=as_json)
 
 
@@ -72,60 +79,33 @@ def _listing(text: str, region: str | None, bucket: str | None) -> "InventoryPoi
 
     if text.isdecimal():
         if bucket is None:
-            raise typer.BadParameter("a job needs --bucket")
+            raise typer.BadParameter("the id of a job needs --bucket")
         return StoredListing(job_id=int(text), orca_archive_location=bucket)
-    place, _, key = text.removeprefix("s3://").partition("/")
-    if not (text.startswith("s3://") and place and is_manifest(key)):
+    reports, _, key = text.removeprefix("s3://").partition("/")
+    if not (text.startswith("s3://") and reports and is_manifest(key)):
         raise typer.BadParameter("not s3://BUCKET/…/manifest.json")
-    return InventoryPointer(report_bucket_region=region, report_bucket_name=place, manifest_key=key)
-
-
-async def _compared(
-    settings: "Settings", what: "InventoryPointer | StoredListing", *, quiet: bool
-) -> "ComparisonOutcome":
-    from orca_daemon.aws.clients import connect
-    from orca_daemon.cli.connections import database
-    from orca_daemon.engine.errors import NotYet, Refused, Reject
-    from orca_daemon.reconcile.run import ComparisonFailedError, Reconciler
-    from orca_daemon.wire.inventory import InventoryPointer
-
-    async with connect(settings) as clients, database(settings) as opened:
-        reconciler = Reconciler(settings, opened, clients.s3)
-        try:
-            with _progress(quiet=quiet) as on_message:
-                if isinstance(what, InventoryPointer):
-                    return await reconciler.inventory(what, on_message=on_message)
-                return await reconciler.stored(what, on_message=on_message)
-        except (ComparisonFailedError, NotYet, Refused, Reject) as error:
-            # By hand there is no other attempt: the job is over.
-            await reconciler.give_up(what, str(error))
-            raise Reject(str(error)) from None
+    return InventoryPointer(report_bucket_region=region, report_bucket_name=reports, manifest_key=key)
 
 
 @contextmanager
 def _progress(*, quiet: bool) -> "Iterator[Callable[[Message], None]]":
     """A bar for each stage, on a terminal only."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 
-    from orca_daemon.reconcile.protocol import StageProgress as Reached
-    from orca_daemon.reconcile.protocol import Waiting
+    from orca_daemon.reconcile.protocol import StageProgress, Waiting
 
-    console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,.0f}"))
-    off = quiet or not console.is_terminal
-    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True, disable=off) as bars:
-        tasks: dict[str, Any] = {}
+    with progress_bar(*columns, TimeElapsedColumn(), quiet=quiet) as bars:
+        tasks: dict[str, TaskID] = {}
 
         def on_message(message: "Message") -> None:
             if isinstance(message, Waiting):
                 bars.console.print("another process works on this job: waiting")
-            if isinstance(message, Reached):
-                if message.stage not in tasks:
-                    tasks[message.stage] = bars.add_task(
-                        _STAGES.get(message.stage, message.stage), total=None
-                    )
-                bars.update(tasks[message.stage], completed=message.done, total=message.total)
+            if isinstance(message, StageProgress):
+                stage = message.stage
+                if stage not in tasks:
+                    tasks[stage] = bars.add_task(_STAGES.get(stage, stage), total=None)
+                bars.update(tasks[stage], completed=message.done, total=message.total)
 
         yield on_message
 
@@ -133,27 +113,23 @@ def _progress(*, quiet: bool) -> "Iterator[Callable[[Message], None]]":
 def _print_outcome(outcome: "ComparisonOutcome", *, as_json: bool) -> None:
     compared, written = outcome.compared, outcome.written
     if compared is None or written is None:
-        raise AssertionError("only messages are satisfied by an earlier comparison")
-    facts = {"job": outcome.job, "bucket": outcome.bucket, "seconds": round(outcome.seconds, 3)}
+        raise AssertionError("a comparison by hand never reuses the reports of an earlier one")
     if as_json:
-        typer.echo(
-            json.dumps(facts | {"compared": asdict(compared), "reports": dict(written.by_kind)}, indent=2)
-        )
+        document = {"job": outcome.job, "bucket": outcome.bucket, "seconds": round(outcome.seconds, 3)}
+        print_json(document | {"compared": asdict(compared), "reports": dict(written.by_kind)})
         return
-    from orca_daemon.cli.tables import show
-
     rows = [
         ("objects listed", f"{compared.listed:,}"),
         ("files in the catalog", f"{compared.catalogued:,}"),
         ("agree", f"{compared.matched:,}"),
         *([("could not be compared", f"{compared.not_compared:,}")] if compared.not_compared else []),
-        ("too young to be missed", f"{compared.recent:,}"),
+        ("not in S3, but too new to be reported", f"{compared.recent:,}"),
         ("phantoms: catalogued, but not in S3", f"{written.phantoms:,}"),
         ("orphans: in S3, but not catalogued", f"{written.orphans:,}"),
         ("mismatches: in both, but different", f"{written.mismatches:,}"),
     ]
-    show(("", "#"), rows, title=f"job {outcome.job}: {outcome.bucket}, {outcome.seconds:.1f} s")
+    print_table(("", "#"), rows, title=f"job {outcome.job}: {outcome.bucket}, {outcome.seconds:.1f} s")
     for example in compared.not_compared_examples:
         typer.echo(f"not compared: {example}")
     if any(written.by_kind.values()):
-        typer.echo(f"orca-daemon report {outcome.job} lists them")
+        typer.echo(f"to list them: orca-daemon report {outcome.job}")

@@ -1,23 +1,22 @@
-"""`orca-daemon recover`: ask again for the copies of files that were left behind."""
+"""`orca-daemon recover`: request again the copies of files that are still open."""
 
-import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import Annotated, Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orca_daemon.cli.open_files import CheckedFile, FileState, check_files, request
+from orca_daemon.cli.exits import FAILED, errors_exit, run, settings_or_exit
 from orca_daemon.cli.options import AsJson, Config
-from orca_daemon.cli.progress import watched
-from orca_daemon.cli.sending import queue_url, sqs_client
-from orca_daemon.cli.settings import settings_or_exit
-from orca_daemon.cli.times import format_time
-from orca_daemon.producer.batch import Sent, send_batch
+from orca_daemon.cli.output import counted, counter, format_time, print_json, print_table
+from orca_daemon.cli.sending import queue_url_or_exit
 from orca_daemon.settings import Settings
-from orca_daemon.wire.status import RecoveryStatus
 
-_LISTED = 200
+if TYPE_CHECKING:
+    from orca_daemon.operations.recovery import CheckedFile, OpenFiles
+    from orca_daemon.producer.batch import Sent
+
+_MOST_ROWS = 200
 
 
 def register(app: typer.Typer) -> None:
@@ -28,116 +27,125 @@ def register(app: typer.Typer) -> None:
 def recover(
     job_id: Annotated[str, typer.Argument(metavar="JOB", help="Id of the job.")],
     granule: Annotated[str | None, typer.Option("--granule", help="Only this granule.")] = None,
-    failed: Annotated[bool, typer.Option("--failed", help="Files that failed as well.")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="Include files that failed.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")
-    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the files, post nothing.")] = False,
     queue: Annotated[
         str, typer.Option("--queue", help="The queue: its name in the settings, or its URL.")
     ] = "recovery",
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ask again for the copies of a job's files that are still open.
+    """Request again the copies of a job's files that are still open.
 
-    Looks at the object of each of them in the archive, shows what it finds, asks, and posts a copy request
-    for each object that can be read now.  A file that has been copied meanwhile is not copied twice; one that
-    the daemon would reject (see copies.sources and copies.targets) is not asked for.
+    Reads the state of each file's object in the archive, shows it, asks, and posts a copy request for each
+    object that can be copied now.  A file that has been copied meanwhile is not copied twice; a request that
+    the daemon would reject (see copies.sources and copies.targets) is not posted.
 
     \b
     orca-daemon recover 8f3a61c2 --dry-run
     orca-daemon recover 8f3a61c2 --failed --yes
     """
     if as_json and not (yes or dry_run):
-        raise typer.BadParameter("--json cannot ask: say --yes or --dry-run")
+        raise typer.BadParameter("--json cannot ask; pass --yes or --dry-run")
     settings = settings_or_exit(config)
-    statuses = [RecoveryStatus.PENDING, RecoveryStatus.STAGED, *([RecoveryStatus.FAILED] if failed else [])]
-    checked = _check(settings, job_id, granule, statuses, quiet=as_json)
-    ready = [one for one in checked if one.file_state is FileState.READY]
+    open_files = _check(settings, job_id, granule, failed=failed, quiet=as_json)
+    ready = [checked for checked in open_files.files if _is_ready(checked)]
     if not as_json:
-        _show(checked)
+        _print_files(open_files)
     sent: list[Sent] = []
     if ready and not dry_run:
-        url = queue_url(settings, queue)
+        url = queue_url_or_exit(settings, queue)
         if not yes:
-            typer.confirm(
-                f"Post the copy requests of {len(ready)} files to {url.rpartition('/')[2]}?", abort=True
-            )
-        requests = (request(one.file, job_id) for one in ready)
-        posting = send_batch(requests, url, client=sqs_client(settings, url))
-        sent = list(watched(posting, "posting copy requests", len(ready), quiet=as_json))
-    _print_result(job_id, checked, sent, as_json=as_json)
-    if any(one.message_id is None for one in sent):
-        raise typer.Exit(1)
+            name = url.rpartition("/")[2]
+            typer.confirm(f"Post copy requests for {_files(len(ready))} to {name}?", abort=True)
+        sent = _post(settings, job_id, ready, url, quiet=as_json)
+    _print_result(job_id, open_files.files, sent, as_json=as_json)
+    if any(result.message_id is None for result in sent):
+        raise typer.Exit(FAILED)
 
 
-def _check(
-    settings: Settings,
-    job_id: str,
-    granule: str | None,
-    statuses: Sequence[RecoveryStatus],
-    *,
-    quiet: bool,
-) -> list[CheckedFile]:
-    from orca_daemon.cli.connections import run
+def _check(settings: Settings, job_id: str, granule: str | None, *, failed: bool, quiet: bool) -> "OpenFiles":
+    from orca_daemon.operations.recovery import check_open_files
 
-    granules, checked = run(check_files(settings, job_id, granule, statuses, quiet=quiet))
-    if not granules:
-        typer.echo(f"orca-daemon: no job {job_id!r}" + (" with this granule" if granule else ""), err=True)
-        raise typer.Exit(1)
-    return checked
+    with counter("checking objects", quiet=quiet) as progress:
+        return run(check_open_files(settings, job_id, granule=granule, failed=failed, progress=progress))
 
 
-def _show(checked: Sequence[CheckedFile]) -> None:
-    from orca_daemon.cli.tables import show
+def _post(
+    settings: Settings, job_id: str, ready: "Sequence[CheckedFile]", url: str, *, quiet: bool
+) -> "list[Sent]":
+    from orca_daemon.operations.recovery import post_copy_requests
 
-    show(
-        ("granule", "file", "status", "last update", "its object"),
+    with errors_exit():
+        results = post_copy_requests(settings, job_id, [checked.file for checked in ready], url)
+        return list(counted(results, "posting copy requests", len(ready), quiet=quiet))
+
+
+def _is_ready(checked: "CheckedFile") -> bool:
+    from orca_daemon.operations.recovery import FileState
+
+    return checked.file_state is FileState.READY
+
+
+def _print_files(open_files: "OpenFiles") -> None:
+    files = open_files.files
+    if not files:
+        left_out = f" ({_files(open_files.left_out, 'failed')}; use --failed)" if open_files.left_out else ""
+        typer.echo(f"nothing to recover: no open files{left_out}")
+        return
+    print_table(
+        ("granule", "file", "status", "last update", "object"),
         (
             (
-                *(one.file.granule_id, one.file.filename, one.file.status.name.lower()),
-                *(format_time(one.file.last_update), _description(one)),
+                *(checked.file.granule_id, checked.file.filename, checked.file.status.name.lower()),
+                *(format_time(checked.file.last_update), _state(checked)),
             )
-            for one in checked[:_LISTED]
+            for checked in files[:_MOST_ROWS]
         ),
     )
-    if len(checked) > _LISTED:
-        typer.echo(f"and {len(checked) - _LISTED} more files")
-    for each, count in Counter(one.file_state for one in checked).items():
-        typer.echo(f"{count} {'object' if count == 1 else 'objects'}: {each.value}")
+    if len(files) > _MOST_ROWS:
+        typer.echo(f"and {_files(len(files) - _MOST_ROWS, 'more')}")
+    for state, count in Counter(checked.file_state for checked in files).items():
+        typer.echo(f"{count} {'object' if count == 1 else 'objects'}: {state.value}")
 
 
-def _description(one: CheckedFile) -> str:
-    return f"{one.file_state.value}: {one.reason}" if one.reason else one.file_state.value
+def _files(count: int, adjective: str = "") -> str:
+    noun = "file" if count == 1 else "files"
+    return f"{count} {adjective} {noun}" if adjective else f"{count} {noun}"
+
+
+def _state(checked: "CheckedFile") -> str:
+    return f"{checked.file_state.value}: {checked.reason}" if checked.reason else checked.file_state.value
 
 
 def _print_result(
-    job_id: str, checked: Sequence[CheckedFile], sent: Sequence[Sent], *, as_json: bool
+    job_id: str, files: "Sequence[CheckedFile]", sent: "Sequence[Sent]", *, as_json: bool
 ) -> None:
-    posted = sum(one.message_id is not None for one in sent)
+    posted = sum(result.message_id is not None for result in sent)
     if as_json:
-        files = list(_records(checked, sent))
-        typer.echo(json.dumps({"job_id": job_id, "posted": posted, "files": files}, indent=2))
+        print_json({"job_id": job_id, "posted": posted, "files": list(_records(files, sent))})
         return
-    typer.echo(f"copy requests posted: {posted}" if checked else "no file is left behind")
-    for one in sent:
-        if one.message_id is None:
-            typer.echo(f"  not posted: {one.error}", err=True)
+    if files:
+        typer.echo(f"copy requests posted: {posted}")
+    for result in sent:
+        if result.message_id is None:
+            typer.echo(f"  not posted: {result.error}", err=True)
 
 
-def _records(checked: Iterable[CheckedFile], sent: Sequence[Sent]) -> Iterable[dict[str, Any]]:
+def _records(files: "Iterable[CheckedFile]", sent: "Sequence[Sent]") -> Iterator[dict[str, Any]]:
     results = iter(sent)
-    for one in checked:
-        result = next(results, None) if one.file_state is FileState.READY else None
+    for checked in files:
+        result = next(results, None) if _is_ready(checked) else None
+        file = checked.file
         yield {
-            "collection_id": one.file.collection_id,
-            "granule_id": one.file.granule_id,
-            "filename": one.file.filename,
-            "status": one.file.status.name.lower(),
-            "object": f"s3://{one.file.archive_destination}/{one.file.key_path}",
-            "finding": one.file_state.name.lower(),
-            "reason": one.reason,
+            "collection_id": file.collection_id,
+            "granule_id": file.granule_id,
+            "filename": file.filename,
+            "status": file.status.name.lower(),
+            "object": f"s3://{file.archive_destination}/{file.key_path}",
+            "finding": checked.file_state.name.lower(),
+            "reason": checked.reason,
             "message_id": result.message_id if result else None,
             "error": result.error if result else None,
         }

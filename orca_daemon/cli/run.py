@@ -1,12 +1,12 @@
-"""`orca-daemon run`: consume the queues until told to stop."""
+"""`orca-daemon run`: consume the queues until a signal stops the daemon."""
 
 from typing import Annotated
 
 import typer
 
+from orca_daemon.cli.exits import settings_or_exit
 from orca_daemon.cli.options import Config
-from orca_daemon.cli.settings import settings_or_exit
-from orca_daemon.ops.bootstrap import garbage_is_kept
+from orca_daemon.ops.gc_tuning import gc_disabled
 from orca_daemon.settings import load
 
 
@@ -40,8 +40,8 @@ def run(
     Settings come from the file, then the environment (ORCA_<SECTION>__<KEY>, and ORCA's own names), then
     flags.  A queue without a URL is off.
 
-    Exit codes: 0 stopped cleanly, 1 a bug, 2 usage, 70 start anew, 75 the time for the drain ran out, 78
-    settings or permissions are wrong.
+    Exit codes: 0 stopped cleanly; 1 a bug; 2 usage; 70 a task of the engine died, start again; 75 the time
+    for the drain ran out; 78 settings or permissions are wrong.
 
     \b
     orca-daemon run --config config/orca-daemon.toml --print-config
@@ -52,7 +52,7 @@ def run(
     if print_config:
         typer.echo(settings.model_dump_json(indent=2))
         return
-    with garbage_is_kept():
+    with gc_disabled():
         from orca_daemon.app import main
 
     main(settings, reload=lambda: load(config, flags=flags))

@@ -1,4 +1,4 @@
-"""`orca-daemon send`: put messages on the queues, from flags or from files of JSON lines."""
+"""`orca-daemon send`: send messages to the queues, from flags or from files of JSON lines."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -9,23 +9,25 @@ from typing import Annotated
 
 import typer
 
-from orca_daemon.cli import templates
+from orca_daemon.cli.exits import settings_or_exit
 from orca_daemon.cli.options import AsJson, Config, StatusName
-from orca_daemon.cli.sending import deliver
-from orca_daemon.cli.settings import settings_or_exit
-from orca_daemon.cli.templates import Document, Template
+from orca_daemon.cli.sending import send_all
+from orca_daemon.operations import messages
+from orca_daemon.operations.messages import Document, Template
 from orca_daemon.settings import Settings
 from orca_daemon.settings.buckets import CopyRules
 from orca_daemon.wire.outgoing import Outgoing
 from orca_daemon.wire.status import Grouping
 
-send = typer.Typer(help="Put messages on the queues, from flags or from lines of JSON.", no_args_is_help=True)
+send = typer.Typer(
+    help="Send messages to the queues, from flags or from lines of JSON.", no_args_is_help=True
+)
 
 File = Annotated[
     str | None,
     typer.Option("--file", "-f", help="One JSON object a line, as on the queue; - reads standard input."),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the messages, send nothing.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the messages, send nothing.")]
 Groups = Annotated[
     Grouping | None,
     typer.Option("--grouping", help="One message group for the queue, or one for each granule."),
@@ -35,9 +37,7 @@ Collection = Annotated[str | None, typer.Option("--collection", help="Id of the 
 Granule = Annotated[str | None, typer.Option("--granule", help="Id of the granule.")]
 Filename = Annotated[str | None, typer.Option(help="Name of the file, without its directory.")]
 Chunk = Annotated[int | None, typer.Option("--chunk-mb", help="Part size of large copies, MiB.")]
-_QUEUE_HELP = "The queue: its name in the settings, or its URL."
-StatusQueue = Annotated[str, typer.Option("--queue", help=_QUEUE_HELP)]
-ReportQueue = Annotated[str, typer.Option("--queue", help=_QUEUE_HELP)]
+Queue = Annotated[str, typer.Option("--queue", help="The queue: its name in the settings, or its URL.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -55,7 +55,7 @@ def new_job(
     key: Annotated[list[str] | None, typer.Option(help="Key of a file; repeat it for each.")] = None,
     chunk_mb: Chunk = None,
     file: File = None,
-    queue: StatusQueue = "status_update",
+    queue: Queue = "status_update",
     grouping: Groups = None,
     config: Config = None,
     dry_run: DryRun = False,
@@ -63,7 +63,7 @@ def new_job(
 ) -> None:
     """Announce that the recovery of a granule begins.
 
-    Lines of a file may leave out times, and of each file its statusId, s3MultipartChunksizeMb and filename.
+    Lines of --file may leave out times, and the statusId, s3MultipartChunksizeMb and filename of each file.
 
     \b
     orca-daemon send new-job --job op-1 --collection C___001 --granule g-1 \\
@@ -75,15 +75,15 @@ def new_job(
         {"keyPath": path, "restoreDestination": destination, "s3MultipartChunksizeMb": chunk_mb}
         for path in key or ()
     ]
-    given = {
+    fields = {
         "jobId": job,
         "collectionId": collection,
         "granuleId": granule,
         "archiveDestination": archive,
         "files": files or None,
     }
-    template = templates.new_job(datetime.now(UTC), _grouping(settings, queue, grouping))
-    deliver(_messages(template, file, given), settings, queue, dry_run=dry_run, as_json=as_json)
+    template = messages.new_job(datetime.now(UTC), _grouping(settings, queue, grouping))
+    send_all(_messages(template, file, fields), settings, queue, dry_run=dry_run, as_json=as_json)
 
 
 @send.command("file-status")
@@ -92,18 +92,18 @@ def file_status(
     collection: Collection = None,
     granule: Granule = None,
     filename: Filename = None,
-    status: Annotated[StatusName | None, typer.Option(help="What became of it.")] = None,
-    error: Annotated[str | None, typer.Option(help="What went wrong; for failed.")] = None,
+    status: Annotated[StatusName | None, typer.Option(help="Its status now.")] = None,
+    error: Annotated[str | None, typer.Option(help="What went wrong; needed for failed.")] = None,
     file: File = None,
-    queue: StatusQueue = "status_update",
+    queue: Queue = "status_update",
     grouping: Groups = None,
     config: Config = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Tell what became of a file.
+    """Report the status of a file.
 
-    Lines of a file may leave out lastUpdate and completionTime.
+    Lines of --file may leave out lastUpdate and completionTime.
 
     \b
     orca-daemon send file-status --job op-1 --collection C___001 --granule g-1 \\
@@ -111,7 +111,7 @@ def file_status(
     orca-daemon send file-status --file - < updates.jsonl
     """
     settings = settings_or_exit(config)
-    given = {
+    fields = {
         "jobId": job,
         "collectionId": collection,
         "granuleId": granule,
@@ -119,8 +119,8 @@ def file_status(
         "statusId": status.status.value if status else None,
         "errorMessage": error,
     }
-    template = templates.file_status(datetime.now(UTC), _grouping(settings, queue, grouping))
-    deliver(_messages(template, file, given), settings, queue, dry_run=dry_run, as_json=as_json)
+    template = messages.file_status(datetime.now(UTC), _grouping(settings, queue, grouping))
+    send_all(_messages(template, file, fields), settings, queue, dry_run=dry_run, as_json=as_json)
 
 
 @send.command("copy")
@@ -134,21 +134,21 @@ def copy(
     filename: Filename = None,
     chunk_mb: Chunk = None,
     file: File = None,
-    queue: Annotated[str, typer.Option("--queue", help=_QUEUE_HELP)] = "recovery",
+    queue: Queue = "recovery",
     config: Config = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Ask for a restored object to be copied to its destination.
+    """Request the copy of a restored object to its destination.
 
-    Lines of a file may leave out filename, targetKey and s3MultipartChunksizeMb.
+    Lines of --file may leave out filename, targetKey and s3MultipartChunksizeMb.
 
     \b
     orca-daemon send copy --job op-1 --collection C___001 --granule g-1 \\
         --source s3://orca-archive/d/g.h5 --destination protected
     """
-    bucket, key = _place(source)
-    given = {
+    bucket, key = _bucket_and_key(source)
+    fields = {
         "jobId": job,
         "collectionId": collection,
         "granuleId": granule,
@@ -160,8 +160,8 @@ def copy(
         "sourceBucket": bucket,
     }
     settings = settings_or_exit(config)
-    messages = _messages(templates.copy_request(CopyRules.of(settings)), file, given)
-    deliver(messages, settings, queue, dry_run=dry_run, as_json=as_json)
+    template = messages.copy_request(CopyRules.of(settings))
+    send_all(_messages(template, file, fields), settings, queue, dry_run=dry_run, as_json=as_json)
 
 
 @send.command("inventory")
@@ -171,49 +171,49 @@ def inventory(
     ] = None,
     region: Annotated[str | None, typer.Option(help="Region of that bucket.", envvar="AWS_REGION")] = None,
     file: File = None,
-    queue: ReportQueue = "internal_report",
+    queue: Queue = "internal_report",
     config: Config = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Ask for an S3 inventory to be compared with the catalog.
+    """Request the comparison of an S3 inventory with the catalog.
 
     \b
     orca-daemon send inventory --region us-west-2 \\
         s3://orca-reports/orca-archive/orca-archive-inventory/2026-11-20T01-00Z/manifest.json
     """
     settings = settings_or_exit(config)
-    bucket, key = _place(manifest)
-    where = (region or settings.aws.region) if manifest else None
-    given = {"reportBucketRegion": where, "reportBucketName": bucket, "manifestKey": key}
-    messages = _messages(templates.inventory_pointer, file, given)
-    deliver(messages, settings, queue, dry_run=dry_run, as_json=as_json)
+    bucket, key = _bucket_and_key(manifest)
+    bucket_region = (region or settings.aws.region) if manifest else None
+    fields = {"reportBucketRegion": bucket_region, "reportBucketName": bucket, "manifestKey": key}
+    requests = _messages(messages.inventory_pointer, file, fields)
+    send_all(requests, settings, queue, dry_run=dry_run, as_json=as_json)
 
 
 @send.command("export")
 def export(
     tables: Annotated[list[str] | None, typer.Argument(help="Tables to export.", show_default=False)] = None,
     file: File = None,
-    queue: ReportQueue = "internal_report",
+    queue: Queue = "internal_report",
     config: Config = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Ask for the changed rows of tables to be exported as Parquet.
+    """Request an export of the changed rows of tables as Parquet.
 
     \b
     orca-daemon send export recovery_job recovery_file
     """
-    messages = _messages(templates.export_request, file, {"tables_to_query": tables or None})
-    deliver(messages, settings_or_exit(config), queue, dry_run=dry_run, as_json=as_json)
+    requests = _messages(messages.export_request, file, {"tables_to_query": tables or None})
+    send_all(requests, settings_or_exit(config), queue, dry_run=dry_run, as_json=as_json)
 
 
 def _grouping(settings: Settings, queue: str, chosen: Grouping | None) -> Grouping:
-    known = settings.queues.get(queue)
-    return chosen or (known.grouping if known else Grouping.QUEUE)
+    section = settings.queues.get(queue)
+    return chosen or (section.grouping if section else Grouping.QUEUE)
 
 
-def _place(url: str | None) -> tuple[str | None, str | None]:
+def _bucket_and_key(url: str | None) -> tuple[str | None, str | None]:
     if url is None:
         return None, None
     bucket, slash, key = url.removeprefix("s3://").partition("/")
@@ -222,26 +222,27 @@ def _place(url: str | None) -> tuple[str | None, str | None]:
     return bucket, key
 
 
-def _messages(template: Template, file: str | None, given: Document) -> Callable[[], Iterator[Outgoing]]:
-    """The messages of the file or, without one, the message of the flags; again at each call."""
-    given = {key: value for key, value in given.items() if value is not None}
+def _messages(template: Template, file: str | None, fields: Document) -> Callable[[], Iterator[Outgoing]]:
+    """Makes the messages of the file or, without a file, the message of the flags; again at each call."""
+    given = {name: value for name, value in fields.items() if value is not None}
     if file is None:
-        return lambda: (template(one) for one in [given])
+        return lambda: (template(document) for document in [given])
     if given:
-        raise typer.BadParameter("name either a file or a message's fields, not both")
+        raise typer.BadParameter("name either a file or the fields of a message, not both")
     lines = _lines(file)
 
-    def messages() -> Iterator[Outgoing]:
-        yield from templates.fill(lines(), template)
+    def from_file() -> Iterator[Outgoing]:
+        # A generator, so that an error of the file is raised where the messages are iterated.
+        yield from messages.fill(lines(), template)
 
-    return messages
+    return from_file
 
 
 def _lines(file: str) -> Callable[[], Iterable[tuple[int, str]]]:
-    """Reads the file, again at each call; what can be read only once, such as a pipe, is kept."""
+    """Reads the file, again at each call; input that can be read only once, such as a pipe, is kept."""
     if file == "-":
-        return cache(lambda: list(templates.numbered(sys.stdin)))
+        return cache(lambda: list(messages.numbered(sys.stdin)))
     path = Path(file)
     if path.is_file():
-        return lambda: templates.numbered_lines(path)
-    return cache(lambda: list(templates.numbered_lines(path)))
+        return lambda: messages.numbered_lines(path)
+    return cache(lambda: list(messages.numbered_lines(path)))

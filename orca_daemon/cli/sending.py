@@ -1,62 +1,36 @@
-"""Sends from the command line: finds the queue, shows progress, and reports the result of every message."""
+"""Sends from the command line: all messages are checked first, and the result of each is printed."""
 
 import json
 from collections.abc import Callable, Iterator
-from itertools import starmap
-from typing import Any
+from typing import TYPE_CHECKING
 
 import typer
 
-from orca_daemon.cli.progress import watched
-from orca_daemon.cli.settings import WRONG_SETTINGS
-from orca_daemon.producer.batch import Sent, send_batch
+from orca_daemon.cli.exits import FAILED, USAGE, errors_exit, fail
+from orca_daemon.cli.output import counted, print_json
+from orca_daemon.operations.errors import UnknownQueueError
 from orca_daemon.settings import Settings
-from orca_daemon.wire.outgoing import LARGEST_MESSAGE, Outgoing
-from orca_daemon.wire.queue_url import normalised, region_of
+from orca_daemon.wire.outgoing import Outgoing
 from orca_daemon.wire.wire_model import MalformedError
 
-_SHOWN = 20
-"""Failures that are listed one by one."""
+if TYPE_CHECKING:
+    from orca_daemon.producer.batch import Sent
+
+_MOST_FAILURES = 20
+"""Failures that are printed one by one."""
 
 
-def queue_url(settings: Settings, queue: str) -> str:
-    """The URL of a queue named by URL or by its name in the settings; exits 2 when it is not known."""
-    if "://" in queue:
-        return normalised(queue)
-    known = settings.queues.get(queue)
-    if known is None or not known.url:
-        typer.echo(f"orca-daemon: no queue {queue!r} in the settings; name its URL with --queue", err=True)
-        raise typer.Exit(2)
-    return normalised(known.url)
+def queue_url_or_exit(settings: Settings, queue: str) -> str:
+    """The URL of a queue that is named by its URL, or by its name in the settings; else exit 2."""
+    from orca_daemon.operations.sending import queue_url
 
-
-def sqs_client(settings: Settings, url: str) -> Any:
-    """A boto3 SQS client for the region of a queue, or of the settings; exits 78 when none can be made."""
-    import boto3
-    from botocore.exceptions import BotoCoreError, NoRegionError
-    from botocore.session import Session
-
-    from orca_daemon.aws.authorities import AuthoritiesError, checked
-
-    aws, session = settings.aws, Session()
     try:
-        checked(session)
-        return boto3.session.Session(botocore_session=session).client(
-            "sqs",
-            region_name=region_of(url) or aws.region,
-            endpoint_url=aws.sqs_endpoint_url or aws.endpoint_url,
-        )
-    except NoRegionError:
-        from orca_daemon.aws.clients import NO_REGION
-
-        text = NO_REGION
-    except (AuthoritiesError, BotoCoreError, ValueError) as error:
-        text = str(error)
-    typer.echo(f"orca-daemon: {text}", err=True)
-    raise typer.Exit(WRONG_SETTINGS)
+        return queue_url(settings, queue)
+    except UnknownQueueError as error:
+        fail(f"{error}; or pass the URL with --queue", USAGE)
 
 
-def deliver(
+def send_all(
     messages: Callable[[], Iterator[Outgoing]],
     settings: Settings,
     queue: str,
@@ -64,60 +38,55 @@ def deliver(
     as_json: bool,
     dry_run: bool,
 ) -> None:
-    """Send the messages and report how it went; exits 1 when one of them was not taken.
+    """Send the messages and print the result; exits 1 if SQS did not accept one of them.
 
-    `messages` is called twice: to look at all of them, and to send them.
+    `messages` is called twice: to check all of them, and to send them.
     """
-    total = _counted(messages())
+    from orca_daemon.operations.sending import sqs_client
+    from orca_daemon.producer.batch import send_batch
+
+    total = _count_or_exit(messages())
     if dry_run:
         for message in messages():
             typer.echo(json.dumps(message.parameters()) if as_json else message.body)
         return
-    url = queue_url(settings, queue)
-    sent = send_batch(messages(), url, client=sqs_client(settings, url))
-    failed = _print_json(sent, url) if as_json else _print_result(sent, url, total)
+    url = queue_url_or_exit(settings, queue)
+    with errors_exit():
+        client = sqs_client(settings, url)
+    sent = send_batch(messages(), url, client=client)
+    failed = _print_json_result(sent, url) if as_json else _print_result(sent, url, total)
     if failed:
-        raise typer.Exit(1)
+        raise typer.Exit(FAILED)
 
 
-def _counted(messages: Iterator[Outgoing]) -> int:
-    """How many there are; exits 2 at the first that is malformed or too large, before anything is sent."""
+def _count_or_exit(messages: Iterator[Outgoing]) -> int:
+    """The number of messages; exits 2 at the first that is malformed or too large."""
+    from orca_daemon.operations.sending import count_checked
+
     try:
-        return sum(1 for _ in starmap(_checked, enumerate(messages, 1)))
+        return count_checked(messages)
     except UnicodeDecodeError:
-        problem = "what is read is not text in UTF-8"
+        fail("nothing sent: the input is not text in UTF-8", USAGE)
     except (MalformedError, OSError) as error:
-        problem = str(error)
-    typer.echo(f"orca-daemon: nothing sent: {problem}", err=True)
-    raise typer.Exit(2)
+        fail(f"nothing sent: {error}", USAGE)
 
 
-def _checked(number: int, message: Outgoing) -> None:
-    if message.size > LARGEST_MESSAGE:
-        raise MalformedError(
-            f"message {number} has {message.size:,} bytes, and a queue takes {LARGEST_MESSAGE:,}: "
-            "send fewer files in it, or shorter texts"
-        )
-
-
-def _print_json(sent: Iterator[Sent], url: str) -> int:
+def _print_json_result(sent: "Iterator[Sent]", url: str) -> int:
+    """Print all results; return the number of messages that were not sent."""
     results = list(sent)
     failed = sum(result.message_id is None for result in results)
     messages = [
         {"index": result.index, "message_id": result.message_id, "error": result.error} for result in results
     ]
-    typer.echo(
-        json.dumps(
-            {"queue": url, "sent": len(results) - failed, "failed": failed, "messages": messages}, indent=2
-        )
-    )
+    print_json({"queue": url, "sent": len(results) - failed, "failed": failed, "messages": messages})
     return failed
 
 
-def _print_result(sent: Iterator[Sent], url: str, total: int) -> int:
+def _print_result(sent: "Iterator[Sent]", url: str, total: int) -> int:
+    """Print a summary and the failures; return the number of messages that were not sent."""
     failures: list[Sent] = []
     last: Sent | None = None
-    for result in watched(sent, "sending", total):
+    for result in counted(sent, "sending", total):
         last = result
         if result.message_id is None:
             failures.append(result)
@@ -126,8 +95,8 @@ def _print_result(sent: Iterator[Sent], url: str, total: int) -> int:
         typer.echo(f"sent to {name}: message {last.message_id}")
     else:
         typer.echo(f"sent {total - len(failures)} of {total} to {name}")
-    for failure in failures[:_SHOWN]:
+    for failure in failures[:_MOST_FAILURES]:
         typer.echo(f"  message {failure.index + 1}: {failure.error}", err=True)
-    if len(failures) > _SHOWN:
-        typer.echo(f"  and {len(failures) - _SHOWN} more", err=True)
+    if len(failures) > _MOST_FAILURES:
+        typer.echo(f"  and {len(failures) - _MOST_FAILURES} more", err=True)
     return len(failures)

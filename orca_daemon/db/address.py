@@ -1,4 +1,4 @@
-"""Where the database is and who we are there: from settings, a secret, or both."""
+"""Resolves the address of the database, with user and password, from settings, a secret, or both."""
 
 import json
 from collections.abc import Mapping
@@ -17,13 +17,13 @@ DEPENDENCY = "postgres"
 
 
 class AddressError(Exception):
-    """Settings and secret together do not say where the database is; the text holds no values."""
+    """Settings and secret together do not give a valid address; the text holds no values."""
 
 
 class Secrets(Protocol):
     """Reads secrets and parameters of AWS by name or ARN.
 
-    Both raise `Reject` where no waiting brings the value, and `NotYet` where AWS does not answer.
+    Both methods raise `Reject` if waiting cannot help, and `NotYet` if AWS does not answer.
     """
 
     async def secret(self, name: str) -> str:
@@ -37,12 +37,12 @@ class Secrets(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DatabaseAddress:
-    """A place to connect to.  The password is in no `repr`."""
+    """Address, user and password of a database.  `repr` leaves the password out."""
 
     host: str
-    """Several are separated by commas: the first that answers, and suits `target_session_attrs`, is taken."""
+    """One host, or several separated by commas; libpq takes the first that matches `target_session_attrs`."""
     port: int | str
-    """One for all hosts, or as many as there are hosts, separated by commas."""
+    """One port for all hosts, or one for each host, separated by commas."""
     database: str
     user: str
     password: str = field(repr=False)
@@ -50,7 +50,7 @@ class DatabaseAddress:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The same as libpq names it; what is empty is left to libpq."""
+        """The same by libpq's names; libpq's defaults apply to empty values, which are left out."""
         named = {
             "host": self.host,
             "port": self.port,
@@ -64,81 +64,82 @@ class DatabaseAddress:
 async def resolve(
     settings: DatabaseSettings, secrets: Secrets | None, *, owner: bool = False
 ) -> DatabaseAddress:
-    """Read the address; what settings say plainly wins over the secret.
+    """Read the address; values in the settings take precedence over the secret.
 
     Args:
-        settings: any of a URL, a secret's ARN, a prefix, or parts.
-        secrets: where secrets are; None where no setting names one.
-        owner: take the administrator's name and password of ORCA's secret, not the application's.
+        settings: a URL, a secret's ARN, a prefix, or single parts.
+        secrets: reads secrets; None if no setting names one.
+        owner: whether to take the administrator's name and password from ORCA's secret, in place of the
+            application's.
 
     Raises:
-        AddressError: something is missing or cannot be understood.
+        AddressError: a part is missing or invalid.
         DependencyDown: AWS does not answer.
     """
     if settings.url is not None:
-        found = parse(await _value(settings.url.get_secret_value(), secrets))
+        address = parse(await _value(settings.url.get_secret_value(), secrets))
     else:
-        found = await _of_parts(settings, secrets, owner=owner)
-    texts = (found.host, found.database, found.user, found.password, *found.query.values())
+        address = await _of_parts(settings, secrets, owner=owner)
+    texts = (address.host, address.database, address.user, address.password, *address.query.values())
     if any("\0" in text for text in texts):
-        raise AddressError("the database's address holds a NUL, which nothing that libpq takes may")
-    return replace(found, query=_tls(settings) | dict(found.query))
+        raise AddressError("the database's address holds a NUL character, which libpq does not accept")
+    return replace(address, query=_tls(settings) | dict(address.query))
 
 
 async def _of_parts(settings: DatabaseSettings, secrets: Secrets | None, *, owner: bool) -> DatabaseAddress:
     secret = await _secret(settings, secrets)
     role = "admin" if owner and "admin_username" in secret else "user"
-    named = {
+    from_settings = {
         "host": (await _optional(settings.host, secrets)).strip(),
         "database": (await _optional(settings.name, secrets)).strip(),
         "user": (await _optional(settings.user, secrets)).strip(),
         "password": await _optional(settings.password, secrets),
     }
-    found = {
+    from_secret = {
         "host": secret.get("host"),
         "database": secret.get("user_database") or secret.get("dbname") or secret.get("database"),
         "user": secret.get(f"{role}_username") or secret.get("username"),
         "password": secret.get(f"{role}_password") or secret.get("password"),
     }
-    whole = {name: named[name] or _text(found[name], name) for name in named}
-    if missing := [name for name, value in whole.items() if not value and name != "password"]:
+    parts = {name: value or _text(from_secret[name], name) for name, value in from_settings.items()}
+    if missing := [name for name, value in parts.items() if not value and name != "password"]:
         raise AddressError(
             f"the database's {', '.join(missing)} is named neither by settings nor by a secret"
         )
     port_text = await _value(str(settings.port), secrets)
     port = port_text if "port" in settings.model_fields_set else secret.get("port") or port_text
     try:
-        host, ports = urls.places([whole["host"]], str(port))
+        host, ports = urls.hosts_and_ports([parts["host"]], str(port))
     except DatabaseUrlError as error:
         raise AddressError(f"the database's address {error}") from None
-    return DatabaseAddress(host, ports, whole["database"], whole["user"], whole["password"])
+    return DatabaseAddress(host, ports, parts["database"], parts["user"], parts["password"])
 
 
 def parse(url: str) -> DatabaseAddress:
     """The address in `postgresql://user:password@host:port/database?option=value`.
 
     Raises:
-        AddressError: it is no such URL.
+        AddressError: it is not such a URL.
     """
     try:
-        found = urls.read(url)
+        parts = urls.read(url)
     except DatabaseUrlError as error:
-        raise AddressError(f"the database's URL {error}") from None
-    return DatabaseAddress(found.host, found.port, found.database, found.user, found.password, found.options)
+        raise AddressError(f"the database URL {error}") from None
+    return DatabaseAddress(parts.host, parts.port, parts.database, parts.user, parts.password, parts.options)
 
 
 def _tls(settings: DatabaseSettings) -> dict[str, str]:
-    """What the settings say of TLS, as libpq names it; what a URL says of it wins."""
-    given = {
+    """The settings of TLS by libpq's names; options in a URL take precedence."""
+    options = {
         "sslmode": settings.sslmode,
         "sslrootcert": settings.sslrootcert,
         "sslcert": settings.sslcert,
         "sslkey": settings.sslkey,
     }
-    for name, value in given.items():
+    for name, value in options.items():
         if name != "sslmode" and value not in {None, "system"} and not Path(str(value)).is_file():
             raise AddressError(f"database.{name} names no file: {value}")
-    return {name: value for name, value in given.items() if value}
+    return {name: value for name, value in options.items() if value}
 
 
 async def _secret(settings: DatabaseSettings, secrets: Secrets | None) -> Mapping[str, Any]:
@@ -155,7 +156,7 @@ async def _optional(value: str | SecretStr | None, secrets: Secrets | None) -> s
 
 
 async def _value(value: str, secrets: Secrets | None) -> str:
-    """The value itself, or what `ssm:NAME`, `secret:NAME` or `secret:NAME#key` stands for."""
+    """The value itself, or the value that `ssm:NAME`, `secret:NAME` or `secret:NAME#key` refers to."""
     kind, _, name = value.strip().partition(":")
     if kind == "ssm":
         return _line(await _read(secrets, "parameter", name))
@@ -167,13 +168,13 @@ async def _value(value: str, secrets: Secrets | None) -> str:
 
 
 def _text(value: object, name: str) -> str:
-    """A value of a secret.  Blanks around a password may belong to it."""
+    """A value of a secret.  Blanks are stripped, except from a password, where they may be intended."""
     text = "" if value is None else _line(str(value))
     return text if name.endswith("password") else text.strip()
 
 
 def _line(value: str) -> str:
-    """Without the end of the line that `echo` and editors put behind a secret."""
+    """The value without the newline that `echo` and editors append to a secret."""
     return value.rstrip("\r\n")
 
 
@@ -190,9 +191,9 @@ async def _read(secrets: Secrets | None, kind: Literal["secret", "parameter"], n
 
 def _object(text: str) -> Mapping[str, Any]:
     try:
-        found = json.loads(text)
+        document = json.loads(text)
     except ValueError:
-        found = None
-    if not isinstance(found, dict):
+        document = None
+    if not isinstance(document, dict):
         raise AddressError("the database's secret is not a JSON object")
-    return found
+    return document

@@ -1,7 +1,7 @@
-"""Cancels what runs on a connection, by the request of libpq's protocol, which poolers pass on.
+"""Cancels the statement that runs on a connection, by libpq's cancel request, which poolers forward.
 
-The driver's own `cancel` sends the same request, but holds the interpreter's lock until the server has
-answered: one that fell silent stops the whole process.  Calls by way of ctypes release the lock.
+The driver's own `cancel` sends the same request, but holds the GIL until the server has answered: a server
+that does not answer stops the whole process.  Calls through ctypes release the GIL.
 """
 
 import ctypes
@@ -10,9 +10,11 @@ from ctypes import c_int, c_void_p
 from psycopg2 import _psycopg
 
 _LIBPQ = ctypes.CDLL(_psycopg.__file__)
-"""Symbols of a library are looked for in those that it is linked to, too: wherever the driver's libpq is."""
+"""The driver's libpq: the dynamic linker also searches the libraries that the driver is linked to."""
 _KNOWN = hasattr(_LIBPQ, "PQcancelCreate")
-"""Since libpq 17, which every wheel of the driver brings; one built with an older libpq cancels nothing."""
+"""Whether libpq is version 17 or newer, as in every wheel of the driver; with an older one nothing is
+cancelled.
+"""
 if _KNOWN:
     _LIBPQ.PQcancelCreate.argtypes, _LIBPQ.PQcancelCreate.restype = [c_void_p], c_void_p
     _LIBPQ.PQcancelBlocking.argtypes, _LIBPQ.PQcancelBlocking.restype = [c_void_p], c_int
@@ -21,19 +23,23 @@ if _KNOWN:
 
 
 class CancelRequest:
-    """The request for one connection: its own copy of address, key, TLS and time limit.
+    """The cancel request of one connection, with its own copy of address, key, TLS and time limit.
 
-    It outlives the connection, which another thread may close at any moment.
+    It outlives the connection, which another thread may close at any time.
     """
 
     def __init__(self, connection: int) -> None:
-        """`connection` is the address of libpq's structure; the connection is established."""
+        """Prepare the request.
+
+        Args:
+            connection: address of libpq's PGconn; the connection must be established.
+        """
         self._request = _LIBPQ.PQcancelCreate(connection) if _KNOWN else None
 
     def send(self) -> None:
-        """Send it and wait until the server has taken it, for the connection's `connect_timeout` at most.
+        """Send it and wait until the server has received it, for the connection's `connect_timeout` at most.
 
-        That nobody took it is not reported: the caller sees that the work goes on.  One thread at a time.
+        A failure is not reported: the caller sees that the statement still runs.  One thread at a time.
         """
         if self._request is not None:
             _LIBPQ.PQcancelBlocking(self._request)

@@ -1,38 +1,31 @@
-"""Opens sessions at an address, and says why one cannot be opened."""
+"""Opens sessions at an address; if that fails, the error has the cause and no password."""
 
 import os
-import re
 from typing import Any
 
 import psycopg2
 
 from orca_daemon.db.address import DatabaseAddress
-from orca_daemon.db.session import Session, UnreachableError, open_session, stated
+from orca_daemon.db.session import Session, UnreachableError, cause, open_session, stated
 from orca_daemon.settings import DatabaseSection as DatabaseSettings
 
 __all__ = ["UnreachableError", "cause", "connect", "opened", "parameters"]
 _IDLE = 60
 _IDLE_STREAM = 600
-"""Seconds after which the server ends a transaction that nobody continues; streams write to S3 meanwhile."""
-
-
-_CAUSE = re.compile(
-    r"(?:FATAL: +|failed: (?!FATAL)|(?=could not )|(?=invalid (?:connection option|\w+ value|port)))([^\n]+)"
-)
-"""Where libpq's text has the cause, behind what it repeats of the address."""
+"""Seconds after which the server ends an idle transaction; streams are idle while they write to S3."""
 
 
 def connect(address: DatabaseAddress, settings: DatabaseSettings, *, statement_timeout: float) -> Session:
-    """A session at this place.
+    """A session at this address.
 
     Args:
-        address: where.
+        address: the address.
         settings: limits, in seconds.
-        statement_timeout: the longest that a statement may run, in seconds; 0 is no limit, and means that the
-            session reads streams, which have to be whole.
+        statement_timeout: time limit of a statement, in seconds; 0 is no limit, and means that the session
+            reads streams, which must include all rows.
 
     Raises:
-        UnreachableError: there is no server, or it refuses us.
+        UnreachableError: the server cannot be reached, or refuses the connection.
     """
     session = stated(
         statement=statement_timeout,
@@ -43,36 +36,25 @@ def connect(address: DatabaseAddress, settings: DatabaseSettings, *, statement_t
     return opened(address, parameters(address, settings.application_name, settings.connect_timeout), session)
 
 
-def opened(address: DatabaseAddress, given: dict[str, Any], session: dict[str, str]) -> Session:
-    """A session with these parameters of libpq, which states these settings.  Raises Unreachable."""
+def opened(address: DatabaseAddress, libpq: dict[str, Any], session: dict[str, str]) -> Session:
+    """A session with these parameters of libpq, in which these settings are set.  Raises UnreachableError."""
     try:
-        return open_session(given, session)
+        return open_session(libpq, session)
     except psycopg2.Error as error:
         raise UnreachableError(cause(str(error), address.password)) from None
 
 
 def parameters(address: DatabaseAddress, application_name: str, connect_timeout: float) -> dict[str, Any]:
-    """What libpq is given: address, name and limits of a connection.  The password is among it."""
+    """Parameters of libpq: address, name and limits of a connection.  They include the password."""
     return {
-        # For a process that is not given the environment.
+        # libpq reads PGPASSWORD itself, but the child that compares does not get it in its environment.
         **({"password": os.environ["PGPASSWORD"]} if os.environ.get("PGPASSWORD") else {}),
         **address.parameters,
         "connect_timeout": max(2, round(connect_timeout)),
         "application_name": application_name,
-        # A server that vanished without a word is noticed within half a minute.
+        # Detects a server that vanished, without closing the connection, within half a minute.
         "keepalives_idle": 10,
         "keepalives_interval": 5,
         "keepalives_count": 3,
         "tcp_user_timeout": 30_000,
     }
-
-
-def cause(text: str, password: str) -> str:
-    """Why no connection can be opened, from libpq's text; never the password, whatever the text repeats.
-
-    Of several hosts, each one's reason.
-    """
-    found = list(dict.fromkeys(match.strip() for match in _CAUSE.findall(text)))
-    if not found or (password and any(password in match for match in found)):
-        return "no connection can be opened"
-    return f"no connection can be opened: {'; '.join(found)}"

@@ -1,4 +1,4 @@
-"""The database as handlers use it: short transactions, and streams that do not get in their way."""
+"""The database as handlers use it: short transactions, and long streams on connections of their own."""
 
 import asyncio
 import random
@@ -31,17 +31,18 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _STREAMS = 2
+"""Connections for streams."""
 _TRIES = 4
-"""Times that a transaction is begun which meets deadlocks or serialization failures."""
+"""Tries of a transaction that fails by deadlocks or serialization failures."""
 _MARGIN = 10.0
-"""Seconds past the limit of a statement in which the server must have said so."""
+"""Seconds after the time limit of a statement within which the server must have reported the timeout."""
 
 
 class Database:
     """One Postgres.  Nothing is connected before the first use.
 
     Args:
-        settings: where it is, how many connections, how long statements may take.
+        settings: address, number of connections, time limits of statements.
         secrets: reads the secrets that the settings name.
     """
 
@@ -58,63 +59,69 @@ class Database:
     async def transact(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Run `work(connection, …)` in one transaction, committed when it returns.
+        """Run `work(connection, …)` in one transaction, and commit when it returns.
 
-        It may run more than once, each time from nothing (deadlock, serialization failure).  Cancelled,
-        nothing of it can become durable after this has raised.
+        After a deadlock or a serialization failure, `work` runs again in a new transaction.  If this is
+        cancelled, nothing is committed after it has raised.
 
         Raises:
-            DependencyDown: the database is unreachable, refuses us, lacks what the work needs, or is not the
-                writer any more.
+            DependencyDown: the database is unreachable, refuses us, lacks a table or privilege, or is no
+                longer the writer.
             Reject: the data can never be stored (`failures.meaning`).
-            PostgresError: anything else that Postgres said; it may pass.
+            PostgresError: any other error of Postgres; a retry may succeed.
         """
         return await self._run(self._short, partial(_call, work, args, kwargs))
 
     async def stream(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """The same for COPY: on connections of its own, and without a limit of time."""
+        """The same for COPY: on separate connections, and without a time limit."""
         return await self._run(self._long, partial(_call, work, args, kwargs))
 
     async def address(self) -> DatabaseAddress:
-        """Where the database is: for a child process that connects by itself."""
-        return await self._known()
+        """The address of the database, for a child process that connects by itself."""
+        return await self._resolved()
 
     async def link(self) -> Link:
-        """What lies between us and the server."""
-        address = await self._known()
+        """Facts about the connection: TLS, poolers."""
+        address = await self._resolved()
         return await self.transact(lambda _: inspect_link(address, self._settings))
 
     def writes(self, tables: Iterable[str]) -> None:
-        """Name the tables that the work writes: the probe tries these, and a read-only server will not do."""
+        """Set the tables that the work writes: the probe writes to these, and fails on a read-only server."""
         self._written = frozenset(tables)
 
     async def probe(self) -> None:
-        """Do what the work does (`probe.ask`): read and, unless it is for reading only, write.
+        """Run the transaction of `probe.ask`, which writes, unless the work only reads.
 
         Raises:
             DependencyDown: the work would fail.
-            AddressError: it cannot be known where the database is.
+            AddressError: settings and secret do not give an address.
         """
         try:
-            ask = partial(probe.ask, written=self._written, insist=self._refused)
-            await self._run(self._short, ask, doubts=False)
+            ask = partial(probe.ask, written=self._written, must_write=self._refused)
+            await self._run(self._short, ask, probe_doubtful=False)
         except probe.ReadOnlyError:
-            # Connections that lead to a server which was the writer once.
+            # New connections may reach the new writer; these ones lead to the old one.
             self._short.engine.dispose()
             raise DependencyDown(DEPENDENCY, "it is read-only") from None
         except (PostgresError, Reject) as error:
             raise DependencyDown(DEPENDENCY, str(error)) from None
         self._refused = False
 
+    def reconnect(self) -> None:
+        """Close the idle connections: the next transaction looks up the host again, after a fail-over."""
+        self._short.engine.dispose()
+
     def watch(self, waited: Callable[[float], None]) -> None:
-        """Tell `waited` how many seconds each short transaction waited for its turn, from any thread."""
+        """Call `waited`, from any thread, with the seconds that each short transaction waited for a
+        connection.
+        """
         self._short.waited = waited
 
     @property
     def in_use(self) -> int:
-        """Connections that work at this moment."""
+        """Number of connections in use."""
         return self._short.in_use + self._long.in_use
 
     def close(self) -> None:
@@ -122,41 +129,44 @@ class Database:
         self._short.close()
         self._long.close()
 
-    async def _run(self, pool: Pool, work: Callable[[Connection], T], *, doubts: bool = True) -> T:
+    async def _run(self, pool: Pool, work: Callable[[Connection], T], *, probe_doubtful: bool = True) -> T:
         for tries in range(1, _TRIES + 1):
-            used = await self._known()
+            used = await self._resolved()
             try:
                 return await pool.run(work)
             except Exception as error:
                 if not is_ours(error):
                     raise
-                if tries == _TRIES or not await self._mended(pool, error, used):
-                    if doubts and doubtful(sqlstate_of(error)):
-                        await self.probe()
-                    # Their text and their causes hold statements and values of rows.
+                if tries == _TRIES or not await self._worth_retrying(pool, error, used):
+                    if probe_doubtful and doubtful(sqlstate_of(error)):
+                        await self.probe()  # raises DependencyDown if the server is the cause
+                    # `from None`, because texts and causes of these errors hold statements and values of
+                    # rows.
                     raise translate(error) from None
             await asyncio.sleep(random.uniform(0, 0.05 * tries))
         raise AssertionError("the last try raises")
 
-    async def _mended(self, pool: Pool, error: Exception, used: DatabaseAddress) -> bool:
-        """Whether it is worth the same again at once."""
+    async def _worth_retrying(self, pool: Pool, error: Exception, used: DatabaseAddress) -> bool:
+        """Whether a retry at once may succeed.  Reads the address again, or replaces the connections, if
+        needed.
+        """
         if isinstance(error, UnreachableError):
-            # It may be the password: whoever rotates it also changes the secret.
-            return await self._read_again(used)
+            # The password may have been rotated: then the secret has the new one.
+            return await self._resolve_again(used)
         code = sqlstate_of(error)
         self._refused |= code == DEMOTED
         if code == DEMOTED or code in STALE:
             pool.engine.dispose()
         return meaning(code) is SqlstateMeaning.AGAIN
 
-    async def _known(self) -> DatabaseAddress:
+    async def _resolved(self) -> DatabaseAddress:
         async with self._reading:
             if self._address is None:
                 self._address = await self._resolve()
             return self._address
 
-    async def _read_again(self, used: DatabaseAddress) -> bool:
-        """Read the address, unless somebody else just did; whether it differs from `used`."""
+    async def _resolve_again(self, used: DatabaseAddress) -> bool:
+        """Read the address, unless another task just did; return whether it differs from `used`."""
         async with self._reading:
             if self._address == used:
                 self._address = await self._resolve()
@@ -168,17 +178,18 @@ class Database:
         except AddressError as error:
             if self._address is None:
                 raise
-            # It could be read once: this is no mistake of whoever wrote the settings.
+            # The address could be read before, so the settings are right: wait for AWS.
             raise DependencyDown(DEPENDENCY, str(error)) from None
 
     def _pool(self, name: str, size: int, statement_timeout: float) -> Pool:
-        def open_one() -> Any:
+        def open_connection() -> Any:
             if self._address is None:
                 raise UnreachableError("the address is not known yet")
             return connect(self._address, self._settings, statement_timeout=statement_timeout)
 
+        timeout = self._settings.pool_timeout
         patience = statement_timeout + _MARGIN if statement_timeout else None
-        return Pool(open_one, name=name, size=size, timeout=self._settings.pool_timeout, patience=patience)
+        return Pool(open_connection, name=name, size=size, timeout=timeout, patience=patience)
 
 
 def _call(work: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any], connection: Connection) -> T:

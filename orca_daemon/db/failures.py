@@ -1,8 +1,8 @@
-"""What an error of Postgres means for the work that met it, decided by SQLSTATE alone.
+"""Maps errors of Postgres, by SQLSTATE alone, to what the work has to do.
 
-The codes are those of PostgreSQL's appendix A.  The question is whose fault it is: that of the message's data
-(`REJECT`), of the server or the world (`DOWN`), of schema or role (`UNREADY`, also waited for), of a moment
-(`AGAIN`), or one that the code does not show (`RETRY`; `DOUBTFUL` where a probe can).
+The codes are those of PostgreSQL's appendix A.  Each means that the cause is the message's data (`REJECT`),
+the server or the network (`DOWN`), the schema or the role (`UNREADY`, which is also waited for), a conflict
+with another transaction (`AGAIN`), or unknown (`RETRY`; `DOUBTFUL` if a probe can find out).
 """
 
 from enum import Enum
@@ -19,15 +19,15 @@ from orca_daemon.engine.errors import DependencyDown, Reject
 DEMOTED = "25006"
 """read_only_sql_transaction: the server behind this connection is no longer the writer."""
 STALE = frozenset({"26000", "0A000", "42P03", "42P05"})
-"""Statements that we prepared are gone, are there already, or were planned for columns that changed since: a
-pooler gave us another session than ours, or the schema was altered."""
+"""Our prepared statements are missing, exist already, or were planned for columns that have changed: a pooler
+gave us another session, or the schema was altered."""
 DOUBTFUL = frozenset({"54", "57014"})
-"""Too large for a limit of the server: the message's own fault, but a server that ran out of transaction
-numbers says the same (varsup.c).  Cancelled: the statement is too slow, or the whole server is."""
+"""54, a limit of the server is exceeded: by the message's data, or because transaction ids have run out
+(varsup.c).  57014, cancelled: the statement is too slow, or the whole server is."""
 
 
 class SqlstateMeaning(Enum):
-    """What is to be done about a failure."""
+    """What to do about a failure."""
 
     DOWN = "wait for the database"
     UNREADY = "wait until the schema and our privileges are as they were"
@@ -37,7 +37,7 @@ class SqlstateMeaning(Enum):
 
 
 class PostgresError(Exception):
-    """A transaction failed and may be tried again.  The text names the condition, never values."""
+    """A transaction failed and may be retried.  The text names the condition, never values."""
 
     def __init__(self, sqlstate: str | None, text: str) -> None:
         super().__init__(text)
@@ -45,14 +45,14 @@ class PostgresError(Exception):
 
 
 _CODES = {
-    # A sequence has come to its end: not what this message brought.
+    # A sequence is exhausted, which is not the fault of the message, although class 22 is.
     "2200H": SqlstateMeaning.DOWN,
     DEMOTED: SqlstateMeaning.DOWN,
-    # The session was ended for being slow or idle; what it did is to be done again, and counts as an attempt.
+    # The server ended a session that was slow or idle: the work is repeated, and that counts as an attempt.
     "25P03": SqlstateMeaning.RETRY,
     "25P04": SqlstateMeaning.RETRY,
-    "40003": SqlstateMeaning.DOWN,  # nobody knows how the statement ended
-    "55P03": SqlstateMeaning.DOWN,  # others hold the lock, and no message is to blame for that
+    "40003": SqlstateMeaning.DOWN,  # it is unknown whether the statement completed
+    "55P03": SqlstateMeaning.DOWN,  # another session holds the lock, which is not the fault of the message
     "57014": SqlstateMeaning.RETRY,
     "72000": SqlstateMeaning.AGAIN,
     "XX001": SqlstateMeaning.DOWN,  # a damaged table
@@ -68,7 +68,7 @@ _CLASSES = {
     "3D": SqlstateMeaning.DOWN,
     "3F": SqlstateMeaning.UNREADY,
     "40": SqlstateMeaning.AGAIN,
-    # Our statements are fixed and tested: the tables are not there (yet, or any more), or not open to us.
+    # Our statements are fixed and tested, so tables or privileges are missing (not created yet, or removed).
     "42": SqlstateMeaning.UNREADY,
     "44": SqlstateMeaning.REJECT,
     "53": SqlstateMeaning.DOWN,
@@ -77,20 +77,21 @@ _CLASSES = {
     "58": SqlstateMeaning.DOWN,
     "F0": SqlstateMeaning.DOWN,
 }
-_QUOTES_NOTHING = frozenset({"25", "3D", "3F", "42", "53", "54", "55", "57"})
-"""Classes whose sentences name tables, limits and reasons, and never what is in a row."""
+_WITHOUT_VALUES = frozenset({"25", "3D", "3F", "42", "53", "54", "55", "57"})
+"""Classes whose messages name tables, limits and reasons, and never quote values of rows."""
 
 _EXPLAINED = {
-    # What a database of the encoding SQL_ASCII says of its own rows.
+    # A database with the encoding SQL_ASCII reports this about its own rows.
     "22021": "text that is not UTF-8",
     "22P05": "a character that the encoding of the database does not have",
 }
 
 
 def meaning(sqlstate: str | None) -> SqlstateMeaning:
-    """What this SQLSTATE asks for.  None means that the server did not answer at all.
+    """What to do about this SQLSTATE.  None means that the server did not answer at all.
 
-    What is not in the tables (features, triggers and functions of others, internal errors) may pass.
+    Codes outside the tables (missing features, triggers and functions of others, internal errors) are
+    retried.
     """
     if sqlstate is None:
         return SqlstateMeaning.DOWN
@@ -98,33 +99,33 @@ def meaning(sqlstate: str | None) -> SqlstateMeaning:
 
 
 def doubtful(sqlstate: str | None) -> bool:
-    """Whether only a probe can show whose fault it is."""
+    """Whether only a probe can show if the message or the server is the cause."""
     return sqlstate is not None and (sqlstate in DOUBTFUL or sqlstate[:2] in DOUBTFUL)
 
 
 def sqlstate_of(error: BaseException) -> str | None:
-    """The SQLSTATE of an error of the driver, or of SQLAlchemy around one."""
+    """The SQLSTATE of a driver's error, or of SQLAlchemy's error around one."""
     origin = error.orig if isinstance(error, DBAPIError) else error
     return origin.pgcode if isinstance(origin, psycopg2.Error) else None
 
 
 def is_ours(error: BaseException) -> bool:
-    """Whether the error is about the database at all, and not about the work that used it."""
+    """Whether the error comes from the database, and not from the code that uses it."""
     return isinstance(error, DBAPIError | PoolExhausted | psycopg2.Error | UnreachableError | UnicodeError)
 
 
 def translate(error: BaseException) -> Exception:
-    """The error to raise instead: driver and SQLAlchemy put statements and row values into theirs."""
+    """The error to raise in its place, without the statements and values that the driver's errors have."""
     if isinstance(error, UnicodeError):
         return Reject(describe(error))
-    found = described(error)
-    if isinstance(found, PostgresError) and meaning(found.sqlstate) is SqlstateMeaning.UNREADY:
-        return DependencyDown(DEPENDENCY, f"the schema or a privilege is missing: {found}")
-    return found
+    translated = described(error)
+    if isinstance(translated, PostgresError) and meaning(translated.sqlstate) is SqlstateMeaning.UNREADY:
+        return DependencyDown(DEPENDENCY, f"the schema or a privilege is missing: {translated}")
+    return translated
 
 
 def described(error: BaseException) -> Exception:
-    """The same for those who do not wait for a schema: that it is not there is their news."""
+    """The same for callers that do not wait for a missing schema, but report it."""
     if isinstance(error, PoolExhausted):
         return DependencyDown(DEPENDENCY, "no free connection")
     sqlstate = sqlstate_of(error)
@@ -141,7 +142,7 @@ def described(error: BaseException) -> Exception:
 
 
 def describe(error: BaseException) -> str:
-    """Code, name and the identifiers involved; the server's own sentence only where it holds no values."""
+    """Code, name and the identifiers involved; the server's own message only if it cannot quote values."""
     if isinstance(error, UnreachableError):
         return str(error)
     if isinstance(error, UnicodeDecodeError):
@@ -153,11 +154,11 @@ def describe(error: BaseException) -> str:
         return "the connection was lost"
     parts = [origin.pgcode, _name(origin.pgcode)]
     diagnostics = origin.diag
-    if where := diagnostics.constraint_name or diagnostics.column_name or diagnostics.table_name:
-        parts.append(f"on {where}")
-    if explained := _EXPLAINED.get(origin.pgcode):
-        parts.append(f"({explained})")
-    if origin.pgcode[:2] in _QUOTES_NOTHING and diagnostics.message_primary:
+    if identifier := diagnostics.constraint_name or diagnostics.column_name or diagnostics.table_name:
+        parts.append(f"on {identifier}")
+    if explanation := _EXPLAINED.get(origin.pgcode):
+        parts.append(f"({explanation})")
+    if origin.pgcode[:2] in _WITHOUT_VALUES and diagnostics.message_primary:
         parts.append(f"({diagnostics.message_primary})")
     return " ".join(parts)
 

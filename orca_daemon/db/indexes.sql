@@ -1,5 +1,5 @@
 -- name: daemon_recovery_file_key_hash
--- No B-tree: its rows take 2,704 bytes, and the table takes keys of any length.
+-- A hash index, because an entry of a B-tree has 2,704 bytes at most, and keys may be longer.
 CREATE INDEX CONCURRENTLY daemon_recovery_file_key_hash ON orca.recovery_file USING hash (key_path);
 
 -- name: daemon_recovery_job_granule

@@ -1,4 +1,4 @@
-"""What the tables say about recovery jobs, for people who look at them.  Reads only."""
+"""Reads recovery jobs, their granules and files, for the command line."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,20 +17,20 @@ OPEN = (RecoveryStatus.PENDING, RecoveryStatus.STAGED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
-    """Which jobs are wanted: those for which all of this holds."""
+    """A filter of jobs: a job must meet all conditions that are not None."""
 
     status: RecoveryStatus | None = None
     granule: str | None = None
     """One of its granules has this id."""
     collection: str | None = None
     archive: str | None = None
-    """One of its granules lies in this archive bucket."""
+    """One of its granules is in this archive bucket."""
     since: datetime | None = None
-    """Requested at this moment or later."""
+    """Requested at this time or later."""
     until: datetime | None = None
-    """Requested before this moment."""
+    """Requested before this time."""
     idle_since: datetime | None = None
-    """A file of it is neither copied nor failed, and has not moved since this moment."""
+    """One of its files is neither copied nor failed, and its status has not changed since this time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,14 +39,14 @@ class Job:
 
     job_id: str
     status: RecoveryStatus
-    """The least advanced of its granules'."""
+    """The lowest status of its granules."""
     request_time: datetime
     completion_time: datetime | None
     last_update: datetime | None
-    """When a file of it last moved; None when it has no files."""
+    """When the status of one of its files last changed; None if it has no files."""
     granules: int
     pending: int
-    """Number of files; so are the next three."""
+    """Number of files with this status, as are the next three."""
     staged: int
     failed: int
     success: int
@@ -83,7 +83,7 @@ class File:
 
 
 def jobs(connection: Connection, chosen: Chosen, *, limit: int, after: str | None = None) -> list[Job]:
-    """The newest jobs first, at most `limit`; `after` is the last job of the page before."""
+    """The newest jobs first, at most `limit`; `after` is the last job id of the previous page."""
     parameters = {
         "status": chosen.status,
         "granule": chosen.granule,
@@ -99,7 +99,7 @@ def jobs(connection: Connection, chosen: Chosen, *, limit: int, after: str | Non
 
 
 def granules(connection: Connection, job: str, *, granule: str | None = None) -> list[Granule]:
-    """The granules of a job; none when there is no such job."""
+    """The granules of a job; an empty list if the job does not exist."""
     rows = connection.execute(_SQL["granules"], {"job": job, "granule": granule})
     return [Granule(**_row(row)) for row in rows]
 

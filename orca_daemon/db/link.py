@@ -1,4 +1,4 @@
-"""What lies between us and the server: TLS, and poolers, with the kind of pooling that they do."""
+"""Inspects the connection to the server: TLS, and whether a pooler is in between, and how it pools."""
 
 import ipaddress
 from contextlib import closing
@@ -13,25 +13,25 @@ _VERIFIED = "verify-full"
 _RDS_PROXY = ".proxy-"
 """In the names of RDS Proxy's endpoints (AWS: RDS Proxy endpoints)."""
 _ROUNDS = 5
-"""Questions to each of two sessions; where they share a server, the first mostly shows it."""
+"""Queries to each of two sessions; if they share a process of the server, the first usually shows it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One connection, as it was found."""
+    """Facts about one connection."""
 
     host: str
-    """Where it leads; a path for a Unix socket."""
+    """A path for a Unix socket."""
     encrypted: bool
     sslmode: str
     pooled: bool
     """Whether a pooler is in between."""
     shared: bool
-    """Whether that pooler gives a session of the server to others between two transactions of ours."""
+    """Whether the pooler gives our server session to other clients between transactions."""
 
     @property
     def local(self) -> bool:
-        """Whether nobody on a network can read or answer it."""
+        """Whether the connection stays on this machine, so that nothing on a network can read it."""
         if self.host.startswith("/") or self.host in {"", "localhost"}:
             return True
         try:
@@ -41,24 +41,24 @@ class Link:
 
     @property
     def verified(self) -> bool:
-        """Whether it is certain which server answers."""
+        """Whether TLS proves which server answers."""
         return self.encrypted and self.sslmode == _VERIFIED
 
     @property
     def pooler(self) -> str:
-        """What the pooler is called, as far as that shows."""
+        """Name of the pooler, as far as the host name shows it."""
         return "RDS Proxy" if _RDS_PROXY in self.host else "a pooler (pgbouncer or another)"
 
 
 def inspect_link(address: DatabaseAddress, settings: DatabaseSettings) -> Link:
-    """Open two connections and compare what they lead to.  Raises Unreachable."""
+    """Open two connections and compare the server processes behind them.  Raises UnreachableError."""
     limit = settings.statement_timeout
     with (
         closing(connect(address, settings, statement_timeout=limit)) as one,
         closing(connect(address, settings, statement_timeout=limit)) as other,
     ):
         one.autocommit = other.autocommit = True
-        # A pooler makes up the numbers that it gives to its clients at the start.
+        # A pooler invents the process id that it announces to its client.
         pooled = one.info.backend_pid != _server_process(one)
         return Link(
             host=one.info.host or "",
@@ -70,12 +70,12 @@ def inspect_link(address: DatabaseAddress, settings: DatabaseSettings) -> Link:
 
 
 def _share(one: Any, other: Any) -> bool:
-    """Whether two sessions meet in one process of the server, or change theirs."""
-    ones, others = set(), set()
+    """Whether two sessions use the same process of the server, or one session uses several."""
+    first, second = set(), set()
     for _ in range(_ROUNDS):
-        ones.add(_server_process(one))
-        others.add(_server_process(other))
-    return bool(ones & others) or len(ones) > 1 or len(others) > 1
+        first.add(_server_process(one))
+        second.add(_server_process(other))
+    return bool(first & second) or len(first) > 1 or len(second) > 1
 
 
 def _server_process(connection: Any) -> int:

@@ -1,4 +1,4 @@
-"""Brings a database to the schema that the daemon works with, and says beforehand what that takes."""
+"""Upgrades a database to the schema that the daemon needs, and lists the steps beforehand."""
 
 import hashlib
 import time
@@ -27,31 +27,31 @@ _LOCK = 0x6F726361  # "orca": one upgrade of a database at a time
 
 
 class UpgradeError(Exception):
-    """The database cannot be brought to version 7 from here, or not by this user."""
+    """The database cannot be upgraded to version 7, or not by this user."""
 
 
 def status(place: str | DatabaseAddress) -> Schema:
-    """What the database looks like now.
+    """The schema of the database as it is now.
 
     Args:
         place: an address, or `postgresql://user:password@host:port/database`.
 
     Raises:
         DependencyDown: it cannot be reached.
-        Failed: it does not answer as a Postgres does.
+        PostgresError: a statement failed.
     """
     with _connected(place) as connection:
         return schema.read(connection)
 
 
-def plan(found: Schema) -> list[str]:
-    """What `upgrade` would do to a database of this shape, step by step; nothing is an empty list.
+def plan(current: Schema) -> list[str]:
+    """The steps that `upgrade` would take on this schema; an empty list if nothing is to be done.
 
     Raises:
-        UpgradeError: it is none that can be brought to version 7.
+        UpgradeError: it cannot be upgraded to version 7.
     """
     steps = []
-    match found.verdict:
+    match current.verdict:
         case SchemaVerdict.FOREIGN:
             raise UpgradeError(
                 "the schema orca is older than ORCA's version 5, or not ORCA's: "
@@ -63,20 +63,20 @@ def plan(found: Schema) -> list[str]:
                 "create the schema orca, its tables and its lookup rows",
             ]
         case SchemaVerdict.OLD:
-            steps += _additions(found)
+            steps += _additions(current)
         case _:
             pass
-    if found.recorded != schema.CURRENT:
+    if current.recorded != schema.CURRENT:
         steps.append("record version 7 as the latest, so that ORCA's deployment leaves the schema alone")
-    steps += [f"build the index {name}, beside running work" for name in found.missing_indexes]
-    steps += [f"drop the index {name}, which another one replaces" for name in found.superseded_indexes]
-    return steps + [f"index {part} by job, beside running work" for part in found.scanned_partitions]
+    steps += [f"build the index {name}, beside running work" for name in current.missing_indexes]
+    steps += [f"drop the index {name}, which another one replaces" for name in current.superseded_indexes]
+    return steps + [f"index {part} by job, beside running work" for part in current.scanned_partitions]
 
 
-def _additions(found: Schema) -> Iterator[str]:
-    if found.lacks_storage_class:
+def _additions(current: Schema) -> Iterator[str]:
+    if current.lacks_storage_class:
         yield "add the storage class to the catalog and two reports; old rows become GLACIER"
-    if found.lacks_collection:
+    if current.lacks_collection:
         yield (
             "add collection_id to recovery_job and recovery_file and widen their keys; old rows take it "
             "from the catalog where one collection has the granule, else UNKNOWN; stop what writes to them"
@@ -84,28 +84,28 @@ def _additions(found: Schema) -> Iterator[str]:
 
 
 def upgrade(place: str | DatabaseAddress, report: Callable[[str], None] = lambda _: None) -> list[str]:
-    """Bring the database to version 7 with our indexes, and return the steps that were taken.
+    """Upgrade the database to version 7, build our indexes, and return the steps that were taken.
 
-    Safe to run twice, and beside a running daemon: a second run waits for the first and finds nothing to
+    Safe to run twice, and beside a running daemon: a second run waits for the first, and has nothing left to
     do.
 
     Args:
-        place: an address, or `postgresql://user:password@host:port/database`, of the schema's owner or of
-            someone who may create it.
-        report: is called before each step that may take long.
+        place: an address, or `postgresql://user:password@host:port/database`, with the schema's owner or a
+            user who may create the schema.
+        report: called before each step that may take long.
 
     Raises:
-        UpgradeError: the database, or this user, will not do.
+        UpgradeError: this database cannot be upgraded, or not by this user.
         DependencyDown: it cannot be reached.
-        Failed: a statement failed, such as one that waited too long for a lock; run it again.
+        PostgresError: a statement failed, for example because it waited too long for a lock; run it again.
     """
     with _connected(place) as connection:
         _take_turn(connection)
-        found = schema.read(connection)
-        steps = plan(found)
-        _prepare(connection, found)
+        current = schema.read(connection)
+        steps = plan(current)
+        _prepare(connection, current)
         report("bringing the tables up to date")
-        _migrate(connection, found)
+        _migrate(connection, current)
         now = schema.read(connection)
         for name in now.missing_indexes:
             report(f"building the index {name}")
@@ -119,8 +119,8 @@ def upgrade(place: str | DatabaseAddress, report: Callable[[str], None] = lambda
 
 
 def _build(connection: Connection, name: str, statement: str) -> None:
-    """Build an index beside running work; one whose building fails is not left behind."""
-    _drop_index(connection, name)  # what an earlier build left, whose connection was gone
+    """Build an index without blocking writes; if the build fails, drop the invalid index that it leaves."""
+    _drop_index(connection, name)  # an earlier build may have left one when its connection was lost
     try:
         connection.exec_driver_sql(statement)
     except BaseException:
@@ -135,21 +135,21 @@ def _drop_index(connection: Connection, name: str) -> None:
 
 def _index_by_job(connection: Connection, partition: str) -> None:
     quote = connection.dialect.identifier_preparer.quote
-    # The partition's own name may be as long as a name can be.
+    # A hash, because the partition's own name may have the maximum length already.
     name = f"daemon_job_{hashlib.sha256(partition.encode()).hexdigest()[:16]}"
     statement = f"CREATE INDEX CONCURRENTLY {name} ON orca.{quote(partition)} (job_id)"
     _build(connection, name, statement)
 
 
-def _migrate(connection: Connection, found: Schema) -> None:
+def _migrate(connection: Connection, current: Schema) -> None:
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", "orca_daemon.db:migrations")
-    # A table that is busy is waited for, but not with everybody else queueing behind.
+    # Limited, because all later statements on a busy table queue behind one that waits for its lock.
     connection.execute(text("SET lock_timeout = '15s'"))
     connection.commit()
     connection.execution_options(isolation_level="READ COMMITTED")
-    if found.verdict in {SchemaVerdict.ABSENT, SchemaVerdict.OLD} or found.recorded != schema.CURRENT:
-        # What is found is what counts: the tables may have been dropped, or restored from older times.
+    if current.verdict in {SchemaVerdict.ABSENT, SchemaVerdict.OLD} or current.recorded != schema.CURRENT:
+        # Alembic's own record may be wrong: the tables may have been dropped, or restored from an old backup.
         command.stamp(config, "base")
     command.upgrade(config, "head")
     connection.commit()
@@ -157,9 +157,9 @@ def _migrate(connection: Connection, found: Schema) -> None:
     connection.execute(text("SET lock_timeout = 0"))
 
 
-def _prepare(connection: Connection, found: Schema) -> None:
-    """Become the owner of the schema, which is made with its roles where it is absent."""
-    if found.verdict is SchemaVerdict.ABSENT:
+def _prepare(connection: Connection, current: Schema) -> None:
+    """Become the owner of the schema; create it, and its roles, if it is absent."""
+    if current.verdict is SchemaVerdict.ABSENT:
         connection.execute(_ROLES["create_roles"])
         connection.execute(_ROLES["join_owner"])
         owned = connection.scalar(_ROLES["may_be_owner"])
@@ -194,14 +194,14 @@ def _connected(place: str | DatabaseAddress) -> Iterator[Connection]:
 
 
 def _open(address: DatabaseAddress) -> Any:
-    # Building an index takes as long as it takes, whatever limits the owner's role has.
+    # Without limits, which the owner's role may have, because building an index may take hours.
     session = stated(statement=0, lock=0, idle=0, whole=True)
     return opened(address, parameters(address, _NAME, _CONNECT_SECONDS), session)
 
 
 def _take_turn(connection: Connection) -> None:
-    """Wait until no other upgrade of this database runs; the turn ends with the session."""
-    # Asked for again and again, not waited for: a waiting statement holds a snapshot, and the one who has
-    # the lock waits for all snapshots before an index that is built concurrently is valid.
+    """Wait until no other upgrade of this database runs; the lock is released with the session."""
+    # Polled, because a waiting statement holds a snapshot, and CREATE INDEX CONCURRENTLY in the session that
+    # has the lock waits for all snapshots: the two would wait for each other.
     while not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": _LOCK}):
         time.sleep(0.2)

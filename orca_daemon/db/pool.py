@@ -1,4 +1,4 @@
-"""Connections, and exactly as many threads that use them."""
+"""A pool of connections, with one thread for each connection."""
 
 import asyncio
 import threading
@@ -17,24 +17,24 @@ from orca_daemon.db.unit_of_work import UnitOfWork
 T = TypeVar("T")
 
 _FRESH = 1.0
-"""Seconds after its last use for which a connection is trusted without being asked."""
-_INSIST = 0.1
-"""Seconds between attempts to cancel: one that comes between two statements hits nothing."""
+"""Seconds after its last use during which a connection is not tested before it is used."""
+_CANCEL_AGAIN = 0.1
+"""Seconds between cancel requests: a request that arrives between two statements cancels nothing."""
 _CUT = 5.0
-"""Seconds after which the connection is closed under work that the server does not cancel."""
+"""Seconds after which the connection is closed if the server does not cancel the statement."""
 _CHECK_EVERY = 1.0
-"""Seconds between two looks at work whose answer may never come."""
+"""Seconds between two checks for a server that does not answer."""
 
 
 class Pool:
-    """Runs work in threads, each work in a transaction of its own.
+    """Runs functions in threads, each in a transaction of its own.
 
     Args:
         connect: opens a connection of the driver.
-        name: in the names of the threads.
-        size: of both, connections and threads; so nobody waits for a connection in a thread.
-        timeout: seconds to wait for a connection all the same, should others use the engine too.
-        patience: seconds after which a server that owes an answer is taken for dead; None waits for ever.
+        name: part of the names of the threads.
+        size: number of connections, and of threads, so that no thread waits for a connection.
+        timeout: seconds to wait for a connection, if other code uses the engine too.
+        patience: seconds after which a server that has not answered counts as dead; None waits for ever.
     """
 
     def __init__(
@@ -55,15 +55,16 @@ class Pool:
             pool_use_lifo=True,
             pool_recycle=1800,
             hide_parameters=True,
-            use_native_hstore=False,  # asks each new connection for a type that nobody uses
+            use_native_hstore=False,  # saves a query on each new connection, for a type that is not used
         )
         event.listen(self.engine, "checkout", self._check)
-        event.listen(self.engine, "checkin", _note)
-        event.listen(self.engine, "before_cursor_execute", self._asking)
-        event.listen(self.engine, "after_cursor_execute", self._asked)
+        event.listen(self.engine, "checkin", _note_use)
+        event.listen(self.engine, "before_cursor_execute", self._before_statement)
+        event.listen(self.engine, "after_cursor_execute", self._after_statement)
         self._patience = patience
         self._threads = ThreadPoolExecutor(size, thread_name_prefix=f"db-{name}")
         self._current = threading.local()
+        """`unit` is the unit of work that this thread runs."""
         self._counting = threading.Lock()
         self.in_use = 0
         self.waited: Callable[[float], None] = lambda _: None
@@ -71,43 +72,46 @@ class Pool:
     async def run(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a thread, inside one transaction.
 
-        Cancelled, it breaks the statement that runs and waits for the thread: nothing is committed
-        after this has returned or raised.
+        If this is cancelled, it cancels the running statement and waits for the thread, so that nothing is
+        committed after this has returned or raised.
         """
         unit = UnitOfWork()
-        future = self._threads.submit(self._work, unit, work, time.monotonic())
+        future = self._threads.submit(self._in_thread, unit, work, time.monotonic())
         waiter = asyncio.wrap_future(future)
         try:
-            return await self._answer(unit, waiter)
+            return await self._result(unit, waiter)
         except asyncio.CancelledError:
             if not future.cancel():
-                await _break(unit, waiter)
+                await _stop(unit, waiter)
             raise
 
     def close(self) -> None:
-        """Close all connections; work that waits for a thread is dropped."""
+        """Close all connections; functions that wait for a thread do not run any more."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         self.engine.dispose()
 
-    async def _answer(self, unit: UnitOfWork, waiter: "asyncio.Future[T]") -> T:
-        """Wait for it; a machine in between that takes bytes and passes nothing on is no reason to hang."""
+    async def _result(self, unit: UnitOfWork, waiter: "asyncio.Future[T]") -> T:
+        """Wait for the result, and close the connection if the server does not answer in time.
+
+        A proxy or firewall in between may accept our bytes and forward nothing: TCP reports no error then.
+        """
         while not waiter.done():
             await asyncio.wait({waiter}, timeout=_CHECK_EVERY)
             if self._patience is not None:
-                unit.give_up(self._patience)
+                unit.close_if_silent(self._patience)
         return waiter.result()
 
-    def _asking(self, *_: object) -> None:
+    def _before_statement(self, *_: object) -> None:
         if unit := getattr(self._current, "unit", None):
-            unit.ask()
+            unit.sent()
 
-    def _asked(self, *_: object) -> None:
+    def _after_statement(self, *_: object) -> None:
         if unit := getattr(self._current, "unit", None):
             unit.answered()
 
-    def _work(self, unit: UnitOfWork, work: Callable[[Connection], T], asked: float) -> T:
+    def _in_thread(self, unit: UnitOfWork, work: Callable[[Connection], T], submitted: float) -> T:
         # There are as many threads as connections, so the wait for a thread is the whole wait.
-        self.waited(time.monotonic() - asked)
+        self.waited(time.monotonic() - submitted)
         self._current.unit = unit
         with self._counting:
             self.in_use += 1
@@ -118,35 +122,35 @@ class Pool:
                 self.in_use -= 1
 
     def _check(self, connection: Any, record: Any, _proxy: object) -> None:
-        """Ask a connection that was idle whether it lives; another one is taken if it does not."""
+        """Test a connection that was idle; if it fails, SQLAlchemy takes another one."""
         if time.monotonic() - record.info.get("used", time.monotonic()) < _FRESH:
             return
-        # A connection can also be dead without anybody saying so: the wait for it must be breakable.
+        # The test itself may hang on a dead connection: as part of the unit it can be cancelled and cut.
         if unit := getattr(self._current, "unit", None):
             unit.enter(connection)
         try:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT 1")
-            # The question began a transaction, and one that has begun takes no isolation level any more.
+            # The test began a transaction, in which the isolation level could not be set any more.
             connection.rollback()
         except psycopg2.Error as error:
             raise DisconnectionError from error
 
 
-def _note(_connection: object, record: Any) -> None:
+def _note_use(_connection: object, record: Any) -> None:
     record.info["used"] = time.monotonic()
 
 
-async def _break(unit: UnitOfWork, waiter: "asyncio.Future[Any]") -> None:
-    """Cancel and wait.  Returns only when the thread is done with the work."""
-    begun = time.monotonic()
+async def _stop(unit: UnitOfWork, waiter: "asyncio.Future[Any]") -> None:
+    """Cancel the unit and wait.  Returns only when its thread has finished."""
+    began = time.monotonic()
     while not waiter.done():
-        if time.monotonic() - begun > _CUT:
+        if time.monotonic() - began > _CUT:
             unit.cut()
         if not unit.cancelling:
-            # A thread that waits for a server that does not answer must not keep the process alive.
+            # A daemon thread, because it may wait for a server that does not answer when the process ends.
             threading.Thread(target=unit.withdraw, name="db-cancel", daemon=True).start()
-        with suppress(asyncio.CancelledError):  # told twice; the thread still has to end first
-            await asyncio.wait({waiter}, timeout=_INSIST)
+        with suppress(asyncio.CancelledError):  # cancelled a second time; the thread must finish all the same
+            await asyncio.wait({waiter}, timeout=_CANCEL_AGAIN)
     if not waiter.cancelled():
-        waiter.exception()  # nobody else will look at it
+        waiter.exception()  # marks it as retrieved, or asyncio logs it

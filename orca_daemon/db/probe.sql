@@ -12,12 +12,12 @@ SELECT
     ) AS writable;
 
 -- name: limits
--- Shorter than the time that the probe is given.
+-- Shorter than the time limit of the probe.
 SET LOCAL lock_timeout = '4s'; SET LOCAL statement_timeout = '8s';
 SET LOCAL work_mem = '64kB'; SET LOCAL temp_tablespaces = '';
 
 -- name: spill
--- More than fits the memory: 280 kB go to a file beside the tables, which needs room on the disk and no privilege.
+-- Does not fit into `work_mem`, so 280 kB go to a file beside the tables: needs space on the disk, and no privilege.
 SELECT count(*) FROM generate_series(1, 20000);
 
 -- name: recovery_job
@@ -32,7 +32,7 @@ INSERT INTO orca.recovery_file (
 VALUES (:name, :name, :name, :name, :name, :name, 1, now(), now());
 
 -- name: reconcile_job
--- With an id of its own: numbers of the sequence would not come back.
+-- With an explicit id, because a roll-back does not return numbers to the sequence.
 INSERT INTO orca.reconcile_job
     (id, orca_archive_location, status_id, inventory_creation_time, start_time, last_update)
 VALUES (-1 - pg_backend_pid(), :name, 1, now(), now(), now());

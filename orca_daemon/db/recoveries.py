@@ -1,4 +1,4 @@
-"""What is going on in recoveries, for the gauges: a question that an index answers."""
+"""Numbers of open recoveries, for the gauges; an index keeps the query cheap."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,13 +12,15 @@ _SQL = load(__package__, "recoveries.sql")
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Files by status, of open recoveries and those of the last day; when the oldest open one began."""
+    """The state of recoveries at one time."""
 
     files: Mapping[str, int]
+    """Number of files by status, of open recoveries and of those requested in the last day."""
     oldest_open: float | None
+    """Request time of the oldest open recovery, in seconds since the epoch."""
 
 
 def overview(connection: Connection) -> Overview:
-    """Count now.  `oldest_open` is in seconds since the epoch."""
+    """Count now."""
     files = {row.status: row.files for row in connection.execute(_SQL["files"])}
     return Overview(files, connection.execute(_SQL["oldest_open"]).scalar_one())

@@ -1,5 +1,5 @@
 -- name: files
--- Both branches are answered by an index of ours; the primary key finds the files.
+-- Indexes of ours serve both branches of the UNION; the primary key serves the join with the files.
 WITH watched AS (
     SELECT job_id, collection_id, granule_id FROM orca.recovery_job WHERE status_id < 3
     UNION

@@ -1,4 +1,4 @@
-"""Who we are on a server, and what we may do in the schema `orca`.  Reads only; needs no privilege there."""
+"""Our role on a server, and its privileges in the schema `orca`.  Reads only; needs no privilege there."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,42 +12,42 @@ _SQL = load(__package__, "role.sql")
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """The server and who we are on it."""
+    """The role that we are connected as, and the server."""
 
     user: str
     standby: bool
     superuser: bool
     version: str
     may_write: Mapping[str, bool]
-    """Of the tables that the work writes."""
+    """For each table that the daemon writes."""
     hidden: tuple[str, ...] = ()
-    """Tables of which row-level security hides rows from this role."""
+    """Tables where row-level security hides rows from this role."""
     temporary: bool = True
-    """Whether it may create temporary tables, as everybody may where nobody forbade it."""
+    """Whether it may create temporary tables; Postgres grants that to every role by default."""
 
     @property
     def writable(self) -> tuple[str, ...]:
-        """Those of the tables that this role may write here; none on a standby."""
+        """The tables that this role may write here; empty on a standby."""
         return tuple(name for name, allowed in self.may_write.items() if allowed and not self.standby)
 
     @property
     def refused(self) -> tuple[str, ...]:
-        """Those of the tables that this role may not write."""
+        """The tables that this role may not write."""
         return tuple(name for name, allowed in self.may_write.items() if not allowed)
 
     @property
     def powerless(self) -> bool:
-        """Whether this role can do none of the work; one that lacks some tables may serve some queues."""
+        """Whether this role may write no table; a role that lacks some tables may still serve some queues."""
         return not any(self.may_write.values())
 
     @property
     def remedy(self) -> str:
-        """What gives it the privileges that it lacks."""
+        """The statement that grants the missing privileges."""
         return f"GRANT orca_app TO {self.user}"
 
 
 def read(connection: Connection) -> Role:
-    """Ask the server."""
+    """Query the server."""
     user, standby, superuser, version, temporary = connection.execute(_SQL["role"]).one()
     may_write = {row.relname: row.allowed for row in connection.execute(_SQL["may_write"])}
     hidden = tuple(connection.scalars(_SQL["hidden"]))

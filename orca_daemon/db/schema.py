@@ -1,4 +1,4 @@
-"""What a database looks like, and whether the daemon can work with it.  Reads only."""
+"""Reads the schema of a database, and judges whether the daemon can work with it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from orca_daemon.db.sql import load
 
 _SQL = load(__package__, "schema.sql")
 INDEXES = load(__package__, "indexes.sql")
-"""The indexes that ORCA lacks: name to the statement that builds it beside running work."""
+"""The indexes that ORCA lacks: name, and the statement that builds it without blocking writes."""
 SUPERSEDED = ("daemon_recovery_file_key_path",)
-"""Indexes of earlier versions that another one replaces; this one refused keys that the table takes."""
+"""Indexes of earlier versions that another one replaces; this one refused keys that the table accepts."""
 
 CURRENT = 7
 
 
 class SchemaVerdict(Enum):
-    """What the daemon makes of a database."""
+    """Whether the daemon can work with a database."""
 
     OK = "ok"
     SLOW = "indexes are missing"
@@ -34,15 +34,15 @@ class Schema:
     columns: Mapping[str, frozenset[str]]
     indexes: frozenset[str]
     recorded: int | None
-    """The latest row of `schema_versions`; a fresh ORCA 5.1 to 10.1 says 5 and is 7."""
+    """The latest row of `schema_versions`; a fresh ORCA 5.1 to 10.1 records 5, but its schema is 7."""
     partitions: tuple[str, ...]
     """The bounds of the partitions of `reconcile_s3_object`."""
     scanned_partitions: tuple[str, ...] = ()
-    """Those of them that lack an index for finding the rows of a job, which the expiry of any job needs."""
+    """The partitions without an index of jobs; the expiry of any job would scan them."""
 
     @property
     def version(self) -> int | None:
-        """ORCA's schema version by the columns: 0 for no tables, None for what is no ORCA from 5 to 7."""
+        """ORCA's schema version by the columns: 0 without tables, None if it is not ORCA's from 5 to 7."""
         if not self.columns.keys() - {"orca_daemon_revision"}:
             return 0
         if not {"recovery_job", "recovery_file", "files", "reconcile_job"} <= self.columns.keys():
@@ -53,22 +53,22 @@ class Schema:
 
     @property
     def lacks_storage_class(self) -> bool:
-        """Whether what version 6 added is missing."""
+        """Whether the columns that version 6 added are missing."""
         return "storage_class_id" not in self.columns["files"]
 
     @property
     def lacks_collection(self) -> bool:
-        """Whether what version 7 added is missing."""
+        """Whether the columns that version 7 added are missing."""
         return "collection_id" not in self.columns["recovery_file"]
 
     @property
     def missing_indexes(self) -> tuple[str, ...]:
-        """Our indexes that are not there, or whose building was broken off."""
+        """Our indexes that do not exist, or are invalid because their building was interrupted."""
         return tuple(name for name in INDEXES if name not in self.indexes)
 
     @property
     def superseded_indexes(self) -> tuple[str, ...]:
-        """Indexes of ours that are of no use any more."""
+        """Existing indexes of ours that another one replaces."""
         return tuple(name for name in SUPERSEDED if name in self.indexes)
 
     @property
@@ -86,7 +86,7 @@ class Schema:
 
 
 def read(connection: Connection) -> Schema:
-    """Look at the schema `orca`.  Needs no privilege on its tables."""
+    """Read the schema `orca` from the system catalogs.  Needs no privilege on its tables."""
     columns: dict[str, set[str]] = {}
     for table, column in connection.execute(_SQL["columns"]):
         columns.setdefault(table, set()).add(column)

@@ -1,14 +1,16 @@
-"""How every session of ours with Postgres is opened, and what it states by itself.
+"""Opens every session with Postgres, and sets the parameters that our work depends on.
 
-What a role, a database or the environment is set to must not change what rows mean, how long work may take,
-or whether all rows are there.  The one list is here: for pools, the child that compares, exports, upgrades.
+Defaults of a role, a database or the environment must not change what values mean, how long work may take, or
+whether all rows are returned.  So every session sets these parameters itself; pools, the child that compares,
+exports and upgrades all use this list.
 
-Three things are left as they are found.  `default_transaction_read_only`: providers set it when a disk is
-full, and mean it.  `search_path`: our statements name schemas; tables to export are found by it, and so are
-the helpers of triggers that others put on ORCA's tables.  `synchronous_commit`, unless it is off.
+Three parameters are left alone.  `default_transaction_read_only`: providers set it when a disk is full.
+`search_path`: our statements name schemas, but it resolves tables to export, and functions of triggers that
+others put on ORCA's tables.  `synchronous_commit`, unless it is off.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, date, datetime
@@ -28,78 +30,83 @@ _ALWAYS = {
     "bytea_output": "hex",
     "default_transaction_isolation": "read committed",
     "default_transaction_deferrable": "off",
-    # Limits of whole transactions and sessions, since Postgres 17 and 14: work has limits of its own.
+    # Limits of transactions and sessions, since Postgres 17 and 14, are off: our work has its own limits.
     "transaction_timeout": "0",
     "idle_session_timeout": "0",
-    # With it, whatever the server refuses reads as a lost connection: one bad message looks like an outage.
+    # If it were on, the server would end the session on every error, so one bad message would look like an
+    # outage.
     "exit_on_error": "off",
-    # pg_dump's own protection, since Postgres 17; set for a role, it refuses views and foreign tables.
+    # Protects pg_dump, since Postgres 17; if it is set for a role, views and foreign tables cannot be read.
     "restrict_nonsystem_relation_kind": "",
-    "jit": "off",  # costs more than it saves on statements as short as ours
+    "jit": "off",  # costs more than it saves on short statements
 }
-# A setting that the server is too old to know has no value.
+# `current_setting` is null for a parameter that the server is too old to know; it is skipped.
 _STATE = """
 SELECT pg_catalog.set_config(name, value, false)
-FROM pg_catalog.json_each_text(%s) AS given (name, value)
+FROM pg_catalog.json_each_text(%s) AS parameter (name, value)
 WHERE pg_catalog.current_setting(name, true) IS NOT NULL
 UNION ALL
 SELECT pg_catalog.set_config('synchronous_commit', 'on', false)
 WHERE pg_catalog.current_setting('synchronous_commit') = 'off'
 """
 _STRINGS = "standard_conforming_strings"
+_CAUSE = re.compile(
+    r"(?:FATAL: +|failed: (?!FATAL)|(?=could not )|(?=invalid (?:connection option|\w+ value|port)))([^\n]+)"
+)
+"""The cause within a message of libpq, after the parts that repeat the address."""
 
 
 _DATE, _TIMESTAMP, _TIMESTAMPTZ = 1082, 1114, 1184
-"""Numbers of types in `pg_type`."""
+"""Object ids of types in `pg_type`."""
 
 
 def _within_python(oid: int, earliest: Any) -> Any:
-    """Reads a type of times as the driver does; one that Python has no words for becomes the nearest.
+    """A reader of a date or time type that replaces values outside Python's range by the nearest one.
 
-    The driver does so with infinity, but one row of the year 10000 makes it refuse all that come with it.
+    The driver does that only for infinity: one row with the year 10000 makes it fail on the whole result.
     """
-    usual = extensions.string_types[oid]
+    read_by_driver = extensions.string_types[oid]
 
     def read(value: str | bytes | None, cursor: Any) -> Any:
         try:
-            return usual(value, cursor)
+            return read_by_driver(value, cursor)
         except ValueError:
-            return earliest if str(value).endswith("BC") else usual("infinity", cursor)
+            return earliest if str(value).endswith("BC") else read_by_driver("infinity", cursor)
 
     return extensions.new_type((oid,), f"WITHIN_PYTHON_{oid}", read)
 
 
 _TIMES = (
     _within_python(_DATE, date.min),
-    _within_python(_TIMESTAMP, datetime(1, 1, 1)),  # noqa: DTZ001  it has none
+    _within_python(_TIMESTAMP, datetime(1, 1, 1)),  # noqa: DTZ001  the type has no time zone
     _within_python(_TIMESTAMPTZ, datetime(1, 1, 1, tzinfo=UTC)),
 )
 
 
 class UnreachableError(Exception):
-    """No connection could be opened.  The driver gives no SQLSTATE here: the text is all there is."""
+    """No connection could be opened.  The driver has no SQLSTATE for it, so the text is all that is known."""
 
 
 class Session(Driver):
-    """A connection whose `cancel` can be called from any thread, at any time, and holds up nobody else."""
+    """A connection whose `cancel` any thread may call at any time, and which blocks no other thread."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._request = CancelRequest(self.pgconn_ptr or 0)
 
     def cancel(self) -> None:
-        """Ask the server to cancel what runs; see `CancelRequest.send`."""
+        """Ask the server to cancel the running statement; see `CancelRequest.send`."""
         self._request.send()
 
 
 def stated(*, statement: float, lock: float, idle: float, whole: bool) -> dict[str, str]:
-    """What a session is to state.
+    """The parameters that a session sets.
 
     Args:
-        statement: seconds that a statement may take; 0 is no limit.
-        lock: seconds that it may wait for a lock; 0 is no limit.
-        idle: seconds that a transaction may do nothing; 0 is no limit.
-        whole: whether rows that row-level security hides are an error, and not simply missing.
+        statement: time limit of a statement, in seconds; 0 is no limit.
+        lock: time limit of waiting for a lock, in seconds; 0 is no limit.
+        idle: time limit of an idle transaction, in seconds; 0 is no limit.
+        whole: whether rows that row-level security hides are an error, because all rows are needed.
     """
     return {
         **_ALWAYS,
@@ -111,15 +118,15 @@ def stated(*, statement: float, lock: float, idle: float, whole: bool) -> dict[s
 
 
 def open_session(parameters: Mapping[str, Any], settings: Mapping[str, str]) -> Session:
-    """A connection to the place that libpq's parameters name, which has stated these settings.
+    """A connection with these parameters of libpq, in which these settings are set.
 
     Raises:
-        psycopg2.Error: there is no server, or it refuses us.
+        psycopg2.Error: the server cannot be reached, or refuses the connection.
         UnreachableError: the role's settings cannot be overridden.
     """
     connection = _connected(parameters)
     try:
-        # By a statement, because poolers in between refuse options; in one round trip, without a transaction.
+        # By a statement, because poolers refuse the option `-c`; in one round trip, without a transaction.
         connection.autocommit = True
         with connection.cursor() as cursor:
             cursor.execute(_STATE, (json.dumps(dict(settings)),))
@@ -130,25 +137,38 @@ def open_session(parameters: Mapping[str, Any], settings: Mapping[str, str]) -> 
     return connection
 
 
+def cause(text: str, password: str) -> str:
+    """A sentence with the reason why no connection can be opened, from libpq's text.
+
+    The password is never part of it, whatever libpq quotes.  If there are several hosts, all reasons are
+    given.
+    """
+    reasons = list(dict.fromkeys(match.strip() for match in _CAUSE.findall(text)))
+    if not reasons or (password and any(password in reason for reason in reasons)):
+        return "no connection can be opened"
+    return f"no connection can be opened: {'; '.join(reasons)}"
+
+
 def _connected(parameters: Mapping[str, Any]) -> Session:
-    given = {**parameters, "client_encoding": "UTF8", "connection_factory": Session}
-    connection: Session = psycopg2.connect(**given)
+    options = {**parameters, "client_encoding": "UTF8", "connection_factory": Session}
+    connection: Session = psycopg2.connect(**options)
     if connection.get_parameter_status(_STRINGS) == "off":
         connection.close()
-        connection = _quoting_as_usual(given)
-    # A pooler may have taken no notice of what was asked for; the driver asks again where it has to.
+        connection = _with_standard_strings(options)
+    # Again, because a pooler may have ignored the option; the driver sends a statement only if needed.
     connection.set_client_encoding("UTF8")
     for times in _TIMES:
         extensions.register_type(times, connection)
     return connection
 
 
-def _quoting_as_usual(given: dict[str, Any]) -> Session:
-    """Connect with the setting on from the start: the driver reads it once, and then quotes accordingly."""
-    options = f"{given.get('options') or ''} -c {_STRINGS}=on".strip()
-    # Without the option, the same connection was opened just now.
+def _with_standard_strings(parameters: dict[str, Any]) -> Session:
+    """Connect with standard_conforming_strings on from the start, because the driver reads it only then."""
+    options = f"{parameters.get('options') or ''} -c {_STRINGS}=on".strip()
+    # The same connection without the option was possible just now, so an error means that a pooler refuses
+    # it.
     with suppress(psycopg2.Error):
-        connection: Session = psycopg2.connect(**{**given, "options": options})
+        connection: Session = psycopg2.connect(**{**parameters, "options": options})
         if connection.get_parameter_status(_STRINGS) == "on":
             return connection
         connection.close()

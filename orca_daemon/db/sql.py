@@ -1,4 +1,4 @@
-"""SQL in named blocks of a `.sql` file that lies next to the code that runs it."""
+"""Loads SQL in named blocks from a `.sql` file next to the code that runs it."""
 
 import re
 from collections.abc import Mapping
@@ -13,19 +13,19 @@ _HEADING = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 
 @cache
 def load(package: str, file: str) -> Mapping[str, TextClause]:
-    """The blocks of a file, by name; each begins with a line `-- name: block`, parameters are `:written_so`.
+    """The blocks of a file, by name.  Each begins with a line `-- name: block`; parameters are `:parameter`.
 
     Args:
-        package: the package that the file lies in, such as `__package__`.
+        package: the package of the file, such as `__package__`.
         file: its name.
 
     Raises:
-        ValueError: two blocks have one name, or there are none.
+        ValueError: two blocks have the same name, or the file has no blocks.
     """
     _, *parts = _HEADING.split(files(package).joinpath(file).read_text("utf-8"))
     names, bodies = parts[::2], parts[1::2]
     if not names or len(set(names)) != len(names):
-        raise ValueError(f"{file}: blocks of SQL need names, each its own")
+        raise ValueError(f"{file}: every block of SQL needs a name of its own")
     return MappingProxyType(
         {name: text(body.strip().removesuffix(";")) for name, body in zip(names, bodies, strict=True)}
     )

@@ -1,4 +1,4 @@
-"""One transaction in one thread, and how it is stopped from outside."""
+"""One transaction in one thread, which other threads can cancel or cut off."""
 
 import os
 import socket
@@ -15,80 +15,86 @@ T = TypeVar("T")
 
 
 class WithdrawnError(Exception):
-    """The work was cancelled before it was committed."""
+    """The transaction was cancelled before its commit."""
 
 
 @dataclass(slots=True, eq=False)
 class UnitOfWork:
-    """Runs once.  `withdraw` and `cut` are called from other threads, any number of times."""
+    """Runs once, in a thread of the pool.
+
+    Other threads call `withdraw` and `cut`, any number of times; the event loop calls `close_if_silent`.
+    """
 
     lock: threading.Lock = field(default_factory=threading.Lock)
+    """Guards `connection` and `withdrawn`."""
     connection: Any = None
-    """The driver's connection, from its checkout to the commit."""
+    """The driver's connection, from its checkout until just before the commit: as long as it may be
+    cancelled.
+    """
     withdrawn: bool = False
     cancelling: bool = False
-    """Whether `withdraw` holds the lock while it talks to the server."""
-    wire: Any = None
+    """Whether `withdraw` holds the lock while it sends the cancel request."""
+    checked_out: Any = None
     """The driver's connection, from its checkout to its return."""
-    asked: float | None = None
-    """When the server was asked what it has not answered yet, by the monotonic clock."""
+    waiting_since: float | None = None
+    """When the statement was sent that the server has not answered yet, by the monotonic clock."""
 
     def run(self, engine: Engine, work: Callable[[Connection], T]) -> T:
-        """Connect, work, commit.  Nothing is committed once `withdrawn` is set."""
+        """Connect, call `work`, commit.  Nothing is committed once `withdrawn` is set."""
         try:
             with engine.connect() as connection:
                 self.enter(connection.connection.driver_connection)
                 self.answered()
                 try:
                     result = work(connection)
-                    self._leave()
-                    self.ask()
+                    self._begin_commit()
+                    self.sent()
                     connection.commit()
                 except BaseException:
-                    self.ask()  # the roll-back comes next
+                    self.sent()  # SQLAlchemy rolls back next
                     raise
                 self.answered()
                 return result
         finally:
-            self._forget()
+            self._release()
 
     def enter(self, connection: object) -> None:
-        """From now on statements run on this connection.  Raises Withdrawn if they must not."""
+        """Statements run on this connection from now on.  Raises WithdrawnError if the unit is cancelled."""
         with self.lock:
-            self.connection = self.wire = connection
-            self.ask()
+            self.connection = self.checked_out = connection
+            self.sent()
             self._check()
 
-    def ask(self) -> None:
-        """The server is asked something now."""
-        self.asked = time.monotonic()
+    def sent(self) -> None:
+        """Record that a statement is sent to the server now."""
+        self.waiting_since = time.monotonic()
 
     def answered(self) -> None:
-        """It has answered."""
-        self.asked = None
+        """Record that the server has answered."""
+        self.waiting_since = None
 
-    def _leave(self) -> None:
+    def _begin_commit(self) -> None:
         # Past this point `withdraw` and `cut` do nothing: the commit follows, and we wait for it.  If the
         # server stops answering, the outcome is unknown and the work is retried.
         with self.lock:
             self.connection = None
             self._check()
 
-    def _forget(self) -> None:
+    def _release(self) -> None:
         with self.lock:
-            self.connection = self.wire = self.asked = None
+            self.connection = self.checked_out = self.waiting_since = None
 
     def _check(self) -> None:
         if self.withdrawn:
             raise WithdrawnError
 
     def withdraw(self) -> None:
-        """Forbid the commit, and ask the server to cancel what runs.  May take long; raises nothing."""
+        """Prevent the commit, and ask the server to cancel the statement.  May take long; raises nothing."""
         with self.lock:
             self.withdrawn = True
             if self.connection is None:
                 return
-            # The lock is kept meanwhile: the cancellation must not hit the connection's next user.
+            # Under the lock, so that the request cannot cancel a statement of the connection's next user.
             self.cancelling = True
             try:
                 self.connection.cancel()
@@ -96,25 +102,27 @@ class UnitOfWork:
                 self.cancelling = False
 
     def cut(self) -> None:
-        """Close the connection under the work, when the server does not react."""
-        free = self.lock.acquire(blocking=False)
+        """Close the connection while its statement runs; the server did not react to the cancel request."""
+        # If `withdraw` holds the lock, the connection cannot change meanwhile: the lock is not needed then.
+        acquired = self.lock.acquire(blocking=False)
         try:
-            if (free or self.cancelling) and self.connection is not None:
-                _shut(self.connection)
+            if (acquired or self.cancelling) and self.connection is not None:
+                _shut_down(self.connection)
         finally:
-            if free:
+            if acquired:
                 self.lock.release()
 
-    def give_up(self, longest: float) -> None:
-        """Close the connection if the server has owed an answer for more than `longest` seconds."""
-        asked, wire = self.asked, self.wire
-        if asked is not None and wire is not None and time.monotonic() - asked > longest:
-            _shut(wire)
+    def close_if_silent(self, longest: float) -> None:
+        """Close the connection if the server has not answered a statement for more than `longest` seconds."""
+        since, connection = self.waiting_since, self.checked_out
+        if since is not None and connection is not None and time.monotonic() - since > longest:
+            _shut_down(connection)
 
 
-def _shut(connection: Any) -> None:
+def _shut_down(connection: Any) -> None:
+    """Shut down the socket, which ends the driver's wait; the driver itself must not be called from here."""
     try:
-        with socket.socket(fileno=os.dup(connection.fileno())) as wire:
-            wire.shutdown(socket.SHUT_RDWR)
+        with socket.socket(fileno=os.dup(connection.fileno())) as connected:
+            connected.shutdown(socket.SHUT_RDWR)
     except (OSError, psycopg2.Error):
         return  # closed already

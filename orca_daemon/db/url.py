@@ -1,6 +1,6 @@
 """Reads a database URL in the forms of libpq and of SQLAlchemy, also with several hosts.
 
-`//a:1,b:2/db` is libpq's way to name two, `?host=a:1&host=b:2` and `?host=a,b&port=1,2` are SQLAlchemy's;
+Two hosts are `//a:1,b:2/db` for libpq, and `?host=a:1&host=b:2` or `?host=a,b&port=1,2` for SQLAlchemy.
 `//%2Fvar%2Frun/db` and `?host=/var/run` name the directory of a Unix socket.
 """
 
@@ -16,16 +16,16 @@ _URL = re.compile(
 _PORT = 5432
 _LARGEST_PORT = 65535
 _PARTS = frozenset({"host", "port", "user", "password", "dbname"})
-"""What the query may say instead of the URL's own parts; there it wins, as in libpq."""
+"""Names in the query that override the URL's own parts, as in libpq."""
 
 
 class DatabaseUrlError(ValueError):
-    """The text is not a URL of a Postgres; the reason repeats none of it."""
+    """The text is not the URL of a Postgres database; the reason quotes no part of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseUrl:
-    """The parts of a URL; hosts and ports as libpq takes them, several separated by commas."""
+    """The parts of a URL; several hosts and ports are separated by commas, as in libpq."""
 
     host: str
     port: int | str
@@ -33,63 +33,63 @@ class DatabaseUrl:
     user: str
     password: str = field(repr=False)
     options: Mapping[str, str] = field(repr=False)
-    """Everything else that the query says, such as `sslmode`."""
+    """All other parameters of the query, such as `sslmode`."""
 
 
 def read(url: str) -> DatabaseUrl:
     """The parts of a URL.
 
     Raises:
-        DatabaseUrlError: it is not one.
+        DatabaseUrlError: it is not the URL of a Postgres database.
     """
-    found = _URL.fullmatch(url.strip())
-    if found is None:
+    match = _URL.fullmatch(url.strip())
+    if match is None:
         raise DatabaseUrlError("cannot be understood")
-    if "@" in found["hosts"]:
-        # What stands before the last @ is half of a password, and hosts are shown to everybody.
-        raise DatabaseUrlError('has more than one "@": write "@" in the password as %40')
-    if not found["scheme"].startswith("postgres"):
+    if "@" in match["hosts"]:
+        # The host would begin with a part of the password, and hosts are logged.
+        raise DatabaseUrlError('has more than one "@"; write "@" in the password as %40')
+    if not match["scheme"].startswith("postgres"):
         raise DatabaseUrlError("is not that of a Postgres")
-    given = parse_qsl(found["query"] or "", keep_blank_values=True)
-    options = {name: value for name, value in given if name not in _PARTS}
-    part = {name: value for name, value in given if name in _PARTS}
-    hosts = [value for name, value in given if name == "host" and value] or [found["hosts"]]
-    host, port = places(hosts, part.get("port", ""))
-    user = part.get("user") or unquote(found["user"] or "")
+    query = parse_qsl(match["query"] or "", keep_blank_values=True)
+    options = {name: value for name, value in query if name not in _PARTS}
+    part = {name: value for name, value in query if name in _PARTS}
+    hosts = [value for name, value in query if name == "host" and value] or [match["hosts"]]
+    host, port = hosts_and_ports(hosts, part.get("port", ""))
+    user = part.get("user") or unquote(match["user"] or "")
     return DatabaseUrl(
         host=host,
         port=port,
-        database=part.get("dbname") or unquote(found["database"] or "") or user,
+        database=part.get("dbname") or unquote(match["database"] or "") or user,
         user=user,
-        password=part.get("password") or unquote(found["password"] or ""),
+        password=part.get("password") or unquote(match["password"] or ""),
         options=options,
     )
 
 
-def places(hosts: Iterable[str], ports: str = "") -> tuple[str, int | str]:
-    """Hosts and ports as libpq takes them.
+def hosts_and_ports(hosts: Iterable[str], ports: str = "") -> tuple[str, int | str]:
+    """Hosts and ports in the form that libpq accepts.
 
     Args:
-        hosts: each one host or several separated by commas, with or without a port of its own.
-        ports: one for all hosts that have none of their own, or as many as there are hosts.
+        hosts: each is one host, or several separated by commas, with or without a port of its own.
+        ports: one port for all hosts without a port of their own, or one for each host.
 
     Raises:
         DatabaseUrlError: a port is not a number, or the numbers of hosts and ports differ.
     """
-    named = [_host(text) for several in hosts for text in several.split(",")]
-    given = [text.strip() for text in ports.split(",")]
-    if len(given) not in {1, len(named)}:
-        raise DatabaseUrlError(f"has {len(named)} hosts and {len(given)} ports")
-    defaults = given * len(named) if len(given) == 1 else given
-    found = [port(own or other or _PORT) for (_, own), other in zip(named, defaults, strict=True)]
-    host = ",".join(name for name, _ in named)
-    return host, found[0] if len(set(found)) == 1 else ",".join(map(str, found))
+    split = [_host(text) for several in hosts for text in several.split(",")]
+    listed = [text.strip() for text in ports.split(",")]
+    if len(listed) not in {1, len(split)}:
+        raise DatabaseUrlError(f"has {len(split)} hosts and {len(listed)} ports")
+    defaults = listed * len(split) if len(listed) == 1 else listed
+    numbers = [port(own or default or _PORT) for (_, own), default in zip(split, defaults, strict=True)]
+    host = ",".join(name for name, _ in split)
+    return host, numbers[0] if len(set(numbers)) == 1 else ",".join(map(str, numbers))
 
 
 def port(value: object) -> int:
-    """The number of a port.  Raises BadUrl."""
+    """The number of a port.  Raises DatabaseUrlError."""
     text = str(value).strip()
-    # Not by int alone, which takes `5_432` and the digits of every script.
+    # Checked before `int`, which accepts `5_432` and the digits of every script.
     number = int(text) if text.isascii() and text.isdigit() else 0
     if not 0 < number <= _LARGEST_PORT:
         raise DatabaseUrlError("has a port that is not a number from 1 to 65535")
@@ -97,7 +97,7 @@ def port(value: object) -> int:
 
 
 def _host(text: str) -> tuple[str, str]:
-    """Name and port of one host; the port may be empty.  Addresses of IPv6 with a port stand in brackets."""
+    """Name and port of one host; the port may be empty.  An IPv6 address with a port is in brackets."""
     text = text.strip()
     if match := re.fullmatch(r"\[([^\]]*)\](?::(.*))?", text):
         return unquote(match[1]), match[2] or ""

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from orca_daemon.aws.call_errors import CALL_ERRORS
 from orca_daemon.aws.errors import code_of
-from orca_daemon.aws.place_errors import S3, at_place, reading, writing
+from orca_daemon.aws.s3_places import S3, at_place, reading, writing
 from orca_daemon.engine import places
 from orca_daemon.engine.errors import DependencyDown, Refused
 from orca_daemon.export import footer, keys

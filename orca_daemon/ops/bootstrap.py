@@ -1,10 +1,9 @@
-"""What must hold before anything heavy is imported: open standard streams, and signals that end the process.
+"""Prepares the process before heavy imports: opens standard streams, lets signals end the process.
 
 Process 1 of a container without an init has no default actions: the kernel ignores the signals that it does
 not handle (pid_namespaces(7)), so that a SIGTERM would be lost until the event loop runs.
 """
 
-import gc
 import os
 import signal
 import sys
@@ -14,27 +13,27 @@ from typing import NoReturn, TypeAlias
 
 ENDING = (signal.SIGTERM, signal.SIGINT)
 SIGNALLED = 128
-"""Exit code less the number of the signal, as shells and container runtimes report an end by a signal."""
+"""Added to the signal's number gives the exit code that shells and container runtimes report."""
 Handler: TypeAlias = Callable[[int, object], object] | int | None
 
 
 def ends_the_process() -> Handler:
-    """A handler that ends this process as the default action ends others, at once."""
+    """The handler that ends this process at once, as the default action of a signal does."""
     return end_by if os.getpid() == 1 else signal.SIG_DFL
 
 
 def end_by(number: int, _frame: object = None) -> NoReturn:
-    """End the process by a signal; as process 1, with the exit code that stands for it (143, 130)."""
+    """End the process by a signal; process 1 exits with the code that shells report for it (143, 130)."""
     signal.signal(number, signal.SIG_DFL)
     signal.raise_signal(number)
     os._exit(SIGNALLED + number)
 
 
 def unblock(numbers: Iterable[signal.Signals]) -> None:
-    """Let these signals through, once there are handlers for them.
+    """Unblock these signals; call it once they have handlers.
 
-    A process inherits what its parent blocks (sigprocmask(2)): a supervisor that forgets to let go of SIGTERM
-    would stop nothing but by SIGKILL.
+    A process inherits its parent's blocked signals (sigprocmask(2)): if a supervisor leaves SIGTERM blocked,
+    only SIGKILL would stop the process.
     """
     signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
 
@@ -43,7 +42,7 @@ def unblock(numbers: Iterable[signal.Signals]) -> None:
 def signals_end_the_process() -> Iterator[None]:
     """SIGTERM and SIGINT end the process; after the block, SIGINT raises KeyboardInterrupt."""
     for number in ENDING:
-        # What a shell starts in the background ignores SIGINT.
+        # A shell starts background jobs with SIGINT ignored; keep that.
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, ends_the_process())
     unblock(ENDING)
@@ -52,26 +51,16 @@ def signals_end_the_process() -> Iterator[None]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@contextmanager
-def garbage_is_kept() -> Iterator[None]:
-    """For imports: they make many objects and no garbage, and looking for some is a seventh of their time."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-
-
 def open_standard_streams() -> None:
-    """Open what is closed of descriptors 0 to 2 on the null device.
+    """Open each closed descriptor from 0 to 2 on the null device.
 
-    Otherwise the next file or socket gets the number, and is written to as if it were standard output.
+    Otherwise the next file or socket gets that number, and prints and log lines are written into it.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)
         except OSError:
-            # It takes the lowest number that is free, which is this one.
+            # open(2) returns the lowest free number, which is this one.
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
             mode = "w" if number else "r"
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115  it stays open

@@ -1,9 +1,10 @@
-"""Whether the process is alive, and whether it is ready: decisions about the engine's state and the time.
+"""Decides whether the process is live and ready, from the engine's state, the loop's lag and the time.
 
-Liveness asks only what a restart would mend; an outage of Postgres, S3 or SQS is none of that.
+Liveness checks only what a restart would fix, so an outage of Postgres, S3 or SQS does not fail it.
 """
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from orca_daemon.engine.state import EngineState, QueueState
@@ -11,7 +12,7 @@ from orca_daemon.engine.state import EngineState, QueueState
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One answer; `detail` is a sentence for an operator."""
+    """One line of `/livez` or `/readyz`; `detail` is a sentence for an operator."""
 
     name: str
     ok: bool
@@ -20,40 +21,58 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthLimits:
-    """Seconds after which something is wrong."""
+    """Limits in seconds; a check fails beyond them."""
 
     poll_cycle: float = 110.0
-    """A poller that neither began nor ended a receive for so long is dead."""
+    """A poller that neither began nor ended a receive within this time is dead."""
     fresh_poll: float = 120.0
-    """A queue that was not read for so long is not being worked."""
+    """A queue that was not read within this time is not being processed."""
     loop_lag: float = 5.0
 
     @classmethod
     def of(cls, *, wait: float, backoff_cap: float = 30.0) -> "HealthLimits":
-        """The limits for a length of the long poll: its watchdog, and three of the longest pauses."""
+        """Limits for a long poll of `wait` seconds: its own time limit, and three of the longest backoffs."""
         cycle = wait + 10.0 + 3 * backoff_cap
         return cls(poll_cycle=cycle, fresh_poll=max(120.0, cycle))
 
 
+class LoopLag:
+    """Measures how late the event loop runs timers, in seconds: a blocking call delays all other tasks."""
+
+    def __init__(self, observe: Callable[[float], None] = lambda _: None, interval: float = 1.0) -> None:
+        self._observe = observe
+        self._interval = interval
+        self.latest = 0.0
+
+    async def run(self) -> None:
+        """Measure for ever; a supervised task."""
+        now = asyncio.get_running_loop().time
+        while True:
+            due = now() + self._interval
+            await asyncio.sleep(self._interval)
+            self.latest = max(0.0, now() - due)
+            self._observe(self.latest)
+
+
 def liveness(state: EngineState, limits: HealthLimits, *, now: float, loop_lag: float) -> tuple[Check, ...]:
-    """Restart the process unless all of these hold."""
+    """The checks of `/livez`: the supervisor restarts the process if one fails."""
     lag = Check("event_loop", loop_lag <= limits.loop_lag, f"the last timer was {loop_lag:.3f} s late")
     return (lag, *(_poller(state, queue, limits, now) for queue in state.queues))
 
 
 def readiness(state: EngineState, limits: HealthLimits, *, now: float) -> tuple[Check, ...]:
-    """The process does its work if all of these hold."""
+    """The checks of `/readyz`: the process receives and processes messages if all hold."""
     return (
         Check("started", state.started, "queues are resolved" if state.started else "still starting"),
         Check("draining", not state.draining, "the process is stopping" if state.draining else "no"),
-        Check("paused", not state.paused, "an operator holds the intake" if state.paused else "no"),
+        Check("paused", not state.paused, "an operator paused the intake" if state.paused else "no"),
         *(_dependency(state, name, since, now) for name, since in sorted(state.breakers.items())),
         *(_fresh(queue, limits, now) for queue in state.queues),
     )
 
 
 def holds(checks: Iterable[Check]) -> bool:
-    """Whether all is well."""
+    """Whether every check is ok."""
     return all(check.ok for check in checks)
 
 
@@ -62,22 +81,22 @@ def _poller(state: EngineState, queue: QueueState, limits: HealthLimits, now: fl
     if state.started_at is None:
         return Check(name, True, "not started yet")
     if state.draining or state.paused or queue.breaker_open:
-        return Check(name, True, "not to poll now")
+        return Check(name, True, "polling is suspended")
     if queue.waiting_for_permits:
-        # Not how long a message is in flight: behind one that cannot be set aside they wait for hours, and a
-        # restart would only cost each of them a receive.
+        # Judge by the time of the current attempt, because messages may wait in flight for hours behind one
+        # that cannot be dead-lettered, and a restart would only cost each of them a receive.
         age = 0.0 if queue.at_work_since is None else now - queue.at_work_since
-        # Work past its limit is cancelled and settled; a margin for that, then it is a stuck handler.
+        # The engine cancels and settles work past its limit; beyond a margin for that, the handler is stuck.
         limit = queue.age_limit + limits.poll_cycle
         return Check(
             name, not queue.age_limit or age <= limit, f"all permits in use; at work for {age:.0f} s"
         )
-    quiet = now - max(state.started_at, queue.poller_moved or 0.0)
-    return Check(name, quiet <= limits.poll_cycle, f"last sign of life {quiet:.0f} s ago")
+    silence = now - max(state.started_at, queue.poller_moved or 0.0)
+    return Check(name, silence <= limits.poll_cycle, f"last sign of life {silence:.0f} s ago")
 
 
 def _dependency(state: EngineState, name: str, since: float | None, now: float) -> Check:
-    # Not that it answers: one that is judged by place is not asked.
+    # "Not known to be down", because a dependency that is judged by place has no probe that could succeed.
     detail = "not known to be down" if since is None else f"down for {now - since:.0f} s"
     if since is not None and (places := state.places_down.get(name)):
         detail += f": {', '.join(places)}"

@@ -1,7 +1,7 @@
 """The daemon's one port: `/metrics`, `/livez` (`/healthz`) and `/readyz`.
 
-It is served by the event loop itself, so that a loop which stands still fails its probes.  A connection is
-for one request; `listener` has the limits.
+The event loop itself serves it, so that probes fail if the loop is blocked.  Each connection serves one
+request; `listener` limits their number and duration.
 """
 
 import json
@@ -26,13 +26,13 @@ _log: Any = structlog.get_logger()
 async def serve(
     host: str, port: int, *, metrics: Callable[[], bytes], live: Checks, ready: Checks
 ) -> AsyncIterator[str]:
-    """Serve while the context is open; yields the URL, which names the port that was free for port 0.
+    """Serve while the context is open; yields the URL, with the port that the kernel chose for port 0.
 
     Raises:
         OSError: the address cannot be bound.
     """
     runner = web.AppRunner(
-        _application(metrics, live, ready), access_log=None, logger=_of_peers(), shutdown_timeout=1.0
+        _application(metrics, live, ready), access_log=None, logger=_peer_logger(), shutdown_timeout=1.0
     )
     sockets = bind(host, port)
     await runner.setup()
@@ -54,7 +54,7 @@ def _application(metrics: Callable[[], bytes], live: Checks, ready: Checks) -> w
     async def index(_: web.Request) -> web.Response:
         return web.Response(text="orca-daemon: /metrics /livez /readyz\n")
 
-    application = web.Application(middlewares=[_one_answer])
+    application = web.Application(middlewares=[_one_request])
     application.router.add_get("/", index)
     application.router.add_get("/metrics", scrape)
     application.router.add_get("/livez", _answer(live))
@@ -65,28 +65,28 @@ def _application(metrics: Callable[[], bytes], live: Checks, ready: Checks) -> w
 
 def _answer(checks: Checks) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def answer(_: web.Request) -> web.StreamResponse:
-        made = checks()
-        lines = "".join(json.dumps(asdict(check)) + "\n" for check in made)
+        results = checks()
+        lines = "".join(json.dumps(asdict(check)) + "\n" for check in results)
         return web.Response(
-            text=lines, status=200 if holds(made) else 503, content_type="application/x-ndjson"
+            text=lines, status=200 if holds(results) else 503, content_type="application/x-ndjson"
         )
 
     return answer
 
 
 @web.middleware
-async def _one_answer(
+async def _one_request(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """A connection is for one request.  A failure of ours is an error; a peer's is not."""
+    """Close the connection after one request.  Log our own failures as errors, those of a peer at debug."""
     try:
         response = await handler(request)
     except web.HTTPException as refused:
         refused.force_close()
         raise
-    except Exception:  # noqa: BLE001  whatever it is, the peer gets an answer
+    except Exception:  # noqa: BLE001  the peer gets an answer after any failure
         _log.error("http.failed", path=request.path, exc_info=True)
-        response = web.Response(status=500, text="this answer cannot be made; the log has the reason\n")
+        response = web.Response(status=500, text="internal error; see the log for the reason\n")
     response.force_close()
     return response
 
@@ -97,8 +97,8 @@ class _AtDebug(logging.Handler):
         _log.debug("http.bad_request", text=record.getMessage(), error=type(error).__name__)
 
 
-def _of_peers() -> logging.Logger:
-    """The logger of aiohttp's server, which logs what peers do wrong as errors; alarms count errors."""
+def _peer_logger() -> logging.Logger:
+    """A logger for aiohttp's server, which logs mistakes of peers as errors; alarms count errors."""
     logger = logging.getLogger("orca_daemon.ops.http.peers")
     logger.propagate = False
     logger.handlers[:] = [_AtDebug()]

@@ -1,4 +1,4 @@
-"""Accepts connections within limits of number and time, so that no peer uses up the daemon's descriptors.
+"""Accepts connections with limits of number and time, so that peers cannot use up the daemon's descriptors.
 
 asyncio's own accept loop has no such limits, and logs in a loop when descriptors run out (CPython gh-151615).
 """
@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 MOST = 64
-"""Connections at one time; the oldest gives way to a new one."""
+"""Connections at one time; a new one beyond that closes the oldest."""
 SECONDS = 15.0
 """How long a connection may last: one request, its answer, and a peer that reads it slowly."""
 _BACKLOG = 128
@@ -48,7 +48,7 @@ def bind(host: str, port: int) -> list[socket.socket]:
 
 
 def _addresses(host: str, port: int) -> Sequence[Any]:
-    # Blocking, once, before there is any work.
+    # getaddrinfo blocks; it runs once, before there is any work.
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     return list(dict.fromkeys(found))
 
@@ -61,7 +61,7 @@ async def accepting(
     most: int = MOST,
     seconds: float = SECONDS,
 ) -> AsyncIterator[None]:
-    """Accept connections on listening sockets while the context is open; the sockets are closed with it."""
+    """Accept connections on listening sockets while the context is open, then close the sockets."""
     listener = _Listener(sockets, protocol, most, seconds)
     listener.open()
     watching = asyncio.create_task(listener.watch())
@@ -87,7 +87,7 @@ class _Listener:
         self._open: list[tuple[asyncio.Transport, float]] = []
         self._opening: set[asyncio.Task[None]] = set()
         self._reserve: int | None = None
-        """A descriptor to give up when there is no other: a health check must be answered then, too."""
+        """A spare descriptor, closed when no other is free, so that a health check is still answered."""
         self._next_warning = 0.0
 
     def open(self) -> None:
@@ -104,7 +104,7 @@ class _Listener:
         self._give_up_reserve()
 
     async def watch(self) -> None:
-        """Close what has lasted too long, for ever."""
+        """Close connections that last too long; runs for ever."""
         while True:
             await asyncio.sleep(_SCAN)
             self._refill()
@@ -120,8 +120,8 @@ class _Listener:
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
             return
         except OSError as error:
-            # All others are the peer's or the network's (accept(2)); the pause is for one that stays.
-            if error.errno not in _SHORT or not self._made_room():
+            # Errors outside _SHORT come from the peer or the network (accept(2)); pause in case one persists.
+            if error.errno not in _SHORT or not self._free_descriptor():
                 self._pause(listening)
             return
         peer.setblocking(False)
@@ -132,7 +132,7 @@ class _Listener:
     async def _serve(self, peer: socket.socket) -> None:
         try:
             transport, _ = await self._loop.connect_accepted_socket(self._protocol, peer)
-        except OSError:  # it is gone already
+        except OSError:  # the peer has disconnected already
             peer.close()
             return
         self._forget_closed()
@@ -140,8 +140,8 @@ class _Listener:
             oldest.abort()
         self._open.append((transport, self._loop.time() + self._seconds))
 
-    def _made_room(self) -> bool:
-        """Give up a descriptor for a peer; returns whether there is one now."""
+    def _free_descriptor(self) -> bool:
+        """Close a descriptor so that a peer can connect; returns whether one is free now."""
         now = self._loop.time()
         if now >= self._next_warning:
             self._next_warning = now + _WARN_EVERY

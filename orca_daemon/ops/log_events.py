@@ -1,6 +1,6 @@
-"""What the engine's events look like in the log: one line for each message that left, with all its facts.
+"""Writes the engine's events to the log: one line for each message that left, with all its facts.
 
-Warnings are for what is tried again, errors for what is lost or given up, so that alarms can count errors.
+Warnings mean that something is tried again, errors that it is lost or given up, so alarms can count errors.
 """
 
 from collections.abc import Mapping
@@ -32,12 +32,12 @@ LEVELS: Mapping[str, str] = {
 }
 MOST_IDS = 10
 RESERVED = frozenset({"event", "level", "timestamp", "exc_info", "stack_info", "exception"})
-"""What a line of the log says itself; a fact of a message by such a name gets a prefix."""
+"""Names that every log line uses itself; a message's fact with such a name gets the prefix `message_`."""
 _log: Any = structlog.get_logger()
 
 
 def observe(event: Event) -> None:
-    """Log what is worth a line."""
+    """Log the event if operators need it."""
     match event:
         case Settled():
             _settled(event)
@@ -96,7 +96,7 @@ def _settled(event: Settled) -> None:
 
 
 def _attempted(event: Attempted) -> None:
-    # A dependency that is down has a line of its own, and its messages lose nothing.
+    # Debug: `dependency.down` has a line of its own, and these attempts are charged to no message.
     write = _log.debug if event.outcome in {"down", "drained", "early", "ended"} else _log.warning
     write(
         f"attempt.{event.outcome}",

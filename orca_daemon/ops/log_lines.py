@@ -1,4 +1,4 @@
-"""What a line of the log looks like: its time, its form, and nothing that looks like a secret."""
+"""Formats a log line: adds the time, hides what looks like a secret, renders JSON or text for a console."""
 
 import json
 import re
@@ -13,12 +13,12 @@ from structlog.typing import EventDict, Processor
 SECRET_KEY = re.compile(r"passw|secret|token|credential|authorization|signature", re.IGNORECASE)
 HIDDEN = "[redacted]"
 _IN_URL = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
-# A backslash ends a signature, too: in JSON it may be half of an escaped quotation mark.
+# A backslash ends a signature too, because in JSON it may begin an escaped quotation mark.
 _SIGNED = re.compile(r"(X-Amz-(?:Signature|Credential|Security-Token)=)[^&\s\"'\\]+", re.IGNORECASE)
 
 
 def processors(form: str, *, color: bool) -> list[Processor]:
-    """What structlog makes a line with; `form` is `json` or `console`."""
+    """The processors of structlog for `form`: `json` or `console`."""
     render: Processor = _json
     if form == "console":
         render = _Console(structlog.dev.ConsoleRenderer(colors=color, pad_event_to=24))
@@ -27,17 +27,17 @@ def processors(form: str, *, color: bool) -> list[Processor]:
         _Stamp(),
         structlog.processors.format_exc_info,
         _hide_secrets,
-        _Robust(render),
+        _Fallback(render),
     ]
 
 
 def without_secrets(text: str) -> str:
-    """The text without passwords of URLs and without signatures."""
+    """The text with passwords in URLs and AWS signatures replaced."""
     return _SIGNED.sub(rf"\1{HIDDEN}", _IN_URL.sub(rf"\1{HIDDEN}@", text))
 
 
 class _Stamp:
-    """Adds the time in UTC, in microseconds; the text of a second is made once."""
+    """Adds the time in UTC with microseconds; formats each second once and reuses the text."""
 
     def __init__(self) -> None:
         self._known = (0, "")
@@ -47,14 +47,14 @@ class _Stamp:
         known, text = self._known
         if known != second:
             text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-            # One assignment: lines are made by several threads.
+            # One assignment, because several threads format lines.
             self._known = (second, text)
         event["timestamp"] = f"{text}.{rest // 1000:06d}Z"
         return event
 
 
 def _hide_secrets(_: Any, __: str, event: EventDict) -> EventDict:
-    """Take out what looks like a secret; nobody should log one, and this is for the day somebody does."""
+    """Replace the values of keys that look like secrets: a safety net, as no code should log one."""
     for key in event:
         if _names_a_secret(key):
             event[key] = HIDDEN
@@ -66,8 +66,8 @@ def _names_a_secret(key: str) -> bool:
     return SECRET_KEY.search(key) is not None
 
 
-class _Robust:
-    """Renders a line; what cannot be rendered costs its facts, never the work that logs it."""
+class _Fallback:
+    """Renders a line; if that fails, logs the event without its facts and raises nothing."""
 
     def __init__(self, render: Processor) -> None:
         self._render = render
@@ -75,15 +75,15 @@ class _Robust:
     def __call__(self, logger: Any, level: str, event: EventDict) -> str:
         try:
             line = str(self._render(logger, level, event))
-        except Exception as error:  # noqa: BLE001  a value may raise anything when it is written down
+        except Exception as error:  # noqa: BLE001  the `repr` of a value may raise anything
             named = {name: str(event.get(name)) for name in ("event", "level", "timestamp")}
             line = json.dumps({**named, "unprintable": type(error).__name__})
-        # Looked for in the whole line, so that values within values are covered.
+        # Search the whole line, so that nested values are covered.
         return without_secrets(line) if "://" in line or "X-Amz-" in line else line
 
 
 def _json_of(value: object) -> object:
-    """What JSON has no form for."""
+    """A replacement for a value that JSON cannot represent."""
     return sorted(map(repr, value)) if isinstance(value, set | frozenset) else repr(value)
 
 
@@ -95,17 +95,17 @@ def _json(_: Any, __: str, event: EventDict) -> str:
 
 
 class _Console:
-    """structlog's lines for eyes; it takes `stack` and `exception` for texts of its own."""
+    """structlog's console lines; its renderer expects `stack` and `exception` to be text."""
 
     def __init__(self, render: structlog.dev.ConsoleRenderer) -> None:
         self._render = render
 
     def __call__(self, logger: Any, level: str, event: EventDict) -> str:
-        shown = dict(event)  # the renderer takes it apart
+        fields = dict(event)  # a copy, because the renderer removes entries
         for name in ("stack", "exception"):
-            if name in shown and not isinstance(shown[name], str):
-                shown[name] = _lines(shown[name])
-        return str(self._render(logger, level, shown))
+            if name in fields and not isinstance(fields[name], str):
+                fields[name] = _lines(fields[name])
+        return str(self._render(logger, level, fields))
 
 
 def _lines(value: object) -> str:

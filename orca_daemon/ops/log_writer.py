@@ -1,7 +1,7 @@
-"""Log lines on their way to a file descriptor: `put` never waits, a thread of its own writes.
+"""Writes log lines to a file descriptor in a thread of its own, so that `put` never waits.
 
-A reader that stands still (a stopped `docker logs`, a log router in blocking mode) fills the buffer; then
-lines are dropped and counted.  Their number is written in their place as soon as writing goes on.
+If the reader stops (a stopped `docker logs`, a log router in blocking mode), the buffer fills up; then lines
+are dropped and counted.  When writing resumes, a notice with their number is written in their place.
 """
 
 import os
@@ -12,11 +12,11 @@ from threading import Condition, Event, RLock, Thread
 from typing import NoReturn
 
 CAPACITY = 4 * 1024 * 1024
-"""Bytes that may wait: some ten thousand lines."""
+"""Bytes that may wait in the buffer: about ten thousand lines."""
 LINGER = 0.02
-"""Seconds between two batches, so that the lines of a busy moment share one wake-up of the thread."""
+"""Seconds between two batches, so that many lines in quick succession wake the thread once."""
 _CHUNK = select.PIPE_BUF
-"""Bytes of one write: up to here a pipe keeps lines whole, whoever else writes to it."""
+"""Bytes of one write: up to this size a pipe does not mix them with writes of other processes (pipe(7))."""
 
 
 class LogWriter:
@@ -35,15 +35,15 @@ class LogWriter:
         self._changed = Condition(self._lock)
         self._hurry = Event()
         self._queue: list[bytes | int] = []
-        """Lines; a number stands where so many were dropped."""
+        """Lines in order; a number marks where that many lines were dropped."""
         self._waiting = 0
-        """Bytes in the queue and in the batch that is being written."""
+        """Bytes in the queue and in the batch being written."""
         self._missing = 0
         """Lines dropped since the last number in the queue."""
         self._full = False
         self._idle = True
         self._torn = False
-        """Whether the last write ended within a line."""
+        """Whether the last write ended in the middle of a line."""
         self.dropped = 0
         """Lines dropped since the start."""
         Thread(target=self._run, name="log writer", daemon=True).start()
@@ -51,7 +51,8 @@ class LogWriter:
     def put(self, line: bytes) -> None:
         """Queue a line, which ends with a newline; drop it if the buffer is full."""
         with self._lock:
-            # A full buffer takes nothing until half of it is free: one notice then stands for thousands.
+            # A full buffer accepts nothing until half of it is free, so that one notice covers thousands of
+            # dropped lines.
             if (self._full and self._crowded) or self._waiting + len(line) > self._capacity:
                 self._full = self._crowded
                 self._lose(1)
@@ -64,7 +65,7 @@ class LogWriter:
                 self._changed.notify_all()
 
     def flush(self, limit: float) -> bool:
-        """Wait `limit` seconds at most until nothing is left to write; returns whether all was written."""
+        """Wait at most `limit` seconds until the buffer is empty; returns whether all lines were written."""
         self._hurry.set()
         with self._changed:
             done = self._changed.wait_for(lambda: self._idle and not self._queue, limit)
@@ -94,33 +95,33 @@ class LogWriter:
             return taken
 
     def _write(self, chunk: bytes) -> None:
-        left = self._left_of(chunk)
+        rest = self._write_all(chunk)
         with self._changed:
             self._waiting -= len(chunk)
-            if left:
-                self._lose(min(left.count(b"\n"), chunk.count(b"\n")))
+            if rest:
+                self._lose(min(rest.count(b"\n"), chunk.count(b"\n")))
             elif not self._crowded:
                 self._queue_missing()
 
     def _report(self, missing: int) -> None:
-        if self._left_of(self._notice(missing)):
+        if self._write_all(self._notice(missing)):
             with self._lock:
                 self._missing += missing
 
-    def _left_of(self, chunk: bytes) -> bytes:
-        """Write the chunk, for as long as it takes.  Returns what cannot be written."""
-        # What was cut off by a full disk is no line: the next one begins on a line of its own.
-        whole = b"\n" + chunk if self._torn else chunk
+    def _write_all(self, chunk: bytes) -> bytes:
+        """Write the chunk, without a time limit.  Returns the part that cannot be written."""
+        # After a full disk the last line may be cut off: end it, so that the next one begins a new line.
+        data = b"\n" + chunk if self._torn else chunk
         done = 0
         try:
-            while done < len(whole):
+            while done < len(data):
                 with suppress(BlockingIOError):
-                    done += os.write(self._fd, whole[done:])
-                    self._torn = whole[done - 1 : done] != b"\n"
+                    done += os.write(self._fd, data[done:])
+                    self._torn = data[done - 1 : done] != b"\n"
                     continue
-                _await_room(self._fd)
-        except OSError:  # the disk is full, the reader is gone
-            return whole[done:]
+                _await_writable(self._fd)
+        except OSError:  # the disk is full, or the reader has closed the pipe
+            return data[done:]
         return b""
 
     def _lose(self, count: int) -> None:
@@ -134,7 +135,7 @@ class LogWriter:
 
 
 def _chunks(queue: Sequence[bytes | int]) -> Iterator[bytes | int]:
-    """Lines joined to chunks, and numbers as they are."""
+    """Join lines to chunks of at most `_CHUNK` bytes; yield numbers unchanged."""
     lines: list[bytes] = []
     size = 0
     for item in queue:
@@ -150,8 +151,8 @@ def _chunks(queue: Sequence[bytes | int]) -> Iterator[bytes | int]:
         yield b"".join(lines)
 
 
-def _await_room(fd: int) -> None:
-    """Wait until a descriptor takes more: whoever started us may have made it non-blocking."""
+def _await_writable(fd: int) -> None:
+    """Wait until the descriptor accepts more: our parent process may have made it non-blocking."""
     poll = select.poll()
     poll.register(fd, select.POLLOUT)
     poll.poll()

@@ -1,4 +1,4 @@
-"""Logs on standard output, as JSON or for eyes, with a level that can be changed while running."""
+"""Sets up logging to standard output, as JSON or console text, with a level that can change at run time."""
 
 import logging
 import os
@@ -17,13 +17,13 @@ from orca_daemon.ops.log_lines import processors
 from orca_daemon.ops.log_writer import LogWriter
 
 FLUSH_SECONDS = 2.0
-"""How long the end of the process waits for a reader that stands still."""
+"""How long the process waits at its end for a log reader that does not read."""
 _STDOUT = 1
 _writer: LogWriter | None = None
 
 
 def configure(level: str = "info", form: str = "json", stream: TextIO | None = None) -> None:
-    """Log to `stream`, each line at once, between whatever else is printed there, as commands need it.
+    """Log to `stream` synchronously, for commands: their lines and prints keep their order.
 
     `form` is `json` or `console`.  The default stream is standard output.
     """
@@ -35,56 +35,56 @@ def configure(level: str = "info", form: str = "json", stream: TextIO | None = N
 
 
 def configure_unblocked(level: str, form: str) -> None:
-    """Log to standard output by a thread of its own, as the daemon needs it; call it once in a process.
+    """Log to standard output in a separate thread, for the daemon; call it once in a process.
 
-    Whoever logs never waits for whoever reads: see `log_writer`.  What Python prints on standard error by
-    itself (errors that nobody catches, warnings) is logged, too, because a full pipe stops whoever prints.
+    Logging never waits for the reader: see `log_writer`.  What Python itself prints on standard error
+    (uncaught errors, warnings) is logged instead, because a print to a full pipe would block.
     """
     global _writer  # noqa: PLW0603  a process has one standard output
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    made = processors(form, color=os.isatty(_STDOUT))
+    chain = processors(form, color=os.isatty(_STDOUT))
 
     def encoded(line: str) -> bytes:
         return f"{line}\n".encode(encoding, "backslashreplace")
 
-    writer = _writer = LogWriter(_STDOUT, lambda count: encoded(_notice(made, count)))
-    _configure(level, made, lambda line: writer.put(encoded(line)))
+    writer = _writer = LogWriter(_STDOUT, lambda count: encoded(_notice(chain, count)))
+    _configure(level, chain, lambda line: writer.put(encoded(line)))
     _catch_all()
 
 
 def set_level(level: str) -> None:
-    """Change the level of everything that is logged from now on."""
+    """Change the log level from now on."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(level))
 
 
 def flush(limit: float = FLUSH_SECONDS) -> None:
-    """Wait until what was logged is written, for some seconds at most."""
+    """Wait at most `limit` seconds until all lines are written."""
     if _writer is not None:
         _writer.flush(limit)
 
 
 def dropped() -> int:
-    """Number of lines that were dropped since the start: nobody read them, or the disk was full."""
+    """Lines dropped since the start, because the reader stopped or the disk was full."""
     return 0 if _writer is None else _writer.dropped
 
 
-def _configure(level: str, made: list[Processor], write: Callable[[str], None]) -> None:
+def _configure(level: str, chain: list[Processor], write: Callable[[str], None]) -> None:
     sink = _Sink(write)
     structlog.configure(
-        processors=made,
+        processors=chain,
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=lambda *_: sink,
-        # A cached logger would keep its level for ever.
+        # `set_level` must reach loggers that exist: a cached one would keep its level.
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()
     root.handlers[:] = [_ToStructlog()]
-    # Never below: at debug, botocore logs requests with their signatures and bodies.
+    # Keep libraries at WARNING, because botocore logs signatures and bodies of requests at debug.
     root.setLevel(logging.WARNING)
 
 
 class _Sink:
-    """Takes rendered lines; structlog wants a method for each level."""
+    """Writes rendered lines; structlog calls a method for each level."""
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self.debug = self.info = self.warning = self.error = self.critical = write
@@ -92,17 +92,17 @@ class _Sink:
 
 def _to(stream: TextIO) -> Callable[[str], None]:
     def write(line: str) -> None:
-        with suppress(OSError):  # the disk is full, or the reader is gone
+        with suppress(OSError):  # the disk is full, or the reader has closed the pipe
             stream.write(f"{line}\n")
             stream.flush()
 
     return write
 
 
-def _notice(made: list[Processor], count: int) -> str:
-    """The line that stands for those that were dropped."""
+def _notice(chain: list[Processor], count: int) -> str:
+    """The line that reports how many lines were dropped in its place."""
     event: Any = {"lines": count, "event": "log.lines_dropped"}
-    for process in made:
+    for process in chain:
         event = process(None, "warning", event)
     return str(event)
 
@@ -114,7 +114,7 @@ def _catch_all() -> None:
         log.critical("process.crashed", exc_info=(kind, error, trace))
         flush()
 
-    def of_thread(found: threading.ExceptHookArgs) -> None:
+    def thread_crashed(found: threading.ExceptHookArgs) -> None:
         if found.exc_value is not None and not isinstance(found.exc_value, SystemExit):
             name = found.thread.name if found.thread else ""
             log.error("thread.crashed", thread=name, exc_info=found.exc_value)
@@ -122,12 +122,12 @@ def _catch_all() -> None:
     def unraisable(found: "sys.UnraisableHookArgs") -> None:
         log.error("error.unraisable", where=repr(found.object), exc_info=found.exc_value)
 
-    sys.excepthook, threading.excepthook, sys.unraisablehook = crashed, of_thread, unraisable
+    sys.excepthook, threading.excepthook, sys.unraisablehook = crashed, thread_crashed, unraisable
     logging.captureWarnings(capture=True)
 
 
 class _ToStructlog(logging.Handler):
-    """What libraries log through the standard library, in our format."""
+    """Passes what libraries log through the standard library to structlog."""
 
     def emit(self, record: logging.LogRecord) -> None:
         log = structlog.get_logger()

@@ -1,7 +1,7 @@
-"""Asks the daemon of this machine whether it is alive: `python -m orca_daemon.ops.probe [PATH]`, exit 0 or 1.
+"""Health check of the daemon on this machine: `python -m orca_daemon.ops.probe [PATH]`, exit code 0 or 1.
 
-For container health checks, which have no curl.  It loads nothing but the standard library, because it is
-started every few seconds.  It finds the port as the daemon does: settings file, environment, and the flags of
+For containers, whose image has no curl.  It imports only the standard library, because it is started every
+few seconds.  It reads the port from where the daemon reads it: settings file, environment, and the flags of
 the daemon that was started in the same directory with the same variables.
 """
 
@@ -25,7 +25,7 @@ _PORTS = range(1, 65_536)
 
 
 class Address(NamedTuple):
-    """Where the daemon listens, as seen from this machine."""
+    """The host and port to connect to from this machine."""
 
     host: str
     port: int
@@ -35,7 +35,7 @@ def where(environ: Mapping[str, str] = os.environ, processes: Path = Path("/proc
     """The address of the daemon.
 
     Raises:
-        OSError, ValueError: a setting cannot be read, or is not what it must be.
+        OSError, ValueError: a setting cannot be read, or is not valid.
     """
     flags = _flags(environ, processes)
     settings: dict[str, object] = {"host": HOST, "port": PORT}
@@ -47,15 +47,15 @@ def where(environ: Mapping[str, str] = os.environ, processes: Path = Path("/proc
     if not host:
         raise ValueError("http.host is empty")
     if not port.isascii() or not port.isdecimal() or int(port) not in _PORTS:
-        raise ValueError(f"http.port is {port!r}, not a port that can be asked")
+        raise ValueError(f"http.port is {port!r}, not a port number from 1 to 65535")
     return Address(_EVERY_ADDRESS.get(host, host), int(port))
 
 
 def ask(path: str, address: Address, seconds: float = SECONDS) -> tuple[bool, str]:
-    """Whether the answer was 200, and its text.
+    """Request `path`; returns whether the status was 200, and the body.
 
     Raises:
-        OSError: there is no answer within these seconds.
+        OSError: the daemon did not answer within `seconds`.
         ValueError: the answer is not HTTP.
     """
     until = time.monotonic() + seconds
@@ -81,8 +81,8 @@ def main() -> None:
             alive, text = False, f"{address.host} port {address.port}: {error}"
     except (OSError, ValueError) as error:
         alive, text = False, str(error)
-    shown = text.strip() or f"{path}: no text"
-    print(shown.encode("ascii", "backslashreplace").decode())  # noqa: T201  for whoever looks at the check
+    output = text.strip() or f"{path}: no text"
+    print(output.encode("ascii", "backslashreplace").decode())  # noqa: T201  runtimes keep a check's output
     sys.exit(0 if alive else 1)
 
 
@@ -97,7 +97,7 @@ def _received(connection: socket.socket, until: float) -> Iterator[bytes]:
 
 
 def _of_file(named: str | None) -> dict[str, object]:
-    """What the settings file says of the port."""
+    """Host and port of the settings file, if it sets them."""
     try:
         text = Path(named or _FILE).read_text("utf-8")
     except FileNotFoundError:
@@ -108,12 +108,12 @@ def _of_file(named: str | None) -> dict[str, object]:
 
     section = tomllib.loads(text).get("http", {})
     if not isinstance(section, dict):
-        raise ValueError("http in the settings file is not a section")  # noqa: TRY004  a mistake of the file
+        raise ValueError("http in the settings file is not a section")  # noqa: TRY004  a mistake in the file
     return {name: section[name] for name in ("host", "port") if name in section}
 
 
 def _flags(environ: Mapping[str, str], processes: Path) -> dict[str, str]:
-    """The flags of the daemon that runs here with our settings; none, where it cannot be seen."""
+    """The flags of the daemon that runs here with our settings; empty if its process is not visible."""
     found: dict[str, str] = {}
     numbers = [int(each.name) for each in processes.glob("[0-9]*")] if processes.is_dir() else []
     for number in sorted(numbers):
@@ -123,7 +123,7 @@ def _flags(environ: Mapping[str, str], processes: Path) -> dict[str, str]:
             started = _arguments(words)
             if started is not None and _like_us(place, environ):
                 found = _parsed(started)
-        except OSError:  # it has ended, or is somebody else's
+        except OSError:  # the process has ended, or belongs to another user
             continue
     return found
 
@@ -133,7 +133,7 @@ def _words(file: Path) -> list[str]:
 
 
 def _arguments(words: Sequence[str]) -> Sequence[str] | None:
-    """What follows `orca-daemon run`, also behind an init's own words; None for another program."""
+    """The arguments after `orca-daemon run`, also behind those of an init; None for another program."""
     for index, (program, command) in enumerate(pairwise(words)):
         module = program == "orca_daemon" and index > 0 and words[index - 1] == "-m"
         if command == "run" and (module or Path(program).name == "orca-daemon"):

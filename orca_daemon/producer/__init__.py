@@ -1,8 +1,8 @@
-"""What other programs import to put messages on the queues: synchronous, and quick to import.
+"""The library with which other programs send messages to the queues: synchronous, and quick to import.
 
-The names and arguments are those of `orca_shared`, ORCA's own shared library, with `collection_id` as a
-keyword.  The two `OrcaStatus` live in `recovery` (also here) and in `reconciliation`; `database` has the rest
-of that library.
+Names and arguments are those of `orca_shared`, ORCA's own shared library, with `collection_id` as a keyword.
+The `OrcaStatus` of recoveries is in `recovery` (and here), that of reconciliations in `reconciliation`;
+`database` has the remaining functions of `orca_shared`.
 """
 
 from orca_daemon.producer.batch import Sent, send_batch

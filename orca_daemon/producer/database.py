@@ -1,4 +1,4 @@
-"""The functions of ORCA's shared library that reach its database; SQLAlchemy is imported when needed."""
+"""The functions of ORCA's shared library that connect to its database; they import SQLAlchemy when called."""
 
 import json
 import os
@@ -33,22 +33,23 @@ _KEYS = (
 
 
 class ConfigurationError(Exception):
-    """It is not known how to reach the database; the text names what is missing, and no secret."""
+    """The connection parameters cannot be read.  The text names what is missing, and contains no secret."""
 
 
 def get_configuration(db_connect_info_secret_arn: str | None = None) -> dict[str, str]:
-    """How the database is reached, out of Secrets Manager, in the region that AWS_REGION names.
+    """Read the connection parameters of the database from Secrets Manager, in the region AWS_REGION.
 
     Args:
-        db_connect_info_secret_arn: the secret; by default what DB_CONNECT_INFO_SECRET_ARN names, or else
-            `<PREFIX>-orca-db-login-secret`.
+        db_connect_info_secret_arn: ARN of the secret; by default the value of DB_CONNECT_INFO_SECRET_ARN, or
+            else `<PREFIX>-orca-db-login-secret`.
 
     Returns:
-        `host`, `port`, `user_database`, `user_username`, `user_password`, and the same of `admin_`.
+        `host`, `port`, `user_database`, `user_username`, `user_password`, `admin_database`, `admin_username`,
+        `admin_password`.
 
     Raises:
         ValueError: AWS_REGION is not set, or is empty.
-        ConfigurationError: no secret is named, it cannot be read, or it lacks a key.
+        ConfigurationError: no secret is named, or the secret cannot be read or lacks a key.
     """
     region = get_aws_region()
     name = db_connect_info_secret_arn or _secret_name()
@@ -63,12 +64,12 @@ def get_configuration(db_connect_info_secret_arn: str | None = None) -> dict[str
 
 
 def get_admin_connection(config: Mapping[str, str], database: str | None = None) -> "Engine":
-    """An engine for the admin user, on the admin database or another one."""
+    """A SQLAlchemy engine for the admin user, on the admin database or on another one."""
     return _engine(config, "admin", database or config["admin_database"])
 
 
 def get_user_connection(config: Mapping[str, str]) -> "Engine":
-    """An engine for the application's user, on the application's database."""
+    """A SQLAlchemy engine for the application's user and database."""
     return _engine(config, "user", config["user_database"])
 
 
@@ -89,15 +90,15 @@ def retry_operational_error(
     *,
     sleep: Callable[[float], object] = time.sleep,
 ) -> Callable[P, R] | Callable[[Callable[P, R]], Callable[P, R]]:
-    """Repeat a function whose transaction failed for the database's reasons; with or without arguments.
+    """Decorator that repeats a function if the database failed; used with or without arguments.
 
-    Only SQLAlchemy's `OperationalError` is repeated: lost connections, deadlocks, serialization failures.
+    Only SQLAlchemy's `OperationalError` is retried: lost connections, deadlocks, serialization failures.
 
     Args:
         max_retries: attempts after the first one.
-        backoff_in_seconds: pause before the second attempt; up to a second of jitter is added to each.
-        backoff_factor: how much longer each pause is than the one before.
-        sleep: how to pause.
+        backoff_in_seconds: pause before the second attempt; up to a second of jitter is added to each pause.
+        backoff_factor: factor by which each pause is longer than the one before.
+        sleep: pauses; replaced in tests.
     """
 
     def decorate(function: Callable[P, R], retries: int = MAX_RETRIES) -> Callable[P, R]:
@@ -121,7 +122,7 @@ def retry_operational_error(
 
 
 def pause(attempt: int, backoff: float, factor: float, jitter: float) -> float:
-    """Seconds to wait after attempt number `attempt`, counted from 0, has failed."""
+    """Seconds to wait after failed attempt number `attempt`, counted from 0."""
     return backoff * factor**attempt + jitter
 
 
@@ -130,9 +131,7 @@ def _secret_name() -> str:
         return arn
     if prefix := os.environ.get("PREFIX"):
         return f"{prefix}-orca-db-login-secret"
-    raise ConfigurationError(
-        "no secret is named: neither by argument, nor by DB_CONNECT_INFO_SECRET_ARN, nor by PREFIX"
-    )
+    raise ConfigurationError("no secret is named: pass its ARN, or set DB_CONNECT_INFO_SECRET_ARN or PREFIX")
 
 
 def _secret(name: str, region: str) -> str:
@@ -159,5 +158,5 @@ def _engine(config: Mapping[str, str], role: str, database: str) -> "Engine":
         port=int(config["port"]),
         database=database,
     )
-    # Parameters are row contents, and errors end in logs.
+    # Parameters are contents of rows, and errors are logged: hide them.
     return create_engine(url, hide_parameters=True, pool_pre_ping=True)

@@ -1,4 +1,4 @@
-"""Sending one message, and making sure that it arrived as it was meant."""
+"""Sends one message, and checks that SQS received the bytes that were sent."""
 
 import os
 from collections.abc import Callable
@@ -10,15 +10,15 @@ from orca_daemon.wire.outgoing import Outgoing, md5
 from orca_daemon.wire.queue_url import normalised, region_of
 
 _ENDPOINTS = ("AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL")
-_making_clients = Lock()
+_client_lock = Lock()
 
 
 class SendError(Exception):
-    """SQS did not take the message, or took another one than was sent; it may be sent again."""
+    """SQS did not confirm the message that was sent; it may be sent again."""
 
 
 def get_aws_region() -> str:
-    """The region in which the queues are.
+    """The region of the queues.
 
     Raises:
         ValueError: the environment variable AWS_REGION is not set, or is empty.
@@ -30,10 +30,10 @@ def get_aws_region() -> str:
 
 
 def sqs(queue_url: str = "") -> Any:
-    """The process's SQS client, from the environment as it is now, and for the region that the URL names."""
+    """The process's SQS client for the region in the URL, by the current environment."""
     region = region_of(queue_url) if queue_url else None
-    # boto3 makes clients in one thread at a time only; using them is safe in all.
-    with _making_clients:
+    # Making a boto3 client is not thread-safe; using it is.
+    with _client_lock:
         return _sqs(region or get_aws_region(), *(os.environ.get(name) for name in _ENDPOINTS))
 
 
@@ -48,56 +48,56 @@ def send(message: Outgoing, queue_url: str, *, client: Any = None) -> str:
     """Send one message.
 
     Args:
-        message: what to send.
-        queue_url: the queue.
-        client: a boto3 SQS client; by default one for the region that the URL names, else AWS_REGION.
+        message: the message.
+        queue_url: URL of the queue.
+        client: a boto3 SQS client; by default one for the region in the URL, else in AWS_REGION.
 
     Returns:
-        The message id that SQS gave it.
+        The message id that SQS gave to the message.
 
     Raises:
-        SendError: what came back is not SQS's answer to this message.
+        SendError: the response is not SQS's confirmation of this message.
         botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError: as boto3 raises them.
     """
     url = normalised(queue_url)
     call = (client or sqs(url)).send_message
-    return check_receipt(message, answered(call, QueueUrl=url, **message.parameters()))
+    return confirmed_id(message, checked_call(call, QueueUrl=url, **message.parameters()))
 
 
-def answered(call: Callable[..., Any], **request: Any) -> Any:
-    """The answer of a call of boto3's client.
+def checked_call(call: Callable[..., Any], **request: Any) -> Any:
+    """Call a method of a boto3 client, and check the response.
 
     Raises:
-        SendError: what came back is not an answer of SQS.
+        SendError: the response is not SQS's.
         botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError: as boto3 raises them.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        answer = call(**request)
+        response = call(**request)
     except (BotoCoreError, ClientError):
         raise
-    except Exception as error:  # botocore fails in many ways on what is no answer
-        raise SendError(f"what came back is not an answer of SQS ({type(error).__name__})") from error
-    check_answer(answer)
-    return answer
+    except Exception as error:  # botocore fails in many ways on a response that is not SQS's
+        raise SendError(f"the response is not an answer of SQS ({type(error).__name__})") from error
+    check_status(response)
+    return response
 
 
-def check_answer(answer: Any) -> None:
+def check_status(response: Any) -> None:
     """Raise `SendError` unless the HTTP status is in the 200s."""
-    status = answer["ResponseMetadata"]["HTTPStatusCode"]
-    if not 200 <= status <= 299:  # noqa: PLR2004  what HTTP calls success
+    status = response["ResponseMetadata"]["HTTPStatusCode"]
+    if not 200 <= status <= 299:  # noqa: PLR2004  HTTP's range of success
         raise SendError(f"SQS answered with HTTP status {status}")
 
 
-def check_receipt(message: Outgoing, receipt: Any) -> str:
+def confirmed_id(message: Outgoing, result: Any) -> str:
     """The id that SQS gave to the message.
 
     Raises:
-        SendError: SQS does not say that it holds the body that was sent.
+        SendError: SQS does not confirm the body that was sent.
     """
-    if receipt.get("MD5OfMessageBody") != md5(message.body):
-        raise SendError("the MD5 of the body that SQS took is not that of the body that was sent")
-    if not receipt.get("MessageId"):
-        raise SendError("SQS gave the message no id")
-    return str(receipt["MessageId"])
+    if result.get("MD5OfMessageBody") != md5(message.body):
+        raise SendError("the MD5 of the body that SQS received is not that of the body that was sent")
+    if not result.get("MessageId"):
+        raise SendError("SQS returned no message id")
+    return str(result["MessageId"])

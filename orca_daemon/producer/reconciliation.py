@@ -1,4 +1,4 @@
-"""The states of a reconciliation job, under the name that ORCA's shared library gives them."""
+"""The states of a reconciliation job, by their name in ORCA's shared library."""
 
 from orca_daemon.wire.reconciliation import ReconcileStatus as OrcaStatus
 

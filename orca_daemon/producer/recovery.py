@@ -1,12 +1,13 @@
-"""The functions of ORCA's shared library that tell how a recovery goes, one message at a time and many.
+"""The functions of ORCA's shared library that report a recovery, for one message and for many.
 
-Every function takes `client`, a boto3 SQS client; by default one is made for the region in AWS_REGION, once.
-`grouping` must be the same for all producers of a queue.  Functions for one message raise `SendError`, or
-what boto3 raises; those for many return a result for each message instead.  What cannot be made into a
-message at all, or into one that the daemon would reject, raises ValueError or TypeError with a sentence, in
-both, before anything is sent.
+Every function takes `client`, a boto3 SQS client.  The default client is made once for each region: the
+region in the queue's URL, else in AWS_REGION.  `grouping` must be the same for all producers of a queue.
 
-Enumerations of `orca_shared`, or of your own, are taken by their values.
+Functions for one message raise `SendError`, or what boto3 raises.  Functions for many messages return a
+result for each message instead.  If arguments do not make a message that the daemon accepts, both kinds raise
+ValueError or TypeError with a sentence, before they send anything.
+
+Members of enumerations of `orca_shared`, or of your own, are replaced by their values.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -44,17 +45,17 @@ def create_status_for_job(
     grouping: Grouping = Grouping.QUEUE,
     client: Any = None,
 ) -> None:
-    """Announce that the recovery of a granule begins.
+    """Report that the recovery of a granule begins.
 
     Args:
         job_id: the recovery job; several granules may share it.
         granule_id: the granule.
-        archive_destination: the archive bucket in which its files are.
+        archive_destination: the archive bucket that holds its files.
         files: JSON objects with `filename`, `keyPath`, `restoreDestination`, `s3MultipartChunksizeMb`,
-            `statusId`, `requestTime`, `lastUpdate`; for files that failed `errorMessage`, `completionTime`.
-        db_queue_url: the status-update queue.
-        collection_id: the granule's collection; ORCA from 8.1 on requires it.
-        grouping: how the queue's messages are grouped.
+            `statusId`, `requestTime`, `lastUpdate`; if a file failed, also `errorMessage`, `completionTime`.
+        db_queue_url: URL of the status-update queue.
+        collection_id: the granule's collection; ORCA requires it since version 8.1.
+        grouping: the message groups of the queue.
         client: a boto3 SQS client.
     """
     message = _new_job(
@@ -80,22 +81,22 @@ def update_status_for_file(
     grouping: Grouping = Grouping.QUEUE,
     client: Any = None,
 ) -> None:
-    """Tell what became of one file.
+    """Report the status of one file.
 
     Args:
         job_id: the recovery job.
         granule_id: the granule.
         filename: the file's name, without its directory.
-        orca_status: its status now: a member of `OrcaStatus`, here or in `orca_shared`, or its number.
-        error_message: what went wrong; required when the status is FAILED, not sent otherwise, and cut to
-            what a message holds.
-        db_queue_url: the status-update queue.
-        collection_id: the granule's collection; ORCA from 8.1 on requires it.
-        grouping: how the queue's messages are grouped.
+        orca_status: its current status: a member of `OrcaStatus`, here or in `orca_shared`, or its number.
+        error_message: what went wrong; required if the status is FAILED, ignored otherwise, and truncated if
+            it does not fit a message.
+        db_queue_url: URL of the status-update queue.
+        collection_id: the granule's collection; ORCA requires it since version 8.1.
+        grouping: the message groups of the queue.
         client: a boto3 SQS client.
 
     Raises:
-        ValueError: the status is FAILED, and no error is named; or a value is none that can be stored.
+        ValueError: the status is FAILED and the error message is missing, or a value cannot be stored.
     """
     message = _update(
         grouping,
@@ -135,7 +136,7 @@ def create_status_for_jobs(
     grouping: Grouping = Grouping.QUEUE,
     client: Any = None,
 ) -> list[Sent]:
-    """`create_status_for_job` for many; each of `jobs` holds its arguments by name."""
+    """`create_status_for_job` for many jobs; each of `jobs` holds the arguments by name."""
     messages = [_new_job(grouping, **job) for job in jobs]
     return list(send_batch(messages, db_queue_url, client=client))
 
@@ -147,7 +148,7 @@ def update_status_for_files(
     grouping: Grouping = Grouping.QUEUE,
     client: Any = None,
 ) -> list[Sent]:
-    """`update_status_for_file` for many; each of `updates` holds its arguments by name."""
+    """`update_status_for_file` for many files; each of `updates` holds the arguments by name."""
     messages = [_update(grouping, **update) for update in updates]
     return list(send_batch(messages, db_queue_url, client=client))
 
@@ -160,7 +161,7 @@ def post_entries_to_fifo_queue(
     grouping: Grouping = Grouping.QUEUE,
     client: Any = None,
 ) -> list[Sent]:
-    """`post_entry_to_fifo_queue` for many, in this order."""
+    """`post_entry_to_fifo_queue` for many objects, in this order."""
     messages = [_status_message(entry, request_method, grouping) for entry in entries]
     return list(send_batch(messages, db_queue_url, client=client))
 
@@ -168,7 +169,7 @@ def post_entries_to_fifo_queue(
 def post_entries_to_standard_queue(
     entries: Iterable[Mapping[str, Any]], recovery_queue_url: str, *, client: Any = None
 ) -> list[Sent]:
-    """`post_entry_to_standard_queue` for many."""
+    """`post_entry_to_standard_queue` for many objects."""
     messages = [_recovery_message(entry) for entry in entries]
     return list(send_batch(messages, recovery_queue_url, client=client))
 
@@ -220,7 +221,7 @@ def _update(
 
 
 def _status_message(document: Mapping[str, Any], method: Enum | str, grouping: Grouping) -> Outgoing:
-    """The message of this document.  Raises ValueError for one that the daemon would reject."""
+    """A message to the status-update queue.  Raises ValueError if the daemon would reject it."""
     try:
         known = RequestMethod(_value(method))
     except ValueError:
@@ -231,7 +232,7 @@ def _status_message(document: Mapping[str, Any], method: Enum | str, grouping: G
 
 
 def _recovery_message(document: Mapping[str, Any]) -> Outgoing:
-    """The same for the recovery queue."""
+    """A message to the recovery queue.  Raises ValueError if the daemon would reject it."""
     message = Outgoing(body=dump(document))
     recovery.decode(message.body)
     return message

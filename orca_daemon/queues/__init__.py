@@ -1,4 +1,4 @@
-"""One module for each queue, and the list of routes: to add a queue, a module here and a line below."""
+"""One module or package for each queue; to add a queue, add a module, and a line in `routes`."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from orca_daemon.queues.services import Services
 
 
 def routes(services: Services) -> list[Route[Any]]:
-    """Every route there is; settings bind queues to them by name."""
+    """All routes; the settings bind queues to them by name."""
     return [
         status_update.route(services),
         recovery.route(services),

@@ -1,13 +1,13 @@
-"""The places of S3 that work needs, by the names that it reports when it succeeds or fails there."""
+"""Names of the places in S3 that a message needs; handlers report success and failure by the same names."""
 
 S3 = "s3"
 
 
 def read(bucket: str) -> tuple[str, str]:
-    """Reading from a bucket."""
+    """The place for reads from a bucket."""
     return (S3, f"read {bucket}")
 
 
 def write(bucket: str) -> tuple[str, str]:
-    """Writing to a bucket."""
+    """The place for writes to a bucket."""
     return (S3, f"write {bucket}")

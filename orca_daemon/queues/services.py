@@ -1,4 +1,4 @@
-"""What handlers may use: everything that reaches outside the process."""
+"""The connections and settings that handlers use: everything that reaches outside the process."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from orca_daemon.settings import Settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """The effects that routes are built on.  `database` is None where none is configured."""
+    """What routes are built from.  `database` is None if no database is configured."""
 
     settings: Settings
     clients: Clients

@@ -1,5 +1,6 @@
-"""Compare a listing of a bucket with the catalog.
+"""Compares a listing of a bucket with the catalog.
 
-`manifest` says what S3 listed; `process` starts a child that reads it (`spool`, `listing`), reads the catalog
-(`catalog`) and joins the two (`compare`, in DuckDB); `reports` and `jobs` write what came of it to Postgres.
+In the daemon: `run` reads the manifest (`inventory`, `manifest`), starts a child (`process`), and writes the
+job and its reports to Postgres (`jobs`, `reports`).  In the child: `child` fetches the data files (`spool`),
+reads them (`listing`) and the catalog (`catalog`), and joins the two in DuckDB (`compare`).
 """

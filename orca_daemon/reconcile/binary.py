@@ -1,4 +1,4 @@
-"""Data files in Parquet and ORC: what they claim to hold is compared with their size before it is read."""
+"""Data files in Parquet and ORC: checks the number of rows and bytes that they claim before reading them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,23 +9,25 @@ import pyarrow as pa
 from orca_daemon.reconcile.download import DataFileError
 from orca_daemon.reconcile.manifest import FIELDS
 
-_ROWS_OF_ANY, _ROWS_OF_A_BYTE = 1_000_000, 10
-"""What a file may claim: keys and ETags do not repeat, so that a row takes bytes however it is packed."""
+_BASE_ROWS, _ROWS_PER_BYTE = 1_000_000, 10
+"""Limit of rows: a base, and more for each byte.  Keys and ETags are unique, so every row takes bytes."""
 _RATIO, _FREE = 250, 64 << 20
-"""What its columns may become for each of its bytes, beside what any file may."""
+"""Limit of unpacked bytes: `_FREE`, and `_RATIO` for each byte of the file."""
 _LARGEST_FOOTER = 64 << 20
 _FOOTER_ENTRIES = 10_000_000
-_MARK, _ENCRYPTED = b"PAR1", b"PARE"
+_MAGIC, _ENCRYPTED = b"PAR1", b"PARE"
+"""Last bytes of a file (Parquet format: file format)."""
 _TAIL = 8
+"""Length of the footer's size and the magic bytes."""
 _BATCH = 16_384
-"""Rows that are in memory at one time: a stripe may be of any size."""
+"""Rows that are in memory at one time: a stripe may have any size."""
 
 
 def check_parquet(path: Path, name: str) -> None:
-    """Look at the footer.
+    """Check the footer of a Parquet file.
 
     Raises:
-        DataFileError: it is not Parquet, or holds more than a file of this size can.
+        DataFileError: it is not Parquet, or claims more than a file of this size can hold.
         OSError: the disk cannot be read.
     """
     from pyarrow import parquet
@@ -36,57 +38,57 @@ def check_parquet(path: Path, name: str) -> None:
         tail = file.read(_TAIL)
     if tail[4:] == _ENCRYPTED:
         raise DataFileError(f"the data file {name} is encrypted Parquet")
-    if tail[4:] != _MARK or int.from_bytes(tail[:4], "little") > min(size, _LARGEST_FOOTER):
+    if tail[4:] != _MAGIC or int.from_bytes(tail[:4], "little") > min(size, _LARGEST_FOOTER):
         raise DataFileError(f"the data file {name} is not sound Parquet")
     try:
-        found = parquet.ParquetFile(
+        metadata = parquet.ParquetFile(
             path,
             thrift_string_size_limit=_LARGEST_FOOTER,
             thrift_container_size_limit=_FOOTER_ENTRIES,
         ).metadata
-        whole = sum(found.row_group(place).total_byte_size for place in range(found.num_row_groups))
+        unpacked = sum(metadata.row_group(n).total_byte_size for n in range(metadata.num_row_groups))
     except (pa.ArrowException, OSError, ValueError) as error:
-        if _of_the_disk(error):
+        if _is_disk_error(error):
             raise
         raise DataFileError(f"the data file {name} is not sound Parquet") from None
-    _check_claims(name, size, found.num_rows, whole)
+    _check_limits(name, size, metadata.num_rows, unpacked)
 
 
 def as_parquet(path: Path, name: str) -> Path:
-    """The rows of an ORC file in a format that DuckDB reads, as far as a comparison needs them.
+    """Convert an ORC file to Parquet, which DuckDB reads; only the columns that a comparison needs.
 
     Raises:
-        DataFileError: it is not ORC, or holds more than a file of this size can.
+        DataFileError: it is not ORC, or claims more than a file of this size can hold.
         OSError: the disk cannot be read, or is full.
     """
     target, size = path.with_suffix(".parquet"), path.stat().st_size
     try:
         _convert(path, target, name, size)
     except (pa.ArrowException, OSError, ValueError) as error:
-        if _of_the_disk(error):
+        if _is_disk_error(error):
             raise
         raise DataFileError(f"the data file {name} cannot be read as ORC ({type(error).__name__})") from None
     path.unlink()
     return target
 
 
-def _of_the_disk(error: Exception) -> bool:
-    """Whether the operating system failed; Arrow's complaints about a file are OSErrors without a number."""
+def _is_disk_error(error: Exception) -> bool:
+    """Whether the operating system failed; Arrow reports a bad file by an OSError without an errno."""
     return isinstance(error, OSError) and error.errno is not None
 
 
 def _convert(path: Path, target: Path, name: str, size: int) -> None:
     from pyarrow import dataset, orc, parquet
 
-    _check_claims(name, size, orc.ORCFile(path).nrows, 0)
+    _check_limits(name, size, orc.ORCFile(path).nrows, 0)
     source = dataset.dataset(path, format="orc")
     columns = [column for column in source.schema.names if column in FIELDS.values()]
     options = {"batch_readahead": 0, "fragment_readahead": 0, "use_threads": False}
     batches = source.to_batches(columns=columns, batch_size=_BATCH, **options)
     schema = pa.schema([_field(source.schema.field(column)) for column in columns])
-    # ORC counts nanoseconds, which DuckDB's functions do not take.
-    form = {"compression": "lz4", "coerce_timestamps": "us", "allow_truncated_timestamps": True}
-    with parquet.ParquetWriter(target, schema, **form) as writer:
+    # Timestamps in microseconds, because DuckDB's functions do not accept ORC's nanoseconds.
+    parquet_options = {"compression": "lz4", "coerce_timestamps": "us", "allow_truncated_timestamps": True}
+    with parquet.ParquetWriter(target, schema, **parquet_options) as writer:
         for batch in _within_limits(batches, name, size):
             writer.write_batch(
                 pa.RecordBatch.from_arrays(
@@ -97,23 +99,23 @@ def _convert(path: Path, target: Path, name: str, size: int) -> None:
 
 
 def _within_limits(batches: Iterator[Any], name: str, size: int) -> Iterator[Any]:
-    rows = whole = 0
+    rows = unpacked = 0
     for batch in batches:
         rows += batch.num_rows
-        whole += batch.nbytes
-        _check_claims(name, size, rows, whole)
+        unpacked += batch.nbytes
+        _check_limits(name, size, rows, unpacked)
         yield batch
 
 
 def _field(field: pa.Field) -> pa.Field:
-    # As bytes: one key that is no UTF-8 must not make the whole file unreadable.
+    # Text as bytes, so that one key that is not UTF-8 does not make the whole file unreadable.
     return pa.field(field.name, pa.binary()) if pa.types.is_string(field.type) else field
 
 
-def _check_claims(name: str, size: int, rows: int, whole: int) -> None:
-    if rows > _ROWS_OF_ANY + _ROWS_OF_A_BYTE * size:
+def _check_limits(name: str, size: int, rows: int, unpacked: int) -> None:
+    if rows > _BASE_ROWS + _ROWS_PER_BYTE * size:
         raise DataFileError(
-            f"the data file {name} holds more than {_ROWS_OF_A_BYTE} rows for each of its bytes"
+            f"the data file {name} holds more than {_ROWS_PER_BYTE} rows for each of its bytes"
         )
-    if whole > _FREE + _RATIO * size:
+    if unpacked > _FREE + _RATIO * size:
         raise DataFileError(f"the data file {name} unpacks to more than {_RATIO} times its size")

@@ -1,14 +1,17 @@
-"""The catalog of one bucket, and a listing that ORCA stored, as relations that DuckDB can join."""
+"""Reads the catalog of one bucket, and a listing that ORCA stored, as relations that DuckDB can join."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
 import duckdb
+import psycopg2
 import pyarrow as pa
 
+from orca_daemon.db.session import UnreachableError, cause, open_session
 from orca_daemon.reconcile.copy_stream import CopyStream
 from orca_daemon.reconcile.listing import HASHES, Listing, literal, stored_listing
-from orca_daemon.reconcile.protocol import Statement
+from orca_daemon.reconcile.protocol import Statement, Task
 
 _CATALOG = pa.schema(
     [
@@ -31,17 +34,44 @@ _STORED = pa.schema(
 )
 
 
-def attach_catalog(
-    engine: duckdb.DuckDBPyConnection, connection: Any, statement: Statement, arrived: Callable[[int], None]
-) -> CopyStream:
-    """Make the bucket's rows readable as `catalog`, once.
+@contextmanager
+def connection_of(task: Task) -> Iterator[Any]:
+    """A connection to the task's database that commits each statement.
 
-    `connection` is in use until the rows are read; `arrived` is called with their number so far.
+    Raises:
+        UnreachableError: no connection can be opened; the text names the host and the cause.
+        psycopg2.Error: the server refuses the session's settings.
+    """
+    try:
+        session = open_session(task.database, task.session)
+    except psycopg2.Error as error:
+        if error.pgcode:
+            raise
+        reason = cause(str(error), str(task.database.get("password") or ""))
+        raise UnreachableError(f"{reason} ({_server(task.database)})") from None
+    with closing(session) as connection:
+        connection.autocommit = True
+        yield connection
+
+
+def _server(parameters: dict[str, Any]) -> str:
+    """Host, port and database of libpq's parameters, for operators; no user and no password."""
+    named = [f"{name} {parameters[name]}" for name in ("host", "port", "dbname") if parameters.get(name)]
+    return ", ".join(named) or "the default server of libpq"
+
+
+def attach_catalog(
+    engine: duckdb.DuckDBPyConnection, connection: Any, statement: Statement, report: Callable[[int], None]
+) -> CopyStream:
+    """Create the view `catalog` of the bucket's rows; it can be read once.
+
+    `connection` is in use until the rows are read; `report` is called with the number of rows so far.
     """
     classes = _storage_classes(connection)
-    stream = CopyStream(connection, statement, _CATALOG, "the catalog", arrived)
+    stream = CopyStream(connection, statement, _CATALOG, "the catalog", report)
     engine.register("catalog_rows", stream.reader())
-    # Not a join: a second hash table beside the big one keeps DuckDB from spilling (seen with 2.0.0).
+    # A CASE in place of a join, because a second hash table beside the big one keeps DuckDB from spilling
+    # (seen with 2.0.0).
     engine.execute(
         f"CREATE VIEW catalog AS SELECT id, {HASHES}, recent "
         f"FROM (SELECT *, CASE storage_class_id {classes} END AS storage_class FROM catalog_rows)"
@@ -52,7 +82,7 @@ def attach_catalog(
 def attach_stored(
     engine: duckdb.DuckDBPyConnection, connection: Any, statement: Statement
 ) -> tuple[Listing, CopyStream]:
-    """A listing that lies in `reconcile_s3_object`."""
+    """A listing that ORCA stored in `reconcile_s3_object`."""
     stream = CopyStream(connection, statement, _STORED, "the stored listing")
     engine.register("stored_rows", stream.reader())
     return stored_listing("stored_rows"), stream

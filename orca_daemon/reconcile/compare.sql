@@ -1,12 +1,14 @@
--- Everything that differs between a listing and the catalog, one row each, and one row for all that agree.
+-- All differences between a listing and the catalog, one row each, and one row with the number of matches.
 --
 -- Reads   listing (key_hash, key_rest, content_hash, key_path, etag, size_in_bytes, last_update, storage_class,
---         odd): objects that exist, each once; `odd` says what keeps one from being compared, null mostly;
+--         odd): objects that exist, each once; `odd` names the problem of a row that cannot be compared, and is
+--         null for nearly all rows;
 --         catalog (id, key_hash, key_rest, content_hash, recent): rows of that bucket, each key once.
--- The hashes stand for key, and for ETag, size and storage class: what is held of each row is a third of its
--- strings, and a join that fits into memory writes nothing to disk.  Keys have two, so that no two meet.
--- Grouping is what counts the rows that agree without a second pass: all their columns are null.
--- Nothing here is of one database: it runs on DuckDB, Spark and Postgres alike.
+-- The join compares hashes in place of strings: key_hash and key_rest for the key (96 bits, so that two keys do
+-- not collide), content_hash for ETag, size and storage class.  Hashes take a third of the memory of the strings,
+-- and a join that fits into memory writes nothing to disk.
+-- GROUP BY counts the matches without a second pass, because all their columns are null.
+-- The statement runs unchanged on DuckDB, Spark and Postgres.
 SELECT
     kind,
     CASE WHEN kind IN ('phantom', 'mismatch', 'odd') THEN file_id END AS file_id,

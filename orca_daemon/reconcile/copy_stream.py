@@ -1,4 +1,4 @@
-"""Rows streamed out of Postgres by COPY, as Arrow batches, and as many as the server says that it sent."""
+"""Streams rows out of Postgres by COPY, as Arrow batches, and checks their number."""
 
 import fcntl
 import io
@@ -15,25 +15,27 @@ from pyarrow import csv
 from orca_daemon.reconcile.protocol import Statement
 
 QUOTE = "\x01"
-"""In no key and no ETag, so that Postgres never has to quote; the usual one is in every ETag."""
+"""Occurs in no key and no ETag, so Postgres never has to quote; the default quote is in every ETag."""
 _BLOCK = 1 << 20
 _PIPE = 1 << 20
 _COLUMN = re.compile(r"CSV column #(\d+)")
 
 
 class UnreadableError(Exception):
-    """Rows of Postgres are not what they must be; the text names a column and no value."""
+    """Rows of Postgres cannot be read, or are incomplete; the text names a column, and no value."""
 
 
 class CopyStream:
-    """One COPY on a connection of its own, read while it runs.
+    """One COPY on a connection of its own, parsed while it runs.
+
+    A thread of its own writes the output of the COPY to a pipe; the thread that reads the batches parses it.
 
     Args:
-        connection: the driver's; in use until the stream ends.
+        connection: the driver's connection; in use until the stream ends.
         statement: COPY … TO STDOUT in CSV with our quote.
         schema: names and types of its columns.
-        name: what errors call the rows.
-        arrived: called with the number of rows so far, from the thread that reads.
+        name: names the rows in errors.
+        report: called with the number of rows so far, by the thread that reads the batches.
     """
 
     def __init__(
@@ -42,26 +44,27 @@ class CopyStream:
         statement: Statement,
         schema: pa.Schema,
         name: str,
-        arrived: Callable[[int], None] = lambda _: None,
+        report: Callable[[int], None] = lambda _: None,
     ) -> None:
         self.rows = 0
-        self._connection, self._schema, self._arrived = connection, schema, arrived
+        self._connection, self._schema, self._report = connection, schema, report
         self._statement, self._name = statement, name
         self._sent: int | None = None
+        """Rows by Postgres's count; None until the COPY has ended."""
         self._ended = self._abandoned = False
         self.error: BaseException | None = None
-        """What went wrong here first."""
+        """The first error of this stream."""
 
     def reader(self) -> pa.RecordBatchReader:
-        """The rows.  The COPY begins when the first batch is asked for, and its failure ends the stream."""
+        """The rows.  The COPY starts with the first batch that is read, and its failure ends the stream."""
         return pa.RecordBatchReader.from_batches(self._schema, self._batches())
 
     def check(self) -> None:
-        """Make sure that all rows were read: to a reader, a broken connection looks like the end of them.
+        """Check that all rows were read: to the reader, a broken connection looks like the end of the rows.
 
         Raises:
             psycopg2.Error: Postgres did not send all rows.
-            UnreadableError: they cannot be read, or are not all here.
+            UnreadableError: rows cannot be read, or are missing.
         """
         if self.error is not None:
             raise self.error
@@ -77,13 +80,13 @@ class CopyStream:
         thread = threading.Thread(target=self._copy, args=(outlet,), name="copy", daemon=True)
         thread.start()
         try:
-            # Closed on every way out: a COPY that nobody reads would block its thread for ever.
+            # The pipe is closed on every path: without a reader, the thread of the COPY would block for ever.
             with io.BufferedReader(io.FileIO(inlet), _PIPE) as pipe:
                 yield from self._parsed(pipe)
         except pa.ArrowInvalid as error:
-            self._fail(UnreadableError(f"{self._name} cannot be read: {self._culprit(error)}"))
+            self._fail(UnreadableError(f"{self._name} cannot be read: {self._describe(error)}"))
         except BaseException:
-            # Whoever reads has had enough, and the COPY that is broken off is no error.
+            # The reader stopped early, so the error of the aborted COPY is not recorded.
             self._abandoned = True
             raise
         thread.join()
@@ -91,13 +94,13 @@ class CopyStream:
         self.check()
 
     def _fail(self, error: BaseException) -> None:
-        """Keep the first error; those that come after it are its consequences."""
+        """Keep the first error; later ones are its consequences."""
         if self.error is None and not self._abandoned:
             self.error = error
 
     def _parsed(self, pipe: "io.BufferedReader[io.FileIO]") -> Iterator[pa.RecordBatch]:
         if not pipe.peek(1):
-            return  # no rows, or no connection, which `check` distinguishes
+            return  # no rows, or the COPY failed; `check` knows which
         batches = csv.open_csv(
             pipe,
             read_options=csv.ReadOptions(column_names=self._schema.names, block_size=_BLOCK),
@@ -108,11 +111,11 @@ class CopyStream:
         )
         for batch in batches:
             self.rows += batch.num_rows
-            self._arrived(self.rows)
+            self._report(self.rows)
             yield batch
 
-    def _culprit(self, error: pa.ArrowInvalid) -> str:
-        """What is wrong, without the value that Arrow's own text repeats."""
+    def _describe(self, error: pa.ArrowInvalid) -> str:
+        """The problem, without the value that Arrow's own text quotes."""
         match = _COLUMN.search(str(error))
         if match is None or int(match[1]) >= len(self._schema.names):
             return "its rows are not CSV"
@@ -130,13 +133,13 @@ class CopyStream:
                     cursor.mogrify(self._statement.text, self._statement.values).decode(), pipe
                 )
                 self._sent = cursor.rowcount
-        except BaseException as error:  # noqa: BLE001  raised again by `check`, in the thread that reads
+        except BaseException as error:  # noqa: BLE001  `check` raises it in the thread that reads
             self._fail(error)
 
 
 def _pipe() -> tuple[int, int]:
     inlet, outlet = os.pipe()
     if set_size := getattr(fcntl, "F_SETPIPE_SZ", None):
-        with suppress(OSError):  # more than this user may have
+        with suppress(OSError):  # above the limit of this user: the default size works, but is slower
             fcntl.fcntl(outlet, set_size, _PIPE)
     return inlet, outlet

@@ -1,4 +1,4 @@
-"""One request for a data file by a URL that the daemon signed, and what its failure means."""
+"""One request for a data file, by a URL that the daemon presigned, and the meaning of its failure."""
 
 import re
 import ssl
@@ -14,16 +14,17 @@ from orca_daemon.aws.errors import Meaning, meaning
 
 _CHUNK = 1 << 20
 _SILENCE = 60
-"""Seconds without a byte after which a connection is given up."""
+"""Seconds without a byte after which a connection is closed."""
 _LARGEST_ANSWER = 64 << 10
+"""Bytes of an error answer that are read."""
 _CODE = re.compile(rb"<Code>([^<]{1,100})</Code>")
 _MESSAGE = re.compile(rb"<Message>([^<]{1,500})</Message>")
 _REQUEST_IDS = ("x-amz-request-id", "x-amzn-requestid")
-"""Each answer of S3 has one; a proxy, or the page of a hotel, has none."""
+"""Every answer of S3 has one of these headers; answers of proxies and captive portals do not."""
 
 
 class DataFileError(Exception):
-    """A data file is not what the manifest says, cannot be read, or is larger than it may be."""
+    """A data file differs from the manifest, cannot be read, or exceeds a limit."""
 
 
 class DiskFullError(Exception):
@@ -31,22 +32,22 @@ class DiskFullError(Exception):
 
 
 class S3Error(Exception):
-    """S3 did not give us a file; `meaning` says what may come of it."""
+    """S3 did not deliver a file; `meaning` says whether a retry can help."""
 
-    def __init__(self, reason: str, found: Meaning) -> None:
+    def __init__(self, reason: str, meaning: Meaning) -> None:
         super().__init__(reason)
-        self.meaning = found
+        self.meaning = meaning
 
 
 class NotOfS3Error(Exception):
-    """What answered was not S3."""
+    """The answer is not S3's."""
 
 
 ANSWER_ERRORS = (HTTPError, HTTPException, NotOfS3Error, OSError)
 
 
 def chunks(url: str, trust: ssl.SSLContext | None) -> Iterator[bytes]:
-    """What lies at the URL, in pieces.  Raises one of `ANSWER_ERRORS`."""
+    """The content at the URL, in pieces.  Raises one of `ANSWER_ERRORS`."""
     with urlopen(url, timeout=_SILENCE, context=trust) as body:  # noqa: S310  signed by the daemon
         length = body.headers.get("Content-Length", "")
         proven = _of_s3(body.headers) and body.headers.get("ETag") and length.isdecimal()
@@ -56,37 +57,37 @@ def chunks(url: str, trust: ssl.SSLContext | None) -> Iterator[bytes]:
         while chunk := body.read(_CHUNK):
             missing -= len(chunk)
             yield chunk
-        if missing:  # read in pieces, a body that is cut off simply ends
+        if missing:  # `read` with a size does not raise if the body is cut off
             raise IncompleteRead(b"", missing)
 
 
 def failure(error: BaseException, key: str) -> S3Error:
-    """One of `ANSWER_ERRORS` in words, and what it means, for the file of this key."""
-    what = f"the data file {key} cannot be fetched"
+    """The S3Error for one of `ANSWER_ERRORS`, for the file with this key."""
+    problem = f"the data file {key} cannot be fetched"
     if not isinstance(error, HTTPError):
-        text = "what answers is not S3" if isinstance(error, NotOfS3Error) else type(error).__name__
-        return S3Error(f"{what} ({text})", Meaning.PASSING)
-    code, found = _judged(error.code, error.headers, _body(error))
-    reason = f"{what}: S3 answers {error.code}{f' {code}' if code else ''}"
-    return S3Error(reason, found)
+        text = "the answer is not S3's" if isinstance(error, NotOfS3Error) else type(error).__name__
+        return S3Error(f"{problem} ({text})", Meaning.PASSING)
+    code, meant = _meaning_of(error.code, error.headers, _body(error))
+    return S3Error(f"{problem}: S3 answers {error.code}{f' {code}' if code else ''}", meant)
 
 
 def _body(error: HTTPError) -> bytes:
-    """What S3 says of an error, as far as it comes: that it breaks off is no error of its own."""
+    """The body of an error answer; empty if it cannot be read."""
     with error, suppress(HTTPException, OSError):
         return error.read(_LARGEST_ANSWER)
     return b""
 
 
-def _judged(status: int, headers: Message, body: bytes) -> tuple[str, Meaning]:
-    """The code of an error answer, and what it means."""
-    found, sentence = _CODE.search(body), _MESSAGE.search(body)
-    if found is None and not _of_s3(headers):
-        # A page of a proxy: every error of S3 has a code.  Its status is believed where it blames nobody.
+def _meaning_of(status: int, headers: Message, body: bytes) -> tuple[str, Meaning]:
+    """The code of an error answer, and its meaning."""
+    match, message = _CODE.search(body), _MESSAGE.search(body)
+    if match is None and not _of_s3(headers):
+        # A proxy's page, as every error of S3 has a code.  A 403 or 404 of a proxy must not reject the
+        # message.
         throttled = status == HTTPStatus.TOO_MANY_REQUESTS
         return "", Meaning.THROTTLED if throttled else Meaning.PASSING
-    code = found[1].decode("ascii", "replace") if found else ""
-    return code, meaning(code, status, sentence[1].decode("utf-8", "replace") if sentence else "")
+    code = match[1].decode("ascii", "replace") if match else ""
+    return code, meaning(code, status, message[1].decode("utf-8", "replace") if message else "")
 
 
 def _of_s3(headers: Message) -> bool:

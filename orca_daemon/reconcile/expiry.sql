@@ -1,3 +1,6 @@
+-- name: time_before
+SELECT now() - CAST(:age AS interval);
+
 -- name: expired_jobs
 SELECT j.id, j.orca_archive_location AS bucket
 FROM orca.reconcile_job AS j
@@ -41,7 +44,7 @@ WHERE
         )
     );
 
--- name: scanned_partitions
+-- name: unindexed_partitions
 SELECT part.relname
 FROM pg_catalog.pg_inherits AS link
 INNER JOIN pg_catalog.pg_class AS part ON part.oid = link.inhrelid

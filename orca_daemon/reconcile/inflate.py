@@ -1,8 +1,8 @@
-"""The rows of gzip files as one stream of CSV, within limits, for a reader that trusts its input.
+"""Unpacks gzip files into one stream of CSV, within limits, for a reader that does not check its input.
 
-DuckDB reads gzip by itself, but takes everything: a megabyte that becomes a line of a gigabyte, zeros for no
-rows at all, a file without its checksum.  Here each byte is looked at on its way, once; and a complaint about
-line 4,000,017 of it all becomes one about a line of a file.
+DuckDB can read gzip by itself, but without limits: it accepts a megabyte that unpacks to a line of a
+gigabyte, NUL bytes, and a file without its checksum.  Here every block is checked once while it is passed on,
+and `where` maps a line of the whole stream, which DuckDB's errors name, to a line of one file.
 """
 
 import fcntl
@@ -17,48 +17,51 @@ from pathlib import Path
 from orca_daemon.reconcile.download import DataFileError
 
 LONGEST_LINE = 64 << 10
-"""Bytes: a key of S3 has 1,024, thrice that when it is encoded, and the other fields are short."""
+"""Bytes: a key of S3 has up to 1,024, three times that if it is encoded, and the other fields are short."""
 _RATIO, _FREE = 250, 64 << 20
-"""What a file may become for each of its bytes, beside what any file may.  Inventories come to 5 to 30."""
+"""Limit of unpacked bytes: `_FREE`, and `_RATIO` for each byte of the file.  Inventories have 5 to 30."""
 _READ = 64 << 10
 _BLOCK = 1 << 20
 _PIPE = 1 << 20
 _GZIP = 31
+"""zlib's window size, and its flag for the gzip format."""
 _BOM = b"\xef\xbb\xbf"
 
 
 class Inflated:
-    """All rows of some files, read once, from the path of a pipe.
+    """All rows of some files, as a pipe that can be read once.
+
+    A thread of its own unpacks and checks the files and writes to the pipe.
 
     Args:
-        files: where they lie, and the names that errors give them.
-        most: bytes that all of them may become.
+        files: path of each file, and its name in errors.
+        most: limit of the unpacked bytes of all files together.
     """
 
     def __init__(self, files: Sequence[tuple[Path, str]], most: int) -> None:
         self._files, self._most = files, most
         self._inlet, self._outlet = _pipe()
         self.error: BaseException | None = None
-        """What ended the stream early."""
+        """The error that ended the stream early; the thread writes it, `check` reads it."""
         self._ended = False
         self._bytes = 0
         self._thread = threading.Thread(target=self._write, name="inflate", daemon=True)
 
     @property
     def path(self) -> str:
-        """What the reader opens, once."""
+        """The path that the reader opens, once."""
         return f"/dev/fd/{self._inlet}"
 
     def start(self) -> None:
-        """Begin to write."""
+        """Start the thread that writes."""
         self._thread.start()
 
     def close(self) -> None:
-        """End it, wherever it is: a writer to a pipe without a reader gets an error."""
+        """End the thread: writing to a pipe without a reader fails."""
         os.close(self._inlet)
 
     def check(self) -> None:
-        """Raise what ended the stream: to its reader, it looks like the end of the rows.
+        """Raise the error that ended the stream: to its reader, it looks like the end of the rows.
 
         Raises:
             DataFileError: a file is damaged, or too large, or was not read.
@@ -69,9 +72,9 @@ class Inflated:
             raise DataFileError("the data files were not read to their end")
 
     def where(self, line: int) -> tuple[str, int]:
-        """The name of the file that a line of the stream is from, and the line in it; both count from 1.
+        """The name of the file that has this line of the stream, and the line in it; both count from 1.
 
-        It is found by counting once more: while all is well, nobody asks.
+        Counts the lines of the files again: this is only called after an error.
         """
         for path, name in self._files:
             lines, last = 0, b"\n"
@@ -85,34 +88,34 @@ class Inflated:
         return name, line
 
     def _write(self) -> None:
-        # What became of it is known before the reader sees the end.
+        # The result is set inside `with`, so that the reader sees the end of the pipe only after it is set.
         with os.fdopen(self._outlet, "wb", buffering=0) as pipe:
             try:
                 for path, name in self._files:
                     for block in self._checked(path, name):
-                        _put(pipe.fileno(), block)
+                        _write_all(pipe.fileno(), block)
                 self._ended = True
             except BrokenPipeError:
                 return
-            except BaseException as error:  # noqa: BLE001  raised again by `check`, in the thread that reads
+            except BaseException as error:  # noqa: BLE001  `check` raises it in the thread that reads
                 self.error = error
 
     def _checked(self, path: Path, name: str) -> Iterator[bytes]:
-        """The blocks of a file, whose last line ends as all others do."""
-        size, became, open_line = path.stat().st_size, 0, 0
+        """The blocks of a file; a missing newline at its end is added."""
+        size, unpacked_size, open_line = path.stat().st_size, 0, 0
         for number, block in enumerate(_with_plain_ends(unpacked(path, name))):
-            became += len(block)
+            unpacked_size += len(block)
             self._bytes += len(block)
-            if became > _FREE + _RATIO * size:
+            if unpacked_size > _FREE + _RATIO * size:
                 raise DataFileError(f"the data file {name} unpacks to more than {_RATIO} times its size")
             if self._bytes > self._most:
                 raise DataFileError(
                     f"the data files unpack to more than reconcile.listing_gib, {self._most >> 30} GiB"
                 )
             try:
-                open_line = _left_open(block, open_line)
+                open_line = _check_lines(block, open_line)
             except _BadLineError as error:
-                line = _line_at(path, name, number, error.place)
+                line = _line_at(path, name, number, error.offset)
                 raise DataFileError(f"line {line} of the data file {name} {error}") from None
             yield block
         if open_line:
@@ -120,21 +123,28 @@ class Inflated:
 
 
 class _BadLineError(Exception):
-    """A line cannot be one of an inventory; `place` is where it is in the block."""
+    """A line cannot belong to an inventory; `offset` is its position in the block."""
 
-    def __init__(self, what: str, place: int) -> None:
-        super().__init__(what)
-        self.place = place
+    def __init__(self, problem: str, offset: int) -> None:
+        super().__init__(problem)
+        self.offset = offset
 
 
-def _left_open(block: bytes, open_line: int) -> int:
-    """Bytes of the line that the block leaves open, after as many of it before the block.
+def _check_lines(block: bytes, open_line: int) -> int:
+    """Check the lines of a block.
+
+    Args:
+        block: the next block of a file.
+        open_line: length of the line that the blocks before have left open.
+
+    Returns:
+        The length of the line that this block leaves open.
 
     Raises:
         _BadLineError: a line is too long, or holds a NUL character.
     """
-    if (place := block.find(b"\x00")) >= 0:
-        raise _BadLineError("holds a NUL character", place)
+    if (offset := block.find(b"\x00")) >= 0:
+        raise _BadLineError("holds a NUL character", offset)
     start = -open_line
     while len(block) - start > LONGEST_LINE:
         end = block.rfind(b"\n", max(start, 0), start + LONGEST_LINE + 1)
@@ -144,15 +154,15 @@ def _left_open(block: bytes, open_line: int) -> int:
     return len(block) - (block.rfind(b"\n", max(start, 0)) + 1 or start)
 
 
-def _line_at(path: Path, name: str, number: int, place: int) -> int:
-    """The line of a place in the block of this number, by looking at the file once more."""
+def _line_at(path: Path, name: str, number: int, offset: int) -> int:
+    """The line number at an offset in the block with this number; unpacks the file again."""
     blocks = _with_plain_ends(unpacked(path, name))
     before = sum(block.count(b"\n") for block in islice(blocks, number))
-    return before + next(blocks).count(b"\n", 0, place) + 1
+    return before + next(blocks).count(b"\n", 0, offset) + 1
 
 
 def unpacked(path: Path, name: str) -> Iterator[bytes]:
-    """What a gzip file holds, in blocks of a limited size.
+    """The content of a gzip file, in blocks of a limited size.
 
     Raises:
         DataFileError: it is not gzip, or damaged, or cut off.
@@ -173,7 +183,7 @@ def unpacked(path: Path, name: str) -> Iterator[bytes]:
 
 
 def _with_plain_ends(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """The same text without a mark at its beginning, lines ended by LF: a reader wants one end for all."""
+    """The same text without a byte order mark, and with LF as the only line end."""
     first = next(blocks, b"").removeprefix(_BOM)
     if not first[: first.find(b"\n")].endswith(b"\r"):
         yield first
@@ -186,7 +196,7 @@ def _with_plain_ends(blocks: Iterator[bytes]) -> Iterator[bytes]:
         yield text.removesuffix(b"\r").replace(b"\r\n", b"\n")
 
 
-def _put(pipe: int, block: bytes) -> None:
+def _write_all(pipe: int, block: bytes) -> None:
     rest = memoryview(block)
     while rest:
         rest = rest[os.write(pipe, rest) :]
@@ -195,6 +205,6 @@ def _put(pipe: int, block: bytes) -> None:
 def _pipe() -> tuple[int, int]:
     inlet, outlet = os.pipe()
     if set_size := getattr(fcntl, "F_SETPIPE_SZ", None):
-        with suppress(OSError):  # more than this user may have
+        with suppress(OSError):  # above the limit of this user: the default size works, but is slower
             fcntl.fcntl(outlet, set_size, _PIPE)
     return inlet, outlet

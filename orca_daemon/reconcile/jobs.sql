@@ -1,4 +1,5 @@
--- name: alone
+-- name: lock_jobs_of_bucket
+-- Until the end of the transaction, so that two messages of one inventory create one job.
 SELECT pg_advisory_xact_lock(:key);
 
 -- name: of_inventory

@@ -1,7 +1,7 @@
-"""The data files of an inventory as one relation, whatever their format: latest versions that exist.
+"""The data files of an inventory as one relation, for each format: the latest versions of existing objects.
 
-A row with something that cannot be compared or stored stays in the relation, marked in `odd`: it stands for
-an object, which is neither missing nor unknown, and the others can be compared without it.
+A row that cannot be compared or stored stays in the relation, and its column `odd` names the problem: the
+object exists, so it must not be reported as missing, and the other rows can still be compared.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from orca_daemon.reconcile.inflate import LONGEST_LINE
 from orca_daemon.reconcile.manifest import FIELDS, LONGEST_KEY, ManifestError, require
 
 REFUSED = "inventory refused: "
-"""Begins every error that our own SQL raises."""
+"""Prefix of every error that our own SQL raises."""
 OTHER_BUCKET = "it holds rows of another bucket"
 
 ODD = {
@@ -26,19 +26,20 @@ ODD = {
     "flag": "IsLatest or IsDeleteMarker is neither true nor false",
     "text": "its ETag or storage class holds a NUL character",
 }
-"""What `odd` says of a row, and what that means."""
-# S3 encodes the keys of CSV inventories, a space as `+`; most keys need nothing, and that test is cheap.
+"""The values of `odd`, each with a text for operators."""
+# S3 URL-encodes the keys of CSV inventories, a space as `+`.  Most keys need no decoding, and this test is
+# cheap.
 _ENCODED = "contains({0}, '%') OR contains({0}, '+')"
 KEY = f"CASE WHEN {_ENCODED} THEN TRY(url_decode(replace({{0}}, '+', ' '))) ELSE {{0}} END"
-# Two hashes that go different ways from the first byte on, for a fifth of MD5's time.  96 bits: among 300
-# million keys two meet once in 10^12 listings.  Bytes count here: a join that outgrows its memory costs half
-# as much again.
+# Two hashes of the key, which differ from the first byte on and so collide independently; together they take
+# a fifth of the time of MD5.  With 96 bits, two of 300 million keys collide once in 10^12 listings.  More
+# bits would cost memory, and a join that outgrows its memory takes half as long again.
 HASHES = (
     "hash(key_path) AS key_hash, CAST(hash('~' || key_path) & 4294967295 AS UINTEGER) AS key_rest, "
     "hash(etag, size_in_bytes, storage_class) AS content_hash"
 )
 _BUFFER = 4 << 20
-"""Bytes that the CSV reader takes at a time: 32 MB, as DuckDB has it, are more than a join leaves over."""
+"""Buffer of the CSV reader, in bytes: DuckDB's default of 32 MB is more than a join leaves free."""
 _EXISTING = {"is_latest": "true", "is_delete_marker": "false"}
 _NUL = "chr(0)"
 _NO_ROWS = (
@@ -46,7 +47,7 @@ _NO_ROWS = (
     "'' AS storage_class, CAST(NULL AS VARCHAR) AS odd WHERE false"
 )
 UNKNOWN_TIME = "1970-01-01T00:00:00.000000Z"
-"""Stands in reports for a LastModifiedDate that is missing or cannot be read; there was no S3 then."""
+"""Replaces a LastModifiedDate that is missing or cannot be read; no real one can be that old."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,21 +57,21 @@ class Listing:
     source: str
     """A SELECT in DuckDB's SQL."""
     stamp: str
-    """Makes of `s3_last_update` a text that Postgres reads as a timestamp."""
+    """A SQL expression that turns `s3_last_update` into text that Postgres reads as a timestamp."""
     raw: str = "key"
-    """Where the rows are read from: the key as it stands there, as text."""
+    """A SQL expression for the key as the data file has it, as text."""
 
 
 def no_files() -> Listing:
-    """An inventory without any."""
+    """The listing of an inventory without data files."""
     return Listing(source=_NO_ROWS, stamp="s3_last_update")
 
 
 def csv_listing(columns: Sequence[str], bucket: str, path: str) -> Listing:
-    """The objects in the CSV at this path; `columns` names those that are of interest."""
+    """The objects in the CSV at this path; `columns` has the names of its columns, "" for unused ones."""
     names = [name or f"unread_{position}" for position, name in enumerate(columns)]
     types = ", ".join(f"'{name}': 'VARCHAR'" for name in names)
-    # Nothing is guessed: a sniffer that sees one odd row reads all others differently.
+    # All options are set, because one odd row would make DuckDB's sniffer read all other rows differently.
     rows = (
         f"read_csv({literal(path)}, columns = {{{types}}}, header = false, auto_detect = false, delim = ',', "
         "quote = '\"', escape = '\"', strict_mode = true, "
@@ -92,7 +93,7 @@ def csv_listing(columns: Sequence[str], bucket: str, path: str) -> Listing:
                 "storage_class": "storage_class",
             },
             flags=flags,
-            at_once=[f"{name} = '{_EXISTING[name]}'" for name in flags],
+            usual=[f"{name} = '{_EXISTING[name]}'" for name in flags],
         ),
         stamp=_stamp("TRY_CAST(s3_last_update AS TIMESTAMP)"),
     )
@@ -102,8 +103,8 @@ def parquet_listing(engine: duckdb.DuckDBPyConnection, bucket: str, files: Seque
     """The objects in these Parquet files.
 
     Raises:
-        ManifestError: they lack columns that a comparison needs, have them in a type that cannot be read, or
-            do not agree in them.
+        ManifestError: the files lack a column that a comparison needs, have it in a type that cannot be read,
+            or differ in it.
     """
     _check_agreement(engine, files)
     rows = parquet(files)
@@ -117,27 +118,27 @@ def parquet_listing(engine: duckdb.DuckDBPyConnection, bucket: str, files: Seque
         "etag": _text(types, "e_tag"),
         "size": "size",
         "number": "TRY_CAST(size AS BIGINT)",
-        "modified": _moment(types, "last_modified_date"),
+        "modified": _microseconds(types, "last_modified_date"),
         "storage_class": _text(types, "storage_class"),
     }
     flags = {name: _flag(types, name) for name in _EXISTING if name in types}
-    at_once = [f"{name} = {_EXISTING[name]}" for name in flags if types[name] == "BOOLEAN"]
-    if len(at_once) < len(flags):
-        at_once = ["false"]
+    usual = [f"{name} = {_EXISTING[name]}" for name in flags if types[name] == "BOOLEAN"]
+    if len(usual) < len(flags):
+        usual = ["false"]
     return Listing(
-        source=_select(rows, bucket, cells=cells, flags=flags, at_once=at_once, nul_anywhere=True),
+        source=_select(rows, bucket, cells=cells, flags=flags, usual=usual, nul_anywhere=True),
         stamp=_stamp("make_timestamp(s3_last_update)"),
         raw=cells["key"],
     )
 
 
 def _check_agreement(engine: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> None:
-    """Raise ManifestError where files differ in a column that a comparison reads.
+    """Raise ManifestError if the files differ in a column that a comparison reads.
 
-    DuckDB takes the columns of the first file for those of all: delete markers of the others would exist
-    again, and keys in bytes would be other keys.  Numbers and times it converts.
+    DuckDB reads all files with the columns of the first one: delete markers of the others would count as
+    objects, and keys stored as bytes would be different keys.  It does convert numbers and times.
     """
-    found = engine.execute(
+    different = engine.execute(
         "SELECT DISTINCT name FROM (SELECT name, count(DISTINCT file_name) AS present FROM ("
         "SELECT file_name, lower(name) AS name, "
         "CASE WHEN lower(name) NOT IN ('size', 'last_modified_date') THEN duckdb_type END AS kind "
@@ -145,12 +146,12 @@ def _check_agreement(engine: duckdb.DuckDBPyConnection, files: Sequence[Path]) -
         "WHERE present <> $files ORDER BY name",
         {"names": list(FIELDS.values()), "files": len(files)},
     ).fetchall()
-    if found:
-        raise ManifestError(f"its data files differ in the column {', '.join(name for (name,) in found)}")
+    if different:
+        raise ManifestError(f"its data files differ in the column {', '.join(name for (name,) in different)}")
 
 
 def stored_listing(rows: str) -> Listing:
-    """A listing that ORCA stored in Postgres; its keys are as they came: encoded."""
+    """A listing that ORCA stored in Postgres, with the keys URL-encoded as in the inventory."""
     decoded = KEY.format("key_path")
     odd = (
         f"CASE WHEN ({_ENCODED.format('key_path')}) IS NOT TRUE THEN NULL WHEN {decoded} IS NULL THEN 'utf8' "
@@ -173,28 +174,29 @@ def _select(
     *,
     cells: Mapping[str, str],
     flags: Mapping[str, str],
-    at_once: Sequence[str],
+    usual: Sequence[str],
     nul_anywhere: bool = False,
 ) -> str:
-    """The relation.
+    """The relation, as a SELECT.
 
     Args:
         rows: a table function.
-        bucket: the one that was listed.
-        cells: expressions over its columns; `decoded` is null where the key cannot be decoded, `number` where
-            the size is no number.
-        flags: true for an object that exists, false for one that does not, null if unknown.
-        at_once: the same for nearly all rows, and a fifth of the cost.
+        bucket: the bucket that was listed.
+        cells: expressions over its columns; `decoded` is null if the key cannot be decoded, `number` is null
+            if the size is not a number.
+        flags: expressions that are true for an object that exists, false for one that does not, null if the
+            flag cannot be read.
+        usual: conditions that are true for nearly all existing objects, at a fifth of the cost of `flags`.
         nul_anywhere: whether other fields than an encoded key may hold a NUL character.
     """
-    existing = " AND ".join(at_once) or "true"
-    looked_at = " AND ".join(f"coalesce({flag}, true)" for flag in flags.values()) or "true"
+    existing = " AND ".join(usual) or "true"
+    maybe_existing = " AND ".join(f"coalesce({flag}, true)" for flag in flags.values()) or "true"
     unclear = " OR ".join(f"({flag}) IS NULL" for flag in flags.values()) or "false"
     key, decoded, size, number = cells["key"], cells["decoded"], cells["size"], cells["number"]
     etag, storage_class = quoted_etag(cells["etag"]), f"coalesce({cells['storage_class']}, '')"
     nul = f"contains({decoded}, {_NUL}) OR contains({etag}, {_NUL}) OR contains({storage_class}, {_NUL})"
     special = f"{decoded} IS NULL OR {nul}" if nul_anywhere else _ENCODED.format(key)
-    # Nearly all rows are the first case of each CASE, which costs a fifth of the last.
+    # The order of the cases matters: nearly all rows are decided by the first, at a fifth of the cost.
     odd = (
         f"CASE WHEN {number} IS NOT NULL AND strlen({key}) BETWEEN 1 AND {LONGEST_KEY} AND NOT ({special}) "
         f"AND {existing} THEN NULL WHEN key IS NULL OR {key} = '' THEN 'key' "
@@ -205,19 +207,20 @@ def _select(
         f"WHEN contains({etag}, {_NUL}) OR contains({storage_class}, {_NUL}) THEN 'text' END"
     )
     return (
-        # The catalog may have such a key as it stands in the listing: then its row is met, and not missing.
+        # An odd row keeps its raw key: if the catalog has that key, the two rows are joined, so that the
+        # catalog's row is not reported as a phantom.
         f"SELECT CASE WHEN odd IS NULL THEN key_path ELSE coalesce(raw, '') END AS key_path, etag, "
         f"size_in_bytes, last_update, storage_class, odd FROM (SELECT {key} AS raw, {decoded} AS key_path, "
         f"{etag} AS etag, coalesce({number}, 0) AS size_in_bytes, {cells['modified']} AS last_update, "
         f"{storage_class} AS storage_class, {odd} AS odd FROM {rows} "
         f"WHERE CASE WHEN {cells['bucket']} = {literal(bucket)} AND {existing} THEN true "
         f"WHEN {cells['bucket']} IS DISTINCT FROM {literal(bucket)} THEN error('{REFUSED}{OTHER_BUCKET}') "
-        f"ELSE {looked_at} END)"
+        f"ELSE {maybe_existing} END)"
     )
 
 
 def _csv_flag(name: str, existing: str) -> str:
-    """Empty is as good as absent, as null is in the binary formats."""
+    """True if the flag says that the object exists; an empty field counts as absent, like null elsewhere."""
     return (
         f"CASE lower(coalesce({name}, '')) WHEN '{existing}' THEN true WHEN '' THEN true "
         "WHEN 'true' THEN false WHEN 'false' THEN false END"
@@ -231,39 +234,39 @@ def _flag(types: Mapping[str, str], name: str) -> str:
 
 
 def _text(types: Mapping[str, str], name: str) -> str:
-    """The text in a column; of bytes that are not UTF-8, something that is."""
+    """An expression for the text in a column; null if it is bytes that are not UTF-8."""
     match types[name]:
         case "VARCHAR":
             return name
-        case "BLOB":  # a writer that does not say it is text
+        case "BLOB":  # a writer may not mark the column as text
             return f"TRY(decode({name}))"
         case kind:
             raise ManifestError(f"the column {name} of a data file is of type {kind}, which is not text")
 
 
-def _moment(types: Mapping[str, str], name: str) -> str:
+def _microseconds(types: Mapping[str, str], name: str) -> str:
     kind = types[name]
     if kind.startswith("TIMESTAMP") or kind == "DATE":
         return f"epoch_us({name})"
     return f"epoch_us(TRY_CAST({_text(types, name)} AS TIMESTAMP))"
 
 
-def _stamp(moment: str) -> str:
+def _stamp(timestamp: str) -> str:
     return (
-        f"CASE WHEN {moment} BETWEEN TIMESTAMP '1970-01-01' AND TIMESTAMP '9999-12-31' "
-        f"THEN strftime({moment}, '%Y-%m-%dT%H:%M:%S.%fZ') ELSE '{UNKNOWN_TIME}' END"
+        f"CASE WHEN {timestamp} BETWEEN TIMESTAMP '1970-01-01' AND TIMESTAMP '9999-12-31' "
+        f"THEN strftime({timestamp}, '%Y-%m-%dT%H:%M:%S.%fZ') ELSE '{UNKNOWN_TIME}' END"
     )
 
 
 def quoted_etag(column: str) -> str:
-    """The ETag in double quotes, as the catalog has it, whether the listing had them or not."""
-    # Not by trim, which takes six times as long.
+    """The ETag in double quotes, as the catalog has it; listings have it with or without them."""
+    # By starts_with, because trim takes six times as long.
     return f"CASE WHEN starts_with({column}, '\"') THEN {column} ELSE concat('\"', {column}, '\"') END"
 
 
 def parquet(files: Sequence[Path], options: str = "") -> str:
-    """The table function that reads these files."""
-    # Directories above ours may be named like `size=10`, which must not become a column.
+    """The table function that reads these Parquet files."""
+    # Without Hive partitioning, because a parent directory named `size=10` would become a column.
     return f"read_parquet({_paths(files)}, hive_partitioning = false{options})"
 
 
@@ -272,5 +275,5 @@ def _paths(files: Sequence[Path]) -> str:
 
 
 def literal(text: str) -> str:
-    """The text as SQL writes it."""
+    """The text as a SQL literal."""
     return "'" + text.replace("'", "''") + "'"

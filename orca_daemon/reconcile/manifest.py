@@ -1,7 +1,7 @@
 """The manifest of an S3 inventory: which bucket was listed, when, and in which files.
 
-Whoever may write to the report bucket writes this: what could not be stored, or would not end, is refused
-here, before any work, with the name of the field.
+Everybody who may write to the report bucket can write a manifest.  So values that Postgres could not store,
+and sizes without end, are refused here, before any work, with the name of the field.
 """
 
 import json
@@ -23,7 +23,7 @@ FIELDS: Mapping[str, str] = {
     "IsLatest": "is_latest",
     "IsDeleteMarker": "is_delete_marker",
 }
-"""What a comparison reads: the names in `fileSchema` of CSV, and in Parquet and ORC (AWS: inventory list)."""
+"""The columns that a comparison reads: by `fileSchema` and in Parquet and ORC (AWS: inventory list)."""
 OPTIONAL = frozenset({"is_latest", "is_delete_marker"})
 """Absent from inventories of current versions only."""
 MOST_BYTES = 16 << 20
@@ -32,13 +32,13 @@ MOST_COLUMNS = 100
 LONGEST_KEY = 1024
 """Bytes of a key (AWS: object keys)."""
 _LARGEST_OBJECT = 100 << 40
-"""Bytes, with room to grow: S3 holds objects of up to 48.8 TiB."""
+"""Bytes; S3's own limit is 48.8 TiB now, and may grow."""
 _SUFFIXES: Mapping[str, Format] = {".csv.gz": "CSV", ".parquet": "Parquet", ".orc": "ORC"}
 _MD5 = re.compile(r"[0-9a-f]{32}")
 
 
 class ManifestError(ValueError):
-    """The manifest is not one, or its inventory lacks what a comparison needs."""
+    """The document is not a manifest, or its inventory lacks a column that a comparison needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +69,11 @@ class Manifest:
             raise ManifestError("the manifest has no list of files")
         if len(listed) > MOST_FILES:
             raise ManifestError(f"the manifest's files are more than {MOST_FILES:,}: {len(listed):,}")
-        return tuple(_file(entry, f"files[{place}]") for place, entry in enumerate(listed))
+        return tuple(_file(entry, f"files[{index}]") for index, entry in enumerate(listed))
 
     @property
     def form(self) -> Format:
-        """The format of all data files: as the manifest says, else by the names.  Raises ManifestError."""
+        """The format of all data files, by `fileFormat` or else by their names.  Raises ManifestError."""
         text = str(self.document.get("fileFormat") or "").upper()
         by_name = {"CSV": "CSV", "PARQUET": "Parquet", "ORC": "ORC"}
         forms = {by_name.get(text)} if text else {_by_suffix(file.key) for file in self.files}
@@ -84,7 +84,7 @@ class Manifest:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """For CSV: the column of each position, named as in Parquet; an empty name is of no interest.
+        """For CSV: the column at each position, named as in Parquet; "" for a column that is not read.
 
         Raises:
             ManifestError: `fileSchema` is missing, lacks a field that a comparison needs, or names it twice.
@@ -103,10 +103,10 @@ class Manifest:
 
 
 def parse(text: bytes) -> Manifest:
-    """Read a manifest as far as it says which job it is; the rest is read by the properties.
+    """Read the fields that identify the job; the properties read the rest.
 
     Raises:
-        ManifestError: it does not say which bucket was listed, or when.
+        ManifestError: it lacks the listed bucket, or the time.
     """
     if len(text) > MOST_BYTES:
         raise ManifestError(f"the manifest is larger than {MOST_BYTES >> 20} MiB")
@@ -118,7 +118,9 @@ def parse(text: bytes) -> Manifest:
         raise ManifestError(
             "the manifest is not JSON with a sourceBucket and a creationTimestamp in milliseconds"
         ) from None
-    from orca_daemon.wire.s3_names import is_bucket  # not for the child, which waits for all its imports
+    from orca_daemon.wire.s3_names import (
+        is_bucket,
+    )  # here, because the child imports this module but not that
 
     if not (isinstance(bucket, str) and is_bucket(bucket)):
         raise ManifestError("the manifest's sourceBucket is not the name of a bucket")
@@ -126,7 +128,7 @@ def parse(text: bytes) -> Manifest:
 
 
 def require(columns: tuple[str, ...]) -> None:
-    """Raise ManifestError unless all that a comparison needs is among these."""
+    """Raise ManifestError unless these include all columns that a comparison needs."""
     if missing := [
         field for field, column in FIELDS.items() if column not in columns and column not in OPTIONAL
     ]:

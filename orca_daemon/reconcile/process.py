@@ -1,14 +1,32 @@
-"""The child that compares, seen from the daemon: started, sent messages, read from, killed."""
+"""The child process that compares, as the daemon sees it: start, send, receive, raise its failures, kill."""
 
 import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import TypeVar
 
-from orca_daemon.reconcile.protocol import Message, Task, decode, encode
+from orca_daemon.aws.s3_places import S3, reading
+from orca_daemon.db.failures import SqlstateMeaning, meaning
+from orca_daemon.engine.errors import DependencyDown, NotYet, Refused, Reject
+from orca_daemon.reconcile.protocol import (
+    ComparisonFailure,
+    FailureKind,
+    Message,
+    Signed,
+    Task,
+    Unsigned,
+    decode,
+    encode,
+)
 
+M = TypeVar("M", bound=Message)
+OnMessage = Callable[[Message], None]
+Sign = Callable[[int], Awaitable[str]]
+"""Returns a new URL of the data file with this index."""
 _LONGEST_LINE = 1 << 20
 _NEEDED = frozenset(
     {
@@ -20,67 +38,75 @@ _NEEDED = frozenset(
 )
 _NEEDED_PREFIXES = ("LC_", "PYTHON", "MALLOC_", "PG")
 _NOT_NEEDED = frozenset({"PGPASSWORD"})
-"""It comes with the task, by pipe: the environment of a process is shown to its whole user."""
+"""The task has the password, and travels by pipe: all processes of a user can read an environment."""
 
 
 class ChildDiedError(Exception):
     """The child ended without an answer."""
 
 
+class ComparisonFailedError(Exception):
+    """The comparison failed, and another attempt may succeed."""
+
+
+class WorkspaceFullError(Exception):
+    """The disk is full where a comparison writes."""
+
+
 class Child:
-    """A running child.  Made by `start`, which also ends it."""
+    """A running child.  `start` makes it, and ends it."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
 
     @property
     def pid(self) -> int:
-        """Of the process."""
+        """Its process id."""
         return self._process.pid
 
     async def receive(self) -> Message:
-        """The next thing that it says.
+        """Its next message.
 
         Raises:
-            ChildDiedError: it is gone; the text says how, as far as can be known.
+            ChildDiedError: it has ended; the text says how, as far as that is known.
         """
-        assert self._process.stdout is not None  # noqa: S101  asked for at the start
+        assert self._process.stdout is not None  # noqa: S101  `start` asks for a pipe
         line = await self._process.stdout.readline()
         if line:
             return decode(line)
-        raise ChildDiedError(_how(await self._process.wait()))
+        raise ChildDiedError(_how_it_ended(await self._process.wait()))
 
-    async def send(self, line: Message) -> None:
-        """Send it a line; that it may be gone already is noticed by listening."""
-        assert self._process.stdin is not None  # noqa: S101  asked for at the start
+    async def send(self, message: Message) -> None:
+        """Send it a message.  If the child has died, nothing is raised here: `receive` raises it."""
+        assert self._process.stdin is not None  # noqa: S101  `start` asks for a pipe
         try:
-            self._process.stdin.write(encode(line).encode() + b"\n")
+            self._process.stdin.write(encode(message).encode() + b"\n")
             await self._process.stdin.drain()
         except ConnectionError:
             return
 
     async def end(self) -> None:
-        """Kill it, if it still lives, and see it gone."""
+        """Kill it if it is still alive, and wait until it has ended."""
         if self._process.returncode is None:
-            with suppress(ProcessLookupError):  # it went by itself just now
+            with suppress(ProcessLookupError):  # it has just ended by itself
                 self._process.kill()
         await asyncio.shield(self._process.wait())
 
 
 @asynccontextmanager
 async def start(task: Task) -> AsyncIterator[Child]:
-    """A child at work on this task; it is gone, with all that it held, when the context is left."""
+    """A child that works on this task.  On exit it has ended, and its lock and connections are released."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "orca_daemon.reconcile.child",
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        # Its libraries write there; its own errors are events.
+        # Only libraries write there, and they may quote rows; the child reports its own errors as messages.
         stderr=asyncio.subprocess.DEVNULL,
         limit=_LONGEST_LINE,
         env=environment(os.environ),
-        # Signals for the daemon's terminal are the daemon's to answer: it drains first.
+        # Keeps Ctrl-C in the daemon's terminal from the child: the daemon drains first.
         start_new_session=True,
     )
     child = Child(process)
@@ -91,18 +117,90 @@ async def start(task: Task) -> AsyncIterator[Child]:
         await child.end()
 
 
-def environment(whole: Mapping[str, str]) -> dict[str, str]:
-    """What of the daemon's environment the child is given: no credentials, and no settings of ours."""
+def environment(variables: Mapping[str, str]) -> dict[str, str]:
+    """The part of the daemon's environment that the child gets: no credentials, and no settings of ours."""
     return {
         name: value
-        for name, value in whole.items()
+        for name, value in variables.items()
         if (name in _NEEDED or name.startswith(_NEEDED_PREFIXES)) and name not in _NOT_NEEDED
     }
 
 
-def _how(code: int) -> str:
+@dataclass(frozen=True, slots=True)
+class Dialogue:
+    """The exchange of messages with one child.
+
+    Args:
+        child: the child.
+        on_message: called with each message of the child.
+        bucket: the bucket of the data files; empty for a listing in Postgres.
+        sign: signs URLs of the data files.
+    """
+
+    child: Child
+    on_message: OnMessage
+    bucket: str
+    sign: Sign
+
+    async def until(self, kind: type[M]) -> M:
+        """Receive messages until one of this kind, sign URLs meanwhile, and return it.
+
+        Raises:
+            ComparisonFailedError: the child died, or failed in a way that may pass.
+            Reject: no retry can help.
+            NotYet: S3 throttles.
+            WorkspaceFullError: the disk is full.
+            DependencyDown: Postgres or S3 does not answer.
+            Refused: S3 denies to read.
+        """
+        while True:
+            try:
+                message = await self.child.receive()
+            except ChildDiedError as error:
+                raise ComparisonFailedError(str(error)) from None
+            self.on_message(message)
+            if isinstance(message, kind):
+                return message
+            if isinstance(message, Unsigned):
+                await self.child.send(Signed(index=message.index, url=await self.sign(message.index)))
+            if isinstance(message, ComparisonFailure):
+                raise self._exception(message)
+
+    def _exception(self, failure: ComparisonFailure) -> Exception:  # noqa: PLR0911  a table
+        reason = failure.reason
+        match failure.kind:
+            case FailureKind.REJECT:
+                return Reject(reason)
+            case FailureKind.S3:
+                return DependencyDown(S3, reason, place=reading(self.bucket))
+            case FailureKind.THROTTLED:
+                return NotYet(reason)
+            case FailureKind.DENIED:
+                return Refused(S3, reason, place=reading(self.bucket))
+            case FailureKind.DISK_FULL:
+                return WorkspaceFullError(reason)
+            case FailureKind.SQL:
+                return _of_postgres(failure)
+            case FailureKind.RETRY:
+                return ComparisonFailedError(reason)
+
+
+def _of_postgres(failure: ComparisonFailure) -> Exception:
+    text = f"{failure.reason} (SQLSTATE {failure.sqlstate})" if failure.sqlstate else failure.reason
+    match meaning(failure.sqlstate):
+        case SqlstateMeaning.DOWN | SqlstateMeaning.UNREADY:
+            return DependencyDown("postgres", text)
+        case SqlstateMeaning.REJECT:
+            return Reject(text)
+        case _:
+            return ComparisonFailedError(text)
+
+
+def _how_it_ended(code: int) -> str:
     if code == -signal.SIGKILL:
-        return "the comparison was killed: the machine or the container is out of memory, or somebody did it"
+        return (
+            "the comparison was killed: the machine or the container is out of memory, or an operator did it"
+        )
     if code < 0:
         return f"the comparison ended by {signal.Signals(-code).name}"
     return f"the comparison ended without an answer (exit code {code})"

@@ -1,14 +1,15 @@
-"""What the daemon and the child that compares say to each other, one JSON object a line.
+"""The messages between the daemon and the child that compares, one JSON object a line.
 
 The daemon sends a `Task`, later a `Start`, a `Signed` for each `Unsigned`, and at the end it closes the pipe;
-the child sends everything else.  Nothing but the standard library here: what the child imports is what a
-comparison waits for.
+the child sends all other messages.  This module imports only the standard library, because every comparison
+waits for the child's imports.
 """
 
 import json
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 COLUMNS = (
     "kind",
@@ -19,9 +20,10 @@ COLUMNS = (
     "s3_last_update",
     "s3_storage_class",
 )
-"""The file of differences: CSV without a header, `\\N` for null."""
+"""Columns of the file of differences, which is CSV without a header, with `\\N` for null."""
 DIFFERENCES = "differences.csv"
-"""Its name in the working folder."""
+"""Name of that file in the working folder."""
+Stage = Literal["listing", "catalog", "comparing"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,12 +34,12 @@ class Remote:
     size: int | None
     md5: str | None
     url: str = field(repr=False)
-    """Signed: the child has no credentials of AWS."""
+    """Presigned, because the child has no credentials of AWS."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """SQL with parameters as the driver writes them."""
+    """SQL with parameters in the driver's style."""
 
     text: str
     values: dict[str, Any]
@@ -45,88 +47,88 @@ class Statement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """What the child needs to know at first.  It holds a password, so it travels by pipe."""
+    """The first message to the child.  It holds a password, so it must only travel by pipe."""
 
     bucket: str
     """The archive bucket that was listed."""
     lock: int
-    """Advisory lock of the job: 64 bits, signed."""
+    """Key of the job's advisory lock: 64 bits, signed."""
     form: str
-    """`CSV`, `Parquet`, `ORC`, or `stored` for a listing that lies in Postgres."""
+    """Format of the listing: `CSV`, `Parquet`, `ORC`, or `stored` for a listing in Postgres."""
     columns: list[str]
-    """Of CSV only."""
+    """For CSV only."""
     catalog: Statement
     stored: Statement | None
     """Reads a stored listing."""
     allow_empty: bool
     folder: str
-    """Where it may write."""
+    """The only folder that the child writes to."""
     memory_mib: int
     threads: int
     listing_gib: int
     """The most that all data files together may unpack to."""
     ca_bundle: str | None
     database: dict[str, Any] = field(repr=False)
-    """Parameters of libpq."""
+    """Connection parameters of libpq."""
     session: dict[str, str]
-    """What each new connection states."""
+    """Settings of each new session (`db.session`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """The job is opened: go on, with these files."""
+    """The job is opened: compare these files."""
 
     files: list[Remote]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unsigned:
-    """S3 does not accept the signature of a data file any more: the child waits for another one."""
+    """S3 no longer accepts the signature of a data file: the child waits for a new one."""
 
-    place: int
-    """Of the file in `Start`."""
+    index: int
+    """Index of the file in `Start.files`."""
     reason: str
-    """What S3 answered."""
+    """The answer of S3."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signed:
-    """The same file with another URL."""
+    """A new URL of a data file."""
 
-    place: int
+    index: int
     url: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """Another process works on this job; said once."""
+    """Another process works on this job; sent once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Locked:
-    """The job is this child's.  It waits for `Start`."""
+    """The child has the job's lock, and waits for `Start`."""
 
     pid: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageProgress:
-    """How far it is."""
+    """Progress of one stage."""
 
-    stage: str
-    """`listing`, counted in bytes; `catalog`, in rows; `comparing`, in per cent."""
+    stage: Stage
+    """The unit is bytes for `listing`, rows for `catalog`, per cent for `comparing`."""
     done: int
     total: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Staged:
-    """The listing is here, and all of it is what the manifest says."""
+    """All data files are fetched and match the manifest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """Done: the differences lie in the folder.  The child keeps the lock until the pipe is closed."""
+    """Done: the differences are in the folder.  The child keeps the lock until the pipe is closed."""
 
     listed: int
     """Objects in the listing: latest versions that are not delete markers."""
@@ -135,28 +137,41 @@ class Compared:
     mismatched: int
     phantoms: int
     recent: int
-    """Catalog rows without an object that are too young to be called phantoms."""
+    """Catalog rows without an object that are too young to be reported as phantoms."""
     orphans: int
     not_compared: int = 0
-    """Listed objects with something that cannot be compared or stored; no other count has them too."""
+    """Listed objects that cannot be compared or stored; no other count but `listed` includes them."""
     not_compared_examples: tuple[str, ...] = ()
-    """Where the first of them stand, and what is wrong; no keys of objects."""
+    """File, line and problem of the first of them; no keys of objects."""
     peak_mib: int = 0
-    """Memory of the child at its largest, resident."""
+    """Largest resident memory of the child."""
     cpu_seconds: float = 0.0
     """Processor time of the child."""
 
 
+class FailureKind(StrEnum):
+    """What a failure of the child means for the message."""
+
+    REJECT = "reject"
+    """No retry can help."""
+    RETRY = "retry"
+    """Another attempt may succeed."""
+    SQL = "sql"
+    """Postgres reported `sqlstate`, or could not be reached."""
+    S3 = "s3"
+    """S3 does not answer."""
+    THROTTLED = "throttled"
+    """S3 asks to slow down."""
+    DENIED = "denied"
+    """S3 denies to read."""
+    DISK_FULL = "room"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparisonFailure:
-    """It cannot go on."""
+    """The comparison has failed; the child ends."""
 
-    kind: str
-    """What becomes of the work.
-
-    `reject`: no retry can help; `retry`: one may; `sql`: Postgres said `sqlstate`; `s3`: S3 does not answer;
-    `throttled`: it asks to slow down; `denied`: it does not let us; `room`: the disk is full.
-    """
+    kind: FailureKind
     reason: str
     sqlstate: str | None = None
 
@@ -190,13 +205,13 @@ _KINDS: dict[str, type[Message]] = {
 }
 
 
-def encode(line: Message) -> str:
-    """The object as one line, without its end."""
-    return json.dumps({"is": type(line).__name__, **asdict(line)})
+def encode(message: Message) -> str:
+    """The message as one line, without the newline."""
+    return json.dumps({"is": type(message).__name__, **asdict(message)})
 
 
 def decode(text: str | bytes) -> Message:
-    """The object in this line."""
+    """The message in this line."""
     document = json.loads(text)
     kind = _KINDS[document.pop("is")]
     if kind is Start:
@@ -206,9 +221,11 @@ def decode(text: str | bytes) -> Message:
             document[name] = Statement(**document[name]) if document[name] else None
     if kind is Compared:
         document["not_compared_examples"] = tuple(document["not_compared_examples"])
+    if kind is ComparisonFailure:
+        document["kind"] = FailureKind(document["kind"])
     return kind(**document)
 
 
 def differences(folder: str | Path) -> Path:
-    """The file of differences."""
+    """Path of the file of differences."""
     return Path(folder) / DIFFERENCES

@@ -1,4 +1,4 @@
-"""What the daemon learns about an error; those of DuckDB and Arrow repeat rows, so their text stays here."""
+"""Turns errors of the child into failure messages, without the rows that DuckDB and Arrow quote."""
 
 import re
 import shutil
@@ -17,63 +17,66 @@ from orca_daemon.reconcile.copy_stream import UnreadableError
 from orca_daemon.reconcile.download import DataFileError, DiskFullError, S3Error
 from orca_daemon.reconcile.listing import OTHER_BUCKET, REFUSED
 from orca_daemon.reconcile.manifest import ManifestError
-from orca_daemon.reconcile.protocol import ComparisonFailure
+from orca_daemon.reconcile.protocol import ComparisonFailure, FailureKind
 
 _UNREADABLE = "a data file holds values that cannot be read"
 _NO_MEMORY = "the comparison needs more memory than reconcile.memory_mib: raise it"
 _DISK = re.compile(r"No space left|max_temp_directory_size|Disk quota")
-_BY_MEANING = {Meaning.THROTTLED: "throttled", Meaning.DENIED: "denied"}
-_QUOTES_NOTHING = ("25", "42", "53", "55", "57")
-"""Classes of SQLSTATE whose sentences name tables and limits, and never what is in a row."""
+_BY_MEANING = {Meaning.THROTTLED: FailureKind.THROTTLED, Meaning.DENIED: FailureKind.DENIED}
+_WITHOUT_VALUES = ("25", "42", "53", "55", "57")
+"""Classes of SQLSTATE whose messages name tables and limits, and never quote values of rows."""
 
 Where = Callable[[int], tuple[str, int]]
-"""The data file of a line of the listing, and the line in it."""
+"""Maps a line of the listing to its data file, and to the line in that file."""
 
 
-def answer(error: Exception, folder: str, where: Where | None = None) -> ComparisonFailure:  # noqa: PLR0911  a table
-    """The failure, in words for an operator.
+def failure_of(error: Exception, folder: str, where: Where | None = None) -> ComparisonFailure:  # noqa: PLR0911  a table
+    """The failure message for an error, with a reason for operators.
 
     Args:
-        error: what ended the comparison.
-        folder: where it wrote.
-        where: finds a line that DuckDB complains about; None where the listing is not CSV.
+        error: the error that ended the comparison.
+        folder: the working folder.
+        where: locates a line that DuckDB reports; None if the listing is not CSV.
     """
     if isinstance(error, DiskFullError) or (
         isinstance(error, duckdb.Error | OSError | ArrowException) and _DISK.search(str(error))
     ):
-        return ComparisonFailure(kind="room", reason=_disk_full(folder))
+        return ComparisonFailure(kind=FailureKind.DISK_FULL, reason=_disk_full(folder))
     if isinstance(error, duckdb.OutOfMemoryException | MemoryError):
-        return ComparisonFailure(kind="reject", reason=_NO_MEMORY)
-    if found := _refusal(error, where):
-        return ComparisonFailure(kind="reject", reason=REFUSED + found)
+        return ComparisonFailure(kind=FailureKind.REJECT, reason=_NO_MEMORY)
+    if refusal := _refusal(error, where):
+        return ComparisonFailure(kind=FailureKind.REJECT, reason=REFUSED + refusal)
     if isinstance(error, UnreadableError):
-        return ComparisonFailure(kind="retry", reason=str(error))
+        return ComparisonFailure(kind=FailureKind.RETRY, reason=str(error))
     if isinstance(error, S3Error):
-        return ComparisonFailure(kind=_BY_MEANING.get(error.meaning, "s3"), reason=str(error))
+        return ComparisonFailure(kind=_BY_MEANING.get(error.meaning, FailureKind.S3), reason=str(error))
     if isinstance(error, psycopg2.Error):
         return ComparisonFailure(
-            kind="sql", reason=f"the catalog cannot be read{_message_of(error)}", sqlstate=error.pgcode
+            kind=FailureKind.SQL,
+            reason=f"the catalog cannot be read{_message_of(error)}",
+            sqlstate=error.pgcode,
         )
     if isinstance(error, UnreachableError):
-        return ComparisonFailure(kind="sql", reason=str(error))
+        return ComparisonFailure(kind=FailureKind.SQL, reason=f"the catalog cannot be read: {error}")
     return ComparisonFailure(
-        kind="retry", reason=f"the comparison failed ({type(error).__name__} at {_place(error)})"
+        kind=FailureKind.RETRY,
+        reason=f"the comparison failed ({type(error).__name__} at {_raised_at(error)})",
     )
 
 
 def _refusal(error: Exception, where: Where | None) -> str | None:
-    """Why the inventory is no good, where that is what the error means."""
+    """Why the inventory is refused; None if the error does not mean that."""
     if isinstance(error, ListingRefusedError | ManifestError | DataFileError):
         return str(error)
     if isinstance(error, duckdb.Error):
-        return _complaint(error, where)
+        return _data_problem(error, where)
     return _UNREADABLE if isinstance(error, ArrowException) else None
 
 
-def _complaint(error: duckdb.Error, where: Where | None) -> str | None:
-    """What DuckDB says of the data, without the data."""
+def _data_problem(error: duckdb.Error, where: Where | None) -> str | None:
+    """What DuckDB says is wrong with the data, without the values that it quotes."""
     text = str(error)
-    # By the whole sentence: what a row says may look like the beginning of one of ours.
+    # Searches for the whole sentence: a quoted row may contain the beginning of one of our errors.
     if REFUSED + OTHER_BUCKET in text:
         return OTHER_BUCKET
     if where and (match := re.search(r"CSV Error on Line: (\d+)", text)):
@@ -86,23 +89,23 @@ def _complaint(error: duckdb.Error, where: Where | None) -> str | None:
 
 
 def _disk_full(folder: str) -> str:
-    place = Path(folder).parent
+    parent = Path(folder).parent
     try:
-        free = f"{shutil.disk_usage(place).free >> 20:,} MiB are free"
+        free = f"{shutil.disk_usage(parent).free >> 20:,} MiB are free"
     except OSError:
         free = "how much is free is not known"
-    return f"the disk of {place} (reconcile.work_dir) is full: {free}"
+    return f"the disk of {parent} (reconcile.work_dir) is full: {free}"
 
 
 def _message_of(error: psycopg2.Error) -> str:
-    """The server's own sentence, where it holds no values."""
+    """The server's own message, if it cannot quote values."""
     if error.pgcode == "22021":
         return ": key_path or etag holds text that is not UTF-8"
-    sentence = error.diag.message_primary
-    return f": {sentence}" if sentence and (error.pgcode or "").startswith(_QUOTES_NOTHING) else ""
+    message = error.diag.message_primary
+    return f": {message}" if message and (error.pgcode or "").startswith(_WITHOUT_VALUES) else ""
 
 
-def _place(error: Exception) -> str:
-    """Where in our code it was raised."""
+def _raised_at(error: Exception) -> str:
+    """File and line in our code where it was raised."""
     ours = [frame for frame in traceback.extract_tb(error.__traceback__) if "orca_daemon" in frame.filename]
     return f"{Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else "an unknown place"

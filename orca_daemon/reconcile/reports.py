@@ -1,22 +1,27 @@
-"""Writes what a comparison found into the three report tables, with the job's success, in one transaction."""
+"""Writes the reports of a comparison, and reads jobs and reports for the command line and the metrics."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection
 
 from orca_daemon.db.sql import load
 from orca_daemon.reconcile.jobs import ReconcileJob, finish
 from orca_daemon.reconcile.protocol import Compared
+from orca_daemon.wire.reconciliation import ReconcileStatus
 
 _SQL = load(__package__, "reports.sql")
+KINDS = ("phantom", "orphan", "mismatch")
 _BUFFER = 1 << 20
+_PAGE = 1000
+"""Rows of a report that are in memory at one time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Rows in each report."""
+    """Number of rows in each report."""
 
     phantoms: int
     orphans: int
@@ -24,25 +29,25 @@ class Written:
 
     @property
     def by_kind(self) -> Mapping[str, int]:
-        """The same by the names that the command line and the metrics use."""
+        """The same numbers by the names that the command line and the metrics use."""
         return {"phantom": self.phantoms, "orphan": self.orphans, "mismatch": self.mismatches}
 
 
 class TornError(Exception):
-    """The file of differences does not hold what the comparison wrote."""
+    """The file of differences has another number of rows than the comparison wrote."""
 
 
 def write(connection: Connection, job: ReconcileJob, differences: Path, compared: Compared) -> Written:
-    """Replace the job's reports by these differences and let the job have succeeded.
+    """Replace the job's reports by these differences, and mark the job as succeeded.
 
-    What the catalog says of them is looked up here, for the few rows that differ, so that the comparison
-    need not carry it for all.  What left the catalog or was mended meanwhile is no finding any more.
+    The columns of the catalog are joined here, for the few rows that differ, so that the comparison need not
+    carry them for all rows.  A difference that has left the catalog or was corrected since is not reported.
 
     Args:
-        connection: in a transaction, which is the caller's to commit.
-        job: whose reports these are.
-        differences: the file that the child left.
-        compared: what it says of the comparison.
+        connection: in a transaction; the caller commits.
+        job: the job.
+        differences: the file that the child wrote.
+        compared: the counts that the child reported.
 
     Raises:
         TornError: the file has fewer rows than the comparison found, or more.
@@ -53,9 +58,9 @@ def write(connection: Connection, job: ReconcileJob, differences: Path, compared
     values = {"job": job.id}
     for name in ("clear_phantoms", "clear_orphans", "clear_mismatches"):
         connection.execute(_SQL[name], values)
-    found = compared.phantoms + compared.orphans + compared.mismatched
-    if (loaded := _load(connection, differences)) != found:
-        raise TornError(f"the comparison found {found} differences, and {loaded} were read")
+    expected = compared.phantoms + compared.orphans + compared.mismatched
+    if (loaded := _load(connection, differences)) != expected:
+        raise TornError(f"the comparison found {expected} differences, and {loaded} were read")
     return Written(
         phantoms=connection.execute(_SQL["insert_phantoms"], values).rowcount,
         orphans=connection.execute(_SQL["insert_orphans"], values).rowcount,
@@ -64,7 +69,7 @@ def write(connection: Connection, job: ReconcileJob, differences: Path, compared
 
 
 def _note(compared: Compared) -> str | None:
-    """What a job that succeeded has to say all the same."""
+    """The note on a job that succeeded but could not compare all objects."""
     if not compared.not_compared:
         return None
     examples = "; ".join(compared.not_compared_examples)
@@ -72,12 +77,34 @@ def _note(compared: Compared) -> str | None:
 
 
 def _load(connection: Connection, differences: Path) -> int:
-    """Read the file into a table of this transaction; the number of rows that Postgres took."""
+    """Copy the file into a temporary table; return the number of rows by Postgres's count."""
     connection.execute(_SQL["create_differences"])
     driver = connection.connection.driver_connection
-    assert driver is not None  # noqa: S101  it is checked out
+    assert driver is not None  # noqa: S101  the connection is checked out of the pool
     with driver.cursor() as cursor, differences.open("rb") as rows:
         cursor.copy_expert(_SQL["copy_differences"].text, rows, _BUFFER)
         loaded: int = cursor.rowcount
     connection.execute(_SQL["analyze_differences"])
     return loaded
+
+
+def find_jobs(
+    connection: Connection, *, bucket: str | None = None, job: int | None = None, limit: int = 50
+) -> list[dict[str, Any]]:
+    """Jobs with the number of rows in their reports, the newest inventory first."""
+    values = {"bucket": bucket, "job": job, "limit": limit}
+    return [dict(row) for row in connection.execute(_SQL["jobs"], values).mappings()]
+
+
+def report(connection: Connection, job: int, kind: str, limit: int | None) -> Iterator[dict[str, Any]]:
+    """Rows of one report, read in pages; `kind` is one of `KINDS`; if `limit` is None, all rows."""
+    options = {"stream_results": True, "yield_per": _PAGE}
+    rows = connection.execute(_SQL[kind], {"job": job, "limit": limit}, execution_options=options)
+    for row in rows.mappings():
+        yield dict(row)
+
+
+def latest(connection: Connection) -> list[tuple[str, float, dict[str, int]]]:
+    """For each bucket: end of its latest report (seconds since the epoch), and its rows by kind."""
+    rows = connection.execute(_SQL["latest"], {"success": ReconcileStatus.SUCCESS})
+    return [(row.bucket, row.finished, {kind: getattr(row, kind) for kind in KINDS}) for row in rows]

@@ -64,3 +64,70 @@ CROSS JOIN LATERAL concat_ws(
     CASE WHEN s.value <> d.s3_storage_class THEN 'storage_class' END
 ) AS differs (label)
 WHERE d.kind = 'mismatch' AND differs.label <> '';
+
+-- name: jobs
+SELECT
+    j.id,
+    j.orca_archive_location AS bucket,
+    s.value AS status,
+    j.inventory_creation_time,
+    j.start_time,
+    j.last_update,
+    j.end_time,
+    j.error_message,
+    (SELECT count(*) FROM orca.reconcile_phantom_report AS r WHERE r.job_id = j.id) AS phantom,
+    (SELECT count(*) FROM orca.reconcile_orphan_report AS r WHERE r.job_id = j.id) AS orphan,
+    (SELECT count(*) FROM orca.reconcile_catalog_mismatch_report AS r WHERE r.job_id = j.id) AS mismatch
+FROM orca.reconcile_job AS j
+INNER JOIN orca.reconcile_status AS s ON s.id = j.status_id
+WHERE
+    (CAST(:bucket AS text) IS NULL OR j.orca_archive_location = :bucket)
+    AND (CAST(:job AS bigint) IS NULL OR j.id = :job)
+ORDER BY j.inventory_creation_time DESC, j.id DESC
+LIMIT :limit;
+
+-- name: latest
+SELECT
+    j.bucket,
+    extract(EPOCH FROM j.end_time)::float8 AS finished,
+    (SELECT count(*) FROM orca.reconcile_phantom_report AS r WHERE r.job_id = j.id) AS phantom,
+    (SELECT count(*) FROM orca.reconcile_orphan_report AS r WHERE r.job_id = j.id) AS orphan,
+    (SELECT count(*) FROM orca.reconcile_catalog_mismatch_report AS r WHERE r.job_id = j.id) AS mismatch
+FROM (
+    SELECT DISTINCT ON (orca_archive_location) id, orca_archive_location AS bucket, end_time
+    FROM orca.reconcile_job
+    WHERE status_id = :success AND end_time IS NOT NULL
+    ORDER BY orca_archive_location, inventory_creation_time DESC, id DESC
+) AS j;
+
+-- name: phantom
+SELECT
+    r.key_path, r.collection_id, r.granule_id, r.filename, r.orca_etag, r.orca_last_update,
+    r.orca_size AS orca_size_in_bytes, s.value AS orca_storage_class
+FROM orca.reconcile_phantom_report AS r
+INNER JOIN orca.storage_class AS s ON s.id = r.orca_storage_class_id
+WHERE r.job_id = :job
+ORDER BY r.collection_id, r.granule_id, r.key_path
+LIMIT :limit;
+
+-- name: orphan
+SELECT r.key_path, r.etag AS s3_etag, r.last_update AS s3_last_update, r.size_in_bytes AS s3_size_in_bytes,
+    r.storage_class AS s3_storage_class
+FROM orca.reconcile_orphan_report AS r
+WHERE r.job_id = :job
+ORDER BY r.key_path
+LIMIT :limit;
+
+-- name: mismatch
+SELECT
+    r.key_path, r.discrepancy_type, r.collection_id, r.granule_id, r.filename, r.cumulus_archive_location,
+    r.orca_etag, r.s3_etag, r.orca_last_update, r.s3_last_update, r.orca_size_in_bytes, r.s3_size_in_bytes,
+    s.value AS orca_storage_class, r.s3_storage_class,
+    j.inventory_creation_time <= r.orca_last_update
+    OR j.inventory_creation_time <= r.s3_last_update AS may_be_a_race
+FROM orca.reconcile_catalog_mismatch_report AS r
+INNER JOIN orca.reconcile_job AS j ON j.id = r.job_id
+INNER JOIN orca.storage_class AS s ON s.id = r.orca_storage_class_id
+WHERE r.job_id = :job
+ORDER BY r.collection_id, r.granule_id, r.key_path
+LIMIT :limit;

@@ -1,4 +1,4 @@
-"""One comparison from beginning to end: lock, job, child, reports."""
+"""Runs one comparison from beginning to end: lock, job, child, reports."""
 
 import asyncio
 import errno
@@ -12,16 +12,21 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from orca_daemon.aws.place_errors import S3, reading
+from orca_daemon.aws.s3_places import S3, reading
 from orca_daemon.db.database import Database
 from orca_daemon.engine import places
 from orca_daemon.engine.errors import NotYet, Refused, Reject
 from orca_daemon.reconcile import jobs, reports
-from orca_daemon.reconcile.dialogue import ComparisonFailedError, Dialogue, OnMessage, WorkspaceFullError
 from orca_daemon.reconcile.inventory import read, signed
 from orca_daemon.reconcile.jobs import ReconcileJob, lock_of
 from orca_daemon.reconcile.manifest import DataFile, Manifest, ManifestError
-from orca_daemon.reconcile.process import start
+from orca_daemon.reconcile.process import (
+    ComparisonFailedError,
+    Dialogue,
+    OnMessage,
+    WorkspaceFullError,
+    start,
+)
 from orca_daemon.reconcile.protocol import Compared, Locked, Remote, Staged, Start, differences
 from orca_daemon.reconcile.reports import Written
 from orca_daemon.reconcile.task import Comparison, task
@@ -33,49 +38,49 @@ from orca_daemon.wire.reconciliation import ReconcileStatus
 
 __all__ = ["ComparisonFailedError", "ComparisonOutcome", "Reconciler"]
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-_WAITS_FOR_ROOM = timedelta(hours=12)
-"""Age of a request up to which a full disk is waited for, and charged to nobody; later it costs attempts."""
+_WAITS_FOR_DISK = timedelta(hours=12)
+"""Age of a message up to which a full disk costs it no attempts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparisonOutcome:
-    """What a comparison found."""
+    """The result of a comparison."""
 
     job: int
     bucket: str
     compared: Compared | None = None
-    """None where the reports were there already, and nothing was compared."""
+    """None if the reports existed already and nothing was compared."""
     written: Written | None = None
     seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Work:
-    """A comparison, how its job is opened, and how URLs of its data files are made."""
+class _Request:
+    """A comparison, with functions that open its job and sign URLs of its data files."""
 
-    what: Comparison
+    comparison: Comparison
     lock: int
-    asked: datetime | None
-    opened: Callable[[], Awaitable[ReconcileJob]]
-    reports: str = ""
+    sent: datetime | None
+    open_job: Callable[[], Awaitable[ReconcileJob]]
+    report_bucket: str = ""
     """The bucket of the data files."""
     files: tuple[DataFile, ...] = ()
     sign: Callable[[tuple[DataFile, ...]], Awaitable[list[Remote]]] | None = None
 
     async def signed(self) -> list[Remote]:
-        """All data files."""
+        """All data files, with URLs."""
         return await self.sign(self.files) if self.sign else []
 
-    async def signed_again(self, place: int) -> str:
-        """A new URL of one of them."""
+    async def signed_again(self, index: int) -> str:
+        """A new URL of one data file."""
         if self.sign is None:
-            raise ComparisonFailedError("the comparison asks for a file that there is not")
-        (file,) = await self.sign((self.files[place],))
+            raise ComparisonFailedError("the comparison asks for a data file, but its listing has no files")
+        (file,) = await self.sign((self.files[index],))
         return file.url
 
 
 class Reconciler:
-    """Compares.  Two of one job, in one process or in two, take turns."""
+    """Runs comparisons.  Two comparisons of one job, in one process or in two, take turns."""
 
     def __init__(self, settings: Settings, database: Database, s3: Any) -> None:
         self._settings, self._database, self._s3 = settings, database, s3
@@ -84,21 +89,22 @@ class Reconciler:
         self,
         pointer: InventoryPointer,
         *,
-        asked: datetime | None = None,
+        sent: datetime | None = None,
         on_message: OnMessage = lambda _: None,
     ) -> ComparisonOutcome:
         """Compare an inventory with the catalog and write its reports.
 
         Args:
-            pointer: where its manifest is.
-            asked: when this was asked for; reports of a comparison that began later will do.  None: never.
+            pointer: names its manifest.
+            sent: when the request was sent.  If a comparison that began later has written reports, nothing is
+                compared.  None compares in any case.
             on_message: called with each message of the child.
 
         Raises:
             Reject: the inventory cannot be compared; no retry can help.
             ComparisonFailedError: another attempt may succeed.
-            NotYet: S3 asks to slow down, or the disk is full.
-            Refused: S3 does not let us read.
+            NotYet: S3 throttles, or the disk is full.
+            Refused: S3 denies to read.
             DependencyDown: Postgres or S3 cannot be reached.
         """
         self._check(pointer.report_bucket_name)
@@ -106,34 +112,34 @@ class Reconciler:
         bucket, created = manifest.bucket, manifest.created
         self._check(bucket)
         form, columns, files = _described(manifest)
-        work = _Work(
-            what=Comparison(bucket=bucket, created=created, form=form, columns=columns),
+        request = _Request(
+            comparison=Comparison(bucket=bucket, created=created, form=form, columns=columns),
             lock=lock_of(bucket, created.isoformat()),
-            asked=asked,
-            opened=lambda: self._database.transact(jobs.open_job, bucket, created, asked),
-            reports=pointer.report_bucket_name,
+            sent=sent,
+            open_job=lambda: self._database.transact(jobs.open_job, bucket, created, sent),
+            report_bucket=pointer.report_bucket_name,
             files=files,
             sign=lambda chosen: signed(self._s3, pointer, chosen),
         )
-        return await self._run(work, on_message)
+        return await self._run(request, on_message)
 
     async def stored(
-        self, stored: StoredListing, *, asked: datetime | None = None, on_message: OnMessage = lambda _: None
+        self, stored: StoredListing, *, sent: datetime | None = None, on_message: OnMessage = lambda _: None
     ) -> ComparisonOutcome:
         """The same for a listing that ORCA loaded into `reconcile_s3_object`."""
         job, bucket = stored.job_id, stored.orca_archive_location
         self._check(bucket)
         created = await self._database.transact(jobs.created_of, job, bucket)
-        work = _Work(
-            what=Comparison(bucket=bucket, created=created, stored_job=job),
+        request = _Request(
+            comparison=Comparison(bucket=bucket, created=created, stored_job=job),
             lock=lock_of(bucket, str(job)),
-            asked=asked,
-            opened=lambda: self._database.transact(jobs.open_stored, job, bucket, asked),
+            sent=sent,
+            open_job=lambda: self._database.transact(jobs.open_stored, job, bucket, sent),
         )
-        return await self._run(work, on_message)
+        return await self._run(request, on_message)
 
     async def give_up(self, message: InventoryPointer | StoredListing, reason: str) -> None:
-        """Mark the job as failed, for this reason, unless it succeeded.  Without a manifest there is none."""
+        """Mark the job as failed, unless it succeeded.  Without a manifest there is no job."""
         if isinstance(message, StoredListing):
             await self._database.transact(
                 jobs.fail_stored, message.job_id, message.orca_archive_location, reason
@@ -148,55 +154,53 @@ class Reconciler:
         await self._database.transact(jobs.fail_inventory, manifest.bucket, manifest.created, reason)
 
     def _check(self, bucket: str) -> None:
-        """Raise Reject for a bucket that a request may not name."""
+        """Raise Reject if a request may not name this bucket."""
         patterns = self._settings.reconcile.sources
         if patterns is not None and not matches(bucket, patterns):
             raise Reject(f"nothing is compared from {bucket}: reconcile.sources does not name it")
 
-    async def _run(self, work: _Work, on_message: OnMessage) -> ComparisonOutcome:
-        began = time.monotonic()
-        async with self._folder(work) as folder:
+    async def _run(self, request: _Request, on_message: OnMessage) -> ComparisonOutcome:
+        began, bucket = time.monotonic(), request.comparison.bucket
+        async with self._folder(request) as folder:
             settings, address = self._settings, await self._database.address()
-            async with start(task(settings, address, work.what, folder, work.lock)) as child:
-                dialogue = Dialogue(child, on_message, work.reports, work.signed_again)
+            async with start(task(settings, address, request.comparison, folder, request.lock)) as child:
+                dialogue = Dialogue(child, on_message, request.report_bucket, request.signed_again)
                 await dialogue.until(Locked)
-                job = await work.opened()
+                job = await request.open_job()
                 if job.done:
-                    return ComparisonOutcome(
-                        job=job.id, bucket=work.what.bucket, seconds=time.monotonic() - began
-                    )
-                await child.send(Start(files=await work.signed()))
-                compared = await self._compared(dialogue, work, job)
-                # The child holds the lock until these are committed.
+                    return ComparisonOutcome(job=job.id, bucket=bucket, seconds=time.monotonic() - began)
+                await child.send(Start(files=await request.signed()))
+                compared = await self._compared(dialogue, request, job)
+                # Inside the context, because the child must hold the lock until the reports are committed.
                 written = await self._database.stream(reports.write, job, differences(folder), compared)
         return ComparisonOutcome(
             job=job.id,
-            bucket=work.what.bucket,
+            bucket=bucket,
             compared=compared,
             written=written,
             seconds=time.monotonic() - began,
         )
 
     @asynccontextmanager
-    async def _folder(self, work: _Work) -> AsyncIterator[Path]:
-        """A folder for the work; a disk that is full, here or in the child, is waited for."""
+    async def _folder(self, request: _Request) -> AsyncIterator[Path]:
+        """A working folder.  If the disk is full, here or in the child, raises what `_disk_full` returns."""
         async with AsyncExitStack() as stack:
             try:
                 folder = await stack.enter_async_context(workspace(self._settings.reconcile.work_dir))
             except OSError as error:
-                raise _without_folder(error, work.asked) from None
+                raise _without_folder(error, request.sent) from None
             try:
                 yield folder
             except WorkspaceFullError as error:
-                raise _patiently(str(error), work.asked) from None
+                raise _disk_full(str(error), request.sent) from None
 
-    async def _compared(self, dialogue: Dialogue, work: _Work, job: ReconcileJob) -> Compared:
+    async def _compared(self, dialogue: Dialogue, request: _Request, job: ReconcileJob) -> Compared:
         deadline = self._settings.reconcile.deadline
         try:
             async with asyncio.timeout(deadline):
                 await dialogue.until(Staged)
-                if work.files:
-                    places.succeeded(S3, reading(work.reports))
+                if request.files:
+                    places.succeeded(S3, reading(request.report_bucket))
                 await self._move(job, ReconcileStatus.STAGED)
                 await self._move(job, ReconcileStatus.GENERATING_REPORTS)
                 return await dialogue.until(Compared)
@@ -207,22 +211,22 @@ class Reconciler:
         await self._database.transact(jobs.move, job.id, status)
 
 
-def _without_folder(error: OSError, asked: datetime | None) -> Exception:
-    place = Path(error.filename or tempfile.gettempdir())
-    reason = f"{place} (reconcile.work_dir): {error.strerror}"
+def _without_folder(error: OSError, sent: datetime | None) -> Exception:
+    path = Path(error.filename or tempfile.gettempdir())
+    reason = f"{path} (reconcile.work_dir): {error.strerror}"
     if error.errno not in _FULL:
         return ComparisonFailedError(reason)
-    return _patiently(f"{reason}, {shutil.disk_usage(place.parent).free >> 20:,} MiB are free", asked)
+    return _disk_full(f"{reason}, {shutil.disk_usage(path.parent).free >> 20:,} MiB are free", sent)
 
 
-def _patiently(reason: str, asked: datetime | None) -> Exception:
-    """What comes of a full disk: for a message that is not too old, only waiting."""
-    young = asked is not None and datetime.now(UTC) - asked < _WAITS_FOR_ROOM
+def _disk_full(reason: str, sent: datetime | None) -> Exception:
+    """The exception for a full disk: NotYet for a young message, which then waits at no cost."""
+    young = sent is not None and datetime.now(UTC) - sent < _WAITS_FOR_DISK
     return NotYet(reason) if young else ComparisonFailedError(reason)
 
 
 def _described(manifest: Manifest) -> tuple[str, tuple[str, ...], tuple[DataFile, ...]]:
-    """Format, columns and files.  Raises Reject."""
+    """Format, columns and data files of an inventory.  Raises Reject."""
     try:
         form, files = manifest.form, manifest.files
         columns = manifest.columns if form == "CSV" else ()

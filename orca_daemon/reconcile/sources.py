@@ -1,46 +1,45 @@
-"""Where the listing of a task comes from: data files in S3 in three formats, or a table in Postgres."""
+"""Opens the listing of a task: data files in S3 in three formats, or a table in Postgres."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import duckdb
 
-from orca_daemon.db.session import open_session
 from orca_daemon.reconcile.binary import as_parquet, check_parquet
-from orca_daemon.reconcile.catalog import attach_stored
+from orca_daemon.reconcile.catalog import attach_stored, connection_of
 from orca_daemon.reconcile.inflate import Inflated, unpacked
 from orca_daemon.reconcile.listing import Listing, csv_listing, no_files, parquet, parquet_listing
 from orca_daemon.reconcile.protocol import Remote, Statement, Task
 from orca_daemon.reconcile.spool import Sign, Spool, counter, fetch
 
-Odd = Sequence[tuple[str, str]]
-"""Keys as they stand in the listing, and what is wrong with each."""
+OddRows = Sequence[tuple[str, str]]
+"""Keys as the listing has them, each with its problem."""
 
 
 class Stream(Protocol):
-    """Rows that come while they are read."""
+    """Rows that are produced while they are read."""
 
     error: BaseException | None
-    """What ended it early."""
+    """The error that ended it early."""
 
     def check(self) -> None:
-        """Raise unless all of it was read."""
+        """Raise unless all rows were read."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListingSource:
-    """A listing, what it is read from, and how rows of it are found again."""
+    """A listing, the streams that it is read from, and functions that locate its rows."""
 
     listing: Listing
     streams: Sequence[Stream] = ()
     where: Callable[[int], tuple[str, int]] | None = None
-    """The file of a line, and the line in it; None where there are no lines."""
-    located: Callable[[Odd], Iterable[str]] = lambda odd: (what for _, what in odd)
-    """Where rows stand, and what is wrong with each; without the key itself."""
+    """Maps a line of the listing to its file and the line in it; None if the format has no lines."""
+    located: Callable[[OddRows], Iterable[str]] = lambda odd: (problem for _, problem in odd)
+    """File, line and problem of each row; without the key itself."""
 
 
 def source_of(
@@ -48,43 +47,42 @@ def source_of(
     engine: duckdb.DuckDBPyConnection,
     stack: ExitStack,
     files: list[Remote],
-    arrived: Callable[[int], None],
+    report: Callable[[int], None],
     sign: Sign,
 ) -> ListingSource:
-    """Fetch what the task's listing is made of.
+    """Fetch the data files of the task's listing, or open the stored listing.
 
     Args:
-        task: says what it is.
-        engine: what will read it.
-        stack: closes what has to be closed afterwards.
+        task: the task.
+        engine: DuckDB, which will read the listing.
+        stack: closes streams and connections afterwards.
         files: the data files.
-        arrived: called with the bytes of them that are here.
-        sign: asks for another URL of a file.
+        report: called with the number of bytes fetched so far.
+        sign: requests a new URL of a file.
     """
     if task.stored is not None:
         return _stored(task, task.stored, engine, stack)
     most = task.listing_gib << 30
-    spool = Spool(Path(task.folder), task.form, task.ca_bundle, most, counter(arrived), sign)
+    spool = Spool(Path(task.folder), task.form, task.ca_bundle, most, counter(report), sign)
     paths = fetch(files, spool, _PREPARE[task.form])
     names = [file.key for file in files]
     if not files:
         return ListingSource(listing=no_files())
     if task.form == "CSV":
         return _csv(task, stack, list(zip(paths, names, strict=True)), most)
-    found = parquet_listing(engine, task.bucket, paths)
+    listing = parquet_listing(engine, task.bucket, paths)
     return ListingSource(
-        listing=found,
-        located=lambda odd: _rows_of(engine, dict(zip(paths, names, strict=True)), found.raw, odd),
+        listing=listing,
+        located=lambda odd: _rows_of(engine, dict(zip(paths, names, strict=True)), listing.raw, odd),
     )
 
 
 def _stored(
     task: Task, statement: Statement, engine: duckdb.DuckDBPyConnection, stack: ExitStack
 ) -> ListingSource:
-    connection = stack.enter_context(closing(open_session(task.database, task.session)))
-    connection.autocommit = True
-    rows, stream = attach_stored(engine, connection, statement)
-    return ListingSource(listing=rows, streams=[stream])
+    # A connection of its own: that of the catalog is busy with its own COPY at the same time.
+    listing, stream = attach_stored(engine, stack.enter_context(connection_of(task)), statement)
+    return ListingSource(listing=listing, streams=[stream])
 
 
 def _csv(task: Task, stack: ExitStack, files: list[tuple[Path, str]], most: int) -> ListingSource:
@@ -99,7 +97,7 @@ def _csv(task: Task, stack: ExitStack, files: list[tuple[Path, str]], most: int)
     )
 
 
-def _as_it_is(path: Path, _name: str) -> Path:
+def _unchanged(path: Path, _name: str) -> Path:
     return path
 
 
@@ -109,22 +107,25 @@ def _checked(path: Path, name: str) -> Path:
 
 
 _PREPARE: dict[str, Callable[[Path, str], Path]] = {
-    "CSV": _as_it_is,  # it is looked at while it is read
+    "CSV": _unchanged,  # `Inflated` checks it while it is read
     "Parquet": _checked,
     "ORC": as_parquet,
 }
 
 
-def _lines_of(files: list[tuple[Path, str]], odd: Odd) -> Iterable[str]:
-    """By looking for the keys in the text of the files: rows that cannot be compared are few."""
-    wanted = {key.encode(): what for key, what in odd}
+def _lines_of(files: list[tuple[Path, str]], odd: OddRows) -> Iterable[str]:
+    """File, line and problem of odd rows of CSV.
+
+    The files are searched for the keys once more, only for the few odd rows.
+    """
+    wanted = {key.encode(): problem for key, problem in odd}
     for path, name in files:
         line, rest = 1, b""
         for block in unpacked(path, name):
             text = rest + block
             for key in [key for key in wanted if key in text]:
-                found = line + text.count(b"\n", 0, text.index(key))
-                yield f"{name} line {found}: {wanted.pop(key)}"
+                number = line + text.count(b"\n", 0, text.index(key))
+                yield f"{name} line {number}: {wanted.pop(key)}"
             if not wanted:
                 return
             cut = text.rfind(b"\n") + 1
@@ -133,16 +134,16 @@ def _lines_of(files: list[tuple[Path, str]], odd: Odd) -> Iterable[str]:
 
 
 def _rows_of(
-    engine: duckdb.DuckDBPyConnection, files: Mapping[Path, str], raw: str, odd: Odd
+    engine: duckdb.DuckDBPyConnection, files: Mapping[Path, str], raw: str, odd: OddRows
 ) -> Iterable[str]:
-    """By asking for the keys again, with the numbers of their rows."""
+    """File, row and problem of odd rows of Parquet; the keys are queried again for their row numbers."""
     wanted = dict(odd)
     rows = parquet(list(files), ", filename = true, file_row_number = true")
-    found = engine.execute(
+    located = engine.execute(
         f"SELECT coalesce({raw}, ''), any_value(filename), any_value(file_row_number) FROM {rows} "
         f"WHERE coalesce({raw}, '') IN (SELECT unnest($keys)) GROUP BY 1",
         {"keys": list(wanted)},
     ).fetchall()
-    for key, path, row in found:
+    for key, path, row in located:
         yield f"{files[Path(path)]} row {row + 1}: {wanted.pop(key)}"
     yield from wanted.values()

@@ -1,7 +1,7 @@
 """Fetches the data files of an inventory to disk, and verifies them.
 
-A listing of many files does not begin again because one request failed: what may pass is tried again here for
-a while, and a signature that S3 does not accept any more is replaced by one that the daemon makes.
+A failed request is repeated here for some time, so that a comparison of many files need not start again.  If
+S3 no longer accepts a signature, the daemon is asked for a new URL.
 """
 
 import hashlib
@@ -26,28 +26,30 @@ from orca_daemon.reconcile.download import (
 )
 from orca_daemon.reconcile.protocol import Remote
 
-_TOGETHER = 4
+_THREADS = 4
+"""Data files that are fetched at one time."""
 _CORRUPT_TRIES = 5
-"""A broken connection looks like a short file: only what stays so is the file's fault."""
+"""A broken connection looks like a short file, so a file is called corrupt only after several downloads."""
 PATIENCE = {Meaning.PASSING: 60.0, Meaning.THROTTLED: 600.0, Meaning.CREDENTIALS: 600.0, Meaning.CLOCK: 600.0}
-"""Seconds for which a file is tried again that S3 does not serve; then the daemon waits, and begins anew."""
+"""Seconds for which a download is retried; then the comparison fails, and the message is retried."""
 _LONGEST_PAUSE = 15.0
+"""Seconds between two tries."""
 
 Sign = Callable[[int, str], str]
-"""Asks the daemon for another URL of the file at a place, because of what S3 answered."""
+"""Requests a new URL of the file with this index from the daemon; the text is the answer of S3."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spool:
-    """Where files come from and go to.
+    """Downloads data files to a folder.
 
     Args:
-        folder: where they go.
+        folder: the folder.
         form: `CSV`, `Parquet` or `ORC`.
-        ca_bundle: file with the authorities to trust; None for the system's.
-        most: the most bytes that a file may have of which the manifest gives no size.
-        count: called with bytes that came; negative, where they were for nothing.
-        sign: asks for another URL.
+        ca_bundle: file with the certificate authorities to trust; None for the system's.
+        most: the most bytes of a file if the manifest does not give its size.
+        count: called with the number of bytes received; negative if a download failed and they do not count.
+        sign: requests a new URL.
     """
 
     folder: Path
@@ -57,15 +59,15 @@ class Spool:
     count: Callable[[int], None]
     sign: Sign
 
-    def fetch(self, place: int, file: Remote) -> Path:
-        """Get one file, checked against its size and MD5.
+    def fetch(self, index: int, file: Remote) -> Path:
+        """Download one file, and check its size and MD5.
 
         Raises:
-            DataFileError: it is not there, or not the one that the manifest names.
-            S3Error: S3 does not give it to us, now or at all.
+            DataFileError: it does not exist, or is not the one that the manifest names.
+            S3Error: S3 does not deliver it.
             DiskFullError: the disk is full.
         """
-        path = self.folder / f"{place:06}.{self.form.lower()}"
+        path = self.folder / f"{index:06}.{self.form.lower()}"
         pauses, corrupt, began = _pauses(), 0, time.monotonic()
         while True:
             try:
@@ -75,13 +77,13 @@ class Spool:
                 if corrupt == _CORRUPT_TRIES:
                     raise
             except ANSWER_ERRORS as error:
-                found = failure(error, file.key)
-                if found.meaning in {Meaning.MISSING, Meaning.REFUSED}:
-                    raise DataFileError(str(found)) from None
-                if time.monotonic() - began >= PATIENCE.get(found.meaning, 0):
-                    raise found from None
-                if found.meaning in {Meaning.CREDENTIALS, Meaning.CLOCK}:
-                    file = replace(file, url=self.sign(place, str(found)))
+                failed = failure(error, file.key)
+                if failed.meaning in {Meaning.MISSING, Meaning.REFUSED}:
+                    raise DataFileError(str(failed)) from None
+                if time.monotonic() - began >= PATIENCE.get(failed.meaning, 0):
+                    raise failed from None
+                if failed.meaning in {Meaning.CREDENTIALS, Meaning.CLOCK}:
+                    file = replace(file, url=self.sign(index, str(failed)))
             else:
                 return path
             time.sleep(next(pauses))
@@ -94,7 +96,7 @@ class Spool:
             with _created(path) as target:
                 for chunk in chunks(file.url, trust):
                     digest.update(chunk)
-                    _keep(target, chunk)
+                    _write(target, chunk)
                     size += len(chunk)
                     self.count(len(chunk))
                     if size > most:
@@ -106,24 +108,24 @@ class Spool:
 
 
 def fetch(files: Sequence[Remote], spool: Spool, prepare: Callable[[Path, str], Path]) -> list[Path]:
-    """Get all files, a few at a time, and prepare each one.  Raises what either raises."""
+    """Fetch all files, `_THREADS` at a time, and prepare each one.  Raises the errors of either."""
 
-    def one(place: int, file: Remote) -> Path:
-        return prepare(spool.fetch(place, file), file.key)
+    def fetch_one(index: int, file: Remote) -> Path:
+        return prepare(spool.fetch(index, file), file.key)
 
-    with ThreadPoolExecutor(_TOGETHER, thread_name_prefix="fetch") as threads:
-        return list(threads.map(one, range(len(files)), files))
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="fetch") as threads:
+        return list(threads.map(fetch_one, range(len(files)), files))
 
 
-def counter(arrived: Callable[[int], None]) -> Callable[[int], None]:
-    """Adds up what several threads count, and reports the sum."""
+def counter(report: Callable[[int], None]) -> Callable[[int], None]:
+    """A function that adds up the counts of several threads, and reports the sum."""
     total, lock = 0, Lock()
 
     def count(size: int) -> None:
         nonlocal total
         with lock:
             total += size
-            arrived(total)
+            report(total)
 
     return count
 
@@ -136,7 +138,7 @@ def _pauses() -> Iterator[float]:
         longest = min(2 * longest, _LONGEST_PAUSE)
 
 
-# Told apart in these two: errors of the disk and of the network are of one class.
+# Errors of the disk and of the network are both OSErrors; these two functions mark those of the disk.
 
 
 def _created(path: Path) -> FileIO:
@@ -146,7 +148,7 @@ def _created(path: Path) -> FileIO:
         raise DiskFullError(os.strerror(error.errno or 0)) from None
 
 
-def _keep(target: FileIO, chunk: bytes) -> None:
+def _write(target: FileIO, chunk: bytes) -> None:
     rest = memoryview(chunk)
     try:
         while rest:

@@ -1,4 +1,4 @@
-"""The child's task, made of settings and of what is to be compared."""
+"""The child's task, made from the settings and a comparison."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -29,35 +29,37 @@ class Comparison:
     form: str = "stored"
     columns: tuple[str, ...] = ()
     stored_job: int | None = None
-    """The job that the listing lies under, where it lies in Postgres."""
+    """The job of a listing that is stored in Postgres; None for data files in S3."""
 
 
-def task(settings: Settings, address: DatabaseAddress, what: Comparison, folder: Path, lock: int) -> Task:
-    """The task of a child that may write to `folder` and holds the advisory lock `lock` meanwhile."""
-    ours, place = settings.reconcile, settings.database
-    window = timedelta(seconds=ours.race_window)
+def task(
+    settings: Settings, address: DatabaseAddress, comparison: Comparison, folder: Path, lock: int
+) -> Task:
+    """The task of a child that writes to `folder` and holds the advisory lock `lock`."""
+    options, database, bucket = settings.reconcile, settings.database, comparison.bucket
+    window = timedelta(seconds=options.race_window)
     stored = None
-    if what.stored_job is not None:
-        stored = _statement("stored_listing", bucket=what.bucket, job=what.stored_job)
+    if comparison.stored_job is not None:
+        stored = _statement("stored_listing", bucket=bucket, job=comparison.stored_job)
     return Task(
-        bucket=what.bucket,
+        bucket=bucket,
         lock=lock,
-        form=what.form,
-        columns=list(what.columns),
+        form=comparison.form,
+        columns=list(comparison.columns),
         catalog=_statement(
             "catalog",
-            bucket=what.bucket,
-            recent_after=(what.created - window).isoformat() if window else "infinity",
+            bucket=bucket,
+            recent_after=(comparison.created - window).isoformat() if window else "infinity",
         ),
         stored=stored,
-        allow_empty=ours.allow_empty,
+        allow_empty=options.allow_empty,
         folder=str(folder),
-        memory_mib=ours.memory_mib,
-        threads=ours.threads,
-        listing_gib=ours.listing_gib,
+        memory_mib=options.memory_mib,
+        threads=options.threads,
+        listing_gib=options.listing_gib,
         ca_bundle=ca_bundle(),
-        database=parameters(address, place.application_name, place.connect_timeout),
-        session=stated(statement=0, lock=place.lock_timeout, idle=0, whole=True),
+        database=parameters(address, database.application_name, database.connect_timeout),
+        session=stated(statement=0, lock=database.lock_timeout, idle=0, whole=True),
     )
 
 

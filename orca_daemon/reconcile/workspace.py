@@ -1,7 +1,8 @@
-"""A folder for one comparison, gone with it; what a killed daemon left is removed by the next.
+"""The temporary folder of one comparison; also removes folders that killed daemons left.
 
-The system's temporary directory is everybody's: what is named like a folder of ours may be a pipe, a link or
-another user's.  Nothing of that is followed or waited for, and none of it happens in the event loop.
+All users share the system's temporary directory: an entry named like one of our folders may be a pipe, a
+link, or belong to another user.  So links are not followed, pipes are not waited for, and all of this happens
+in a thread, because it may block.
 """
 
 import asyncio
@@ -24,43 +25,43 @@ _FOLDERS_ONLY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK | o
 
 @asynccontextmanager
 async def workspace(parent: Path | None) -> AsyncIterator[Path]:
-    """A new folder, readable by nobody else.
+    """A new folder that only this user can read; it is removed on exit.
 
     Raises:
-        OSError: there can be none.
+        OSError: the folder cannot be created.
     """
     with ThreadPoolExecutor(1, thread_name_prefix="workspace") as thread:
 
-        async def off_the_loop(work: Callable[..., T], *arguments: object) -> T:
-            return await asyncio.get_running_loop().run_in_executor(thread, work, *arguments)
+        async def in_thread(function: Callable[..., T], *arguments: object) -> T:
+            return await asyncio.get_running_loop().run_in_executor(thread, function, *arguments)
 
-        folder, handle = await off_the_loop(_made, parent or Path(tempfile.gettempdir()))
+        folder, handle = await in_thread(_create, parent or Path(tempfile.gettempdir()))
         try:
             yield folder
         finally:
-            await off_the_loop(_removed, folder, handle)
+            await in_thread(_remove, folder, handle)
 
 
 def sweep(base: Path) -> None:
-    """Remove the folders of comparisons whose process is gone: the kernel gave their locks back."""
+    """Remove the folders of comparisons whose process has ended: the kernel has released their locks."""
     for folder in base.glob(f"{_PREFIX}*"):
-        with suppress(OSError):  # somebody else's, no folder, or gone just now
+        with suppress(OSError):  # in use, another user's, not a folder, or removed just now
             _sweep_one(folder)
 
 
-def _made(base: Path) -> tuple[Path, int]:
+def _create(base: Path) -> tuple[Path, int]:
     base.mkdir(parents=True, exist_ok=True)
     sweep(base)
     while True:
-        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))  # for this user alone
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))  # with mode 0700
         handle = os.open(folder, _FOLDERS_ONLY)
         fcntl.flock(handle, fcntl.LOCK_EX)
         if folder.exists():
             return folder, handle
-        os.close(handle)  # swept away before the lock was ours
+        os.close(handle)  # another process swept it before we had the lock: try again
 
 
-def _removed(folder: Path, handle: int) -> None:
+def _remove(folder: Path, handle: int) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     os.close(handle)
 
@@ -68,8 +69,8 @@ def _removed(folder: Path, handle: int) -> None:
 def _sweep_one(folder: Path) -> None:
     handle = os.open(folder, _FOLDERS_ONLY)
     try:
-        found = os.fstat(handle)
-        if found.st_uid != os.geteuid() or not stat.S_ISDIR(found.st_mode):
+        status = os.fstat(handle)
+        if status.st_uid != os.geteuid() or not stat.S_ISDIR(status.st_mode):
             return
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         shutil.rmtree(folder, ignore_errors=True)

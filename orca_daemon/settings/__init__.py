@@ -1,7 +1,7 @@
-"""Every setting of the daemon, and where it is read from.
+"""Every setting of the daemon, and the places from which it is read.
 
-Later wins: the TOML file, the environment (ORCA's own names, then `ORCA_<SECTION>__<KEY>`), flags.  All
-mistakes are reported together, as one `SettingsError`, before anything is connected.
+A later place wins: the TOML file, the environment (ORCA's own names, then `ORCA_<SECTION>__<KEY>`), flags.
+All mistakes are reported together, as one `SettingsError`, before the daemon connects to anything.
 """
 
 from orca_daemon.settings.sections import (

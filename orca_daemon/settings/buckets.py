@@ -1,4 +1,4 @@
-"""Which buckets a copy may read and write, as settings say it: a message alone must not decide that."""
+"""Which buckets a copy may read and write.  Settings decide that, because anybody may send a message."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,40 +12,43 @@ if TYPE_CHECKING:
 
 
 def matches(bucket: str, patterns: Iterable[str]) -> bool:
-    """Whether one of the patterns means this bucket: `*`, `?` and `[…]` as in file names, case counts."""
+    """Whether a pattern matches this bucket: `*`, `?` and `[…]` as in file names, case-sensitive."""
     return any(fnmatchcase(bucket, pattern) for pattern in patterns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyRules:
-    """What settings say of copies; None is no rule."""
+    """The settings that restrict copies; None means no restriction."""
 
     sources: tuple[str, ...] | None = None
+    """`copies.sources`."""
     targets: tuple[str, ...] | None = None
+    """`copies.targets`."""
     export: str | None = None
+    """`export.bucket`."""
     compared: tuple[str, ...] = ()
-    """What `reconcile.sources` names: archives, and reports that others write.  `*` alone names nothing."""
+    """`reconcile.sources`, that is, archives and reports, without the pattern `*`, which names no bucket."""
 
     @classmethod
     def of(cls, settings: "Settings") -> "CopyRules":
         """The rules of these settings."""
         copies = settings.copies
-        named = settings.reconcile.sources or ()
+        patterns = settings.reconcile.sources or ()
         return cls(
             sources=copies.sources,
             targets=copies.targets,
             export=settings.export.bucket,
-            compared=tuple(pattern for pattern in named if set(pattern) != {"*"}),
+            compared=tuple(pattern for pattern in patterns if set(pattern) != {"*"}),
         )
 
     @property
     def unset(self) -> list[str]:
-        """The settings that would have to be set before a message can name no bucket but those meant."""
-        given = {"copies.sources": self.sources, "copies.targets": self.targets}
-        return [name for name, patterns in given.items() if patterns is None]
+        """The settings without which a message may name any bucket."""
+        restrictions = {"copies.sources": self.sources, "copies.targets": self.targets}
+        return [name for name, patterns in restrictions.items() if patterns is None]
 
     def source_refusal(self, bucket: str) -> str | None:
-        """Why nothing is copied from this bucket, as a sentence; None where it is allowed."""
+        """Why copies from this bucket are refused, as a sentence; None if they are allowed."""
         if not is_bucket(bucket):
             return f"nothing is copied from {bucket!r}: it is not the name of a bucket"
         if bucket == self.export:
@@ -55,7 +58,7 @@ class CopyRules:
         return None
 
     def target_refusal(self, bucket: str) -> str | None:
-        """Why nothing is copied to this bucket, as a sentence; None where it is allowed."""
+        """Why copies to this bucket are refused, as a sentence; None if they are allowed."""
         if not is_bucket(bucket):
             return f"nothing is copied to {bucket!r}: it is not the name of a bucket"
         if bucket == self.export:
@@ -64,7 +67,7 @@ class CopyRules:
             return f"nothing is copied to {bucket}: copies.sources names it, and an archive is only read"
         if self.targets is not None and not matches(bucket, self.targets):
             return f"nothing is copied to {bucket}: copies.targets does not name it"
-        # Where targets are named, somebody has decided already.
+        # If copies.targets is set, the operator has allowed this bucket by name.
         if self.targets is None and matches(bucket, self.compared):
             return (
                 f"nothing is copied to {bucket}: reconcile.sources names it, and what is compared is only "
@@ -73,12 +76,12 @@ class CopyRules:
         return None
 
     def refusal(self, source: str, target: str) -> str | None:
-        """Why nothing is copied from the one bucket to the other; None where it is allowed."""
+        """Why a copy from `source` to `target` is refused, as a sentence; None if it is allowed."""
         return self.source_refusal(source) or self.target_refusal(target)
 
 
 def contradictions(settings: "Settings") -> Iterator[str]:
-    """What the settings say of copies that can never be: a destination of theirs that they forbid."""
+    """Sentences about destinations of copies that the settings both name and forbid."""
     rules = CopyRules.of(settings)
     if any(set(pattern) == {"*"} for pattern in rules.sources or ()):
         yield "copies.sources: * names every bucket, which leaves none to copy to"
@@ -88,7 +91,7 @@ def contradictions(settings: "Settings") -> Iterator[str]:
 
 
 def _destinations(settings: "Settings") -> Iterator[tuple[str, str]]:
-    """The buckets, and the settings, that copies are sent to by name."""
+    """The destinations that settings name, each as the setting and its bucket."""
     yield from (("copies.targets", name) for name in settings.copies.targets or () if is_bucket(name))
     recovery = settings.recovery
     if recovery.unknown_keys != "route":

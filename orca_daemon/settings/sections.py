@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from orca_daemon.settings.buckets import contradictions
-from orca_daemon.settings.leniency import Correction
+from orca_daemon.settings.corrections import Correction
 from orca_daemon.wire.queue_url import host_of, identity, normalised
 from orca_daemon.wire.status import Grouping
 
@@ -40,31 +40,31 @@ def _http_url(url: str) -> str:
     if not re.match(r"https?://[^/]+", url):
         raise ValueError("must be a URL that begins with http:// or https://")
     if "@" in host_of(url):
-        # AWS signs requests; whatever stood here would come to stand in the log.
+        # Requests are signed, so nothing needs a password here, and the URL is logged.
         raise ValueError("must be a URL without a user and a password")
     return url
 
 
-def _named(patterns: tuple[str, ...]) -> tuple[str, ...]:
+def _not_empty(patterns: tuple[str, ...]) -> tuple[str, ...]:
     if not all(patterns) or not patterns:
         raise ValueError("must name buckets, or be left out")
     return patterns
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_comma_separated)]
-Buckets = Annotated[Names, AfterValidator(_named)]
-"""Patterns of the names of buckets, with `*`, `?` and `[…]`."""
+Buckets = Annotated[Names, AfterValidator(_not_empty)]
+"""Names of buckets, or patterns with `*`, `?` and `[…]`."""
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 QueueUrl = Annotated[HttpUrl, AfterValidator(normalised)]
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Port = Annotated[int, Field(ge=1, le=65535)]
-Named = Annotated[str, Field(pattern=r"^(ssm|secret):.+")]
-"""A value that lies in Parameter Store or Secrets Manager."""
+SecretReference = Annotated[str, Field(pattern=r"^(ssm|secret):.+")]
+"""Names a value in Parameter Store or Secrets Manager."""
 
 
 class Section(BaseModel):
-    """A table of the settings file; a key that is not declared is a mistake."""
+    """A table of the settings file; unknown keys are a mistake."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -75,7 +75,7 @@ class AwsSection(Section):
     region: str | None = None
     """Region (`AWS_REGION`); default: botocore's chain (`AWS_DEFAULT_REGION`, profile, …)."""
     endpoint_url: HttpUrl | None = None
-    """Endpoint of every service but SQS, for LocalStack and other stand-ins."""
+    """Endpoint of every service but SQS, for LocalStack and the like."""
     sqs_endpoint_url: HttpUrl | None = None
     """Endpoint of SQS; default: `endpoint_url`."""
 
@@ -91,14 +91,14 @@ class DatabaseSection(Section):
     """Deployment prefix: the secret is `<prefix>-orca-db-login-secret`."""
     host: str | None = None
     """Host of Postgres."""
-    port: Port | Named = 5432
+    port: Port | SecretReference = 5432
     """Its port."""
     name: str | None = None
     """Name of the database."""
     user: str | None = None
     """Role to connect as: a member of `orca_app`."""
     password: SecretStr | None = None
-    """Its password; better named by `secret:ARN` or `ssm:NAME` than written."""
+    """Its password; better as `secret:ARN` or `ssm:NAME` than as text."""
     pool_size: Count = 8
     """Connections for short transactions; as many threads serve them."""
     pool_timeout: Seconds = 5.0
@@ -122,7 +122,7 @@ class DatabaseSection(Section):
 
     @property
     def configured(self) -> bool:
-        """Whether anything says where the database is."""
+        """Whether a setting names the database."""
         return bool(self.url or self.secret_arn or self.prefix or self.host)
 
 
@@ -134,11 +134,11 @@ class QueueSection(Section):
     route: str | None = None
     """Name of the route that handles it; default: the queue's own name."""
     concurrency: Count | None = None
-    """Runs of messages at one time; default: the route's."""
+    """Runs of messages at work at one time; default: the route's."""
     max_attempts: Count | None = None
     """Attempts before the dead-letter queue; default: the route's."""
     pollers: Annotated[int, Field(ge=1, le=32)] = 4
-    """The most receives at one time; one while the queue is quiet."""
+    """Largest number of concurrent receives; an idle queue has one."""
     grouping: Grouping = Grouping.QUEUE
     """Status updates only: `queue`, one message group as ORCA has it, or `granule`, one for each granule.
 
@@ -147,35 +147,37 @@ class QueueSection(Section):
 
 
 class EngineSection(Section):
-    """How messages are taken and given back; seconds throughout."""
+    """How messages are received and released; times are in seconds."""
 
     lease: Annotated[float, Field(ge=6, le=43_200)] = 120.0
-    """How long a received message stays hidden unless extended; it is extended at a third of it."""
+    """How long a received message stays hidden; extended after a third of this time, again and again."""
     wait: Annotated[float, Field(ge=1, le=20)] = 10.0
-    """Length of a long poll; short polls would ask an empty queue without a pause."""
+    """Length of a long poll; with short polls the daemon would ask an empty queue without a pause."""
     held: Count = 1000
-    """Messages in flight per queue, at work, waiting or between attempts."""
+    """Largest number of messages in flight per queue: at work, waiting, or between attempts."""
     drain_seconds: Annotated[float, Field(ge=0)] = 50.0
     """How long running work may go on after SIGTERM."""
     settle_linger: Annotated[float, Field(ge=0, le=5)] = 0.05
     """How long (seconds) to wait before sending a delete, so that up to ten deletes share one request."""
     patience: Annotated[float, Field(ge=60, le=36_000)] = 14_400.0
-    """How long a message waits that fails alone at S3, charged nothing, before it is dead-lettered."""
+    """How long a message that alone fails at S3 waits, charged no attempt, before it is dead-lettered."""
 
 
 class RecoverySection(Section):
     """What happens to restored objects."""
 
     event_grace: Annotated[float, Field(ge=0)] = 900.0
-    """Seconds for which an S3 event may be ahead of its `new_job`."""
+    """How many seconds an S3 event may arrive before its `new_job`."""
     unknown_keys: Literal["reject", "route"] = "reject"
-    """After that: reject the event, or copy by rule (disaster recovery; without a database, at once)."""
+    """What to do after that with an event whose object is in no job: `reject` it, or `route`: copy it by rule
+    (for disaster recovery; without a database, at once).
+    """
     protected_bucket: str | None = None
     """Disaster recovery: where data files go."""
     public_bucket: str | None = None
     """Disaster recovery: where all other files go."""
     data_extensions: Names = (".hdf", ".h5", ".nc", ".nc4", ".he5", ".tif")
-    """Disaster recovery: what a data file's name ends in."""
+    """Disaster recovery: extensions of data files."""
     bucket_map: Annotated[dict[str, str], BeforeValidator(_json_object)] = Field(default_factory=dict)
     """Disaster recovery: extension to bucket, with the fallback `other`; wins over the two buckets."""
     status_url: QueueUrl | None = None
@@ -194,27 +196,31 @@ class CopiesSection(Section):
     """What may be copied, and how."""
 
     sources: Buckets | None = None
-    """Buckets to copy from, the archive's: names or patterns (`*`); never copied to.  Default: any."""
+    """Archive buckets, from which files are copied: names or patterns (`*`).  Nothing is copied to them.
+    Default: any bucket.
+    """
     targets: Buckets | None = None
-    """Buckets to copy to: names or patterns.  Default: any, but those of `sources`, `export.bucket` and
-    `reconcile.sources`.
+    """Buckets to which files are copied: names or patterns.  Default: any bucket, except those of `sources`,
+    `export.bucket` and `reconcile.sources`.
     """
     attempts: Count = 3
-    """Attempts in place (ORCA: `COPY_RETRIES`)."""
+    """Attempts of a copy (ORCA: `COPY_RETRIES`)."""
     retry_sleep: Annotated[float, Field(ge=0)] = 1.0
     """Base of the backoff between them (ORCA: `COPY_RETRY_SLEEP_SECS`)."""
     files: Count = 16
-    """Files at one time."""
+    """Files copied at one time."""
     parts: Count = 32
     """Requests to S3 at one time, over all files."""
     chunk_mib: Annotated[int, Field(ge=5, le=5120)] = 250
-    """Part size, MiB (ORCA: `DEFAULT_MULTIPART_CHUNKSIZE_MB`), raised when 10,000 parts would not do."""
+    """Part size, MiB (ORCA: `DEFAULT_MULTIPART_CHUNKSIZE_MB`), larger if an object would need more than
+    10,000 parts.
+    """
     threshold_mib: Annotated[int, Field(ge=5, le=5120)] = 1024
-    """Up to this size, MiB, one CopyObject does it."""
+    """Largest size, MiB, that is copied by one CopyObject."""
     abandoned_after: Seconds = 60.0
-    """Seconds without a new part after which an upload to the same key is taken for dead and aborted."""
+    """Seconds without a new part after which an upload to the same key counts as abandoned and is aborted."""
     storage_class: str = "STANDARD"
-    """Storage class of the copies; never taken from the source, which would archive them again."""
+    """Storage class of the copies; the source's class would archive them again, so it is never used."""
     kms_key_id: str | None = None
     """Encrypt copies with this key; default: the target bucket's own encryption."""
 
@@ -223,15 +229,17 @@ class ReconcileSection(Section):
     """Comparison of S3 Inventory with the catalog."""
 
     memory_mib: Annotated[int, Field(ge=512)] = 1024
-    """Memory of the child process, MiB; past it (at 1024, some 10 million files), it spills to `work_dir`."""
+    """Memory of the child process, MiB; a comparison that needs more (at 1024, of some 10 million files) also
+    uses `work_dir`.
+    """
     threads: Count = 2
     """Threads of the child process."""
     work_dir: Path | None = None
-    """Where it spills; default: the system's temporary directory."""
+    """Directory for what does not fit into memory; default: the system's temporary directory."""
     listing_gib: Count = 1024
-    """The most that the data files of an inventory may unpack to, GiB; 1024 are some five billion objects."""
+    """Largest unpacked size of an inventory's data files, GiB; 1024 are some five billion objects."""
     sources: Buckets | None = None
-    """Buckets that a message may name, of reports and of archives: names or patterns (`*`).  Default: any."""
+    """Report and archive buckets that a message may name: names or patterns (`*`).  Default: any bucket."""
     deadline: Seconds = 36_000.0
     """Seconds after which a comparison is killed."""
     race_window: Annotated[float, Field(ge=0)] = 86_400.0
@@ -239,13 +247,13 @@ class ReconcileSection(Section):
     phantoms. 0 reports all of them, as ORCA does.
     """
     allow_empty: bool = False
-    """Accept an empty inventory of a bucket that the catalog says is not empty."""
+    """Accept an empty inventory of a bucket that is not empty in the catalog."""
     expire_days: Annotated[int, Field(ge=0)] = 30
-    """Jobs and reports older than this are removed; 0 keeps them."""
+    """Days after which jobs and reports are removed; 0 keeps them."""
 
 
 TableName = Annotated[str, Field(pattern=r"^[^/]+$")]
-"""It begins the keys of its files."""
+"""Name of an entry; the keys of its files begin with it."""
 
 
 class ExportTable(Section):
@@ -254,30 +262,30 @@ class ExportTable(Section):
     table: str | None = None
     """Name in the source, with its schema if need be, each quoted if it holds a dot; default: the entry's."""
     column: str = "last_updated"
-    """The change time."""
+    """Column with the time of a row's last change."""
 
 
 class ExportSection(Section):
     """Copies of tables to Parquet in S3."""
 
     bucket: str | None = None
-    """Where the files go."""
+    """Bucket for the files."""
     preset: Literal["orca", "none"] = "orca"
-    """The tables that may be exported without being listed."""
+    """Tables that may be exported without an entry of their own."""
     tables: Annotated[dict[TableName, ExportTable], BeforeValidator(_json_object)] = Field(
         default_factory=dict
     )
-    """Further tables that may be exported; the name of an entry is what messages and keys say."""
+    """Further tables that may be exported; messages and keys use the name of the entry."""
     source_url: SecretStr | None = None
     """Postgres to export from; default: the application's database."""
     source_secret: str | None = None
     """Secret with the address of that Postgres."""
     overlap_days: Annotated[float, Field(ge=0, le=36_500)] = 14.0
-    """How far back a run looks for rows that an earlier snapshot could not see."""
+    """How far back a run looks for rows that earlier snapshots could not see."""
     row_group: Count = 122_880
-    """The most rows of a row group; fewer where rows are large."""
+    """Largest number of rows of a row group; it is smaller if rows are large."""
     numeric_scale: Annotated[int, Field(ge=0, le=38)] | None = None
-    """Digits after the point for `numeric` columns that declare none; default: they become text."""
+    """Digits after the point for `numeric` columns without a declared scale; default: they become text."""
 
 
 class HttpSection(Section):
@@ -286,16 +294,16 @@ class HttpSection(Section):
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     """Address to listen on; containers set `0.0.0.0`."""
     port: Annotated[int, Field(ge=0, le=65535)] = 9464
-    """0 takes a free one, which is logged."""
+    """Port to listen on; 0 takes a free port, which is logged."""
 
 
 class LogSection(Section):
     """Logs go to standard output."""
 
     level: Literal["debug", "info", "warning", "error", "critical"] = "info"
-    """Least level that is written; SIGHUP reads it again."""
+    """Lowest level that is logged; SIGHUP reads this setting again."""
     format: Literal["json", "console"] = "json"
-    """One line of JSON for each event, or lines for eyes."""
+    """`json`, one object per line, or `console`, lines for people."""
 
 
 STANDARD_QUEUES = ("status_update", "recovery", "internal_report")
@@ -318,36 +326,36 @@ class Settings(Section):
 
     @property
     def corrections(self) -> tuple[Correction, ...]:
-        """Variables of ORCA's that are not used as they were given."""
+        """The corrected variables of ORCA's."""
         return self._corrections
 
     def with_corrections(self, corrections: Iterable[Correction]) -> Self:
-        """These settings, read with these corrections."""
-        made = self.model_copy()
-        made._corrections = tuple(corrections)  # noqa: SLF001  a copy of our own
-        return made
+        """These settings, with a record of these corrections."""
+        copy = self.model_copy()
+        copy._corrections = tuple(corrections)  # noqa: SLF001  a copy of our own
+        return copy
 
     @property
     def bound(self) -> Mapping[str, QueueSection]:
-        """The queues that are on."""
+        """The queues with a URL."""
         return {name: queue for name, queue in self.queues.items() if queue.url}
 
     @model_validator(mode="after")
     def _destinations_are_allowed(self) -> "Settings":
-        if found := "; ".join(contradictions(self)):
-            raise ValueError(found)
+        if sentences := "; ".join(contradictions(self)):
+            raise ValueError(sentences)
         return self
 
     @model_validator(mode="after")
     def _distinct_queues(self) -> "Settings":
-        named = [identity(queue.url) for queue in self.bound.values() if queue.url]
-        if len(set(named)) != len(named):
+        identities = [identity(queue.url) for queue in self.bound.values() if queue.url]
+        if len(set(identities)) != len(identities):
             raise ValueError("two queues have the same URL")
         return self
 
     @property
     def missing(self) -> str | None:
-        """What a process lacks to consume its queues, though every setting is right; None for nothing."""
+        """Which setting a process lacks to consume its queues, as a sentence; None if it lacks none."""
         if not self.bound:
             return (
                 "no queue has a URL: set ORCA_QUEUES__STATUS_UPDATE__URL, ORCA_QUEUES__RECOVERY__URL or "

@@ -1,4 +1,4 @@
-"""Where settings are read from: a TOML file, the environment, flags; and every mistake in them, at once."""
+"""Reads the settings from a TOML file, the environment and flags, and collects every mistake in them."""
 
 import os
 import re
@@ -9,14 +9,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from orca_daemon.settings.leniency import Correction, corrected
+from orca_daemon.settings.corrections import Correction, corrected
 from orca_daemon.settings.sections import Settings
 
 DEFAULT_FILE = Path("config/orca-daemon.toml")
 
 
 class SettingsError(Exception):
-    """The settings are wrong; each mistake is one line, and no value is repeated in it."""
+    """The settings are wrong.  Each mistake is one line, without the wrong value, which may be a secret."""
 
     def __init__(self, mistakes: list[str]) -> None:
         super().__init__("\n".join(mistakes))
@@ -24,7 +24,7 @@ class SettingsError(Exception):
 
 
 ORCA_NAMES: Mapping[str, str] = {
-    # Lambda and ECS set it, and ORCA reads it; botocore's own chain knows AWS_DEFAULT_REGION only.
+    # Lambda and ECS set it, and ORCA reads it; botocore itself reads only AWS_DEFAULT_REGION.
     "AWS_REGION": "aws.region",
     "STATUS_UPDATE_QUEUE_URL": "queues.status_update.url",
     "RECOVERY_QUEUE_URL": "queues.recovery.url",
@@ -47,7 +47,7 @@ ORCA_NAMES: Mapping[str, str] = {
     "BUCKET_MAP": "recovery.bucket_map",
     "LOG_LEVEL": "log.level",
 }
-"""Names that ORCA's Lambdas read (contract 4), and what they set here; lower case is accepted too."""
+"""Variables that ORCA's Lambdas read (contract 4), and our settings; lower case is accepted, too."""
 
 _OURS = re.compile(r"^ORCA_([A-Z]+)__(.+)$")
 
@@ -59,16 +59,16 @@ def load(
     *,
     need_queue: bool = True,
 ) -> Settings:
-    """Read the settings from all places.
+    """Read the settings from all places; a later place wins.
 
     Args:
-        file: the TOML file; by default `config/orca-daemon.toml`, where it exists.
+        file: the TOML file; by default `config/orca-daemon.toml`, if it exists.
         environ: the environment.
-        flags: `section.key` to value; None values are left out.
-        need_queue: whether it is a mistake that no queue has a URL, or that one lacks what it needs.
+        flags: values by `section.key`; None values are ignored.
+        need_queue: whether settings that suffice for no queue (`Settings.missing`) are a mistake.
 
     Raises:
-        SettingsError: with every mistake that was found.
+        SettingsError: with all mistakes.
     """
     mistakes: list[str] = []
     corrections: list[Correction] = []
@@ -83,7 +83,7 @@ def load(
         mistakes.append(settings.missing)
     if mistakes or settings is None:
         raise SettingsError(mistakes)
-    # One of ours, or a flag, may have won.
+    # A correction counts only if its value is the one in use: a variable of ours, or a flag, may have won.
     return settings.with_corrections(
         each for each in corrections if _value_at(tree, each.setting) == each.used
     )
@@ -104,26 +104,26 @@ def _from_file(file: Path | None, mistakes: list[str]) -> dict[str, Any]:
 def _from_environment(
     environ: Mapping[str, str], mistakes: list[str], corrections: list[Correction]
 ) -> list[tuple[str, object]]:
-    """The settings that the environment names, ORCA's own names first so that ours win."""
-    found: list[tuple[str, object]] = []
+    """The settings in the environment; ORCA's own names come first, so that ours win."""
+    values: list[tuple[str, object]] = []
     for name, dotted in ORCA_NAMES.items():
-        for spelled in (name, name.lower()):
-            if given := _without_blanks(dotted, environ.get(spelled, "")):
-                used, correction = corrected(spelled, dotted, given)
-                found.append((dotted, used))
+        for variable in (name, name.lower()):
+            if given := _without_blanks(dotted, environ.get(variable, "")):
+                used, correction = corrected(variable, dotted, given)
+                values.append((dotted, used))
                 corrections += [correction] if correction else []
                 break
     for name, value in sorted(environ.items()):
         if match := _OURS.match(name):
             if match[1].lower() in Settings.model_fields:
-                found.append((f"{match[1]}.{match[2]}".lower().replace("__", "."), value))
+                values.append((f"{match[1]}.{match[2]}".lower().replace("__", "."), value))
             else:
                 mistakes.append(f"{name}: there is no section [{match[1].lower()}]")
-    return found
+    return values
 
 
 def _trimmed(value: Any, name: str = "") -> Any:
-    """The tree without blanks at the ends of its texts: secrets that `echo` made end with a newline."""
+    """The tree with stripped texts, because a value that was written with `echo` ends with a newline."""
     if isinstance(value, dict):
         return {key: _trimmed(below, key) for key, below in value.items()}
     if isinstance(value, list):
@@ -132,7 +132,7 @@ def _trimmed(value: Any, name: str = "") -> Any:
 
 
 def _without_blanks(name: str, value: str) -> str:
-    # A password may end with a blank; nobody types a newline into one.
+    # A password may begin or end with a blank, but does not end with a newline.
     return value.rstrip("\r\n") if name.rpartition(".")[2] == "password" else value.strip()
 
 
@@ -146,7 +146,7 @@ def _put(tree: dict[str, Any], dotted: str, value: object) -> None:
     for section in sections:
         below = tree.setdefault(section, {})
         if not isinstance(below, dict):
-            return  # validation will say that the section is no table
+            return  # validation reports that the section is not a table
         tree = below
     tree[key] = value
 

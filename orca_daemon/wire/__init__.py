@@ -1,1 +1,1 @@
-"""The shapes of the messages on the queues: what is read from text, what is written as text, nothing else."""
+"""The formats of the messages on the queues: reading them from text, and writing them as text."""

@@ -1,4 +1,4 @@
-"""recovery queue: the request to copy one restored object to its destination."""
+"""The message on the recovery queue that requests the copy of one restored object."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from orca_daemon.wire.wire_model import Megabytes, json_object, read
 
 
 class CopyRequest(FileReference):
-    """Copy one object; job, collection, granule and filename say whose progress it is."""
+    """A request to copy one object; job, collection, granule and filename name the file of the catalog."""
 
     restore_destination: Bucket
     """The bucket to copy to."""
@@ -23,17 +23,17 @@ class CopyRequest(FileReference):
 
 
 def decode(body: str) -> CopyRequest:
-    """The copy request in this body.  Raises `MalformedError`."""
+    """Read the copy request in this body.  Raises `MalformedError`."""
     return decode_object(json_object(body))
 
 
 def decode_object(document: Mapping[str, Any]) -> CopyRequest:
-    """The same for a body that was read already."""
+    """Read the copy request in a JSON object.  Raises `MalformedError`."""
     return read(CopyRequest, document, "copy request")
 
 
 def copy_document(request: CopyRequest) -> dict[str, Any]:
-    """The JSON object of a request, keys in ORCA's order."""
+    """The request as a JSON object, with its keys in ORCA's order."""
     document: dict[str, Any] = {"jobId": request.job_id}
     if request.collection_id is not None:
         document["collectionId"] = request.collection_id
@@ -49,5 +49,5 @@ def copy_document(request: CopyRequest) -> dict[str, Any]:
 
 
 def copy_message(request: CopyRequest) -> Outgoing:
-    """A request as a message to the recovery queue."""
+    """The request as a message to the recovery queue."""
     return Outgoing(body=dump(copy_document(request)))

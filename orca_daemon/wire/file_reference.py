@@ -1,4 +1,4 @@
-"""A file of a job, as messages name it: by the primary key of `recovery_file`."""
+"""How messages name a file of a job: by the primary key of `recovery_file`."""
 
 from collections.abc import Mapping
 from typing import Self
@@ -11,15 +11,16 @@ from orca_daemon.wire.wire_model import Text, WireModel
 LARGEST_ROW_KEY = 2_704 - 8 - 4 * 7 - 7
 """Bytes of UTF-8 that job, collection, granule and filename may have together.
 
-A row of a B-tree index takes 2,704 bytes (Postgres: nbtree, pages of 8 KiB): its header has 8 of them, the
-length of each of four texts up to 7 with its alignment, and `UNKNOWN` may stand for the collection.
+An entry of a B-tree index may have 2,704 bytes (Postgres: nbtree, pages of 8 KiB).  Of these, 8 are its
+header, up to 7 are the length and alignment of each of four texts, and 7 are `UNKNOWN`, which the tables
+store if a message names no collection.
 """
-SURE = LARGEST_ROW_KEY // 4
-"""So many characters fit, whatever they are: none has more than four bytes."""
+ALWAYS_FITS = LARGEST_ROW_KEY // 4
+"""Number of characters that fit in any case: a character has at most four bytes."""
 
 
 class FileReference(WireModel):
-    """Names one file.  `collection_id` is None from producers older than ORCA 8.1."""
+    """Names one file.  Producers older than ORCA 8.1 send no collection; then `collection_id` is None."""
 
     job_id: Text
     collection_id: Text | None = None
@@ -29,7 +30,7 @@ class FileReference(WireModel):
     @model_validator(mode="after")
     def _fits_the_tables(self) -> Self:
         job, collection, granule, filename = self.job_id, self.collection_id, self.granule_id, self.filename
-        if len(job) + len(collection or "") + len(granule) + len(filename) > SURE:
+        if len(job) + len(collection or "") + len(granule) + len(filename) > ALWAYS_FITS:
             check_row_key(job, collection, granule, {"filename": filename})
         return self
 
@@ -37,15 +38,18 @@ class FileReference(WireModel):
 def check_row_key(
     job_id: str, collection_id: str | None, granule_id: str, filenames: Mapping[str, str]
 ) -> None:
-    """Raise `PydanticCustomError` where the primary keys of the tables cannot hold these together.
+    """Check that the primary keys of the tables can hold these values together.
 
-    `filenames` has each file's name by what the message calls it.
+    `filenames` has each file's name by its field in the message, such as `files[0].filename`.
+
+    Raises:
+        PydanticCustomError: they are too long.
     """
     parts = {"jobId": job_id, "collectionId": collection_id or "", "granuleId": granule_id}
     sizes = {name: len(text.encode()) for name, text in parts.items()}
-    if named := {name: len(text.encode()) for name, text in filenames.items()}:
-        worst = max(named, key=named.__getitem__)
-        sizes[worst] = named[worst]
+    if filename_sizes := {name: len(text.encode()) for name, text in filenames.items()}:
+        longest = max(filename_sizes, key=filename_sizes.__getitem__)
+        sizes[longest] = filename_sizes[longest]
     if (size := sum(sizes.values())) > LARGEST_ROW_KEY:
         longest = max(sizes, key=sizes.__getitem__)
         others = ", ".join(name for name in sizes if name != longest)

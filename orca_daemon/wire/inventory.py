@@ -1,4 +1,4 @@
-"""internal-report queue: an inventory to compare, a listing already stored, or tables to export."""
+"""Messages on the internal-report queue: compare an inventory or a stored listing, or export tables."""
 
 from typing import Annotated
 
@@ -15,7 +15,7 @@ MANIFEST = "manifest.json"
 
 
 def is_manifest(key: str) -> bool:
-    """Whether the base name is exactly that of an inventory's manifest."""
+    """Whether the last part of the key is `manifest.json`, as in every S3 inventory."""
     return key.rpartition("/")[2] == MANIFEST
 
 
@@ -26,16 +26,16 @@ def _manifest(key: str) -> str:
 
 
 class InventoryPointer(WireModel):
-    """Where the manifest of an S3 inventory lies."""
+    """The location of the manifest of an S3 inventory."""
 
     report_bucket_region: Region | None = None
-    """None when an event did not name it: the daemon's own region, then."""
+    """None if an event does not name it; then the daemon's own region is used."""
     report_bucket_name: Bucket
     manifest_key: Annotated[Key, AfterValidator(_manifest)]
 
 
 class StoredListing(WireModel):
-    """A listing that lies in `reconcile_s3_object` already, under this job."""
+    """A listing that `reconcile_s3_object` already holds, under this job."""
 
     job_id: int = Field(gt=0, le=LARGEST_ID)
     orca_archive_location: Bucket
@@ -43,7 +43,7 @@ class StoredListing(WireModel):
 
 
 class ExportRequest(WireModel):
-    """Tables whose changes are wanted as Parquet."""
+    """Tables whose changes are to be exported as Parquet."""
 
     tables_to_query: tuple[Annotated[Label, Field(min_length=1)], ...] = Field(
         alias="tables_to_query", min_length=1, strict=False
@@ -54,7 +54,7 @@ InternalReportMessage = InventoryPointer | StoredListing | ExportRequest | S3Not
 
 
 def decode(body: str) -> InternalReportMessage:
-    """The message in this body, distinguished by its keys.  Raises `MalformedError`."""
+    """Read the message in this body; its keys decide of which kind it is.  Raises `MalformedError`."""
     document = json_object(body)
     if s3_event.is_notification(document):
         return s3_event.decode_object(document)
@@ -69,7 +69,7 @@ def decode(body: str) -> InternalReportMessage:
 
 
 def pointer(record: S3Record) -> InventoryPointer | None:
-    """The inventory that this event announces; None when it is about another object."""
+    """The inventory that this event announces; None if the object is not a manifest."""
     if not is_manifest(record.key):
         return None
     return InventoryPointer(
@@ -78,12 +78,12 @@ def pointer(record: S3Record) -> InventoryPointer | None:
 
 
 def inventory_message(inventory: InventoryPointer, *, group: str = INTERNAL_REPORT_GROUP) -> Outgoing:
-    """A pointer as a message to the internal-report queue."""
+    """The pointer as a message to the internal-report queue."""
     return _message(inventory.model_dump(by_alias=True), group)
 
 
 def export_message(request: ExportRequest, *, group: str = INTERNAL_REPORT_GROUP) -> Outgoing:
-    """A request for an export as a message to the internal-report queue."""
+    """The export request as a message to the internal-report queue."""
     return _message(request.model_dump(by_alias=True), group)
 
 

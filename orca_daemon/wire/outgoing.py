@@ -1,4 +1,4 @@
-"""A message on its way to a queue: exactly the bytes and attributes that ORCA's own producers send."""
+"""A message to send: exactly the bytes and attributes that ORCA's own producers send."""
 
 import hashlib
 import json
@@ -8,11 +8,12 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from orca_daemon.wire.times import show
+from orca_daemon.wire.times import format_time
 
 LARGEST_MESSAGE = 262_144
-"""Bytes of body and attributes together that ORCA's queues take (their `MaximumMessageSize`)."""
+"""Bytes of body and attributes together that ORCA's queues accept (their `MaximumMessageSize`)."""
 INTERNAL_REPORT_GROUP = "general_group"
+"""The message group of ORCA's own producers on the internal-report queue."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,32 +50,32 @@ class Outgoing:
 
 
 def dump(document: object) -> str:
-    """JSON as ORCA writes it; deduplication ids are hashes of exactly this text.
+    """Write JSON as ORCA does; deduplication ids are hashes of exactly this text.
 
-    Members of enumerations become their values, and moments ORCA time.
+    Members of enumerations become their values, and datetimes become ORCA time.
 
     Raises:
-        TypeError: it holds something else that JSON does not have.
-        ValueError: it holds a moment without its zone, or itself.
+        TypeError: it holds a value of another type that JSON does not have.
+        ValueError: it holds a datetime without a time zone, or contains itself.
     """
-    return json.dumps(document, default=_plain)
+    return json.dumps(document, default=_json_value)
 
 
-def _plain(value: object) -> object:
+def _json_value(value: object) -> object:
     if isinstance(value, Enum):
         return value.value
     if not isinstance(value, datetime):
         raise TypeError(f"a message cannot hold a value of the type {type(value).__name__}")
     if value.tzinfo is None:
         raise ValueError("a message cannot hold a time without its zone")
-    return show(value)
+    return format_time(value)
 
 
 def digest(body: str) -> str:
-    """Lower-case hexadecimal SHA-256 of the body's bytes."""
+    """SHA-256 of the body's bytes, in lower-case hexadecimal."""
     return hashlib.sha256(body.encode()).hexdigest()
 
 
 def md5(body: str) -> str:
-    """What SQS must answer as `MD5OfMessageBody`."""
+    """The `MD5OfMessageBody` that SQS has to return for this body."""
     return hashlib.md5(body.encode(), usedforsecurity=False).hexdigest()

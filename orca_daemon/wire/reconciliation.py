@@ -1,10 +1,10 @@
-"""The states of a comparison of S3 with the catalog."""
+"""The status of a reconciliation job, which compares S3 with the catalog."""
 
 from enum import IntEnum
 
 
 class ReconcileStatus(IntEnum):
-    """How far a comparison has come; the numbers are rows of `reconcile_status`."""
+    """Status of a reconciliation job; the numbers are rows of `reconcile_status`."""
 
     GETTING_S3_LIST = 1
     STAGED = 2

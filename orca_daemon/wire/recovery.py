@@ -1,4 +1,4 @@
-"""recovery queue: everything that may lie on it."""
+"""The messages on the recovery queue: copy requests and S3 notifications."""
 
 from orca_daemon.wire import copy, s3_event
 from orca_daemon.wire.copy import CopyRequest
@@ -10,7 +10,7 @@ RecoveryMessage = CopyRequest | S3Notification
 
 
 def decode(body: str) -> RecoveryMessage:
-    """The copy request or the S3 notification in this body.  Raises `MalformedError`."""
+    """Read the copy request or the S3 notification in this body.  Raises `MalformedError`."""
     document = json_object(body)
     if s3_event.is_notification(document):
         return s3_event.decode_object(document)
@@ -18,7 +18,7 @@ def decode(body: str) -> RecoveryMessage:
 
 
 def file_of(body: str) -> FileReference | None:
-    """The file that a copy request is about, though the rest of it is wrong; None where it names none."""
+    """The file that a copy request names, even if its other fields are wrong; None if it names no file."""
     try:
         document = json_object(body)
         return None if s3_event.is_notification(document) else read(FileReference, document, "copy request")

@@ -1,4 +1,4 @@
-"""Names of buckets, keys and regions: what S3 takes, and what is refused before S3 is asked."""
+"""Valid names of buckets, keys and regions; all others are refused before any request to S3."""
 
 import re
 from typing import Annotated
@@ -7,24 +7,24 @@ from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
 LONGEST_KEY = 1_024
-"""Bytes of UTF-8 (AWS: Creating object key names)."""
+"""Bytes of UTF-8 in a key (AWS: Creating object key names)."""
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
-# The same letters as botocore takes; the first one has to be as S3 wants it, or `..` would be a name.
+# The characters that botocore accepts; but the first has to be a letter or digit, so that `..` is refused.
 _REGION = re.compile(r"(?![0-9]+$)(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
 
 
 def is_bucket(name: str) -> bool:
-    """Whether a bucket may have this name, old ones of up to 255 characters included; an ARN is none."""
+    """Whether a bucket may have this name; old names may have 255 characters.  An ARN is not accepted."""
     return _BUCKET.fullmatch(name) is not None
 
 
 def is_region(name: str) -> bool:
-    """Whether a region may have this name: it becomes part of a host's name."""
+    """Whether a region may have this name.  It becomes part of a host name, so it must not add to that."""
     return _REGION.fullmatch(name) is not None
 
 
 def key_problem(key: str) -> str | None:
-    """What is wrong with the key of an object, as the end of a sentence; None where nothing is."""
+    """Why an object cannot have this key, as the end of a sentence; None if it can."""
     if not key:
         return "is empty"
     if "\0" in key:
@@ -59,4 +59,4 @@ Bucket = Annotated[str, AfterValidator(_bucket)]
 Region = Annotated[str, AfterValidator(_region)]
 """The name of a region of AWS."""
 Key = Annotated[str, AfterValidator(_key)]
-"""The key of an object, as it is: S3 reads nothing into `..`, `//` or a slash at its beginning."""
+"""The key of an object.  S3 gives `..`, `//` and a slash at the beginning no special meaning."""

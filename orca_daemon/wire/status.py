@@ -1,4 +1,4 @@
-"""status-update queue: the start of a granule's recovery, and the progress of one of its files."""
+"""Messages on the status-update queue: a granule's recovery begins, or a file has a new status."""
 
 import hashlib
 from collections import Counter
@@ -10,26 +10,27 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from orca_daemon.wire.file_reference import SURE, FileReference, check_row_key
+from orca_daemon.wire.file_reference import ALWAYS_FITS, FileReference, check_row_key
 from orca_daemon.wire.outgoing import LARGEST_MESSAGE, Outgoing, digest, dump
-from orca_daemon.wire.texts import cut
-from orca_daemon.wire.times import OrcaTime, show
+from orca_daemon.wire.texts import truncated
+from orca_daemon.wire.times import OrcaTime, format_time
 from orca_daemon.wire.wire_model import MalformedError, Megabytes, Text, WireModel, json_object, read
 
 ATTRIBUTE = "RequestMethod"
+"""The message attribute that names the kind of message."""
 GROUP = "request_files"
-"""The one message group of all of ORCA's own producers."""
+"""The message group of all of ORCA's own producers."""
 
 
 class RequestMethod(StrEnum):
-    """What a message asks for; the value of its attribute."""
+    """The kind of a message; the value of its attribute."""
 
     NEW_JOB = "new_job"
     UPDATE_FILE = "update_file"
 
 
 class RecoveryStatus(IntEnum):
-    """How far the recovery of a file has come; the numbers are rows of `recovery_status`."""
+    """Status of the recovery of a file; the numbers are rows of `recovery_status`."""
 
     PENDING = 1
     STAGED = 2
@@ -38,7 +39,7 @@ class RecoveryStatus(IntEnum):
 
 
 def _status(value: object) -> RecoveryStatus:
-    # JSON Schema, which ORCA checks with, calls 3.0 an integer and true none.
+    # As in JSON Schema, by which ORCA checks: 3.0 is an integer, and true is not.
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise PydanticCustomError("status", "is not an integer")
     try:
@@ -52,7 +53,7 @@ Status = Annotated[RecoveryStatus, BeforeValidator(_status)]
 
 
 class NewFile(WireModel):
-    """A file of a granule whose recovery begins, or failed to."""
+    """A file of a granule whose recovery begins, or has failed at the beginning."""
 
     filename: Text
     key_path: Text
@@ -66,32 +67,32 @@ class NewFile(WireModel):
 
     @field_validator("status")
     @classmethod
-    def _begins(cls, status: RecoveryStatus) -> RecoveryStatus:
+    def _pending_or_failed(cls, status: RecoveryStatus) -> RecoveryStatus:
         if status not in {RecoveryStatus.PENDING, RecoveryStatus.FAILED}:
             raise PydanticCustomError("status", "is neither 1 nor 3, the only ones a new file can have")
         return status
 
     @model_validator(mode="after")
-    def _ended(self) -> "NewFile":
+    def _failed_has_ended(self) -> "NewFile":
         if self.status is RecoveryStatus.FAILED and self.completion_time is None:
             raise PydanticCustomError("ended", "has status 3 and no completionTime")
         return self
 
 
 class NewJob(WireModel):
-    """A granule's recovery begins.  `collection_id` is None from producers older than ORCA 8.1."""
+    """A granule's recovery begins.  Producers older than ORCA 8.1 send no collection."""
 
     job_id: Text
     collection_id: Text | None = None
     granule_id: Text
     request_time: OrcaTime
     archive_destination: Text
-    files: tuple[NewFile, ...] = Field(strict=False)  # JSON knows no tuples
+    files: tuple[NewFile, ...] = Field(strict=False)  # in JSON it is an array
 
     @field_validator("files")
     @classmethod
     def _distinct(cls, files: tuple[NewFile, ...]) -> tuple[NewFile, ...]:
-        # The tables know a file by its name alone, without its directory.
+        # In the tables' keys a file has only its name, without its directory.
         if any(count > 1 for count in Counter(file.filename for file in files).values()):
             raise PydanticCustomError("files", "holds two files of the same filename")
         return files
@@ -100,14 +101,14 @@ class NewJob(WireModel):
     def _fits_the_tables(self) -> Self:
         job, collection, granule = self.job_id, self.collection_id, self.granule_id
         longest = max((len(file.filename) for file in self.files), default=0)
-        if len(job) + len(collection or "") + len(granule) + longest > SURE:
+        if len(job) + len(collection or "") + len(granule) + longest > ALWAYS_FITS:
             names = {f"files[{index}].filename": file.filename for index, file in enumerate(self.files)}
             check_row_key(job, collection, granule, names)
         return self
 
 
 class UpdateFile(FileReference):
-    """One file has come to a status."""
+    """A file has a new status."""
 
     last_update: OrcaTime
     status: Status = Field(alias="statusId")
@@ -119,9 +120,9 @@ StatusMessage = NewJob | UpdateFile
 
 
 def decode(body: str, attributes: Mapping[str, str]) -> StatusMessage:
-    """The message in this body, of the kind that the attribute `RequestMethod` names.
+    """Read the message in this body, of the kind that the attribute `RequestMethod` names.
 
-    Null is taken as absence where absence is allowed.
+    A null in an optional field is the same as no field.
 
     Raises:
         MalformedError: the attribute or a field is missing or wrong.
@@ -138,37 +139,37 @@ def decode(body: str, attributes: Mapping[str, str]) -> StatusMessage:
 
 
 class Grouping(StrEnum):
-    """How status messages are divided into message groups: by all producers of a queue alike, or by none."""
+    """The message groups of status messages; all producers of a queue must use the same grouping."""
 
     QUEUE = "queue"
-    """All in one group, as ORCA's own producers have it: one ordered stream."""
+    """All messages in one group, as ORCA's own producers send them: one ordered stream."""
     GRANULE = "granule"
-    """One group for each granule of a job: granules do not wait for one another."""
+    """One group for each granule of a job, so that granules do not wait for one another."""
 
 
 def granule_group(job_id: str, collection_id: str | None, granule_id: str) -> str:
-    """The message group of one granule: a hash, as group ids are limited to 128 ASCII characters."""
+    """The message group of one granule.  It is a hash, because SQS limits ids to 128 ASCII characters."""
     return hashlib.sha256(dump([job_id, collection_id, granule_id]).encode()).hexdigest()
 
 
 def group_of(document: Mapping[str, Any], grouping: Grouping) -> str:
-    """The message group in which this document is sent.
+    """The message group of this document.
 
     Raises:
-        ValueError: it is to be sent in its granule's group, and names no job or no granule.
+        ValueError: the grouping is by granule, and the document names no job or no granule.
     """
     if Grouping(grouping) is Grouping.QUEUE:
         return GROUP
     job, granule = document.get("jobId"), document.get("granuleId")
     if not isinstance(job, str) or not isinstance(granule, str):
-        raise ValueError("a message for its granule's group must name jobId and granuleId")  # noqa: TRY004  a bad message
+        raise ValueError("a message for its granule's group must name jobId and granuleId")  # noqa: TRY004  a wrong message
     return granule_group(job, document.get("collectionId"), granule)
 
 
 def outgoing(
     document: Mapping[str, Any], method: RequestMethod, *, grouping: Grouping = Grouping.QUEUE
 ) -> Outgoing:
-    """This document as a message to the status-update queue.  Raises ValueError as `group_of` does."""
+    """The document as a message to the status-update queue.  Raises ValueError as `group_of` does."""
     body = dump(document)
     return Outgoing(
         body=body,
@@ -187,44 +188,44 @@ def job_document(
     archive_destination: str,
     files: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """The JSON object of a new job, keys in ORCA's order; `files` are JSON objects already."""
+    """The JSON object of a new job, with keys in ORCA's order; `files` are JSON objects."""
     return _granule(job_id, collection_id, granule_id) | {
-        "requestTime": show(request_time),
+        "requestTime": format_time(request_time),
         "archiveDestination": archive_destination,
         "files": list(files),
     }
 
 
 def update_document(update: UpdateFile) -> dict[str, Any]:
-    """The JSON object of an update, keys in ORCA's order.
+    """The update as a JSON object, with keys in ORCA's order.
 
     Raises:
-        ValueError: the status is FAILED and no error is named; ORCA's readers rely on one.
+        ValueError: the status is FAILED and the error message is missing, which ORCA's readers need.
     """
     if update.status is RecoveryStatus.FAILED and not update.error_message:
         raise ValueError("error message is required when the status is FAILED")
     document = _granule(update.job_id, update.collection_id, update.granule_id) | {
         "filename": update.filename,
-        "lastUpdate": show(update.last_update),
+        "lastUpdate": format_time(update.last_update),
         "statusId": update.status.value,
     }
     if update.completion_time is not None:
-        document["completionTime"] = show(update.completion_time)
+        document["completionTime"] = format_time(update.completion_time)
     if update.error_message is not None:
         document["errorMessage"] = update.error_message
     return document
 
 
 def _granule(job_id: str, collection_id: str | None, granule_id: str) -> dict[str, Any]:
-    # A producer that knows no collection leaves the key out, as those before ORCA 8.1 did.
+    # A producer without a collection omits the key, as producers before ORCA 8.1 did.
     collection = {} if collection_id is None else {"collectionId": collection_id}
     return {"jobId": job_id, **collection, "granuleId": granule_id}
 
 
 def update_message(update: UpdateFile, *, grouping: Grouping = Grouping.QUEUE) -> Outgoing:
-    """An update as a message to the status-update queue, its error cut to what the queue takes.
+    """The update as a message to the status-update queue; an error message that does not fit is truncated.
 
-    The names of the file leave room for one: the keys of the tables are far smaller than a message.
+    Ids and filename always fit, because the tables' keys are much smaller than a message.
 
     Raises:
         ValueError: as `update_document` does.
@@ -234,5 +235,5 @@ def update_message(update: UpdateFile, *, grouping: Grouping = Grouping.QUEUE) -
     if message.size <= LARGEST_MESSAGE or update.error_message is None:
         return message
     without = outgoing(document | {"errorMessage": ""}, RequestMethod.UPDATE_FILE, grouping=grouping)
-    text = cut(update.error_message, LARGEST_MESSAGE - without.size)
+    text = truncated(update.error_message, LARGEST_MESSAGE - without.size)
     return outgoing(document | {"errorMessage": text}, RequestMethod.UPDATE_FILE, grouping=grouping)

@@ -1,4 +1,4 @@
-"""Texts of ours that go into messages: made storable, and cut to the room that is left."""
+"""Texts that the daemon puts into messages: replace what cannot be stored, truncate what does not fit."""
 
 import json
 import re
@@ -8,15 +8,14 @@ _QUOTES = 2
 
 
 def storable(text: str) -> str:
-    """The text with U+FFFD for what Postgres or UTF-8 does not hold: NUL, and lone surrogates."""
+    """The text with U+FFFD in place of NUL (not in Postgres) and lone surrogates (not in UTF-8)."""
     return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-def cut(text: str, limit: int) -> str:
-    """The text, or as much of its beginning as has at most `limit` bytes in JSON, without its quotes, and
-    `…`.
+def truncated(text: str, limit: int) -> str:
+    """The text if it has at most `limit` bytes in JSON without quotes, else as much as fits with `…`.
 
-    In ASCII JSON a letter takes up to six bytes, and one beyond U+FFFF twelve.
+    In ASCII JSON a character takes up to six bytes, and a character beyond U+FFFF twelve.
     """
     if _size(text) <= limit:
         return text

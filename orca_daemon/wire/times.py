@@ -1,4 +1,4 @@
-"""ORCA time: the one grammar in which the messages of ORCA write a moment."""
+"""ORCA time: the format of times in ORCA's messages."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -16,31 +16,31 @@ _GRAMMAR = re.compile(
 
 
 def parse(text: str) -> datetime:
-    """The moment, in UTC; Postgres keeps microseconds, so a longer fraction is rounded to them.
+    """Read a time, in UTC.  Fractions are rounded to microseconds, as in Postgres.
 
-    As ORCA's own schema has it, `Z+00:00` is taken; a plain `Z`, every offset but a literal `+00:00`,
+    As in ORCA's own JSON Schema, `Z+00:00` is accepted; a plain `Z`, any offset but a literal `+00:00`,
     `24:00:00` and a second of 60 are refused.
 
     Raises:
-        ValueError: the text is no such time, or its year is not one of 1 to 9999.
+        ValueError: the text has another format, the day does not exist, or the year is not in 1 to 9999.
     """
-    found = _GRAMMAR.fullmatch(text)
-    if found is None:
+    match = _GRAMMAR.fullmatch(text)
+    if match is None:
         raise ValueError("is not a time of the form YYYY-MM-DDTHH:MM:SS[.ffffff]+00:00")
-    second, fraction = found.groups()
+    second, fraction = match.groups()
     try:
         if len(fraction or "") <= _MICROSECONDS and text[-7] != "Z":
-            # As all producers write it, and every message has one or two: in one call.
+            # Fast path for the usual format: every message has one or two times.
             return datetime.fromisoformat(text)
-        since = timedelta(microseconds=round(float(f"0.{fraction or 0}") * 1_000_000))
-        return datetime.fromisoformat(f"{second}+00:00") + since
+        within_second = timedelta(microseconds=round(float(f"0.{fraction or 0}") * 1_000_000))
+        return datetime.fromisoformat(f"{second}+00:00") + within_second
     except (ValueError, OverflowError):
         raise ValueError("is a day that no calendar has") from None
 
 
-def show(moment: datetime) -> str:
-    """The moment as ORCA's producers write it: six digits of fraction, or none at a whole second."""
-    return moment.astimezone(UTC).isoformat()
+def format_time(time: datetime) -> str:
+    """Write a time as ORCA's producers do: with six digits of fraction, or none for a whole second."""
+    return time.astimezone(UTC).isoformat()
 
 
 def _validate(value: object) -> datetime:
@@ -57,5 +57,5 @@ def _validate(value: object) -> datetime:
         raise PydanticCustomError("orca_time", "is a day that no calendar has") from None
 
 
-OrcaTime = Annotated[datetime, PlainValidator(_validate), PlainSerializer(show)]
-"""A moment with its zone; read from ORCA time, written as ORCA time."""
+OrcaTime = Annotated[datetime, PlainValidator(_validate), PlainSerializer(format_time)]
+"""A datetime with a time zone; read from ORCA time, and written as ORCA time."""

@@ -1,4 +1,4 @@
-"""What all messages have in common: strict, frozen, tolerant of unknown keys, and quiet about values."""
+"""The base of all messages: strict types, frozen, unknown keys ignored, no values in error messages."""
 
 import json
 from collections.abc import Mapping
@@ -10,22 +10,23 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 LARGEST_INTEGER = 2**31 - 1
-"""Postgres's `integer`, the type of the column for chunk sizes."""
+"""Largest `integer` of Postgres, the type of the column for chunk sizes."""
 LARGEST_ID = 2**63 - 1
-"""Postgres's `bigint`, the type of ids that the database gives."""
+"""Largest `bigint` of Postgres, the type of ids that the database generates."""
 _BYTE_ORDER_MARK = "\ufeff"
-_SHOWN = 5
+_MOST_PROBLEMS = 5
+"""Problems that one error message lists."""
 
 
 class MalformedError(ValueError):
-    """The message is not of the shape that its queue carries, or holds what cannot be stored.
+    """The message does not have the format of its queue, or holds a value that cannot be stored.
 
-    The text is one sentence for an operator: every field at fault with its problem, no values.
+    The text is one sentence for an operator: each wrong field with its problem, and no values.
     """
 
 
 class WireModel(BaseModel):
-    """A message or a part of one.  Attributes are named as Python does, JSON keys in camelCase."""
+    """A message or a part of one.  Attributes have Python's snake_case names, JSON keys are in camelCase."""
 
     model_config = ConfigDict(
         strict=True,
@@ -41,41 +42,41 @@ class WireModel(BaseModel):
 S = TypeVar("S", bound=WireModel)
 
 _NO_NUL = r"^[^\x00]*$"
-# A pattern also refuses lone surrogates: pydantic reads the text as UTF-8 to match it.
+# The pattern also refuses lone surrogates, because pydantic encodes the text as UTF-8 to match it.
 Text = Annotated[str, StringConstraints(pattern=_NO_NUL)]
-"""Any text that Postgres can hold and UTF-8 can write: all but the NUL character and lone surrogates."""
+"""Any text that Postgres and UTF-8 can hold: without NUL characters and lone surrogates."""
 Name = Annotated[str, StringConstraints(pattern=_NO_NUL, min_length=1)]
-"""The same, not empty."""
+"""Like `Text`, but not empty."""
 Label = Annotated[str, StringConstraints(pattern=_NO_NUL, max_length=255)]
-"""Such a text, empty or short enough for a log line: the name of an event, of a table."""
+"""Like `Text`, and short enough for a log line: the name of an event or of a table."""
 
 
 def _megabytes(value: object) -> int | None:
-    """Rounded as Postgres rounds; text is taken when it is a number, as Postgres takes it."""
+    """Round as Postgres does, and accept a number in a text as Postgres does."""
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise PydanticCustomError("megabytes", "is neither a number nor null")
     try:
-        whole = int(Decimal(str(value)).quantize(Decimal(1), ROUND_HALF_UP))
+        rounded = int(Decimal(str(value)).quantize(Decimal(1), ROUND_HALF_UP))
     except (InvalidOperation, ValueError, OverflowError):
         raise PydanticCustomError("megabytes", "is neither a number nor null") from None
-    if not 0 <= whole <= LARGEST_INTEGER:
+    if not 0 <= rounded <= LARGEST_INTEGER:
         raise PydanticCustomError("megabytes", "is negative or too large")
-    return whole
+    return rounded
 
 
 Megabytes = Annotated[int | None, BeforeValidator(_megabytes)]
-"""A size in units of 2**20 bytes; None and 0 leave it to the reader's own setting."""
+"""A size in units of 2**20 bytes; None and 0 mean the reader's own setting."""
 
 
 def json_object(body: str) -> dict[str, Any]:
-    """The JSON object in this body, as ORCA's readers take it: of equal keys, the last one counts.
+    """Read the JSON object in this body, as ORCA's readers do: the last of several equal keys counts.
 
-    Whatever no shape declares may hold anything that Python's json reads, such as half of a surrogate pair.
+    Keys that no model declares may hold anything that Python's json reads, such as lone surrogates.
 
     Raises:
-        MalformedError: the body is something else.
+        MalformedError: the body is not a JSON object.
     """
     try:
         document = json.loads(body.removeprefix(_BYTE_ORDER_MARK))
@@ -83,41 +84,41 @@ def json_object(body: str) -> dict[str, Any]:
         raise MalformedError("the body is not JSON") from None
     except RecursionError:
         raise MalformedError("the body is JSON that is nested too deeply") from None
-    except ValueError:  # Python reads no more, for the time that it would take
+    except ValueError:  # Python refuses longer numbers, because converting them takes too long
         raise MalformedError("the body holds a number of more than 4,300 digits") from None
     if not isinstance(document, dict):
         raise MalformedError("the body is JSON, but not an object")
     return document
 
 
-def read(shape: type[S], document: Mapping[str, Any], name: str) -> S:
-    """The message in this JSON object; `name` says in errors what it was taken for.
+def read(model: type[S], document: Mapping[str, Any], name: str) -> S:
+    """Read a message of this model; error messages call it `name`.
 
     Raises:
         MalformedError: a field is missing or wrong.
     """
     try:
-        return shape.model_validate(document, by_alias=True, by_name=False)
+        return model.model_validate(document, by_alias=True, by_name=False)
     except ValidationError as error:
-        # The original holds values, and so would a traceback that shows it.
+        # The original error holds values, and so would a traceback with it.
         raise MalformedError(sentence(name, error)) from None
 
 
-def make(shape: type[S], name: str, **fields: Any) -> S:
-    """A message of these fields, by the names of its attributes.  Raises `MalformedError` as `read` does."""
+def make(model: type[S], name: str, **fields: Any) -> S:
+    """A message with these attributes.  Raises `MalformedError` as `read` does."""
     try:
-        return shape(**fields)
+        return model(**fields)
     except ValidationError as error:
         raise MalformedError(sentence(name, error)) from None
 
 
 def sentence(name: str, error: ValidationError) -> str:
-    """Every field at fault and its problem, in one line."""
+    """One line with each wrong field and its problem."""
     problems = error.errors(include_url=False, include_context=False, include_input=False)
-    shown = [_problem(problem) for problem in problems[:_SHOWN]]
-    if len(problems) > _SHOWN:
-        shown.append(f"and {len(problems) - _SHOWN} more")
-    return f"not a valid {name}: {'; '.join(shown)}"
+    texts = [_problem(problem) for problem in problems[:_MOST_PROBLEMS]]
+    if len(problems) > _MOST_PROBLEMS:
+        texts.append(f"and {len(problems) - _MOST_PROBLEMS} more")
+    return f"not a valid {name}: {'; '.join(texts)}"
 
 
 _PROBLEMS = {

@@ -14,8 +14,7 @@ from unittest.mock import patch
 
 from orca_daemon.aws.sqs import SqsSource
 from orca_daemon.cli import app
-from orca_daemon.ops.health import HealthLimits
-from orca_daemon.ops.loop_lag import LoopLag
+from orca_daemon.ops.health import HealthLimits, LoopLag
 
 LIMITS = {"dead_poller": HealthLimits(poll_cycle=6.0), "busy_loop": HealthLimits(loop_lag=0.1)}
 _receive, _measure = SqsSource.receive, LoopLag.run

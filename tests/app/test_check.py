@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from orca_daemon.app.checkup import Grade, judge_settings
-from orca_daemon.app.checkup.queues import DeadLetterFacts, judge
+from orca_daemon.app.checkup.queues import DeadLetterFacts, judge_dead_letters, judge_facts
 from orca_daemon.cli import app
 from orca_daemon.engine.source import QueueFacts
 from orca_daemon.local.moto import REGION
@@ -150,7 +150,7 @@ def test_what_aws_refuses_is_reported_with_what_would_mend_it(
     found = {each["subject"]: each for each in report["findings"] if each["grade"] == "wrong"}
     assert code == 1
     assert "Cannot connect to host 127.0.0.1:9" in found["credentials"]["text"]
-    assert found["queue status_update"]["do"] == "see the endpoint, the network and the proxy"
+    assert found["queue status_update"]["do"] == "check the endpoint, the network and the proxy"
 
 
 def test_a_file_of_authorities_that_is_not_there_is_named(check: Callable[..., tuple[int, Any]]) -> None:
@@ -170,13 +170,13 @@ def test_a_status_queue_that_another_process_reads_is_looked_at_too(
     assert (code, wrong(report)) == (1, ["status queue"])
 
 
-def test_a_database_without_the_schema_says_what_to_do(
+def test_a_database_without_the_schema_is_reported_with_the_command_that_creates_it(
     check: Callable[..., tuple[int, Any]], empty_database: str
 ) -> None:
     code, report = check(DATABASE_URL=empty_database)
 
     assert code == 1
-    assert "orca-daemon db upgrade" in [each["do"] for each in report["findings"]]
+    assert "run 'orca-daemon db upgrade'" in [each["do"] for each in report["findings"]]
 
 
 def test_wrong_settings_exit_78_before_anything_is_asked(check: Callable[..., tuple[int, Any]]) -> None:
@@ -202,7 +202,7 @@ DEAD = DeadLetterFacts(fifo=True, retention=1_209_600, count=0)
     [
         (FIFO, DEAD, []),
         (FIFO, DeadLetterFacts(fifo=False, retention=1_209_600, count=0), ["of the other type"]),
-        (FIFO, None, ["no dead-letter queue"]),
+        (replace(FIFO, dead_letter=None), DEAD, ["no dead-letter queue"]),
         (
             replace(FIFO, largest=262_144, dead_letter_largest=1024),
             DEAD,
@@ -213,14 +213,15 @@ DEAD = DeadLetterFacts(fifo=True, retention=1_209_600, count=0)
         (
             STANDARD,
             DeadLetterFacts(fifo=False, retention=345_600, count=0),
-            ["keeps no order", "age goes on counting"],
+            ["keeps no order", "counts their age from the first send"],
         ),
     ],
 )
-def test_a_queue_is_judged_by_what_it_says(
-    facts: QueueFacts, dead: DeadLetterFacts | None, output: list[str]
+def test_a_queue_is_judged_by_its_attributes(
+    facts: QueueFacts, dead: DeadLetterFacts, output: list[str]
 ) -> None:
-    texts = [each.text for each in judge("queue q", "status_update", facts, dead) if each.grade.value != "ok"]
+    found = [*judge_facts("q", "status_update", facts), *judge_dead_letters("q", facts, dead)]
+    texts = [each.text for each in found if each.grade is not Grade.OK]
 
     assert len(texts) == len(output)
     assert all(part in text for part, text in zip(output, texts, strict=True))

@@ -8,6 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from orca_daemon.app import bindings, patience
+from orca_daemon.app.checkup.settings import handlers
 from orca_daemon.app.exits import StartConfigurationError
 from orca_daemon.aws.clients import connect
 from orca_daemon.engine.backoff import Backoff
@@ -47,7 +48,7 @@ async def bind(proxy: Faulty, url: str) -> list[Binding]:
             settings=settings,
             clients=clients,
             database=None,
-            metrics=Metrics(bindings.handlers(settings), operations=()),
+            metrics=Metrics(handlers(settings), operations=()),
         )
         return await bindings.bind(services)
 

@@ -9,7 +9,7 @@ from aiobotocore.config import AioConfig
 
 from orca_daemon.aws.clients import Clients
 from orca_daemon.aws.metering import meter
-from orca_daemon.aws.proof import session
+from orca_daemon.aws.session import checked_session
 from orca_daemon.local.moto import REGION
 from tests.aws.liar import Liar
 
@@ -34,7 +34,7 @@ async def bench(bare_environment: None) -> AsyncIterator[Bench]:
     )
     services = ("sqs", "s3", "secretsmanager", "ssm", "sts")
     async with AsyncExitStack() as stack:
-        liar, made = await stack.enter_async_context(Liar()), session()
+        liar, made = await stack.enter_async_context(Liar()), checked_session()
         clients = {
             name: await stack.enter_async_context(
                 made.create_client(name, region_name=REGION, endpoint_url=liar.url, config=config)

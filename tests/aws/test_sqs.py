@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from orca_daemon.aws.proof import UnprovenError
 from orca_daemon.aws.publisher import Publisher
+from orca_daemon.aws.session import UnprovenError
 from orca_daemon.aws.sqs import SqsSource, outcomes
 from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.errors import NotYet, SourceError

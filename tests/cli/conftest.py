@@ -1,4 +1,4 @@
-"""Recoveries as the tables hold them, for the commands that look at them."""
+"""A database with recoveries, for the commands that read and recover them."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,8 +12,8 @@ NOW = datetime.now(UTC)
 
 
 @pytest.fixture
-def tables(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
-    """The database that commands use, each statement of the test committed at once."""
+def connection(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
+    """A connection to the database of the commands; it commits each statement."""
     monkeypatch.setenv("DATABASE_URL", database_url)
     engine = create_engine(database_url.replace("postgresql:", "postgresql+psycopg2:"))
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -21,8 +21,8 @@ def tables(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Conne
     engine.dispose()
 
 
-def recovery(
-    tables: Connection,
+def insert_recovery(
+    connection: Connection,
     job: str,
     *statuses: RecoveryStatus,
     granule: str = "g",
@@ -32,25 +32,25 @@ def recovery(
     error: str | None = None,
     destination: str = "demo-protected",
 ) -> None:
-    """A granule of a job requested so many hours ago, with a file for each status, not moved since."""
-    moment = NOW - timedelta(hours=age)
-    row = {"job": job, "granule": granule, "collection": collection, "archive": archive, "moment": moment}
+    """Insert a granule of a job with a file for each status; all times are `age` hours ago."""
+    time = NOW - timedelta(hours=age)
+    row = {"job": job, "granule": granule, "collection": collection, "archive": archive, "time": time}
     status = min(statuses)
-    tables.execute(
+    connection.execute(
         text(
             "INSERT INTO orca.recovery_job (job_id, collection_id, granule_id, archive_destination,"
             " status_id, request_time, completion_time) VALUES (:job, :collection, :granule, :archive,"
-            " :status, :moment, CASE WHEN :status > 2 THEN CAST(:moment AS timestamptz) END)"
+            " :status, :time, CASE WHEN :status > 2 THEN CAST(:time AS timestamptz) END)"
         ),
         row | {"status": status.value},
     )
     for number, each in enumerate(statuses):
-        tables.execute(
+        connection.execute(
             text(
                 "INSERT INTO orca.recovery_file (job_id, collection_id, granule_id, filename, key_path,"
                 " restore_destination, status_id, error_message, request_time, last_update) VALUES (:job,"
-                " :collection, :granule, :name, 'd/' || :name, :destination, :status, :error, :moment,"
-                " :moment)"
+                " :collection, :granule, :name, 'd/' || :name, :destination, :status, :error, :time,"
+                " :time)"
             ),
             row | {"destination": destination, "name": f"{number}.h5", "status": each.value, "error": error},
         )

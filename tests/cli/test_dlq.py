@@ -1,4 +1,4 @@
-"""Dead letters over a real SQS endpoint: looked at without loss, sent back in order, once."""
+"""`orca-daemon dlq` over a real SQS endpoint: dead letters are not lost, and go back once, in order."""
 
 import json
 import os
@@ -14,14 +14,12 @@ import boto3
 import pytest
 from typer.testing import CliRunner
 
-from orca_daemon.aws.clients import connect
-from orca_daemon.aws.dead_letters import DeadLetters, Wanted
 from orca_daemon.cli import app
 from orca_daemon.local.moto import REGION
-from orca_daemon.settings import load
 from tests.waiting import PATIENCE, until
 
-Made = tuple[str, str]
+UrlPair = tuple[str, str]
+"""The URLs of a queue and of its dead-letter queue."""
 
 
 @pytest.fixture
@@ -31,10 +29,10 @@ def sqs(aws_endpoint: str) -> Iterator[Any]:
 
 
 @pytest.fixture
-def made(sqs: Any) -> Callable[[str], Made]:
-    """Makes a queue with a dead-letter queue: their URLs."""
+def make_queue(sqs: Any) -> Callable[[str], UrlPair]:
+    """Makes a queue with a dead-letter queue; the suffix of their names is empty or `.fifo`."""
 
-    def make(suffix: str) -> Made:
+    def make(suffix: str) -> UrlPair:
         name = f"q-{uuid4().hex[:12]}"
         kind = {"FifoQueue": "true"} if suffix else {}
         dead = sqs.create_queue(QueueName=f"{name}-dead{suffix}", Attributes=kind)["QueueUrl"]
@@ -48,7 +46,7 @@ def made(sqs: Any) -> Callable[[str], Made]:
 
 @pytest.fixture
 def run(aws_endpoint: str) -> Callable[..., Any]:
-    """Runs the command line on a queue named `q`: its exit code, and its JSON."""
+    """Runs `dlq` with a queue named `q`; returns the parsed JSON, or the output if there is none."""
 
     def call(url: str, *arguments: str, code: int = 0) -> Any:
         environment = {
@@ -80,15 +78,16 @@ def send_dead_letter(
     )
 
 
-def drained(sqs: Any, url: str) -> list[Any]:
-    found: list[Any] = []
-    while got := sqs.receive_message(
+def drain(sqs: Any, url: str) -> list[Any]:
+    """Receive and delete all messages."""
+    drained: list[Any] = []
+    while received := sqs.receive_message(
         QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"], VisibilityTimeout=60
     ).get("Messages"):
-        for message in got:
-            found.append(message)
+        for message in received:
+            drained.append(message)
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-    return found
+    return drained
 
 
 def numbers(messages: list[Any]) -> list[int]:
@@ -96,150 +95,145 @@ def numbers(messages: list[Any]) -> list[int]:
 
 
 @pytest.mark.parametrize("suffix", ["", ".fifo"])
-def test_peeking_shows_the_reason_and_leaves_everything(
-    sqs: Any, made: Callable[[str], Made], run: Callable[..., Any], suffix: str
+def test_listing_twice_returns_all_dead_letters_twice(
+    sqs: Any, make_queue: Callable[[str], UrlPair], run: Callable[..., Any], suffix: str
 ) -> None:
-    url, dead = made(suffix)
+    url, dead = make_queue(suffix)
     for number in range(3):
         send_dead_letter(sqs, dead, number, group="g" if suffix else None)
 
-    listed = run(url, "list", "q", "--json")
-    again = run(url, "list", "q", "--json")
+    first = run(url, "list", "q", "--json")
+    second = run(url, "list", "q", "--json")
 
-    reported = [each["evidence"]["message_id"] for each in again["letters"]]
-    assert sorted(reported) == ["m-0", "m-1", "m-2"]
-    assert len(listed["letters"]) == len(again["letters"]) == 3
-    assert listed["approximate_count"] == 3
-    assert numbers(drained(sqs, dead)) == [0, 1, 2] or not suffix
+    ids = [letter["evidence"]["message_id"] for letter in second["letters"]]
+    assert sorted(ids) == ["m-0", "m-1", "m-2"]
+    assert len(first["letters"]) == len(second["letters"]) == 3
+    assert first["approximate_count"] == 3
+    assert numbers(drain(sqs, dead)) == [0, 1, 2] or not suffix
 
 
-def test_filters_must_all_hold(sqs: Any, made: Callable[[str], Made], run: Callable[..., Any]) -> None:
-    url, dead = made("")
+def test_filters_select_by_reason_error_and_time(
+    sqs: Any, make_queue: Callable[[str], UrlPair], run: Callable[..., Any]
+) -> None:
+    url, dead = make_queue("")
     send_dead_letter(sqs, dead, 1, reason="no such key")
     send_dead_letter(sqs, dead, 2, reason="Bad JSON")
 
-    assert [each["reason"] for each in run(url, "list", "q", "--reason", "bad j", "--json")["letters"]] == [
-        "Bad JSON"
-    ]
+    letters = run(url, "list", "q", "--reason", "bad j", "--json")["letters"]
+    assert [letter["reason"] for letter in letters] == ["Bad JSON"]
     assert run(url, "list", "q", "--error", "KeyError", "--json")["letters"] == []
     assert run(url, "list", "q", "--until", "1d", "--json")["letters"] == []
 
 
-def test_one_is_shown_with_its_body_by_the_id_that_logs_have(
-    sqs: Any, made: Callable[[str], Made], run: Callable[..., Any]
+def test_a_dead_letter_is_shown_by_the_message_id_of_the_log(
+    sqs: Any, make_queue: Callable[[str], UrlPair], run: Callable[..., Any]
 ) -> None:
-    url, dead = made("")
+    url, dead = make_queue("")
     send_dead_letter(sqs, dead, 7)
 
-    shown = run(url, "show", "q", "m-7", "--json")
+    letter = run(url, "show", "q", "m-7", "--json")
 
-    assert json.loads(shown["body"]) == {"number": 7}
-    assert shown["attributes"] == {"RequestMethod": "update_file"}
+    assert json.loads(letter["body"]) == {"number": 7}
+    assert letter["attributes"] == {"RequestMethod": "update_file"}
     run(url, "show", "q", "m-8", code=1)
 
 
-def test_a_redrive_keeps_order_and_attributes_and_takes_the_evidence_off(
-    sqs: Any, made: Callable[[str], Made], run: Callable[..., Any]
+def test_a_redrive_keeps_order_and_attributes_and_removes_the_evidence(
+    sqs: Any, make_queue: Callable[[str], UrlPair], run: Callable[..., Any]
 ) -> None:
-    url, dead = made(".fifo")
+    url, dead = make_queue(".fifo")
     for number in range(25):
         send_dead_letter(sqs, dead, number, group="g")
 
-    tally = run(url, "redrive", "q", "--rate", "0", "--yes", "--json")
+    result = run(url, "redrive", "q", "--rate", "0", "--yes", "--json")
 
-    assert tally == {"moved": 25, "failed": 0, "passed_over": 0}
-    messages = drained(sqs, url)
+    assert result == {"moved": 25, "failed": 0, "passed_over": 0}
+    messages = drain(sqs, url)
     assert numbers(messages) == list(range(25))
     assert all(set(message["MessageAttributes"]) == {"RequestMethod"} for message in messages)
-    assert drained(sqs, dead) == []
+    assert drain(sqs, dead) == []
 
 
-def test_a_redrive_takes_no_more_than_its_limit(
-    sqs: Any, made: Callable[[str], Made], run: Callable[..., Any]
+def test_a_redrive_moves_no_more_than_its_limit(
+    sqs: Any, make_queue: Callable[[str], UrlPair], run: Callable[..., Any]
 ) -> None:
-    url, dead = made(".fifo")
+    url, dead = make_queue(".fifo")
     for number in range(5):
         send_dead_letter(sqs, dead, number, group="g")
 
     assert run(url, "redrive", "q", "--max", "2", "--rate", "0", "--yes", "--json")["moved"] == 2
-    assert numbers(drained(sqs, url)) == [0, 1]
-    assert numbers(drained(sqs, dead)) == [2, 3, 4]
+    assert numbers(drain(sqs, url)) == [0, 1]
+    assert numbers(drain(sqs, dead)) == [2, 3, 4]
 
 
-def test_a_redrive_that_is_interrupted_says_how_far_it_came_and_gives_back_the_rest(
-    sqs: Any, made: Callable[[str], Made], aws_endpoint: str
+def test_an_interrupted_redrive_reports_its_count_and_keeps_the_rest(
+    sqs: Any, make_queue: Callable[[str], UrlPair], aws_endpoint: str
 ) -> None:
-    url, dead = made(".fifo")
+    url, dead = make_queue(".fifo")
     for number in range(12):
         send_dead_letter(sqs, dead, number, group="g")
     command = [sys.executable, "-m", "orca_daemon", "dlq", "redrive", "q", "--rate", "2", "--yes"]
-    where = {"AWS_REGION": REGION, "AWS_ENDPOINT_URL": aws_endpoint, "ORCA_QUEUES__Q__URL": url}
-    redrive = subprocess.Popen(command, env=os.environ | where, stderr=subprocess.PIPE, text=True)
-    until(lambda: waiting(sqs, url))
+    environment = {"AWS_REGION": REGION, "AWS_ENDPOINT_URL": aws_endpoint, "ORCA_QUEUES__Q__URL": url}
+    redrive = subprocess.Popen(command, env=os.environ | environment, stderr=subprocess.PIPE, text=True)
+    until(lambda: count(sqs, url))
 
     redrive.send_signal(signal.SIGINT)
     output = redrive.communicate(timeout=PATIENCE)[1]
 
-    sent, left = numbers(drained(sqs, url)), numbers(drained(sqs, dead))
+    sent, left = numbers(drain(sqs, url)), numbers(drain(sqs, dead))
     assert redrive.returncode == 130
-    # One of them may have been sent and not yet deleted.
+    # The last one may have been sent, but not deleted and counted.
     assert int(output.split(" were sent back")[0].split()[-1]) in {len(sent), len(sent) - 1}
     assert sent == list(range(len(sent)))
     assert sorted({*sent, *left}) == list(range(12))
 
 
-def waiting(sqs: Any, url: str) -> int:
+def count(sqs: Any, url: str) -> int:
     name = "ApproximateNumberOfMessages"
     return int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name])
 
 
-async def test_what_is_passed_over_is_hidden_once_and_given_back_once(
-    sqs: Any, made: Callable[[str], Made], aws_endpoint: str
+def test_a_dry_run_moves_nothing(
+    sqs: Any, make_queue: Callable[[str], UrlPair], run: Callable[..., Any]
 ) -> None:
-    url, dead = made("")
-    for number in range(40):
-        send_dead_letter(sqs, dead, number)
-    calls: list[object] = []
-    settings = load(None, {"AWS_REGION": REGION, "ORCA_AWS__ENDPOINT_URL": aws_endpoint}, need_queue=False)
-
-    async with connect(settings) as clients:
-        events = clients.control.meta.events
-        events.register("before-call.sqs.ChangeMessageVisibilityBatch", lambda **_: calls.append(1))
-        found = await (await DeadLetters.of(clients, url)).peek(Wanted(error="Nothing"), 100)
-
-    assert (found, len(calls)) == ([], 4)
-
-
-def test_a_dry_run_moves_nothing(sqs: Any, made: Callable[[str], Made], run: Callable[..., Any]) -> None:
-    url, dead = made("")
+    url, dead = make_queue("")
     send_dead_letter(sqs, dead, 1)
 
     assert len(run(url, "redrive", "q", "--dry-run", "--json")["would_move"]) == 1
-    assert numbers(drained(sqs, dead)) == [1]
-    assert drained(sqs, url) == []
+    assert numbers(drain(sqs, dead)) == [1]
+    assert drain(sqs, url) == []
 
 
-def test_only_the_named_ones_go_back(sqs: Any, made: Callable[[str], Made], run: Callable[..., Any]) -> None:
-    url, dead = made("")
+def test_a_redrive_of_ids_moves_only_these(
+    sqs: Any, make_queue: Callable[[str], UrlPair], run: Callable[..., Any]
+) -> None:
+    url, dead = make_queue("")
     for number in range(4):
         send_dead_letter(sqs, dead, number)
 
     assert run(url, "redrive", "q", "m-2", "--rate", "0", "--yes", "--json")["moved"] == 1
-    assert numbers(drained(sqs, url)) == [2]
-    assert sorted(numbers(drained(sqs, dead))) == [0, 1, 3]
+    assert numbers(drain(sqs, url)) == [2]
+    assert sorted(numbers(drain(sqs, dead))) == [0, 1, 3]
 
 
-def test_nobody_to_ask_is_a_mistake_of_usage(made: Callable[[str], Made], run: Callable[..., Any]) -> None:
-    run(made("")[0], "redrive", "q", code=2)
+def test_a_redrive_without_a_terminal_needs_yes(
+    make_queue: Callable[[str], UrlPair], run: Callable[..., Any]
+) -> None:
+    output = run(make_queue("")[0], "redrive", "q", code=2)
+    assert "stdin is not a terminal; pass --yes or --dry-run" in output
 
 
-def test_a_queue_that_is_not_there_is_named(made: Callable[[str], Made], run: Callable[..., Any]) -> None:
-    gone = f"{made('')[0]}-gone"
-    output = run(gone, "list", "q", code=1)
-    assert output.startswith(f"orca-daemon: queue q, {gone}: missing (")
+def test_the_error_of_a_missing_queue_names_it(
+    make_queue: Callable[[str], UrlPair], run: Callable[..., Any]
+) -> None:
+    missing = f"{make_queue('')[0]}-missing"
+    output = run(missing, "list", "q", code=1)
+    assert output.startswith(f"orca-daemon: queue q, {missing}: missing (")
 
 
-def test_a_queue_without_a_dead_letter_queue_is_one_line(sqs: Any, run: Callable[..., Any]) -> None:
+def test_a_queue_without_a_dead_letter_queue_is_reported_in_one_line(
+    sqs: Any, run: Callable[..., Any]
+) -> None:
     url = sqs.create_queue(QueueName=f"alone-{uuid4().hex[:12]}")["QueueUrl"]
 
     assert "no dead-letter queue" in run(url, "list", "q", code=1)

@@ -1,4 +1,4 @@
-"""Why a dead letter is one: never an untrue reason, whatever its evidence is, and what stays with it."""
+"""`orca-daemon dlq` and evidence: forged evidence never becomes a reason, and a trace header is kept."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ def pair(queues: Callable[..., QueuePair]) -> QueuePair:
 
 @pytest.fixture
 def run(sqs_endpoint: str, pair: QueuePair) -> Run:
-    """Runs `dlq`: what it printed."""
+    """Runs `dlq`; returns the parsed JSON, or the output."""
 
     def call(*arguments: str, code: int = 0, endpoint: str = sqs_endpoint, url: str = pair.url) -> Any:
         environment = {
@@ -55,7 +55,8 @@ def send_dead_letter(sqs: "SQSClient", pair: QueuePair, body: str, evidence: str
     sqs.send_message(QueueUrl=pair.dead_letter_url, MessageBody=body, MessageAttributes=attributes, **more)
 
 
-def moved_by_sqs(sqs: "SQSClient", pair: QueuePair, body: str, **more: Any) -> None:
+def exceed_max_receives(sqs: "SQSClient", pair: QueuePair, body: str, **more: Any) -> None:
+    """Send a message and receive it until SQS itself moves it to the dead-letter queue."""
     sqs.send_message(QueueUrl=pair.url, MessageBody=body, **more)
     for _ in range(4):
         sqs.receive_message(QueueUrl=pair.url, VisibilityTimeout=0, WaitTimeSeconds=1)
@@ -66,24 +67,24 @@ FORGED = {
     "not ASCII": "ü",
     "a list": "[1]",
     "a number": "7",
-    "a nest": "[" * 5000 + "]" * 5000,
-    "a nest within": json.dumps({"reason": {"a": [{}]}}),
-    "a time in words": json.dumps({"buried_at": "never"}),
-    "no number": '{"buried_at": NaN}',
-    "an endless time": '{"buried_at": 1e999, "attempts": [1]}',
-    "a time to come": json.dumps({"buried_at": 1e15}),
+    "deeply nested": "[" * 5000 + "]" * 5000,
+    "nested within": json.dumps({"reason": {"a": [{}]}}),
+    "a time as text": json.dumps({"buried_at": "never"}),
+    "NaN": '{"buried_at": NaN}',
+    "an infinite time": '{"buried_at": 1e999, "attempts": [1]}',
+    "a time in the future": json.dumps({"buried_at": 1e15}),
     "a time below zero": json.dumps({"buried_at": -1e15}),
-    "a truth": json.dumps({"buried_at": True, "reason": None}),
+    "a boolean": json.dumps({"buried_at": True, "reason": None}),
     "a huge number": '{"attempts": ' + "9" * 4000 + "}",
-    "a number beyond Python": '{"attempts": ' + "9" * 5000 + "}",
-    "half a character": '{"reason2": "\\ud800", "error": "\\ud800"}',
-    "a command to the terminal": json.dumps({"error": "\x1b[2J"}),
-    "a long one": json.dumps({"error": "x" * 100_000}),
+    "a number too long for Python": '{"attempts": ' + "9" * 5000 + "}",
+    "a lone surrogate": '{"reason2": "\\ud800", "error": "\\ud800"}',
+    "a control sequence": json.dumps({"error": "\x1b[2J"}),
+    "a long text": json.dumps({"error": "x" * 100_000}),
 }
 
 
 @pytest.mark.parametrize("kind", FORGED)
-def test_forged_evidence_is_read_as_far_as_it_can_be_true(kind: str) -> None:
+def test_forged_evidence_gives_neither_a_reason_nor_a_time(kind: str) -> None:
     raw = {"OrcaDaemonEvidence": text(FORGED[kind])}
     attributes = {"OrcaDaemonEvidence": FORGED[kind]}
     forged = letter(
@@ -103,12 +104,12 @@ def test_forged_evidence_spoils_nothing_for_the_others(sqs: "SQSClient", pair: Q
 
     letters = run("list", "q", "--json")["letters"]
 
-    reasons = [each["reason"] for each in letters]
+    reasons = [letter["reason"] for letter in letters]
     assert sorted(reasons) == ["no such key", *[UNREADABLE] * len(FORGED)]
-    listed = run("list", "q")
-    assert "no such key" in listed
-    assert "\x1b" not in listed
-    assert len(listed) < 100_000
+    output = run("list", "q")
+    assert "no such key" in output
+    assert "\x1b" not in output
+    assert len(output) < 100_000
     assert "reason: not known" in run("show", "q", letters[reasons.index(UNREADABLE)]["id"])
     assert run("redrive", "q", "--yes", "--json", "--rate", "0")["moved"] == len(FORGED) + 1
 
@@ -118,31 +119,33 @@ def test_the_reason_is_the_one_that_is_known(sqs: "SQSClient", pair: QueuePair, 
     sqs.send_message(QueueUrl=pair.dead_letter_url, MessageBody="ten", MessageAttributes=ten)
     send_dead_letter(sqs, pair, "sent", None)
     stale = {"OrcaDaemonEvidence": text(json.dumps({"reason": "of an earlier time", "buried_at": 1}))}
-    moved_by_sqs(sqs, pair, "moved")
-    moved_by_sqs(sqs, pair, "moved again", MessageAttributes=stale)
+    exceed_max_receives(sqs, pair, "moved")
+    exceed_max_receives(sqs, pair, "moved again", MessageAttributes=stale)
 
     letters = run("list", "q", "--json")["letters"]
 
-    bodies = {run("show", "q", each["id"], "--json")["body"]: each["reason"] for each in letters}
-    assert bodies == {"ten": NO_ROOM, "sent": NO_EVIDENCE, "moved": BY_SQS, "moved again": BY_SQS}
+    reasons = {run("show", "q", each["id"], "--json")["body"]: each["reason"] for each in letters}
+    assert reasons == {"ten": NO_ROOM, "sent": NO_EVIDENCE, "moved": BY_SQS, "moved again": BY_SQS}
     assert all(each["buried_at"] > 1e9 for each in letters)
 
 
-def test_a_dead_letter_is_shown_with_lines_and_times(sqs: "SQSClient", pair: QueuePair, run: Run) -> None:
+def test_a_dead_letter_is_printed_with_lines_and_iso_times(
+    sqs: "SQSClient", pair: QueuePair, run: Run
+) -> None:
     evidence = {"reason": "bad", "buried_at": 1_795_910_695.9, "sent_at": 1_795_910_000, "message_id": "m-1"}
     send_dead_letter(
         sqs, pair, json.dumps({"a": [1, 2], "b": "tab\there"}, indent=1) + "\r\n\x9b2J", json.dumps(evidence)
     )
 
-    shown = run("show", "q", "m-1").splitlines()
+    lines = run("show", "q", "m-1").splitlines()
 
-    assert '  "buried_at": "2026-11-29T00:04:55.900+00:00",' in shown
-    assert '  "sent_at": "2026-11-28T23:53:20.000+00:00",' in shown
-    assert "buried_at: 2026-11-29T00:04:55.900+00:00" in shown
-    assert "body: {" in shown
-    assert ' "a": [' in shown
-    assert shown[-1] == "\N{REPLACEMENT CHARACTER}2J"
-    # Programs get numbers, as before.
+    assert '  "buried_at": "2026-11-29T00:04:55.900+00:00",' in lines
+    assert '  "sent_at": "2026-11-28T23:53:20.000+00:00",' in lines
+    assert "buried_at: 2026-11-29T00:04:55.900+00:00" in lines
+    assert "body: {" in lines
+    assert ' "a": [' in lines
+    assert lines[-1] == "\N{REPLACEMENT CHARACTER}2J"
+    # JSON keeps numbers.
     assert run("show", "q", "m-1", "--json")["buried_at"] == 1_795_910_695.9
 
 
@@ -151,8 +154,8 @@ def test_a_redrive_keeps_the_header_of_a_trace(sqs: "SQSClient", pair: QueuePair
 
     run("redrive", "q", "--yes", "--json")
 
-    answer = sqs.receive_message(QueueUrl=pair.url, MessageSystemAttributeNames=["All"], WaitTimeSeconds=1)
-    assert answer["Messages"][0]["Attributes"]["AWSTraceHeader"] == TRACE
+    response = sqs.receive_message(QueueUrl=pair.url, MessageSystemAttributeNames=["All"], WaitTimeSeconds=1)
+    assert response["Messages"][0]["Attributes"]["AWSTraceHeader"] == TRACE
 
 
 LIES = {
@@ -172,23 +175,23 @@ async def test_a_redrive_deletes_nothing_for_an_answer_that_proves_nothing(
     async with Faulty(sqs_endpoint) as proxy:
         page = Fault(lambda request: "SendMessage" in request.headers.get("X-Amz-Target", ""), page=lie)
         proxy.fail(page)
-        tally = await asyncio.to_thread(run, "redrive", "q", "--yes", "--json", code=1, endpoint=proxy.url)
+        result = await asyncio.to_thread(run, "redrive", "q", "--yes", "--json", code=1, endpoint=proxy.url)
 
-    assert (tally["moved"], tally["failed"], page.hits) == (0, 1, 1)
-    assert "not an answer of AWS to SendMessage" in tally["reasons"][0]
+    assert (result["moved"], result["failed"], page.hits) == (0, 1, 1)
+    assert "not an answer of AWS to SendMessage" in result["reasons"][0]
     left = sqs.receive_message(QueueUrl=pair.dead_letter_url, WaitTimeSeconds=1)["Messages"]
     assert [message["Body"] for message in left] == ["kept"]
 
 
-def test_a_redrive_says_why_a_message_does_not_go_back(sqs: "SQSClient", pair: QueuePair, run: Run) -> None:
+def test_a_redrive_reports_why_a_message_was_not_sent(sqs: "SQSClient", pair: QueuePair, run: Run) -> None:
     sqs.set_queue_attributes(QueueUrl=pair.url, Attributes={"MaximumMessageSize": "1024"})
     send_dead_letter(sqs, pair, "x" * 2000, json.dumps({"reason": "bad"}))
 
-    tally = run("redrive", "q", "--yes", "--json", code=1)
+    result = run("redrive", "q", "--yes", "--json", code=1)
 
-    assert tally["reasons"] == ["too_large (the queue takes no message of this size)"]
+    assert result["reasons"] == ["too_large (the queue takes no message of this size)"]
 
 
-def test_a_queue_of_another_region_is_named(run: Run) -> None:
+def test_the_error_of_a_queue_in_another_region_names_the_setting(run: Run) -> None:
     output = run("list", "q", code=1, url="https://sqs.eu-west-1.amazonaws.com/1/q")
     assert "is in eu-west-1, and requests go to us-west-2: set AWS_REGION=eu-west-1" in output

@@ -1,4 +1,4 @@
-"""`--help`: every command shows how it is called, and reads well on a narrow terminal."""
+"""`--help`: every command has an example, and its text fits a narrow terminal."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -20,18 +20,18 @@ def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]
 
 
 def output(*arguments: str) -> str:
-    found = CliRunner().invoke(app, arguments, terminal_width=80)
-    assert found.exit_code == 0
-    return found.output
+    result = CliRunner().invoke(app, arguments, terminal_width=80)
+    assert result.exit_code == 0
+    return result.output
 
 
 @pytest.mark.parametrize("path", list(commands(typer.main.get_command(app))), ids=" ".join)
-def test_every_command_shows_an_example_of_itself(path: tuple[str, ...]) -> None:
+def test_the_help_of_a_command_has_an_example(path: tuple[str, ...]) -> None:
     assert f"  orca-daemon {' '.join(path)} " in output(*path, "--help") + " "
 
 
 @pytest.mark.parametrize("group", [(), ("send",), ("dlq",), ("db",)])
-def test_the_list_of_commands_cuts_no_sentence(group: tuple[str, ...]) -> None:
+def test_the_list_of_commands_has_whole_sentences(group: tuple[str, ...]) -> None:
     _, _, listed = output(*group, "--help").partition("Commands:")
     assert listed
     assert "..." not in listed

@@ -1,4 +1,4 @@
-"""Each test runs on every party; where one is known to deviate, the test must fail there."""
+"""Each test runs on every implementation of SQS ("party"); if a deviation is known, it must fail there."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -9,7 +9,7 @@ import pytest_asyncio
 from aiobotocore.config import AioConfig
 from botocore.exceptions import ClientError
 
-from orca_daemon.aws.proof import session
+from orca_daemon.aws.session import checked_session
 from orca_daemon.engine.errors import SourceError
 from orca_daemon.local.endpoint import Endpoint
 from orca_daemon.local.moto import REGION
@@ -21,7 +21,7 @@ OVER_HTTP = ("http", "moto", "localstack")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--localstack", action="store_true", help="install LocalStack and compare it, too")
+    parser.addoption("--localstack", action="store_true", help="install LocalStack and test it, too")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -35,14 +35,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _case(name: str, behaviour: str) -> Any:
-    instead = DEVIATIONS.get(name, {}).get(behaviour)
-    if instead is None:
+    deviation = DEVIATIONS.get(name, {}).get(behaviour)
+    if deviation is None:
         return name
     raises = (
-        *(AssertionError, pytest.fail.Exception, ValueError, KeyError),  # another answer
+        *(AssertionError, pytest.fail.Exception, ValueError, KeyError),  # another response
         *(SourceError, RefusalError, ClientError),  # another error
     )
-    return pytest.param(name, marks=pytest.mark.xfail(strict=True, raises=raises, reason=instead))
+    return pytest.param(name, marks=pytest.mark.xfail(strict=True, raises=raises, reason=deviation))
 
 
 @pytest.fixture(scope="session")
@@ -62,7 +62,7 @@ _ENDPOINTS = {"http": "our_sqs", "moto": "aws_endpoint", "localstack": "localsta
 
 @pytest_asyncio.fixture(loop_scope="session", scope="session")
 async def parties(request: pytest.FixtureRequest) -> AsyncIterator[dict[str, Any]]:
-    """Those that were asked for so far."""
+    """The implementations that tests have used so far, by name, and the exit stack that closes them."""
     async with AsyncExitStack() as stack:
         yield {"memory": Memory(), "stack": stack}
 
@@ -74,13 +74,13 @@ async def party(request: pytest.FixtureRequest, parties: dict[str, Any]) -> Part
     if name not in parties:
         endpoint = request.getfixturevalue(_ENDPOINTS[name])
         parties[name] = Http(name, await parties["stack"].enter_async_context(_client(endpoint)))
-    found: Party = parties[name]
-    return found
+    party: Party = parties[name]
+    return party
 
 
 @pytest.fixture
 def client(party: Party) -> Any:
-    """The party's client, for what no `Source` can ask for."""
+    """The party's client, for calls that `Source` does not have."""
     assert isinstance(party, Http)
     return party.client
 
@@ -88,7 +88,7 @@ def client(party: Party) -> Any:
 @asynccontextmanager
 async def _client(endpoint: str) -> AsyncIterator[Any]:
     config = AioConfig(parameter_validation=False, max_pool_connections=30, retries={"total_max_attempts": 1})
-    async with session().create_client(
+    async with checked_session().create_client(
         "sqs", endpoint_url=endpoint, region_name=REGION, config=config
     ) as client:
         yield client

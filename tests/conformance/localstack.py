@@ -1,4 +1,4 @@
-"""LocalStack without a container, installed into an environment of its own."""
+"""Installs LocalStack into a virtual environment of its own and runs it without a container."""
 
 import os
 import shutil
@@ -16,15 +16,15 @@ from orca_daemon.local.ports import free_port
 
 VERSION = "2026.3.0"
 UNTIL = "2026-03-28T00:00:00Z"
-"""Younger releases of what it depends on break it, with a message that blames something else."""
+"""uv's --exclude-newer: later releases of its dependencies break it, with a misleading error message."""
 PYTHON = os.environ.get("LOCALSTACK_PYTHON", "3.13")
-"""3.11 cannot read it, although it claims so."""
+"""It does not run on 3.11, although its metadata says so."""
 PATIENCE = 120.0
 _ROOT = Path(__file__).parents[2]
 
 
 class LocalStack:
-    """LocalStack's SQS on loopback, between entering and leaving."""
+    """LocalStack's SQS on loopback; it runs during the `with` block."""
 
     def __init__(self) -> None:
         self._home = _ROOT / ".venv" / "localstack"
@@ -73,17 +73,17 @@ class LocalStack:
         if not stamp.exists():
             uv = shutil.which("uv")
             if uv is None:
-                sys.exit("LocalStack is installed with uv, which is not on PATH")
+                sys.exit("uv is not on PATH; it is needed to install LocalStack")
             subprocess.run([uv, "venv", "-q", "--clear", "-p", PYTHON, self._home], check=True)
-            wanted = ["--exclude-newer", UNTIL, f"localstack-core[runtime]=={VERSION}"]
-            subprocess.run([uv, "pip", "install", "-q", "-p", python, *wanted], check=True)
+            requirement = ["--exclude-newer", UNTIL, f"localstack-core[runtime]=={VERSION}"]
+            subprocess.run([uv, "pip", "install", "-q", "-p", python, *requirement], check=True)
             stamp.touch()
         return str(python)
 
     def _wait(self) -> None:
         assert self._process is not None
-        end = time.monotonic() + PATIENCE
-        while time.monotonic() < end and self._process.poll() is None:
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline and self._process.poll() is None:
             try:
                 health = f"{self.url}/_localstack/health"
                 with urllib.request.urlopen(health, timeout=1):  # noqa: S310  our own URL

@@ -1,4 +1,4 @@
-"""The queues that are compared, behind one face: ours in memory, and any that speak SQS's protocol."""
+"""One interface to the SQS implementations that are compared: our queue in memory, and servers over HTTP."""
 
 import asyncio
 import contextlib
@@ -10,7 +10,8 @@ from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
-from orca_daemon.aws.sqs import TRACE, SqsSource
+from orca_daemon.aws.sqs import SqsSource
+from orca_daemon.aws.sqs_messages import TRACE
 from orca_daemon.engine.memory import MemoryQueue, MemorySource, Redrive, RequestRefusedError
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.source import QueueFacts, Source
@@ -18,14 +19,14 @@ from orca_daemon.local.sqs import attributes as api
 
 FIFO = {"FifoQueue": "true"}
 ARRIVAL = 0.5
-"""Seconds that a request may take to arrive: nothing tells when a poll has begun at the other end."""
+"""Seconds within which a request should arrive: the client cannot see when the server has started a poll."""
 TRIES = 3
-"""How often such a poll is tried: on a busy machine one may come too late, and show nothing."""
+"""Repetitions of such a test: on a busy machine a poll may arrive after `ARRIVAL`, which proves nothing."""
 _NAMES = {"NonExistentQueue": "QueueDoesNotExist", "QueueAlreadyExists": "QueueNameExists"}
 
 
 class RefusalError(Exception):
-    """A call was refused; `code` is SQS's name of the error, without its prefix."""
+    """An implementation refused a call; `code` is SQS's error code without its prefix."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -35,7 +36,7 @@ class RefusalError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What the sender learns."""
+    """The result of a send: message id and sequence number (0 on a standard queue)."""
 
     id: str
     sequence: int
@@ -43,15 +44,15 @@ class Sent:
 
 @dataclass(slots=True)
 class InMemory:
-    """A `MemoryQueue`."""
+    """A queue of `Memory`."""
 
     queue: MemoryQueue
     source: Source
 
     async def send(self, body: str, **parameters: Any) -> Sent:
-        given = {_MEMORY[name]: value for name, value in parameters.items()}
+        arguments = {_MEMORY[name]: value for name, value in parameters.items()}
         try:
-            sent = self.queue.send(body, **given)
+            sent = self.queue.send(body, **arguments)
         except RequestRefusedError as error:
             raise RefusalError(error.code, str(error)) from error
         return Sent(sent.id, sent.sequence)
@@ -70,7 +71,7 @@ class InMemory:
 
 
 class Memory:
-    """Our queue, called directly."""
+    """Our `MemoryQueue`, called directly."""
 
     name = "memory"
 
@@ -80,25 +81,26 @@ class Memory:
         fifo = attributes.get("FifoQueue") == "true"
         complete = api.DEFAULTS | (api.FIFO_DEFAULTS if fifo else {}) | dict(attributes)
         queue = MemoryQueue("q", api.options(complete, fifo=fifo), clock=time.time, rng=random.Random())
-        grave = dead.queue if isinstance(dead, InMemory) else None
-        queue.redrive = Redrive(grave, most) if grave else None
-        return InMemory(queue, MemorySource(queue, grave))
+        dead_letter_queue = dead.queue if isinstance(dead, InMemory) else None
+        queue.redrive = Redrive(dead_letter_queue, most) if dead_letter_queue else None
+        return InMemory(queue, MemorySource(queue, dead_letter_queue))
 
 
 @dataclass(slots=True)
 class OverHttp:
-    """A queue behind SQS's protocol."""
+    """A queue of `Http`."""
 
     client: Any
     url: str
     source: SqsSource
 
     async def send(self, body: str, **parameters: Any) -> Sent:
-        given = {_HTTP[name]: value for name, value in parameters.items()}
-        if trace := given.get("MessageSystemAttributes"):
-            given["MessageSystemAttributes"] = {TRACE: {"DataType": "String", "StringValue": trace}}
-        answer = await refusing(self.client.send_message(QueueUrl=self.url, MessageBody=body, **given))
-        return Sent(answer["MessageId"], int(answer.get("SequenceNumber", 0)))
+        arguments = {_HTTP[name]: value for name, value in parameters.items()}
+        if trace := arguments.get("MessageSystemAttributes"):
+            arguments["MessageSystemAttributes"] = {TRACE: {"DataType": "String", "StringValue": trace}}
+        call = self.client.send_message(QueueUrl=self.url, MessageBody=body, **arguments)
+        response = await raise_refusal(call)
+        return Sent(response["MessageId"], int(response.get("SequenceNumber", 0)))
 
     async def counts(self) -> tuple[int, int, int]:
         depth = await self.source.depth()
@@ -115,38 +117,38 @@ class OverHttp:
 
 @dataclass(slots=True)
 class Http:
-    """Whatever listens at an endpoint."""
+    """A server that speaks SQS's protocol."""
 
     name: str
     client: Any
 
     async def queue(self, attributes: Mapping[str, str] = {}, *, dead: Any = None, most: int = 3) -> OverHttp:
-        given = dict(attributes)
+        complete = dict(attributes)
         if isinstance(dead, OverHttp):
             arn = await self.arn(dead)
-            given["RedrivePolicy"] = f'{{"deadLetterTargetArn": "{arn}", "maxReceiveCount": {most}}}'
-        name = f"q{uuid4().hex}" + (".fifo" if given.get("FifoQueue") == "true" else "")
-        answer = await refusing(self.client.create_queue(QueueName=name, Attributes=given))
-        url = answer["QueueUrl"]
+            complete["RedrivePolicy"] = f'{{"deadLetterTargetArn": "{arn}", "maxReceiveCount": {most}}}'
+        name = f"q{uuid4().hex}" + (".fifo" if complete.get("FifoQueue") == "true" else "")
+        response = await raise_refusal(self.client.create_queue(QueueName=name, Attributes=complete))
+        url = response["QueueUrl"]
         return OverHttp(self.client, url, SqsSource(self.client, self.client, url))
 
     async def arn(self, queue: OverHttp) -> str:
         """The ARN of a queue."""
-        answer = await self.client.get_queue_attributes(QueueUrl=queue.url, AttributeNames=["QueueArn"])
-        return str(answer["Attributes"]["QueueArn"])
+        response = await self.client.get_queue_attributes(QueueUrl=queue.url, AttributeNames=["QueueArn"])
+        return str(response["Attributes"]["QueueArn"])
 
 
 Queue: TypeAlias = InMemory | OverHttp
 Party: TypeAlias = Memory | Http
 
 
-async def refusing(call: Any) -> Any:
-    """The answer, or `RefusalError` where the client raises its own."""
+async def raise_refusal(call: Any) -> Any:
+    """Await a call of the client; raises `RefusalError` in place of `ClientError`."""
     try:
         return await call
     except ClientError as error:
-        reported = error.response["Error"]
-        raise RefusalError(reported["Code"], reported.get("Message", "")) from error
+        details = error.response["Error"]
+        raise RefusalError(details["Code"], details.get("Message", "")) from error
 
 
 _MEMORY = {
@@ -166,15 +168,15 @@ _HTTP = {
 
 
 async def visible(queue: Queue, count: int = 1) -> None:
-    """Wait until so many messages are visible, without receiving one."""
+    """Wait until at least `count` messages are visible, without receiving one."""
     async with asyncio.timeout(10):
-        while (await queue.counts())[0] < count:  # noqa: ASYNC110  the queue is elsewhere
+        while (await queue.counts())[0] < count:  # noqa: ASYNC110  the server has no event to wait for
             await asyncio.sleep(0.05)
 
 
-async def taken(queue: Queue) -> None:
-    """Wait until somebody has taken a message, for as long as a poll that was left over may need for it."""
+async def wait_for_receive(queue: Queue) -> None:
+    """Wait until a message is in flight, for at most the time in which an abandoned poll could receive it."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(ARRIVAL):
-            while (await queue.counts())[1] == 0:  # noqa: ASYNC110  the queue is elsewhere
+            while (await queue.counts())[1] == 0:  # noqa: ASYNC110  the server has no event to wait for
                 await asyncio.sleep(0.05)

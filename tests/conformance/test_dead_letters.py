@@ -1,4 +1,4 @@
-"""Dead letters, as AWS documents them and as we send them ourselves."""
+"""Dead letters that SQS moves by its redrive policy, as AWS documents, and those that the daemon sends."""
 
 import json
 
@@ -12,7 +12,7 @@ from tests.conformance.parties import FIFO, Party
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def test_a_message_is_moved_by_the_receive_after_its_last(party: Party) -> None:
+async def test_sqs_moves_a_message_at_the_receive_after_max_receive_count(party: Party) -> None:
     dead = await party.queue()
     queue = await party.queue(dead=dead, most=2)
     sent = await queue.send("poison")
@@ -26,7 +26,7 @@ async def test_a_message_is_moved_by_the_receive_after_its_last(party: Party) ->
     assert await queue.counts() == (0, 0, 0)
 
 
-async def test_the_receives_of_a_dead_letter_go_on_counting(party: Party) -> None:
+async def test_the_receive_count_of_a_dead_letter_continues(party: Party) -> None:
     dead = await party.queue()
     queue = await party.queue(dead=dead, most=1)
     await queue.send("poison")
@@ -37,7 +37,7 @@ async def test_the_receives_of_a_dead_letter_go_on_counting(party: Party) -> Non
     assert dead_lettered.receive_count == 2
 
 
-async def test_a_group_goes_on_behind_its_dead_letter(party: Party) -> None:
+async def test_the_next_message_of_a_group_is_delivered_after_a_dead_letter(party: Party) -> None:
     dead = await party.queue(FIFO)
     queue = await party.queue(FIFO, dead=dead, most=1)
     for name in ("poison", "next"):
@@ -60,7 +60,7 @@ async def test_a_dead_letter_is_the_message_with_its_evidence(party: Party) -> N
     await queue.send("poison", group="g", id="1", attributes=attributes)
     await queue.describe()
     (got,) = await queue.receive(wait=5)
-    for _ in range(2):  # the second says the same within five minutes, and is none
+    for _ in range(2):  # SQS drops the second one: it has the same deduplication id within five minutes
         await queue.source.send_dead_letter(got, {"reason": "not JSON", "attempts": 1})
     (dead_lettered,) = await dead.receive(10, wait=5)
     assert (dead_lettered.body, dead_lettered.group, dead_lettered.deduplication_id) == (
@@ -74,7 +74,7 @@ async def test_a_dead_letter_is_the_message_with_its_evidence(party: Party) -> N
     assert await queue.source.delete([got]) == [EntryOutcome.DONE]
 
 
-async def test_a_full_message_is_dead_lettered_without_evidence(party: Party) -> None:
+async def test_a_message_of_maximum_size_is_dead_lettered_without_evidence(party: Party) -> None:
     dead = await party.queue({"MaximumMessageSize": "1024"})
     queue = await party.queue({"MaximumMessageSize": "1024"}, dead=dead)
     await queue.describe()
@@ -85,7 +85,7 @@ async def test_a_full_message_is_dead_lettered_without_evidence(party: Party) ->
     assert (len(dead_lettered.body), dead_lettered.attributes) == (1024, {})
 
 
-async def test_ten_attributes_leave_no_room_for_evidence(party: Party) -> None:
+async def test_a_message_with_ten_attributes_is_dead_lettered_without_evidence(party: Party) -> None:
     dead = await party.queue()
     queue = await party.queue(dead=dead)
     await queue.describe()
@@ -97,7 +97,7 @@ async def test_ten_attributes_leave_no_room_for_evidence(party: Party) -> None:
     assert set(dead_lettered.attributes) == set(own)
 
 
-async def test_a_dead_letter_keeps_the_header_of_a_trace(party: Party) -> None:
+async def test_a_dead_letter_keeps_the_trace_header(party: Party) -> None:
     dead = await party.queue()
     queue = await party.queue(dead=dead)
     header = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
@@ -109,7 +109,9 @@ async def test_a_dead_letter_keeps_the_header_of_a_trace(party: Party) -> None:
     assert dead_lettered.trace == header
 
 
-async def test_what_sqs_moved_is_distinguished_from_what_was_sent(party: Party) -> None:
+async def test_only_a_dead_letter_that_sqs_moved_names_its_source(
+    party: Party,
+) -> None:
     dead = await party.queue()
     queue = await party.queue(dead=dead, most=1)
     for body in ("sent", "moved"):
@@ -127,7 +129,9 @@ async def test_what_sqs_moved_is_distinguished_from_what_was_sent(party: Party) 
         await dead.source.delete([dead_lettered])
 
 
-async def test_a_message_larger_than_the_dead_letter_queue_takes_is_refused_as_that(party: Party) -> None:
+async def test_a_message_over_the_size_limit_of_the_dead_letter_queue_is_refused_as_too_large(
+    party: Party,
+) -> None:
     dead = await party.queue({"MaximumMessageSize": "1024"})
     queue = await party.queue(dead=dead)
     facts = await queue.describe()
@@ -139,7 +143,7 @@ async def test_a_message_larger_than_the_dead_letter_queue_takes_is_refused_as_t
     assert error.value.kind == "too_large"
 
 
-async def test_without_a_dead_letter_queue_nothing_is_dead_lettered(party: Party) -> None:
+async def test_dead_lettering_without_a_dead_letter_queue_fails_as_missing(party: Party) -> None:
     queue = await party.queue()
     await queue.send("a")
     (got,) = await queue.receive(wait=5)

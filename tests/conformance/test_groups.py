@@ -26,7 +26,7 @@ def bodies(envelopes: "list[Envelope] | object") -> list[str]:
     return [each.body for each in envelopes]
 
 
-async def test_a_group_comes_in_the_order_in_which_it_was_sent(party: Party) -> None:
+async def test_messages_of_a_group_are_received_in_the_order_of_sending(party: Party) -> None:
     queue = await filled(party, "aaaaaaaaaaaa")
     first = await queue.receive(10, wait=5)
     assert bodies(first) == [f"a{number}" for number in range(1, 11)]
@@ -41,14 +41,14 @@ async def test_sequence_numbers_rise(party: Party) -> None:
     assert sequences == sorted(sequences)
 
 
-async def test_a_group_in_flight_is_closed_while_others_go_on(party: Party) -> None:
+async def test_a_group_with_a_message_in_flight_is_blocked_and_other_groups_are_not(party: Party) -> None:
     queue = await filled(party, "aab")
     assert bodies(await queue.receive(1, wait=5)) == ["a1"]
     assert bodies(await queue.receive(10, wait=5)) == ["b1"]
     assert await queue.receive(10) == []
 
 
-async def test_a_group_stays_closed_until_all_of_it_is_deleted(party: Party) -> None:
+async def test_a_group_stays_blocked_until_all_its_messages_in_flight_are_deleted(party: Party) -> None:
     queue = await filled(party, "aaa")
     first, second = await queue.receive(2, wait=5)
     await queue.source.delete([first])
@@ -57,21 +57,23 @@ async def test_a_group_stays_closed_until_all_of_it_is_deleted(party: Party) -> 
     assert bodies(await queue.receive(10, wait=5)) == ["a3"]
 
 
-async def test_the_head_is_deliverable_while_later_ones_are_in_flight(party: Party) -> None:
+async def test_the_first_message_is_deliverable_while_later_ones_are_in_flight(
+    party: Party,
+) -> None:
     queue = await filled(party, "aaa")
     first, *_ = await queue.receive(10, wait=5)
     await queue.source.hide([first], 0)
     assert bodies(await queue.receive(10, wait=2)) == ["a1"]
 
 
-async def test_a_hidden_head_holds_up_what_is_visible_behind_it(party: Party) -> None:
+async def test_a_hidden_first_message_blocks_the_visible_ones_behind_it(party: Party) -> None:
     queue = await filled(party, "aaa")
     _, second, third = await queue.receive(10, wait=5)
     assert await queue.source.hide([third, second], 0) == [EntryOutcome.DONE] * 2
     assert await queue.receive(10) == []
 
 
-async def test_a_group_given_back_from_its_tail_comes_again_in_order(party: Party) -> None:
+async def test_a_group_made_visible_from_its_last_message_is_received_again_in_order(party: Party) -> None:
     queue = await filled(party, "aaaa")
     got = await queue.receive(10, wait=5)
     await queue.source.hide(list(reversed(got)), 0)
@@ -80,7 +82,7 @@ async def test_a_group_given_back_from_its_tail_comes_again_in_order(party: Part
     assert [each.receive_count for each in again] == [2, 2, 2, 2]
 
 
-async def test_a_group_comes_in_order_after_its_leases_lapsed(party: Party) -> None:
+async def test_a_group_is_received_in_order_after_its_leases_expired(party: Party) -> None:
     queue = await filled(party, "aaa")
     got = await queue.receive(10, wait=5, lease=1)
     assert bodies(got) == ["a1", "a2", "a3"]
@@ -107,14 +109,14 @@ async def test_an_expired_handle_does_not_extend(party: Party) -> None:
     assert await queue.source.delete([second]) == [EntryOutcome.DONE]
 
 
-async def test_the_same_id_is_accepted_again_and_not_delivered_again(party: Party) -> None:
+async def test_a_message_with_a_known_deduplication_id_is_accepted_and_not_delivered(party: Party) -> None:
     queue = await party.queue(FIFO)
     await queue.send("a", group="g", id="1")
     await queue.send("b", group="h", id="1")
     assert bodies(await queue.receive(10, wait=5)) == ["a"]
 
 
-async def test_a_duplicate_is_known_after_the_first_was_deleted(party: Party) -> None:
+async def test_a_duplicate_is_detected_after_the_first_was_deleted(party: Party) -> None:
     queue = await party.queue(FIFO)
     await queue.send("a", group="g", id="1")
     await queue.source.delete(await queue.receive(wait=5))
@@ -128,7 +130,7 @@ async def test_the_sender_of_a_duplicate_gets_the_id_of_the_first(party: Party) 
     assert await queue.send("a", group="g", id="1") == first
 
 
-async def test_content_is_the_id_where_the_queue_says_so(party: Party) -> None:
+async def test_content_based_deduplication_uses_the_body_as_the_id(party: Party) -> None:
     queue = await party.queue({**FIFO, "ContentBasedDeduplication": "true"})
     await queue.send("a", group="g")
     await queue.send("a", group="g", attributes={"x": {"DataType": "String", "StringValue": "1"}})
@@ -137,7 +139,7 @@ async def test_content_is_the_id_where_the_queue_says_so(party: Party) -> None:
     assert bodies(await queue.receive(10, wait=5)) == ["a", "b", "b"]
 
 
-async def test_duplicates_can_be_a_matter_of_each_group(party: Party) -> None:
+async def test_deduplication_can_be_scoped_to_the_message_group(party: Party) -> None:
     queue = await party.queue({**FIFO, "DeduplicationScope": "messageGroup"})
     for group in "gghh":
         await queue.send(group, group=group, id="1")
@@ -150,19 +152,19 @@ async def test_a_send_without_a_group_is_refused(party: Party) -> None:
         await queue.send("a", id="1")
 
 
-async def test_a_send_without_an_id_is_refused(party: Party) -> None:
+async def test_a_send_without_a_deduplication_id_is_refused(party: Party) -> None:
     queue = await party.queue(FIFO)
     with pytest.raises(RefusalError):
         await queue.send("a", group="g")
 
 
-async def test_a_message_cannot_have_a_delay_of_its_own(party: Party) -> None:
+async def test_a_message_on_a_fifo_queue_cannot_have_its_own_delay(party: Party) -> None:
     queue = await party.queue(FIFO)
     with pytest.raises(RefusalError):
         await queue.send("a", group="g", id="1", delay=5)
 
 
-async def test_a_repeated_attempt_brings_the_same_messages(party: Party) -> None:
+async def test_a_repeated_receive_attempt_returns_the_same_messages(party: Party) -> None:
     queue = await filled(party, "aab")
     first = await queue.receive(10, wait=5, attempt_id="try")
     again = await queue.receive(10, wait=1, attempt_id="try")
@@ -171,7 +173,7 @@ async def test_a_repeated_attempt_brings_the_same_messages(party: Party) -> None
     assert await queue.source.delete(first) == [EntryOutcome.DONE] * 3
 
 
-async def test_a_repeated_attempt_begins_the_lease_anew(party: Party) -> None:
+async def test_a_repeated_receive_attempt_restarts_the_lease(party: Party) -> None:
     queue = await filled(party, "a")
     await queue.receive(10, wait=5, lease=1, attempt_id="try")
     (again,) = await queue.receive(10, wait=1, lease=60, attempt_id="try")
@@ -179,13 +181,13 @@ async def test_a_repeated_attempt_begins_the_lease_anew(party: Party) -> None:
     assert await queue.source.delete([again]) == [EntryOutcome.DONE]
 
 
-async def test_another_attempt_brings_nothing_of_the_first(party: Party) -> None:
+async def test_another_receive_attempt_returns_no_message_of_the_first(party: Party) -> None:
     queue = await filled(party, "aa")
     await queue.receive(1, wait=5, attempt_id="one")
     assert await queue.receive(10, attempt_id="two") == []
 
 
-async def test_an_attempt_whose_messages_were_modified_is_not_repeated(party: Party) -> None:
+async def test_a_receive_attempt_is_not_repeated_once_a_message_of_it_was_deleted(party: Party) -> None:
     queue = await filled(party, "aa")
     first, _ = await queue.receive(10, wait=5, attempt_id="try")
     await queue.source.delete([first])
@@ -195,7 +197,7 @@ async def test_an_attempt_whose_messages_were_modified_is_not_repeated(party: Pa
         assert await queue.receive(10, attempt_id="try") == []
 
 
-async def test_a_message_has_its_group_and_id(party: Party) -> None:
+async def test_a_received_message_has_its_group_and_deduplication_id(party: Party) -> None:
     queue = await party.queue(FIFO)
     await queue.send("a", group="g", id="1")
     (got,) = await queue.receive(wait=5)

@@ -1,4 +1,4 @@
-"""What only shows on the wire: batches, digests, errors, administration (AWS: SQS API reference)."""
+"""Behaviour that only the wire protocol has: batches, digests, errors, administration (SQS API reference)."""
 
 import asyncio
 from hashlib import md5, sha256
@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from orca_daemon.engine.errors import SourceError
-from tests.conformance.parties import ARRIVAL, FIFO, TRIES, Http, OverHttp, Party, RefusalError, refusing
+from tests.conformance.parties import ARRIVAL, FIFO, TRIES, Http, OverHttp, Party, RefusalError, raise_refusal
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 TEXT = {"DataType": "String", "StringValue": "é"}
@@ -23,11 +23,11 @@ async def over_http(party: Party, attributes: dict[str, str] | None = None, **mo
 
 async def code_of(call: Any) -> str:
     with pytest.raises(RefusalError) as refused:
-        await refusing(call)
+        await raise_refusal(call)
     return refused.value.code
 
 
-async def test_ids_of_a_batch_must_differ(party: Party, client: Any) -> None:
+async def test_the_entry_ids_of_a_batch_must_differ(party: Party, client: Any) -> None:
     queue = await over_http(party)
     entries = [{"Id": "0", "MessageBody": body} for body in "ab"]
     call = client.send_message_batch(QueueUrl=queue.url, Entries=entries)
@@ -47,14 +47,14 @@ async def test_a_batch_has_one_to_ten_entries(party: Party, client: Any) -> None
     assert await code_of(call) == "TooManyEntriesInBatchRequest"
 
 
-async def test_an_id_of_a_batch_is_a_plain_word(party: Party, client: Any) -> None:
+async def test_an_entry_id_of_a_batch_has_no_space(party: Party, client: Any) -> None:
     queue = await over_http(party)
     call = client.send_message_batch(QueueUrl=queue.url, Entries=[{"Id": "a b", "MessageBody": "a"}])
     assert await code_of(call) == "InvalidBatchEntryId"
 
 
 @pytest.mark.filterwarnings("ignore:Sending a large body")  # aiohttp advises its own caller
-async def test_a_batch_is_a_mebibyte_in_all(party: Party, client: Any) -> None:
+async def test_a_batch_over_a_mebibyte_in_total_is_refused(party: Party, client: Any) -> None:
     queue = await over_http(party)
     entries = [{"Id": str(number), "MessageBody": "a" * 300_000} for number in range(4)]
     call = client.send_message_batch(QueueUrl=queue.url, Entries=entries)
@@ -88,7 +88,7 @@ async def test_digests_are_those_of_body_and_attributes(party: Party, client: An
     assert (got["MD5OfBody"], got["MD5OfMessageAttributes"]) == (body, expected.hexdigest())
 
 
-async def test_attributes_are_those_that_were_asked_for(party: Party, client: Any) -> None:
+async def test_a_receive_returns_the_requested_attributes_only(party: Party, client: Any) -> None:
     queue = await over_http(party)
     attributes = dict.fromkeys(("one", "group.a", "group.b", "other"), TEXT)
     await queue.send("a", attributes=attributes)
@@ -103,7 +103,7 @@ async def test_attributes_are_those_that_were_asked_for(party: Party, client: An
     assert set(got["Attributes"]) == {"SentTimestamp"}
 
 
-async def test_no_attribute_is_returned_that_was_not_requested(party: Party, client: Any) -> None:
+async def test_a_receive_that_requests_no_attributes_returns_none(party: Party, client: Any) -> None:
     queue = await over_http(party)
     await queue.send("a", attributes={"one": TEXT})
     answer = await client.receive_message(QueueUrl=queue.url, WaitTimeSeconds=5)
@@ -111,7 +111,7 @@ async def test_no_attribute_is_returned_that_was_not_requested(party: Party, cli
     assert not {"Attributes", "MessageAttributes", "MD5OfMessageAttributes"} & set(got)
 
 
-async def test_the_trace_header_is_carried(party: Party, client: Any) -> None:
+async def test_the_trace_header_is_delivered(party: Party, client: Any) -> None:
     queue = await over_http(party)
     header = {"AWSTraceHeader": {"DataType": "String", "StringValue": "Root=1-67891233-abcdef"}}
     await client.send_message(QueueUrl=queue.url, MessageBody="a", MessageSystemAttributes=header)
@@ -137,26 +137,26 @@ async def test_a_dead_letter_names_the_queue_that_it_was_moved_from(party: Party
     assert listed["queueUrls"] == [queue.url]
 
 
-async def test_content_ids_are_the_sha_256_of_the_body(party: Party, client: Any) -> None:
+async def test_content_based_deduplication_ids_are_the_sha_256_of_the_body(party: Party, client: Any) -> None:
     queue = await over_http(party, {**FIFO, "ContentBasedDeduplication": "true"})
     await queue.send("é", group="g")
     (got,) = await queue.receive(wait=5)
     assert got.deduplication_id == sha256("é".encode()).hexdigest()
 
 
-async def test_eleven_messages_are_too_many_to_ask_for(party: Party, client: Any) -> None:
+async def test_a_receive_of_eleven_messages_is_refused(party: Party, client: Any) -> None:
     queue = await over_http(party)
     call = client.receive_message(QueueUrl=queue.url, MaxNumberOfMessages=11)
     assert await code_of(call) == "InvalidParameterValue"
 
 
-async def test_a_receive_waits_twenty_seconds_at_most(party: Party, client: Any) -> None:
+async def test_a_receive_with_a_wait_over_twenty_seconds_is_refused(party: Party, client: Any) -> None:
     queue = await over_http(party)
     call = client.receive_message(QueueUrl=queue.url, WaitTimeSeconds=21)
     assert await code_of(call) == "InvalidParameterValue"
 
 
-async def test_a_receive_without_a_wait_takes_that_of_the_queue(party: Party, client: Any) -> None:
+async def test_a_receive_without_a_wait_time_uses_the_queues(party: Party, client: Any) -> None:
     queue = await over_http(party, {"ReceiveMessageWaitTimeSeconds": "20"})
     poll = asyncio.create_task(client.receive_message(QueueUrl=queue.url))
     await asyncio.wait([poll], timeout=ARRIVAL)
@@ -170,14 +170,16 @@ async def test_an_invented_handle_is_invalid(party: Party, client: Any) -> None:
     assert await code_of(call) == "ReceiptHandleIsInvalid"
 
 
-async def test_a_missing_queue_is_named_so_in_old_and_new_words(party: Party, client: Any) -> None:
+async def test_a_missing_queue_has_the_error_codes_of_the_query_and_the_json_protocol(
+    party: Party, client: Any
+) -> None:
     with pytest.raises(ClientError) as error:
         await client.get_queue_url(QueueName="no-such-queue")
     assert error.value.response["Error"]["Code"] == "AWS.SimpleQueueService.NonExistentQueue"
     assert type(error.value).__name__ == "QueueDoesNotExist"
 
 
-async def test_a_deleted_queue_is_missing_for_its_source(party: Party, client: Any) -> None:
+async def test_a_receive_from_a_deleted_queue_fails_as_missing(party: Party, client: Any) -> None:
     queue = await over_http(party)
     await client.delete_queue(QueueUrl=queue.url)
     with pytest.raises(SourceError) as error:
@@ -185,8 +187,8 @@ async def test_a_deleted_queue_is_missing_for_its_source(party: Party, client: A
     assert error.value.kind == "missing"
 
 
-async def test_a_poll_hears_that_its_queue_was_deleted(party: Party, client: Any) -> None:
-    """AWS says only that requests fail within 60 seconds; on ours they fail at once."""
+async def test_a_long_poll_fails_if_its_queue_is_deleted(party: Party, client: Any) -> None:
+    """AWS only says that requests fail within 60 seconds of the deletion; on our server they fail at once."""
     for _ in range(TRIES):
         queue = await over_http(party)
         poll = asyncio.create_task(queue.receive(wait=3))
@@ -196,7 +198,7 @@ async def test_a_poll_hears_that_its_queue_was_deleted(party: Party, client: Any
             await poll
 
 
-async def test_creating_a_queue_again_with_the_same_attributes_finds_it(party: Party, client: Any) -> None:
+async def test_creating_a_queue_again_with_the_same_attributes_returns_it(party: Party, client: Any) -> None:
     queue = await over_http(party, {"VisibilityTimeout": "77"})
     name = queue.url.rpartition("/")[2]
     again = await client.create_queue(QueueName=name, Attributes={"VisibilityTimeout": "77"})
@@ -205,18 +207,18 @@ async def test_creating_a_queue_again_with_the_same_attributes_finds_it(party: P
     assert await code_of(call) == "QueueNameExists"
 
 
-async def test_a_fifo_queue_has_its_suffix(party: Party, client: Any) -> None:
+async def test_the_name_of_a_fifo_queue_ends_in_fifo(party: Party, client: Any) -> None:
     assert await code_of(client.create_queue(QueueName="plain", Attributes=FIFO)) == "InvalidParameterValue"
 
 
-async def test_attributes_of_a_queue_are_checked(party: Party, client: Any) -> None:
+async def test_queue_attributes_out_of_range_are_refused(party: Party, client: Any) -> None:
     queue = await over_http(party)
     for name, value in (("VisibilityTimeout", "43201"), ("DelaySeconds", "901"), ("MaximumMessageSize", "9")):
         call = client.set_queue_attributes(QueueUrl=queue.url, Attributes={name: value})
         assert await code_of(call) == "InvalidAttributeValue"
 
 
-async def test_changed_attributes_hold(party: Party, client: Any) -> None:
+async def test_changed_queue_attributes_take_effect(party: Party, client: Any) -> None:
     queue = await over_http(party)
     await client.set_queue_attributes(QueueUrl=queue.url, Attributes={"VisibilityTimeout": "1"})
     await queue.send("a")
@@ -225,7 +227,7 @@ async def test_changed_attributes_hold(party: Party, client: Any) -> None:
     assert got.receive_count == 2
 
 
-async def test_a_dead_letter_queue_is_of_the_same_type(party: Party, client: Any) -> None:
+async def test_a_dead_letter_queue_must_be_of_the_same_type(party: Party, client: Any) -> None:
     dead = await over_http(party)
     with pytest.raises(RefusalError):
         await over_http(party, FIFO, dead=dead)
@@ -248,14 +250,14 @@ async def test_queues_are_listed_by_prefix(party: Party, client: Any) -> None:
     assert (await client.get_queue_url(QueueName=name))["QueueUrl"] == queue.url
 
 
-async def test_tags_come_and_go(party: Party, client: Any) -> None:
+async def test_tags_can_be_added_and_removed(party: Party, client: Any) -> None:
     queue = await over_http(party)
     await client.tag_queue(QueueUrl=queue.url, Tags={"a": "1", "b": "2"})
     await client.untag_queue(QueueUrl=queue.url, TagKeys=["a"])
     assert (await client.list_queue_tags(QueueUrl=queue.url))["Tags"] == {"b": "2"}
 
 
-async def test_dead_letters_can_be_moved_back_by_sqs(party: Party, client: Any) -> None:
+async def test_a_message_move_task_returns_dead_letters_to_their_queue(party: Party, client: Any) -> None:
     assert isinstance(party, Http)
     dead = await over_http(party)
     queue = await over_http(party, dead=dead, most=1)

@@ -6,7 +6,7 @@ import pytest
 
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.source import EntryOutcome
-from tests.conformance.parties import ARRIVAL, FIFO, TRIES, Party, RefusalError, taken, visible
+from tests.conformance.parties import ARRIVAL, FIFO, TRIES, Party, RefusalError, visible, wait_for_receive
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -30,7 +30,7 @@ async def test_a_message_arrives_as_it_was_sent(party: Party) -> None:
     assert 0 < got.sent_at <= got.first_received_at
 
 
-async def test_a_received_message_is_hidden_until_its_lease_lapses(party: Party) -> None:
+async def test_a_received_message_is_hidden_until_its_lease_expires(party: Party) -> None:
     queue = await party.queue()
     sent = await queue.send("a")
     (first,) = await queue.receive(wait=5, lease=1)
@@ -41,7 +41,7 @@ async def test_a_received_message_is_hidden_until_its_lease_lapses(party: Party)
     assert second.first_received_at == first.first_received_at
 
 
-async def test_a_message_given_back_is_there_at_once(party: Party) -> None:
+async def test_a_message_made_visible_can_be_received_at_once(party: Party) -> None:
     queue = await party.queue()
     await queue.send("a")
     (first,) = await queue.receive(wait=5)
@@ -59,7 +59,7 @@ async def test_an_extended_lease_counts_from_the_extension(party: Party) -> None
     assert await queue.source.delete([first]) == [EntryOutcome.DONE]
 
 
-async def test_visibility_cannot_be_changed_after_the_lease(party: Party) -> None:
+async def test_visibility_cannot_be_changed_after_the_lease_expired(party: Party) -> None:
     queue = await party.queue()
     await queue.send("a")
     (got,) = await queue.receive(wait=5, lease=1)
@@ -67,11 +67,12 @@ async def test_visibility_cannot_be_changed_after_the_lease(party: Party) -> Non
     assert await queue.source.hide([got], 60) == [EntryOutcome.GONE]
 
 
-async def test_twelve_hours_are_the_longest_that_a_message_is_hidden_in_all(party: Party) -> None:
+async def test_a_message_is_hidden_for_twelve_hours_in_total_at_most(party: Party) -> None:
     queue = await party.queue()
     await queue.send("a")
     (got,) = await queue.receive(wait=5, lease=43_200)
-    await asyncio.sleep(0.01)  # the clock of the queue has to move on, and nothing else would tell
+    # The total must exceed twelve hours, if only by milliseconds: the clock of a real server cannot be set.
+    await asyncio.sleep(0.01)
     assert await queue.source.hide([got], 43_200) != [EntryOutcome.DONE]
 
 
@@ -109,7 +110,7 @@ async def test_the_latest_handle_of_a_standard_queue_deletes_even_after_its_leas
     assert await queue.counts() == (0, 0, 0)
 
 
-async def test_an_old_handle_of_a_standard_queue_is_no_error(party: Party) -> None:
+async def test_deleting_with_an_old_handle_of_a_standard_queue_is_no_error(party: Party) -> None:
     queue = await party.queue()
     await queue.send("a")
     (first,) = await queue.receive(wait=5, lease=1)
@@ -117,7 +118,7 @@ async def test_an_old_handle_of_a_standard_queue_is_no_error(party: Party) -> No
     assert await queue.source.delete([first]) == [EntryOutcome.DONE]
 
 
-async def test_a_receive_brings_ten_at_most(party: Party) -> None:
+async def test_a_receive_returns_ten_messages_at_most(party: Party) -> None:
     queue = await party.queue()
     for number in range(12):
         await queue.send(str(number))
@@ -128,7 +129,7 @@ async def test_a_receive_brings_ten_at_most(party: Party) -> None:
     assert sorted(int(each.body) for each in got) == list(range(12))
 
 
-async def test_a_delayed_message_comes_when_its_delay_is_over(party: Party) -> None:
+async def test_a_delayed_message_is_received_after_its_delay(party: Party) -> None:
     queue = await party.queue()
     await queue.send("late", delay=1)
     assert await queue.receive() == []
@@ -137,7 +138,7 @@ async def test_a_delayed_message_comes_when_its_delay_is_over(party: Party) -> N
     assert got.body == "late"
 
 
-async def test_the_queues_own_delay_holds_where_a_message_names_none(party: Party) -> None:
+async def test_the_queues_delay_applies_if_a_message_has_none(party: Party) -> None:
     queue = await party.queue({"DelaySeconds": "600"})
     await queue.send("late")
     await queue.send("soon", delay=0)
@@ -164,8 +165,8 @@ async def test_a_long_poll_is_woken_by_a_send(party: Party) -> None:
     assert got.id == sent.id
 
 
-async def test_an_abandoned_poll_takes_no_message(party: Party) -> None:
-    """AWS promises nothing here; whoever cancels a receive on a queue that fails this loses a lease."""
+async def test_a_cancelled_poll_receives_no_message(party: Party) -> None:
+    """AWS promises nothing here.  On a server that fails, a cancelled receive hides a message for a lease."""
     for _ in range(TRIES):
         queue = await party.queue()
         poll = asyncio.create_task(queue.source.receive(10, wait=10, lease=30))
@@ -173,7 +174,7 @@ async def test_an_abandoned_poll_takes_no_message(party: Party) -> None:
         poll.cancel()
         await asyncio.wait([poll])
         await queue.send("a")
-        await taken(queue)
+        await wait_for_receive(queue)
         (got,) = await queue.receive(wait=2)
         assert got.receive_count == 1
 
@@ -184,7 +185,7 @@ async def test_a_body_over_the_limit_of_its_queue_is_refused(party: Party) -> No
         await queue.send("a" * 1025)
 
 
-async def test_the_limit_counts_bytes(party: Party) -> None:
+async def test_the_size_limit_counts_bytes(party: Party) -> None:
     queue = await party.queue({"MaximumMessageSize": "1024"})
     with pytest.raises(RefusalError):
         await queue.send("é" * 513)
@@ -198,7 +199,7 @@ async def test_a_body_over_a_mebibyte_is_refused(party: Party) -> None:
 
 
 @pytest.mark.parametrize("character", ["\x00", "\uffff"], ids=["zero", "no character"])
-async def test_what_is_no_character_of_xml_is_refused(party: Party, character: str) -> None:
+async def test_a_character_that_xml_does_not_allow_is_refused(party: Party, character: str) -> None:
     queue = await party.queue()
     with pytest.raises(RefusalError):
         await queue.send(character)
@@ -212,14 +213,14 @@ async def test_a_mebibyte_is_stored(party: Party) -> None:
     assert len(got.body) == 1_048_576
 
 
-async def test_attributes_count_against_the_size(party: Party) -> None:
+async def test_attributes_count_towards_the_size_limit(party: Party) -> None:
     queue = await party.queue({"MaximumMessageSize": "1024"})
     attribute = {"DataType": "String", "StringValue": "a" * 100}
     with pytest.raises(RefusalError):
         await queue.send("a" * 1000, attributes={"Name": attribute})
 
 
-async def test_ten_attributes_are_the_most(party: Party) -> None:
+async def test_a_message_with_more_than_ten_attributes_is_refused(party: Party) -> None:
     queue = await party.queue()
     attribute = {"DataType": "String", "StringValue": "1"}
     await queue.send("a", attributes={f"a{number}": attribute for number in range(10)})
@@ -227,13 +228,13 @@ async def test_ten_attributes_are_the_most(party: Party) -> None:
         await queue.send("a", attributes={f"a{number}": attribute for number in range(11)})
 
 
-async def test_an_attribute_has_a_value(party: Party) -> None:
+async def test_an_attribute_with_an_empty_value_is_refused(party: Party) -> None:
     queue = await party.queue()
     with pytest.raises(RefusalError):
         await queue.send("a", attributes={"x": {"DataType": "String", "StringValue": ""}})
 
 
-async def test_a_queue_returns_its_facts(party: Party) -> None:
+async def test_describe_returns_the_attributes_of_a_queue(party: Party) -> None:
     dead = await party.queue(FIFO)
     queue = await party.queue(
         {**FIFO, "VisibilityTimeout": "77", "MessageRetentionPeriod": "3600"}, dead=dead, most=7

@@ -325,7 +325,7 @@ class TestFailOver:
     async def test_a_server_that_refuses_is_down(self, proxy: Proxy, make_database: Make) -> None:
         database = make_database(proxy.url)
         await database.probe()
-        proxy.refuse()
+        proxy.refuse_connections()
         for _ in range(2):
             with pytest.raises(DependencyDown):
                 await database.probe()
@@ -350,7 +350,7 @@ async def test_the_second_host_is_used_when_the_first_is_gone(
         return connection.connection.driver_connection.info.port  # type: ignore[union-attr]
 
     assert await database.transact(server) == int(first.split(":")[1])
-    proxy.refuse()
+    proxy.refuse_connections()
     with pytest.raises(DependencyDown):
         await database.transact(count)
     assert await database.transact(server) == int(second.split(":")[1])

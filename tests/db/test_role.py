@@ -23,5 +23,5 @@ async def test_a_role_without_temporary_tables_is_reported_of_by_the_check_up(
             connection.execute(text("DROP OWNED BY permanent; DROP ROLE permanent"))
 
     reported = "permanent may not create temporary tables: comparisons wait"
-    assert reported not in {finding.text for finding in judge_role(before)}
-    assert reported in {finding.text for finding in judge_role(after)}
+    assert reported not in {finding.text for finding in judge_role(before, {})}
+    assert reported in {finding.text for finding in judge_role(after, {})}

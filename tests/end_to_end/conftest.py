@@ -1,4 +1,4 @@
-"""A deployment for each test: queues, buckets and a database of its own, and the daemon as a process."""
+"""A deployment for each test: its own queues, buckets and database, and the daemon as a process."""
 
 import json
 import subprocess
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg2
 import pytest
 
-from orca_daemon.aws.sqs import EVIDENCE
+from orca_daemon.aws.sqs_messages import EVIDENCE
 from orca_daemon.local.daemon import Daemon, foreign_removed
 from orca_daemon.local.layout import DEAD_LETTER
 from orca_daemon.local.ports import free_port
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """A message that was set aside."""
+    """A message from a dead-letter queue."""
 
     body: str
     attributes: Mapping[str, Any]
@@ -39,7 +39,7 @@ class DeadLetter:
 
 @dataclass
 class Deployment:
-    """Everything a daemon works with, and the daemon."""
+    """The queues, buckets and database of one test, and the daemons that it started."""
 
     s3: "S3Client"
     sqs: "SQSClient"
@@ -51,26 +51,26 @@ class Deployment:
     daemons: list[Daemon] = field(default_factory=list)
 
     def start(self, **settings: str) -> Daemon:
-        """Start a daemon, ready; settings by their environment names."""
+        """Start a daemon and wait until it is ready; settings by the names of their environment variables."""
         daemon = self.launch(**settings)
         daemon.ready()
         return daemon
 
     def launch(self, **settings: str) -> Daemon:
-        """Begin to start a daemon; a setting that is empty is left out."""
+        """Start a daemon without waiting for readiness; a setting with an empty value is left out."""
         url = f"http://127.0.0.1:{free_port()}"
-        where = daemon_environment(self.database_url, url, self.queues, self.buckets)
-        reported = {**self.environment, **where, **settings}
-        daemon = Daemon({name: value for name, value in reported.items() if value}, url, self.log)
+        addresses = daemon_environment(self.database_url, url, self.queues, self.buckets)
+        environment = {**self.environment, **addresses, **settings}
+        daemon = Daemon({name: value for name, value in environment.items() if value}, url, self.log)
         self.daemons.append(daemon)
         daemon.launch()
         return daemon
 
-    def refuse(self, **settings: str) -> tuple[int, str]:
-        """Run a daemon that should not start; its exit code and what it said."""
-        where = daemon_environment(self.database_url, "http://127.0.0.1:0", self.queues, self.buckets)
-        environment = foreign_removed({}) | self.environment | where | settings
-        ended = subprocess.run(
+    def run_to_exit(self, **settings: str) -> tuple[int, str]:
+        """Run a daemon whose start must fail; returns its exit code and its output."""
+        addresses = daemon_environment(self.database_url, "http://127.0.0.1:0", self.queues, self.buckets)
+        environment = foreign_removed({}) | self.environment | addresses | settings
+        process = subprocess.run(
             [sys.executable, "-m", "orca_daemon", "run"],
             env=environment,
             capture_output=True,
@@ -78,58 +78,58 @@ class Deployment:
             timeout=PATIENCE,
             check=False,
         )
-        return ended.returncode, ended.stdout + ended.stderr
+        return process.returncode, process.stdout + process.stderr
 
     def send(self, queue: str, message: Outgoing) -> None:
-        """Put a message on the queue that the settings call so."""
+        """Send a message to the queue with this name in the settings."""
         send(message, self.queues[queue], client=self.sqs)
 
     def rows(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
-        """What a query answers."""
+        """Execute a statement and return its rows."""
         with closing(psycopg2.connect(self.database_url)) as connection, connection.cursor() as cursor:
             connection.autocommit = True
             cursor.execute(statement, parameters)
             return list(cursor.fetchall()) if cursor.description else []
 
     def dead_letters(self, queue: str, count: int) -> list[DeadLetter]:
-        """The first `count` dead letters of a queue, taken off it; fails when they do not come."""
-        letters: list[DeadLetter] = []
+        """Receive and delete `count` dead letters of a queue; fails if there are fewer after `PATIENCE`."""
+        received: list[DeadLetter] = []
         deadline = time.monotonic() + PATIENCE
-        while len(letters) < count:
-            assert time.monotonic() < deadline, f"{len(letters)} of {count} dead letters\n{self.output()}"
-            letters += self._take(self.queues[queue + DEAD_LETTER])
-        return letters
+        while len(received) < count:
+            assert time.monotonic() < deadline, f"{len(received)} of {count} dead letters\n{self.output()}"
+            received += self._receive_dead_letters(self.queues[queue + DEAD_LETTER])
+        return received
 
     def await_rows(self, expected: list[tuple[Any, ...]], statement: str, *parameters: object) -> None:
-        """Return when a query answers so; fails when it does not."""
+        """Wait until a query returns the expected rows; fails after `PATIENCE`."""
         self.until(lambda: self.rows(statement, *parameters), expected)
 
     def await_empty(self, *queues: str) -> None:
-        """Return when nothing is left on the queues, waiting or in work."""
+        """Wait until the queues have no message, visible or in flight."""
         for name in queues:
             self.until(lambda name=name: self.left(name), 0)  # type: ignore[misc]
 
     def left(self, queue: str) -> int:
-        """How many messages a queue has, waiting or in work."""
-        answer = self.sqs.get_queue_attributes(QueueUrl=self.queues[queue], AttributeNames=["All"])
-        counted = answer["Attributes"]
-        return int(counted["ApproximateNumberOfMessages"]) + int(
-            counted["ApproximateNumberOfMessagesNotVisible"]
+        """Count the messages that are left on a queue, visible and in flight."""
+        response = self.sqs.get_queue_attributes(QueueUrl=self.queues[queue], AttributeNames=["All"])
+        counts = response["Attributes"]
+        return int(counts["ApproximateNumberOfMessages"]) + int(
+            counts["ApproximateNumberOfMessagesNotVisible"]
         )
 
-    def until(self, ask: Callable[[], Any], expected: object) -> None:
-        """Ask until the answer is the expected one."""
-        until(lambda: ask() == expected, output=lambda: f"{ask()}, not {expected}\n{self.output()}")
+    def until(self, actual: Callable[[], Any], expected: object) -> None:
+        """Wait until `actual()` equals `expected`; fails after `PATIENCE` with both values and the log."""
+        until(lambda: actual() == expected, output=lambda: f"{actual()}, not {expected}\n{self.output()}")
 
     def output(self) -> str:
-        """The last that the daemon logged."""
+        """The last 20 lines of the daemons' log."""
         return "\n".join(self.log.read_text().splitlines()[-20:])
 
-    def _take(self, url: str) -> Iterator[DeadLetter]:
-        answer = self.sqs.receive_message(
+    def _receive_dead_letters(self, url: str) -> Iterator[DeadLetter]:
+        response = self.sqs.receive_message(
             QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1, MessageAttributeNames=["All"]
         )
-        for message in answer.get("Messages", []):
+        for message in response.get("Messages", []):
             self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
             attributes: dict[str, Any] = {**message.get("MessageAttributes", {})}
             evidence = attributes.pop(EVIDENCE, {}).get("StringValue", "{}")
@@ -151,7 +151,7 @@ def deployment(
     for name, fifo in {"status_update": True, "recovery": False, "internal_report": True}.items():
         pair = queues(fifo=fifo)
         urls[name], urls[name + DEAD_LETTER] = pair.url, pair.dead_letter_url
-    made = Deployment(
+    deployed = Deployment(
         s3=s3,
         sqs=sqs,
         database_url=database_url,
@@ -160,6 +160,7 @@ def deployment(
         environment=clients_environment(aws_endpoint, sqs_endpoint),
         log=tmp_path / "daemon.log",
     )
-    yield made
-    codes = [daemon.stop() for daemon in made.daemons]
-    assert set(codes) <= {0, -9}, made.output()  # a test may kill one; none may fail
+    yield deployed
+    codes = [daemon.stop() for daemon in deployed.daemons]
+    # -9: the test itself killed the daemon.  Any other exit code is a fault of the daemon.
+    assert set(codes) <= {0, -9}, deployed.output()

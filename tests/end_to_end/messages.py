@@ -1,4 +1,4 @@
-"""The messages of these tests, as ORCA's producers send them."""
+"""Status messages as ORCA's producers send them."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -26,7 +26,7 @@ def new_job(
     granule: str = "g-1",
     folder: str = "d",
 ) -> Outgoing:
-    """A granule's recovery begins; its files are pending."""
+    """A `new_job` message: the recovery of a granule starts, with its files pending."""
     now = START.isoformat()
     entries = [
         {
@@ -54,7 +54,7 @@ def new_job(
 def update(
     job: str, name: str, status: RecoveryStatus, *, granule: str = "g-1", seconds: float = 1.0
 ) -> Outgoing:
-    """A file has come to a status, this long after the start."""
+    """An `update_file` message: a file reached a status `seconds` after `START`."""
     then = START + timedelta(seconds=seconds)
     final = status in {RecoveryStatus.FAILED, RecoveryStatus.SUCCESS}
     document = update_document(

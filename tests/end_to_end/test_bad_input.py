@@ -1,4 +1,4 @@
-"""Bad input: every bad message is set aside with a reason, and the good one behind it is worked."""
+"""Bad input: each bad message is dead-lettered with a reason, and the good message behind it is processed."""
 
 import json
 from typing import Any
@@ -45,10 +45,10 @@ BAD_REPORT = (
 )
 
 
-def test_bad_status_messages_are_set_aside(deployment: Deployment) -> None:
+def test_bad_status_messages_are_dead_lettered(deployment: Deployment) -> None:
     sent = [_status(method, body, number) for number, (method, body) in enumerate(BAD_STATUS) if body]
     huge = new_job("op-huge", [f"{'x' * 1000}{number}" for number in range(90)])
-    # To the byte as large as the queue allows: body, and the name, type and value of the attribute.
+    # Exactly the largest message that SQS accepts: body plus name, type and value of the attribute.
     padded = huge.body[:-1] + " " * (LARGEST_MESSAGE - huge.size) + "}"
     huge = Outgoing(body=padded[:-2], group=GROUP, deduplication_id="huge", attributes=huge.attributes)
     for message in [*sent, huge]:
@@ -56,29 +56,30 @@ def test_bad_status_messages_are_set_aside(deployment: Deployment) -> None:
     deployment.send("status_update", new_job("op-good", ["a.hdf"]))
     deployment.start()
     deployment.await_rows([("op-good",)], "SELECT job_id FROM orca.recovery_job")
-    letters = deployment.dead_letters("status_update", len(sent) + 1)
-    assert [letter.body for letter in letters] == [message.body for message in [*sent, huge]]
-    assert [letter.body[:60] for letter in letters[:-1] if not letter.evidence.get("reason")] == []
+    received = deployment.dead_letters("status_update", len(sent) + 1)
+    assert [each.body for each in received] == [message.body for message in [*sent, huge]]
+    # The last one, `huge`, has no space left for evidence.
+    assert [each.body[:60] for each in received[:-1] if not each.evidence.get("reason")] == []
     deployment.await_empty("status_update")
 
 
-def test_bad_recovery_messages_are_set_aside(deployment: Deployment) -> None:
+def test_bad_recovery_messages_are_dead_lettered(deployment: Deployment) -> None:
     for body in BAD_RECOVERY:
         deployment.send("recovery", Outgoing(body=body))
     deployment.start()
-    letters = deployment.dead_letters("recovery", len(BAD_RECOVERY))
-    assert sorted(letter.body for letter in letters) == sorted(BAD_RECOVERY)
-    assert all(letter.evidence["reason"] for letter in letters)
+    received = deployment.dead_letters("recovery", len(BAD_RECOVERY))
+    assert sorted(each.body for each in received) == sorted(BAD_RECOVERY)
+    assert all(each.evidence["reason"] for each in received)
     deployment.await_empty("recovery")
 
 
-def test_bad_report_messages_are_set_aside(deployment: Deployment) -> None:
+def test_bad_report_messages_are_dead_lettered(deployment: Deployment) -> None:
     for number, body in enumerate(BAD_REPORT):
         deployment.send("internal_report", Outgoing(body=body, group="g", deduplication_id=str(number)))
     deployment.start()
-    letters = deployment.dead_letters("internal_report", len(BAD_REPORT))
-    assert [letter.body for letter in letters] == list(BAD_REPORT)
-    assert all(letter.evidence["reason"] for letter in letters)
+    received = deployment.dead_letters("internal_report", len(BAD_REPORT))
+    assert [each.body for each in received] == list(BAD_REPORT)
+    assert all(each.evidence["reason"] for each in received)
     deployment.await_empty("internal_report")
 
 

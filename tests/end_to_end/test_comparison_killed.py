@@ -1,4 +1,4 @@
-"""A daemon that is killed in the middle of a comparison: another one does the same job."""
+"""A daemon is killed while it compares an inventory: another daemon finishes the same job."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ STATUSES = "SELECT id, status_id FROM orca.reconcile_job"
 LEASE = {"ORCA_ENGINE__LEASE": "6"}
 
 
-def test_a_comparison_whose_daemon_was_killed_is_done_by_another(deployment: Deployment) -> None:
+def test_a_comparison_whose_daemon_was_killed_is_finished_by_another(deployment: Deployment) -> None:
     with closing(psycopg2.connect(deployment.database_url)) as connection:
         connection.autocommit = True
         archive = Archive(connection, deployment.s3, deployment.buckets["reports"])
@@ -23,7 +23,7 @@ def test_a_comparison_whose_daemon_was_killed_is_done_by_another(deployment: Dep
         pointer = archive.inventory([Listed("new")])
         first = deployment.start(**LEASE)
         with closing(psycopg2.connect(deployment.database_url)) as other, other.cursor() as cursor:
-            # The reports cannot be written as long as somebody else has the table.
+            # This lock blocks the daemon when it writes the reports, so the kill hits the comparison.
             cursor.execute("LOCK TABLE orca.reconcile_orphan_report IN ACCESS EXCLUSIVE MODE")
             deployment.send("internal_report", inventory_message(pointer))
             deployment.await_rows([(1, GENERATING_REPORTS)], STATUSES)

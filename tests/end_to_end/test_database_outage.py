@@ -1,4 +1,4 @@
-"""The database goes away and comes back: nothing is lost, nothing is set aside, no password is shown."""
+"""The database refuses connections for a while: no message is lost or dead-lettered, no password logged."""
 
 import asyncio
 from urllib.parse import urlsplit
@@ -18,19 +18,19 @@ async def test_an_outage_of_the_database_is_waited_out(deployment: Deployment) -
         await asyncio.to_thread(_send, deployment, "op-1")
         await asyncio.to_thread(deployment.await_rows, [("op-1", 4)], STATES)
 
-        proxy.refuse()
+        proxy.refuse_connections()
         await asyncio.to_thread(_send, deployment, "op-2")
-        await asyncio.to_thread(deployment.until, lambda: _is_open(daemon.url), True)
+        await asyncio.to_thread(deployment.until, lambda: _breaker_is_open(daemon.url), True)
         await asyncio.to_thread(_send, deployment, "op-3")
 
-        await proxy.admit()
+        await proxy.accept_connections()
         expected = [("op-1", 4), ("op-2", 4), ("op-3", 4)]
         await asyncio.to_thread(deployment.await_rows, expected, STATES)
         await asyncio.to_thread(deployment.await_empty, "status_update")
         assert deployment.left("status_update_dead_letter") == 0
-        shown = deployment.log.read_text() + await asyncio.to_thread(_metrics, daemon.url)
-        assert str(urlsplit(deployment.database_url).password) not in shown
-        assert "postgres" in shown
+        output = deployment.log.read_text() + await asyncio.to_thread(_metrics, daemon.url)
+        assert str(urlsplit(deployment.database_url).password) not in output
+        assert "postgres" in output
         await asyncio.to_thread(daemon.stop)
 
 
@@ -39,8 +39,8 @@ def _send(deployment: Deployment, job: str) -> None:
     deployment.send("status_update", update(job, "a.hdf", OrcaStatus.SUCCESS))
 
 
-def _is_open(url: str) -> bool:
-    """Whether the daemon has noticed."""
+def _breaker_is_open(url: str) -> bool:
+    """Whether the daemon's breaker for Postgres is open."""
     lines = _metrics(url).splitlines()
     return any(
         line.startswith("orca_daemon_breaker") and "postgres" in line and line.endswith(" 1.0")
@@ -49,5 +49,5 @@ def _is_open(url: str) -> bool:
 
 
 def _metrics(url: str) -> str:
-    with urlopen(f"{url}/metrics", timeout=10) as answer:  # noqa: S310  our own daemon
-        return str(answer.read().decode())
+    with urlopen(f"{url}/metrics", timeout=10) as response:  # noqa: S310  our own daemon
+        return str(response.read().decode())

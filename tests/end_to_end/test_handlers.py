@@ -1,4 +1,4 @@
-"""Each handler, from a message on its queue to rows and objects, in a daemon that is a process of its own."""
+"""Each handler in a real daemon process, from a message on its queue to rows and objects."""
 
 import gzip
 import hashlib
@@ -118,7 +118,7 @@ def test_an_export_becomes_parquet(deployment: Deployment) -> None:
     export = deployment.buckets["export"]
 
     def keys() -> list[str]:
-        return [found["Key"] for found in deployment.s3.list_objects_v2(Bucket=export).get("Contents", [])]
+        return [each["Key"] for each in deployment.s3.list_objects_v2(Bucket=export).get("Contents", [])]
 
     deployment.until(lambda: len(keys()), 1)
     assert keys()[0].startswith(f"recovery_job/{now:%Y/%m/%d}/")
@@ -126,7 +126,7 @@ def test_an_export_becomes_parquet(deployment: Deployment) -> None:
     assert table.column("job_id").to_pylist() == ["op-1"]
 
 
-def test_the_port_shows_what_was_done(deployment: Deployment) -> None:
+def test_the_http_port_serves_health_and_metrics(deployment: Deployment) -> None:
     daemon = deployment.start()
     deployment.send("status_update", new_job("op-1", ["a.hdf"]))
     deployment.await_rows([("g-1", 1)], JOBS, "op-1")
@@ -137,8 +137,8 @@ def test_the_port_shows_what_was_done(deployment: Deployment) -> None:
 
 
 def _get(url: str) -> tuple[int, str]:
-    with urlopen(url, timeout=10) as answer:  # noqa: S310  the daemon's own port
-        return answer.status, answer.read().decode()
+    with urlopen(url, timeout=10) as response:  # noqa: S310  the daemon's own port
+        return response.status, response.read().decode()
 
 
 def _catalog(deployment: Deployment, sizes: dict[str, int]) -> None:

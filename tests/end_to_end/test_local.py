@@ -1,4 +1,4 @@
-"""`orca-daemon local` as a process: what it publishes, what it keeps, and that it leaves nothing behind."""
+"""`orca-daemon local` as a process: `stack.json`, data after a restart, no process left after the exit."""
 
 import json
 import os
@@ -35,7 +35,7 @@ Run = Callable[..., "subprocess.Popen[str]"]
 
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[Run]:
-    """Starts `orca-daemon local` on the test's directory, with these arguments."""
+    """A function that starts `orca-daemon local` with these arguments in the test's directory."""
     started: list[subprocess.Popen[str]] = []
 
     def start(*arguments: str) -> "subprocess.Popen[str]":
@@ -54,10 +54,10 @@ def run(tmp_path: Path) -> Iterator[Run]:
 
 def test_the_data_of_a_directory_survives_a_restart(run: Run, tmp_path: Path) -> None:
     process = run("--state", "state", "--json")
-    stack = _published(process, tmp_path / "state")
+    stack = _read_stack(process, tmp_path / "state")
     assert set(stack) == KEYS
-    first = urlsplit(stack["database_url"]).password
-    assert first
+    password = urlsplit(stack["database_url"]).password
+    assert password
     assert set(stack["buckets"]) == {"archive", "protected", "public", "reports", "export"}
     queues = {"status_update", "recovery", "internal_report"}
     assert set(stack["queues"]) == queues | {f"{name}_dead_letter" for name in queues}
@@ -69,60 +69,60 @@ def test_the_data_of_a_directory_survives_a_restart(run: Run, tmp_path: Path) ->
     process.send_signal(signal.SIGTERM)
     printed = "".join(process.communicate(timeout=PATIENCE))
     assert process.returncode == 0
-    assert first not in printed
+    assert password not in printed
     assert set(json.loads(printed.splitlines()[0])) == KEYS
     assert not (tmp_path / "state" / "stack.json").exists()
 
     process = run("--state", "state", "--json")
-    stack = _published(process, tmp_path / "state")
-    assert urlsplit(stack["database_url"]).password == first
+    stack = _read_stack(process, tmp_path / "state")
+    assert urlsplit(stack["database_url"]).password == password
     assert _rows(stack, "SELECT status_id FROM orca.recovery_job") == [(1,)]
     kept = _client("s3", stack).get_object(Bucket=stack["buckets"]["archive"], Key="kept")
     assert kept["Body"].read() == b"data"
-    letters, client = stack["queues"]["status_update_dead_letter"], _client("sqs", stack)
-    until(lambda: _count(client, letters) == 1)
+    dead_letter_url, client = stack["queues"]["status_update_dead_letter"], _client("sqs", stack)
+    until(lambda: _count(client, dead_letter_url) == 1)
     process.send_signal(signal.SIGINT)
     assert process.wait(PATIENCE) == 0
 
 
-def test_nothing_survives_a_parent_that_was_killed(run: Run, tmp_path: Path) -> None:
+def test_no_child_process_survives_a_parent_that_was_killed(run: Run, tmp_path: Path) -> None:
     process = run("--state", "state", "--json")
-    stack = _published(process, tmp_path / "state")
+    stack = _read_stack(process, tmp_path / "state")
     _client("s3", stack).put_object(Bucket=stack["buckets"]["archive"], Key="kept", Body=b"data")
-    family = _descendants(process.pid)
-    assert len(family) >= 4  # Postgres, S3, SQS, the daemon
-    watched = []
-    for pid in family:
+    descendants = _descendants(process.pid)
+    assert len(descendants) >= 4  # Postgres, S3, SQS, the daemon
+    pidfds = []
+    for pid in descendants:
         with suppress(ProcessLookupError):
-            watched.append(os.pidfd_open(pid))
+            pidfds.append(os.pidfd_open(pid))
     process.kill()
     process.wait()
-    (tmp_path / "state" / "stack.json").unlink()  # the killed one's, which nobody took back
-    # At once: what is still writing its state is waited for.
-    stack = _published(run("--state", "state", "--json"), tmp_path / "state")
+    (tmp_path / "state" / "stack.json").unlink()  # the killed process could not remove it
+    # Start the next one immediately: it must wait for children of the first that still write their state.
+    stack = _read_stack(run("--state", "state", "--json"), tmp_path / "state")
     kept = _client("s3", stack).get_object(Bucket=stack["buckets"]["archive"], Key="kept")
     assert kept["Body"].read() == b"data"
-    for one in watched:
-        assert select.select([one], [], [], PATIENCE)[0]
-        os.close(one)
+    for pidfd in pidfds:
+        assert select.select([pidfd], [], [], PATIENCE)[0]
+        os.close(pidfd)
 
 
-def test_a_second_one_on_the_same_directory_is_refused(run: Run, tmp_path: Path) -> None:
-    _published(run("--state", "state", "--json"), tmp_path / "state")
+def test_a_second_local_stack_on_the_same_directory_is_refused(run: Run, tmp_path: Path) -> None:
+    _read_stack(run("--state", "state", "--json"), tmp_path / "state")
     second = run("--state", "state")
     _, output = second.communicate(timeout=PATIENCE)
     assert (second.returncode, "--state" in output) == (78, True)
 
 
-def test_exit_needs_the_demo(run: Run) -> None:
+def test_the_exit_flag_requires_the_demo_flag(run: Run) -> None:
     process = run("--exit")
     _, output = process.communicate(timeout=PATIENCE)
     assert (process.returncode, "--demo" in output) == (2, True)
 
 
-def test_a_part_that_dies_ends_the_run(run: Run, tmp_path: Path) -> None:
+def test_the_stack_ends_if_one_of_its_servers_dies(run: Run, tmp_path: Path) -> None:
     process = run("--state", "state", "--json")
-    stack = _published(process, tmp_path / "state")
+    stack = _read_stack(process, tmp_path / "state")
     [sqs] = [pid for pid in _children(process.pid) if "local.sqs" in _command(pid)]
     os.kill(sqs, signal.SIGKILL)
     _, output = process.communicate(timeout=2 * PATIENCE)
@@ -131,7 +131,7 @@ def test_a_part_that_dies_ends_the_run(run: Run, tmp_path: Path) -> None:
         urlopen(f"{stack['http_url']}/livez", timeout=PATIENCE)  # noqa: S310  our own address
 
 
-def test_a_directory_that_cannot_be_is_named(run: Run, tmp_path: Path) -> None:
+def test_a_state_path_that_is_a_file_is_refused_by_name(run: Run, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     process = run("--state", "file")
     _, output = process.communicate(timeout=PATIENCE)
@@ -141,24 +141,24 @@ def test_a_directory_that_cannot_be_is_named(run: Run, tmp_path: Path) -> None:
     )
 
 
-def test_an_endpoint_that_is_no_url_is_wrong_usage(run: Run) -> None:
+def test_an_endpoint_that_is_not_a_url_is_a_usage_error(run: Run) -> None:
     process = run("--endpoint-url", "localstack")
     _, output = process.communicate(timeout=PATIENCE)
     assert (process.returncode, "Traceback" in output, "http://" in output) == (2, False, True)
 
 
 @pytest.mark.slow
-def test_the_demo_ends_as_it_should(run: Run) -> None:
+def test_the_demo_exits_with_0_and_every_step_passes(run: Run) -> None:
     process = run("--demo", "--exit", "--json")
-    reported, output = process.communicate(timeout=4 * PATIENCE)
-    assert process.returncode == 0, output
-    story = json.loads(reported)
-    assert [step["title"] for step in story["steps"] if not step["ok"]] == []
-    assert story["steps"][0]["facts"]["objects"] >= 2000
+    output, log = process.communicate(timeout=4 * PATIENCE)
+    assert process.returncode == 0, log
+    report = json.loads(output)
+    assert [step["title"] for step in report["steps"] if not step["ok"]] == []
+    assert report["steps"][0]["facts"]["objects"] >= 2000
 
 
-def _published(process: "subprocess.Popen[str]", state: Path) -> dict[str, Any]:
-    """What `stack.json` says, as soon as it is there."""
+def _read_stack(process: "subprocess.Popen[str]", state: Path) -> dict[str, Any]:
+    """Wait for `stack.json` and return its content; fails if the process exits first."""
     file = state / "stack.json"
     until(lambda: file.exists() or process.poll() is not None)
     assert process.poll() is None, process.communicate()
@@ -167,8 +167,8 @@ def _published(process: "subprocess.Popen[str]", state: Path) -> dict[str, Any]:
 
 
 def _client(service: str, stack: dict[str, Any]) -> Any:
-    where = stack["sqs_endpoint_url" if service == "sqs" else "aws_endpoint_url"]
-    return boto3.client(service, endpoint_url=where, region_name=stack["environment"]["AWS_REGION"])
+    endpoint = stack["sqs_endpoint_url" if service == "sqs" else "aws_endpoint_url"]
+    return boto3.client(service, endpoint_url=endpoint, region_name=stack["environment"]["AWS_REGION"])
 
 
 def _rows(stack: dict[str, Any], statement: str) -> list[tuple[Any, ...]]:
@@ -179,8 +179,8 @@ def _rows(stack: dict[str, Any], statement: str) -> list[tuple[Any, ...]]:
 
 def _count(client: Any, url: str) -> int:
     name = "ApproximateNumberOfMessages"
-    answer = client.get_queue_attributes(QueueUrl=url, AttributeNames=[name])
-    return int(answer["Attributes"][name])
+    response = client.get_queue_attributes(QueueUrl=url, AttributeNames=[name])
+    return int(response["Attributes"][name])
 
 
 def _command(pid: int) -> str:
@@ -188,13 +188,13 @@ def _command(pid: int) -> str:
 
 
 def _descendants(pid: int) -> list[int]:
-    """All processes below this one."""
+    """The process's children, their children and so on."""
     children = _children(pid)
-    return children + [below for child in children for below in _descendants(child)]
+    return children + [each for child in children for each in _descendants(child)]
 
 
 def _children(pid: int) -> list[int]:
-    """From what the kernel lists; none of one that has ended, as Postgres's own come and go."""
+    """Read from /proc.  A process that has just exited has no children: those of Postgres come and go."""
     with suppress(FileNotFoundError, ProcessLookupError):
         return [int(text) for text in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     return []

@@ -1,4 +1,4 @@
-"""Order within a group, and a bad message among good ones."""
+"""Order within a message group, and a bad message among good ones."""
 
 from orca_daemon.producer import OrcaStatus, Sent, send_batch
 from orca_daemon.wire.outgoing import Outgoing
@@ -9,9 +9,9 @@ from tests.end_to_end.messages import new_job, update
 STATES = "SELECT status_id, count(*) FROM orca.recovery_file GROUP BY 1 ORDER BY 1"
 
 
-def test_messages_of_a_group_are_worked_in_order(deployment: Deployment) -> None:
-    # In ORCA's one group an update that comes before its new_job is set aside at once, and of two updates
-    # with one and the same time the later wins: any other order leaves another picture.
+def test_messages_of_a_group_are_processed_in_order(deployment: Deployment) -> None:
+    # Any other order leaves other rows: in ORCA's one group an update before its new_job is dead-lettered at
+    # once, and if two updates have the same time, the one that is processed later wins.
     messages = []
     for number in range(100):
         messages += [
@@ -27,7 +27,7 @@ def test_messages_of_a_group_are_worked_in_order(deployment: Deployment) -> None
     assert deployment.left("status_update_dead_letter") == 0
 
 
-def test_poison_in_the_middle_of_a_group_hurts_nobody(deployment: Deployment) -> None:
+def test_a_bad_message_in_the_middle_of_a_group_does_not_affect_the_others(deployment: Deployment) -> None:
     good = [new_job(f"op-{number}", ["a.hdf"]) for number in range(9)]
     poison = Outgoing(
         body='{"jobId": "op-', group=GROUP, deduplication_id="poison", attributes={ATTRIBUTE: "new_job"}
@@ -36,11 +36,11 @@ def test_poison_in_the_middle_of_a_group_hurts_nobody(deployment: Deployment) ->
     assert all(sent.message_id for sent in _send(deployment, messages))
     deployment.start()
     deployment.await_rows([(1, 9)], STATES)
-    [letter] = deployment.dead_letters("status_update", 1)
-    assert letter.body == poison.body
-    assert letter.attributes[ATTRIBUTE]["StringValue"] == "new_job"
-    assert (letter.evidence["queue"], letter.evidence["attempts"]) == ("status_update", 0)
-    assert "JSON" in letter.evidence["reason"]
+    [dead_letter] = deployment.dead_letters("status_update", 1)
+    assert dead_letter.body == poison.body
+    assert dead_letter.attributes[ATTRIBUTE]["StringValue"] == "new_job"
+    assert (dead_letter.evidence["queue"], dead_letter.evidence["attempts"]) == ("status_update", 0)
+    assert "JSON" in dead_letter.evidence["reason"]
     deployment.await_empty("status_update")
 
 

@@ -1,4 +1,4 @@
-"""A daemon that waits in its start obeys, and does not claim that the start is over."""
+"""Signals to a daemon whose start is waiting: it handles them and does not report readiness."""
 
 import os
 import signal
@@ -11,15 +11,15 @@ import pytest
 
 from tests.end_to_end.conftest import Deployment
 
-NOWHERE = "postgresql://nobody@127.0.0.1:9/nothing"
+UNREACHABLE_URL = "postgresql://nobody@127.0.0.1:9/nothing"
 
 
-def test_a_reload_while_it_waits_does_not_report_ready_to_systemd(
+def test_a_reload_during_the_start_does_not_report_ready_to_systemd(
     deployment: Deployment, tmp_path: Path
 ) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as manager:
         manager.bind(str(tmp_path / "notify"))
-        daemon = deployment.launch(ORCA_DATABASE__URL=NOWHERE, NOTIFY_SOCKET=str(tmp_path / "notify"))
+        daemon = deployment.launch(ORCA_DATABASE__URL=UNREACHABLE_URL, NOTIFY_SOCKET=str(tmp_path / "notify"))
         deployment.until(lambda: "start.waiting" in deployment.output(), expected=True)
         os.kill(daemon.pid or 0, signal.SIGHUP)
         deployment.until(lambda: '"reloaded"' in deployment.log.read_text(), expected=True)
@@ -30,14 +30,14 @@ def test_a_reload_while_it_waits_does_not_report_ready_to_systemd(
             manager.recv(1000)
 
 
-def test_a_pause_while_it_waits_is_refused(deployment: Deployment) -> None:
-    daemon = deployment.launch(ORCA_DATABASE__URL=NOWHERE)
+def test_a_pause_during_the_start_is_refused(deployment: Deployment) -> None:
+    daemon = deployment.launch(ORCA_DATABASE__URL=UNREACHABLE_URL)
     deployment.until(lambda: "start.waiting" in deployment.output(), expected=True)
     os.kill(daemon.pid or 0, signal.SIGUSR2)
     deployment.until(lambda: "pause.refused" in deployment.output(), expected=True)
 
 
-def test_a_database_that_somebody_holds_locked_is_waited_for(deployment: Deployment) -> None:
+def test_the_start_waits_for_a_database_that_another_session_has_locked(deployment: Deployment) -> None:
     with closing(psycopg2.connect(deployment.database_url)) as upgrade:
         with upgrade.cursor() as cursor:
             cursor.execute("LOCK TABLE orca.schema_versions IN ACCESS EXCLUSIVE MODE")

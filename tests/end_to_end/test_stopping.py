@@ -1,4 +1,4 @@
-"""The end of a daemon in the middle of work: nothing is lost, nothing is set aside."""
+"""A daemon is stopped or killed while it processes messages: no message is lost or dead-lettered."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from tests.end_to_end.messages import new_job, update
 
 JOBS = 200
 STATES = "SELECT status_id, count(*) FROM orca.recovery_file GROUP BY 1 ORDER BY 1"
-HELD_UP = """
+HANDLER_WAITS_FOR_LOCK = """
 SELECT count(*) > 0 FROM pg_stat_activity
 WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_name LIKE 'orca-daemon%%'
 """
@@ -22,23 +22,23 @@ WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_
 
 def test_sigterm_in_the_middle_of_work_loses_nothing(deployment: Deployment) -> None:
     _preload(deployment)
-    with _work_held_up(deployment):
+    with _handlers_blocked(deployment):
         daemon = deployment.start()
-        deployment.until(lambda: deployment.rows(HELD_UP), [(True,)])
+        deployment.until(lambda: deployment.rows(HANDLER_WAITS_FOR_LOCK), [(True,)])
         os.kill(daemon.pid or 0, signal.SIGTERM)
         deployment.until(lambda: "drain.started" in deployment.log.read_text(), expected=True)
     deployment.until(daemon.poll, 0)
-    # What was at work is done, what had not begun is left.
+    # Handlers that were running have finished; messages whose handler had not started are left.
     assert 0 < deployment.left("status_update") < 2 * JOBS
     _finish(deployment)
 
 
 @pytest.mark.slow
-def test_kill_in_the_middle_of_work_loses_nothing(deployment: Deployment) -> None:
+def test_a_kill_in_the_middle_of_work_loses_nothing(deployment: Deployment) -> None:
     _preload(deployment)
-    with _work_held_up(deployment):
+    with _handlers_blocked(deployment):
         daemon = deployment.start(ORCA_ENGINE__LEASE="6")
-        deployment.until(lambda: deployment.rows(HELD_UP), [(True,)])
+        deployment.until(lambda: deployment.rows(HANDLER_WAITS_FOR_LOCK), [(True,)])
         os.kill(daemon.pid or 0, signal.SIGKILL)
         deployment.until(daemon.poll, -signal.SIGKILL)
     assert deployment.left("status_update") == 2 * JOBS
@@ -54,8 +54,8 @@ def _preload(deployment: Deployment) -> None:
 
 
 @contextmanager
-def _work_held_up(deployment: Deployment) -> Iterator[None]:
-    """Every transaction of the daemon waits for the end of this block."""
+def _handlers_blocked(deployment: Deployment) -> Iterator[None]:
+    """Every transaction of the daemon waits for a lock until this block ends."""
     with closing(psycopg2.connect(deployment.database_url)) as connection, connection.cursor() as cursor:
         cursor.execute("LOCK TABLE orca.recovery_job IN EXCLUSIVE MODE")
         yield
@@ -63,7 +63,7 @@ def _work_held_up(deployment: Deployment) -> Iterator[None]:
 
 
 def _finish(deployment: Deployment) -> None:
-    """Let another daemon do the rest, and look at the whole."""
+    """Start another daemon, and check that it processes all remaining messages."""
     deployment.start()
     deployment.await_rows([(4, JOBS)], STATES)
     deployment.await_empty("status_update")

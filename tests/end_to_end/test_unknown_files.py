@@ -1,4 +1,7 @@
-"""Updates of files that no `new_job` has named: set aside where order says so, else waited for."""
+"""Updates for files that no `new_job` has named.
+
+In ORCA's one group they are dead-lettered, because a later message cannot name the file; elsewhere they wait.
+"""
 
 from dataclasses import replace
 from urllib.request import urlopen
@@ -10,17 +13,19 @@ from tests.end_to_end.messages import new_job, update
 STATES = "SELECT job_id, status_id FROM orca.recovery_job ORDER BY 1"
 
 
-def test_in_orcas_one_group_it_is_set_aside_at_once(deployment: Deployment) -> None:
+def test_an_update_for_an_unknown_file_in_orcas_one_group_is_dead_lettered_at_once(
+    deployment: Deployment,
+) -> None:
     deployment.start()
     deployment.send("status_update", update("op-1", "a.hdf", OrcaStatus.SUCCESS))
     deployment.send("status_update", new_job("op-2", ["a.hdf"]))
-    [letter] = deployment.dead_letters("status_update", 1)
-    assert letter.evidence["reason"] == "no new_job has named this file"
+    [dead_letter] = deployment.dead_letters("status_update", 1)
+    assert dead_letter.evidence["reason"] == "no new_job has named this file"
     deployment.await_rows([("op-2", 1)], STATES)
     deployment.await_empty("status_update")
 
 
-def test_in_a_group_of_its_own_it_waits_for_its_job(deployment: Deployment) -> None:
+def test_an_update_for_an_unknown_file_in_another_group_waits_for_its_job(deployment: Deployment) -> None:
     daemon = deployment.start()
     early = replace(update("op-1", "a.hdf", OrcaStatus.SUCCESS), group="files")
     deployment.send("status_update", early)
@@ -32,8 +37,8 @@ def test_in_a_group_of_its_own_it_waits_for_its_job(deployment: Deployment) -> N
 
 
 def _attempts(url: str, outcome: str) -> float:
-    """Attempts that ended so, on all queues."""
-    with urlopen(f"{url}/metrics", timeout=10) as answer:  # noqa: S310  our own daemon
-        lines = answer.read().decode().splitlines()
-    named = [line for line in lines if f'outcome="{outcome}"' in line and 'queue="status_update"' in line]
-    return sum(float(line.rpartition(" ")[2]) for line in named)
+    """Number of attempts of status updates that ended with this outcome."""
+    with urlopen(f"{url}/metrics", timeout=10) as response:  # noqa: S310  our own daemon
+        lines = response.read().decode().splitlines()
+    matching = [line for line in lines if f'outcome="{outcome}"' in line and 'queue="status_update"' in line]
+    return sum(float(line.rpartition(" ")[2]) for line in matching)

@@ -84,7 +84,7 @@ def test_a_table_that_fails_is_exit_1_and_the_others_are_written(invoke: Invoke)
     ("arguments", "output"),
     [
         (["pg_authid"], "not to be exported"),
-        (["staff", "--since", "20 June"], "no span of time"),
+        (["staff", "--since", "20 June"], "is not a time; use ISO 8601 or a span such as"),
         (["staff", "--since", "1h", "--full"], "contradict"),
         ([], "Missing argument"),
     ],

@@ -1,4 +1,4 @@
-"""What the tests of faults have in common: a deployment, its messages, and ways to hold the daemon still."""
+"""Fixtures and helpers for fault tests: a deployment, a workload, faulty network links, locks and signals."""
 
 import json
 import os
@@ -13,46 +13,46 @@ import pytest
 
 from orca_daemon.local.daemon import Daemon
 from tests.end_to_end.conftest import Deployment, deployment
-from tests.faults.line import Line
-from tests.faults.workload import WITNESS, Workload
+from tests.faults.link import Link
+from tests.faults.workload import STATUS_AUDIT, Workload
 
 __all__ = ["deployment"]
 QUICK = {"ORCA_ENGINE__LEASE": "6"}
-"""What a killed daemon had in flight comes back after so many seconds."""
+"""A short lease: SQS delivers the messages of a killed daemon again after six seconds."""
 DELETE = b"AmazonSQS.DeleteMessageBatch"
 RECEIVE = b"AmazonSQS.ReceiveMessage"
 SEED = int(os.environ.get("FAULTS_SEED") or random.SystemRandom().randrange(1_000_000))
-"""What a test does at random it does by this; another one in each run, unless it is to be repeated."""
+"""Seed of the random tests: different in each run unless FAULTS_SEED repeats an earlier run."""
 
 
 @pytest.fixture
 def work(deployment: Deployment) -> Workload:
-    """Nothing yet; the database writes down what becomes of files."""
-    deployment.rows(WITNESS)
+    """An empty workload; a trigger records each status that a file goes through."""
+    deployment.rows(STATUS_AUDIT)
     return Workload(deployment)
 
 
-MakeLine = Callable[[str], Line]
+MakeLink = Callable[[str], Link]
 
 
 @pytest.fixture
-def line() -> Iterator[MakeLine]:
-    """Makes ways to a server that misbehave as they are told."""
+def make_link() -> Iterator[MakeLink]:
+    """A function that opens a link to a server, on which the test can inject faults."""
     with ExitStack() as stack:
-        yield lambda url: stack.enter_context(Line(url))
+        yield lambda url: stack.enter_context(Link(url))
 
 
 @contextmanager
 def locked(deployment: Deployment) -> Iterator[None]:
-    """While it lasts, every transaction of a handler waits for a lock."""
+    """During the block every transaction of a handler of status updates waits for a table lock."""
     with closing(psycopg2.connect(deployment.database_url)) as connection, connection.cursor() as cursor:
         cursor.execute("LOCK TABLE orca.recovery_job, orca.recovery_file IN ACCESS EXCLUSIVE MODE")
         yield
         connection.rollback()
 
 
-def await_waiting(deployment: Deployment, event: str = "relation") -> None:
-    """Return when a transaction of the daemon waits for a lock of this kind."""
+def await_lock_wait(deployment: Deployment, event: str = "relation") -> None:
+    """Wait until a transaction of the daemon waits for a lock; `event` is Postgres's wait_event."""
     waiting = (
         "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database()"
         " AND wait_event_type = 'Lock' AND wait_event = %s"
@@ -61,41 +61,41 @@ def await_waiting(deployment: Deployment, event: str = "relation") -> None:
 
 
 def kill(daemon: Daemon) -> None:
-    """End it without a word."""
+    """Send SIGKILL and wait until the process has ended."""
     send_signal(daemon, signal.SIGKILL)
-    assert ended(daemon) == -signal.SIGKILL
+    assert wait_for_exit(daemon) == -signal.SIGKILL
 
 
-def send_signal(daemon: Daemon, what: signal.Signals) -> None:
-    """Send it a signal."""
+def send_signal(daemon: Daemon, signal_: signal.Signals) -> None:
+    """Send a signal to the process."""
     assert daemon.pid
-    os.kill(daemon.pid, what)
+    os.kill(daemon.pid, signal_)
 
 
-def ended(daemon: Daemon) -> int:
-    """Wait until it has ended by itself; its exit code."""
+def wait_for_exit(daemon: Daemon) -> int:
+    """Wait up to 60 seconds until the process has exited; returns its exit code."""
     assert daemon._process
     return daemon._process.wait(60)
 
 
 def events(deployment: Deployment, name: str) -> list[dict[str, Any]]:
-    """What the daemons logged under this name."""
+    """All log events with this name, from all daemons of the test."""
     lines = [line for line in deployment.log.read_text("utf-8").splitlines() if f'"{name}"' in line]
-    return [found for found in map(json.loads, lines) if found["event"] == name]
+    return [each for each in map(json.loads, lines) if each["event"] == name]
 
 
-def await_event(deployment: Deployment, name: str, **facts: object) -> None:
-    """Return when a daemon has logged this."""
+def await_event(deployment: Deployment, name: str, **fields: object) -> None:
+    """Wait until a daemon has logged an event with this name and these fields."""
 
-    def reported() -> bool:
-        return any(found.items() >= facts.items() for found in events(deployment, name))
+    def logged() -> bool:
+        return any(each.items() >= fields.items() for each in events(deployment, name))
 
-    deployment.until(reported, expected=True)
+    deployment.until(logged, expected=True)
 
 
 @contextmanager
 def noted(note: Callable[[], str]) -> Iterator[None]:
-    """Add to a failure how it came about."""
+    """If the block fails, add the text of `note()` to the exception."""
     try:
         yield
     except BaseException as error:
@@ -104,9 +104,12 @@ def noted(note: Callable[[], str]) -> Iterator[None]:
 
 
 def receive_as_often_as_it_takes(deployment: Deployment) -> None:
-    """A kill and a lost lease cost a receive each, and SQS itself moves a message after `maxReceiveCount`."""
+    """Set `maxReceiveCount` to 1000.
+
+    Each kill and each lost lease costs a receive: SQS itself would dead-letter messages of this test.
+    """
     for name in ("status_update", "recovery", "internal_report"):
         url = deployment.queues[name]
-        asked = deployment.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"])
-        policy = json.loads(asked["Attributes"]["RedrivePolicy"]) | {"maxReceiveCount": 1000}
+        response = deployment.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"])
+        policy = json.loads(response["Attributes"]["RedrivePolicy"]) | {"maxReceiveCount": 1000}
         deployment.sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": json.dumps(policy)})

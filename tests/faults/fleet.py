@@ -1,4 +1,4 @@
-"""Daemons that are killed, terminated, stopped and continued at random, and started again."""
+"""A fleet of daemons that gets SIGKILL, SIGTERM, SIGSTOP and SIGCONT at random and is restarted."""
 
 import random
 import signal
@@ -9,96 +9,101 @@ from dataclasses import dataclass, field
 
 from orca_daemon.local.daemon import Daemon
 from tests.end_to_end.conftest import Deployment
-from tests.faults.conftest import ended, send_signal
+from tests.faults.conftest import send_signal, wait_for_exit
 
-SOON = {
+DELAYS = {
     "START": (1.0, 8.0),
     "SIGKILL": (0.0, 1.0),
     "SIGTERM": (0.0, 2.0),
     "SIGSTOP": (0.5, 14.0),
     "SIGCONT": (0.0, 4.0),
 }
-"""Seconds until the next action: a stopped daemon often loses its leases, and sometimes keeps them."""
-RUNNING = (signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP, signal.SIGSTOP)
-STOPPED = (signal.SIGKILL, signal.SIGCONT, signal.SIGCONT, signal.SIGCONT)
-EXPECTED = {0, -signal.SIGKILL, -signal.SIGTERM}
-"""Exit codes; a SIGTERM ends a daemon at once before it has a handler, and in the drain."""
+"""Range of seconds from this action to the next one on the same daemon.
+
+SIGSTOP lasts up to 14 seconds, the lease six: a stopped daemon often loses its leases, sometimes keeps them.
+"""
+SIGNALS_IF_RUNNING = (signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP, signal.SIGSTOP)
+SIGNALS_IF_STOPPED = (signal.SIGKILL, signal.SIGCONT, signal.SIGCONT, signal.SIGCONT)
+EXPECTED_EXITS = {0, -signal.SIGKILL, -signal.SIGTERM}
+"""Exit codes.  SIGTERM kills a daemon that has not installed its handler yet, or that is already draining."""
 
 
 @dataclass
 class Member:
-    """One of the daemons, whichever process it is at the moment."""
+    """One place in the fleet; `daemon` is its current process."""
 
     daemon: Daemon
     due: float = 0.0
-    """When something is done to it, by the monotonic clock."""
+    """Time of the next action, by the monotonic clock."""
     stopped: bool = False
-    ending: bool = False
-    """Whether it was told to end."""
+    terminating: bool = False
+    """Whether the process got a SIGTERM."""
 
 
 @dataclass
 class Fleet:
-    """Daemons on the same queues."""
+    """Several daemons on the same queues."""
 
     deployment: Deployment
     settings: dict[str, str]
     size: int = 2
     members: list[Member] = field(default_factory=list)
     history: list[tuple[float, int, str]] = field(default_factory=list)
-    """When, to which member, what."""
+    """Seconds since the start, index of the member, action."""
 
     def disturb(self, seconds: float, seed: int, meanwhile: Callable[[], None]) -> None:
-        """Start all, do to them what the seed says for so long, and call `meanwhile` a few times a second."""
+        """Start all daemons, disturb them at random for `seconds`, call `meanwhile` five times a second."""
         rng, began = random.Random(seed), time.monotonic()
-        self.members = [Member(self._launch(), began + rng.uniform(*SOON["START"])) for _ in range(self.size)]
+        self.members = [
+            Member(self._launch(), began + rng.uniform(*DELAYS["START"])) for _ in range(self.size)
+        ]
         pause = threading.Event()
         while (now := time.monotonic()) < began + seconds:
             for number, member in enumerate(self.members):
                 if member.due <= now:
-                    done = self._act(member, rng)
-                    member.due = now + rng.uniform(*SOON[done])
-                    self.history.append((round(now - began, 3), number, done))
+                    action = self._act(member, rng)
+                    member.due = now + rng.uniform(*DELAYS[action])
+                    self.history.append((round(now - began, 3), number, action))
             meanwhile()
-            pause.wait(0.2)  # the time between faults is what this is about
+            pause.wait(0.2)  # a real pause: the test is about the time between faults
 
-    def calm(self) -> list[Daemon]:
-        """Let every daemon run, and return them, ready."""
+    def settle(self) -> list[Daemon]:
+        """Continue or restart every daemon, and return them once all are ready."""
         for member in self.members:
             if member.stopped:
                 send_signal(member.daemon, signal.SIGCONT)
                 member.stopped = False
-            if member.ending:
-                ended(member.daemon)
-            self._start_if_ended(member)
+            if member.terminating:
+                wait_for_exit(member.daemon)
+            self._restart_if_exited(member)
         for member in self.members:
             member.daemon.ready()
         return [member.daemon for member in self.members]
 
     def close(self) -> None:
-        """Let stopped daemons go on, so that they can be ended."""
+        """Continue stopped daemons: a stopped process does not handle the SIGTERM of the clean-up."""
         for member in self.members:
             if member.stopped and member.daemon.poll() is None:
                 send_signal(member.daemon, signal.SIGCONT)
 
     def _act(self, member: Member, rng: random.Random) -> str:
-        if self._start_if_ended(member):
+        if self._restart_if_exited(member):
             return "START"
-        action = rng.choice(STOPPED if member.stopped else RUNNING)
+        action = rng.choice(SIGNALS_IF_STOPPED if member.stopped else SIGNALS_IF_RUNNING)
         send_signal(member.daemon, action)
         member.stopped = action is signal.SIGSTOP
-        member.ending = member.ending or action is signal.SIGTERM
+        member.terminating = member.terminating or action is signal.SIGTERM
         if action is signal.SIGKILL:
-            ended(member.daemon)
+            wait_for_exit(member.daemon)
         return action.name
 
-    def _start_if_ended(self, member: Member) -> bool:
+    def _restart_if_exited(self, member: Member) -> bool:
         code = member.daemon.poll()
         if code is None:
             return False
-        assert code in EXPECTED, f"it exited with {code}\n{self.deployment.output()}"
+        assert code in EXPECTED_EXITS, f"a daemon exited with {code}\n{self.deployment.output()}"
         self.deployment.daemons.remove(member.daemon)
-        member.daemon, member.stopped, member.ending = self._launch(), False, False
+        member.daemon, member.stopped, member.terminating = self._launch(), False, False
         return True
 
     def _launch(self) -> Daemon:

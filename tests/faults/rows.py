@@ -1,4 +1,4 @@
-"""Every row and every object that a workload must leave behind, in full."""
+"""Checks every column of every row, and every object, that a workload must leave behind."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,39 +21,44 @@ Row = tuple[Any, ...]
 
 
 def every_row_is_right(work: Workload) -> None:
-    """Compare all columns of all rows; the times of copies are the daemons' own, and only have to agree."""
+    """Compare all columns of all rows.
+
+    The completion time of a copy is the daemon's own: it must be after `START` and equal in file and job.
+    """
     deployment = work.deployment
     files, jobs = deployment.rows(FILES), deployment.rows(JOBS)
-    ends = {row[0]: row[-1] for row in files}
-    assert files == [_file(work, job, ends[job]) for job in sorted(work.walks)]
-    assert jobs == [_job(work, job, ends[job]) for job in sorted(work.walks)]
-    for job in set(ends) - set(_updated(work)):
-        assert ends[job] > START, job
+    completed = {row[0]: row[-1] for row in files}
+    assert files == [_expected_file(work, job, completed[job]) for job in sorted(work.statuses)]
+    assert jobs == [_expected_job(work, job, completed[job]) for job in sorted(work.statuses)]
+    for job in set(completed) - set(_last_updates(work)):
+        assert completed[job] > START, job
 
 
 def every_object_is_right(work: Workload) -> None:
-    """Each copy is there with its content, nothing else is, and no upload was left behind."""
+    """The bucket has each copy with its content, no other object, and no unfinished multipart upload."""
     deployment, bucket = work.deployment, work.deployment.buckets["protected"]
     listed = deployment.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
-    keys = [found["Key"] for page in listed for found in page.get("Contents", ())]
+    keys = [each["Key"] for page in listed for each in page.get("Contents", ())]
     assert sorted(keys) == sorted(work.copies)
     for key in keys:
         assert deployment.s3.get_object(Bucket=bucket, Key=key)["Body"].read() == key.encode()
     assert deployment.s3.list_multipart_uploads(Bucket=bucket).get("Uploads", []) == []
 
 
-def _file(work: Workload, job: str, end: datetime) -> Row:
-    status, updated = work.walks[job][-1], _updated(work).get(job, end)
+def _expected_file(work: Workload, job: str, completed: datetime) -> Row:
+    status, updated = work.statuses[job][-1], _last_updates(work).get(job, completed)
     error = "lost" if status is OrcaStatus.FAILED else None
     return (*_names(work, job), None, _target(work, job), status, error, START, updated, updated)
 
 
-def _job(work: Workload, job: str, end: datetime) -> Row:
+def _expected_job(work: Workload, job: str, completed: datetime) -> Row:
     archive = work.deployment.buckets["archive"] if job.startswith("copy-") else "archive"
-    return (job, COLLECTION, "g-1", archive, work.walks[job][-1], START, _updated(work).get(job, end))
+    updated = _last_updates(work).get(job, completed)
+    return (job, COLLECTION, "g-1", archive, work.statuses[job][-1], START, updated)
 
 
 def _names(work: Workload, job: str) -> Row:
+    """Job, collection, granule, file name and key."""
     path = list(work.copies)[int(job.rpartition("-")[2])] if job.startswith("copy-") else f"d/{FILE}"
     return (job, COLLECTION, "g-1", path.rpartition("/")[2], path)
 
@@ -62,10 +67,10 @@ def _target(work: Workload, job: str) -> str:
     return work.deployment.buckets["protected"] if job.startswith("copy-") else "protected"
 
 
-def _updated(work: Workload) -> dict[str, datetime]:
-    """The time of the last update, by job, where a producer made it."""
-    last = START + timedelta(seconds=5 + work.apart)
-    return {job: last for job in work.walks if not job.startswith("copy-")}
+def _last_updates(work: Workload) -> dict[str, datetime]:
+    """Time of the last update by job, for jobs whose updates come from a producer."""
+    last = START + timedelta(seconds=5 + work.update_gap)
+    return {job: last for job in work.statuses if not job.startswith("copy-")}
 
 
 def nothing_is_left(deployment: Deployment) -> None:

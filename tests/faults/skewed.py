@@ -1,4 +1,4 @@
-"""A server of AWS that compares the time of a request with its own clock, as the embedded ones do not."""
+"""A proxy that refuses requests with a wrong clock as AWS does; the embedded servers accept any time."""
 
 import asyncio
 import threading
@@ -11,7 +11,7 @@ from aiohttp import web
 from tests.aws.s3copy.faulty import Fault, Faulty
 
 LIMITS = {"sqs": 300.0, "s3": 900.0}
-"""Seconds that a signature's time may be off (AWS: Signature Version 4, and S3's RequestTimeTooSkewed)."""
+"""Seconds by which a request's time may differ (AWS: Signature Version 4; S3's RequestTimeTooSkewed)."""
 REFUSALS = {
     "sqs": Fault(
         lambda _: True,
@@ -25,7 +25,7 @@ REFUSALS = {
 
 
 class Skewed(Faulty):
-    """Refuses a request whose time is too far from this process's clock, which no test steps."""
+    """Refuses a request whose time is too far from the clock of this process, which tests never change."""
 
     def __init__(self, upstream: str, service: str) -> None:
         super().__init__(upstream)
@@ -34,15 +34,15 @@ class Skewed(Faulty):
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         signed = datetime.strptime(request.headers["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-        off = abs((datetime.now(UTC) - signed).total_seconds()) > LIMITS[self._service]
-        self.refused += off
-        self.faults = [REFUSALS[self._service]] if off else []
+        too_skewed = abs((datetime.now(UTC) - signed).total_seconds()) > LIMITS[self._service]
+        self.refused += too_skewed
+        self.faults = [REFUSALS[self._service]] if too_skewed else []
         return await super()._answer(request)
 
 
 @contextmanager
 def skewed(url: str, service: str) -> Iterator[Skewed]:
-    """Such a server in front of another, on a thread of its own."""
+    """Run a `Skewed` proxy in front of `url`, with its event loop in a thread."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name=service)
     thread.start()

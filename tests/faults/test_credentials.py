@@ -1,4 +1,4 @@
-"""AWS credentials that are replaced under the daemon, as those of a task's role are every few hours."""
+"""AWS credentials are replaced while the daemon runs, as ECS does with a task's role every few hours."""
 
 import json
 import threading
@@ -9,28 +9,28 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from tests.end_to_end.conftest import Deployment
-from tests.faults.conftest import MakeLine, events
+from tests.faults.conftest import MakeLink, events
 from tests.faults.workload import Workload, everything_is_accounted_for
 
 
-class Role(ThreadingHTTPServer):
-    """What ECS runs beside a task: it hands out the credentials of the task's role."""
+class CredentialsServer(ThreadingHTTPServer):
+    """The endpoint that ECS runs beside a task: it returns the credentials of the task's role."""
 
     key = "first"
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handing)
+        super().__init__(("127.0.0.1", 0), CredentialsHandler)
 
 
-class Handing(BaseHTTPRequestHandler):
-    """Answers with the credentials of the moment."""
+class CredentialsHandler(BaseHTTPRequestHandler):
+    """Returns the current credentials."""
 
-    server: Role
+    server: CredentialsServer
 
     def do_GET(self) -> None:
-        # So little time is left that a client asks again before every call.
+        # botocore refreshes credentials that expire within 15 minutes, so it fetches these before every call.
         expires = datetime.now(UTC) + timedelta(minutes=5)
-        given = {
+        credentials = {
             "AccessKeyId": self.server.key,
             "SecretAccessKey": "local",
             "Token": "local",
@@ -39,16 +39,16 @@ class Handing(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.end_headers()
-        self.wfile.write(json.dumps(given).encode())
+        self.wfile.write(json.dumps(credentials).encode())
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Write no access log to standard error."""
 
 
 @pytest.fixture
-def role() -> Iterator[Role]:
-    with Role() as server:
-        thread = threading.Thread(target=server.serve_forever, name="role")
+def credentials_server() -> Iterator[CredentialsServer]:
+    with CredentialsServer() as server:
+        thread = threading.Thread(target=server.serve_forever, name="credentials")
         thread.start()
         yield server
         server.shutdown()
@@ -57,21 +57,25 @@ def role() -> Iterator[Role]:
 
 @pytest.mark.matrix
 def test_credentials_that_are_replaced_under_load_are_fetched_again(
-    deployment: Deployment, work: Workload, line: MakeLine, sqs_endpoint: str, role: Role
+    deployment: Deployment,
+    work: Workload,
+    make_link: MakeLink,
+    sqs_endpoint: str,
+    credentials_server: CredentialsServer,
 ) -> None:
-    way = line(sqs_endpoint)
+    link = make_link(sqs_endpoint)
     daemon = deployment.start(
-        AWS_ENDPOINT_URL_SQS=way.url,
-        AWS_CONTAINER_CREDENTIALS_FULL_URI=f"http://127.0.0.1:{role.server_port}/role",
+        AWS_ENDPOINT_URL_SQS=link.url,
+        AWS_CONTAINER_CREDENTIALS_FULL_URI=f"http://127.0.0.1:{credentials_server.server_port}/role",
         AWS_ACCESS_KEY_ID="",
         AWS_SECRET_ACCESS_KEY="",
     )
     work.send(100)
-    work.await_some()
-    way.proxy.await_request = b"Credential=second/"
-    role.key = "second"
-    way.proxy.refuse_request = b"Credential=first/"
+    work.await_first_row()
+    link.proxy.await_request = b"Credential=second/"
+    credentials_server.key = "second"
+    link.proxy.refuse_request = b"Credential=first/"
     work.send(20)
-    deployment.until(way.proxy.reached.is_set, expected=True)
+    deployment.until(link.proxy.reached.is_set, expected=True)
     everything_is_accounted_for(work, daemon)
     assert events(deployment, "attempt.failed") == []

@@ -1,4 +1,4 @@
-"""The database fails over to another under load: what was acknowledged is there, and the daemon goes on."""
+"""The database fails over to a standby under load: no acknowledged commit is lost, the daemon continues."""
 
 import os
 import shutil
@@ -18,41 +18,40 @@ from orca_daemon.db.migrate import upgrade
 from orca_daemon.local.binaries import account, binaries
 from orca_daemon.local.postgres import Postgres
 from tests.end_to_end.conftest import Deployment
-from tests.faults.conftest import MakeLine, await_event, events
+from tests.faults.conftest import MakeLink, await_event, events
 from tests.faults.workload import Workload, everything_is_accounted_for
 from tests.memory import directory
 from tests.waiting import until
 
 
 class Standby(Postgres):
-    """A server that follows another one, whose passwords it has."""
+    """A streaming replica; it has the roles and passwords of its primary."""
 
     def _set_password(self) -> None:
         psycopg2.connect(self.url(), connect_timeout=2).close()
 
 
 PROBE = b"transaction_read_only"
-"""What the daemon asks a server before it believes that it can work there again."""
+"""Part of the query with which the daemon's probe checks that a server is writable."""
 
 
 @dataclass
 class Pair:
-    """A server, and another that has each commit before it is acknowledged."""
+    """A primary and a synchronous standby: a commit is acknowledged only once the standby has it."""
 
     primary: Postgres
     standby: Postgres
 
     @property
     def url(self) -> str:
-        """Leads to whichever of both is the writer."""
-        place = urlsplit(self.primary.url())
+        """URL with both hosts; libpq connects to the one that is writable."""
+        parts = urlsplit(self.primary.url())
+        user = f"{parts.username}:{parts.password}"
         hosts = f"127.0.0.1:{self.primary.port},127.0.0.1:{self.standby.port}"
-        return (
-            f"postgresql://{place.username}:{place.password}@{hosts}/postgres?target_session_attrs=read-write"
-        )
+        return f"postgresql://{user}@{hosts}/postgres?target_session_attrs=read-write"
 
     def kill_primary(self) -> None:
-        """End it as a machine ends that loses its power; it never comes back."""
+        """Stop it without a shutdown checkpoint, as a power failure does; it does not return."""
         assert self.primary.pid
         os.kill(self.primary.pid, signal.SIGQUIT)
         self.primary.stop()
@@ -63,7 +62,7 @@ class Pair:
 
 
 def execute(url: str, *statements: str) -> list[tuple[object, ...]]:
-    """What the last one answers."""
+    """Execute the statements and return the rows of the last one."""
     with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
         connection.autocommit = True
         for statement in statements:
@@ -71,8 +70,8 @@ def execute(url: str, *statements: str) -> list[tuple[object, ...]]:
         return list(cursor.fetchall()) if cursor.description else []
 
 
-def followed(primary: Postgres, data: Path) -> Standby:
-    """A copy of the server in this directory, ready to follow it."""
+def make_standby(primary: Postgres, data: Path) -> Standby:
+    """Copy the primary into this directory and return a standby that replicates from it."""
     [(rules,)] = execute(primary.url(), "SHOW hba_file")
     with Path(str(rules)).open("a", encoding="ascii") as file:
         file.write("host replication all 127.0.0.1/32 scram-sha-256\n")
@@ -87,10 +86,10 @@ def followed(primary: Postgres, data: Path) -> Standby:
 
 @contextmanager
 def under_load(work: Workload) -> Iterator[None]:
-    """While it lasts, messages come and are worked."""
+    """During the block messages are sent and processed."""
     with ThreadPoolExecutor(1) as thread:
         sending = thread.submit(work.send, 500)
-        work.await_some()
+        work.await_first_row()
         yield
     sending.result()
 
@@ -99,14 +98,14 @@ def under_load(work: Workload) -> Iterator[None]:
 def pair() -> Iterator[Pair]:
     with directory() as folder, Postgres(folder / "primary") as primary:
         upgrade(primary.url())
-        with followed(primary, folder / "standby") as standby:
+        with make_standby(primary, folder / "standby") as standby:
             execute(
                 primary.url(),
                 "ALTER SYSTEM SET synchronous_standby_names = '*'",
                 "SELECT pg_reload_conf()",
             )
-            follows = "SELECT sync_state FROM pg_stat_replication"
-            until(lambda: execute(primary.url(), follows) == [("sync",)])
+            sync_state = "SELECT sync_state FROM pg_stat_replication"
+            until(lambda: execute(primary.url(), sync_state) == [("sync",)])
             yield Pair(primary, standby)
 
 
@@ -115,7 +114,7 @@ def database_url(pair: Pair) -> str:
     return pair.url
 
 
-def test_the_next_host_is_taken_when_the_writer_moves_there(
+def test_the_daemon_connects_to_the_next_host_after_a_failover(
     deployment: Deployment, work: Workload, pair: Pair
 ) -> None:
     daemon = deployment.start()
@@ -129,17 +128,17 @@ def test_the_next_host_is_taken_when_the_writer_moves_there(
 
 
 @pytest.mark.matrix
-def test_an_address_that_leads_to_a_standby_for_a_while_is_waited_for(
-    deployment: Deployment, work: Workload, pair: Pair, line: MakeLine
+def test_the_daemon_waits_while_its_address_leads_to_a_read_only_standby(
+    deployment: Deployment, work: Workload, pair: Pair, make_link: MakeLink
 ) -> None:
-    way = line(pair.primary.url())
-    daemon = deployment.start(ORCA_DATABASE__URL=way.url)
+    link = make_link(pair.primary.url())
+    daemon = deployment.start(ORCA_DATABASE__URL=link.url)
     with under_load(work):
         pair.kill_primary()
-        way.lead_to(pair.standby.url())
-        way.proxy.await_request = PROBE
+        link.retarget(pair.standby.url())
+        link.proxy.await_request = PROBE
         await_event(deployment, "dependency.down", dependency="postgres")
-        until(way.proxy.reached.is_set, output=deployment.output)
+        until(link.proxy.reached.is_set, output=deployment.output)
         pair.promote()
     work.send(20)
     everything_is_accounted_for(work, daemon)

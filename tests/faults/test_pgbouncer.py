@@ -1,4 +1,4 @@
-"""The real pgbouncer between us and Postgres; `./dev faults` sees to it that there is one."""
+"""The daemon's connections through a real pgbouncer, which `./dev faults` installs if it is missing."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.matrix
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin") or "pgbouncer"
 CONFIGURATION = """
 [databases]
-{name} = host=127.0.0.1 port={port} user=postgres
+{name} = host=127.0.0.1 port={port} user=postgres password={password}
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = {listen}
@@ -39,7 +39,7 @@ SLEEPING = text(
 
 @pytest.fixture
 def pgbouncer(database_url: str) -> Iterator[Callable[[str], str]]:
-    """Starts one of a pooling mode, and returns the URL by way of it."""
+    """A function that starts pgbouncer in a pooling mode and returns the database URL through it."""
     with ExitStack() as stack:
         yield lambda mode: stack.enter_context(_running(database_url, mode))
 
@@ -51,7 +51,8 @@ def _running(database_url: str, mode: str) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="orca-pgbouncer-") as folder:
         Path(folder).chmod(0o755)
         file = Path(folder) / "pgbouncer.ini"
-        file.write_text(CONFIGURATION.format(name=url.database, port=url.port, listen=listen, mode=mode))
+        facts = {"name": url.database, "port": url.port, "password": url.password}
+        file.write_text(CONFIGURATION.format(**facts, listen=listen, mode=mode))
         program = subprocess.Popen(
             [PGBOUNCER, "-q", file], user=user, group=group, extra_groups=[] if user else None
         )
@@ -68,22 +69,22 @@ def _listens(port: int) -> bool:
         return attempt.connect_ex(("127.0.0.1", port)) == 0
 
 
-def until_it_sleeps(connection: Connection) -> None:
-    until(lambda: _sleeps(connection))
+def await_sleeping_query(connection: Connection) -> None:
+    until(lambda: _query_sleeps(connection))
 
 
-def _sleeps(connection: Connection) -> bool:
-    found = bool(connection.scalar(SLEEPING))
-    connection.rollback()  # a transaction sees one moment of it
-    return found
+def _query_sleeps(connection: Connection) -> bool:
+    sleeps = bool(connection.scalar(SLEEPING))
+    connection.rollback()  # within one transaction pg_stat_activity never changes
+    return sleeps
 
 
-async def test_a_cancellation_reaches_the_server_in_a_moment(
+async def test_a_cancellation_reaches_the_server_within_three_seconds(
     database_url: str, pgbouncer: Callable[[str], str], make_database: Make
 ) -> None:
     database, direct = make_database(pgbouncer("session")), make_database(database_url)
     task = asyncio.create_task(database.transact(lambda c: c.execute(text("SELECT pg_sleep(60)"))))
-    await direct.transact(until_it_sleeps)
+    await direct.transact(await_sleeping_query)
 
     began = time.monotonic()
     task.cancel()
@@ -96,26 +97,26 @@ async def test_a_cancellation_reaches_the_server_in_a_moment(
 
 
 @pytest.mark.parametrize(("mode", "shared"), [("session", False), ("transaction", True)])
-async def test_its_kind_is_found(
+async def test_a_pooler_and_its_mode_are_detected(
     pgbouncer: Callable[[str], str], make_database: Make, mode: str, *, shared: bool
 ) -> None:
-    found = await make_database(pgbouncer(mode)).link()
+    link = await make_database(pgbouncer(mode)).link()
 
-    assert (found.pooled, found.shared) == (True, shared)
+    assert (link.pooled, link.shared) == (True, shared)
 
 
-async def test_pooling_of_statements_refuses_transactions(
+async def test_statement_pooling_refuses_transactions(
     pgbouncer: Callable[[str], str], make_database: Make
 ) -> None:
     with pytest.raises(Exception, match=r"08P01|connection was lost"):
         await make_database(pgbouncer("statement")).probe()
 
 
-async def test_in_session_mode_everything_is_stated(
+async def test_in_session_mode_all_session_settings_are_in_effect(
     pgbouncer: Callable[[str], str], make_database: Make
 ) -> None:
-    def shown(connection: Connection) -> list[str]:
+    def session_settings(connection: Connection) -> list[str]:
         names = ("statement_timeout", "timezone", "client_encoding")
         return [str(connection.scalar(text(f"SHOW {name}"))) for name in names]
 
-    assert await make_database(pgbouncer("session")).transact(shown) == ["30s", "UTC", "UTF8"]
+    assert await make_database(pgbouncer("session")).transact(session_settings) == ["30s", "UTC", "UTF8"]

@@ -1,4 +1,4 @@
-"""Postgres stopped and started again, and its password changed, under a daemon that works meanwhile."""
+"""Postgres is restarted, or its password is changed, while the daemon processes messages."""
 
 import json
 import os
@@ -28,7 +28,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def server(data: Path) -> Iterator[list[Postgres]]:
-    """A server of this test alone, which keeps what it committed; the last one of the list runs."""
+    """A server for this test alone, because the shared one runs without fsync; the list's last one runs."""
     servers = [Postgres(data)]
     servers[0].start()
     yield servers
@@ -41,8 +41,8 @@ def database_url(server: list[Postgres]) -> str:
     return server[0].url()
 
 
-def start_again(server: list[Postgres], data: Path) -> None:
-    """The same data on the same port."""
+def restart(server: list[Postgres], data: Path) -> None:
+    """Start Postgres again with the same data on the same port."""
     password = urlsplit(server[0].url()).password
     server.append(Postgres(data, port=server[0].port, password=password))
     server[-1].start()
@@ -50,23 +50,23 @@ def start_again(server: list[Postgres], data: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "how",
+    "signal_",
     [signal.SIGINT, pytest.param(signal.SIGQUIT, marks=pytest.mark.matrix)],
     ids=["fast", "immediate"],
 )
-def test_a_restart_under_load_costs_nothing_but_time(
-    deployment: Deployment, work: Workload, server: list[Postgres], data: Path, how: signal.Signals
+def test_a_restart_of_postgres_under_load_only_costs_time(
+    deployment: Deployment, work: Workload, server: list[Postgres], data: Path, signal_: signal.Signals
 ) -> None:
     daemon = deployment.start()
     work.send(200)
-    work.await_some()
+    work.await_first_row()
     pid = server[0].pid
     assert pid
-    os.kill(pid, how)
+    os.kill(pid, signal_)
     server[0].stop()
     work.send(20)
     await_event(deployment, "dependency.down", dependency="postgres")
-    start_again(server, data)
+    restart(server, data)
     everything_is_accounted_for(work, daemon)
     assert events(deployment, "attempt.failed") == []
 
@@ -79,25 +79,25 @@ def test_a_daemon_that_starts_before_its_database_waits_for_it(
     server[0].stop()
     daemon = deployment.launch()
     await_event(deployment, "start.waiting")
-    start_again(server, data)
+    restart(server, data)
     daemon.ready()
     everything_is_accounted_for(work, daemon)
 
 
 @pytest.mark.matrix
-def test_a_password_that_is_rotated_under_load_is_read_again(
+def test_a_password_that_is_rotated_under_load_is_read_again_from_secrets_manager(
     deployment: Deployment, work: Workload, server: list[Postgres], data: Path, aws_endpoint: str
 ) -> None:
     url = urlsplit(server[0].url())
-    facts = {"host": url.hostname, "port": url.port, "user_database": "postgres", "user_username": "app"}
+    secret = {"host": url.hostname, "port": url.port, "user_database": "postgres", "user_username": "app"}
     with closing(boto3.client("secretsmanager", endpoint_url=aws_endpoint, region_name=REGION)) as secrets:
-        name = secrets.create_secret(
-            Name=uuid4().hex, SecretString=json.dumps(facts | {"user_password": "old"})
+        arn = secrets.create_secret(
+            Name=uuid4().hex, SecretString=json.dumps(secret | {"user_password": "old"})
         )["ARN"]
         execute(server[0].url(), "CREATE ROLE app LOGIN PASSWORD 'old' IN ROLE orca_app")
-        daemon = deployment.start(ORCA_DATABASE__URL="", ORCA_DATABASE__SECRET_ARN=name)
+        daemon = deployment.start(ORCA_DATABASE__URL="", ORCA_DATABASE__SECRET_ARN=arn)
         work.send(200)
-        work.await_some()
+        work.await_first_row()
 
         execute(server[0].url(), "ALTER ROLE app PASSWORD 'new'")
         execute(
@@ -105,7 +105,7 @@ def test_a_password_that_is_rotated_under_load_is_read_again(
         )
         work.send(20)
         await_event(deployment, "dependency.down", dependency="postgres")
-        secrets.put_secret_value(SecretId=name, SecretString=json.dumps(facts | {"user_password": "new"}))
+        secrets.put_secret_value(SecretId=arn, SecretString=json.dumps(secret | {"user_password": "new"}))
     everything_is_accounted_for(work, daemon)
     assert events(deployment, "attempt.failed") == []
     for password in ("old", "new"):

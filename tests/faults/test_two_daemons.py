@@ -1,6 +1,6 @@
-"""Two daemons on the same queues, killed, terminated, stopped and continued at random: every row is right.
+"""Two daemons on the same queues get SIGKILL, SIGTERM, SIGSTOP, SIGCONT at random: every row is correct.
 
-FAULTS_SEED repeats a history of signals, FAULTS_SECONDS says how long the long form disturbs.
+FAULTS_SEED repeats the signals of an earlier run; FAULTS_SECONDS sets the duration of the long variant.
 """
 
 import os
@@ -23,23 +23,23 @@ GROUPS = 25
 @pytest.mark.parametrize(
     "seconds", [SHORT, pytest.param(LONG, marks=pytest.mark.matrix)], ids=["short", "long"]
 )
-def test_two_daemons_that_are_disturbed_at_random_leave_every_row_as_it_must_be(
+def test_two_daemons_that_get_random_signals_leave_every_row_correct(
     deployment: Deployment, work: Workload, seconds: float
 ) -> None:
-    # A daemon that was stopped in a transaction may commit it after another one did the same work and more:
-    # only times tell then which update is the later.
-    work.others, work.apart = GROUPS, 1.0
+    # A daemon that was stopped inside a transaction may commit it after another daemon has committed this
+    # update and later ones.  Then only different times show which update is the later one, hence the gap.
+    work.other_groups, work.update_gap = GROUPS, 1.0
     receive_as_often_as_it_takes(deployment)
     fleet = Fleet(deployment, QUICK)
 
-    def stream() -> None:
+    def send_more() -> None:
         work.send(3)
-        if len(work.walks) % 4 == 0:
+        if len(work.statuses) % 4 == 0:
             work.send_copies(1)
 
     with noted(lambda: f"FAULTS_SEED={SEED}: {fleet.history}"), closing(fleet):
-        fleet.disturb(seconds, SEED, stream)
-        daemons = fleet.calm()
+        fleet.disturb(seconds, SEED, send_more)
+        daemons = fleet.settle()
         for daemon in daemons:
             everything_is_accounted_for(work, daemon)
         every_row_is_right(work)

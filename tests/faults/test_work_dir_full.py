@@ -1,4 +1,4 @@
-"""The work directory fills during a comparison: it is done when there is room, and holds up nobody else."""
+"""The work directory fills during a comparison: it finishes once there is space, other work continues."""
 
 import shutil
 import subprocess
@@ -21,12 +21,12 @@ from tests.reconcile.archive import Archive, Filed, Form, Listed
 from tests.waiting import until
 
 NAMESPACE = ("unshare", "--user", "--map-root-user", "--mount")
-SMALL = 8 << 20
-"""Bytes of the whole disk."""
-FILES = 12
-"""Files and folders that it has room for."""
-MOUNT = f"mount -t tmpfs -o size={SMALL},nr_inodes={FILES + 1} tmpfs"
-BECOME = "import os, sys; os.execvp(sys.argv[1], sys.argv[1:])"
+DISK_SIZE = 8 << 20
+"""Bytes of the whole file system."""
+MAX_FILES = 12
+"""Files and directories that the file system can hold."""
+MOUNT = f"mount -t tmpfs -o size={DISK_SIZE},nr_inodes={MAX_FILES + 1} tmpfs"
+EXEC = "import os, sys; os.execvp(sys.argv[1], sys.argv[1:])"
 FULL = "(reconcile.work_dir) is full"
 MATRIX = pytest.mark.matrix
 COMPARED = "SELECT status_id, error_message FROM orca.reconcile_job"
@@ -35,38 +35,38 @@ SUCCESS = 5
 
 @pytest.fixture
 def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Where a daemon that is started has a small disk, which nobody else sees."""
-    made = tmp_path / "work"
-    made.mkdir()
-    mount = [*NAMESPACE, "sh", "-c", f'{MOUNT} {made} && exec "$0" "$@"']
+    """A directory where daemons, and only they, have a small tmpfs, mounted in a namespace of their own."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    mount = [*NAMESPACE, "sh", "-c", f'{MOUNT} {folder} && exec "$0" "$@"']
     try:
         subprocess.run([*mount, "true"], check=True, capture_output=True)
     except (FileNotFoundError, subprocess.CalledProcessError):
-        pytest.skip("nothing can be mounted here, not even in a namespace")
-    monkeypatch.setattr(Daemon, "program", ("-c", BECOME, *mount, sys.executable, *Daemon.program))
-    yield made
-    assert list(made.iterdir()) == []  # it was the daemon's alone
+        pytest.skip("this environment does not permit mounts, not even in a user namespace")
+    monkeypatch.setattr(Daemon, "program", ("-c", EXEC, *mount, sys.executable, *Daemon.program))
+    yield folder
+    assert list(folder.iterdir()) == []  # the daemon really used the tmpfs, not this directory
 
 
 def few_orphans() -> list[Listed]:
-    """What no compression makes small."""
+    """Rows of random bytes: the data file is large, because they do not compress."""
     rng = Random(1)
     return [Listed(f"d/{rng.randbytes(40).hex()}", etag=rng.randbytes(16).hex()) for _ in range(4_000)]
 
 
 def many_orphans() -> list[Listed]:
-    """What becomes large when it is written out."""
+    """Repetitive rows: the data file is small, but the list of differences is large."""
     return [Listed(f"d/{number:0100}") for number in range(20_000)]
 
 
 def leave(folder: Path, size: int) -> None:
-    """Fill the disk up to so many bytes."""
-    (folder / "filler").write_bytes(bytes(SMALL - size))
+    """Fill the disk except for `size` bytes."""
+    (folder / "filler").write_bytes(bytes(DISK_SIZE - size))
 
 
 def leave_no_file(folder: Path, _: int) -> None:
-    """Let one more folder be made, and nothing in it."""
-    for number in range(FILES - 2):
+    """Leave inodes for one more directory, but not for a file in it."""
+    for number in range(MAX_FILES - 2):
         (folder / str(number)).touch()
 
 
@@ -81,7 +81,7 @@ def leave_no_file(folder: Path, _: int) -> None:
     ],
     ids=["data-file", "differences", "conversion", "nothing-left", "no-file-left"],
 )
-def test_a_disk_that_fills_during_a_comparison_is_waited_for(
+def test_a_comparison_waits_while_the_work_directory_is_full(
     deployment: Deployment,
     work: Workload,
     disk: Path,
@@ -94,7 +94,7 @@ def test_a_disk_that_fills_during_a_comparison_is_waited_for(
         ORCA_LOG__LEVEL="debug",
         ORCA_QUEUES__INTERNAL_REPORT__MAX_ATTEMPTS="1",
     )
-    folder = Path(f"/proc/{daemon.pid}/root{disk}")  # as the daemon sees it
+    folder = Path(f"/proc/{daemon.pid}/root{disk}")  # the daemon's mount namespace
     with closing(psycopg2.connect(deployment.database_url)) as connection:
         connection.autocommit = True
         archive = Archive(connection, deployment.s3, deployment.buckets["reports"])
@@ -107,7 +107,7 @@ def test_a_disk_that_fills_during_a_comparison_is_waited_for(
         deployment.send("internal_report", inventory_message(pointer))
         work.send(20)
         work.send_copies(5)
-        until(lambda: waits(deployment), output=deployment.output)
+        until(lambda: disk_full_reasons(deployment), output=deployment.output)
         deployment.await_empty("status_update", "recovery")
         assert deployment.rows("SELECT count(*) FROM orca.reconcile_job WHERE end_time IS NOT NULL") == [(0,)]
 
@@ -123,11 +123,11 @@ def test_a_disk_that_fills_during_a_comparison_is_waited_for(
 
 
 def data_size(deployment: Deployment) -> int:
-    """Bytes of the one data file."""
-    found = deployment.s3.list_objects_v2(Bucket=deployment.buckets["reports"])["Contents"]
-    return max(entry["Size"] for entry in found)
+    """Bytes of the inventory's data file, the largest object of the bucket."""
+    objects = deployment.s3.list_objects_v2(Bucket=deployment.buckets["reports"])["Contents"]
+    return max(each["Size"] for each in objects)
 
 
-def waits(deployment: Deployment) -> list[str]:
-    """Why the inventory was put off, each time."""
-    return [found["reason"] for found in events(deployment, "attempt.early") if FULL in found["reason"]]
+def disk_full_reasons(deployment: Deployment) -> list[str]:
+    """The reason of each attempt that ended early because the work directory was full."""
+    return [each["reason"] for each in events(deployment, "attempt.early") if FULL in each["reason"]]

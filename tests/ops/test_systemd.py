@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from orca_daemon.engine.state import EngineState, QueueState
-from orca_daemon.ops.systemd import Notifier
-from orca_daemon.ops.watchdog import summary, watch
+from orca_daemon.ops.systemd import Notifier, summary, watch
 
 
 @pytest.fixture(params=["path", "abstract"])

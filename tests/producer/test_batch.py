@@ -84,8 +84,8 @@ def test_each_failure_is_reported_with_its_reason(answering: Any) -> None:
     assert [result.error for result in results] == [
         None,
         "Busy: later",
-        "the MD5 of the body that SQS took is not that of the body that was sent",
-        "SQS said nothing about it",
+        "the MD5 of the body that SQS received is not that of the body that was sent",
+        "SQS returned no result for it",
     ]
 
 

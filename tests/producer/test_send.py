@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from orca_daemon import producer
 from orca_daemon.producer import Grouping, OrcaStatus, RequestMethod, SendError
-from orca_daemon.producer.queue import check_answer, send, sqs
+from orca_daemon.producer.queue import check_status, send, sqs
 from orca_daemon.producer.reconciliation import OrcaStatus as ReconcileStatus
 from orca_daemon.wire import status
 from orca_daemon.wire.outgoing import Outgoing
@@ -310,7 +310,7 @@ def test_an_answer_outside_the_200s_is_an_error(answering: Any, status: int) -> 
 @pytest.mark.parametrize("status", [199, 300])
 def test_the_status_is_checked_even_where_boto3_does_not(status: int) -> None:
     with pytest.raises(SendError, match=f"HTTP status {status}"):
-        check_answer({"ResponseMetadata": {"HTTPStatusCode": status}})
+        check_status({"ResponseMetadata": {"HTTPStatusCode": status}})
 
 
 @pytest.mark.parametrize("region", [None, ""])

@@ -10,6 +10,7 @@ from sqlalchemy import create_engine, text
 
 from orca_daemon import producer
 from orca_daemon.app import bindings
+from orca_daemon.app.checkup.settings import handlers
 from orca_daemon.aws.clients import connect
 from orca_daemon.db.database import Database
 from orca_daemon.engine.engine import Engine
@@ -90,7 +91,7 @@ async def consume(settings: Settings, send_all: Callable[[], int]) -> list[Settl
             settings=settings,
             clients=clients,
             database=database,
-            metrics=Metrics(bindings.handlers(settings)),
+            metrics=Metrics(handlers(settings)),
         )
         bound = await bindings.bind(services)
         engine = Engine(bound, probes=bindings.probes(services, bound), drain_seconds=10, observe=observe)

@@ -7,7 +7,7 @@ import pytest
 
 from orca_daemon.engine.errors import DependencyDown, NotYet, Refused, Reject
 from orca_daemon.queues import internal_report, recovery
-from orca_daemon.queues.recovery.gather import verdict
+from orca_daemon.queues.recovery.handler import verdict
 from orca_daemon.wire import inventory
 from orca_daemon.wire import recovery as wire
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 from orca_daemon.db.database import Database
 from orca_daemon.engine.errors import NotYet, Reject
 from orca_daemon.engine.message import Delivery, Envelope
-from orca_daemon.queues.status_update.handler import PATIENCE, StatusUpdate
+from orca_daemon.queues.status_update import PATIENCE, StatusUpdate
 from orca_daemon.queues.status_update.store import apply
 from orca_daemon.settings import DatabaseSection as DatabaseSettings
 from orca_daemon.wire.status import NewFile, NewJob, RecoveryStatus, StatusMessage, UpdateFile
@@ -168,4 +168,4 @@ async def test_a_connection_that_lost_its_prepared_statements_is_replaced(databa
 
     moved = await database.transact(apply, [success("a")], NOON)
 
-    assert [progress.status for progress in moved.moved.values()] == [RecoveryStatus.SUCCESS]
+    assert [progress.status for progress in moved.updated.values()] == [RecoveryStatus.SUCCESS]

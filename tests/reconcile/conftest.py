@@ -16,6 +16,8 @@ from orca_daemon.aws.clients import connect
 from orca_daemon.db.address import parse
 from orca_daemon.db.database import Database
 from orca_daemon.local.moto import REGION
+from orca_daemon.ops.metrics import Metrics
+from orca_daemon.queues.services import Services
 from orca_daemon.reconcile import reports
 from orca_daemon.reconcile.child import compared
 from orca_daemon.reconcile.jobs import open_job
@@ -58,6 +60,12 @@ async def database(settings: Settings) -> AsyncIterator[Database]:
 async def reconciler(settings: Settings, database: Database) -> AsyncIterator[Reconciler]:
     async with connect(settings) as clients:
         yield Reconciler(settings, database, clients.s3)
+
+
+@pytest.fixture
+async def services(settings: Settings, database: Database) -> AsyncIterator[Services]:
+    async with connect(settings) as clients:
+        yield Services(settings=settings, clients=clients, database=database, metrics=Metrics())
 
 
 @dataclass

@@ -14,7 +14,7 @@ from orca_daemon.engine.errors import DependencyDown, NotYet, Refused, Reject
 from orca_daemon.reconcile import spool as spools
 from orca_daemon.reconcile.download import DataFileError, S3Error
 from orca_daemon.reconcile.protocol import Remote
-from orca_daemon.reconcile.reasons import answer
+from orca_daemon.reconcile.reasons import failure_of
 from orca_daemon.reconcile.run import Reconciler
 from orca_daemon.reconcile.spool import Spool
 from orca_daemon.settings import Settings
@@ -99,7 +99,7 @@ def test_what_does_not_pass_is_reported_by_its_cause(
         fetch(s3_that_lies, tmp_path)
 
     assert raised.value.meaning is meaning
-    assert answer(raised.value, str(tmp_path)).kind == kind
+    assert failure_of(raised.value, str(tmp_path)).kind == kind
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ class TestWithAChild:
         flaky.answers = lambda _, path: wrong if what in path else None
 
         with pytest.raises(kind) as raised:
-            await reconciler.inventory(archive.inventory([Listed("a")]), asked=datetime.now(UTC))
+            await reconciler.inventory(archive.inventory([Listed("a")]), sent=datetime.now(UTC))
 
         if isinstance(raised.value, DependencyDown | Refused):
             assert (raised.value.dependency, raised.value.place) == ("s3", f"read {archive.reports}")

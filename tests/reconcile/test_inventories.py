@@ -15,8 +15,8 @@ from orca_daemon.reconcile import compare, spool
 from orca_daemon.reconcile.binary import as_parquet
 from orca_daemon.reconcile.download import DiskFullError
 from orca_daemon.reconcile.manifest import ManifestError, parse
-from orca_daemon.reconcile.protocol import Compared, ComparisonFailure, Remote
-from orca_daemon.reconcile.reasons import answer
+from orca_daemon.reconcile.protocol import Compared, ComparisonFailure, FailureKind, Remote
+from orca_daemon.reconcile.reasons import failure_of
 from orca_daemon.reconcile.spool import Spool
 from tests.reconcile.archive import ALL_VERSIONS, CURRENT_ONLY, Filed, Form, Listed, encoded
 from tests.reconcile.conftest import Bench
@@ -125,7 +125,7 @@ def test_rows_of_another_bucket_are_refused(bench: Bench, form: Form) -> None:
     found = bench.compare([Listed("a"), Listed("b", bucket="another", latest=False)], form=form)
 
     assert found == ComparisonFailure(
-        kind="reject", reason="inventory refused: it holds rows of another bucket"
+        kind=FailureKind.REJECT, reason="inventory refused: it holds rows of another bucket"
     )
 
 
@@ -178,7 +178,8 @@ def test_a_key_that_is_latest_twice_is_refused(bench: Bench, catalog: list[Filed
     found = bench.compare([Listed("a"), Listed("a", "other"), Listed("b")])
 
     assert found == ComparisonFailure(
-        kind="reject", reason="inventory refused: it lists 1 keys more than once as their latest version"
+        kind=FailureKind.REJECT,
+        reason="inventory refused: it lists 1 keys more than once as their latest version",
     )
 
 
@@ -219,7 +220,7 @@ def test_a_damaged_file_is_refused_without_showing_what_is_in_it(
 ) -> None:
     found = bench.compare_bytes(body, schema=CURRENT_ONLY)
 
-    assert found == ComparisonFailure(kind="reject", reason=f"inventory refused: {reason}")
+    assert found == ComparisonFailure(kind=FailureKind.REJECT, reason=f"inventory refused: {reason}")
 
 
 def test_without_an_md5_the_checksum_of_gzip_itself_counts(bench: Bench) -> None:
@@ -292,7 +293,7 @@ def test_a_binary_inventory_without_a_needed_column_is_refused(bench: Bench) -> 
 
 
 def test_too_little_memory_is_reported(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compare, "_APART_FROM_DUCKDB", 10_000)
+    monkeypatch.setattr(compare, "_OUTSIDE_DUCKDB", 10_000)
     monkeypatch.setattr(compare, "_LEAST", 2)
     rows = [Listed(f"{i:0200}") for i in range(20_000)]
 
@@ -311,7 +312,7 @@ def test_a_full_disk_is_not_taken_for_an_outage_of_s3(tmp_path: Path) -> None:
     with pytest.raises(DiskFullError) as raised:
         full.fetch(0, Remote(key="k", size=100, md5=None, url=source.as_uri()))
 
-    output = answer(raised.value, str(tmp_path / "folder"))
+    output = failure_of(raised.value, str(tmp_path / "folder"))
     assert output.kind == "room"
     assert re.fullmatch(
         rf"the disk of {tmp_path} \(reconcile.work_dir\) is full: [\d,]+ MiB are free", output.reason
@@ -339,7 +340,7 @@ def test_a_disk_that_fills_while_orc_is_converted_is_no_fault_of_the_file(tmp_pa
     with pytest.raises(OSError, match="No space left") as raised:
         as_parquet(source, "k")
 
-    assert answer(raised.value, str(tmp_path / "folder")).kind == "room"
+    assert failure_of(raised.value, str(tmp_path / "folder")).kind == "room"
 
 
 def test_several_gzip_members_without_an_md5_are_one_file(bench: Bench) -> None:

@@ -55,10 +55,10 @@ async def test_a_message_delivered_again_after_its_report_asks_for_nothing(
     archive: Archive, reconciler: Reconciler
 ) -> None:
     pointer, sent = archive.inventory([Listed("a")]), datetime.now(UTC)
-    first = await reconciler.inventory(pointer, asked=sent)
+    first = await reconciler.inventory(pointer, sent=sent)
 
-    again = await reconciler.inventory(pointer, asked=sent)
-    later = await reconciler.inventory(pointer, asked=datetime.now(UTC) + timedelta(seconds=1))
+    again = await reconciler.inventory(pointer, sent=sent)
+    later = await reconciler.inventory(pointer, sent=datetime.now(UTC) + timedelta(seconds=1))
 
     assert first.compared is not None
     assert (again.job, again.compared) == (first.job, None)
@@ -71,8 +71,8 @@ async def test_two_replicas_with_one_inventory_take_turns(archive: Archive, reco
     two: list[Message] = []
 
     outcomes = await asyncio.gather(
-        reconciler.inventory(pointer, asked=sent, on_message=one.append),
-        reconciler.inventory(pointer, asked=sent, on_message=two.append),
+        reconciler.inventory(pointer, sent=sent, on_message=one.append),
+        reconciler.inventory(pointer, sent=sent, on_message=two.append),
     )
 
     assert sum(outcome.compared is not None for outcome in outcomes) == 1

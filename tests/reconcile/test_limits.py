@@ -18,7 +18,7 @@ from orca_daemon.reconcile import binary, inflate
 from orca_daemon.reconcile.download import DataFileError
 from orca_daemon.reconcile.inflate import LONGEST_LINE, Inflated
 from orca_daemon.reconcile.manifest import MOST_BYTES, MOST_FILES, ManifestError, parse
-from orca_daemon.reconcile.protocol import Compared, ComparisonFailure, Message
+from orca_daemon.reconcile.protocol import Compared, ComparisonFailure, FailureKind, Message
 from orca_daemon.reconcile.run import Reconciler
 from orca_daemon.settings import Settings
 from orca_daemon.wire.inventory import InventoryPointer
@@ -49,7 +49,7 @@ def strict(monkeypatch: pytest.MonkeyPatch) -> None:
     """Limits that a test can reach at once."""
     monkeypatch.setattr(inflate, "_FREE", MIB)
     monkeypatch.setattr(binary, "_FREE", MIB)
-    monkeypatch.setattr(binary, "_ROWS_OF_ANY", 10_000)
+    monkeypatch.setattr(binary, "_BASE_ROWS", 10_000)
 
 
 BOMBS = {
@@ -160,6 +160,17 @@ async def test_a_megabyte_that_becomes_a_gigabyte_takes_no_more_memory_than_is_s
         await small.inventory(pointer)
 
 
+def test_memory_of_the_daemon_is_not_taken_for_memory_of_the_child() -> None:
+    child = "from orca_daemon.reconcile.child import peak_mib; print(peak_mib())"
+    parent = """if True:
+        import subprocess, sys
+        large = b"x" * (700 << 20)
+        subprocess.run([sys.executable, "-c", sys.argv[1]], check=True)
+    """
+    peak = subprocess.check_output([sys.executable, "-c", parent, child])
+    assert 0 < int(peak) < 600
+
+
 def put(archive: Archive, body: bytes) -> InventoryPointer:
     archive.s3.put_object(Bucket=archive.reports, Key="bomb/data.csv.gz", Body=body)
     return archive.inventory(schema=CURRENT_ONLY, files=[{"key": "bomb/data.csv.gz", "size": len(body)}])
@@ -203,7 +214,7 @@ def test_a_binary_file_may_not_become_anything(bench: Bench, form: Form, rows: p
     found = bench.compare_bytes(body, form=form, schema=CURRENT_ONLY)
 
     assert found == ComparisonFailure(
-        kind="reject", reason=f"inventory refused: the data file data/0 {output}"
+        kind=FailureKind.REJECT, reason=f"inventory refused: the data file data/0 {output}"
     )
 
 
@@ -214,7 +225,7 @@ def test_a_footer_that_claims_to_be_larger_than_its_file_is_refused(bench: Bench
     found = bench.compare_bytes(lying, form="Parquet", schema=CURRENT_ONLY)
 
     assert found == ComparisonFailure(
-        kind="reject", reason="inventory refused: the data file data/0 is not sound Parquet"
+        kind=FailureKind.REJECT, reason="inventory refused: the data file data/0 is not sound Parquet"
     )
 
 

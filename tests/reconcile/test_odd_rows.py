@@ -16,7 +16,7 @@ from orca_daemon.cli import app
 from orca_daemon.engine.errors import Reject
 from orca_daemon.reconcile.inventory import read
 from orca_daemon.reconcile.manifest import FIELDS, ManifestError, parse
-from orca_daemon.reconcile.protocol import Compared, ComparisonFailure
+from orca_daemon.reconcile.protocol import Compared, ComparisonFailure, FailureKind
 from orca_daemon.reconcile.run import Reconciler
 from orca_daemon.settings import Settings
 from tests.reconcile.archive import CURRENT_ONLY, LONG_AGO, Archive, Filed, Form, Listed
@@ -105,7 +105,7 @@ def test_a_listing_that_is_odd_as_a_whole_is_refused(bench: Bench) -> None:
     found = compare(bench, *(line(f"k{place}", Size="x") for place in range(150)), line("k"))
 
     assert found == ComparisonFailure(
-        kind="reject",
+        kind=FailureKind.REJECT,
         reason="inventory refused: 150 of its 151 objects cannot be compared; "
         "mostly, its size is not a number",
     )
@@ -258,7 +258,7 @@ def test_files_that_differ_in_a_flag_are_refused_and_revive_nothing(bench: Bench
     found = bench._compare([binary(form, without), binary(form, marked)], form, CURRENT_ONLY)
 
     reason = "inventory refused: its data files differ in the column is_delete_marker"
-    assert found == ComparisonFailure(kind="reject", reason=reason)
+    assert found == ComparisonFailure(kind=FailureKind.REJECT, reason=reason)
 
 
 @pytest.mark.parametrize("first", [TEXT, pa.binary()], ids=["text", "bytes"])
@@ -298,7 +298,7 @@ def test_rows_do_not_come_into_reasons_by_the_words_of_ours(bench: Bench) -> Non
     found = compare(bench, line("inventory refused: it holds secrets").rstrip("\n") + ',"more"\n')
 
     assert found == ComparisonFailure(
-        kind="reject", reason="inventory refused: the data file data/0 is not sound CSV at line 1"
+        kind=FailureKind.REJECT, reason="inventory refused: the data file data/0 is not sound CSV at line 1"
     )
 
 

@@ -1,7 +1,6 @@
 """The internal-report queue: every body it carries, and what becomes of it."""
 
 import json
-from collections.abc import AsyncIterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
@@ -10,7 +9,6 @@ from typing import Any
 import pytest
 import structlog
 
-from orca_daemon.aws.clients import connect
 from orca_daemon.db.database import Database
 from orca_daemon.engine.errors import NotYet, Reject
 from orca_daemon.engine.message import Delivery, Envelope
@@ -24,12 +22,6 @@ from orca_daemon.reconcile.run import ComparisonOutcome
 from orca_daemon.settings import Settings
 from orca_daemon.wire.inventory import InventoryPointer
 from tests.reconcile.archive import CREATED, Archive, Filed, Listed
-
-
-@pytest.fixture
-async def services(settings: Settings, database: Database) -> AsyncIterator[Services]:
-    async with connect(settings) as clients:
-        yield Services(settings=settings, clients=clients, database=database, metrics=Metrics())
 
 
 @pytest.fixture

@@ -10,9 +10,8 @@ import pytest
 
 from orca_daemon.engine.errors import NotYet
 from orca_daemon.reconcile import workspace
-from orca_daemon.reconcile.dialogue import ComparisonFailedError, Dialogue
-from orca_daemon.reconcile.process import environment
-from orca_daemon.reconcile.protocol import ComparisonFailure
+from orca_daemon.reconcile.process import ComparisonFailedError, Dialogue, environment
+from orca_daemon.reconcile.protocol import ComparisonFailure, FailureKind
 from orca_daemon.reconcile.run import Reconciler
 from tests.reconcile.archive import Archive, Listed
 
@@ -74,22 +73,24 @@ async def test_a_full_disk_is_waited_for_and_named(
     def full(_: Path) -> tuple[Path, int]:
         raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "orca-reconcile-x"))
 
-    monkeypatch.setattr(workspace, "_made", full)
+    monkeypatch.setattr(workspace, "_create", full)
 
     with pytest.raises(kind, match=r"reconcile\.work_dir\): No space left on device, [\d,]+ MiB are free"):
-        await reconciler.inventory(archive.inventory([Listed("a")]), asked=datetime.now(UTC) - age)
+        await reconciler.inventory(archive.inventory([Listed("a")]), sent=datetime.now(UTC) - age)
 
 
 async def test_a_disk_that_fills_in_the_child_is_waited_for(
     archive: Archive, reconciler: Reconciler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def until(dialogue: Dialogue, _: object) -> None:
-        raise dialogue._failure(ComparisonFailure(kind="room", reason="the disk of /x is full"))
+        raise dialogue._exception(
+            ComparisonFailure(kind=FailureKind.DISK_FULL, reason="the disk of /x is full")
+        )
 
     monkeypatch.setattr(Dialogue, "until", until)
 
     with pytest.raises(NotYet, match="the disk of /x is full"):
-        await reconciler.inventory(archive.inventory([Listed("a")]), asked=datetime.now(UTC))
+        await reconciler.inventory(archive.inventory([Listed("a")]), sent=datetime.now(UTC))
     with pytest.raises(ComparisonFailedError, match="the disk of /x is full"):
         await reconciler.inventory(archive.inventory([Listed("a")]))
 
@@ -101,7 +102,7 @@ async def test_a_directory_that_cannot_be_written_is_named(archive: Archive, rec
     )
 
     with pytest.raises(ComparisonFailedError, match=r"/dev/null.*\(reconcile\.work_dir\)"):
-        await nowhere.inventory(archive.inventory([Listed("a")]), asked=datetime.now(UTC))
+        await nowhere.inventory(archive.inventory([Listed("a")]), sent=datetime.now(UTC))
 
 
 def test_the_child_is_given_no_secrets() -> None:

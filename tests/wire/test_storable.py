@@ -15,11 +15,10 @@ from sqlalchemy import Connection, create_engine
 
 from orca_daemon.aws.s3copy import S3Object
 from orca_daemon.queues import internal_report
-from orca_daemon.queues.recovery.facts import describe as describe_recovery
-from orca_daemon.queues.recovery.rows import of_object
-from orca_daemon.queues.recovery.shapes import parts_of
-from orca_daemon.queues.recovery.status_reporter import update as progress
-from orca_daemon.queues.status_update.handler import describe as describe_status
+from orca_daemon.queues.recovery.reporters import update as progress
+from orca_daemon.queues.recovery.targets import of_object, parts_of
+from orca_daemon.queues.recovery.telemetry import describe as describe_recovery
+from orca_daemon.queues.status_update import describe as describe_status
 from orca_daemon.queues.status_update.store import apply
 from orca_daemon.wire import inventory, status
 from orca_daemon.wire import recovery as recovery_wire

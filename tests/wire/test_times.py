@@ -63,5 +63,5 @@ def test_any_other_time_is_refused(text: str) -> None:
 
 def test_a_moment_is_shown_as_orca_writes_it() -> None:
     elsewhere = WHOLE.astimezone(timezone(timedelta(hours=-5)))
-    assert times.show(elsewhere) == "2026-11-21T00:13:35+00:00"
-    assert times.show(WHOLE.replace(microsecond=7)) == "2026-11-21T00:13:35.000007+00:00"
+    assert times.format_time(elsewhere) == "2026-11-21T00:13:35+00:00"
+    assert times.format_time(WHOLE.replace(microsecond=7)) == "2026-11-21T00:13:35.000007+00:00"

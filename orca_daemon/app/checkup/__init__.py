@@ -1,98 +1,82 @@
-"""Looks at everything that the daemon will need, without changing anything."""
+"""Checks everything that the daemon will need, without changing anything.
 
-import tempfile
+The start judges by the same functions what it reads anyway: settings, routes, queues, schema and role.  Only
+`check` tries more: STS, dead-letter queues, deletes with a dummy receipt handle, the status queue of another
+process, poolers and TLS, uploads to buckets.  Each would cost the start requests, or permissions that the
+daemon does not need otherwise.
+"""
+
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Any
 
-from orca_daemon.app.bindings import handlers, open_to_any_bucket
 from orca_daemon.app.checkup import buckets, database, queues
-from orca_daemon.app.checkup.findings import Finding, Grade, advice, ok, remedy, works, wrong
+from orca_daemon.app.checkup.findings import Finding, Grade, StartAction, ok, remedy, works, wrong
+from orca_daemon.app.checkup.settings import (
+    bound_routes,
+    handlers,
+    judge_routes,
+    judge_settings,
+    needing_postgres,
+)
 from orca_daemon.aws.call_errors import CALL_ERRORS
 from orca_daemon.aws.clients import connect
 from orca_daemon.aws.errors import reason_of
 from orca_daemon.aws.secret_reader import SecretReader
 from orca_daemon.db.database import Database
+from orca_daemon.engine.errors import RouteError
+from orca_daemon.ops.metrics import Metrics
+from orca_daemon.queues.services import Services
 from orca_daemon.settings import Settings, SettingsError
 
-__all__ = ["Finding", "Grade", "findings", "works"]
-WITHOUT_DATABASE = frozenset({"recovery"})
-"""Routes that can do without, in the disaster-recovery mode."""
+__all__ = ["Finding", "Grade", "StartAction", "findings", "judge_settings", "works"]
 
 
 async def findings(settings: Settings, extra_buckets: tuple[str, ...] = ()) -> list[Finding]:
-    """Look at the settings, AWS, the queues, the database and the buckets, in this order."""
+    """Check the settings, AWS, the queues, the database and the buckets, in this order."""
     found = list(judge_settings(settings))
     async with AsyncExitStack() as stack:
         try:
             clients = await stack.enter_async_context(connect(settings))
         except SettingsError as error:
-            return [*found, wrong("credentials", str(error))]
-        found += await _identity(clients.sts)
-        found += await queues.findings(settings, clients)
+            return [*found, wrong("credentials", str(error), at_start=StartAction.REFUSE)]
+        opened = None
         if settings.database.configured:
             opened = Database(settings.database, SecretReader(clients))
             stack.callback(opened.close)
-            found += await database.findings(opened)
+        services = Services(
+            settings=settings, clients=clients, database=opened, metrics=Metrics(handlers(settings))
+        )
+        found += [each async for each in _outside(services)]
         found += await buckets.findings(settings, clients.s3, extra_buckets)
     return found
 
 
-def judge_settings(settings: Settings) -> list[Finding]:
-    """What there is to say about the settings themselves."""
-    found = [ok("settings", f"{len(settings.bound)} queues: {', '.join(settings.bound)}")]
-    found += [
-        advice(
-            "settings", f"{each.variable} is {each.given!r}: {each.used} is used ({each.reason})", "set it so"
-        )
-        for each in settings.corrections
-    ]
-    engine = settings.engine
-    if engine.wait + 2 > engine.drain_seconds:
-        found.append(
-            advice(
-                "settings",
-                f"a long poll ({engine.wait:g} s) may outlast the drain ({engine.drain_seconds:g} s)",
-                "make engine.drain_seconds longer",
-            )
-        )
-    routes = set(handlers(settings).values())
-    routing = settings.recovery.unknown_keys == "route"
-    needing = routes - (WITHOUT_DATABASE if routing else set())
-    if needing and not settings.database.configured:
-        found.append(
-            wrong(
-                "database", f"{', '.join(sorted(needing))} needs one, none is configured", "set DATABASE_URL"
-            )
-        )
-    return [*found, *_buckets(settings), *_work_dir(settings)]
-
-
-def _buckets(settings: Settings) -> list[Finding]:
-    if not (unset := open_to_any_bucket(settings)):
-        return []
-    names = " and ".join(unset)
-    text = f"a message may name any bucket that this role may use: {names} not set"
-    return [advice("settings", text, "name the archive's buckets and the destinations there")]
-
-
-def _work_dir(settings: Settings) -> list[Finding]:
-    if "internal_report" not in handlers(settings).values():
-        return []
-    place: Path | str = settings.reconcile.work_dir or "the system's temporary directory"
+async def _outside(services: Services) -> AsyncIterator[Finding]:
+    """What AWS and the database answer."""
+    settings, clients = services.settings, services.clients
+    yield await _identity(clients.sts)
+    for finding in await queues.findings(settings, clients):
+        yield finding
     try:
-        # Looking for the system's own raises where none of its places can be written.
-        with tempfile.TemporaryFile(dir=settings.reconcile.work_dir):
-            return []
-    except OSError as error:
-        return [
-            wrong("work directory", f"{place} cannot be written: {error.strerror}", "set reconcile.work_dir")
-        ]
+        by_queue = bound_routes(services)
+    except RouteError as error:
+        yield wrong("settings", str(error), at_start=StartAction.REFUSE)
+        return
+    for finding in judge_routes(settings, by_queue):
+        yield finding
+    if services.database is None:
+        return
+    if not needing_postgres(by_queue):
+        yield ok(database.SUBJECT, "not checked: no queue that is on needs it")
+        return
+    for finding in await database.findings(services.database, by_queue):
+        yield finding
 
 
-async def _identity(sts: Any) -> list[Finding]:
+async def _identity(sts: Any) -> Finding:
     try:
         caller = await sts.get_caller_identity()
     except CALL_ERRORS as error:
-        return [wrong("credentials", f"AWS does not know us: {reason_of(error)}", remedy(error))]
-    return [ok("credentials", str(caller.get("Arn", "accepted")))]
+        return wrong("credentials", f"AWS does not accept them: {reason_of(error)}", remedy(error))
+    return ok("credentials", str(caller.get("Arn", "accepted")))

@@ -1,4 +1,4 @@
-"""Buckets that settings name: there, and open to this role as far as the work needs."""
+"""Checks that the buckets of the settings exist and that this role may use them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,11 +9,11 @@ from orca_daemon.aws.errors import reason_of
 from orca_daemon.settings import Settings
 
 KEY = ".orca-daemon-check"
-"""Of an upload that is begun and given up at once: nothing is ever stored under it."""
+"""Key of a multipart upload that is created and aborted at once: no object is ever stored under it."""
 
 
-def named(settings: Settings) -> Mapping[str, str]:
-    """The buckets that are written to, and what for."""
+def written_buckets(settings: Settings) -> Mapping[str, str]:
+    """Each bucket that the daemon writes to, and the setting that names it."""
     recovery = settings.recovery
     routed = {bucket: f"recovery.bucket_map.{kind}" for kind, bucket in recovery.bucket_map.items()}
     single = {
@@ -25,12 +25,16 @@ def named(settings: Settings) -> Mapping[str, str]:
 
 
 async def findings(settings: Settings, s3: Any, extra: tuple[str, ...] = ()) -> list[Finding]:
-    """Look at each bucket of the settings, and read-only at `extra` ones."""
-    written = [await _written(s3, bucket, setting) for bucket, setting in named(settings).items()]
-    return written + [await _read(s3, bucket) for bucket in extra if bucket not in named(settings)]
+    """Check that the buckets of the settings can be written, and that `extra` ones can be listed."""
+    written = [
+        await _check_written(s3, bucket, setting) for bucket, setting in written_buckets(settings).items()
+    ]
+    return written + [
+        await _check_listed(s3, bucket) for bucket in extra if bucket not in written_buckets(settings)
+    ]
 
 
-async def _read(s3: Any, bucket: str) -> Finding:
+async def _check_listed(s3: Any, bucket: str) -> Finding:
     try:
         await s3.list_objects_v2(Bucket=bucket, MaxKeys=1)
     except CALL_ERRORS as error:
@@ -38,7 +42,7 @@ async def _read(s3: Any, bucket: str) -> Finding:
     return ok(f"bucket {bucket}", "can be listed")
 
 
-async def _written(s3: Any, bucket: str, setting: str) -> Finding:
+async def _check_written(s3: Any, bucket: str, setting: str) -> Finding:
     subject = f"bucket {bucket}"
     try:
         await s3.head_bucket(Bucket=bucket)

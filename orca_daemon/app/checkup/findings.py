@@ -1,12 +1,12 @@
-"""What a check-up finds: facts, advice, and what will not work."""
+"""One judgement for two voices: `check` lists every finding, the start refuses, waits or warns by them."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
 
 
-class Grade(Enum):
-    """How a finding is to be taken."""
+class Grade(StrEnum):
+    """How serious a finding is."""
 
     OK = "ok"
     ADVICE = "advice"
@@ -15,42 +15,65 @@ class Grade(Enum):
     """Something will not work."""
 
 
+class StartAction(StrEnum):
+    """What the start of the daemon does about a finding."""
+
+    PROCEED = "proceed"
+    """Log a warning, unless the finding is OK, and go on."""
+    WAIT = "wait"
+    """Try again until it is gone: it may pass without a change of ours."""
+    REFUSE = "refuse"
+    """End with exit code 78: waiting cannot mend it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the check-up."""
+    """One result of a check."""
 
     subject: str
-    """What was looked at: `credentials`, `queue recovery`, `database`, `bucket b`."""
+    """What was checked: `credentials`, `queue recovery`, `database`, `bucket b`."""
     grade: Grade
     text: str
     do: str = ""
-    """What would mend it."""
+    """What would fix it."""
+    at_start: StartAction = StartAction.PROCEED
+    event: str = "start.finding"
+    """The log event of the start's warning."""
+    facts: Mapping[str, object] = field(default_factory=dict)
+    """Fields of that log event."""
+
+    @property
+    def sentence(self) -> str:
+        """The finding as one line: subject, text and remedy."""
+        return f"{self.subject}: {self.text}" + (f"; {self.do}" if self.do else "")
 
 
 def ok(subject: str, text: str) -> Finding:
-    """All is well."""
+    """It will work."""
     return Finding(subject, Grade.OK, text)
 
 
-def advice(subject: str, text: str, do: str) -> Finding:
+def advice(
+    subject: str, text: str, do: str, event: str = "start.finding", facts: Mapping[str, object] | None = None
+) -> Finding:
     """It works, and could be better."""
-    return Finding(subject, Grade.ADVICE, text, do)
+    return Finding(subject, Grade.ADVICE, text, do, event=event, facts=facts or {})
 
 
-def wrong(subject: str, text: str, do: str = "") -> Finding:
+def wrong(subject: str, text: str, do: str = "", at_start: StartAction = StartAction.PROCEED) -> Finding:
     """Something will not work."""
-    return Finding(subject, Grade.WRONG, text, do)
+    return Finding(subject, Grade.WRONG, text, do, at_start)
 
 
 def remedy(error: BaseException) -> str:
-    """What would mend an error of a call to AWS, or one that it led to."""
+    """What would fix an error of a call to AWS, or an error of ours that it caused."""
     from orca_daemon.aws.errors import Meaning, behind, meaning_of
 
     match meaning_of(behind(error) or error.__cause__ or error):
         case Meaning.DENIED:
-            return "see deploy/iam/policy.json"
+            return "allow this role to do it: see deploy/iam/policy.json"
         case Meaning.CREDENTIALS:
-            return "see the key, the profile or the role"
+            return "correct the key, the profile or the role"
         case Meaning.CLOCK:
             return "set this machine's clock"
         case Meaning.MISSING:
@@ -58,9 +81,9 @@ def remedy(error: BaseException) -> str:
         case Meaning.THROTTLED:
             return "try again later"
         case Meaning.PASSING | Meaning.REFUSED:
-            return "see the endpoint, the network and the proxy"
+            return "check the endpoint, the network and the proxy"
 
 
 def works(findings: Iterable[Finding]) -> bool:
-    """Whether nothing is wrong; advice does not count."""
+    """Whether no finding is WRONG; advice does not count."""
     return all(finding.grade is not Grade.WRONG for finding in findings)

@@ -1,143 +1,203 @@
-"""Queues: type, redrive policy, dead-letter queue, and whether this role may work on them."""
+"""Judges queues: region, type, redrive policy, dead-letter queue, and whether this role may use them."""
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from orca_daemon.app.checkup.findings import Finding, advice, ok, remedy, wrong
+from orca_daemon.app.checkup.findings import Finding, Grade, StartAction, advice, ok, remedy, wrong
+from orca_daemon.app.checkup.settings import handlers
 from orca_daemon.aws.clients import Clients
-from orca_daemon.aws.queue_location import other_host, other_region
-from orca_daemon.aws.sqs import SqsSource
+from orca_daemon.aws.sqs import SqsSource, other_host, other_region
 from orca_daemon.engine.errors import SourceError
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.source import QueueFacts
+from orca_daemon.queues import recovery
 from orca_daemon.settings import Settings
 from orca_daemon.wire.queue_url import identity
 
 ENOUGH_RECEIVES = 5
+"""SQS counts a delivery even if its answer is lost, and each restart of the daemon can add one."""
 ORDERED = frozenset({"status_update", "internal_report"})
 """Routes whose messages depend on each other."""
+STATUS_QUEUE = "status queue"
+_NO_ORDER = "a standard queue keeps no order, which {} need"
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterFacts:
-    """What the dead-letter queue says about itself."""
+    """Attributes of a dead-letter queue (AWS: GetQueueAttributes)."""
 
     fifo: bool
     retention: float
+    """Seconds."""
     count: int
 
 
 async def findings(settings: Settings, clients: Clients) -> list[Finding]:
-    """Look at every queue that is on."""
-    found: list[Finding] = []
+    """Check every queue that is on, and the status queue if another process reads it."""
+    found = list(judge_urls(settings, clients.control))
+    refused = {each.subject for each in found if each.at_start is StartAction.REFUSE}
     for name, queue in settings.bound.items():
-        found += await _one(name, queue.route or name, queue.url or "", clients)
-    routes = {queue.route or name for name, queue in settings.bound.items()}
-    posted = settings.status_url if "recovery" in routes else None
-    if posted and identity(posted) not in {identity(queue.url or "") for queue in settings.bound.values()}:
-        found.append(await _posted(posted, clients))
+        if subject(name) not in refused:
+            found += await _check_queue(name, queue.route or name, queue.url or "", clients)
+    posted = foreign_status_url(settings)
+    if posted and STATUS_QUEUE not in refused:
+        found.append(await _check_status_queue(posted, clients))
     return found
 
 
-async def _posted(url: str, clients: Clients) -> Finding:
-    """The queue that progress is posted to, where another process reads it."""
-    subject = "status queue"
-    if sentence := other_region(url, clients.control):
-        return wrong(subject, f"recovery.status_url: {sentence}")
+def subject(name: str) -> str:
+    """How findings name a queue."""
+    return f"queue {name}"
+
+
+def foreign_status_url(settings: Settings) -> str | None:
+    """The queue that recoveries post their progress to, if another process reads it."""
+    posted = settings.status_url if recovery.NAME in handlers(settings).values() else None
+    own = {identity(queue.url or "") for queue in settings.bound.values()}
+    return posted if posted and identity(posted) not in own else None
+
+
+def judge_urls(settings: Settings, sqs: Any) -> Iterator[Finding]:
+    """Findings about regions and hosts of URLs; a queue without a finding can be asked."""
+    urls = {subject(name): queue.url or "" for name, queue in settings.bound.items()}
+    if posted := foreign_status_url(settings):
+        urls[STATUS_QUEUE] = posted
+    for named, url in urls.items():
+        if sentence := other_region(url, sqs):
+            yield wrong(named, sentence, at_start=StartAction.REFUSE)
+        elif sentence := other_host(url, sqs):
+            queue = {"queue": named.removeprefix("queue ")}
+            yield advice(named, sentence, "correct the URL or the endpoint", "queue.url_host_unused", queue)
+
+
+def judge_failure(name: str, url: str, error: Exception) -> Finding:
+    """What it means that the attributes of a queue could not be read."""
+    match getattr(error, "kind", ""):
+        case "missing":
+            text = f"{url} does not exist"
+            do = f"create it, or correct ORCA_QUEUES__{name.upper()}__URL"
+            return wrong(subject(name), text, do, StartAction.REFUSE)
+        case "denied":
+            do = "allow this role to use it: see deploy/iam/policy.json"
+            return wrong(subject(name), f"{url}: {error}", do, StartAction.REFUSE)
+        case _:
+            return wrong(subject(name), f"cannot be read: {error}", remedy(error), StartAction.WAIT)
+
+
+def judge_facts(name: str, route: str, facts: QueueFacts) -> Iterator[Finding]:
+    """Findings about a queue's own attributes."""
+    kind = "FIFO" if facts.fifo else "standard"
+    yield ok(
+        subject(name), f"{kind}, visibility {facts.visibility:g} s, kept {facts.retention / 86400:g} days"
+    )
+    if route in ORDERED and not facts.fifo:
+        yield advice(subject(name), _NO_ORDER.format("these messages"), "use a FIFO queue")
+    if facts.dead_letter is None:
+        yield advice(
+            subject(name),
+            "has no dead-letter queue: messages that fail stay on it",
+            "give it a redrive policy",
+            "queue.no_dead_letter_queue",
+            {"queue": name},
+        )
+        return
+    if facts.dead_letter_takes_less:
+        yield _judge_sizes(name, facts)
+    if facts.max_receives is not None and facts.max_receives < ENOUGH_RECEIVES:
+        yield advice(
+            subject(name),
+            f"maxReceiveCount is {facts.max_receives}: SQS also counts deliveries whose answer is lost",
+            f"set it to {ENOUGH_RECEIVES} or more",
+            "queue.few_receives",
+            {"queue": name, "max_receive_count": facts.max_receives},
+        )
+
+
+def _judge_sizes(name: str, facts: QueueFacts) -> Finding:
+    """The start proceeds: only a bad message of such a size stays on the queue."""
+    return Finding(
+        subject(name),
+        Grade.WRONG,
+        f"it takes messages of {facts.largest} bytes and its dead-letter queue of "
+        f"{facts.dead_letter_largest}: a bad message in between cannot be dead-lettered",
+        f"set MaximumMessageSize of the dead-letter queue to {facts.largest}",
+        event="queue.dead_letter_queue_takes_less",
+        facts={"queue": name, "largest": facts.largest, "dead_letter_largest": facts.dead_letter_largest},
+    )
+
+
+def judge_dead_letters(name: str, facts: QueueFacts, dead: DeadLetterFacts) -> Iterator[Finding]:
+    """Findings about the attributes of a queue's dead-letter queue."""
+    if dead.fifo is not facts.fifo:
+        kind = "FIFO" if facts.fifo else "standard"
+        yield wrong(subject(name), "its dead-letter queue is of the other type", f"make it a {kind} queue")
+    # In a standard dead-letter queue, age counts from the first send (AWS: SQS dead-letter queues).
+    if dead.retention <= facts.retention and not facts.fifo:
+        yield advice(
+            subject(name),
+            "its dead-letter queue keeps messages no longer than the queue does, and counts their age from "
+            "the first send",
+            "set MessageRetentionPeriod of the dead-letter queue to 14 days",
+        )
+    if dead.count:
+        text, do = f"about {dead.count} dead letters", f"see: orca-daemon dlq list {name}"
+        yield advice(subject(name), text, do)
+
+
+async def _check_queue(name: str, route: str, url: str, clients: Clients) -> list[Finding]:
+    source = SqsSource(clients.poll, clients.control, url)
+    try:
+        facts = await source.describe()
+    except SourceError as error:
+        return [judge_failure(name, url, error)]
+    return [
+        *judge_facts(name, route, facts),
+        *await _check_dead_letters(name, facts, clients),
+        *await _permissions(subject(name), source),
+    ]
+
+
+async def _check_dead_letters(name: str, facts: QueueFacts, clients: Clients) -> list[Finding]:
+    if facts.dead_letter is None:
+        return []
+    source = SqsSource(clients.poll, clients.control, facts.dead_letter)
+    try:
+        described, depth = await source.describe(), await source.depth()
+    except SourceError as error:
+        return [wrong(subject(name), f"its dead-letter queue cannot be read: {error}", remedy(error))]
+    dead = DeadLetterFacts(described.fifo, described.retention, depth.visible + depth.inflight)
+    return list(judge_dead_letters(name, facts, dead))
+
+
+async def _check_status_queue(url: str, clients: Clients) -> Finding:
     try:
         facts = await SqsSource(clients.poll, clients.control, url).describe()
     except SourceError as error:
         if error.kind == "missing":
-            return wrong(subject, f"recovery.status_url: {url} does not exist", "create it")
-        return wrong(subject, f"recovery.status_url: cannot be looked at: {error}", remedy(error))
+            return wrong(STATUS_QUEUE, f"recovery.status_url: {url} does not exist", "create it")
+        return wrong(STATUS_QUEUE, f"recovery.status_url: cannot be read: {error}", remedy(error))
     if not facts.fifo:
-        return advice(
-            subject, "a standard queue keeps no order, which status updates need", "use a FIFO queue"
-        )
-    return ok(subject, "recovery.status_url: FIFO, read by another process")
+        return advice(STATUS_QUEUE, _NO_ORDER.format("status updates"), "use a FIFO queue")
+    return ok(STATUS_QUEUE, "recovery.status_url: FIFO, read by another process")
 
 
-async def _one(name: str, route: str, url: str, clients: Clients) -> list[Finding]:
-    subject = f"queue {name}"
-    if sentence := other_region(url, clients.control):
-        return [wrong(subject, sentence)]
-    source = SqsSource(clients.poll, clients.control, url)
-    try:
-        facts = await source.describe()
-        dead = await _dead_letters(clients, facts)
-    except SourceError as error:
-        if error.kind == "missing":
-            return [wrong(subject, f"{url} does not exist, or its dead-letter queue does not", "create it")]
-        return [wrong(subject, f"cannot be looked at: {error}", remedy(error))]
-    unused = other_host(url, clients.control)
-    unused_host = [advice(subject, unused, "correct the URL or the endpoint")] if unused else []
-    return [*judge(subject, route, facts, dead), *unused_host, *await _permissions(subject, source)]
-
-
-async def _dead_letters(clients: Clients, facts: QueueFacts) -> DeadLetterFacts | None:
-    if facts.dead_letter is None:
-        return None
-    source = SqsSource(clients.poll, clients.control, facts.dead_letter)
-    described, depth = await source.describe(), await source.depth()
-    return DeadLetterFacts(described.fifo, described.retention, depth.visible + depth.inflight)
-
-
-def judge(subject: str, route: str, facts: QueueFacts, dead: DeadLetterFacts | None) -> Iterator[Finding]:
-    """What there is to say about a queue, by what it says about itself."""
-    kind = "FIFO" if facts.fifo else "standard"
-    yield ok(subject, f"{kind}, visibility {facts.visibility:g} s, kept {facts.retention / 86400:g} days")
-    if route in ORDERED and not facts.fifo:
-        yield advice(
-            subject, "a standard queue keeps no order, which these messages need", "use a FIFO queue"
-        )
-    if dead is None:
-        yield advice(
-            subject, "has no dead-letter queue: messages that fail stay on it", "give it a redrive policy"
-        )
-        return
-    if dead.fifo is not facts.fifo:
-        yield wrong(subject, "its dead-letter queue is of the other type", f"make it a {kind} queue")
-    if facts.dead_letter_takes_less:
-        yield wrong(
-            subject,
-            f"it takes messages of {facts.largest} bytes and its dead-letter queue of "
-            f"{facts.dead_letter_largest}: a bad message in between cannot be dead-lettered",
-            f"set MaximumMessageSize of the dead-letter queue to {facts.largest}",
-        )
-    if facts.max_receives is not None and facts.max_receives < ENOUGH_RECEIVES:
-        yield advice(
-            subject,
-            f"maxReceiveCount is {facts.max_receives}: SQS counts deliveries that nobody got",
-            f"set it to {ENOUGH_RECEIVES} or more",
-        )
-    # In a standard dead-letter queue, age counts from the first send (AWS: SQS dead-letter queues).
-    if dead.retention <= facts.retention and not facts.fifo:
-        yield advice(
-            subject,
-            "its dead-letter queue keeps messages no longer than it does, and their age goes on counting",
-            "give the dead-letter queue 14 days",
-        )
-    if dead.count:
-        name = subject.removeprefix("queue ")
-        yield advice(subject, f"about {dead.count} dead letters", f"see: orca-daemon dlq list {name}")
-
-
-async def _permissions(subject: str, source: SqsSource) -> list[Finding]:
+async def _permissions(named: str, source: SqsSource) -> list[Finding]:
     """Call each action with a dummy receipt handle: without permission SQS answers AccessDenied, with it the
     call changes nothing.
     """
-    nobody = [Envelope(id="check", receipt="orca-daemon-check", body="")]
-    tried: Mapping[str, Callable[[], Awaitable[object]]] = {
-        "sqs:DeleteMessage": lambda: source.delete(nobody),
-        "sqs:ChangeMessageVisibility": lambda: source.hide(nobody, 0),
+    dummy = [Envelope(id="check", receipt="orca-daemon-check", body="")]
+    calls: Mapping[str, Callable[[], Awaitable[object]]] = {
+        "sqs:DeleteMessage": lambda: source.delete(dummy),
+        "sqs:ChangeMessageVisibility": lambda: source.hide(dummy, 0),
     }
-    refused = []
-    for action, call in tried.items():
+    denied = []
+    for action, call in calls.items():
         try:
             await call()
         except SourceError as error:
             if error.kind == "denied":
-                refused.append(action)
-    if not refused:
+                denied.append(action)
+    if not denied:
         return []
-    return [wrong(subject, f"this role may not {' and '.join(refused)}", "see deploy/iam/policy.json")]
+    return [wrong(named, f"this role may not {' and '.join(denied)}", "see deploy/iam/policy.json")]

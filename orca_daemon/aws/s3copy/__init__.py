@@ -1,7 +1,7 @@
-"""Server-side copies of S3 objects of any size: pinned to their source, verified, never torn.
+"""Server-side copies of S3 objects of any size: pinned to their source, verified, never incomplete.
 
-`Copier.copy` looks at source and target, skips what the target already holds, copies in one request or in
-parallel parts, and verifies.  No byte of an object passes through this process.
+`Copier.copy` reads the heads of source and target, skips the copy if the target already holds the same,
+copies in one request or in parallel parts, and verifies.  No byte of an object passes through this process.
 """
 
 from orca_daemon.aws.s3copy.copier import Copied, Copier, CopyOptions

@@ -1,4 +1,4 @@
-"""Multipart uploads that a killed process left behind at a target."""
+"""Multipart uploads that a killed process left unfinished at a target."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -11,28 +11,30 @@ from orca_daemon.aws.s3copy.objects import S3Object
 from orca_daemon.aws.s3copy.requests import Requests, S3RequestError
 
 
-async def clear(requests: Requests, target: S3Object, *, idle: float) -> None:
+async def abort_abandoned(requests: Requests, target: S3Object, *, idle: float) -> None:
     """Abort the uploads to exactly this key into which nothing was stored for `idle` seconds.
 
     A live upload stores a part every few seconds.  If a slow one is aborted by mistake, its process copies
     again; only time is lost.  Failures here are ignored: this clean-up is best effort.
     """
     with suppress(S3RequestError):
-        found = await requests.call("list_multipart_uploads", Bucket=target.bucket, Prefix=target.key)
-        for upload in found.get("Uploads", []):
+        listing = await requests.call("list_multipart_uploads", Bucket=target.bucket, Prefix=target.key)
+        for upload in listing.get("Uploads", []):
             if upload["Key"] == target.key:
-                await _clear(requests, target, upload, now=_date(found), idle=idle)
+                await _abort_if_idle(requests, target, upload, now=_date(listing), idle=idle)
 
 
-async def _clear(
+async def _abort_if_idle(
     requests: Requests, target: S3Object, upload: Mapping[str, Any], *, now: datetime, idle: float
 ) -> None:
-    with suppress(S3RequestError):  # gone meanwhile, or not ours
-        if await _idle(requests, target, upload, now) >= idle:
+    with suppress(S3RequestError):  # it ended meanwhile, or we may not abort it
+        if await _idle_seconds(requests, target, upload, now) >= idle:
             await abort(requests, target, upload["UploadId"])
 
 
-async def _idle(requests: Requests, target: S3Object, upload: Mapping[str, Any], now: datetime) -> float:
+async def _idle_seconds(
+    requests: Requests, target: S3Object, upload: Mapping[str, Any], now: datetime
+) -> float:
     parts = await _parts(requests, target, upload["UploadId"])
     stored = [part["LastModified"] for part in parts if part.get("LastModified")]
     latest: datetime = max([upload["Initiated"], *stored])
@@ -51,10 +53,10 @@ async def _parts(requests: Requests, target: S3Object, upload: str) -> list[Mapp
         marker = page["NextPartNumberMarker"]
 
 
-def _date(answer: Mapping[str, Any]) -> datetime:
-    """S3's own clock: the times that it is compared with are S3's too."""
-    text = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
+def _date(response: Mapping[str, Any]) -> datetime:
+    """The time by S3's clock, because the times of uploads and parts are S3's, too."""
+    text = response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
     try:
-        return parsedate_to_datetime(text).replace(tzinfo=UTC)  # HTTP knows no other zone
+        return parsedate_to_datetime(text).replace(tzinfo=UTC)  # dates in HTTP are always GMT
     except ValueError:
         return datetime.now(UTC)

@@ -1,15 +1,17 @@
-"""How far a copy has come, as values: logs, metrics and progress bars are made of these."""
+"""How far a copy has come, as values from which logs, metrics and progress bars are made."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from orca_daemon.aws.s3copy.objects import S3Object
+from orca_daemon.aws.s3copy.plan import Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyProgress:
-    """A copy began (`step` and `done` are 0) or came `step` bytes further."""
+    """One step of a copy.  The first has `step` and `done` 0; each later one reports `step` more bytes."""
 
     source: S3Object
     target: S3Object
@@ -22,7 +24,7 @@ class CopyProgress:
 
     @property
     def rate(self) -> float:
-        """Bytes a second so far."""
+        """Bytes per second so far."""
         return self.done / self.seconds if self.seconds > 0 else 0.0
 
     @property
@@ -35,4 +37,32 @@ Observer: TypeAlias = Callable[[CopyProgress], None]
 
 
 def unobserved(_: CopyProgress) -> None:
-    """Nobody looks."""
+    """An observer that does nothing."""
+
+
+@dataclass(slots=True)
+class Tracker:
+    """Adds up the bytes of one copy and calls the observer."""
+
+    observe: Observer
+    source: S3Object
+    target: S3Object
+    plan: Plan
+    began: float
+    """When the copy began, by `time.monotonic`."""
+    done: int = 0
+
+    def copied(self, step: int) -> None:
+        """Report `step` more bytes."""
+        self.done += step
+        self.observe(
+            CopyProgress(
+                source=self.source,
+                target=self.target,
+                size=self.plan.size,
+                done=self.done,
+                step=step,
+                parts=self.plan.parts,
+                seconds=time.monotonic() - self.began,
+            )
+        )

@@ -1,4 +1,4 @@
-"""Requests to S3, few enough at a time and patient with its moods."""
+"""Requests to S3: a limited number at a time, repeated after transient failures."""
 
 import asyncio
 import random
@@ -7,23 +7,24 @@ from typing import Any
 
 from orca_daemon.aws.call_errors import CALL_ERRORS
 from orca_daemon.aws.errors import Meaning, code_of, meaning_of, reason_of, status_of
+from orca_daemon.aws.s3_places import S3, reading, writing
 from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.places import succeeded
 
-PATIENT = 8
-"""Tries of what an upload hangs on: hours of parts are not thrown away for a bad minute of S3."""
-_LATE = frozenset({"upload_part_copy", "complete_multipart_upload"})
+UPLOAD_TRIES = 8
+"""Tries of a request without which an upload fails: one bad minute of S3 must not waste hours of parts."""
+_OF_UPLOADS = frozenset({"upload_part_copy", "complete_multipart_upload"})
 _READS = frozenset({"head_object", "get_object", "get_object_tagging"})
-QUICK = 120.0
-"""Seconds for a request that moves no bytes; the client's own limit is that of the longest requests."""
+TIME_LIMIT = 120.0
+"""Seconds for a request that copies no bytes; the client's own limit is made for the longest requests."""
 SLOWEST = 1024**2
-"""Bytes a second below which S3 is not copying but hanging."""
-_ANSWERS = frozenset({Meaning.MISSING, Meaning.REFUSED})
-"""Errors that are S3's answer to the question: the place works."""
+"""Bytes per second; a copy that is slower is taken to hang."""
+_PLACE_WORKS = frozenset({Meaning.MISSING, Meaning.REFUSED})
+"""Errors that show that the place works."""
 
 
 class S3RequestError(Exception):
-    """A request failed for good; `error` is what botocore raised."""
+    """A request failed, after its retries; `error` is what botocore raised."""
 
     def __init__(self, operation: str, place: str, error: BaseException) -> None:
         super().__init__(f"{operation} at {place}: {reason_of(error)}")
@@ -32,7 +33,7 @@ class S3RequestError(Exception):
 
     @property
     def answered(self) -> bool:
-        """Whether S3 answered, with an error."""
+        """Whether S3 answered, with an error; else there was no response."""
         return bool(self.status)
 
     @property
@@ -44,7 +45,7 @@ class S3RequestError(Exception):
 class Requests:
     """Calls of one S3 client, at most `limit` at a time, repeated while the failure is transient.
 
-    This stands above botocore's own retries, whose budget a long storm of SlowDown uses up.
+    These retries come on top of botocore's own, whose retry quota a long series of SlowDown uses up.
     """
 
     def __init__(self, s3: Any, *, limit: int, tries: int, backoff: Backoff) -> None:
@@ -54,35 +55,35 @@ class Requests:
         self._rng = random.Random()
         self.limit = limit
         self.in_flight: Counter[str] = Counter()
-        """Requests that S3 is at work on, by operation."""
+        """Number of requests that wait for a response, by operation."""
 
-    async def call(self, operation: str, moving: int = 0, /, **parameters: Any) -> dict[str, Any]:
-        """One operation of the client, by its method's name.
+    async def call(self, operation: str, copied: int = 0, /, **parameters: Any) -> dict[str, Any]:
+        """Call one operation of the client, and retry it.
 
         Args:
-            operation: such as `head_object`.
-            moving: bytes that S3 has to copy before it answers.
-            parameters: of the operation.
+            operation: name of the client's method, such as `head_object`.
+            copied: bytes that S3 has to copy before it answers.
+            parameters: parameters of the operation.
 
         Raises:
-            S3RequestError: it failed, and would at once again.
+            S3RequestError: it failed in a way that a retry does not help, or its tries are used up.
         """
-        limit = None if operation == "complete_multipart_upload" else QUICK + moving / SLOWEST
-        place = f"{'read' if operation in _READS else 'write'} {parameters['Bucket']}"
-        attempt, tries = 1, max(self._tries, PATIENT) if operation in _LATE else self._tries
+        limit = None if operation == "complete_multipart_upload" else TIME_LIMIT + copied / SLOWEST
+        place = (reading if operation in _READS else writing)(parameters["Bucket"])
+        attempt, tries = 1, max(self._tries, UPLOAD_TRIES) if operation in _OF_UPLOADS else self._tries
         while True:
             try:
-                answer = await self._once(operation, parameters, limit)
+                response = await self._once(operation, parameters, limit)
             except CALL_ERRORS as error:
                 failure = S3RequestError(operation, place, error)
-                if failure.meaning in _ANSWERS:
-                    succeeded("s3", place)
+                if failure.meaning in _PLACE_WORKS:
+                    succeeded(S3, place)
                 if attempt >= tries or failure.meaning not in {Meaning.THROTTLED, Meaning.PASSING}:
                     raise failure from error
             else:
-                succeeded("s3", place)
-                return answer
-            # Slept without a permit: others may have better luck meanwhile.
+                succeeded(S3, place)
+                return response
+            # The permit is free during the pause, so that other requests can go on.
             await asyncio.sleep(self._backoff.delay(attempt, self._rng))
             attempt += 1
 
@@ -91,7 +92,7 @@ class Requests:
             self.in_flight[operation] += 1
             try:
                 async with asyncio.timeout(limit):
-                    answer: dict[str, Any] = await getattr(self._s3, operation)(**parameters)
-                return answer
+                    response: dict[str, Any] = await getattr(self._s3, operation)(**parameters)
+                return response
             finally:
                 self.in_flight[operation] -= 1

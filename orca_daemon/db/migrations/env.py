@@ -1,4 +1,4 @@
-"""What Alembic runs for each command: the connection comes from the caller."""
+"""Alembic runs this file for each command; the caller passes the connection."""
 
 from alembic import context
 

@@ -9,7 +9,7 @@ BEGIN
                 EXECUTE format('CREATE ROLE %I NOLOGIN', role);
             END IF;
         EXCEPTION
-            -- Roles belong to the whole server: another database may be created in the same moment.
+            -- Roles belong to the whole server: an upgrade of another database may create it at the same time.
             WHEN duplicate_object OR unique_violation OR insufficient_privilege THEN NULL;
         END;
     END LOOP;

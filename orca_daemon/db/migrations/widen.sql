@@ -1,5 +1,5 @@
 -- name: storage_class_columns
--- The defaults fill the tables without rewriting them, and then go.
+-- The defaults fill the tables without rewriting them; then the defaults are dropped.
 ALTER TABLE orca.files
     ADD COLUMN storage_class_id int2 NOT NULL DEFAULT 1
         CONSTRAINT fk_recovery_file_storage_class REFERENCES orca.storage_class;
@@ -20,7 +20,7 @@ ALTER TABLE orca.reconcile_catalog_mismatch_report
 ALTER TABLE orca.recovery_file DROP CONSTRAINT fk_recovery_file_recoverjob;
 ALTER TABLE orca.recovery_file DROP CONSTRAINT pk_recovery_file;
 ALTER TABLE orca.recovery_job DROP CONSTRAINT pk_recovery_job;
--- The default fills a table without rewriting it; only granules that the catalog knows are then touched.
+-- The default fills a table without rewriting it; only rows of granules in the catalog are then updated.
 ALTER TABLE orca.recovery_job ADD COLUMN collection_id text NOT NULL DEFAULT 'UNKNOWN';
 ALTER TABLE orca.recovery_file ADD COLUMN collection_id text NOT NULL DEFAULT 'UNKNOWN';
 
@@ -28,7 +28,7 @@ ALTER TABLE orca.recovery_file ADD COLUMN collection_id text NOT NULL DEFAULT 'U
 UPDATE orca.recovery_job AS job
 SET collection_id = known.collection_id
 FROM (
-    -- A granule id that several collections use says nothing about which of them was meant.
+    -- Only granule ids that one collection uses: if several do, it is unknown which one was meant.
     SELECT cumulus_granule_id AS granule_id, min(collection_id) AS collection_id
     FROM orca.granules
     GROUP BY cumulus_granule_id

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from orca_daemon.aws.sqs import EVIDENCE
+from orca_daemon.aws.sqs_messages import EVIDENCE
 from orca_daemon.local.demo.scene import Scene, Step
 from orca_daemon.local.layout import DEAD_LETTER
 from orca_daemon.producer import send

@@ -8,7 +8,7 @@ from uuid import uuid4
 from orca_daemon.local.demo.granules import ArchivedFile, DemoGranule
 from orca_daemon.local.demo.scene import Scene, Step
 from orca_daemon.producer import OrcaStatus, create_status_for_jobs, post_entries_to_standard_queue
-from orca_daemon.wire.times import show
+from orca_daemon.wire.times import format_time
 
 _GRANULES_PER_JOB = 10
 _CHUNK_MIB = 250
@@ -32,7 +32,7 @@ def recover(scene: Scene, granules: Sequence[DemoGranule], lost: ArchivedFile) -
 
 def _request(scene: Scene, granules: Sequence[DemoGranule], jobs: Sequence[str]) -> None:
     """Do what ORCA's `request_from_archive` does: a `new_job` for each granule."""
-    now = show(scene.started)
+    now = format_time(scene.started)
     requests = [
         {
             "job_id": jobs[number // _GRANULES_PER_JOB],
@@ -80,7 +80,7 @@ def _events(scene: Scene, files: Sequence[ArchivedFile]) -> Iterator[dict[str, A
                     "eventVersion": "2.1",
                     "eventSource": "aws:s3",
                     "awsRegion": "us-west-2",
-                    "eventTime": show(scene.started),
+                    "eventTime": format_time(scene.started),
                     "eventName": "ObjectRestore:Completed",
                     "s3": {
                         "bucket": {"name": scene.bucket("archive")},

@@ -1,4 +1,4 @@
-"""Everything that Prometheus reads: one class for each noun, all in one registry of their own.
+"""Everything that Prometheus reads: one class for each subject, all in one registry of our own.
 
 Labels are bounded (queue, handler, outcome, operation, dependency, status): never an id, a key or a text.
 """
@@ -65,11 +65,11 @@ class Metrics:
         self.status = StatusMetrics(self.registry)
 
     def watch(self, state: Callable[[], EngineState]) -> None:
-        """Read the gauges off this at each scrape."""
+        """Set the function that each scrape reads the gauges from."""
         self._state = state
 
     def observe(self, event: Event) -> None:
-        """Count what happened in the engine."""
+        """Count an event of the engine."""
         match event:
             case Polled():
                 self.messages.polled(event)
@@ -87,7 +87,7 @@ class Metrics:
             case Drain():
                 self.process.drained(event)
             case _:
-                pass  # breakers and pauses are states, read at each scrape
+                pass  # scrapes read breakers and pauses from the engine's state
 
     def exposition(self) -> bytes:
         """All series as text, for a scrape."""

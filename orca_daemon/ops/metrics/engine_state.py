@@ -1,4 +1,4 @@
-"""Gauges that are read off the engine's state at each scrape."""
+"""Gauges that each scrape reads from the engine's state."""
 
 from collections.abc import Iterable
 
@@ -11,7 +11,7 @@ STATES = ("queued", "running", "settling")
 
 
 class EngineStateMetrics:
-    """What is in flight, and what stands still."""
+    """What is in flight, paused, or down."""
 
     def __init__(
         self, registry: CollectorRegistry, queues: Iterable[str], dependencies: Iterable[str]
@@ -27,23 +27,27 @@ class EngineStateMetrics:
             STATES,
         )
         self.bytes_held = per_queue("message_bytes_held", "Bytes of the bodies in flight.")
-        self.permits = per_queue("permits_free", "How many more messages may be received.")
+        self.permits = per_queue(
+            "permits_free", "Messages that may still be received before the in-flight limit is reached."
+        )
         self.lanes = per_queue("fifo_lanes", "FIFO groups with a message in flight.")
         self.oldest = per_queue(
-            "oldest_held_timestamp_seconds", "When the message longest in flight was received; 0 without one."
+            "oldest_held_timestamp_seconds",
+            "Unix time at which the message longest in flight was received; 0 if there is none.",
         )
         self.age_limit = per_queue(
-            "message_age_limit_seconds", "How long one attempt at a message may take before it is cancelled."
+            "message_age_limit_seconds",
+            "Seconds that one attempt at a message may take before it is cancelled.",
         )
         self.unproven = per_queue(
             "unproven_wait_timestamp_seconds",
-            "Since when a message has failed at a dependency, charged nothing, the longest; 0 without one.",
+            "Unix time of the earliest failure at a dependency not charged to its message; 0 if none.",
         )
-        self.paused = per_queue("queue_paused", "1 while an operator holds the intake.")
+        self.paused = per_queue("queue_paused", "1 while an operator has paused the intake.")
         self.up = filled(
             Gauge(
                 f"{PREFIX}_dependency_up",
-                "1 while a dependency of the work is not known to be down.",
+                "0 while a dependency is known to be down, else 1.",
                 ["dependency"],
                 registry=registry,
             ),
@@ -52,7 +56,7 @@ class EngineStateMetrics:
         self.breaker = filled(
             Gauge(
                 f"{PREFIX}_breaker_open",
-                "1 while a dependency is down, or a place of it: what needs it waits.",
+                "1 while a dependency, or a place of it, is down: messages that need it wait.",
                 ["dependency"],
                 registry=registry,
             ),
@@ -60,10 +64,12 @@ class EngineStateMetrics:
         )
         for dependency in dependencies:
             self.up.labels(dependency).set(1)
-        self.draining = Gauge(f"{PREFIX}_draining", "1 from SIGTERM to the end.", registry=registry)
+        self.draining = Gauge(
+            f"{PREFIX}_draining", "1 from SIGTERM to the end of the process.", registry=registry
+        )
 
     def show(self, state: EngineState, *, now: float, wall: float) -> None:
-        """Set all gauges; `now` is the monotonic clock's time and `wall` the same moment since the epoch."""
+        """Set all gauges; `now` is the monotonic clock's time and `wall` the Unix time of the same moment."""
         self.draining.set(state.draining)
         for name, since in state.breakers.items():
             self.breaker.labels(name).set(since is not None)
@@ -84,6 +90,6 @@ class EngineStateMetrics:
         self.unproven.labels(queue.name).set(_wall(queue.unproven_since, epoch))
 
 
-def _wall(moment: float | None, epoch: float) -> float:
-    """A moment of the monotonic clock in seconds since the epoch; 0 without one."""
-    return 0 if moment is None else moment + epoch
+def _wall(monotonic: float | None, epoch: float) -> float:
+    """Unix time of a time of the monotonic clock; 0 for None."""
+    return 0 if monotonic is None else monotonic + epoch

@@ -1,24 +1,26 @@
-"""Exports of tables: how many, how large, how long, and how old each table's last one is."""
+"""Exports of tables: number, size, duration, and the age of each table's last one."""
 
 import time
 from collections.abc import Callable
+from typing import Literal, TypeAlias, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from orca_daemon.ops.metrics.labels import PREFIX, SECONDS, filled
 
-OUTCOMES = ("written", "nothing_new", "failed")
+ExportOutcome: TypeAlias = Literal["written", "nothing_new", "failed"]
+OUTCOMES: tuple[ExportOutcome, ...] = get_args(ExportOutcome)
 
 
 class ExportMetrics:
-    """Counted once per table of a run.  The tables are those of the allow-list, so the label is bounded."""
+    """Counted once for each table of a run.  Tables come from the allow-list, so the label is bounded."""
 
     def __init__(self, registry: CollectorRegistry, wall: Callable[[], float] = time.time) -> None:
         self._wall = wall
         self.seconds = filled(
             Histogram(
                 f"{PREFIX}_export_seconds",
-                "Time of one table's export, by what it came to.",
+                "Duration of one table's export, by outcome.",
                 ["outcome"],
                 buckets=SECONDS,
                 registry=registry,
@@ -29,13 +31,13 @@ class ExportMetrics:
         self.bytes = Counter(f"{PREFIX}_export_bytes", "Bytes of Parquet written.", registry=registry)
         self.last = Gauge(
             f"{PREFIX}_export_last_success_timestamp_seconds",
-            "When a table was last exported well, with new rows or without.",
+            "Unix time of a table's last successful export, with or without new rows.",
             ["table"],
             registry=registry,
         )
 
-    def ended(self, table: str, outcome: str, *, rows: int, size: int, seconds: float) -> None:
-        """A table of a run came to an end; `outcome` is one of `OUTCOMES`, `size` in bytes."""
+    def ended(self, table: str, outcome: ExportOutcome, *, rows: int, size: int, seconds: float) -> None:
+        """The export of one table ended; `size` in bytes."""
         self.seconds.labels(outcome).observe(seconds)
         self.rows.inc(rows)
         self.bytes.inc(size)

@@ -1,4 +1,4 @@
-"""What lies outside: the queues themselves, AWS, the connection pool, the recoveries in the database."""
+"""What is outside the engine: the queues, calls to AWS, the connection pool, recoveries in the database."""
 
 from collections.abc import Iterable, Mapping
 
@@ -9,13 +9,13 @@ from orca_daemon.ops.metrics.labels import PREFIX, filled
 
 AWS_OUTCOMES = ("ok", "throttled", "error")
 STATUSES = ("pending", "staged", "success", "error")
-"""As the table `recovery_status` has them."""
+"""The values of the table `recovery_status`."""
 CALLS = (0.01, 0.05, 0.25, 1, 5, 15, 60)
 WAITS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10)
 
 
 class QueueMetrics:
-    """What the queues say about themselves."""
+    """Attributes of the queues (AWS: GetQueueAttributes)."""
 
     def __init__(self, registry: CollectorRegistry, queues: Iterable[str]) -> None:
         queues = tuple(queues)
@@ -23,18 +23,25 @@ class QueueMetrics:
         def per_queue(name: str, text: str) -> Gauge:
             return filled(Gauge(f"{PREFIX}_{name}", text, ["queue"], registry=registry), queues)
 
-        self.visible = per_queue("queue_visible_messages", "Messages waiting on the queue, roughly.")
-        self.inflight = per_queue("queue_inflight_messages", "Messages received and not deleted, roughly.")
-        self.delayed = per_queue("queue_delayed_messages", "Messages not yet to be received, roughly.")
+        self.visible = per_queue(
+            "queue_visible_messages", "Approximate number of messages waiting on the queue."
+        )
+        self.inflight = per_queue(
+            "queue_inflight_messages",
+            "Approximate number of messages received and not deleted, by all consumers.",
+        )
+        self.delayed = per_queue(
+            "queue_delayed_messages", "Approximate number of messages whose delay has not passed."
+        )
         self.config = Gauge(
             f"{PREFIX}_queue_config_info",
-            "Always 1; the labels say how the queue is set up.",
+            "Always 1; the labels are attributes of the queue.",
             ["queue", "visibility", "max_receive_count", "fifo", "dead_letter"],
             registry=registry,
         )
 
     def configured(self, queue: str, facts: QueueFacts) -> None:
-        """The queue was looked up."""
+        """The attributes of a queue were read at the start."""
         self.config.labels(
             queue,
             f"{facts.visibility:g}",
@@ -44,21 +51,21 @@ class QueueMetrics:
         ).set(1)
 
     def depth(self, queue: str, *, visible: int, inflight: int, delayed: int) -> None:
-        """The queue was asked how much it holds."""
+        """The depth of a queue was read."""
         self.visible.labels(queue).set(visible)
         self.inflight.labels(queue).set(inflight)
         self.delayed.labels(queue).set(delayed)
 
 
 class AwsMetrics:
-    """Calls to AWS, retries of the client included."""
+    """Calls to AWS, including the client's retries."""
 
     def __init__(self, registry: CollectorRegistry, operations: Iterable[str]) -> None:
         self._operations = frozenset(operations)
         self.duration = filled(
             Histogram(
                 f"{PREFIX}_aws_request_duration_seconds",
-                "Time of one call to AWS; long polls wait on purpose.",
+                "Duration of one call to AWS; a long poll waits on purpose.",
                 ["operation", "outcome"],
                 buckets=CALLS,
                 registry=registry,
@@ -79,23 +86,23 @@ class DatabaseMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.wait = Histogram(
             f"{PREFIX}_db_pool_wait_seconds",
-            "Time that a transaction waited for a thread and a connection.",
+            "Time that a transaction waited for a free connection and its thread.",
             buckets=WAITS,
             registry=registry,
         )
         self.in_use = Gauge(
-            f"{PREFIX}_db_pool_in_use", "Transactions that have a connection.", registry=registry
+            f"{PREFIX}_db_pool_in_use", "Connections that run a transaction.", registry=registry
         )
 
 
 class RecoveryMetrics:
-    """What operators lose sleep over: recoveries that do not end."""
+    """Recoveries that are open, read from the database."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.files = filled(
             Gauge(
                 f"{PREFIX}_recovery_files",
-                "Files of the recoveries that are open or were requested within a day.",
+                "Files of recoveries that are open or were requested within the last day, by status.",
                 ["status"],
                 registry=registry,
             ),
@@ -103,7 +110,7 @@ class RecoveryMetrics:
         )
         self.oldest_open = Gauge(
             f"{PREFIX}_oldest_open_recovery_timestamp_seconds",
-            "When the oldest recovery that is neither complete nor failed was requested; 0 without one.",
+            "Unix time at which the oldest open recovery was requested; 0 if none is open.",
             registry=registry,
         )
         self.read = Gauge(
@@ -113,12 +120,12 @@ class RecoveryMetrics:
             registry=registry,
         )
 
-    def asking(self, wall: float) -> None:
-        """The database will be asked from `wall` on: an alert has something to count from."""
+    def start_reading(self, wall: float) -> None:
+        """Set the time of the last read to the daemon's start, so that an alert can measure from there."""
         self.read.set(wall)
 
-    def show(self, files: Mapping[str, int], oldest_open: float | None, wall: float) -> None:
-        """Set the gauges to what the database said at `wall`."""
+    def set_counts(self, files: Mapping[str, int], oldest_open: float | None, wall: float) -> None:
+        """Set the gauges to what was read at `wall`."""
         for status in STATUSES:
             self.files.labels(status).set(files.get(status, 0))
         self.oldest_open.set(oldest_open or 0)

@@ -1,4 +1,4 @@
-"""Metrics whose every series exists from the start, so that rates and absences work on an idle queue."""
+"""Creates every series at the start, so that rates and alerts on absence also work for an idle queue."""
 
 from collections.abc import Iterable
 from itertools import product
@@ -14,7 +14,7 @@ SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300,
 
 
 def filled(metric: M, *values: Iterable[str]) -> M:
-    """Make the series of all combinations of label values; `values` in the order of the labels."""
+    """Create the series of all combinations of label values; `values` in the order of the labels."""
     for combination in product(*(tuple(each) for each in values)):
         metric.labels(*combination)
     return metric

@@ -1,4 +1,4 @@
-"""Messages: what was received, how it left, how long it was in flight."""
+"""Messages: number received, outcome, time in flight."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -28,7 +28,7 @@ LEASES = (0, 5, 10, 20, 40, 60, 80, 100, 120, 300, 900)
 
 
 class MessageMetrics:
-    """Received = settled + held: operators check that nothing vanishes by these."""
+    """Received = settled + held: by this equation operators check that no message is lost."""
 
     def __init__(
         self, registry: CollectorRegistry, queues: Iterable[str], wall: Callable[[], float] = time.time
@@ -37,14 +37,17 @@ class MessageMetrics:
         self._wall = wall
         self.received = filled(
             Counter(
-                f"{PREFIX}_messages_received", "Deliveries taken from a queue.", ["queue"], registry=registry
+                f"{PREFIX}_messages_received",
+                "Deliveries received from a queue.",
+                ["queue"],
+                registry=registry,
             ),
             queues,
         )
         self.settled = filled(
             Counter(
                 f"{PREFIX}_messages_settled",
-                "Deliveries that left the process, by outcome.",
+                "Deliveries that are no longer in flight, by outcome.",
                 ["queue", "outcome"],
                 registry=registry,
             ),
@@ -54,7 +57,7 @@ class MessageMetrics:
         self.dead_lettered = filled(
             Counter(
                 f"{PREFIX}_dlq_messages",
-                "Messages moved to a dead-letter queue: rejected, out of attempts, or failing alone.",
+                "Messages dead-lettered: rejected, out of attempts, or waiting past engine.patience.",
                 ["queue", "reason"],
                 registry=registry,
             ),
@@ -64,31 +67,39 @@ class MessageMetrics:
         self.abandoned = filled(
             Counter(
                 f"{PREFIX}_notifications_abandoned",
-                "Messages dead-lettered although `gave_up`, which notifies the requester, failed.",
+                "Messages dead-lettered without notifying the requester, as `gave_up` failed five times.",
                 ["queue"],
                 registry=registry,
             ),
             queues,
         )
         self.attempts = _per_queue(
-            registry, queues, "message_attempts", "Failed attempts of a message when it left.", TRIES
+            registry, queues, "message_attempts", "Failed attempts of a message when it was settled.", TRIES
         )
         self.receives = _per_queue(
-            registry, queues, "message_receives", "Receive count of a message when it left.", TRIES
+            registry,
+            queues,
+            "message_receives",
+            "Receive count (SQS) of a message when it was settled.",
+            TRIES,
         )
         self.delay = _per_queue(
-            registry, queues, "queue_delay_seconds", "Time from being sent to being received.", DELAYS
+            registry, queues, "queue_delay_seconds", "Time from sending a message to receiving it.", DELAYS
         )
         self.held = _per_queue(
-            registry, queues, "held_seconds", "Time from being received to having left.", DELAYS
+            registry, queues, "held_seconds", "Time from receiving a message to settling it.", DELAYS
         )
         self.lease_left = _per_queue(
-            registry, queues, "lease_remaining_seconds", "Lease left when a message left.", LEASES
+            registry,
+            queues,
+            "lease_remaining_seconds",
+            "Remaining lease of a message when it was settled.",
+            LEASES,
         )
         self.extensions = filled(
             Counter(
                 f"{PREFIX}_lease_extensions",
-                "Leases that were to be extended, by outcome.",
+                "Requests to extend a lease, by outcome.",
                 ["queue", "outcome"],
                 registry=registry,
             ),
@@ -98,7 +109,7 @@ class MessageMetrics:
         self.settlement_failures = filled(
             Counter(
                 f"{PREFIX}_settlement_failures",
-                "Entries whose settlement failed and is tried again.",
+                "Failed attempts to settle a message, by operation; each is repeated.",
                 ["queue", "operation"],
                 registry=registry,
             ),
@@ -107,16 +118,16 @@ class MessageMetrics:
         )
 
     def polled(self, event: Polled) -> None:
-        """Messages came in."""
+        """A receive returned messages."""
         self.received.labels(event.queue).inc(len(event.messages))
         now = self._wall()
         for envelope in event.messages:
             if envelope.sent_at:
-                # Clocks differ: a message from the future was sent just now.
+                # Clocks differ: count a message from the future as sent now.
                 self.delay.labels(event.queue).observe(max(0.0, now - envelope.sent_at))
 
     def message_settled(self, event: Settled) -> None:
-        """A message left."""
+        """A message was settled."""
         self.settled.labels(event.queue, event.outcome).inc()
         self.attempts.labels(event.queue).observe(event.attempts)
         self.receives.labels(event.queue).observe(event.envelope.receive_count)
@@ -126,15 +137,15 @@ class MessageMetrics:
             self.dead_lettered.labels(event.queue, event.cause or Cause.ATTEMPTS).inc()
 
     def notification_abandoned(self, event: NotificationAbandoned) -> None:
-        """A message is dead-lettered without its `gave_up`, which failed too often."""
+        """A message is dead-lettered without notifying its requester, because `gave_up` failed too often."""
         self.abandoned.labels(event.queue).inc()
 
     def extended(self, event: Extended) -> None:
-        """The keeper asked for longer leases."""
+        """The lease keeper asked SQS to extend leases."""
         self.extensions.labels(event.queue, event.outcome).inc(event.count)
 
     def not_settled(self, event: SettlementFailed) -> None:
-        """A settlement is to be repeated."""
+        """An attempt to settle messages failed and will be repeated."""
         self.settlement_failures.labels(event.queue, event.operation).inc(event.count)
 
 

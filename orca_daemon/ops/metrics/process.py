@@ -1,4 +1,4 @@
-"""The process: which build it is, whether its loop keeps up, how its end went."""
+"""The process: its build, the lag of its loop, its drain, dropped log lines."""
 
 import platform
 import time
@@ -25,7 +25,7 @@ class ProcessMetrics:
         ProcessCollector(registry=registry)
         build = Gauge(
             f"{PREFIX}_build_info",
-            "Always 1; the labels say which build this is.",
+            "Always 1; the labels are versions of the daemon and of what it runs on.",
             ["version", "python", "aiobotocore", "botocore"],
             registry=registry,
         )
@@ -35,27 +35,27 @@ class ProcessMetrics:
         registry.register(_DroppedLines())
         self.loop_lag = Histogram(
             f"{PREFIX}_event_loop_lag_seconds",
-            "How much later than asked the event loop ran a timer.",
+            "How late the event loop ran a timer.",
             buckets=LAGS,
             registry=registry,
         )
         self.drain_started = Gauge(
             f"{PREFIX}_drain_started_timestamp_seconds",
-            "When the drain began; 0 before it.",
+            "Unix time at which the drain began; 0 before it.",
             registry=registry,
         )
         self.drain_limit = Gauge(
-            f"{PREFIX}_drain_limit_seconds", "How long a drain may take.", registry=registry
+            f"{PREFIX}_drain_limit_seconds", "Seconds that a drain may take.", registry=registry
         )
         self.drain_duration = Histogram(
             f"{PREFIX}_drain_duration_seconds",
-            "How long the drain took.",
+            "Duration of the drain.",
             buckets=(0.5, 1, 5, 10, 20, 30, 40, 50, 60, 120),
             registry=registry,
         )
 
     def drained(self, event: Drain) -> None:
-        """A drain began, or ended."""
+        """A drain began or ended."""
         if event.phase == "started":
             self.drain_started.set(self._wall())
         elif event.phase == "finished":
@@ -63,12 +63,12 @@ class ProcessMetrics:
 
 
 class _DroppedLines(Collector):
-    """Reads the number at each scrape: nothing is counted twice, and the log needs no metrics."""
+    """Reads the log's own count at each scrape, so that the log need not know about metrics."""
 
     def collect(self) -> Iterator[CounterMetricFamily]:
         counter = CounterMetricFamily(
             f"{PREFIX}_log_lines_dropped",
-            "Lines of the log that were dropped, because nobody read them or the disk was full.",
+            "Log lines dropped because the reader stopped or the disk was full.",
         )
         counter.add_metric([], logs.dropped())
         yield counter

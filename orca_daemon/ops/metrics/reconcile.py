@@ -1,4 +1,4 @@
-"""Comparisons of S3 with the catalog: what differs in each bucket, and since when nobody has looked."""
+"""Comparisons of S3 with the catalog: differences of each bucket, and when it was last compared."""
 
 from collections.abc import Mapping
 
@@ -13,12 +13,12 @@ _MINUTES = (1, 5, 15, 60, 300, 900, 3600, 10_800, 36_000)
 
 
 class ReconcileMetrics:
-    """One report a bucket is the latest; buckets are few."""
+    """Of each bucket only the latest report counts; buckets are few, so the label is bounded."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.differences = Gauge(
             f"{PREFIX}_reconcile_differences",
-            "Rows in the latest report of a bucket.",
+            "Rows in the latest report of a bucket, by kind of difference.",
             ["bucket", "kind"],
             registry=registry,
         )
@@ -30,14 +30,14 @@ class ReconcileMetrics:
         )
         self.last_success = Gauge(
             f"{PREFIX}_reconcile_last_success_timestamp_seconds",
-            "When the latest report of a bucket was finished.",
+            "Unix time at which the latest report of a bucket was finished.",
             ["bucket"],
             registry=registry,
         )
         self.rows = filled(
             Counter(
                 f"{PREFIX}_reconcile_rows",
-                "Rows that were compared: objects of listings, files of the catalog.",
+                "Rows compared: objects of listings, files of the catalog.",
                 ["side"],
                 registry=registry,
             ),
@@ -45,20 +45,20 @@ class ReconcileMetrics:
         )
         self.speed = Gauge(
             f"{PREFIX}_reconcile_rows_per_second",
-            "Rows of both sides by the time of the latest comparison of a bucket, from manifest to commit.",
+            "Rows of both sides per second in the latest comparison of a bucket, from manifest to commit.",
             ["bucket"],
             registry=registry,
         )
         self.peak = Gauge(
             f"{PREFIX}_reconcile_peak_memory_bytes",
-            "Memory of the child of the latest comparison of a bucket, at its largest.",
+            "Peak memory of the child process in the latest comparison of a bucket.",
             ["bucket"],
             registry=registry,
         )
         self.duration = filled(
             Histogram(
                 f"{PREFIX}_reconcile_duration_seconds",
-                "Time of one attempt to compare, waiting for another process's included.",
+                "Duration of one attempt to compare, including the wait for another process's comparison.",
                 ["outcome"],
                 buckets=_MINUTES,
                 registry=registry,
@@ -66,7 +66,9 @@ class ReconcileMetrics:
             OUTCOMES,
         )
         self.running = Gauge(
-            f"{PREFIX}_reconcile_running", "Comparisons at work or waiting for their turn.", registry=registry
+            f"{PREFIX}_reconcile_running",
+            "Comparisons running or waiting for another one to end.",
+            registry=registry,
         )
 
     def compared(
@@ -87,7 +89,7 @@ class ReconcileMetrics:
         self.peak.labels(bucket).set(peak_mib << 20)
 
     def show(self, bucket: str, finished: float, differences: Mapping[str, int]) -> None:
-        """When the latest report of a bucket was finished, and how much of each kind is in it."""
+        """Set when the latest report of a bucket was finished, and its number of differences of each kind."""
         self.last_success.labels(bucket).set(finished)
         for kind in KINDS:
             self.differences.labels(bucket, kind).set(differences[kind])

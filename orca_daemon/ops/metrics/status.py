@@ -1,4 +1,4 @@
-"""Status updates: what the engine cannot see of them."""
+"""Status updates: counts that the engine's events do not have."""
 
 from prometheus_client import CollectorRegistry, Counter
 
@@ -6,11 +6,11 @@ from orca_daemon.ops.metrics.labels import PREFIX
 
 
 class StatusMetrics:
-    """Updates of files."""
+    """Updates of files by the queue `status_update`."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.stale = Counter(
             f"{PREFIX}_status_stale_updates_total",
-            "Updates that changed nothing, because a later one was there before them.",
+            "Updates that changed nothing because a later update had been stored before.",
             registry=registry,
         )

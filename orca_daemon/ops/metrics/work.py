@@ -1,4 +1,4 @@
-"""Polls and handlers: whether the daemon is at work, and how its work ends."""
+"""Polls and handlers: receives and calls of handlers, by outcome."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ ATTEMPTS = tuple(AttemptOutcome)
 
 
 class WorkMetrics:
-    """What pollers and handlers did.  `queues` is the name of each queue's handler."""
+    """Results of pollers and handlers.  `queues` maps each queue to the name of its handler."""
 
     def __init__(
         self, registry: CollectorRegistry, queues: Mapping[str, str], wall: Callable[[], float] = time.time
@@ -33,7 +33,7 @@ class WorkMetrics:
         self.last_poll = filled(
             Gauge(
                 f"{PREFIX}_last_poll_success_timestamp_seconds",
-                "When a receive last came back well, with messages or without; 0 before the first.",
+                "Unix time of the last successful receive, with or without messages; 0 before the first.",
                 ["queue"],
                 registry=registry,
             ),
@@ -41,14 +41,14 @@ class WorkMetrics:
         )
         self.duration = Histogram(
             f"{PREFIX}_handler_duration_seconds",
-            "Time of one call of a handler with a run of messages.",
+            "Duration of one call of a handler with a run of messages, by outcome.",
             ["queue", "handler", "outcome"],
             buckets=SECONDS,
             registry=registry,
         )
         self.errors = Counter(
             f"{PREFIX}_handler_errors",
-            "Calls of a handler that did not end in durable work, by what they came to.",
+            "Calls of a handler that failed, by outcome.",
             ["queue", "handler", "error_class"],
             registry=registry,
         )

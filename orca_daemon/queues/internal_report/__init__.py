@@ -1,4 +1,4 @@
-"""internal-report queue: compare inventories or stored listings with the catalog, export tables."""
+"""internal-report queue: compares inventories or stored listings with the catalog, and exports tables."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -18,12 +18,12 @@ from orca_daemon.wire.s3_event import S3Notification
 
 NAME = "internal_report"
 _HOURS = 3600.0
-_ROOM = 3000
-"""Characters."""
+_LONGEST_LIST = 3000
+"""Characters of a list of names in a log line; a message may be 256 KiB long."""
 
 
 def route(services: Services) -> Route[InternalReportMessage]:
-    """Everything of this queue; a comparison may take hours."""
+    """The internal-report queue.  A comparison may take hours."""
     handler = InternalReport(services)
     return Route(
         name=NAME,
@@ -41,36 +41,36 @@ def route(services: Services) -> Route[InternalReportMessage]:
 
 
 def decode(envelope: Envelope) -> InternalReportMessage:
-    """The message inside; the attributes say nothing on this queue."""
+    """The message in the body; on this queue the attributes do not matter."""
     return inventory.decode(envelope.body)
 
 
 def describe(message: InternalReportMessage) -> dict[str, str]:
-    """What a log line should name."""
+    """The facts of a message for its log line."""
     match message:
         case InventoryPointer():
             return {"manifest": f"s3://{message.report_bucket_name}/{message.manifest_key}"}
         case StoredListing():
             return {"job": str(message.job_id), "bucket": message.orca_archive_location}
         case ExportRequest():
-            return {"tables": _listed(message.tables_to_query)}
+            return {"tables": _joined(message.tables_to_query)}
         case S3Notification():
-            return {"manifest": _listed([f"s3://{found.bucket}/{found.key}" for found in message.records])}
+            return {"manifest": _joined([f"s3://{record.bucket}/{record.key}" for record in message.records])}
 
 
-def _listed(names: Sequence[str]) -> str:
-    """As many of them as a log line should hold: a message holds a quarter of a megabyte."""
-    instrumented, left = list[str](), _ROOM
+def _joined(names: Sequence[str]) -> str:
+    """The names with commas, cut off after `_LONGEST_LIST` characters."""
+    kept, left = list[str](), _LONGEST_LIST
     for name in names:
         left -= len(name)
         if left < 0:
-            return f"{','.join(instrumented)} and {len(names) - len(instrumented)} more"
-        instrumented.append(name)
-    return ",".join(instrumented)
+            return f"{','.join(kept)} and {len(names) - len(kept)} more"
+        kept.append(name)
+    return ",".join(kept)
 
 
 def places(export_bucket: str | None, message: InternalReportMessage) -> frozenset[tuple[str, str]]:
-    """Where a message reads and writes in S3; a listing that is stored needs nothing there."""
+    """The places in S3 that a message needs; a stored listing is in Postgres and needs nothing in S3."""
     match message:
         case InventoryPointer():
             return frozenset({read(message.report_bucket_name)})
@@ -83,7 +83,7 @@ def places(export_bucket: str | None, message: InternalReportMessage) -> frozens
 
 
 class InternalReport:
-    """Takes one message at a time."""
+    """Handles one message at a time."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -91,24 +91,24 @@ class InternalReport:
     async def __call__(self, run: Sequence[Delivery[InternalReportMessage]], /) -> None:
         """Do what the message asks for; see `Handler`."""
         for delivery in run:
-            await self._one(delivery.message, datetime.fromtimestamp(delivery.envelope.sent_at, UTC))
+            await self._handle(delivery.message, datetime.fromtimestamp(delivery.envelope.sent_at, UTC))
 
-    async def _one(self, message: InternalReportMessage, asked: datetime) -> None:
+    async def _handle(self, message: InternalReportMessage, sent: datetime) -> None:
         match message:
             case InventoryPointer():
-                compare = partial(self._reconciler.inventory, message, asked=asked)
+                compare = partial(self._reconciler.inventory, message, sent=sent)
                 await instrumented(self._services, lambda on_message: compare(on_message=on_message))
             case StoredListing():
-                compare_stored = partial(self._reconciler.stored, message, asked=asked)
+                compare_stored = partial(self._reconciler.stored, message, sent=sent)
                 await instrumented(self._services, lambda on_message: compare_stored(on_message=on_message))
             case ExportRequest():
                 await export_tables(self._services, message)
             case S3Notification():
                 for pointer in pointers(message):
-                    await self._one(pointer, asked)
+                    await self._handle(pointer, sent)
 
     async def gave_up(self, message: InternalReportMessage | None, _: Envelope, reason: str, /) -> None:
-        """Put the reason on the job, where there is one."""
+        """Write the reason to the job of a comparison; an export has no job."""
         match message:
             case InventoryPointer() | StoredListing():
                 await self._reconciler.give_up(message, reason)
@@ -127,5 +127,5 @@ class InternalReport:
 
 
 def pointers(event: S3Notification) -> list[InventoryPointer]:
-    """The inventories that an event announces; a test of S3, or another object, announces none."""
-    return [found for record in event.records if (found := inventory.pointer(record))]
+    """The inventories that an event announces; an event of another object announces none."""
+    return [pointer for record in event.records if (pointer := inventory.pointer(record))]

@@ -1,10 +1,10 @@
-"""Logs and measures a comparison while it runs and afterwards, and removes what is old by then."""
+"""Logs and measures a comparison while it runs and afterwards, and then removes expired reports."""
 
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
+from typing import Any, Literal
 
 import structlog
 
@@ -13,10 +13,13 @@ from orca_daemon.engine.errors import DependencyDown, NotYet, Reject
 from orca_daemon.queues.services import Services
 from orca_daemon.reconcile.expiry import expire
 from orca_daemon.reconcile.protocol import Message, StageProgress, Unsigned, Waiting
-from orca_daemon.reconcile.queries import latest
+from orca_daemon.reconcile.reports import latest
 from orca_daemon.reconcile.run import ComparisonOutcome
 
+_Outcome = Literal["success", "rejected", "failed", "down"]
+"""How a comparison ended; the label of a metric."""
 _LOG_EVERY = 30.0
+"""Seconds between two log lines about the progress of a comparison."""
 _log: Any = structlog.get_logger()
 
 
@@ -24,30 +27,33 @@ async def instrumented(
     services: Services,
     comparison: Callable[[Callable[[Message], None]], Coroutine[Any, Any, ComparisonOutcome]],
 ) -> None:
-    """Run a comparison with logs and metrics around it; what it raises is raised again."""
-    metrics, began, outcome = services.metrics.reconcile, time.monotonic(), "failed"
+    """Run a comparison, and log and measure it.  Raises whatever the comparison raises."""
+    metrics, began = services.metrics.reconcile, time.monotonic()
+    label: _Outcome = "failed"
     metrics.running.inc()
     try:
-        found = await comparison(ProgressLogger())
-        outcome = "success"
+        outcome = await comparison(ProgressLogger())
+        label = "success"
     except Reject:
-        outcome = "rejected"
+        label = "rejected"
         raise
-    except NotYet as error:  # which the engine does not log
-        outcome = "down"
-        _log.warning("reconcile.waits", reason=str(error))
+    except NotYet as error:
+        label = "down"
+        _log.warning("reconcile.waits", reason=str(error))  # the engine does not log NotYet
         raise
     except DependencyDown:
-        outcome = "down"
+        label = "down"
         raise
     finally:
         metrics.running.dec()
-        metrics.duration.labels(outcome).observe(time.monotonic() - began)
-    await _afterwards(services, found)
+        metrics.duration.labels(label).observe(time.monotonic() - began)
+    _report(services, outcome)
+    if outcome.compared is not None and services.database is not None:
+        await _expire_reports(services, services.database)
 
 
 class ProgressLogger:
-    """Logs how far a comparison is, now and then."""
+    """Logs the progress of a comparison, one line in `_LOG_EVERY` seconds at most."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -64,44 +70,46 @@ class ProgressLogger:
             _log.info("reconcile.progress", **asdict(message))
 
 
-async def _afterwards(services: Services, found: ComparisonOutcome) -> None:
-    if found.compared is None:
-        _log.info("reconcile.nothing_to_do", job=found.job, bucket=found.bucket)
+def _report(services: Services, outcome: ComparisonOutcome) -> None:
+    """Log the outcome and put it into the metrics."""
+    job, bucket, compared = outcome.job, outcome.bucket, outcome.compared
+    if compared is None:
+        _log.info("reconcile.nothing_to_do", job=job, bucket=bucket)
         return
-    facts = asdict(found.compared)
-    if found.compared.not_compared:
+    if compared.not_compared:
         _log.warning(
             "reconcile.not_compared",
-            job=found.job,
-            bucket=found.bucket,
-            objects=found.compared.not_compared,
-            examples=found.compared.not_compared_examples,
+            job=job,
+            bucket=bucket,
+            objects=compared.not_compared,
+            examples=compared.not_compared_examples,
         )
-    _log.info("reconcile.done", job=found.job, bucket=found.bucket, seconds=round(found.seconds, 3), **facts)
+    _log.info("reconcile.done", job=job, bucket=bucket, seconds=round(outcome.seconds, 3), **asdict(compared))
     services.metrics.reconcile.compared(
-        found.bucket,
-        listed=found.compared.listed,
-        catalogued=found.compared.catalogued,
-        not_compared=found.compared.not_compared,
-        seconds=found.seconds,
-        peak_mib=found.compared.peak_mib,
+        bucket,
+        listed=compared.listed,
+        catalogued=compared.catalogued,
+        not_compared=compared.not_compared,
+        seconds=outcome.seconds,
+        peak_mib=compared.peak_mib,
     )
-    if services.database is not None:
-        await _tidy(services, services.database)
 
 
-async def _tidy(services: Services, database: Database) -> None:
-    """Never an error: the report is committed, and repeating the comparison would not help."""
+async def _expire_reports(services: Services, database: Database) -> None:
+    """Update the gauges and remove expired reports.
+
+    Never raises: the report is committed already, and repeating the comparison would not help.
+    """
     try:
         await show_latest(services, database)
         if days := services.settings.reconcile.expire_days:
-            removed = await expire(database, datetime.now(UTC) - timedelta(days=days))
+            removed = await expire(database, timedelta(days=days))
             _log.info("reconcile.expired", jobs=removed)
-    except Exception as error:  # noqa: BLE001  see above
+    except Exception as error:  # noqa: BLE001  the docstring has the reason
         _log.warning("reconcile.not_tidied", error=type(error).__name__)
 
 
 async def show_latest(services: Services, database: Database) -> None:
-    """Set the gauges to the latest reports, whoever wrote them."""
+    """Set the gauges to the latest reports in the database, which another process may have written."""
     for bucket, finished, differences in await database.transact(latest):
         services.metrics.reconcile.show(bucket, finished, differences)

@@ -1,4 +1,4 @@
-"""`{"tables_to_query": […]}`: export the changes of tables, and say what became of each."""
+"""`{"tables_to_query": […]}`: exports the changes of tables, and reports the result of each table."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -16,37 +16,40 @@ from orca_daemon.export.run import ExportBusyError, ExportRun, Report
 from orca_daemon.export.source import elsewhere, source
 from orca_daemon.export.table import ExportOptions, NoChangeTimeError, TableOutcome
 from orca_daemon.export.tables import Table, TableNotAllowedError, allowed, choose
-from orca_daemon.ops.metrics.exports import ExportMetrics
+from orca_daemon.ops.metrics.exports import ExportMetrics, ExportOutcome
 from orca_daemon.queues.services import Services
 from orca_daemon.settings import ExportSection as ExportSettings
 from orca_daemon.wire.inventory import ExportRequest
 
 log = structlog.get_logger(__name__)
 SOURCE = "export_source"
-"""The Postgres to export from, where it is not the application's: judged by what exports meet there."""
-_MILD: tuple[type[Exception], ...] = (DependencyDown, NotYet, Refused)
-"""What a table may fail with that says nothing of the request, the mildest first."""
+"""The dependency's name for a Postgres to export from that is not the application's own.
+
+It has no probe: exports themselves show whether it works.
+"""
+_WAITABLE: tuple[type[Exception], ...] = (DependencyDown, NotYet, Refused)
+"""Failures that are not the fault of the request, the mildest first."""
 
 
 class ExportError(Exception):
-    """Some tables of the run were not exported; worth trying again."""
+    """Some tables of the run were not exported; another attempt may succeed."""
 
 
 async def export_tables(services: Services, request: ExportRequest) -> Mapping[str, str]:
-    """Export the tables that a message names; returns table to key, for those that had new rows.
+    """Export the tables that a message names; return the key of each new file, by table.
 
-    Done twice, the second run starts where the files of the first one end.
+    If a message is handled twice, the second run starts where the files of the first one end.
 
     Args:
-        services: what it may use.
+        services: connections and settings.
         request: the tables.
 
     Raises:
         DependencyDown: Postgres, the source of the exports or S3 cannot be reached.
-        NotYet: another export of one of the tables runs, or S3 asks to slow down.
-        Refused: S3 denies.
-        Reject: tables failed, and would again.
-        ExportError: tables failed, and may not the next time.
+        NotYet: another export of one of the tables runs, or S3 throttles.
+        Refused: S3 denies access.
+        Reject: tables failed, and would fail again.
+        ExportError: tables failed; another attempt may succeed.
     """
     bucket = services.settings.export.bucket
     if bucket is None:
@@ -72,8 +75,8 @@ async def _export(services: Services, bucket: str, tables: Sequence[Table]) -> R
             )
             return await run.export(tables)
     except ExportBusyError as error:
-        # Perhaps the run of a daemon that lost this very message, or died without its server's knowledge.
-        # It ends by itself, after minutes or hours, and nothing was done here so far.
+        # Perhaps a daemon runs it that has lost the lease of this same message, or that died before the
+        # server noticed.  It ends by itself, after minutes or hours, and this run has done nothing yet.
         log.info("export.waits", reason=str(error))
         raise NotYet(str(error)) from error
     except AddressError as error:
@@ -81,13 +84,13 @@ async def _export(services: Services, bucket: str, tables: Sequence[Table]) -> R
         raise Reject(str(error)) from error
     except DependencyDown as error:
         if elsewhere(settings) is not None and not error.place:
-            # The probe asks our own database, which has nothing to do with it.
+            # Named apart from "postgres", whose probe asks our own database.
             raise DependencyDown(SOURCE, error.reason) from error
         raise
 
 
 def export_options(settings: ExportSettings, now: datetime) -> ExportOptions:
-    """What every run is asked for, at `now`."""
+    """The options of a run that starts at `now`."""
     return ExportOptions(
         now=now,
         overlap=timedelta(days=settings.overlap_days),
@@ -97,11 +100,11 @@ def export_options(settings: ExportSettings, now: datetime) -> ExportOptions:
 
 
 def judge(report: Report, refused: TableNotAllowedError | None) -> Exception | None:
-    """What the failures of a run come to: the mildest that one of them asks for."""
+    """The exception for a run with these failures: the mildest of them; None if all tables succeeded."""
     errors = [outcome.error for outcome in report.failed if outcome.error]
-    for mild in _MILD:
-        if found := next((error for error in errors if isinstance(error, mild)), None):
-            return found
+    for kind in _WAITABLE:
+        if mildest := next((error for error in errors if isinstance(error, kind)), None):
+            return mildest
     text = "; ".join(part for part in (report.reasons, str(refused or "")) if part)
     if any(
         not isinstance(error, RelationMissingError | NoChangeTimeError | UnstorableError) for error in errors
@@ -112,5 +115,5 @@ def judge(report: Report, refused: TableNotAllowedError | None) -> Exception | N
 
 def count(metrics: ExportMetrics, outcome: TableOutcome) -> None:
     """Put a table's outcome into the metrics."""
-    what = "failed" if outcome.error else "written" if outcome.rows else "nothing_new"
+    what: ExportOutcome = "failed" if outcome.error else "written" if outcome.rows else "nothing_new"
     metrics.ended(outcome.table, what, rows=outcome.rows, size=outcome.bytes, seconds=outcome.seconds)

@@ -1,7 +1,7 @@
-"""recovery queue: bring restored objects to where people use them, and say how it went.
+"""recovery queue: copies restored objects to their destinations, and posts their progress.
 
-A copy request names its destination.  An S3 event names an object: its open rows in `recovery_file` say
-where it is wanted, and in disaster recovery a rule of the settings does.
+A copy request names its destination.  An S3 event names only an object: the destinations are in its open rows
+in `recovery_file`, or, in disaster recovery, follow from a rule in the settings.
 """
 
 from orca_daemon.aws.publisher import SQS, Publisher
@@ -11,12 +11,10 @@ from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.route import Route
 from orca_daemon.queues.places import S3, read, write
-from orca_daemon.queues.recovery.copy_telemetry import CopyTelemetry
-from orca_daemon.queues.recovery.facts import describe
-from orca_daemon.queues.recovery.failure_reporter import FailureReporter
 from orca_daemon.queues.recovery.handler import Recovery
-from orca_daemon.queues.recovery.shapes import is_restore
-from orca_daemon.queues.recovery.status_reporter import StatusReporter
+from orca_daemon.queues.recovery.reporters import FailureReporter, StatusReporter
+from orca_daemon.queues.recovery.targets import is_restore
+from orca_daemon.queues.recovery.telemetry import CopyTelemetry, describe
 from orca_daemon.queues.services import Services
 from orca_daemon.settings import CopiesSection, Settings
 from orca_daemon.settings.buckets import CopyRules
@@ -27,23 +25,23 @@ from orca_daemon.wire.status import Grouping
 
 NAME = "recovery"
 LONGEST = 39_600.0
-"""Seconds for one message: SQS lets no delivery live longer than twelve hours."""
+"""Time limit of one message, in seconds: SQS lets a message stay in flight for twelve hours at most."""
 
 
 def route(services: Services) -> Route[RecoveryMessage]:
-    """How recoveries are worked."""
+    """The recovery queue.  Needs a database, except in some disaster recoveries (`needs`)."""
     settings = services.settings
     telemetry = CopyTelemetry(services.metrics.copies)
     copier = Copier(services.clients.s3, options(settings.copies), telemetry.moved)
     services.metrics.copies.watch(lambda: copier.requests.in_flight["upload_part_copy"])
-    box, database, rules = status_reporter(services), services.database, CopyRules.of(settings)
+    reporter, database, rules = status_reporter(services), services.database, CopyRules.of(settings)
     return Route(
         name=NAME,
         decode=_decode,
-        handle=Recovery(copier, box, database, settings.recovery, rules, telemetry),
-        gave_up=FailureReporter(copier, box, database, rules) if box else None,
+        handle=Recovery(copier, reporter, database, settings.recovery, rules, telemetry),
+        gave_up=FailureReporter(copier, reporter, database, rules) if reporter else None,
         needs=needs(settings, database=database is not None),
-        by_place=frozenset({S3, SQS} if box else {S3}),
+        by_place=frozenset({S3, SQS} if reporter else {S3}),
         places=places,
         concurrency=settings.copies.files,
         max_attempts=settings.copies.attempts,
@@ -54,20 +52,20 @@ def route(services: Services) -> Route[RecoveryMessage]:
 
 
 def needs(settings: Settings, *, database: bool) -> frozenset[str]:
-    """Postgres, except in a disaster recovery for which none is configured."""
-    alone = settings.recovery.unknown_keys == "route" and not database
-    return frozenset(() if alone else {"postgres"})
+    """Postgres, except in a disaster recovery without a configured database."""
+    without = settings.recovery.unknown_keys == "route" and not database
+    return frozenset(() if without else {"postgres"})
 
 
 def places(message: RecoveryMessage) -> frozenset[tuple[str, str]]:
-    """Where a message reads and writes, as far as it says so: for an event, rows say where to write."""
+    """The places that a message itself names; the target of an event's object is in the database."""
     if isinstance(message, CopyRequest):
         return frozenset({read(message.source_bucket), write(message.restore_destination)})
     return frozenset(read(record.bucket) for record in message.records if is_restore(record.name))
 
 
 def options(copies: CopiesSection) -> CopyOptions:
-    """The settings as the copier takes them."""
+    """The copier's options, from the settings."""
     return CopyOptions(
         files=copies.files,
         requests=copies.parts,
@@ -80,7 +78,7 @@ def options(copies: CopiesSection) -> CopyOptions:
 
 
 def status_reporter(services: Services) -> StatusReporter | None:
-    """Where progress is posted; None where nobody asked for it."""
+    """The reporter of progress; None if no status-update queue is configured."""
     settings = services.settings
     if settings.status_url is None:
         return None

@@ -1,18 +1,25 @@
-"""The work of one message: its copies, and the news of them."""
+"""Handles one message of the recovery queue: makes its copies and posts their progress."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Coroutine, Iterable, Sequence
+from typing import Any
 
 from orca_daemon.aws.s3copy import Copier, S3Object
 from orca_daemon.db.database import Database
-from orca_daemon.engine.errors import NotYet, Reject
+from orca_daemon.engine.errors import DependencyDown, NotYet, Refused, Reject
 from orca_daemon.engine.message import Delivery
-from orca_daemon.queues.recovery.copy_telemetry import CopyTelemetry
-from orca_daemon.queues.recovery.destination import destination
-from orca_daemon.queues.recovery.facts import Findings, Result
-from orca_daemon.queues.recovery.gather import all_of
-from orca_daemon.queues.recovery.rows import Row, by_destination, chunk_of, of_object
-from orca_daemon.queues.recovery.shapes import EXPIRED, is_restore, parts_of
-from orca_daemon.queues.recovery.status_reporter import StatusReporter
+from orca_daemon.queues.recovery.reporters import StatusReporter
+from orca_daemon.queues.recovery.targets import (
+    EXPIRED,
+    Row,
+    by_destination,
+    chunk_of,
+    destination,
+    is_restore,
+    of_object,
+    parts_of,
+)
+from orca_daemon.queues.recovery.telemetry import AttemptResults, CopyTelemetry, EventOutcome, Result
 from orca_daemon.settings import RecoverySection as Settings
 from orca_daemon.settings.buckets import CopyRules
 from orca_daemon.wire.copy import CopyRequest
@@ -20,12 +27,15 @@ from orca_daemon.wire.recovery import RecoveryMessage
 from orca_daemon.wire.s3_event import S3Record
 from orca_daemon.wire.status import RecoveryStatus
 
+_MOST_REASONS = 3
+"""Sentences in the reason of one rejection."""
+
 
 class Recovery:
     """Handles copy requests and S3 events.
 
-    Doing a message twice changes nothing: a target that holds its content is not copied again, and rows
-    that are closed are left alone.
+    Handling a message twice changes nothing: a target that has its content is not copied again, and closed
+    rows are left alone.
     """
 
     def __init__(
@@ -41,82 +51,83 @@ class Recovery:
         self._settings, self._rules, self._telemetry = settings, rules, telemetry
 
     async def __call__(self, run: Sequence[Delivery[RecoveryMessage]], /) -> None:
-        """Work the one message of a run."""
+        """Handle the one message of a run."""
         [delivery] = run
-        found = Findings()
+        attempt = AttemptResults()
         try:
-            await self._work(delivery.message, age(delivery), found)
+            await self._handle(delivery.message, age(delivery), attempt)
         finally:
-            # Of this attempt only: the error of an earlier one is no fact of the message any more.
+            # Only the facts of this attempt: the error of an earlier one is out of date.
             delivery.facts.clear()
-            delivery.facts.update(found.facts())
+            delivery.facts.update(attempt.facts())
 
-    async def _work(self, message: RecoveryMessage, seconds: float, found: Findings) -> None:
+    async def _handle(self, message: RecoveryMessage, age: float, attempt: AttemptResults) -> None:
         if isinstance(message, CopyRequest):
             source, target, row = parts_of(message)
-            await self._deliver(source, target, [row], found)
+            await self._deliver(source, target, [row], attempt)
         elif not message.records:
-            found.outcomes["test" if message.test else "empty"] += 1
-            self._telemetry.metrics.event("test" if message.test else "empty")
+            outcome = EventOutcome.TEST if message.test else EventOutcome.EMPTY
+            attempt.outcomes[outcome] += 1
+            self._telemetry.metrics.event(outcome)
         else:
             unique = {(record.bucket, record.key, record.name): record for record in message.records}
-            await all_of(self._record(record, seconds, found) for record in unique.values())
+            await _all_of(self._handle_record(record, age, attempt) for record in unique.values())
 
-    async def _record(self, record: S3Record, seconds: float, found: Findings) -> None:
+    async def _handle_record(self, record: S3Record, age: float, attempt: AttemptResults) -> None:
         source = S3Object(record.bucket, record.key)
         try:
-            outcome = await self._restored(source, record, seconds, found)
+            outcome = await self._recover(source, record, age, attempt)
         except Exception as error:
-            found.failed(source, error)
+            attempt.failed(source, error)
             raise
-        found.outcomes[outcome] += 1
+        attempt.outcomes[outcome] += 1
         self._telemetry.metrics.event(outcome)
 
-    async def _restored(self, source: S3Object, record: S3Record, seconds: float, found: Findings) -> str:
-        """What an event came to."""
+    async def _recover(
+        self, source: S3Object, record: S3Record, age: float, attempt: AttemptResults
+    ) -> EventOutcome:
+        """Copy the object of an event to every bucket where a row waits for it."""
         if record.name == EXPIRED:
-            return "expired"
+            return EventOutcome.EXPIRED
         if not is_restore(record.name):
-            raise Reject(f"{record.name} is no news of a restore: the queue is subscribed to too much")
+            raise Reject(f"{record.name} is not a restore event: the bucket's notifications include too much")
         if refusal := self._rules.source_refusal(source.bucket):
             raise Reject(refusal)
-        facts = await self._copier.head(source)
-        if facts.restoring:
-            return "restoring"  # S3 sends an event when it is completed
-        rows = await self._rows(source)
+        head = await self._copier.head(source)
+        if head.restoring:
+            return EventOutcome.RESTORING  # S3 sends an event when it is completed
+        rows = [] if self._database is None else await self._database.transact(of_object, source)
         if waiting := [row for row in rows if row.waits(record.time)]:
-            if facts.archived:
+            if head.archived:
                 raise Reject(f"{source} is archived and not restored (or its restore has expired)")
-            await self._share(source, waiting, found)
-            return "recovered"
+            await _all_of(
+                self._deliver(source, S3Object(bucket, source.key), group, attempt)
+                for bucket, group in by_destination(waiting).items()
+            )
+            return EventOutcome.RECOVERED
         if rows:
-            return "duplicate"
-        return await self._unknown(source, seconds, found)
+            return EventOutcome.DUPLICATE
+        return await self._recover_without_rows(source, age, attempt)
 
-    async def _rows(self, source: S3Object) -> list[Row]:
-        return [] if self._database is None else await self._database.transact(of_object, source)
-
-    async def _share(self, source: S3Object, waiting: list[Row], found: Findings) -> None:
-        await all_of(
-            self._deliver(source, S3Object(bucket, source.key), rows, found)
-            for bucket, rows in by_destination(waiting).items()
-        )
-
-    async def _unknown(self, source: S3Object, seconds: float, found: Findings) -> str:
-        """No job of the database knows the object, of which a message told so many seconds ago."""
-        if self._database is not None and seconds < self._settings.event_grace:
+    async def _recover_without_rows(
+        self, source: S3Object, age: float, attempt: AttemptResults
+    ) -> EventOutcome:
+        """Wait for the job until `event_grace` is over; then copy by the rule, or reject."""
+        if self._database is not None and age < self._settings.event_grace:
             raise NotYet(f"no job asked for {source} so far")
         if self._settings.unknown_keys == "reject":
-            self._telemetry.metrics.event("unknown")
+            self._telemetry.metrics.event(EventOutcome.UNKNOWN)
             raise Reject(f"no job asked for {source}")
         target = S3Object(destination(source.key, self._settings), source.key)
-        await self._deliver(source, target, [], found)
-        return "routed"
+        await self._deliver(source, target, [], attempt)
+        return EventOutcome.ROUTED
 
-    async def _deliver(self, source: S3Object, target: S3Object, rows: list[Row], found: Findings) -> None:
-        """One copy, and its news for all who wait for it."""
+    async def _deliver(
+        self, source: S3Object, target: S3Object, rows: list[Row], attempt: AttemptResults
+    ) -> None:
+        """Make one copy, and post its progress for all rows that wait for it."""
         if refusal := self._rules.refusal(source.bucket, target.bucket):
-            found.results.append(Result(source, target, error=Reject(refusal)))
+            attempt.results.append(Result(source, target, error=Reject(refusal)))
             raise Reject(refusal)
         for row in rows:
             if row.status is RecoveryStatus.PENDING and self._status_reporter:
@@ -125,19 +136,52 @@ class Recovery:
             async with self._telemetry.timed(target) as result:
                 result.append(await self._copier.copy(source, target, chunk=chunk_of(rows)))
         except Exception as error:
-            found.results.append(Result(source, target, error=error))
+            attempt.results.append(Result(source, target, error=error))
             raise
-        found.results.append(Result(source, target, result[0]))
+        attempt.results.append(Result(source, target, result[0]))
         for row in rows:
             if self._status_reporter:
                 await self._status_reporter.succeeded(row)
 
 
 def age(delivery: Delivery[RecoveryMessage]) -> float:
-    """Seconds since a message was sent, at least; our wall clock may be wrong and is not asked.
+    """Seconds since the message was sent, at least.
 
-    They are counted by the clock of the queue until its first receive, then by our monotonic clock.  The time
-    between deliveries to two processes is not counted.
+    Measured by the queue's clock until the first receive, then by our monotonic clock, because our wall clock
+    may be wrong.  The time between deliveries to two processes is not counted.
     """
     envelope = delivery.envelope
     return max(envelope.first_received_at - envelope.sent_at, 0.0) + delivery.held_seconds
+
+
+async def _all_of(coroutines: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Run all of them to their end, even if one fails; then raise what `verdict` returns for the failures."""
+    results = await asyncio.gather(*coroutines, return_exceptions=True)
+    if failures := [error for error in results if isinstance(error, BaseException)]:
+        raise verdict(failures)
+
+
+def verdict(failures: list[BaseException]) -> BaseException:
+    """The failure of the message as a whole: it is rejected only if no part of it can be retried."""
+    worst = min(failures, key=_rank)
+    if not isinstance(worst, Reject):
+        return worst
+    if len(failures) == 1:
+        return failures[0]
+    text = "; ".join(str(error) for error in failures[:_MOST_REASONS])
+    more = len(failures) - _MOST_REASONS
+    return Reject(f"{text}; and {more} more" if more > 0 else text)
+
+
+def _rank(error: BaseException) -> int:
+    match error:
+        case DependencyDown():
+            return 0
+        case NotYet():
+            return 1
+        case Refused():
+            return 2
+        case Reject():
+            return 4
+        case _:
+            return 3

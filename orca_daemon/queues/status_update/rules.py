@@ -1,4 +1,4 @@
-"""What a run of status messages makes of the files it is about, as a function of values."""
+"""Decides what a run of status messages writes: a pure function of the messages and of the stored files."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias
 from orca_daemon.wire.status import NewFile, NewJob, RecoveryStatus, StatusMessage, UpdateFile
 
 UNKNOWN = "UNKNOWN"
-"""The collection of a message that names none; ORCA's own migration to version 7 writes the same."""
+"""The collection of a message without one; ORCA's own migration to version 7 writes the same value."""
 
 _RANK = {
     RecoveryStatus.PENDING: 0,
@@ -19,7 +19,7 @@ _RANK = {
 
 
 class JobKey(NamedTuple):
-    """The primary key of `recovery_job`: a granule's recovery."""
+    """The primary key of `recovery_job`, whose rows are recoveries of one granule."""
 
     job_id: str
     collection_id: str
@@ -34,7 +34,7 @@ class FileKey(NamedTuple):
 
 
 class FileProgress(NamedTuple):
-    """How far a file has come: the columns that an update writes."""
+    """The columns of `recovery_file` that an update writes."""
 
     status: RecoveryStatus
     last_update: datetime
@@ -43,72 +43,79 @@ class FileProgress(NamedTuple):
 
 
 class JobState(NamedTuple):
-    """How far a granule's recovery has come: the columns of its job that follow from its files."""
+    """The columns of `recovery_job` that are computed from the job's files."""
 
     status: RecoveryStatus
     completion_time: datetime | None
 
 
 Files: TypeAlias = Mapping[JobKey, Mapping[str, FileProgress]]
-"""The files of jobs, by filename."""
+"""The files of each job, by filename."""
 
 
 class UnmatchedUpdateError(Exception):
-    """No row, or no single row, is meant by the message at `position` of the run."""
+    """The message at `position` of the run matches no row, or more than one."""
 
     def __init__(self, position: int, reason: str, *, may_come: bool) -> None:
         super().__init__(reason)
         self.position = position
         self.may_come = may_come
-        """Whether the row may yet be created by a message that is on its way."""
+        """Whether a message that has not arrived yet may still create the row."""
 
 
 @dataclass(frozen=True, slots=True)
 class UpdateOutcome:
-    """What is to be written, and what was left as it is."""
+    """The rows to write, and the updates that change nothing."""
 
     created: Mapping[FileKey, tuple[NewFile, FileProgress]]
-    moved: Mapping[FileKey, FileProgress]
+    """Rows to insert, with their progress at the end of the run."""
+    updated: Mapping[FileKey, FileProgress]
+    """Rows to update, with their progress at the end of the run."""
     rolled_up: Mapping[JobKey, JobState]
-    """The jobs whose files changed, as they are afterwards."""
+    """The jobs whose files changed, with their state at the end of the run."""
     stale: Sequence[int]
-    """Positions of the updates that changed nothing."""
+    """Positions in the run of the updates that changed nothing."""
 
 
 def job_key(message: StatusMessage) -> JobKey:
-    """The job that a message names; without a collection, that of the collection `UNKNOWN`."""
+    """The job that a message names.  If it names no collection, the collection is `UNKNOWN`."""
     collection = UNKNOWN if message.collection_id is None else message.collection_id
     return JobKey(message.job_id, collection, message.granule_id)
 
 
 def candidates(update: UpdateFile, collections: Callable[[str, str], Iterable[str]]) -> list[JobKey]:
-    """The jobs that an update can mean, best first; `collections` knows them by job and granule."""
+    """The jobs that an update may refer to, the best match first.
+
+    Args:
+        update: the update.
+        collections: returns the collections of the known jobs with this job id and granule id.
+    """
     if update.collection_id is None:
-        named: Iterable[str] = sorted(collections(update.job_id, update.granule_id))
+        names: Iterable[str] = sorted(collections(update.job_id, update.granule_id))
     else:
         own = update.collection_id
-        named = (own,) if own == UNKNOWN else (own, UNKNOWN)
-    return [JobKey(update.job_id, collection, update.granule_id) for collection in named]
+        names = (own,) if own == UNKNOWN else (own, UNKNOWN)
+    return [JobKey(update.job_id, collection, update.granule_id) for collection in names]
 
 
 def is_stale(stored: FileProgress, update: UpdateFile) -> bool:
-    """Whether an update comes too late to change anything.
+    """Whether an update is older than the stored row, and so must not change it.
 
-    Clocks of producers differ, so a time alone never holds back what moves a file forward.
+    The clocks of producers differ, so an update that moves a file forward is never stale, whatever its time.
     """
     forward = _RANK[update.status] > _RANK[stored.status]
     return update.last_update < stored.last_update and not forward
 
 
 def opening(job: NewJob, now: datetime) -> JobState:
-    """Status and completion time of a job that begins; without files it has failed `now`, as in ORCA."""
+    """The state of a new job.  A job without files fails at once, at the time `now`, as in ORCA."""
     if not job.files:
         return JobState(RecoveryStatus.FAILED, now)
-    return roll_up([_beginning(file) for file in job.files])
+    return roll_up([_initial(file) for file in job.files])
 
 
 def roll_up(files: Collection[FileProgress]) -> JobState:
-    """The least advanced of some files; the time of the last one, once all have ended."""
+    """The state of a job: the lowest status of its files; once all are final, the latest completion time."""
     status = min(file.status for file in files)
     if status < RecoveryStatus.FAILED:
         return JobState(status, None)
@@ -118,15 +125,15 @@ def roll_up(files: Collection[FileProgress]) -> JobState:
 
 
 def fold(messages: Sequence[StatusMessage], stored: Files) -> UpdateOutcome:
-    """Take the messages one by one, in order.
+    """Apply the messages one by one, in order.
 
     Args:
         messages: the run.
-        stored: every job that a message can mean, with all its files, as they are before the run; jobs
-            that the run opens have none.
+        stored: every job that a message may refer to, with all its files, as they are before the run; the
+            jobs that the run opens have no files yet.
 
     Raises:
-        UnmatchedUpdateError: an update has no row, or several.
+        UnmatchedUpdateError: an update matches no row, or several.
     """
     ledger = _Ledger({job: dict(files) for job, files in stored.items()})
     for position, message in enumerate(messages):
@@ -134,37 +141,38 @@ def fold(messages: Sequence[StatusMessage], stored: Files) -> UpdateOutcome:
             case NewJob():
                 ledger.open(message)
             case UpdateFile():
-                ledger.move(position, message)
-    whole = {job: roll_up(ledger.files[job].values()) for job in ledger.changed}
-    return UpdateOutcome(ledger.created, ledger.moved, whole, ledger.stale)
+                ledger.update(position, message)
+    rolled_up = {job: roll_up(ledger.files[job].values()) for job in ledger.changed}
+    return UpdateOutcome(ledger.created, ledger.updated, rolled_up, ledger.stale)
 
 
-def _beginning(file: NewFile) -> FileProgress:
+def _initial(file: NewFile) -> FileProgress:
     return FileProgress(file.status, file.last_update, file.completion_time, file.error_message)
 
 
 @dataclass(slots=True)
 class _Ledger:
-    """The files during a fold."""
+    """The files and the changes so far, during `fold`.  Only `fold` writes to it."""
 
     files: dict[JobKey, dict[str, FileProgress]]
     created: dict[FileKey, tuple[NewFile, FileProgress]] = field(default_factory=dict)
-    moved: dict[FileKey, FileProgress] = field(default_factory=dict)
+    updated: dict[FileKey, FileProgress] = field(default_factory=dict)
     changed: dict[JobKey, None] = field(default_factory=dict)
+    """An ordered set."""
     stale: list[int] = field(default_factory=list)
 
     def open(self, job: NewJob) -> None:
-        """Add the files that are not there yet; those that are may have moved on since the first delivery."""
+        """Add the files without a row; existing rows may have changed since the first delivery, and stay."""
         owner = job_key(job)
         for file in job.files:
             if file.filename not in self.files[owner]:
-                began = _beginning(file)
-                self.created[FileKey(owner, file.filename)] = file, began
-                self._write(owner, file.filename, began)
+                progress = _initial(file)
+                self.created[FileKey(owner, file.filename)] = file, progress
+                self._write(owner, file.filename, progress)
 
-    def move(self, position: int, update: UpdateFile) -> None:
-        """Write the update to the one row that it means, unless it is stale."""
-        owner = self._place(position, update)
+    def update(self, position: int, update: UpdateFile) -> None:
+        """Apply the update to the one row that it matches, unless it is stale."""
+        owner = self._match(position, update)
         before = self.files[owner][update.filename]
         if is_stale(before, update):
             self.stale.append(position)
@@ -175,14 +183,15 @@ class _Ledger:
         if key in self.created:
             self.created[key] = self.created[key][0], after
         else:
-            self.moved[key] = after
+            self.updated[key] = after
         self._write(owner, update.filename, after)
 
     def _write(self, job: JobKey, filename: str, progress: FileProgress) -> None:
         self.files[job][filename] = progress
         self.changed[job] = None
 
-    def _place(self, position: int, update: UpdateFile) -> JobKey:
+    def _match(self, position: int, update: UpdateFile) -> JobKey:
+        """The job of the row that the update matches; the update's own collection comes first."""
         possible = candidates(update, self._collections)
         jobs = [job for job in possible if update.filename in self.files.get(job, ())]
         if not jobs:
@@ -190,11 +199,11 @@ class _Ledger:
         if len(jobs) > 1 and update.collection_id is None:
             raise UnmatchedUpdateError(
                 position,
-                "it names no collection, and several collections have such a file in this job",
+                "the update names no collection, and the file is in several collections of this job",
                 may_come=False,
             )
         return jobs[0]
 
     def _collections(self, job_id: str, granule_id: str) -> list[str]:
-        named = (job for job in self.files if (job.job_id, job.granule_id) == (job_id, granule_id))
-        return [job.collection_id for job in named]
+        jobs = (job for job in self.files if (job.job_id, job.granule_id) == (job_id, granule_id))
+        return [job.collection_id for job in jobs]

@@ -1,8 +1,8 @@
--- The statements of a run, prepared once for each connection: to parse and plan them anew was a third of a small
--- run's time.  Each takes its rows as one JSON array.
+-- The statements of a run, prepared once for each connection, because parsing and planning them each time took a
+-- third of the time of a small run.  Each takes its rows as one JSON array.
 
 -- name: prepare
--- A connection that is prepared a second time begins anew; nothing else of ours prepares anything.
+-- If the connection was prepared before, start afresh; no other code of ours prepares statements.
 DEALLOCATE ALL;
 
 PREPARE insert_jobs (json) AS
@@ -16,20 +16,21 @@ FROM json_to_recordset($1) AS new (
 )
 ON CONFLICT (job_id, collection_id, granule_id) DO NOTHING;
 
--- All in one order, so that two runs never deadlock; not FOR UPDATE, which new rows of files would wait for.
+-- Locked in the order of `position`, which is the same in all runs, so that two runs never deadlock.
+-- FOR NO KEY UPDATE, because inserts of files would wait for FOR UPDATE.
 PREPARE lock_jobs (json) AS
-SELECT FROM json_to_recordset($1) AS named (
+SELECT FROM json_to_recordset($1) AS affected (
     job_id text, collection_id text, granule_id text, position int
 )
 JOIN orca.recovery_job AS job USING (job_id, collection_id, granule_id)
-ORDER BY named.position
+ORDER BY affected.position
 FOR NO KEY UPDATE OF job;
 
 PREPARE read_jobs (json) AS
 SELECT
-    named.position, job.status_id, job.completion_time,
+    affected.position, job.status_id, job.completion_time,
     file.filename, file.status_id, file.last_update, file.completion_time
-FROM json_to_recordset($1) AS named (
+FROM json_to_recordset($1) AS affected (
     job_id text, collection_id text, granule_id text, position int
 )
 JOIN orca.recovery_job AS job USING (job_id, collection_id, granule_id)
@@ -47,7 +48,7 @@ FROM json_to_recordset($1) AS new (
     status int2, requested timestamptz, updated timestamptz, completed timestamptz, error text
 );
 
-PREPARE move_files (json) AS
+PREPARE update_files (json) AS
 UPDATE orca.recovery_file AS file
 SET status_id = new.status,
     last_update = new.updated,
@@ -64,38 +65,38 @@ WHERE file.job_id = new.job_id
 
 PREPARE roll_up (json) AS
 UPDATE orca.recovery_job AS job
-SET status_id = whole.status,
-    completion_time = whole.completed
-FROM json_to_recordset($1) AS whole (
+SET status_id = new.status,
+    completion_time = new.completed
+FROM json_to_recordset($1) AS new (
     job_id text, collection_id text, granule_id text, status int2, completed timestamptz
 )
-WHERE job.job_id = whole.job_id
-    AND job.collection_id = whole.collection_id
-    AND job.granule_id = whole.granule_id;
+WHERE job.job_id = new.job_id
+    AND job.collection_id = new.collection_id
+    AND job.granule_id = new.granule_id;
 
 -- name: plan
--- Keys are looked up by index whatever the statistics say: they are old just when a recovery is large.
+-- Forces index look-ups of keys, because the statistics are out of date just when a large recovery starts.
 SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;
 
 -- name: insert_jobs
 EXECUTE insert_jobs(:opened);
 
 -- name: lock_jobs
-EXECUTE lock_jobs(:meant);
+EXECUTE lock_jobs(:affected);
 
 -- name: read_jobs
-EXECUTE read_jobs(:meant);
+EXECUTE read_jobs(:affected);
 
 -- name: insert_files
 EXECUTE insert_files(:created);
 
--- name: move_files
-EXECUTE move_files(:moved);
+-- name: update_files
+EXECUTE update_files(:updated);
 
 -- name: roll_up
 EXECUTE roll_up(:rolled_up);
 
 -- name: find_collections
 SELECT job.job_id, job.granule_id, job.collection_id
-FROM json_to_recordset(CAST(:granules AS json)) AS named (job_id text, granule_id text)
+FROM json_to_recordset(CAST(:granules AS json)) AS granule (job_id text, granule_id text)
 JOIN orca.recovery_job AS job USING (job_id, granule_id);

@@ -1,4 +1,4 @@
-"""A run of status messages in one transaction: two round trips, however many messages, jobs and files."""
+"""Writes a run of status messages in one transaction: two round trips for any number of messages."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,30 +23,30 @@ from orca_daemon.wire.status import NewFile, NewJob, RecoveryStatus, StatusMessa
 
 _SQL = load(__package__, "statements.sql")
 _STATUS = {status.value: status for status in RecoveryStatus}
-# Letters as they are: a server whose encoding is none (SQL_ASCII) refuses to read them from escapes.
+# Non-ASCII characters unescaped: a server with the encoding SQL_ASCII rejects `\u` escapes for them.
 _json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @cache
-def _together(*names: str) -> TextClause:
-    """Several statements in one round trip; each sees what was committed before it began."""
+def _joined(*names: str) -> TextClause:
+    """Several statements for one round trip; each sees what was committed before it started."""
     return text(";\n".join(_SQL[name].text for name in names))
 
 
 def apply(connection: Connection, messages: Sequence[StatusMessage], now: datetime) -> UpdateOutcome:
-    """Write the whole run, as if its messages came one by one.
+    """Write the whole run, with the same result as if its messages came one by one.
 
     Args:
         connection: in a transaction of its own.
         messages: in order.
-        now: the completion time of a job that begins without files.
+        now: the completion time of a new job without files.
 
     Raises:
-        UnmatchedUpdateError: an update has no row, or several; nothing may be committed then.
+        UnmatchedUpdateError: an update matches no row, or several; the caller must roll back.
     """
     _prepare(connection)
-    # Every change of a granule's files is made under the lock of its job: no roll-up can miss another's.
-    jobs, files = _read(connection, _opened(messages), sorted(_meant(connection, messages)), now)
+    # Whoever changes a granule's files holds the lock of its job, so no roll-up can miss another's change.
+    jobs, files = _lock_and_read(connection, _opened(messages), sorted(_affected(connection, messages)), now)
     outcome = fold(messages, files)
     _write(
         connection,
@@ -57,14 +57,14 @@ def apply(connection: Connection, messages: Sequence[StatusMessage], now: dateti
 
 
 def _prepare(connection: Connection) -> None:
-    """Make the statements known to the server, which keeps them as long as the connection."""
+    """Prepare the statements, once for each connection."""
     if __name__ not in connection.info:
         connection.execute(_SQL["prepare"])
         connection.info[__name__] = True
 
 
 def _opened(messages: Iterable[StatusMessage]) -> dict[JobKey, NewJob]:
-    """The jobs that begin, each by its first message; sorted, so that two runs never deadlock."""
+    """The jobs that the run opens, each with its first message; sorted, so that two runs never deadlock."""
     first: dict[JobKey, NewJob] = {}
     for message in messages:
         if isinstance(message, NewJob):
@@ -72,37 +72,39 @@ def _opened(messages: Iterable[StatusMessage]) -> dict[JobKey, NewJob]:
     return dict(sorted(first.items()))
 
 
-def _meant(connection: Connection, messages: Sequence[StatusMessage]) -> set[JobKey]:
-    """The jobs that the messages can mean."""
+def _affected(connection: Connection, messages: Sequence[StatusMessage]) -> set[JobKey]:
+    """The jobs that the messages may refer to."""
     updates = [message for message in messages if isinstance(message, UpdateFile)]
-    known = _collections(connection, [update for update in updates if update.collection_id is None])
-    meant = {job_key(message) for message in messages if isinstance(message, NewJob)}
-    for job in meant:
-        if (job.job_id, job.granule_id) in known:
-            known[job.job_id, job.granule_id].add(job.collection_id)
+    collections = _collections(connection, [update for update in updates if update.collection_id is None])
+    affected = {job_key(message) for message in messages if isinstance(message, NewJob)}
+    for job in affected:
+        if (job.job_id, job.granule_id) in collections:
+            collections[job.job_id, job.granule_id].add(job.collection_id)
     for update in updates:
-        meant.update(candidates(update, lambda job_id, granule_id: known[job_id, granule_id]))
-    return meant
+        affected.update(candidates(update, lambda job_id, granule_id: collections[job_id, granule_id]))
+    return affected
 
 
 def _collections(connection: Connection, updates: Sequence[UpdateFile]) -> dict[tuple[str, str], set[str]]:
-    """The collections that jobs know these granules in; asked only for updates that name none."""
-    known: dict[tuple[str, str], set[str]] = {(update.job_id, update.granule_id): set() for update in updates}
-    if known:
-        named = [{"job_id": job_id, "granule_id": granule_id} for job_id, granule_id in known]
+    """The collections of the stored jobs, by job id and granule id, for updates that name no collection."""
+    collections: dict[tuple[str, str], set[str]] = {
+        (update.job_id, update.granule_id): set() for update in updates
+    }
+    if collections:
+        granules = [{"job_id": job_id, "granule_id": granule_id} for job_id, granule_id in collections]
         for job_id, granule_id, collection_id in connection.execute(
-            _SQL["find_collections"], {"granules": _json(named)}
+            _SQL["find_collections"], {"granules": _json(granules)}
         ):
-            known[job_id, granule_id].add(collection_id)
-    return known
+            collections[job_id, granule_id].add(collection_id)
+    return collections
 
 
-def _read(
-    connection: Connection, opened: Mapping[JobKey, NewJob], meant: Sequence[JobKey], now: datetime
+def _lock_and_read(
+    connection: Connection, opened: Mapping[JobKey, NewJob], affected: Sequence[JobKey], now: datetime
 ) -> tuple[dict[JobKey, JobState], dict[JobKey, dict[str, FileProgress]]]:
-    """Insert the jobs that begin and do not exist; lock those that are meant; read them and their files."""
+    """Insert the opened jobs that do not exist, lock the affected jobs, and read them with their files."""
     parameters = {
-        "meant": _json([job._asdict() | {"position": position} for position, job in enumerate(meant)])
+        "affected": _json([job._asdict() | {"position": position} for position, job in enumerate(affected)])
     }
     statements = ["plan", "lock_jobs", "read_jobs"]
     if opened:
@@ -110,9 +112,9 @@ def _read(
         statements.insert(1, "insert_jobs")
     jobs: dict[JobKey, JobState] = {}
     files: dict[JobKey, dict[str, FileProgress]] = {}
-    rows = connection.execute(_together(*statements), parameters).all()
+    rows = connection.execute(_joined(*statements), parameters).all()
     for position, job_state, completed, filename, status, updated, ended in rows:
-        job = meant[position]
+        job = affected[position]
         if job not in jobs:
             jobs[job], files[job] = JobState(_STATUS[job_state], completed), {}
         if filename is not None:
@@ -122,16 +124,19 @@ def _read(
 
 def _write(connection: Connection, outcome: UpdateOutcome, rolled_up: Mapping[JobKey, JobState]) -> None:
     rows: dict[str, tuple[str, list[dict[str, object]]]] = {
-        "insert_files": ("created", [_new_row(key, *began) for key, began in outcome.created.items()]),
-        "move_files": ("moved", [_moved_row(key, progress) for key, progress in outcome.moved.items()]),
+        "insert_files": ("created", [_new_row(key, *created) for key, created in outcome.created.items()]),
+        "update_files": (
+            "updated",
+            [_updated_row(key, progress) for key, progress in outcome.updated.items()],
+        ),
         "roll_up": (
             "rolled_up",
             [job._asdict() | _job_state_row(job_state) for job, job_state in rolled_up.items()],
         ),
     }
-    if statements := [statement for statement, (_, given) in rows.items() if given]:
+    if statements := [statement for statement, (_, values) in rows.items() if values]:
         connection.execute(
-            _together(*statements), {name: _json(given) for name, given in rows.values() if given}
+            _joined(*statements), {name: _json(values) for name, values in rows.values() if values}
         )
 
 
@@ -148,7 +153,7 @@ def _job_state_row(job_state: JobState) -> dict[str, object]:
 
 
 def _new_row(key: FileKey, file: NewFile, progress: FileProgress) -> dict[str, object]:
-    return _moved_row(key, progress) | {
+    return _updated_row(key, progress) | {
         "path": file.key_path,
         "destination": file.restore_destination,
         "chunk": file.s3_multipart_chunksize_mb,
@@ -156,7 +161,7 @@ def _new_row(key: FileKey, file: NewFile, progress: FileProgress) -> dict[str, o
     }
 
 
-def _moved_row(key: FileKey, progress: FileProgress) -> dict[str, object]:
+def _updated_row(key: FileKey, progress: FileProgress) -> dict[str, object]:
     return {
         **key.job._asdict(),
         "filename": key.filename,
@@ -167,5 +172,5 @@ def _moved_row(key: FileKey, progress: FileProgress) -> dict[str, object]:
     }
 
 
-def _format_time(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat()
+def _format_time(time: datetime | None) -> str | None:
+    return None if time is None else time.isoformat()

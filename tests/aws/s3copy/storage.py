@@ -6,7 +6,7 @@ import pytest
 from aiobotocore.session import AioSession
 from types_boto3_s3 import S3Client
 
-from orca_daemon.aws import proof
+from orca_daemon.aws.session import checked_session
 from tests.aws.s3copy.faulty import Faulty
 
 
@@ -32,4 +32,4 @@ async def faulty(aws_endpoint: str) -> AsyncIterator[Faulty]:
 @pytest.fixture(scope="session")
 def session() -> AioSession:
     """One for all tests: it reads the models of the services once."""
-    return proof.session()
+    return checked_session()

@@ -71,7 +71,7 @@ async def test_s3_that_asks_for_patience_for_long_gets_it(
     s3: S3Client, source: S3Object, target: S3Object, parts: Copier, faulty: Faulty, name: str
 ) -> None:
     faulty.fail(Fault(operation(name), SLOW, "SlowDown"))
-    with pytest.raises(NotYet, match="S3 asks for patience"):
+    with pytest.raises(NotYet, match="S3 asks to slow down"):
         await parts.copy(source, target)
     assert keys(s3, target) == []
 
@@ -351,7 +351,7 @@ async def test_a_cancelled_copy_leaves_no_upload_and_no_torn_object(
     monkeypatch: pytest.MonkeyPatch,
     name: str,
 ) -> None:
-    monkeypatch.setattr("orca_daemon.aws.s3copy.finish.PATIENCE", AS_LONG_AS_IT_TAKES)
+    monkeypatch.setattr("orca_daemon.aws.s3copy.multipart.CANCELLATION_GRACE", AS_LONG_AS_IT_TAKES)
     one = copier(threshold=1024 * MIB if name == "CopyObject" else 5 * MIB, chunk=5 * MIB)
     fault = faulty.fail(Fault(operation(name), times=1, hold=asyncio.Event()))
     copying = asyncio.create_task(one.copy(source, target))
@@ -377,7 +377,7 @@ async def test_a_cancelled_copy_does_not_wait_for_an_s3_that_hangs(
     faulty: Faulty,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("orca_daemon.aws.s3copy.finish.PATIENCE", 0.0)
+    monkeypatch.setattr("orca_daemon.aws.s3copy.multipart.CANCELLATION_GRACE", 0.0)
     hung = faulty.fail(Fault(operation("CompleteMultipartUpload"), hold=asyncio.Event()))
     copying = asyncio.create_task(parts.copy(source, target))
     await hung.reached.wait()

@@ -1,4 +1,4 @@
-"""How objects are cut into parts."""
+"""Into which parts a copy divides an object."""
 
 import itertools
 
@@ -22,7 +22,7 @@ TIB = 1024 * GIB
 
 
 @pytest.mark.parametrize(
-    ("size", "chunk", "threshold", "alike", "part", "parts"),
+    ("size", "chunk", "threshold", "source_part", "part", "parts"),
     [
         (0, 250 * MIB, GIB, None, 0, 1),
         (1, 250 * MIB, GIB, None, 0, 1),
@@ -47,15 +47,15 @@ TIB = 1024 * GIB
         (12 * GIB, 250 * MIB, GIB, 6 * GIB, 250 * MIB, 50),
     ],
 )
-def test_the_table_of_plans(
-    size: int, chunk: int, threshold: int, alike: int | None, part: int, parts: int
+def test_the_size_of_parts_for_sizes_chunks_and_thresholds(
+    size: int, chunk: int, threshold: int, source_part: int | None, part: int, parts: int
 ) -> None:
-    made = plan(size, chunk=chunk, threshold=threshold, alike=alike)
+    made = plan(size, chunk=chunk, threshold=threshold, source_part=source_part)
     assert made == Plan(size, part)
     assert made.parts == parts
 
 
-def test_more_than_s3_holds_is_rejected() -> None:
+def test_an_object_larger_than_s3_allows_is_rejected() -> None:
     with pytest.raises(Reject, match=r"\(48\.8 TiB\)"):
         plan(LARGEST_OBJECT + 1, chunk=250 * MIB, threshold=GIB)
 
@@ -63,16 +63,16 @@ def test_more_than_s3_holds_is_rejected() -> None:
 @given(
     size=st.integers(5 * GIB + 1, LARGEST_OBJECT),
     chunk=st.integers(1, 6 * GIB),
-    alike=st.none() | st.integers(1, 6 * GIB),
+    source_part=st.none() | st.integers(1, 6 * GIB),
 )
-def test_every_plan_is_one_that_s3_takes(size: int, chunk: int, alike: int | None) -> None:
-    made = plan(size, chunk=chunk, threshold=GIB, alike=alike)
+def test_every_plan_is_within_the_limits_of_s3(size: int, chunk: int, source_part: int | None) -> None:
+    made = plan(size, chunk=chunk, threshold=GIB, source_part=source_part)
     assert SMALLEST_PART <= made.part <= LARGEST_PART
     assert 1 <= made.parts <= MOST_PARTS
 
 
 @given(size=st.integers(1, 400 * MIB), part=st.integers(5 * MIB, 40 * MIB))
-def test_the_parts_are_the_whole_and_nothing_else(size: int, part: int) -> None:
+def test_the_parts_cover_each_byte_exactly_once(size: int, part: int) -> None:
     ranges = list(Plan(size, part).ranges())
     assert [number for number, _, _ in ranges] == list(range(1, Plan(size, part).parts + 1))
     assert ranges[0][1] == 0

@@ -20,10 +20,9 @@ from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.message import Delivery, Envelope
 from orca_daemon.local.moto import REGION
 from orca_daemon.ops.metrics import Metrics
-from orca_daemon.queues.recovery.copy_telemetry import CopyTelemetry
-from orca_daemon.queues.recovery.failure_reporter import FailureReporter
 from orca_daemon.queues.recovery.handler import Recovery
-from orca_daemon.queues.recovery.status_reporter import StatusReporter
+from orca_daemon.queues.recovery.reporters import FailureReporter, StatusReporter
+from orca_daemon.queues.recovery.telemetry import CopyTelemetry
 from orca_daemon.settings import DatabaseSection as DatabaseSettings
 from orca_daemon.settings import RecoverySection as RecoverySettings
 from orca_daemon.settings.buckets import CopyRules

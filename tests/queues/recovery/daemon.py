@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from orca_daemon.app import bindings
+from orca_daemon.app.checkup.settings import handlers
 from orca_daemon.aws.clients import connect
 from orca_daemon.db.database import Database
 from orca_daemon.engine.engine import Engine
@@ -26,7 +27,7 @@ class Daemon:
         self._stack = AsyncExitStack()
         self._changed = asyncio.Event()
         self.events: list[Event] = []
-        self.metrics = Metrics(bindings.handlers(settings))
+        self.metrics = Metrics(handlers(settings))
 
     async def __aenter__(self) -> Self:
         settings = self._settings

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from orca_daemon.aws.s3copy import CopyProgress, S3Object
 from orca_daemon.ops.metrics import Metrics
-from orca_daemon.queues.recovery.copy_telemetry import CopyTelemetry, due, line
+from orca_daemon.queues.recovery.telemetry import CopyTelemetry, due, line
 
 GIB = 1024**3
 HALF = CopyProgress(

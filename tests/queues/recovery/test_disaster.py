@@ -9,7 +9,7 @@ from types_boto3_s3 import S3Client
 from orca_daemon.engine.errors import Reject
 from orca_daemon.local.moto import REGION
 from orca_daemon.queues.recovery import needs
-from orca_daemon.queues.recovery.destination import destination
+from orca_daemon.queues.recovery.targets import destination
 from orca_daemon.settings import RecoverySection, Settings, load
 from tests.queues.recovery.conftest import World
 from tests.queues.recovery.daemon import Daemon

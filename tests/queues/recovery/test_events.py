@@ -163,7 +163,7 @@ async def test_other_events_are_rejected_and_close_nothing(
 ) -> None:
     world.add(Job(archive, KEY, bucket()))
     created = event(record(archive, name="ObjectCreated:Put"))
-    with pytest.raises(Reject, match="ObjectCreated:Put is no news of a restore"):
+    with pytest.raises(Reject, match="ObjectCreated:Put is not a restore event"):
         await world.handle(created)
     await world.give_up(created, "rejected")
     assert world.posted() == []

@@ -4,14 +4,14 @@ import json
 
 from orca_daemon.aws.s3copy import Copied, S3Object
 from orca_daemon.engine.errors import Reject
-from orca_daemon.queues.recovery.facts import MOST, Findings, Result
+from orca_daemon.queues.recovery.telemetry import MOST, AttemptResults, Result
 
 DONE = Copied(size=7, parts=1, skipped=False, by="ETag", seconds=1.0)
 
 
 def test_a_line_of_many_files_names_those_that_failed() -> None:
     copied = [Result(S3Object("archive", f"{n}"), S3Object("public", f"{n}"), DONE) for n in range(MOST)]
-    found = Findings(copied)
+    found = AttemptResults(copied)
     found.failed(S3Object("archive", "z"), Reject("no bucket is set for .z files"))
     facts = found.facts()
     assert (facts["files_copied"], facts["files_failed"]) == (str(MOST), "1")
@@ -28,6 +28,6 @@ def test_a_line_of_many_files_names_those_that_failed() -> None:
 
 def test_a_copy_that_failed_is_reported_once() -> None:
     place, error = S3Object("archive", "k"), Reject("gone")
-    found = Findings([Result(place, S3Object("public", "k"), error=error)])
+    found = AttemptResults([Result(place, S3Object("public", "k"), error=error)])
     found.failed(place, error)
     assert found.facts() == {"target": "s3://public/k", "result": "failed", "error": "gone"}

@@ -3,7 +3,7 @@
 import pytest
 
 from orca_daemon.aws.s3copy.plan import MIB
-from orca_daemon.queues.recovery.rows import Row, chunk_of
+from orca_daemon.queues.recovery.targets import Row, chunk_of
 from orca_daemon.wire.status import RecoveryStatus
 
 

@@ -1,4 +1,4 @@
-"""ORCA's schema at its version 7: made from nothing, or completed from version 5 or 6."""
+"""ORCA's schema at its version 7: created, or upgraded from version 5 or 6."""
 
 from alembic import op
 
@@ -12,16 +12,16 @@ _PACKAGE = "orca_daemon.db.migrations"
 
 
 def upgrade() -> None:
-    """Do what the columns say is missing; the row of `schema_versions` is no guide (a fresh ORCA lies)."""
-    found = schema.read(op.get_bind())
+    """Add what is missing by the columns; `schema_versions` is unreliable, as a fresh ORCA 5.1 records 5."""
+    current = schema.read(op.get_bind())
     create, widen = load(_PACKAGE, "create.sql"), load(_PACKAGE, "widen.sql")
-    if found.version == 0:
+    if current.version == 0:
         for block in ("storage_classes", "recovery", "catalog", "reconciliation", "versions"):
             op.execute(create[block])
-    elif found.lacks_storage_class:
+    elif current.lacks_storage_class:
         op.execute(create["storage_classes"])
         op.execute(widen["storage_class_columns"])
-    if found.version and found.lacks_collection:
+    if current.version and current.lacks_collection:
         for block in (
             "collection_columns",
             "fill_job_collections",
@@ -33,5 +33,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Never: ORCA's own deployment knows no way back either."""
+    """Not supported, as ORCA's own deployment has no downgrade either."""
     raise NotImplementedError("there is no way back from version 7")

@@ -1,0 +1,142 @@
+"""`orca-daemon reconcile`, `reports` and `report`, with a real database and a real S3 endpoint."""
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Callable
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from orca_daemon.cli import app, reports
+from tests.reconcile.archive import Archive, Filed, Listed
+from tests.reconcile.conftest import archive
+
+__all__ = ["archive"]
+Invoke = Callable[..., Result]
+
+
+@pytest.fixture
+def invoke(database_url: str, aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Invoke:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws_endpoint)
+    monkeypatch.setenv("AWS_REGION", "us-west-2")
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("ORCA_RECONCILE__RACE_WINDOW", "0")
+    return lambda *arguments: CliRunner().invoke(app, arguments)
+
+
+def manifest(archive: Archive, *rows: Listed) -> str:
+    pointer = archive.inventory(list(rows))
+    return f"s3://{pointer.report_bucket_name}/{pointer.manifest_key}"
+
+
+def test_a_comparison_prints_its_counts(archive: Archive, invoke: Invoke) -> None:
+    archive.catalog([Filed("same"), Filed("lost")])
+
+    result = invoke("reconcile", manifest(archive, Listed("same"), Listed("new")), "--json")
+
+    assert result.exit_code == 0, result.stderr
+    document = json.loads(result.stdout)
+    assert document["job"] == 1
+    assert document["bucket"] == "archive"
+    assert document["reports"] == {"phantom": 1, "orphan": 1, "mismatch": 0}
+    assert document["compared"]["matched"] == 1
+
+
+def test_reports_of_a_comparison_are_listed_and_printed(archive: Archive, invoke: Invoke) -> None:
+    archive.catalog([Filed("lost", granule="g-7")])
+    url = manifest(archive, *(Listed(f"new{i}") for i in range(3)))
+    assert "phantoms: catalogued, but not in S3" in invoke("reconcile", url).stdout
+
+    listed = json.loads(invoke("reports", "--json").stdout)
+    assert [(row["id"], row["status"], row["phantom"], row["orphan"]) for row in listed] == [
+        (1, "success", 1, 3)
+    ]
+    assert invoke("reports", "--bucket", "another", "--json").stdout.strip() == "[]"
+    assert "archive" in invoke("reports").stdout
+    output = invoke("report", "1").stdout
+    assert "lost" in output
+    assert "new2" in output
+    document = json.loads(invoke("report", "1", "--kind", "orphan", "--limit", "2", "--json").stdout)
+    assert [row["key_path"] for row in document["rows"]["orphan"]] == ["new0", "new1"]
+    rows = list(csv.DictReader(io.StringIO(invoke("report", "1", "--kind", "phantom", "--csv").stdout)))
+    assert [(row["key_path"], row["granule_id"]) for row in rows] == [("lost", "g-7")]
+
+
+def test_progress_is_shown_on_a_terminal(
+    archive: Archive, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    archive.catalog([Filed("lost")])
+
+    result = invoke("reconcile", manifest(archive, Listed("new")))
+
+    assert result.exit_code == 0, result.stderr
+    assert "fetching the listing" in result.stderr
+    assert "reading the catalog" in result.stderr
+
+
+def test_a_refused_inventory_is_reported_and_fails_the_job(archive: Archive, invoke: Invoke) -> None:
+    archive.catalog([Filed("a")])
+
+    result = invoke("reconcile", manifest(archive))
+
+    assert result.exit_code == 1
+    assert "it lists no object, but the catalog has 1" in result.stderr
+    assert archive.job(1)[0] == 4
+    assert invoke("reconcile", manifest(archive), "--allow-empty").exit_code == 0
+
+
+def test_a_listing_that_orca_stored_is_compared_by_the_id_of_its_job(
+    archive: Archive, invoke: Invoke
+) -> None:
+    archive.stored(1, [("a", '"e"', 10, False)], status=2)
+
+    assert invoke("reconcile", "1", "--bucket", "archive").exit_code == 0
+    assert archive.orphans(1) == {"a"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("reconcile", "reports/manifest.json"),
+        ("reconcile", "s3://b/other.json"),
+        ("reconcile", "7"),
+        ("report", "1", "--csv"),
+        ("report", "1", "--csv", "--kind", "phantom", "--json"),
+    ],
+)
+def test_wrong_usage_exits_2(invoke: Invoke, arguments: tuple[str, ...]) -> None:
+    assert invoke(*arguments).exit_code == 2
+
+
+def test_an_unknown_job_exits_1(invoke: Invoke) -> None:
+    result = invoke("report", "7")
+
+    assert (result.exit_code, result.stderr) == (1, "orca-daemon: no job 7\n")
+
+
+KEYS = ["=cmd|'/C calc'!A0", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "plain", "esc\x1b[2J"]
+
+
+def test_csv_has_no_formulas_and_json_is_exact(archive: Archive, invoke: Invoke) -> None:
+    url = manifest(archive, *(Listed(key) for key in KEYS))
+    assert invoke("reconcile", url).exit_code == 0
+
+    exact = json.loads(invoke("report", "1", "--kind", "orphan", "--json").stdout)
+    output = invoke("report", "1", "--kind", "orphan", "--csv").stdout
+
+    assert {row["key_path"] for row in exact["rows"]["orphan"]} == set(KEYS)
+    keys = {row["key_path"] for row in csv.DictReader(io.StringIO(output, newline=""))}
+    assert keys == {f"'{key}" for key in KEYS[:6]} | set(KEYS[6:])
+
+
+def test_csv_on_a_terminal_has_no_control_characters(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+
+    reports._print_csv([{"key_path": "esc\x1b[2J", "size": 1}])
+
+    assert capsys.readouterr().out.splitlines() == ["key_path,size", "esc\N{REPLACEMENT CHARACTER}[2J,1"]

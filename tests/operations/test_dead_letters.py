@@ -1,0 +1,84 @@
+"""Dead letters over a real SQS endpoint: what is read, hidden and sent back."""
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from orca_daemon.aws.clients import connect
+from orca_daemon.aws.dead_letters import DeadLetters, Wanted
+from orca_daemon.operations.dead_letters import peek, redrive
+from orca_daemon.operations.errors import UnknownQueueError
+from tests.conftest import QueuePair
+from tests.operations.conftest import MakeSettings
+
+if TYPE_CHECKING:
+    from types_boto3_sqs import SQSClient
+
+
+@pytest.fixture
+def pair(queues: Callable[..., QueuePair]) -> QueuePair:
+    return queues()
+
+
+def send_dead_letters(sqs: "SQSClient", pair: QueuePair, number: int) -> None:
+    evidence = json.dumps({"reason": "no such key", "error": "Reject"})
+    attribute: Any = {"DataType": "String", "StringValue": evidence}
+    for index in range(number):
+        sqs.send_message(
+            QueueUrl=pair.dead_letter_url,
+            MessageBody=str(index),
+            MessageAttributes={"OrcaDaemonEvidence": attribute},
+        )
+
+
+async def test_a_queue_without_url_is_unknown(make_settings: MakeSettings) -> None:
+    with pytest.raises(UnknownQueueError, match="those that do: none"):
+        await peek(make_settings(), "q", Wanted(), 1)
+
+
+async def test_a_peek_returns_what_matches_and_counts_all(
+    sqs: "SQSClient", pair: QueuePair, make_settings: MakeSettings
+) -> None:
+    send_dead_letters(sqs, pair, 3)
+    settings = make_settings(RECOVERY_QUEUE_URL=pair.url)
+
+    peeked = await peek(settings, "recovery", Wanted(reason="such"), 2)
+    nothing = await peek(settings, "recovery", Wanted(error="KeyError"), 2)
+
+    assert (len(peeked.letters), peeked.approximate_count) == (2, 3)
+    assert (nothing.letters, nothing.approximate_count) == ([], 3)
+
+
+async def test_a_redrive_reports_its_progress(
+    sqs: "SQSClient", pair: QueuePair, make_settings: MakeSettings
+) -> None:
+    send_dead_letters(sqs, pair, 3)
+    reported: list[tuple[int, int]] = []
+
+    result = await redrive(
+        make_settings(RECOVERY_QUEUE_URL=pair.url),
+        "recovery",
+        Wanted(),
+        most=100,
+        rate=0,
+        progress=lambda moved, total: reported.append((moved, total)),
+    )
+
+    assert (result.moved, result.failed) == (3, 0)
+    assert reported == [(0, 3), (1, 3), (2, 3), (3, 3)]
+
+
+async def test_dead_letters_that_do_not_match_are_hidden_once_and_made_visible_once(
+    sqs: "SQSClient", pair: QueuePair, make_settings: MakeSettings
+) -> None:
+    send_dead_letters(sqs, pair, 40)
+    calls: list[object] = []
+
+    async with connect(make_settings()) as clients:
+        events = clients.control.meta.events
+        events.register("before-call.sqs.ChangeMessageVisibilityBatch", lambda **_: calls.append(1))
+        letters = await (await DeadLetters.of(clients, pair.url)).peek(Wanted(error="Nothing"), 100)
+
+    assert (letters, len(calls)) == ([], 4)
