@@ -1,14 +1,16 @@
-"""Log lines about the progress of long copies."""
+"""Log lines about copies: progress of long ones, and the facts in the log line of a finished message."""
 
 import asyncio
+import json
 from dataclasses import replace
 
 import pytest
 from structlog.testing import capture_logs
 
-from orca_daemon.aws.s3copy import CopyProgress, S3Object
+from orca_daemon.aws.s3copy import Copied, CopyProgress, S3Object
+from orca_daemon.engine.errors import Reject
 from orca_daemon.ops.metrics import Metrics
-from orca_daemon.queues.recovery.telemetry import CopyTelemetry, due, line
+from orca_daemon.queues.recovery.telemetry import MOST, AttemptResults, CopyTelemetry, Result, due, line
 
 GIB = 1024**3
 HALF = CopyProgress(
@@ -20,6 +22,7 @@ HALF = CopyProgress(
     parts=100,
     seconds=256,
 )
+DONE = Copied(size=7, parts=1, skipped=False, by="ETag", seconds=1.0)
 
 
 @pytest.mark.parametrize(
@@ -64,3 +67,27 @@ def test_long_copies_are_logged_and_short_ones_are_not() -> None:
     assert [entry["event"] for entry in logs] == ["copy.progress"] * 2
     assert metrics.registry.get_sample_value("orca_daemon_copy_bytes_total") == 6 * GIB
     assert telemetry._logged == {}
+
+
+def test_a_line_of_many_files_names_those_that_failed() -> None:
+    copied = [Result(S3Object("archive", f"{n}"), S3Object("public", f"{n}"), DONE) for n in range(MOST)]
+    attempt = AttemptResults(copied)
+    attempt.failed(S3Object("archive", "z"), Reject("no bucket is set for .z files"))
+    facts = attempt.facts()
+    assert (facts["files_copied"], facts["files_failed"]) == (str(MOST), "1")
+    reported = json.loads(facts["results"])
+    assert len(reported) == MOST
+    assert reported[0] == {
+        "success": False,
+        "source_bucket": "archive",
+        "source_key": "z",
+        "target_bucket": "",
+        "err_msg": "no bucket is set for .z files",
+    }
+
+
+def test_a_copy_that_failed_is_reported_once() -> None:
+    source, error = S3Object("archive", "k"), Reject("gone")
+    attempt = AttemptResults([Result(source, S3Object("public", "k"), error=error)])
+    attempt.failed(source, error)
+    assert attempt.facts() == {"target": "s3://public/k", "result": "failed", "error": "gone"}
