@@ -6,7 +6,7 @@ from typing import Any
 import psycopg2
 
 from orca_daemon.db.address import DatabaseAddress
-from orca_daemon.db.session import Session, UnreachableError, cause, open_session, stated
+from orca_daemon.db.session import Session, UnreachableError, cause, open_session, session_parameters
 from orca_daemon.settings import DatabaseSection as DatabaseSettings
 
 __all__ = ["UnreachableError", "cause", "connect", "opened", "parameters"]
@@ -27,11 +27,11 @@ def connect(address: DatabaseAddress, settings: DatabaseSettings, *, statement_t
     Raises:
         UnreachableError: the server cannot be reached, or refuses the connection.
     """
-    session = stated(
+    session = session_parameters(
         statement=statement_timeout,
         lock=settings.lock_timeout,
         idle=_IDLE if statement_timeout else _IDLE_STREAM,
-        whole=not statement_timeout,
+        all_rows=not statement_timeout,
     )
     return opened(address, parameters(address, settings.application_name, settings.connect_timeout), session)
 

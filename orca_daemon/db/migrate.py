@@ -17,7 +17,7 @@ from orca_daemon.db.address import DatabaseAddress, parse
 from orca_daemon.db.connect import opened, parameters
 from orca_daemon.db.failures import described, is_ours
 from orca_daemon.db.schema import Schema, SchemaVerdict
-from orca_daemon.db.session import stated
+from orca_daemon.db.session import session_parameters
 from orca_daemon.db.sql import load
 
 _ROLES = load("orca_daemon.db.migrations", "roles.sql")
@@ -195,7 +195,7 @@ def _connected(place: str | DatabaseAddress) -> Iterator[Connection]:
 
 def _open(address: DatabaseAddress) -> Any:
     # Without limits, which the owner's role may have, because building an index may take hours.
-    session = stated(statement=0, lock=0, idle=0, whole=True)
+    session = session_parameters(statement=0, lock=0, idle=0, all_rows=True)
     return opened(address, parameters(address, _NAME, _CONNECT_SECONDS), session)
 
 

@@ -99,21 +99,21 @@ class Session(Driver):
         self._request.send()
 
 
-def stated(*, statement: float, lock: float, idle: float, whole: bool) -> dict[str, str]:
+def session_parameters(*, statement: float, lock: float, idle: float, all_rows: bool) -> dict[str, str]:
     """The parameters that a session sets.
 
     Args:
         statement: time limit of a statement, in seconds; 0 is no limit.
         lock: time limit of waiting for a lock, in seconds; 0 is no limit.
         idle: time limit of an idle transaction, in seconds; 0 is no limit.
-        whole: whether rows that row-level security hides are an error, because all rows are needed.
+        all_rows: whether rows that row-level security hides are an error, because all rows are needed.
     """
     return {
         **_ALWAYS,
         "statement_timeout": _milliseconds(statement),
         "lock_timeout": _milliseconds(lock),
         "idle_in_transaction_session_timeout": _milliseconds(idle),
-        "row_security": "off" if whole else "on",
+        "row_security": "off" if all_rows else "on",
     }
 
 

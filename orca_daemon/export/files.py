@@ -64,7 +64,7 @@ def write(origin: Origin, window: Window) -> dict[bytes, bytes]:
         "source": origin.source,
         "start": write_time(window.start) if window.start else None,
         "end": write_time(window.end),
-        "full": window.whole,
+        "full": window.full,
         "snapshot": {
             "xmin": origin.snapshot.xmin,
             "xmax": origin.snapshot.xmax,

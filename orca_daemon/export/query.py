@@ -101,7 +101,7 @@ def _stamped(alias: str, column: str, window: Window, now: Snapshot) -> sql.Comp
     """A condition on the column that begins with one range, so that an index can be used."""
     stamp = sql.Identifier(alias, column)
     before = sql.SQL("{} < {}").format(stamp, sql.Literal(window.end))
-    if window.whole:
+    if window.full:
         # Rows with NULL or infinity are in no window, so only an export of the whole table has them.
         return sql.SQL("({before} OR {stamp} IS NULL OR {stamp} = 'infinity')").format(
             before=before, stamp=stamp

@@ -125,7 +125,7 @@ class TableExport:
             table=self._table.name,
             start=write_time(chosen.start) if chosen.start else None,
             end=write_time(chosen.end),
-            full=chosen.whole,
+            full=chosen.full,
             last_key=last.key if last else None,
         )
         if skipped(last, options.since):

@@ -34,7 +34,7 @@ class Window:
     late_from: datetime | None = None
     late_until: datetime | None = None
     unseen_by: Snapshot | None = None
-    whole: bool = False
+    full: bool = False
     """Whether to export the whole table: also rows without a change time (or with `infinity`)."""
 
 
@@ -56,7 +56,7 @@ def window(
     if last and last.end >= now:
         raise ClockBehindError(f"the newest file is {last.key}, which is not before the time of this run")
     if full:
-        return Window(end=now, whole=True)
+        return Window(end=now, full=True)
     start = since or (last.end if last else None)
     if last is None or last.snapshot is None or start is None:
         return Window(end=now, start=start)

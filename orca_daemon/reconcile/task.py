@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import psycopg2
 
 from orca_daemon.db.address import DatabaseAddress
 from orca_daemon.db.connect import parameters
-from orca_daemon.db.session import stated
+from orca_daemon.db.session import session_parameters
 from orca_daemon.db.sql import load
 from orca_daemon.reconcile.inventory import ca_bundle
 from orca_daemon.reconcile.protocol import Form, Statement, Task
@@ -59,7 +59,7 @@ def task(
         listing_gib=options.listing_gib,
         ca_bundle=ca_bundle(),
         database=parameters(address, database.application_name, database.connect_timeout),
-        session=stated(statement=0, lock=database.lock_timeout, idle=0, whole=True),
+        session=session_parameters(statement=0, lock=database.lock_timeout, idle=0, all_rows=True),
     )
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, make_url, text
 from orca_daemon.db import migrate
 from orca_daemon.db.address import parse
 from orca_daemon.db.connect import parameters
-from orca_daemon.db.session import UnreachableError, open_session, stated
+from orca_daemon.db.session import UnreachableError, open_session, session_parameters
 from orca_daemon.engine.errors import Reject
 from tests.conftest import Server
 from tests.db.conftest import Make
@@ -37,7 +37,7 @@ HOSTILE = {
     "exit_on_error": "on",
     "restrict_nonsystem_relation_kind": "view",
 }
-STATED = {
+PARAMETERS = {
     "client_encoding": "UTF8",
     "timezone": "UTC",
     "datestyle": "ISO, YMD",
@@ -97,20 +97,22 @@ def echoed(connection: Connection) -> str:
 async def test_of_the_pools(hostile: str, make_database: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
     database = make_database(hostile)
-    assert await database.transact(parameters_of) == STATED | SHORT
-    assert await database.stream(parameters_of) == STATED | STREAM
+    assert await database.transact(parameters_of) == PARAMETERS | SHORT
+    assert await database.stream(parameters_of) == PARAMETERS | STREAM
     assert await database.transact(echoed) == BACKSLASH
 
 
 def test_of_an_upgrade(hostile: str) -> None:
     with migrate._connected(hostile) as connection:
-        assert parameters_of(connection) == STATED | UPGRADE
+        assert parameters_of(connection) == PARAMETERS | UPGRADE
         assert echoed(connection) == BACKSLASH
 
 
 def test_a_setting_that_the_server_does_not_know_is_left_out(database_url: str) -> None:
     libpq_parameters = parameters(parse(database_url), "test", 5)
-    settings = stated(statement=0, lock=0, idle=0, whole=True) | {"a_setting_of_postgres_99": "0"}
+    settings = session_parameters(statement=0, lock=0, idle=0, all_rows=True) | {
+        "a_setting_of_postgres_99": "0"
+    }
     with closing(open_session(libpq_parameters, settings)) as connection, connection.cursor() as cursor:
         cursor.execute("SHOW transaction_timeout")
         assert cursor.fetchone() == ("0",)

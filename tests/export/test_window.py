@@ -32,7 +32,7 @@ def test_a_file_of_another_program_only_sets_the_start() -> None:
 
 
 def test_a_full_run_takes_all_rows_whatever_the_last_file_is() -> None:
-    assert window(NOW, Last("k", BEFORE, SEEN), overlap=OVERLAP, full=True) == Window(end=NOW, whole=True)
+    assert window(NOW, Last("k", BEFORE, SEEN), overlap=OVERLAP, full=True) == Window(end=NOW, full=True)
 
 
 def test_a_given_start_still_takes_late_rows_of_the_last_file() -> None:
