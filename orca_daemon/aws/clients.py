@@ -74,7 +74,7 @@ async def connect(settings: Settings) -> AsyncIterator[Clients]:
                 for role, (service, config) in roles.items()
             }
         except (CredentialRetrievalError, MetadataRetrievalError):
-            raise  # the source of the credentials may answer in a moment; the caller retries
+            raise  # the source of the credentials may answer later, so the caller tries again
         except NoRegionError as error:
             raise SettingsError([NO_REGION]) from error
         except AuthoritiesError as error:

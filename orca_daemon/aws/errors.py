@@ -14,6 +14,7 @@ from typing import Any
 from orca_daemon.aws.codes import CODES, Meaning
 
 __all__ = [
+    "REQUEST_IDS",
     "Meaning",
     "behind",
     "bucket_of",
@@ -39,7 +40,8 @@ _BY_STATUS: Mapping[int, Meaning] = {
     HTTPStatus.TOO_MANY_REQUESTS: Meaning.THROTTLED,
     HTTPStatus.NOT_IMPLEMENTED: Meaning.REFUSED,
 }
-_REQUEST_IDS = frozenset({"x-amz-request-id", "x-amzn-requestid"})
+REQUEST_IDS = frozenset({"x-amz-request-id", "x-amzn-requestid"})
+"""Headers of which AWS sends one with every response."""
 _LONGEST = 300
 """Characters of a botocore message that are reported."""
 _LATE_RESPONSE = 60.0
@@ -52,7 +54,7 @@ def meaning(code: str, status: int = 0, message: str = "") -> Meaning:
     Args:
         code: AWS's error code; the part before its last dot or `#` is a namespace.
         status: the HTTP status; 0 if unknown.
-        message: AWS's error message; a few codes need it to be told apart.
+        message: AWS's error message; a few codes have several meanings without it.
     """
     namespace, _, bare = code.rpartition("#")[2].rpartition(".")
     known = _BY_CODE.get(bare)
@@ -161,7 +163,7 @@ def _without_body(error: BaseException) -> bool:
     """Whether this is S3's response to a HEAD, which has no body, and so no code."""
     headers = _part(error, "ResponseMetadata").get("HTTPHeaders") or {}
     content_type = headers.get("content-type", "xml")
-    from_s3 = "xml" in content_type or not _REQUEST_IDS.isdisjoint(headers)
+    from_s3 = "xml" in content_type or not REQUEST_IDS.isdisjoint(headers)
     return _operation(error).startswith("Head") and from_s3
 
 

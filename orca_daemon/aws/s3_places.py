@@ -30,6 +30,6 @@ def at_place(error: Exception, place: str) -> Exception:
         case Meaning.PASSING | Meaning.CREDENTIALS | Meaning.CLOCK:
             return DependencyDown(S3, reason_of(error), place=place)
         case Meaning.DENIED:
-            return Refused(S3, f"S3 denies to {place}: {reason_of(error)}", place=place)
+            return Refused(S3, f"S3 denies the permission to {place}: {reason_of(error)}", place=place)
         case Meaning.MISSING | Meaning.REFUSED:
             return error

@@ -15,13 +15,12 @@ from aiobotocore.parsers import AioResponseParserFactory
 from aiobotocore.session import AioSession
 from botocore.exceptions import BotoCoreError
 
-from orca_daemon.aws.errors import Meaning, meaning
+from orca_daemon.aws.errors import REQUEST_IDS, Meaning, meaning
 from orca_daemon.aws.responses import Response, flaw
 
 _PARAMETERS = "orca_daemon_parameters"
 _SUCCESS = range(200, 300)
 _REDIRECTS = range(300, 400)
-_REQUEST_IDS = frozenset({"x-amz-request-id", "x-amzn-requestid"})
 _FILE_PROVIDERS = frozenset({"shared-credentials-file", "config-file"})
 """Names of botocore's credential providers that read a file."""
 
@@ -129,7 +128,7 @@ def _check_response(
 ) -> None:
     if response_dict is None or parsed_response is None:
         return
-    if response_dict["status_code"] in _REDIRECTS and _REQUEST_IDS.isdisjoint(response_dict["headers"]):
+    if response_dict["status_code"] in _REDIRECTS and REQUEST_IDS.isdisjoint(response_dict["headers"]):
         # botocore would ask for the bucket's region, would be redirected again, and would not stop.
         raise _unproven(response_dict, f"its status is {response_dict['status_code']}")
     if "Error" in parsed_response:

@@ -69,7 +69,7 @@ class SqsSource:
                 dead_letter=dead_letter,
                 max_receives=int(policy["maxReceiveCount"]) if "maxReceiveCount" in policy else None,
                 retention=float(attributes.get("MessageRetentionPeriod", 345_600)),
-                largest=_number(attributes.get("MaximumMessageSize")),
+                largest=_optional_int(attributes.get("MaximumMessageSize")),
                 dead_letter_largest=limit,
             )
         except (ValueError, TypeError, AttributeError) as error:
@@ -132,7 +132,7 @@ class SqsSource:
         if _too_large(envelope, facts):
             raise SourceError(
                 SourceErrorKind.TOO_LARGE,
-                f"the message has {_own_size(envelope)} bytes and its dead-letter queue takes "
+                f"the message has {_own_size(envelope)} bytes and its dead-letter queue accepts "
                 f"{facts.dead_letter_largest}: raise that queue's MaximumMessageSize",
             )
         request = {
@@ -152,7 +152,7 @@ class SqsSource:
         try:
             await translated(self._control.send_message(**request))
         except SourceError as error:
-            if error.kind == "too_large":  # the limit may have been lowered meanwhile
+            if error.kind is SourceErrorKind.TOO_LARGE:  # the limit may have been lowered meanwhile
                 self._facts = None
             raise
 
@@ -172,10 +172,10 @@ class SqsSource:
             url = str((await translated(call))["QueueUrl"])
             limit = (await self._attributes(url, self._control)).get("MaximumMessageSize")
         except SourceError as error:
-            if error.kind == "missing":
+            if error.kind is SourceErrorKind.MISSING:
                 return None, None
             raise
-        return url, _number(limit)
+        return url, _optional_int(limit)
 
 
 def outcomes(response: Mapping[str, Any], count: int) -> list[EntryOutcome]:
@@ -204,12 +204,16 @@ async def translated(call: Awaitable[T]) -> T:
         return await call
     except CALL_ERRORS as error:
         kind = _kind(error)
-        reason = "the queue takes no message of this size" if kind == "too_large" else reason_of(error)
+        reason = (
+            "the queue takes no message of this size"
+            if kind is SourceErrorKind.TOO_LARGE
+            else reason_of(error)
+        )
         raise SourceError(kind, reason) from error
     except asyncio.CancelledError as error:
         if (task := asyncio.current_task()) and task.cancelling():
             raise
-        # This task was not cancelled. Another call was, and it shared a DNS lookup or a connection with ours.
+        # This task was not cancelled: another call was, which shared a DNS lookup or a connection.
         raise SourceError(SourceErrorKind.UNAVAILABLE, "cancelled with another call") from error
 
 
@@ -230,7 +234,7 @@ def _own_size(envelope: Envelope) -> int:
     return size(envelope.body, evidences.without_evidence(own_attributes(envelope)))
 
 
-def _number(text: str | None) -> int | None:
+def _optional_int(text: str | None) -> int | None:
     return int(text) if text else None
 
 
@@ -239,10 +243,10 @@ def other_region(url: str, sqs: Any) -> str | None:
 
     SQS's clients send every request to their own endpoint, whatever host the queue's URL has.
     """
-    region, ours = region_of(url), sqs.meta.region_name
-    if region is None or region == ours:
+    region, actual = region_of(url), sqs.meta.region_name
+    if region is None or region == actual:
         return None
-    return f"{url} is in {region}, and requests go to {ours}: set AWS_REGION={region}, or correct the URL"
+    return f"{url} is in {region}, and requests go to {actual}: set AWS_REGION={region}, or correct the URL"
 
 
 def other_host(url: str, sqs: Any) -> str | None:

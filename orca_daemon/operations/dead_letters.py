@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from orca_daemon.aws.clients import connect
 from orca_daemon.aws.dead_letter import DeadLetter
-from orca_daemon.aws.dead_letters import DeadLetters, RedriveResult, Wanted
+from orca_daemon.aws.dead_letter_queue import DeadLetterFilter, DeadLetterQueue, RedriveResult
 from orca_daemon.operations.errors import UnknownQueueError
 from orca_daemon.settings import Settings
 
@@ -21,7 +21,7 @@ class Peeked:
     """How many dead letters the queue has, whether they match or not."""
 
 
-async def peek(settings: Settings, queue: str, wanted: Wanted, most: int) -> Peeked:
+async def peek(settings: Settings, queue: str, wanted: DeadLetterFilter, most: int) -> Peeked:
     """Read at most `most` of the dead letters that match; all of them stay on their queue.
 
     Raises:
@@ -36,7 +36,7 @@ async def peek(settings: Settings, queue: str, wanted: Wanted, most: int) -> Pee
 async def redrive(
     settings: Settings,
     queue: str,
-    wanted: Wanted,
+    wanted: DeadLetterFilter,
     *,
     most: int,
     rate: float,
@@ -61,7 +61,7 @@ async def redrive(
         total = min(most, await letters.count())
         progress(0, total)
 
-        def on_moved(_letter: DeadLetter, success: bool) -> None:  # noqa: FBT001  as DeadLetters calls it
+        def on_moved(_letter: DeadLetter, success: bool) -> None:  # noqa: FBT001  as DeadLetterQueue calls it
             nonlocal moved
             moved += success
             progress(moved, total)
@@ -71,9 +71,9 @@ async def redrive(
 
 
 @asynccontextmanager
-async def _dead_letters(settings: Settings, queue: str) -> AsyncIterator[DeadLetters]:
+async def _dead_letters(settings: Settings, queue: str) -> AsyncIterator[DeadLetterQueue]:
     bound = settings.bound
     if queue not in bound:
         raise UnknownQueueError(queue, bound)
     async with connect(settings) as clients:
-        yield await DeadLetters.of(clients, bound[queue].url or "")
+        yield await DeadLetterQueue.of(clients, bound[queue].url or "")

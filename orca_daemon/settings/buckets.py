@@ -71,7 +71,7 @@ class CopyRules:
         if self.targets is None and matches(bucket, self.compared):
             return (
                 f"nothing is copied to {bucket}: reconcile.sources names it, and what is compared is only "
-                "read; set copies.targets if that is meant"
+                "read; to allow it, name it in copies.targets"
             )
         return None
 

@@ -116,9 +116,9 @@ class DatabaseSection(Section):
     sslrootcert: str | None = None
     """File with the authorities to trust, such as RDS's bundle, or `system`."""
     sslcert: str | None = None
-    """File with a certificate of our own, where the server asks for one."""
+    """File with a client certificate, if the server requires one."""
     sslkey: str | None = None
-    """File with the key of that certificate."""
+    """File with the key of the client certificate."""
 
     @property
     def configured(self) -> bool:
@@ -140,7 +140,7 @@ class QueueSection(Section):
     pollers: Annotated[int, Field(ge=1, le=32)] = 4
     """Largest number of concurrent receives; an idle queue has one."""
     grouping: Grouping = Grouping.QUEUE
-    """Status updates only: `queue`, one message group as ORCA has it, or `granule`, one for each granule.
+    """Message groups of status updates: `queue`, one for all as in ORCA, or `granule`, one for each granule.
 
     Every producer of this queue must use the same value; mixing them breaks per-granule ordering.
     """
@@ -260,7 +260,7 @@ class ExportTable(Section):
     """One table that may be exported."""
 
     table: str | None = None
-    """Name in the source, with its schema if need be, each quoted if it holds a dot; default: the entry's."""
+    """Name in the source, with its schema if needed; quote a part with a dot.  Default: the entry's name."""
     column: str = "last_updated"
     """Column with the time of a row's last change."""
 

@@ -45,7 +45,7 @@ def _status(value: object) -> RecoveryStatus:
     try:
         return _STATUSES[value]
     except KeyError:
-        raise PydanticCustomError("status", "is none of 1, 2, 3, 4") from None
+        raise PydanticCustomError("status", "is not one of 1, 2, 3, 4") from None
 
 
 _STATUSES: Mapping[float, RecoveryStatus] = {status.value: status for status in RecoveryStatus}

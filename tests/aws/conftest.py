@@ -1,4 +1,4 @@
-"""Clients of every service over a server that lies."""
+"""Clients of every service, connected to a server that sends wrong responses."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -11,21 +11,21 @@ from orca_daemon.aws.clients import Clients
 from orca_daemon.aws.metering import meter
 from orca_daemon.aws.session import checked_session
 from orca_daemon.local.moto import REGION
-from tests.aws.liar import Liar
+from tests.aws.wrong_responses import WrongServer
 
 
 class Bench:
-    """A liar, clients that ask it, and what the meter counted."""
+    """A `WrongServer`, the clients of it, and the calls that the meter counted, as (operation, outcome)."""
 
-    def __init__(self, liar: Liar, clients: dict[str, Any]) -> None:
-        self.liar = liar
+    def __init__(self, server: WrongServer, clients: dict[str, Any]) -> None:
+        self.server = server
         self.clients = clients
         self.counted: list[tuple[str, str]] = []
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="session")
 async def bench(bare_environment: None) -> AsyncIterator[Bench]:
-    """Made once: what costs time is to make clients."""
+    """One for all tests, because making clients takes long."""
     config = AioConfig(
         parameter_validation=False,
         retries={"total_max_attempts": 1, "mode": "standard"},
@@ -34,14 +34,14 @@ async def bench(bare_environment: None) -> AsyncIterator[Bench]:
     )
     services = ("sqs", "s3", "secretsmanager", "ssm", "sts")
     async with AsyncExitStack() as stack:
-        liar, made = await stack.enter_async_context(Liar()), checked_session()
+        server, session = await stack.enter_async_context(WrongServer()), checked_session()
         clients = {
             name: await stack.enter_async_context(
-                made.create_client(name, region_name=REGION, endpoint_url=liar.url, config=config)
+                session.create_client(name, region_name=REGION, endpoint_url=server.url, config=config)
             )
             for name in services
         }
-        bench = Bench(liar, clients)
+        bench = Bench(server, clients)
         sqs = clients["sqs"]
         meter(
             Clients(

@@ -1,4 +1,4 @@
-"""The one table of what errors of AWS mean: all codes, and those that only their message tells apart."""
+"""The table of what errors of AWS mean: all codes, and codes whose meaning depends on the message."""
 
 import re
 from pathlib import Path
@@ -92,35 +92,39 @@ def test_each_code_means_one_thing(text: str, expected: Meaning) -> None:
     ],
     ids=["expired", "in the future", "another key", "old URL", "denied", "KMS"],
 )
-def test_some_codes_are_clear_by_their_message_only(code: str, message: str, expected: Meaning) -> None:
+def test_some_codes_mean_different_things_by_their_message(
+    code: str, message: str, expected: Meaning
+) -> None:
     assert meaning(code, 403, message) is expected
 
 
-def answer(code: str, status: int, operation: str = "HeadObject", **headers: str) -> ClientError:
+def response(code: str, status: int, operation: str = "HeadObject", **headers: str) -> ClientError:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     metadata = {"HTTPStatusCode": status, "HTTPHeaders": named}
-    given: Any = {"Error": {"Code": code, "Message": ""}, "ResponseMetadata": metadata}
-    return ClientError(given, operation)
+    parsed: Any = {"Error": {"Code": code, "Message": ""}, "ResponseMetadata": metadata}
+    return ClientError(parsed, operation)
 
 
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
-        (answer("403", 403), Meaning.DENIED),
-        (answer("403", 403, content_type="application/xml"), Meaning.DENIED),
-        (answer("403", 403, content_type="text/html", x_amz_request_id="1"), Meaning.DENIED),
-        (answer("403", 403, content_type="text/html"), Meaning.PASSING),
-        (answer("404", 404, content_type="text/html"), Meaning.PASSING),
-        (answer("400", 400), Meaning.CREDENTIALS),
-        (answer("503", 503), Meaning.THROTTLED),
-        (answer("404", 404, "GetQueueUrl"), Meaning.PASSING),
-        (answer("", 403, "SendMessage"), Meaning.PASSING),
-        (answer("429", 429, "SendMessage"), Meaning.THROTTLED),
-        (answer("503", 503, "SendMessage"), Meaning.PASSING),
+        (response("403", 403), Meaning.DENIED),
+        (response("403", 403, content_type="application/xml"), Meaning.DENIED),
+        (response("403", 403, content_type="text/html", x_amz_request_id="1"), Meaning.DENIED),
+        (response("403", 403, content_type="text/html"), Meaning.PASSING),
+        (response("404", 404, content_type="text/html"), Meaning.PASSING),
+        (response("400", 400), Meaning.CREDENTIALS),
+        (response("503", 503), Meaning.THROTTLED),
+        (response("404", 404, "GetQueueUrl"), Meaning.PASSING),
+        (response("", 403, "SendMessage"), Meaning.PASSING),
+        (response("429", 429, "SendMessage"), Meaning.THROTTLED),
+        (response("503", 503, "SendMessage"), Meaning.PASSING),
     ],
     ids=str,
 )
-def test_a_status_alone_is_believed_of_s3s_answer_to_head_only(error: ClientError, expected: Meaning) -> None:
+def test_a_status_without_a_code_counts_only_in_responses_of_s3_to_head(
+    error: ClientError, expected: Meaning
+) -> None:
     assert meaning_of(error) is expected
 
 
@@ -138,50 +142,52 @@ def test_a_status_alone_is_believed_of_s3s_answer_to_head_only(error: ClientErro
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_what_is_no_answer_has_a_meaning_too(error: Exception, expected: Meaning) -> None:
+def test_an_error_without_a_response_has_a_meaning(error: Exception, expected: Meaning) -> None:
     assert meaning_of(error) is expected
 
 
-def test_what_is_behind_an_error_of_the_client_is_reported() -> None:
+def test_the_cause_of_an_error_of_the_client_is_reported() -> None:
     assert reason_of(HTTPClientError(error=OSError("no route"))) == "HTTPClientError: no route"
-    hidden = EndpointConnectionError(endpoint_url="https://s3", error=OSError("Name or service not known"))
-    assert reason_of(hidden) == "EndpointConnectionError: Name or service not known"
+    wrapped = EndpointConnectionError(endpoint_url="https://s3", error=OSError("Name or service not known"))
+    assert reason_of(wrapped) == "EndpointConnectionError: Name or service not known"
 
 
-def test_a_page_in_the_place_of_an_error_is_reported() -> None:
-    assert reason_of(answer("403", 403, "SendMessage")) == "status 403 on SendMessage, without a code of AWS"
-    assert reason_of(answer("AccessDenied", 403, "SendMessage")) == "AccessDenied on SendMessage"
+def test_a_status_without_a_code_is_reported_as_such() -> None:
+    assert (
+        reason_of(response("403", 403, "SendMessage")) == "status 403 on SendMessage, without a code of AWS"
+    )
+    assert reason_of(response("AccessDenied", 403, "SendMessage")) == "AccessDenied on SendMessage"
 
 
-def test_a_wrong_clock_is_reported_with_what_it_is_off_by() -> None:
-    error = answer("RequestTimeTooSkewed", 403, "ListBuckets", date="Thu, 01 Jan 2015 00:00:00 GMT")
-    reported = (
+def test_a_wrong_clock_is_reported_with_the_difference() -> None:
+    error = response("RequestTimeTooSkewed", 403, "ListBuckets", date="Thu, 01 Jan 2015 00:00:00 GMT")
+    pattern = (
         r"^this machine's clock is wrong: AWS's is \d{8,} s behind \(RequestTimeTooSkewed on ListBuckets\)$"
     )
-    assert re.match(reported, reason_of(error))
-    undated = answer("RequestTimeTooSkewed", 403, "ListBuckets", date="soon")
+    assert re.match(pattern, reason_of(error))
+    undated = response("RequestTimeTooSkewed", 403, "ListBuckets", date="soon")
     assert reason_of(undated) == "this machine's clock is wrong (RequestTimeTooSkewed on ListBuckets)"
 
 
-def test_the_answer_of_aws_is_found_behind_an_error_of_ours() -> None:
-    reported = answer("InvalidClientTokenId", 403, "GetQueueAttributes")
-    ours = SourceError(SourceErrorKind.UNAVAILABLE, "…")
-    ours.__cause__ = reported
-    assert behind(ours) is reported
+def test_the_response_of_aws_is_found_among_the_causes_of_our_errors() -> None:
+    cause = response("InvalidClientTokenId", 403, "GetQueueAttributes")
+    wrapper = SourceError(SourceErrorKind.UNAVAILABLE, "…")
+    wrapper.__cause__ = cause
+    assert behind(wrapper) is cause
     assert behind(SourceError(SourceErrorKind.UNAVAILABLE, "…")) is None
 
 
-def test_a_code_has_no_namespace() -> None:
-    assert code_of(answer("AWS.SimpleQueueService.NonExistentQueue", 400)) == "NonExistentQueue"
-    assert code_of(answer("com.amazonaws.sqs#QueueDoesNotExist", 400)) == "QueueDoesNotExist"
+def test_the_namespace_of_a_code_is_removed() -> None:
+    assert code_of(response("AWS.SimpleQueueService.NonExistentQueue", 400)) == "NonExistentQueue"
+    assert code_of(response("com.amazonaws.sqs#QueueDoesNotExist", 400)) == "QueueDoesNotExist"
     assert code_of(TimeoutError()) == "TimeoutError"
 
 
-def test_no_other_module_looks_into_an_answer_of_botocore() -> None:
-    inside = re.compile(r"\.response\b|[\"']response[\"']")
-    found = {
+def test_no_other_module_reads_an_error_response_of_botocore() -> None:
+    pattern = re.compile(r"\.response\b|[\"']response[\"']")
+    modules = {
         str(path.relative_to(_SOURCES))
         for path in _SOURCES.rglob("*.py")
-        if any(inside.search(line) for line in path.read_text().splitlines())
+        if any(pattern.search(line) for line in path.read_text().splitlines())
     }
-    assert found == {"aws/errors.py"}
+    assert modules == {"aws/errors.py"}

@@ -1,4 +1,4 @@
-"""One queue over answers that are nearly right: only what is whole is taken, only what is named is done."""
+"""A queue with nearly correct responses: only intact messages are taken, only named entries are done."""
 
 import json
 from collections.abc import Callable
@@ -11,13 +11,13 @@ from orca_daemon.aws.publisher import Publisher
 from orca_daemon.aws.session import UnprovenError
 from orca_daemon.aws.sqs import SqsSource, outcomes
 from orca_daemon.engine.backoff import Backoff
-from orca_daemon.engine.errors import NotYet, SourceError
+from orca_daemon.engine.errors import NotYet, SourceError, SourceErrorKind
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.source import EntryOutcome
 from orca_daemon.local.sqs import digests
 from tests.aws.conftest import Bench
-from tests.aws.honest import ARN, BODY, CALLS, DIGEST, MESSAGE, URL
-from tests.aws.liar import LIES
+from tests.aws.correct_responses import ARN, BODY, CALLS, DIGEST, MESSAGE, URL
+from tests.aws.wrong_responses import WRONG_RESPONSES
 from tests.queues.recovery.test_publisher import STAGED
 
 ON_ONE_LOOP = pytest.mark.asyncio(loop_scope="session")
@@ -27,10 +27,10 @@ ENVELOPE = Envelope(id="m", receipt="r", body=BODY)
 DONE, FAILED, GONE = EntryOutcome.DONE, EntryOutcome.FAILED, EntryOutcome.GONE
 
 
-def says(bench: Bench, document: object) -> None:
-    """Answer every call so."""
-    bench.liar.call = RECEIVE
-    bench.liar.lie = lambda _: web.json_response(document, content_type="application/x-amz-json-1.0")
+def answer_with(bench: Bench, document: object) -> None:
+    """Answer every call with this JSON document."""
+    bench.server.call = RECEIVE
+    bench.server.wrong = lambda _: web.json_response(document, content_type="application/x-amz-json-1.0")
 
 
 @pytest.fixture
@@ -74,15 +74,13 @@ EDITS: dict[str, Edit] = {
 
 @ON_ONE_LOOP
 @pytest.mark.parametrize("kind", EDITS)
-async def test_a_message_that_is_not_whole_makes_the_receive_fail(
-    bench: Bench, source: SqsSource, kind: str
-) -> None:
+async def test_a_damaged_message_makes_the_receive_fail(bench: Bench, source: SqsSource, kind: str) -> None:
     broken = json.loads(json.dumps(MESSAGE)) | {"MessageId": "m-2"}
     EDITS[kind](broken)
-    says(bench, {"Messages": [MESSAGE, broken]})
+    answer_with(bench, {"Messages": [MESSAGE, broken]})
     with pytest.raises(SourceError) as caught:
         await source.receive(10, wait=0, lease=30)
-    assert caught.value.kind == "unavailable"
+    assert caught.value.kind is SourceErrorKind.UNAVAILABLE
 
 
 @ON_ONE_LOOP
@@ -97,17 +95,17 @@ async def test_a_message_with_the_digest_of_its_attributes_is_taken(bench: Bench
         "Bytes": {"DataType": "Binary", "BinaryValue": b"\x00\xff"},
     }
     digest = digests.of_attributes(raw)
-    says(
+    answer_with(
         bench,
         {"Messages": [{**MESSAGE, "MessageAttributes": attributes, "MD5OfMessageAttributes": digest}]},
     )
-    [taken] = await source.receive(10, wait=0, lease=30)
-    assert taken.raw_attributes == raw
+    [received] = await source.receive(10, wait=0, lease=30)
+    assert received.raw_attributes == raw
 
 
 @ON_ONE_LOOP
-async def test_a_receipt_for_other_attributes_is_no_receipt(bench: Bench) -> None:
-    says(bench, {"MessageId": "m", "MD5OfMessageBody": DIGEST, "MD5OfMessageAttributes": "0" * 32})
+async def test_a_confirmation_of_other_attributes_is_an_error(bench: Bench) -> None:
+    answer_with(bench, {"MessageId": "m", "MD5OfMessageBody": DIGEST, "MD5OfMessageAttributes": "0" * 32})
     with pytest.raises(UnprovenError, match="MD5 of other attributes"):
         await bench.clients["sqs"].send_message(
             QueueUrl=URL,
@@ -122,10 +120,10 @@ async def test_a_receipt_for_other_attributes_is_no_receipt(bench: Bench) -> Non
     ["none", {"0": MESSAGE}, [None], ["m"], [[MESSAGE]]],
     ids=["text", "object", "null", "texts", "lists"],
 )
-async def test_messages_that_are_no_list_of_objects_make_the_receive_fail(
+async def test_messages_that_are_not_a_list_of_objects_make_the_receive_fail(
     bench: Bench, source: SqsSource, messages: object
 ) -> None:
-    says(bench, {"Messages": messages})
+    answer_with(bench, {"Messages": messages})
     with pytest.raises(SourceError):
         await source.receive(10, wait=0, lease=30)
 
@@ -135,22 +133,24 @@ async def test_messages_that_are_no_list_of_objects_make_the_receive_fail(
     "document", [{}, {"Messages": []}, {"Messages": None}], ids=["absent", "empty", "null"]
 )
 async def test_a_receive_without_messages_is_empty(bench: Bench, source: SqsSource, document: object) -> None:
-    says(bench, document)
+    answer_with(bench, document)
     assert await source.receive(10, wait=0, lease=30) == []
 
 
 @ON_ONE_LOOP
-async def test_two_messages_cannot_have_one_id(bench: Bench, source: SqsSource) -> None:
-    says(bench, {"Messages": [MESSAGE, MESSAGE]})
+async def test_two_different_messages_with_one_id_make_the_receive_fail(
+    bench: Bench, source: SqsSource
+) -> None:
+    answer_with(bench, {"Messages": [MESSAGE, MESSAGE]})
     assert len(await source.receive(10, wait=0, lease=30)) == 2
     other = {**MESSAGE, "Body": "other", "MD5OfBody": "795f3202b17cb6bc3d4b771d8c6c9eaf"}
-    says(bench, {"Messages": [MESSAGE, other]})
+    answer_with(bench, {"Messages": [MESSAGE, other]})
     with pytest.raises(SourceError, match="two messages have one id"):
         await source.receive(10, wait=0, lease=30)
 
 
 @pytest.mark.parametrize(
-    ("answer", "expected"),
+    ("response", "expected"),
     [
         ({"Successful": [{"Id": "0"}, {"Id": "1"}]}, [DONE, DONE]),
         ({"Successful": [{"Id": "1"}]}, [FAILED, DONE]),
@@ -163,19 +163,19 @@ async def test_two_messages_cannot_have_one_id(bench: Bench, source: SqsSource) 
     ],
     ids=["all", "not named", "unknown", "no number", "repeated", "both", "failed", "nothing"],
 )
-def test_an_entry_of_a_batch_ends_as_the_answer_says_once(
-    answer: dict[str, Any], expected: list[EntryOutcome]
+def test_an_entry_of_a_batch_is_done_only_if_the_response_names_it_once(
+    response: dict[str, Any], expected: list[EntryOutcome]
 ) -> None:
-    assert outcomes(answer, 2) == expected
+    assert outcomes(response, 2) == expected
 
 
 @ON_ONE_LOOP
 @pytest.mark.parametrize("operation", ["delete", "hide", "send_dead_letter", "receive", "describe", "depth"])
 @pytest.mark.parametrize("kind", ["a page", "a list", "nothing", "404 and a page", "403 and a page"])
-async def test_a_lie_says_nothing_about_the_queue(
+async def test_a_wrong_response_never_means_a_missing_or_denied_queue(
     bench: Bench, source: SqsSource, kind: str, operation: str
 ) -> None:
-    bench.liar.call, bench.liar.lie = RECEIVE, LIES[kind]
+    bench.server.call, bench.server.wrong = RECEIVE, WRONG_RESPONSES[kind]
     calls: dict[str, Any] = {
         "delete": lambda: source.delete([ENVELOPE]),
         "hide": lambda: source.hide([ENVELOPE], 30),
@@ -186,7 +186,7 @@ async def test_a_lie_says_nothing_about_the_queue(
     }
     with pytest.raises(SourceError) as caught:
         await calls[operation]()
-    assert caught.value.kind == "unavailable"
+    assert caught.value.kind is SourceErrorKind.UNAVAILABLE
 
 
 @ON_ONE_LOOP
@@ -202,18 +202,18 @@ async def test_a_lie_says_nothing_about_the_queue(
     ],
     ids=["half a policy", "a list", "no number", "no time", "no count", "another queue"],
 )
-async def test_attributes_that_cannot_be_read_are_no_description(
+async def test_attributes_of_a_queue_that_cannot_be_read_are_an_error(
     bench: Bench, source: SqsSource, attributes: dict[str, str]
 ) -> None:
-    says(bench, {"Attributes": {"QueueArn": ARN, **attributes}})
+    answer_with(bench, {"Attributes": {"QueueArn": ARN, **attributes}})
     with pytest.raises(SourceError) as caught:
         await (source.depth() if "ApproximateNumberOfMessages" in attributes else source.describe())
-    assert caught.value.kind == "unavailable"
+    assert caught.value.kind is SourceErrorKind.UNAVAILABLE
 
 
 @ON_ONE_LOOP
-async def test_an_update_that_the_queue_took_for_another_is_sent_again(bench: Bench) -> None:
-    says(bench, {"MessageId": "m", "MD5OfMessageBody": DIGEST})
+async def test_an_update_is_sent_again_if_the_queue_confirms_another_body(bench: Bench) -> None:
+    answer_with(bench, {"MessageId": "m", "MD5OfMessageBody": DIGEST})
     publisher = Publisher(bench.clients["sqs"], URL, backoff=Backoff(base=0, floor=0))
     bench.counted.clear()
     with pytest.raises(NotYet, match="MD5 of another body"):
@@ -222,14 +222,14 @@ async def test_an_update_that_the_queue_took_for_another_is_sent_again(bench: Be
 
 
 @ON_ONE_LOOP
-async def test_the_url_may_have_a_slash_and_a_newline_at_its_end(bench: Bench) -> None:
-    sqs, asked = bench.clients["sqs"], list[str]()
+async def test_a_slash_and_a_newline_at_the_end_of_the_url_are_ignored(bench: Bench) -> None:
+    sqs, urls = bench.clients["sqs"], list[str]()
 
     def keep(params: dict[str, Any], **_: Any) -> None:
-        asked.append(params["QueueUrl"])
+        urls.append(params["QueueUrl"])
 
-    bench.liar.call, bench.liar.lie = RECEIVE, None
+    bench.server.call, bench.server.wrong = RECEIVE, None
     sqs.meta.events.register("before-parameter-build.sqs", keep)
     await SqsSource(sqs, sqs, f" {URL}/\n").receive(1, wait=0, lease=30)
     sqs.meta.events.unregister("before-parameter-build.sqs", keep)
-    assert asked == [URL]
+    assert urls == [URL]

@@ -116,7 +116,7 @@ def test_a_complete_message_is_sent_unchanged(fifo: Queue) -> None:
 @pytest.mark.parametrize(
     ("document", "problem"),
     [
-        ({**UPDATE, "statusId": 9}, "line 3: not a valid update_file: statusId is none of 1, 2, 3, 4"),
+        ({**UPDATE, "statusId": 9}, "line 3: not a valid update_file: statusId is not one of 1, 2, 3, 4"),
         ({**UPDATE, "statusId": 3}, "line 3: not a valid update_file: errorMessage is missing"),
         ({**UPDATE, "jobId": 1}, "line 3: not a valid update_file: jobId is not a string"),
         ([], "line 3: the body is JSON, but not an object"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from orca_daemon.aws.clients import connect
-from orca_daemon.aws.dead_letters import DeadLetters, Wanted
+from orca_daemon.aws.dead_letter_queue import DeadLetterFilter, DeadLetterQueue
 from orca_daemon.operations.dead_letters import peek, redrive
 from orca_daemon.operations.errors import UnknownQueueError
 from tests.conftest import QueuePair
@@ -35,7 +35,7 @@ def send_dead_letters(sqs: "SQSClient", pair: QueuePair, number: int) -> None:
 
 async def test_a_queue_without_url_is_unknown(make_settings: MakeSettings) -> None:
     with pytest.raises(UnknownQueueError, match="those that do: none"):
-        await peek(make_settings(), "q", Wanted(), 1)
+        await peek(make_settings(), "q", DeadLetterFilter(), 1)
 
 
 async def test_a_peek_returns_what_matches_and_counts_all(
@@ -44,8 +44,8 @@ async def test_a_peek_returns_what_matches_and_counts_all(
     send_dead_letters(sqs, pair, 3)
     settings = make_settings(RECOVERY_QUEUE_URL=pair.url)
 
-    peeked = await peek(settings, "recovery", Wanted(reason="such"), 2)
-    nothing = await peek(settings, "recovery", Wanted(error="KeyError"), 2)
+    peeked = await peek(settings, "recovery", DeadLetterFilter(reason="such"), 2)
+    nothing = await peek(settings, "recovery", DeadLetterFilter(error="KeyError"), 2)
 
     assert (len(peeked.letters), peeked.approximate_count) == (2, 3)
     assert (nothing.letters, nothing.approximate_count) == ([], 3)
@@ -60,7 +60,7 @@ async def test_a_redrive_reports_its_progress(
     result = await redrive(
         make_settings(RECOVERY_QUEUE_URL=pair.url),
         "recovery",
-        Wanted(),
+        DeadLetterFilter(),
         most=100,
         rate=0,
         progress=lambda moved, total: reported.append((moved, total)),
@@ -79,6 +79,8 @@ async def test_dead_letters_that_do_not_match_are_hidden_once_and_made_visible_o
     async with connect(make_settings()) as clients:
         events = clients.control.meta.events
         events.register("before-call.sqs.ChangeMessageVisibilityBatch", lambda **_: calls.append(1))
-        letters = await (await DeadLetters.of(clients, pair.url)).peek(Wanted(error="Nothing"), 100)
+        letters = await (await DeadLetterQueue.of(clients, pair.url)).peek(
+            DeadLetterFilter(error="Nothing"), 100
+        )
 
     assert (letters, len(calls)) == ([], 4)

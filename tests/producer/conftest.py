@@ -1,4 +1,4 @@
-"""Queues to send to, over HTTP, and an SQS that answers wrongly."""
+"""Queues to send to, over HTTP, and an SQS with responses that a test chooses."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -12,12 +12,12 @@ import boto3
 import pytest
 
 Answer = Callable[[str, dict[str, Any]], tuple[int, Any]]
-"""From operation and parameters to HTTP status and body."""
+"""Returns HTTP status and body for an operation and its parameters."""
 
 
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch, aws_endpoint: str, sqs_endpoint: str) -> None:
-    """What a producer finds in its environment."""
+    """The environment of a producer."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", aws_endpoint)
     monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", sqs_endpoint)
     monkeypatch.setenv("AWS_REGION", "us-west-2")
@@ -26,7 +26,7 @@ def environment(monkeypatch: pytest.MonkeyPatch, aws_endpoint: str, sqs_endpoint
 
 
 class Queue:
-    """A queue, and a look into it."""
+    """A queue, and a way to read it."""
 
     def __init__(self, client: Any, *, fifo: bool) -> None:
         self._client = client
@@ -35,9 +35,9 @@ class Queue:
         self.url: str = client.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
 
     def take(self, count: int = 10) -> list[dict[str, Any]]:
-        """Up to `count` messages, deleted."""
-        taken: list[dict[str, Any]] = []
-        while len(taken) < count:
+        """Receive and delete up to `count` messages."""
+        messages: list[dict[str, Any]] = []
+        while len(messages) < count:
             answer = self._client.receive_message(
                 QueueUrl=self.url,
                 MaxNumberOfMessages=10,
@@ -48,8 +48,8 @@ class Queue:
                 break
             for message in answer["Messages"]:
                 self._client.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
-                taken.append(message)
-        return taken
+                messages.append(message)
+        return messages
 
 
 @pytest.fixture
@@ -66,17 +66,17 @@ def standard(environment: None) -> Iterator[Queue]:
 
 @pytest.fixture
 def answering(monkeypatch: pytest.MonkeyPatch, environment: None) -> Iterator[Callable[[Answer], list[str]]]:
-    """An SQS that answers as it is told; gives the list in which it notes what it was asked."""
+    """Starts an SQS with this `Answer`, and returns the list of operations that it is asked for."""
     servers: list[ThreadingHTTPServer] = []
 
     def start(answer: Answer) -> list[str]:
-        asked: list[str] = []
-        server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(answer, asked))
+        operations: list[str] = []
+        server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(answer, operations))
         servers.append(server)
         Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
         monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", f"http://127.0.0.1:{server.server_port}")
         monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-        return asked
+        return operations
 
     yield start
     for server in servers:
@@ -84,11 +84,11 @@ def answering(monkeypatch: pytest.MonkeyPatch, environment: None) -> Iterator[Ca
         server.server_close()
 
 
-def _handler(answer: Answer, asked: list[str]) -> type[BaseHTTPRequestHandler]:
+def _handler(answer: Answer, operations: list[str]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             operation = self.headers["X-Amz-Target"].rpartition(".")[2]
-            asked.append(operation)
+            operations.append(operation)
             parameters = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             status, body = answer(operation, parameters)
             self.send_response(status)
@@ -97,6 +97,6 @@ def _handler(answer: Answer, asked: list[str]) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(body if isinstance(body, bytes) else json.dumps(body).encode())
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base class's name
-            """Say nothing."""
+            """Log nothing."""
 
     return Handler

@@ -18,7 +18,7 @@ PASSWORD = "pä:ss/w@rd"
 
 @pytest.fixture
 def secret(environment: None) -> Callable[..., str]:
-    """Makes a secret of this name and content; gives its ARN."""
+    """Makes a secret with this content and name, and returns its ARN."""
 
     def make(content: object, name: str = "") -> str:
         client = boto3.client("secretsmanager", region_name="us-west-2")
@@ -28,7 +28,7 @@ def secret(environment: None) -> Callable[..., str]:
     return make
 
 
-def contents(url: str) -> dict[str, str]:
+def secret_for(url: str) -> dict[str, str]:
     """ORCA's secret for the database at this URL."""
     parts = make_url(url)
     return {
@@ -43,23 +43,23 @@ def contents(url: str) -> dict[str, str]:
     }
 
 
-ANYWHERE = contents("postgresql://somebody:secret@db.invalid:5433/orca")
+EXAMPLE = secret_for("postgresql://somebody:secret@db.invalid:5433/orca")
 
 
-def test_the_configuration_is_found_by_argument_by_arn_and_by_prefix(
+def test_the_secret_is_named_by_argument_by_arn_or_by_prefix(
     secret: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prefix = uuid4().hex
-    arn = secret({**ANYWHERE, "more": 1}, f"{prefix}-orca-db-login-secret")
-    assert database.get_configuration(arn) == ANYWHERE
+    arn = secret({**EXAMPLE, "more": 1}, f"{prefix}-orca-db-login-secret")
+    assert database.get_configuration(arn) == EXAMPLE
     monkeypatch.setenv("PREFIX", prefix)
-    assert database.get_configuration() == ANYWHERE
+    assert database.get_configuration() == EXAMPLE
     monkeypatch.setenv("PREFIX", "another")
     monkeypatch.setenv("DB_CONNECT_INFO_SECRET_ARN", arn)
-    assert database.get_configuration() == ANYWHERE
+    assert database.get_configuration() == EXAMPLE
 
 
-def test_a_configuration_that_cannot_be_had_says_why_without_a_secret(
+def test_an_error_of_the_configuration_names_the_reason_and_no_secret(
     secret: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("PREFIX", raising=False)
@@ -78,32 +78,32 @@ def test_a_configuration_that_cannot_be_had_says_why_without_a_secret(
 
 
 def test_engines_connect_with_the_given_settings(empty_database: str) -> None:
-    config = contents(empty_database)
+    config = secret_for(empty_database)
     user = database.get_user_connection(config)
     admin = database.get_admin_connection(config)
-    elsewhere = database.get_admin_connection(config, config["user_database"])
-    found = []
-    for engine in (user, admin, elsewhere):
+    admin_elsewhere = database.get_admin_connection(config, config["user_database"])
+    names = []
+    for engine in (user, admin, admin_elsewhere):
         with engine.begin() as connection:
-            found.append(connection.execute(text("SELECT current_database()")).scalar_one())
+            names.append(connection.execute(text("SELECT current_database()")).scalar_one())
         engine.dispose()
-    assert found == [config["user_database"], "postgres", config["user_database"]]
+    assert names == [config["user_database"], "postgres", config["user_database"]]
 
 
 def test_an_engine_shows_no_password() -> None:
-    engine = database.get_user_connection({**ANYWHERE, "user_password": PASSWORD})
+    engine = database.get_user_connection({**EXAMPLE, "user_password": PASSWORD})
     assert engine.url.password == PASSWORD
     assert PASSWORD not in f"{engine!r} {engine.url}"
 
 
 class Failing:
-    """A function that fails so many times before it succeeds."""
+    """A function that fails `times` times before it succeeds."""
 
     def __init__(self, error: Exception, times: int) -> None:
         self.error, self.left, self.calls = error, times, 0
 
     def __call__(self, answer: str = "done") -> str:
-        """Fail, or give back the answer."""
+        """Fail, or return `answer`."""
         self.calls += 1
         if self.left:
             self.left -= 1
@@ -115,7 +115,7 @@ OPERATIONAL = OperationalError("SELECT", {}, Exception("lost"))
 
 
 @pytest.mark.parametrize(("times", "calls"), [(0, 1), (1, 2), (3, 4)])
-def test_a_lost_connection_is_tried_again_with_growing_pauses(times: int, calls: int) -> None:
+def test_a_lost_connection_is_retried_with_growing_pauses(times: int, calls: int) -> None:
     pauses: list[float] = []
     failing = Failing(OPERATIONAL, times)
     decorated = retry_operational_error(sleep=pauses.append)(failing.__call__)
@@ -145,7 +145,7 @@ def test_other_errors_are_raised_at_once(error: Exception) -> None:
 def test_the_decorator_needs_no_arguments() -> None:
     @retry_operational_error
     def plain(number: int) -> int:
-        """Says what it does."""
+        """Documented."""
         return number + 1
 
     @retry_operational_error()
@@ -157,4 +157,4 @@ def test_the_decorator_needs_no_arguments() -> None:
         return number + 3
 
     assert [plain(1), called(1), reported(1, more=1)] == [2, 3, 4]
-    assert plain.__doc__ == "Says what it does."
+    assert plain.__doc__ == "Documented."

@@ -1,4 +1,4 @@
-"""The examples of `docs/producer.md` do what the page says."""
+"""The examples in `docs/producer.md` work as documented."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from tests.producer.conftest import Queue
 PAGE = Path(__file__).parents[2] / "docs" / "producer.md"
 
 
-def test_the_examples_send_what_they_promise(fifo: Queue, standard: Queue) -> None:
+def test_the_examples_send_the_documented_messages(fifo: Queue, standard: Queue) -> None:
     names: dict[str, object] = {"status_queue": fifo.url, "recovery_queue": standard.url}
     for example in re.findall(r"^```python\n(.*?)^```", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL):
         exec(compile(example, str(PAGE), "exec"), names)  # noqa: S102  the page is ours

@@ -1,4 +1,4 @@
-"""One message at a time: the bytes on the wire, and the checks on the answer."""
+"""One message at a time: the bytes that are sent, and the checks of the response."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ from orca_daemon.wire import status
 from orca_daemon.wire.outgoing import Outgoing
 from tests.producer.conftest import Answer, Queue
 
-NOWHERE = "https://nowhere.invalid/q"
+UNREACHABLE = "https://nowhere.invalid/q"
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?\+00:00"
 FILE = {
     "success": False,
@@ -49,7 +49,7 @@ def attributes(message: dict[str, Any]) -> dict[str, str]:
     return {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
 
 
-def test_a_new_job_goes_out_in_the_bytes_of_orca(fifo: Queue) -> None:
+def test_a_new_job_is_sent_with_the_bytes_of_orca(fifo: Queue) -> None:
     producer.create_status_for_job(
         "op-1", "g-1", "demo-orca-archive", [FILE], fifo.url, collection_id="C___001"
     )
@@ -75,7 +75,7 @@ def test_a_new_job_goes_out_in_the_bytes_of_orca(fifo: Queue) -> None:
         (OrcaStatus.FAILED, "gone", f'"statusId": 3, "completionTime": "{TIME}", "errorMessage": "gone"'),
     ],
 )
-def test_an_update_goes_out_in_the_bytes_of_orca(
+def test_an_update_is_sent_with_the_bytes_of_orca(
     fifo: Queue, orca_status: OrcaStatus, error: str | None, rest: str
 ) -> None:
     producer.update_status_for_file(
@@ -90,7 +90,7 @@ def test_an_update_goes_out_in_the_bytes_of_orca(
     assert isinstance(status.decode(message["Body"], attributes(message)), status.UpdateFile)
 
 
-def test_the_arguments_of_the_first_library_make_its_bytes(fifo: Queue) -> None:
+def test_without_collection_the_message_is_that_of_the_older_library(fifo: Queue) -> None:
     producer.update_status_for_file(
         job_id="op-1",
         granule_id="g-1",
@@ -117,7 +117,7 @@ def test_a_status_may_be_its_number(fifo: Queue) -> None:
     assert [json.loads(message["Body"])["errorMessage"] for message in fifo.take()] == ["gone"]
 
 
-def test_an_object_is_posted_as_it_is(fifo: Queue, standard: Queue) -> None:
+def test_an_object_is_posted_unchanged(fifo: Queue, standard: Queue) -> None:
     update = UPDATE | {"jobId": "é", "undeclared": [1]}
     producer.post_entry_to_fifo_queue(update, RequestMethod.UPDATE_FILE, fifo.url)
     producer.post_entry_to_standard_queue(EVENT, standard.url)
@@ -135,7 +135,7 @@ class TheirStatus(Enum):
 
 
 class TheirNumber(IntEnum):
-    """As a program of one's own may."""
+    """As another program may declare it."""
 
     FAILED = 3
 
@@ -162,9 +162,9 @@ def test_a_method_of_another_library_is_taken_by_its_value(fifo: Queue, method: 
     assert attributes(fifo.take()[0]) == {"RequestMethod": "update_file"}
 
 
-def test_files_may_hold_members_and_moments(fifo: Queue) -> None:
-    moment = datetime(2026, 11, 21, 1, 13, 35, tzinfo=timezone(timedelta(hours=1)))
-    file = FILE | {"statusId": TheirStatus.PENDING, "requestTime": moment, "lastUpdate": moment}
+def test_files_may_hold_enum_members_and_datetimes(fifo: Queue) -> None:
+    time = datetime(2026, 11, 21, 1, 13, 35, tzinfo=timezone(timedelta(hours=1)))
+    file = FILE | {"statusId": TheirStatus.PENDING, "requestTime": time, "lastUpdate": time}
     producer.create_status_for_job("j", "g", "a", [file], fifo.url)
     (message,) = fifo.take()
     (sent,) = json.loads(message["Body"])["files"]
@@ -175,32 +175,32 @@ def test_files_may_hold_members_and_moments(fifo: Queue) -> None:
     }
 
 
-UNSENDABLE: dict[str, tuple[Callable[[], object], str]] = {
+INVALID: dict[str, tuple[Callable[[], object], str]] = {
     "NUL": (lambda: update(granule_id="g\0"), "granule_id holds a NUL character"),
     "half a pair": (lambda: update(job_id="\ud800"), "job_id holds half of a surrogate pair"),
     "no text": (lambda: update(filename=7), "filename is not a string"),
     "long ids": (lambda: update(job_id="j" * 9000), "jobId is too long: with collectionId, granuleId, f"),
-    "no status": (lambda: update(orca_status=9), "status is none of 1, 2, 3, 4"),
+    "no status": (lambda: update(orca_status=9), "status is not one of 1, 2, 3, 4"),
     "a flag": (lambda: update(orca_status=True), "status is not an integer"),
     "NUL in an error": (lambda: update(orca_status=3, error_message="\0"), "error_message holds a NUL"),
     "a file's status": (lambda: new_job(FILE | {"statusId": 2}), "files[0].statusId is neither 1 nor 3"),
     "a file's time": (lambda: new_job(FILE | {"lastUpdate": "now"}), "files[0].lastUpdate is not a time"),
-    "a naive time": (lambda: new_job(FILE | {"lastUpdate": datetime(2026, 1, 1)}), "time without its zone"),  # noqa: DTZ001  that is the fault
+    "a naive time": (lambda: new_job(FILE | {"lastUpdate": datetime(2026, 1, 1)}), "time without its zone"),  # noqa: DTZ001  this is the fault
     "a set": (lambda: new_job(FILE | {"filename": {"f"}}), "a value of the type set"),
     "method": (
-        lambda: producer.post_entry_to_fifo_queue(UPDATE, "post", NOWHERE),
+        lambda: producer.post_entry_to_fifo_queue(UPDATE, "post", UNREACHABLE),
         "the request method is neither new_job nor update_file",
     ),
     "update": (
-        lambda: producer.post_entry_to_fifo_queue({}, RequestMethod.UPDATE_FILE, NOWHERE),
+        lambda: producer.post_entry_to_fifo_queue({}, RequestMethod.UPDATE_FILE, UNREACHABLE),
         "jobId is missing",
     ),
     "copy request": (
-        lambda: producer.post_entry_to_standard_queue({"jobId": "j"}, NOWHERE),
+        lambda: producer.post_entry_to_standard_queue({"jobId": "j"}, UNREACHABLE),
         "granuleId is missing",
     ),
     "event": (
-        lambda: producer.post_entry_to_standard_queue({"Records": [{}]}, NOWHERE),
+        lambda: producer.post_entry_to_standard_queue({"Records": [{}]}, UNREACHABLE),
         "Records[0].s3 is missing",
     ),
 }
@@ -208,27 +208,27 @@ UNSENDABLE: dict[str, tuple[Callable[[], object], str]] = {
 
 def update(**changes: Any) -> None:
     given = {"job_id": "j", "granule_id": "g", "filename": "f", "orca_status": 2, "error_message": None}
-    producer.update_status_for_file(**{**given, **changes}, db_queue_url=NOWHERE)
+    producer.update_status_for_file(**{**given, **changes}, db_queue_url=UNREACHABLE)
 
 
 def new_job(file: dict[str, Any]) -> None:
-    producer.create_status_for_job("j", "g", "a", [file], NOWHERE)
+    producer.create_status_for_job("j", "g", "a", [file], UNREACHABLE)
 
 
-@pytest.mark.parametrize("kind", UNSENDABLE)
+@pytest.mark.parametrize("kind", INVALID)
 def test_what_the_daemon_would_reject_is_refused_with_a_sentence(answering: Any, kind: str) -> None:
-    asked = answering(lambda _operation, _parameters: (500, {}))
-    call, problem = UNSENDABLE[kind]
+    requests = answering(lambda _operation, _parameters: (500, {}))
+    call, problem = INVALID[kind]
     with pytest.raises((ValueError, TypeError)) as raised:
         call()
     assert problem in str(raised.value)
     assert "pydantic" not in str(raised.value)
     assert not isinstance(raised.value, ValidationError)
-    assert asked == []
+    assert requests == []
 
 
 @pytest.mark.parametrize("letter", ["x", "é", "\U0001f680", "\n"], ids=["one", "six", "twelve", "control"])
-def test_an_error_is_cut_to_what_a_message_holds(fifo: Queue, letter: str) -> None:
+def test_a_long_error_is_truncated_to_fit_a_message(fifo: Queue, letter: str) -> None:
     producer.update_status_for_file("j", "g", "f", OrcaStatus.FAILED, letter * 300_000, fifo.url)
     (message,) = fifo.take()
     sent = len(message["Body"]) + sum(
@@ -251,18 +251,18 @@ def test_a_granule_can_have_a_group_of_its_own(fifo: Queue) -> None:
     )
 
 
-def test_an_object_without_granule_has_no_group_of_a_granule() -> None:
+def test_by_granule_an_object_must_name_its_granule() -> None:
     with pytest.raises(ValueError, match="must name jobId and granuleId"):
         producer.post_entry_to_fifo_queue(
             {}, RequestMethod.NEW_JOB, "https://nowhere.invalid", grouping=Grouping.GRANULE
         )
 
 
-def test_another_body_than_was_sent_is_noticed(answering: Any) -> None:
+def test_a_confirmation_of_another_body_is_an_error(answering: Any) -> None:
     answer: Answer = lambda _operation, _parameters: (200, {"MessageId": "m", "MD5OfMessageBody": "0" * 32})  # noqa: E731
     answering(answer)
     with pytest.raises(SendError, match="MD5"):
-        producer.post_entry_to_standard_queue(EVENT, NOWHERE)
+        producer.post_entry_to_standard_queue(EVENT, UNREACHABLE)
 
 
 LIES: dict[str, Any] = {
@@ -278,24 +278,24 @@ LIES: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("kind", LIES)
-def test_what_is_no_answer_of_sqs_is_an_error(answering: Any, kind: str) -> None:
+def test_a_response_that_is_not_from_sqs_is_an_error(answering: Any, kind: str) -> None:
     answering(lambda _operation, _parameters: (200, LIES[kind]))
     with pytest.raises(SendError):
         send(Outgoing(body="{}"), "https://nowhere.invalid/q")
 
 
-def test_a_queue_is_asked_for_in_its_own_region_and_without_what_stands_at_its_end(answering: Any) -> None:
-    seen: list[str] = []
+def test_the_client_is_for_the_region_in_the_url_and_the_url_is_stripped(answering: Any) -> None:
+    urls: list[str] = []
     digest = hashlib.md5(b"{}", usedforsecurity=False).hexdigest()
 
     def answer(_operation: str, parameters: dict[str, Any]) -> tuple[int, Any]:
-        seen.append(parameters["QueueUrl"])
+        urls.append(parameters["QueueUrl"])
         return 200, {"MessageId": "m", "MD5OfMessageBody": digest}
 
     answering(answer)
     url = "https://sqs.eu-west-1.amazonaws.com/123456789012/q"
     send(Outgoing(body="{}"), f"{url}/\n")
-    assert seen == [url]
+    assert urls == [url]
     assert sqs(url).meta.region_name == "eu-west-1"
     assert sqs("https://nowhere.invalid/q").meta.region_name == "us-west-2"
 
@@ -304,17 +304,17 @@ def test_a_queue_is_asked_for_in_its_own_region_and_without_what_stands_at_its_e
 def test_an_answer_outside_the_200s_is_an_error(answering: Any, status: int) -> None:
     answering(lambda _operation, _parameters: (status, {}))
     with pytest.raises((SendError, ClientError)):
-        producer.post_entry_to_standard_queue(EVENT, NOWHERE)
+        producer.post_entry_to_standard_queue(EVENT, UNREACHABLE)
 
 
 @pytest.mark.parametrize("status", [199, 300])
-def test_the_status_is_checked_even_where_boto3_does_not(status: int) -> None:
+def test_the_status_is_checked_although_boto3_does_not_check_it(status: int) -> None:
     with pytest.raises(SendError, match=f"HTTP status {status}"):
         check_status({"ResponseMetadata": {"HTTPStatusCode": status}})
 
 
 @pytest.mark.parametrize("region", [None, ""])
-def test_the_region_must_be_named(monkeypatch: pytest.MonkeyPatch, region: str | None) -> None:
+def test_without_aws_region_there_is_an_error(monkeypatch: pytest.MonkeyPatch, region: str | None) -> None:
     monkeypatch.delenv("AWS_REGION", raising=False)
     if region is not None:
         monkeypatch.setenv("AWS_REGION", region)
@@ -349,7 +349,7 @@ def test_importing_the_library_imports_nothing_heavy() -> None:
         "import sys; from orca_daemon.producer import database, reconciliation;"
         "print(*sorted({name.partition('.')[0] for name in sys.modules}))"
     )
-    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     heavy = {
         "aiobotocore",
         "aiohttp",
@@ -361,10 +361,10 @@ def test_importing_the_library_imports_nothing_heavy() -> None:
         "psycopg2",
     }
     heavy |= {"pyarrow", "rich", "sqlalchemy", "structlog", "typer", "asyncio"}
-    assert heavy.isdisjoint(ran.stdout.split())
+    assert heavy.isdisjoint(result.stdout.split())
 
 
-def test_the_newer_order_of_arguments_is_refused_rather_than_misread() -> None:
+def test_positional_arguments_in_the_newer_order_are_refused() -> None:
     update: Any = producer.update_status_for_file
     create: Any = producer.create_status_for_job
     with pytest.raises(TypeError):

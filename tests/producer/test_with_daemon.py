@@ -1,4 +1,4 @@
-"""What the library sends, the daemon stores: a real queue, a real engine, a real database."""
+"""The daemon stores what the library sends: with a real queue, a real engine and a real database."""
 
 import asyncio
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from orca_daemon.settings import Settings
 from tests.producer.conftest import Queue
 
 SECONDS = 60
-"""After which a test has failed; it takes one or two."""
+"""Time limit of a test, which takes one or two seconds."""
 MOMENT = "2026-11-20T00:13:35.439458+00:00"
 Row = tuple[str | None, ...]
 
@@ -40,7 +40,7 @@ def file(name: str) -> dict[str, Any]:
 
 
 def send(queue: str, grouping: Grouping) -> int:
-    """Three granules of two files each, from pending to their ends; the number of messages."""
+    """Send three granules of two files each, with all their updates; return the number of messages."""
     granules = ("g1", "g2", "g3")
     for granule in granules:
         producer.create_status_for_job(
@@ -133,7 +133,7 @@ async def test_what_the_library_sends_the_daemon_stores(
 
 
 def stored(url: str) -> tuple[list[Row], list[Row]]:
-    """Granules and files as the tables hold them."""
+    """Granules and files in the tables."""
     engine = create_engine(url.replace("postgresql:", "postgresql+psycopg2:"))
     with engine.connect() as connection:
         jobs = connection.execute(

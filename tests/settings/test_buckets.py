@@ -1,4 +1,4 @@
-"""Which buckets a copy may touch: patterns, what they rule out, and settings that contradict themselves."""
+"""Which buckets a copy may read and write: patterns, refusals, and settings that contradict each other."""
 
 import pytest
 
@@ -9,7 +9,7 @@ RULES = CopyRules(sources=("archive", "archive-*"), targets=("protected", "publi
 
 
 @pytest.mark.parametrize(
-    ("pattern", "bucket", "meant"),
+    ("pattern", "bucket", "expected"),
     [
         ("archive", "archive", True),
         ("archive", "archive-2", False),
@@ -23,8 +23,8 @@ RULES = CopyRules(sources=("archive", "archive-*"), targets=("protected", "publi
         ("a.c", "abc", False),
     ],
 )
-def test_a_pattern_means_whole_names(pattern: str, bucket: str, meant: bool) -> None:  # noqa: FBT001  parametrised
-    assert matches(bucket, ("nothing", pattern)) is meant
+def test_a_pattern_matches_whole_names(pattern: str, bucket: str, expected: bool) -> None:  # noqa: FBT001  parametrised
+    assert matches(bucket, ("nothing", pattern)) is expected
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_a_refusal_names_the_setting(source: str, target: str, refusal: str | No
     assert RULES.refusal(source, target) == refusal
 
 
-def test_without_rules_only_the_export_bucket_is_out_of_bounds() -> None:
+def test_without_rules_only_the_export_bucket_is_refused() -> None:
     rules = CopyRules(export="exports")
     assert rules.refusal("any", "other") is None
     assert rules.unset == ["copies.sources", "copies.targets"]
@@ -62,12 +62,12 @@ def test_without_rules_only_the_export_bucket_is_out_of_bounds() -> None:
     assert RULES.unset == []
 
 
-def test_an_archive_is_no_target_whatever_targets_say() -> None:
+def test_an_archive_is_refused_as_target_even_if_targets_name_it() -> None:
     assert CopyRules(sources=("archive",), targets=("*",)).target_refusal("archive")
     assert CopyRules(sources=("archive",)).target_refusal("archive")
 
 
-def test_what_is_compared_is_no_target_unless_targets_are_named() -> None:
+def test_compared_buckets_are_refused_as_targets_unless_targets_name_them() -> None:
     rules = CopyRules(compared=("archive", "reports"))
     refusal = rules.target_refusal("reports")
     assert refusal is not None
@@ -103,7 +103,7 @@ ROUTE = {"ORCA_RECOVERY__UNKNOWN_KEYS": "route", "ORCA_RECOVERY__PUBLIC_BUCKET":
     ],
     ids=["any", "empty", "blank", "both", "exports", "elsewhere", "map", "compared"],
 )
-def test_settings_that_contradict_themselves_are_a_mistake(environ: dict[str, str], mistake: str) -> None:
+def test_settings_that_contradict_each_other_are_a_mistake(environ: dict[str, str], mistake: str) -> None:
     with pytest.raises(SettingsError) as raised:
         load(None, QUEUE | environ)
     assert mistake in str(raised.value)
@@ -114,10 +114,10 @@ def test_patterns_are_read_from_the_environment() -> None:
     assert CopyRules.of(settings) == CopyRules(sources=("a", "b-*"), targets=("c*",))
 
 
-def test_comparing_any_bucket_forbids_no_copy() -> None:
+def test_a_star_in_reconcile_sources_forbids_no_copy() -> None:
     settings = load(None, QUEUE | ROUTE | {"ORCA_RECONCILE__SOURCES": "*"})
     assert CopyRules.of(settings).refusal("any", "other") is None
 
 
-def test_buckets_of_a_disaster_recovery_that_is_off_contradict_nothing() -> None:
+def test_without_disaster_recovery_its_buckets_are_not_checked() -> None:
     load(None, QUEUE | {"PUBLIC_BUCKET": "public", "ORCA_COPIES__TARGETS": "other"})

@@ -1,4 +1,4 @@
-"""Values of ORCA's variables that its Lambdas run with: the daemon starts, corrected, and says so."""
+"""Values of ORCA's variables that its Lambdas accept: the daemon corrects them and reports that."""
 
 import pytest
 
@@ -8,9 +8,9 @@ QUEUE = {"STATUS_UPDATE_QUEUE_URL": "http://h/1/q.fifo"}
 
 
 def used(**environ: str) -> tuple[object, list[tuple[object, ...]]]:
-    """The setting that the one variable sets, and what was corrected."""
+    """The setting that this variable sets, and the corrections."""
     settings = load(None, QUEUE | environ)
-    reported: list[tuple[object, ...]] = [
+    corrections: list[tuple[object, ...]] = [
         (each.variable, each.given, each.used) for each in settings.corrections
     ]
     (name,) = environ
@@ -22,7 +22,7 @@ def used(**environ: str) -> tuple[object, list[tuple[object, ...]]]:
         "DEFAULT_MAX_CONCURRENCY": settings.copies.parts,
         "INTERNAL_RECONCILIATION_EXPIRATION_DAYS": settings.reconcile.expire_days,
     }
-    return values[name.upper()], reported
+    return values[name.upper()], corrections
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_a_value_out_of_range_is_corrected_and_reported(name: str, given: str, e
     ],
     ids=repr,
 )
-def test_what_means_the_same_is_not_reported(name: str, given: str, expected: object) -> None:
+def test_another_spelling_of_a_valid_value_is_not_reported(name: str, given: str, expected: object) -> None:
     assert used(**{name: given}) == (expected, [])
 
 
@@ -87,12 +87,14 @@ def test_what_means_the_same_is_not_reported(name: str, given: str, expected: ob
     ],
     ids=lambda environ: next(iter(environ.items())).__repr__(),
 )
-def test_what_orca_cannot_read_either_and_our_own_names_are_mistakes(environ: dict[str, str]) -> None:
+def test_values_that_orca_cannot_read_and_wrong_values_of_our_own_names_are_mistakes(
+    environ: dict[str, str],
+) -> None:
     with pytest.raises(SettingsError):
         load(None, QUEUE | environ)
 
 
-def test_a_correction_that_did_not_win_is_not_told() -> None:
+def test_the_correction_of_a_value_that_is_not_used_is_not_reported() -> None:
     settings = load(
         None,
         QUEUE | {"COPY_RETRIES": "0", "ORCA_COPIES__ATTEMPTS": "7", "LOG_LEVEL": "WARN"},
@@ -101,5 +103,5 @@ def test_a_correction_that_did_not_win_is_not_told() -> None:
     assert (settings.copies.attempts, settings.log.level, settings.corrections) == (7, "info", ())
 
 
-def test_an_empty_variable_is_as_good_as_none() -> None:
+def test_an_empty_variable_is_ignored() -> None:
     assert load(None, QUEUE | {"COPY_RETRIES": " ", "copy_retries": "4"}).copies.attempts == 4

@@ -1,4 +1,4 @@
-"""Settings as they arrive: with blanks and newlines at their ends, and queues in several spellings."""
+"""Values of settings: blanks and newlines at their ends, and several URLs of one queue."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ QUEUE = "https://sqs.us-west-2.amazonaws.com/123456789012/q"
 
 
 @pytest.mark.parametrize("end", ["\n", " ", "\r\n", "\t\n"], ids=["LF", "blank", "CRLF", "tab"])
-def test_what_stands_at_the_ends_of_a_value_is_ignored(end: str) -> None:
+def test_blanks_and_newlines_at_the_ends_of_a_value_are_ignored(end: str) -> None:
     settings = load(
         None,
         {
@@ -49,7 +49,7 @@ def test_values_of_lists_and_flags_are_trimmed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "spelled",
+    "url",
     [
         QUEUE + "/",
         "https://SQS.us-west-2.amazonaws.com/123456789012/q",
@@ -61,9 +61,9 @@ def test_values_of_lists_and_flags_are_trimmed(tmp_path: Path) -> None:
     ],
     ids=["slash", "capitals", "port", "legacy", "FIPS", "dual stack", "VPC"],
 )
-def test_two_spellings_are_one_queue(spelled: str) -> None:
+def test_two_urls_of_one_queue_are_a_mistake(url: str) -> None:
     with pytest.raises(SettingsError, match="two queues have the same URL"):
-        load(None, {"STATUS_UPDATE_QUEUE_URL": QUEUE, "ORCA_QUEUES__OTHER__URL": spelled})
+        load(None, {"STATUS_UPDATE_QUEUE_URL": QUEUE, "ORCA_QUEUES__OTHER__URL": url})
 
 
 @pytest.mark.parametrize(
@@ -76,12 +76,12 @@ def test_two_spellings_are_one_queue(spelled: str) -> None:
     ],
     ids=["region", "account", "name", "host"],
 )
-def test_other_queues_are_others(other: str) -> None:
+def test_urls_of_different_queues_are_accepted(other: str) -> None:
     assert identity(other) != identity(QUEUE)
     load(None, {"STATUS_UPDATE_QUEUE_URL": QUEUE, "ORCA_QUEUES__OTHER__URL": other})
 
 
-def test_the_oldest_endpoint_is_that_of_the_first_region() -> None:
+def test_the_endpoint_without_a_region_is_that_of_us_east_1() -> None:
     assert identity("https://queue.amazonaws.com/1/q") == identity("https://sqs.us-east-1.amazonaws.com/1/q")
 
 

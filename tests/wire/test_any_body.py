@@ -1,4 +1,4 @@
-"""Whatever lies on a queue is read or refused in one sentence; no reader has a third way to end."""
+"""Any body on a queue is either read, or refused in one line; no other exception occurs."""
 
 import json
 from collections.abc import Callable
@@ -23,7 +23,7 @@ FILE = {
     "lastUpdate": MOMENT,
 }
 RECORD = {"eventSource": "aws:s3", "awsRegion": "r", "s3": {"bucket": {"name": "b"}, "object": {"key": "k"}}}
-GOOD: list[dict[str, Any]] = [
+VALID: list[dict[str, Any]] = [
     {**NAMES, "lastUpdate": MOMENT, "statusId": 3, "completionTime": MOMENT, "errorMessage": "e"},
     {**NAMES, "requestTime": MOMENT, "archiveDestination": "a", "files": [FILE]},
     {**NAMES, "restoreDestination": "b", "s3MultipartChunksizeMb": 1, "sourceKey": "k", "targetKey": "k"},
@@ -49,19 +49,21 @@ values = st.recursive(
 
 @st.composite
 def damaged(draw: st.DrawFn) -> str:
-    """A good message in which one value, anywhere, is replaced or removed."""
-    document = json.loads(json.dumps(draw(st.sampled_from(GOOD))))
-    place = document
+    """A valid message in which one value, at any depth, is replaced or removed."""
+    document = json.loads(json.dumps(draw(st.sampled_from(VALID))))
+    container = document
     while True:
-        key = draw(st.sampled_from(sorted(place) if isinstance(place, dict) else range(len(place))))
-        below = place[key]
-        if not (isinstance(below, dict | list) and below and draw(st.booleans())):
+        key = draw(
+            st.sampled_from(sorted(container) if isinstance(container, dict) else range(len(container)))
+        )
+        value = container[key]
+        if not (isinstance(value, dict | list) and value and draw(st.booleans())):
             break
-        place = below
+        container = value
     if draw(st.booleans()):
-        del place[key]
+        del container[key]
     else:
-        place[key] = draw(values)
+        container[key] = draw(values)
     return json.dumps(document)
 
 
@@ -71,4 +73,4 @@ def test_a_body_is_read_or_refused_in_one_line(reader: str, body: str) -> None:
     try:
         READERS[reader](body)
     except MalformedError as refusal:
-        assert "\n" not in str(refusal)  # noqa: PT017  both ends are right
+        assert "\n" not in str(refusal)  # noqa: PT017  an exception is allowed, not required

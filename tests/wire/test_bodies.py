@@ -1,4 +1,4 @@
-"""Bodies are read as ORCA reads them: whatever nobody declared may hold anything that Python's json takes."""
+"""Bodies are read as ORCA reads them; keys that no model declares may hold any JSON that Python reads."""
 
 import json
 from typing import Any
@@ -98,12 +98,12 @@ def test_a_body_that_cannot_be_read_is_refused(body: str, problem: str) -> None:
     [1e400, -1e400, float("nan"), 10**400, 0, 1.5, True, "1", [1], {}, None],
     ids=["1e400", "-1e400", "nan", "10**400", "0", "1.5", "true", "text", "array", "object", "null"],
 )
-def test_a_status_that_is_no_number_of_one_to_four_is_refused(value: object) -> None:
+def test_a_status_that_is_not_an_integer_from_1_to_4_is_refused(value: object) -> None:
     with pytest.raises(MalformedError, match="statusId is n"):
         status.decode(json.dumps(update(statusId=value)), UPDATE)
 
 
-def test_an_event_without_records_says_nothing() -> None:
+def test_an_event_may_have_no_records() -> None:
     empty: dict[str, Any] = {"Records": []}
     for document in (empty, sns(empty)):
         assert recovery.decode(json.dumps(document)) == S3Notification()
@@ -137,33 +137,35 @@ def test_an_event_without_records_says_nothing() -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
-def test_what_s3_and_the_tables_do_not_hold_is_refused_by_name(document: object, problem: str) -> None:
+def test_values_that_s3_or_the_tables_cannot_hold_are_refused_with_the_field(
+    document: object, problem: str
+) -> None:
     with pytest.raises(MalformedError) as raised:
         inventory.decode(json.dumps(document))
     assert problem in str(raised.value)
 
 
 @pytest.mark.parametrize("region", ["", "default group", "a.b", 7, None])
-def test_an_event_of_another_s3_may_name_its_region_as_it_likes(region: object) -> None:
+def test_an_invalid_region_of_an_event_is_ignored(region: object) -> None:
     message = recovery.decode(json.dumps(events(from_s3("k") | {"awsRegion": region})))
     assert isinstance(message, S3Notification)
-    assert [one.region for one in message.records] == [None]
+    assert [record.region for record in message.records] == [None]
 
 
 @pytest.mark.parametrize(("name", "read"), [("", None), ("s3:", ""), ("s3:x", "x"), (None, None)])
 def test_an_event_may_have_an_empty_name(name: str | None, read: str | None) -> None:
     message = recovery.decode(json.dumps(events(from_s3("k") | {"eventName": name})))
     assert isinstance(message, S3Notification)
-    assert [one.name for one in message.records] == [read]
+    assert [record.name for record in message.records] == [read]
 
 
-def test_a_key_that_s3_takes_is_taken_whatever_it_looks_like() -> None:
+def test_every_key_that_s3_allows_is_accepted() -> None:
     for key in ("../../etc/passwd", "/leading", "a//b", "a/./b", "%", " ", "\x01", "k" * 1024):
         message = recovery.decode(json.dumps(COPY | {"sourceKey": key, "targetKey": key}))
         assert getattr(message, "source_key", None) == key
 
 
-def test_an_update_may_name_a_collection_that_is_empty() -> None:
+def test_the_collection_of_an_update_may_be_empty() -> None:
     message = status.decode(json.dumps(update(collectionId="")), UPDATE)
     assert isinstance(message, UpdateFile)
     assert message.collection_id == ""

@@ -1,4 +1,4 @@
-"""What the URL of a queue says."""
+"""URLs of queues."""
 
 import pytest
 
@@ -23,11 +23,11 @@ HOSTS = {
 
 
 @pytest.mark.parametrize(("host", "region"), HOSTS.items(), ids=HOSTS)
-def test_the_host_names_the_region_or_none(host: str, region: str | None) -> None:
+def test_the_region_is_read_from_the_host(host: str, region: str | None) -> None:
     assert region_of(f"https://{host}/123456789012/q.fifo") == region
 
 
-def test_only_older_names_of_the_service_are_legacy() -> None:
+def test_hosts_of_queue_amazonaws_com_are_legacy() -> None:
     assert [host for host in HOSTS if is_legacy(f"https://{host}/1/q")] == [
         "eu-central-1.queue.amazonaws.com",
         "queue.amazonaws.com",
@@ -35,7 +35,7 @@ def test_only_older_names_of_the_service_are_legacy() -> None:
 
 
 @pytest.mark.parametrize("end", ["", "/", "\n", "/\n", " ", "//"], ids=repr)
-def test_what_secrets_and_typing_add_at_the_end_is_taken_off(end: str) -> None:
+def test_blanks_newlines_and_slashes_at_the_end_are_removed(end: str) -> None:
     assert (
         normalised(f"https://sqs.us-west-2.amazonaws.com/1/q{end}")
         == "https://sqs.us-west-2.amazonaws.com/1/q"

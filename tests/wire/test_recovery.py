@@ -1,4 +1,4 @@
-"""What may lie on the recovery and internal-report queues, told apart and read."""
+"""Messages on the recovery and internal-report queues: each kind is recognised and read."""
 
 import json
 from typing import Any
@@ -51,7 +51,7 @@ def bridged(key: str, kind: str = "Object Restore Completed") -> dict[str, Any]:
     return {"source": "aws.s3", "detail-type": kind, "region": "us-west-2", "detail": detail}
 
 
-def test_a_copy_request_goes_out_as_it_came_in() -> None:
+def test_a_copy_request_is_written_as_it_was_read() -> None:
     request = recovery.decode(json.dumps(COPY | {"success": True}))
     assert isinstance(request, CopyRequest)
     assert copy.copy_message(request).parameters() == {"MessageBody": json.dumps(COPY)}
@@ -81,7 +81,7 @@ def test_a_copy_request_goes_out_as_it_came_in() -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
-def test_a_bad_copy_request_is_refused(changes: dict[str, Any], problem: str) -> None:
+def test_a_wrong_copy_request_is_refused_with_the_field(changes: dict[str, Any], problem: str) -> None:
     with pytest.raises(MalformedError) as raised:
         recovery.decode(json.dumps(COPY | changes))
     assert problem in str(raised.value)
@@ -103,21 +103,23 @@ def test_a_copy_request_needs_every_field(key: str) -> None:
         (sns(bridged("a+b c")), "a+b c"),
     ],
 )
-def test_a_key_is_decoded_only_where_s3_encoded_it(document: object, key: str) -> None:
+def test_a_key_is_decoded_only_if_s3_encoded_it(document: object, key: str) -> None:
     message = recovery.decode(json.dumps(document))
     assert isinstance(message, S3Notification)
-    assert [one.key for one in message.records] == [key]
+    assert [record.key for record in message.records] == [key]
 
 
-def test_an_event_says_what_happened_whoever_delivers_it() -> None:
+def test_an_event_has_the_same_name_from_s3_and_from_eventbridge() -> None:
     expected = S3Record(bucket="demo", key="k", name="ObjectRestore:Completed", region="us-west-2")
-    plain = recovery.decode(json.dumps(events(from_s3("k"), from_s3("k", "s3:ObjectRestore:Completed"))))
-    assert plain == S3Notification(records=(expected, expected))
-    bridge = recovery.decode(json.dumps(bridged("k")))
-    assert bridge == S3Notification(records=(expected.model_copy(update={"version_id": "v1"}),))
+    from_notification = recovery.decode(
+        json.dumps(events(from_s3("k"), from_s3("k", "s3:ObjectRestore:Completed")))
+    )
+    assert from_notification == S3Notification(records=(expected, expected))
+    from_eventbridge = recovery.decode(json.dumps(bridged("k")))
+    assert from_eventbridge == S3Notification(records=(expected.model_copy(update={"version_id": "v1"}),))
 
 
-def test_the_test_event_is_known() -> None:
+def test_the_test_event_is_recognised() -> None:
     test = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "demo"}
     for document in (test, sns(test)):
         assert recovery.decode(json.dumps(document)) == S3Notification(test=True)
@@ -142,12 +144,12 @@ def test_the_test_event_is_known() -> None:
         None,
     ],
 )
-def test_what_is_no_event_is_refused(document: object) -> None:
+def test_a_wrong_event_is_refused(document: object) -> None:
     with pytest.raises(MalformedError):
         recovery.decode(json.dumps(document))
 
 
-def test_an_inventory_pointer_goes_out_as_it_came_in() -> None:
+def test_an_inventory_pointer_is_written_as_it_was_read() -> None:
     message = inventory.decode(json.dumps(POINTER))
     assert isinstance(message, InventoryPointer)
     sent = inventory.inventory_message(message)
@@ -168,13 +170,13 @@ def test_a_pointer_needs_every_field(key: str) -> None:
         inventory.decode(json.dumps({name: value for name, value in POINTER.items() if name != key}))
 
 
-def test_an_event_of_a_manifest_points_to_an_inventory() -> None:
+def test_an_event_of_a_manifest_is_an_inventory_pointer() -> None:
     message = inventory.decode(
         json.dumps(events(from_s3("x%3D1/manifest.json"), from_s3("x/manifest.checksum")))
     )
     assert isinstance(message, S3Notification)
-    found = [inventory.pointer(one) for one in message.records]
-    assert found == [
+    pointers = [inventory.pointer(record) for record in message.records]
+    assert pointers == [
         InventoryPointer(
             report_bucket_region="us-west-2", report_bucket_name="demo", manifest_key="x=1/manifest.json"
         ),
@@ -203,6 +205,6 @@ def test_a_stored_listing_and_an_export_are_read() -> None:
         '{"tables_to_query": [""]}',
     ],
 )
-def test_a_bad_listing_or_export_is_refused(body: str) -> None:
+def test_a_wrong_listing_or_export_is_refused(body: str) -> None:
     with pytest.raises(MalformedError):
         inventory.decode(body)

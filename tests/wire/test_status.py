@@ -1,4 +1,4 @@
-"""Status messages: what is accepted, what is refused and in which words, and the bytes sent."""
+"""Status messages: which are accepted, which are refused with which error, and the bytes sent."""
 
 import hashlib
 import json
@@ -107,7 +107,7 @@ def test_a_job_may_have_no_files() -> None:
     assert message.files == ()
 
 
-def test_messages_of_older_producers_have_no_collection() -> None:
+def test_messages_of_older_producers_may_have_no_collection() -> None:
     assert decode(without(new_job(), "collectionId"), NEW).collection_id is None
     assert decode(without(update(), "collectionId"), UPDATE).collection_id is None
 
@@ -116,14 +116,14 @@ def test_messages_of_older_producers_have_no_collection() -> None:
     ("sent", "read"),
     [(None, None), (250, 250), (1.5, 2), (2.5, 3), ("250", 250), (0, 0), (2**31 - 1, 2**31 - 1)],
 )
-def test_a_chunk_size_is_taken_as_postgres_takes_it(sent: object, read: int | None) -> None:
+def test_a_chunk_size_is_read_as_postgres_reads_it(sent: object, read: int | None) -> None:
     message = decode(new_job(new_file(s3MultipartChunksizeMb=sent)), NEW)
     assert isinstance(message, NewJob)
     assert message.files[0].s3_multipart_chunksize_mb == read
 
 
 @pytest.mark.parametrize("sent", ["many", True, [], {}, -1, 2**31, 1e400, "", "1" * 6000])
-def test_a_chunk_size_that_no_column_holds_is_refused(sent: object) -> None:
+def test_a_chunk_size_that_does_not_fit_its_column_is_refused(sent: object) -> None:
     body = json.dumps(new_job(new_file(s3MultipartChunksizeMb=sent)))
     with pytest.raises(MalformedError, match=r"files\[0\]\.s3MultipartChunksizeMb is "):
         status.decode(body, NEW)
@@ -137,10 +137,10 @@ def test_a_chunk_size_that_no_column_holds_is_refused(sent: object) -> None:
         (update(jobId=7), "jobId is not a string"),
         (update(jobId=None), "jobId is not a string"),
         (update(job_id="x"), None),
-        (update(statusId=7), "statusId is none of 1, 2, 3, 4"),
+        (update(statusId=7), "statusId is not one of 1, 2, 3, 4"),
         (update(statusId="4"), "statusId is not an integer"),
         (update(statusId=True), "statusId is not an integer"),
-        (update(statusId=3.5), "statusId is none of"),
+        (update(statusId=3.5), "statusId is not one of"),
         (update(statusId=4.0), None),
         (update(lastUpdate="2026-11-21T00:13:35Z"), "lastUpdate is not a time of the form"),
         (update(lastUpdate=1), "lastUpdate is not a string that holds a time"),
@@ -156,7 +156,7 @@ def test_a_chunk_size_that_no_column_holds_is_refused(sent: object) -> None:
         ("text", "not an object"),
     ],
 )
-def test_an_update_is_read_or_refused_with_the_field_and_its_problem(
+def test_a_wrong_update_is_refused_with_the_field_and_its_problem(
     document: object, problem: str | None
 ) -> None:
     if problem is None:
@@ -183,25 +183,25 @@ def test_an_update_is_read_or_refused_with_the_field_and_its_problem(
         (new_job(files=[1]), "files[0] is not an object"),
     ],
 )
-def test_a_new_job_is_refused_with_the_field_and_its_problem(document: object, problem: str) -> None:
+def test_a_wrong_new_job_is_refused_with_the_field_and_its_problem(document: object, problem: str) -> None:
     with pytest.raises(MalformedError) as raised:
         decode(document, NEW)
     assert problem in str(raised.value)
 
 
 @pytest.mark.parametrize("attributes", [{}, {"RequestMethod": "post"}, {"requestmethod": "new_job"}])
-def test_a_message_must_say_what_it_is(attributes: dict[str, str]) -> None:
+def test_the_attribute_request_method_is_required(attributes: dict[str, str]) -> None:
     with pytest.raises(MalformedError, match="RequestMethod is"):
         decode(update(), attributes)
 
 
 @pytest.mark.parametrize("body", ["", "{", "\0", '{"jobId": "\\ud800"}', "[" * 100_000])
-def test_a_body_that_is_no_json_is_refused(body: str) -> None:
+def test_a_body_that_is_not_valid_is_refused(body: str) -> None:
     with pytest.raises(MalformedError):
         status.decode(body, UPDATE)
 
 
-def test_no_value_of_the_message_leaks_into_the_reason() -> None:
+def test_the_error_contains_no_value_of_the_message() -> None:
     secret = "hunter2"
     wrong = update(jobId=[secret], lastUpdate=secret, statusId=secret, errorMessage={secret: secret})
     with pytest.raises(MalformedError) as raised:
@@ -211,7 +211,7 @@ def test_no_value_of_the_message_leaks_into_the_reason() -> None:
     assert "\n" not in str(raised.value)
 
 
-def test_an_update_is_sent_in_the_bytes_of_orca() -> None:
+def test_an_update_is_sent_with_the_bytes_of_orca() -> None:
     failed = UpdateFile(
         job_id="op-1",
         collection_id="C___001",
@@ -236,7 +236,7 @@ def test_an_update_is_sent_in_the_bytes_of_orca() -> None:
     assert status.decode(sent.body, sent.attributes) == failed
 
 
-def test_a_failure_is_not_announced_without_its_error() -> None:
+def test_a_failed_update_needs_an_error_message() -> None:
     failed = UpdateFile(
         job_id="j", granule_id="g", filename="f", last_update=PARSED, status=RecoveryStatus.FAILED
     )
@@ -244,7 +244,7 @@ def test_a_failure_is_not_announced_without_its_error() -> None:
         status.update_message(failed)
 
 
-def test_granules_have_groups_of_their_own_within_the_limits_of_sqs() -> None:
+def test_each_granule_has_a_group_of_its_own_within_the_limits_of_sqs() -> None:
     groups = {
         status.granule_group("j", "c", "g"),
         status.granule_group("j", "cg", ""),

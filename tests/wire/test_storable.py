@@ -1,4 +1,4 @@
-"""Whatever a message holds: it is refused by a field's name, or all that follows can be stored and posted."""
+"""A message is either refused with a field's name, or everything made from it can be stored and posted."""
 
 import json
 import random
@@ -33,7 +33,7 @@ from tests.conftest import Server
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 MOMENT = "2026-11-21T00:13:35.439458+00:00"
 LONGEST_FACT = 4_000
-"""Characters: a line of the log is no place for a whole message."""
+"""Characters of a fact in a log line."""
 FIELDS = re.compile(
     r"the body|Message|tables_to_query|detail|Records|manifestKey|reportBucket\w+|orcaArchiveLocation|"
     r"(job|collection|granule|status)Id|filename|files|keyPath|\w+Time|lastUpdate|errorMessage|"
@@ -44,7 +44,7 @@ POISON = ["\0", "a\0b", "\ud800", "a\udfff"]
 
 
 def incompressible(alphabet: str, length: int, seed: int) -> str:
-    """A text that an index cannot make shorter, where its letters allow."""
+    """A random text, which Postgres cannot compress to fit an index, if the alphabet is large enough."""
     rng = random.Random(seed)
     letters = alphabet if len(alphabet) == 1 else "".join(map(chr, range(0x21, 0x7F))) + alphabet * 60
     return "".join(rng.choices(letters, k=length))
@@ -62,11 +62,11 @@ bucket = st.from_regex(r"[a-z][a-z0-9.-]{1,61}[a-z0-9]", fullmatch=True)
 
 @st.composite
 def document(draw: st.DrawFn, /, **fields: st.SearchStrategy[Any]) -> dict[str, Any]:
-    """An object with these keys, of which one or two, or none, are what a sender should not have sent."""
-    made = {name: draw(strategy) for name, strategy in fields.items()}
+    """An object with these keys, of which up to two have a wrong value."""
+    result = {name: draw(strategy) for name, strategy in fields.items()}
     for name in draw(st.lists(st.sampled_from(sorted(fields)), max_size=2)):
-        made[name] = draw(st.one_of(st.sampled_from(POISON), wild, st.text(), anything))
-    return made | draw(st.sampled_from([{}, {"undeclared": ["\0", "\ud800"]}]))
+        result[name] = draw(st.one_of(st.sampled_from(POISON), wild, st.text(), anything))
+    return result | draw(st.sampled_from([{}, {"undeclared": ["\0", "\ud800"]}]))
 
 
 JOB = {"jobId": short, "collectionId": short, "granuleId": short}
@@ -135,7 +135,7 @@ EXPORTS = document(tables_to_query=names | names.map(lambda some: some * 9))
 
 @contextmanager
 def refused_by_name() -> Iterator[None]:
-    """A refusal is one line that names a field, and quotes nothing that cannot be written."""
+    """If the block refuses a message, check that the error is one line, names a field, and can be encoded."""
     try:
         yield
     except MalformedError as refusal:
@@ -153,15 +153,15 @@ def assert_facts_can_be_written(facts: Any) -> None:
         value.encode()
 
 
-def assert_all_news_can_be_posted(request: CopyRequest, reason: str) -> None:
+def assert_all_updates_can_be_posted(request: CopyRequest, reason: str) -> None:
     _, _, row = parts_of(request)
     for state in (RecoveryStatus.STAGED, RecoveryStatus.SUCCESS, RecoveryStatus.FAILED):
-        news = progress(row, state, NOW, reason if state is RecoveryStatus.FAILED else None)
+        update = progress(row, state, NOW, reason if state is RecoveryStatus.FAILED else None)
         for grouping in Grouping:
-            sent = status.update_message(news, grouping=grouping)
+            sent = status.update_message(update, grouping=grouping)
             assert sent.size <= LARGEST_MESSAGE
             assert sent.body.isascii()
-            assert status.decode(sent.body, sent.attributes) == news
+            assert status.decode(sent.body, sent.attributes) == update
 
 
 def decode_status(kind: str, body: Any) -> StatusMessage:
@@ -171,7 +171,7 @@ def decode_status(kind: str, body: Any) -> StatusMessage:
 
 
 @given(body=UPDATES)
-def test_an_update_fits_a_message_again(body: dict[str, Any]) -> None:
+def test_an_update_that_was_read_can_be_sent(body: dict[str, Any]) -> None:
     with refused_by_name():
         message = decode_status("update_file", body)
         if isinstance(message, UpdateFile) and (
@@ -181,16 +181,16 @@ def test_an_update_fits_a_message_again(body: dict[str, Any]) -> None:
 
 
 @given(body=COPIES | EVENTS | BRIDGED | WRAPPED, reason=wild | st.sampled_from(POISON))
-def test_all_news_of_a_copy_can_be_posted(body: dict[str, Any], reason: str) -> None:
+def test_all_updates_of_a_copy_can_be_posted(body: dict[str, Any], reason: str) -> None:
     with refused_by_name():
         message = recovery_wire.decode(json.dumps(body))
         assert_facts_can_be_written(describe_recovery(message))
         if isinstance(message, CopyRequest):
-            assert_all_news_can_be_posted(message, reason)
+            assert_all_updates_can_be_posted(message, reason)
 
 
 @given(body=POINTERS | LISTINGS | EXPORTS | EVENTS | BRIDGED | WRAPPED)
-def test_a_message_about_reports_can_be_described(body: dict[str, Any]) -> None:
+def test_a_message_about_reports_has_facts_for_the_log(body: dict[str, Any]) -> None:
     with refused_by_name():
         message = inventory.decode(json.dumps(body))
         assert_facts_can_be_written(internal_report.describe(message))
@@ -245,7 +245,7 @@ def follow(job: NewJob, filename: str) -> UpdateFile:
 
 @stored
 @given(body=EVENTS | BRIDGED)
-def test_the_rows_of_an_object_can_be_asked_for(connection: Connection, body: dict[str, Any]) -> None:
+def test_the_rows_of_an_object_can_be_queried(connection: Connection, body: dict[str, Any]) -> None:
     with refused_by_name():
         message = recovery_wire.decode(json.dumps(body))
         assert isinstance(message, S3Notification)
@@ -256,7 +256,7 @@ def test_the_rows_of_an_object_can_be_asked_for(connection: Connection, body: di
 
 @pytest.mark.parametrize("lengths", [(0, 0, 0), (1, 1, 1), (7, 100, 2_000), (600, 600, 600), (127, 128, 129)])
 @pytest.mark.parametrize("alphabet", ["", "\U0001f680\U0010ffff"], ids=["narrow", "wide"])
-def test_ids_as_long_as_may_be_are_stored(
+def test_ids_of_the_largest_size_are_stored(
     connection: Connection, alphabet: str, lengths: tuple[int, int, int]
 ) -> None:
     texts = [incompressible(alphabet + "x.", length, seed) for seed, length in enumerate(lengths)]

@@ -1,4 +1,4 @@
-"""What is written is read again as it was."""
+"""A message that is written and read again is unchanged."""
 
 from datetime import UTC, datetime
 
@@ -18,11 +18,11 @@ tables = st.text(characters, min_size=1, max_size=255)
 keys = st.text(characters, min_size=1, max_size=256)
 buckets = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}", fullmatch=True)
 regions = st.from_regex(r"[a-z][a-z0-9-]{0,30}[a-z0-9]", fullmatch=True)
-moments = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001  naive is asked for
+moments = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001  hypothesis requires naive limits
 sizes = st.none() | st.integers(0, LARGEST_INTEGER)
 
 updates = st.builds(
-    lambda **fields: UpdateFile(**fields),  # noqa: PLW0108  it would look at annotations it cannot read
+    lambda **fields: UpdateFile(**fields),  # noqa: PLW0108  hypothesis cannot read the model's annotations
     job_id=texts,
     collection_id=st.none() | texts,
     granule_id=texts,

@@ -1,4 +1,4 @@
-"""ORCA time, accepted and refused as the contract's 1.3.1 says."""
+"""ORCA time, accepted and refused by section 1.3.1 of the contract."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -10,7 +10,7 @@ WHOLE = datetime(2026, 11, 21, 0, 13, 35, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("text", "moment"),
+    ("text", "expected"),
     [
         ("2026-11-21T00:13:35.445716+00:00", WHOLE.replace(microsecond=445716)),
         ("2026-11-21T00:13:35+00:00", WHOLE),
@@ -20,8 +20,8 @@ WHOLE = datetime(2026, 11, 21, 0, 13, 35, tzinfo=UTC)
         ("2026-11-21T00:13:35.9999999+00:00", WHOLE + timedelta(seconds=1)),
     ],
 )
-def test_a_time_of_the_grammar_is_read(text: str, moment: datetime) -> None:
-    assert times.parse(text) == moment
+def test_a_valid_time_is_read(text: str, expected: datetime) -> None:
+    assert times.parse(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -56,12 +56,12 @@ def test_a_time_of_the_grammar_is_read(text: str, moment: datetime) -> None:
         "now",
     ],
 )
-def test_any_other_time_is_refused(text: str) -> None:
+def test_a_time_in_any_other_format_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"^is "):
         times.parse(text)
 
 
-def test_a_moment_is_shown_as_orca_writes_it() -> None:
+def test_a_time_is_written_as_orca_writes_it() -> None:
     elsewhere = WHOLE.astimezone(timezone(timedelta(hours=-5)))
     assert times.format_time(elsewhere) == "2026-11-21T00:13:35+00:00"
     assert times.format_time(WHOLE.replace(microsecond=7)) == "2026-11-21T00:13:35.000007+00:00"

@@ -1,4 +1,4 @@
-"""What ORCA's schema lets through means here what it means to Postgres, which reads it in ORCA."""
+"""Times that ORCA's JSON Schema accepts are read here as Postgres reads them, which ORCA relies on."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -44,26 +44,26 @@ MOMENTS = st.builds(
 @example(text="2026-02-29T00:00:00+00:00")
 @example(text="2026-12-31T23:59:59.9999999+00:00")
 @example(text="2024-02-29T00:00:00.0000005+00:00")
-def test_a_time_is_what_postgres_takes_it_for(cursor: psycopg2.extensions.cursor, text: str) -> None:
-    assert ours(text) == postgres_s(cursor, text)
+def test_a_time_is_read_as_by_postgres(cursor: psycopg2.extensions.cursor, text: str) -> None:
+    assert parsed(text) == parsed_by_postgres(cursor, text)
 
 
-def ours(text: str) -> datetime | None:
+def parsed(text: str) -> datetime | None:
     try:
         return times.parse(text)
     except ValueError:
         return None
 
 
-def postgres_s(cursor: psycopg2.extensions.cursor, text: str) -> datetime | None:
+def parsed_by_postgres(cursor: psycopg2.extensions.cursor, text: str) -> datetime | None:
     try:
         cursor.execute("SELECT CAST(%s AS timestamptz)", [text])
         row = cursor.fetchone()
     except psycopg2.DataError:
         return None
-    except ValueError:  # a year that Python does not have
+    except ValueError:  # a year that Python cannot represent
         return None
     assert row is not None
-    moment = row[0]
-    assert isinstance(moment, datetime)
-    return moment
+    time = row[0]
+    assert isinstance(time, datetime)
+    return time

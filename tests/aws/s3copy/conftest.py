@@ -1,4 +1,4 @@
-"""A copier over real HTTP: aiobotocore, a proxy that can be told to fail, moto with its corrections."""
+"""A copier over real HTTP: aiobotocore, a proxy that injects faults, and moto with our corrections."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
@@ -15,12 +15,12 @@ from orca_daemon.local.moto import REGION
 from tests.aws.s3copy.faulty import Faulty
 from tests.aws.s3copy.storage import bucket, faulty, session  # noqa: F401  pytest finds fixtures by their names
 
-AT_ONCE = Backoff(base=0.0, floor=0.0)
+NO_PAUSE = Backoff(base=0.0, floor=0.0)
 
 
 @pytest.fixture
 async def aio_s3(faulty: Faulty, session: AioSession) -> AsyncIterator[Any]:
-    """An aiobotocore client that asks once only, so that retries in a test are our own."""
+    """An aiobotocore client without retries, so that all retries in a test are the copier's."""
     config = AioConfig(
         parameter_validation=False,
         retries={"total_max_attempts": 1, "mode": "standard"},
@@ -42,6 +42,6 @@ async def aio_s3(faulty: Faulty, session: AioSession) -> AsyncIterator[Any]:
 @pytest.fixture
 def copier(aio_s3: Any) -> Callable[..., Copier]:
     def make(observe: Observer = unobserved, **options: Any) -> Copier:
-        return Copier(aio_s3, CopyOptions(**{"backoff": AT_ONCE, "tries": 4, **options}), observe)
+        return Copier(aio_s3, CopyOptions(**{"backoff": NO_PAUSE, "tries": 4, **options}), observe)
 
     return make

@@ -1,4 +1,4 @@
-"""An HTTP proxy in front of S3 that fails as it is told."""
+"""An HTTP proxy in front of S3 that injects faults."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,30 +15,37 @@ _HOP = {"connection", "transfer-encoding", "content-length", "date", "server", "
 
 @dataclass
 class Fault:
-    """What to do with the requests that `match`: an error, a pause, a cut line, or something of the test."""
+    """What to do with requests that `match`: an error, a pause, a reset connection, or a call of the test."""
 
     match: Callable[[web.Request], bool]
     status: int = 0
     code: str = ""
-    message: str = "as the test wishes"
+    message: str = "injected by the test"
     times: int = 1_000_000
+    """Number of requests that fail."""
     cut: bool = False
+    """Reset the connection instead of answering."""
     as_json: bool = False
-    """Fail as SQS does, not as S3."""
+    """Send the error in SQS's format instead of S3's."""
     page: str | None = None
-    """Answered with status 200, as JSON of SQS."""
+    """A body to send with status 200 and SQS's content type."""
     edit: Callable[[bytes], bytes] | None = None
-    """Makes another body of the answer's."""
+    """Changes the body of the response."""
     before: Callable[[], object] | None = None
+    """Called before the request is forwarded."""
     hold: asyncio.Event | None = None
+    """Wait for this before the request is forwarded."""
     after: Callable[[], object] | None = None
+    """Called after S3 has answered."""
     lose_answer: bool = False
+    """Forward the request, and send an error in place of S3's response."""
     hits: int = 0
     reached: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set at the first request that matches."""
 
 
 def operation(name: str) -> Callable[[web.Request], bool]:
-    """Matches requests of an S3 operation, as its method, query and headers tell it."""
+    """Matches requests of an S3 operation, by method, query and headers."""
     return lambda request: _operation(request) == name
 
 
@@ -70,7 +77,7 @@ def _operation(request: web.Request) -> str:  # noqa: PLR0911  a table
 
 
 class Faulty:
-    """The proxy; `faults` are looked through in order, `seen` holds the operations that came by."""
+    """The proxy.  The first matching fault of `faults` applies; `seen` lists the operations requested."""
 
     def __init__(self, upstream: str) -> None:
         self._upstream = upstream
@@ -136,7 +143,7 @@ class Faulty:
 
     @staticmethod
     def _instead(fault: Fault, request: web.Request) -> web.Response | None:
-        """What is answered without asking S3."""
+        """The response of a fault that does not forward the request; None if it does."""
         if fault.cut:
             assert request.transport is not None
             request.transport.abort()

@@ -1,4 +1,4 @@
-"""Fixtures of everything that copies: buckets without leftovers, an S3 that fails on request, one session."""
+"""Fixtures of tests that copy: buckets, a proxy in front of S3 that injects faults, one session."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 
@@ -12,15 +12,15 @@ from tests.aws.s3copy.faulty import Faulty
 
 @pytest.fixture
 def bucket(bucket: Callable[[], str], s3: S3Client) -> Iterator[Callable[[], str]]:
-    """Makes empty buckets; at the end of the test, none of them holds an unfinished upload."""
-    made: list[str] = []
+    """Makes empty buckets, and checks at the end of the test that none holds an unfinished upload."""
+    names: list[str] = []
 
     def make() -> str:
-        made.append(bucket())
-        return made[-1]
+        names.append(bucket())
+        return names[-1]
 
     yield make
-    assert [s3.list_multipart_uploads(Bucket=name).get("Uploads", []) for name in made] == [[]] * len(made)
+    assert [s3.list_multipart_uploads(Bucket=name).get("Uploads", []) for name in names] == [[]] * len(names)
 
 
 @pytest.fixture
@@ -31,5 +31,5 @@ async def faulty(aws_endpoint: str) -> AsyncIterator[Faulty]:
 
 @pytest.fixture(scope="session")
 def session() -> AioSession:
-    """One for all tests: it reads the models of the services once."""
+    """One for all tests, because reading the models of the services takes long."""
     return checked_session()

@@ -33,7 +33,7 @@ KEPT: dict[str, Any] = {
 }
 
 
-def places(bucket: MakeBucket, key: str = "d/g.h5") -> tuple[S3Object, S3Object]:
+def source_and_target(bucket: MakeBucket, key: str = "d/g.h5") -> tuple[S3Object, S3Object]:
     return S3Object(bucket(), key), S3Object(bucket(), key)
 
 
@@ -42,10 +42,10 @@ def read(s3: S3Client, place: S3Object) -> bytes:
 
 
 @pytest.mark.parametrize("body", [b"", b"small", BIG], ids=["empty", "small", "parts"])
-async def test_type_metadata_cache_headers_and_tags_survive(
+async def test_type_metadata_cache_headers_and_tags_are_kept(
     s3: S3Client, bucket: MakeBucket, copier: MakeCopier, body: bytes
 ) -> None:
-    source, target = places(bucket)
+    source, target = source_and_target(bucket)
     s3.put_object(Bucket=source.bucket, Key=source.key, Body=body, Tagging="kind=data&odd=a+b%2Fc", **KEPT)
     result = await copier(threshold=5 * MIB, chunk=5 * MIB).copy(source, target)
     assert result == Copied(
@@ -58,7 +58,7 @@ async def test_type_metadata_cache_headers_and_tags_survive(
     assert {tag["Key"]: tag["Value"] for tag in tags} == {"kind": "data", "odd": "a b/c"}
 
 
-AWKWARD = (
+UNUSUAL_KEYS = (
     "a b/c.h5",
     "a+b/c+d.h5",
     "ä/ö 漢字/🛰.nc",
@@ -72,23 +72,29 @@ AWKWARD = (
 
 
 @pytest.mark.parametrize("body", [b"small", BIG[: 6 * MIB]], ids=["one request", "parts"])
-async def test_awkward_keys(s3: S3Client, bucket: MakeBucket, copier: MakeCopier, body: bytes) -> None:
-    here, there = bucket(), bucket()
-    for key in AWKWARD:
-        s3.put_object(Bucket=here, Key=key, Body=body)
-    one = copier(threshold=5 * MIB, chunk=5 * MIB)
-    results = await asyncio.gather(*(one.copy(S3Object(here, key), S3Object(there, key)) for key in AWKWARD))
+async def test_keys_with_unusual_characters_are_copied(
+    s3: S3Client, bucket: MakeBucket, copier: MakeCopier, body: bytes
+) -> None:
+    archive, destination = bucket(), bucket()
+    for key in UNUSUAL_KEYS:
+        s3.put_object(Bucket=archive, Key=key, Body=body)
+    shared = copier(threshold=5 * MIB, chunk=5 * MIB)
+    results = await asyncio.gather(
+        *(shared.copy(S3Object(archive, key), S3Object(destination, key)) for key in UNUSUAL_KEYS)
+    )
     assert {(result.parts, result.skipped) for result in results} == {(2 if len(body) > MIB else 1, False)}
-    assert {key: read(s3, S3Object(there, key)) for key in AWKWARD} == dict.fromkeys(AWKWARD, body)
-    listed = s3.list_objects_v2(Bucket=there)["Contents"]
-    assert sorted(found["Key"] for found in listed) == sorted(AWKWARD)
+    assert {key: read(s3, S3Object(destination, key)) for key in UNUSUAL_KEYS} == dict.fromkeys(
+        UNUSUAL_KEYS, body
+    )
+    listed = s3.list_objects_v2(Bucket=destination)["Contents"]
+    assert sorted(item["Key"] for item in listed) == sorted(UNUSUAL_KEYS)
 
 
 async def test_a_restored_object_becomes_standard(
     s3: S3Client, bucket: MakeBucket, copier: MakeCopier
 ) -> None:
     for threshold in (5 * MIB, 1024 * MIB):
-        source, target = places(bucket)
+        source, target = source_and_target(bucket)
         s3.put_object(Bucket=source.bucket, Key=source.key, Body=BIG, StorageClass="GLACIER")
         with pytest.raises(ObjectArchivedError, match="is in GLACIER and not restored"):
             await copier(threshold=threshold).copy(source, target)
@@ -101,7 +107,7 @@ async def test_storage_class_and_key_are_settings(
     s3: S3Client, bucket: MakeBucket, copier: MakeCopier
 ) -> None:
     for threshold in (5 * MIB, 1024 * MIB):
-        source, target = places(bucket)
+        source, target = source_and_target(bucket)
         s3.put_object(Bucket=source.bucket, Key=source.key, Body=BIG)
         make = copier(threshold=threshold, storage_class="STANDARD_IA", kms_key_id="key-1")
         await make.copy(source, target)
@@ -109,10 +115,10 @@ async def test_storage_class_and_key_are_settings(
         assert (head["StorageClass"], head["ServerSideEncryption"]) == ("STANDARD_IA", "aws:kms")
 
 
-async def test_a_target_that_holds_the_same_is_left_alone(
+async def test_a_target_that_holds_the_same_is_not_copied_again(
     s3: S3Client, bucket: MakeBucket, copier: MakeCopier, faulty: Faulty
 ) -> None:
-    source, target = places(bucket)
+    source, target = source_and_target(bucket)
     s3.put_object(Bucket=source.bucket, Key=source.key, Body=b"same")
     await copier().copy(source, target)
     faulty.seen.clear()
@@ -124,24 +130,24 @@ async def test_a_target_that_holds_the_same_is_left_alone(
 async def test_a_target_that_holds_something_else_is_replaced(
     s3: S3Client, bucket: MakeBucket, copier: MakeCopier
 ) -> None:
-    source, target = places(bucket)
+    source, target = source_and_target(bucket)
     s3.put_object(Bucket=source.bucket, Key=source.key, Body=b"right")
     s3.put_object(Bucket=target.bucket, Key=target.key, Body=b"wrong")
     assert not (await copier().copy(source, target)).skipped
     assert read(s3, target) == b"right"
 
 
-async def test_a_target_that_went_back_to_the_archive_is_no_copy(
+async def test_a_target_in_an_archive_storage_class_is_copied_again(
     s3: S3Client, bucket: MakeBucket, copier: MakeCopier
 ) -> None:
-    source, target = places(bucket)
+    source, target = source_and_target(bucket)
     s3.put_object(Bucket=source.bucket, Key=source.key, Body=b"same")
     s3.put_object(Bucket=target.bucket, Key=target.key, Body=b"same", StorageClass="GLACIER")
     assert not (await copier().copy(source, target)).skipped
     assert "StorageClass" not in s3.head_object(Bucket=target.bucket, Key=target.key)
 
 
-async def test_an_object_can_be_copied_onto_itself_out_of_the_archive(
+async def test_a_restored_object_can_be_copied_onto_itself(
     s3: S3Client, bucket: MakeBucket, copier: MakeCopier
 ) -> None:
     place = S3Object(bucket(), "d/g.h5")
@@ -152,9 +158,9 @@ async def test_an_object_can_be_copied_onto_itself_out_of_the_archive(
 
 
 def put_old_upload(s3: S3Client, place: S3Object, parts: list[bytes]) -> str:
-    """An object as archives hold it that are older than S3's checksums: cut, and with an ETag only."""
+    """Make an object as in archives older than S3's checksums: uploaded in parts, with an ETag only."""
     upload = s3.create_multipart_upload(**place.parameters)["UploadId"]  # type: ignore[arg-type]
-    done = [
+    uploaded = [
         {
             "PartNumber": number,
             "ETag": s3.upload_part(
@@ -167,14 +173,14 @@ def put_old_upload(s3: S3Client, place: S3Object, parts: list[bytes]) -> str:
         Bucket=place.bucket,
         Key=place.key,
         UploadId=upload,
-        MultipartUpload={"Parts": done},  # type: ignore[typeddict-item]
+        MultipartUpload={"Parts": uploaded},  # type: ignore[typeddict-item]
     )["ETag"]
 
 
-async def test_without_checksums_the_copy_is_cut_like_its_source_so_that_etags_prove_it(
+async def test_without_checksums_the_copy_has_the_parts_of_its_source_so_that_etags_prove_it(
     s3: S3Client, bucket: MakeBucket, copier: MakeCopier
 ) -> None:
-    source, target = places(bucket)
+    source, target = source_and_target(bucket)
     etag = put_old_upload(s3, source, [BIG[: 6 * MIB], BIG[6 * MIB :]])
     result = await copier().copy(source, target)
     assert (result.parts, result.by) == (2, "ETag")
@@ -185,26 +191,24 @@ async def test_without_checksums_the_copy_is_cut_like_its_source_so_that_etags_p
 async def test_a_small_object_that_was_uploaded_as_one_part_is_copied_as_one_part(
     s3: S3Client, bucket: MakeBucket, copier: MakeCopier
 ) -> None:
-    source, target = places(bucket)
+    source, target = source_and_target(bucket)
     etag = put_old_upload(s3, source, [BIG[: 3 * MIB]])
     result = await copier().copy(source, target)
     assert (result.parts, result.by) == (1, "ETag")
     assert s3.head_object(Bucket=target.bucket, Key=target.key)["ETag"] == etag
 
 
-async def test_where_s3_proves_nothing_the_result_says_so(
+async def test_without_checksum_and_etag_the_proof_is_size_and_every_part(
     s3: S3Client, bucket: MakeBucket, copier: MakeCopier
 ) -> None:
-    source, target = places(bucket)
+    source, target = source_and_target(bucket)
     put_old_upload(s3, source, [BIG[: 6 * MIB], BIG[6 * MIB :]])
     result = await copier().copy(source, target, chunk=8 * MIB)
     assert (result.parts, result.by) == (1, "size and every part")
 
 
-async def test_the_newest_version_is_copied_and_pinned(
-    s3: S3Client, bucket: MakeBucket, copier: MakeCopier
-) -> None:
-    source, target = places(bucket)
+async def test_the_newest_version_is_copied(s3: S3Client, bucket: MakeBucket, copier: MakeCopier) -> None:
+    source, target = source_and_target(bucket)
     for place in (source, target):
         s3.put_bucket_versioning(Bucket=place.bucket, VersioningConfiguration={"Status": "Enabled"})
     for body in (b"old", BIG):
@@ -214,40 +218,42 @@ async def test_the_newest_version_is_copied_and_pinned(
         assert read(s3, target) == body
 
 
-async def test_a_missing_source_is_rejected_in_a_sentence(bucket: MakeBucket, copier: MakeCopier) -> None:
-    source, target = places(bucket)
+async def test_a_missing_source_is_rejected(bucket: MakeBucket, copier: MakeCopier) -> None:
+    source, target = source_and_target(bucket)
     with pytest.raises(ObjectMissingError, match=r"^s3://[\w-]+/d/g\.h5 does not exist$"):
         await copier().copy(source, target)
 
 
-async def test_two_copies_to_one_target_share_the_work(
+async def test_of_copies_to_one_target_only_the_first_copies(
     s3: S3Client, bucket: MakeBucket, copier: MakeCopier, faulty: Faulty
 ) -> None:
-    source, target = places(bucket)
+    source, target = source_and_target(bucket)
     s3.put_object(Bucket=source.bucket, Key=source.key, Body=BIG)
-    one = copier(threshold=5 * MIB)
-    results = await asyncio.gather(*(one.copy(source, target) for _ in range(5)))
+    shared = copier(threshold=5 * MIB)
+    results = await asyncio.gather(*(shared.copy(source, target) for _ in range(5)))
     assert [result.skipped for result in results].count(False) == 1
     assert faulty.seen.count("CreateMultipartUpload") == 1
-    assert one._targets == {}
+    assert shared._targets == {}
 
 
-async def test_requests_and_files_are_bounded(
+async def test_requests_and_files_at_one_time_are_limited(
     s3: S3Client, bucket: MakeBucket, copier: MakeCopier, faulty: Faulty
 ) -> None:
-    here, there = bucket(), bucket()
+    archive, destination = bucket(), bucket()
     for number in range(12):
-        s3.put_object(Bucket=here, Key=f"{number}", Body=BIG)
-    one = copier(threshold=5 * MIB, chunk=5 * MIB, requests=4, files=3)
-    await asyncio.gather(*(one.copy(S3Object(here, f"{n}"), S3Object(there, f"{n}")) for n in range(12)))
+        s3.put_object(Bucket=archive, Key=f"{number}", Body=BIG)
+    shared = copier(threshold=5 * MIB, chunk=5 * MIB, requests=4, files=3)
+    await asyncio.gather(
+        *(shared.copy(S3Object(archive, f"{n}"), S3Object(destination, f"{n}")) for n in range(12))
+    )
     assert faulty.most_at_once == 4
-    assert not +one.requests.in_flight
+    assert not +shared.requests.in_flight
 
 
 async def test_progress_is_reported_part_by_part(
     s3: S3Client, bucket: MakeBucket, copier: MakeCopier
 ) -> None:
-    source, target = places(bucket)
+    source, target = source_and_target(bucket)
     s3.put_object(Bucket=source.bucket, Key=source.key, Body=BIG)
     reported: list[CopyProgress] = []
     await copier(reported.append, threshold=5 * MIB, chunk=5 * MIB, requests=1).copy(source, target)

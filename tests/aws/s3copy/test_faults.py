@@ -1,4 +1,4 @@
-"""Copies while S3 fails, over real HTTP: nothing torn, nothing left behind."""
+"""Copies while S3 fails, over real HTTP: no incomplete object, and no upload left behind."""
 
 import asyncio
 from collections import Counter
@@ -19,7 +19,7 @@ MakeBucket = Callable[[], str]
 Match = Callable[[web.Request], bool]
 BIG = bytes(range(256)) * (17 * MIB // 256)
 FORBIDDEN, SLOW = 403, 503
-AS_LONG_AS_IT_TAKES = 600.0
+NO_LIMIT = 600.0
 
 
 @pytest.fixture
@@ -40,11 +40,11 @@ def parts(copier: MakeCopier) -> Copier:
 
 
 def keys(s3: S3Client, place: S3Object) -> list[str]:
-    return [found["Key"] for found in s3.list_objects_v2(Bucket=place.bucket).get("Contents", [])]
+    return [item["Key"] for item in s3.list_objects_v2(Bucket=place.bucket).get("Contents", [])]
 
 
 def uploads(s3: S3Client, place: S3Object) -> list[str]:
-    return [found["UploadId"] for found in s3.list_multipart_uploads(Bucket=place.bucket).get("Uploads", [])]
+    return [item["UploadId"] for item in s3.list_multipart_uploads(Bucket=place.bucket).get("Uploads", [])]
 
 
 def same(s3: S3Client, target: S3Object, body: bytes = BIG) -> bool:
@@ -52,22 +52,22 @@ def same(s3: S3Client, target: S3Object, body: bytes = BIG) -> bool:
 
 
 @pytest.mark.parametrize(("status", "code"), [(503, "SlowDown"), (500, "InternalError")])
-async def test_a_storm_is_weathered(
+async def test_a_copy_succeeds_though_each_request_fails_three_times(
     s3: S3Client, source: S3Object, target: S3Object, parts: Copier, faulty: Faulty, status: int, code: str
 ) -> None:
-    seen: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
 
-    def the_first_three(request: web.Request) -> bool:
-        seen[request.raw_path] += 1
-        return seen[request.raw_path] <= 3
+    def first_three(request: web.Request) -> bool:
+        counts[request.raw_path] += 1
+        return counts[request.raw_path] <= 3
 
-    faulty.fail(Fault(the_first_three, status, code))
+    faulty.fail(Fault(first_three, status, code))
     assert (await parts.copy(source, target)).parts == 4
     assert same(s3, target)
 
 
 @pytest.mark.parametrize("name", ["HeadObject", "UploadPartCopy"])
-async def test_s3_that_asks_for_patience_for_long_gets_it(
+async def test_if_s3_keeps_asking_to_slow_down_the_copy_is_not_charged(
     s3: S3Client, source: S3Object, target: S3Object, parts: Copier, faulty: Faulty, name: str
 ) -> None:
     faulty.fail(Fault(operation(name), SLOW, "SlowDown"))
@@ -76,7 +76,7 @@ async def test_s3_that_asks_for_patience_for_long_gets_it(
     assert keys(s3, target) == []
 
 
-async def test_faults_of_s3_that_do_not_end_are_s3_being_down(
+async def test_if_s3_keeps_failing_it_is_down(
     s3: S3Client, source: S3Object, target: S3Object, parts: Copier, faulty: Faulty
 ) -> None:
     faulty.fail(Fault(operation("UploadPartCopy"), 500, "InternalError"))
@@ -86,7 +86,7 @@ async def test_faults_of_s3_that_do_not_end_are_s3_being_down(
 
 
 @pytest.mark.parametrize("name", ["CopyObject", "UploadPartCopy", "CompleteMultipartUpload"])
-async def test_an_error_in_an_answer_of_200_is_an_error(
+async def test_an_error_under_status_200_is_an_error(
     s3: S3Client, source: S3Object, target: S3Object, copier: MakeCopier, faulty: Faulty, name: str
 ) -> None:
     fault = faulty.fail(Fault(operation(name), 200, "InternalError", times=2))
@@ -104,7 +104,7 @@ async def test_a_part_may_fail_twice(
     assert same(s3, target)
 
 
-async def test_a_line_cut_in_the_middle_of_a_part_is_tried_again(
+async def test_a_part_is_copied_again_after_a_connection_reset(
     s3: S3Client, source: S3Object, target: S3Object, parts: Copier, faulty: Faulty
 ) -> None:
     faulty.fail(Fault(part(2), cut=True, times=1))
@@ -113,7 +113,7 @@ async def test_a_line_cut_in_the_middle_of_a_part_is_tried_again(
 
 
 @pytest.mark.parametrize("name", ["CompleteMultipartUpload", "CreateMultipartUpload", "UploadPartCopy"])
-async def test_a_lost_answer_changes_nothing(
+async def test_a_lost_response_changes_nothing(
     s3: S3Client,
     source: S3Object,
     target: S3Object,
@@ -125,11 +125,11 @@ async def test_a_lost_answer_changes_nothing(
     faulty.fail(Fault(operation(name), lose_answer=True, times=1))
     await parts.copy(source, target)
     assert same(s3, target)
-    # Of an upload whose beginning was lost nobody learned the id: the next copy of the object clears it.
+    # If the response to CreateMultipartUpload was lost, its id is unknown: the next copy aborts the upload.
     assert (await copier(threshold=5 * MIB, idle=0.0).copy(source, target)).skipped
 
 
-async def test_a_source_replaced_between_two_parts_is_noticed(
+async def test_a_source_that_is_replaced_between_two_parts_is_noticed(
     s3: S3Client, source: S3Object, target: S3Object, copier: MakeCopier, faulty: Faulty
 ) -> None:
     other = BIG[::-1]
@@ -146,7 +146,7 @@ async def test_a_source_replaced_between_two_parts_is_noticed(
     assert same(s3, target, other)
 
 
-async def test_a_source_replaced_before_a_single_copy_is_noticed(
+async def test_a_source_that_is_replaced_before_a_copy_in_one_request_is_noticed(
     s3: S3Client, source: S3Object, target: S3Object, copier: MakeCopier, faulty: Faulty
 ) -> None:
     faulty.fail(
@@ -160,7 +160,7 @@ async def test_a_source_replaced_before_a_single_copy_is_noticed(
         await copier().copy(source, target)
 
 
-async def test_in_a_versioned_bucket_the_version_that_was_looked_at_is_copied(
+async def test_in_a_versioned_bucket_the_version_of_the_head_request_is_copied(
     s3: S3Client, source: S3Object, target: S3Object, copier: MakeCopier, faulty: Faulty
 ) -> None:
     s3.put_bucket_versioning(Bucket=source.bucket, VersioningConfiguration={"Status": "Enabled"})
@@ -176,7 +176,7 @@ async def test_in_a_versioned_bucket_the_version_that_was_looked_at_is_copied(
     assert same(s3, target)
 
 
-async def test_a_target_overwritten_during_the_copy_is_no_success(
+async def test_a_target_that_is_overwritten_during_the_copy_is_an_error(
     s3: S3Client, source: S3Object, target: S3Object, copier: MakeCopier, faulty: Faulty
 ) -> None:
     faulty.fail(
@@ -197,13 +197,13 @@ async def test_a_missing_target_bucket_is_rejected_by_name(source: S3Object, cop
 
 
 @pytest.mark.parametrize("bucket_name", ["Bad_Bucket!", "no/such", "arn:aws:s3:::b"])
-async def test_what_is_no_name_of_a_bucket_is_rejected_in_a_short_sentence(
+async def test_an_invalid_bucket_name_is_rejected_in_a_short_sentence(
     source: S3Object, target: S3Object, copier: MakeCopier, bucket_name: str
 ) -> None:
-    nowhere = S3Object(bucket_name, "k")
-    for here, there in ((source, nowhere), (nowhere, target)):
+    invalid = S3Object(bucket_name, "k")
+    for from_object, to_object in ((source, invalid), (invalid, target)):
         with pytest.raises(Reject) as caught:
-            await copier().copy(here, there)
+            await copier().copy(from_object, to_object)
         assert str(caught.value) == f's3://{bucket_name}/k: Invalid bucket name "{bucket_name}"'
 
 
@@ -213,14 +213,14 @@ async def test_what_is_no_name_of_a_bucket_is_rejected_in_a_short_sentence(
         ("HeadObject", "access denied: s3://.* may not be read, or does not exist"),
         (
             "CreateMultipartUpload",
-            "access denied: CreateMultipartUpload from s3://.* to s3://.*: as the test wishes$",
+            "access denied: CreateMultipartUpload from s3://.* to s3://.*: injected by the test$",
         ),
-        ("UploadPartCopy", "access denied: UploadPartCopy from .*: as the test wishes$"),
-        ("CompleteMultipartUpload", "access denied: CompleteMultipartUpload from .*: as the test wishes$"),
-        ("GetObjectTagging", "access denied: the tags of s3://.* may not be read: as the test wishes$"),
+        ("UploadPartCopy", "access denied: UploadPartCopy from .*: injected by the test$"),
+        ("CompleteMultipartUpload", "access denied: CompleteMultipartUpload from .*: injected by the test$"),
+        ("GetObjectTagging", "access denied: the tags of s3://.* may not be read: injected by the test$"),
     ],
 )
-async def test_what_is_forbidden_is_named(
+async def test_a_denial_names_the_operation_and_the_objects(
     source: S3Object, target: S3Object, parts: Copier, faulty: Faulty, name: str, sentence: str
 ) -> None:
     faulty.fail(Fault(operation(name), FORBIDDEN, "AccessDenied"))
@@ -230,7 +230,7 @@ async def test_what_is_forbidden_is_named(
     assert caught.value.place == f"read {source.bucket}" if reads else f"write {target.bucket}"
 
 
-async def test_a_target_that_may_not_be_looked_at_before_it_exists_is_copied(
+async def test_a_denied_head_of_the_target_does_not_stop_the_copy(
     s3: S3Client, source: S3Object, target: S3Object, copier: MakeCopier, faulty: Faulty
 ) -> None:
     faulty.fail(
@@ -245,7 +245,7 @@ async def test_a_target_that_may_not_be_looked_at_before_it_exists_is_copied(
     assert same(s3, target)
 
 
-async def test_a_source_removed_before_the_copy_is_missing(
+async def test_a_source_that_is_removed_before_the_copy_is_missing(
     s3: S3Client, source: S3Object, target: S3Object, copier: MakeCopier, faulty: Faulty
 ) -> None:
     faulty.fail(
@@ -259,7 +259,7 @@ async def test_a_source_removed_before_the_copy_is_missing(
 
 
 @pytest.mark.parametrize("threshold", [5 * MIB, 1024 * MIB], ids=["parts", "one request"])
-async def test_a_restore_that_expires_before_the_copy_is_an_archived_source(
+async def test_if_the_restore_expires_before_the_copy_the_source_is_archived(
     source: S3Object, target: S3Object, copier: MakeCopier, faulty: Faulty, threshold: int
 ) -> None:
     copying = ("CopyObject", "UploadPartCopy")
@@ -272,7 +272,7 @@ async def test_a_restore_that_expires_before_the_copy_is_an_archived_source(
         await copier(threshold=threshold).copy(source, target)
 
 
-async def test_a_head_that_is_refused_without_a_reason_reports_what_it_may_be(
+async def test_a_head_that_is_refused_without_a_reason_reports_the_possible_ones(
     source: S3Object, target: S3Object, copier: MakeCopier, faulty: Faulty
 ) -> None:
     faulty.fail(Fault(operation("HeadObject"), 400))
@@ -281,7 +281,7 @@ async def test_a_head_that_is_refused_without_a_reason_reports_what_it_may_be(
 
 
 @pytest.mark.parametrize("match", [operation("HeadObject"), part(2)], ids=["HEAD, without a body", "a part"])
-async def test_expired_credentials_are_waited_for(
+async def test_with_expired_credentials_s3_is_down_until_they_are_replaced(
     s3: S3Client, source: S3Object, target: S3Object, parts: Copier, faulty: Faulty, match: Match
 ) -> None:
     expired = faulty.fail(Fault(match, 400, "ExpiredToken"))
@@ -292,7 +292,7 @@ async def test_expired_credentials_are_waited_for(
     assert same(s3, target)
 
 
-async def test_an_upload_that_could_not_even_be_aborted_is_aborted_by_the_next_copy(
+async def test_an_upload_that_could_not_be_aborted_is_aborted_by_the_next_copy(
     s3: S3Client, source: S3Object, target: S3Object, copier: MakeCopier, faulty: Faulty
 ) -> None:
     copying = ("UploadPartCopy", "AbortMultipartUpload")
@@ -303,34 +303,38 @@ async def test_an_upload_that_could_not_even_be_aborted_is_aborted_by_the_next_c
     with pytest.raises(DependencyDown), capture_logs() as logs:
         await one.copy(source, target)
     [left] = uploads(s3, target)
-    [reported] = [entry for entry in logs if entry["event"] == "copy.upload_left"]
-    assert (reported["target"], reported["upload"], reported["reason"]) == (str(target), left, "ExpiredToken")
+    [entry_left] = [entry for entry in logs if entry["event"] == "copy.upload_left"]
+    assert (entry_left["target"], entry_left["upload"], entry_left["reason"]) == (
+        str(target),
+        left,
+        "ExpiredToken",
+    )
     expired.times = 0
     await one.copy(source, target)
     assert same(s3, target)
 
 
-async def test_a_dead_upload_that_may_not_be_aborted_is_no_hindrance(
+async def test_an_abandoned_upload_that_may_not_be_aborted_does_not_stop_the_copy(
     s3: S3Client, source: S3Object, target: S3Object, copier: MakeCopier, faulty: Faulty
 ) -> None:
-    dead = s3.create_multipart_upload(Bucket=target.bucket, Key=target.key)["UploadId"]
+    abandoned = s3.create_multipart_upload(Bucket=target.bucket, Key=target.key)["UploadId"]
     refused = faulty.fail(Fault(operation("AbortMultipartUpload"), FORBIDDEN, "AccessDenied"))
     await copier(threshold=5 * MIB, idle=0.0).copy(source, target)
-    assert (refused.hits, uploads(s3, target)) == (1, [dead])
+    assert (refused.hits, uploads(s3, target)) == (1, [abandoned])
     assert same(s3, target)
-    s3.abort_multipart_upload(Bucket=target.bucket, Key=target.key, UploadId=dead)
+    s3.abort_multipart_upload(Bucket=target.bucket, Key=target.key, UploadId=abandoned)
 
 
-async def test_an_upload_that_is_alive_elsewhere_is_not_aborted(
+async def test_a_recent_upload_of_another_process_is_not_aborted(
     s3: S3Client, source: S3Object, target: S3Object, parts: Copier
 ) -> None:
-    twin = s3.create_multipart_upload(Bucket=target.bucket, Key=target.key)["UploadId"]
+    other = s3.create_multipart_upload(Bucket=target.bucket, Key=target.key)["UploadId"]
     await parts.copy(source, target)
-    assert uploads(s3, target) == [twin]
-    s3.abort_multipart_upload(Bucket=target.bucket, Key=target.key, UploadId=twin)
+    assert uploads(s3, target) == [other]
+    s3.abort_multipart_upload(Bucket=target.bucket, Key=target.key, UploadId=other)
 
 
-async def test_s3_unreachable_is_s3_being_down(
+async def test_if_s3_is_unreachable_it_is_down(
     source: S3Object, target: S3Object, copier: MakeCopier, faulty: Faulty
 ) -> None:
     faulty.fail(Fault(lambda _: True, cut=True))
@@ -342,7 +346,7 @@ async def test_s3_unreachable_is_s3_being_down(
 @pytest.mark.parametrize(
     "name", ["CreateMultipartUpload", "UploadPartCopy", "CompleteMultipartUpload", "CopyObject"]
 )
-async def test_a_cancelled_copy_leaves_no_upload_and_no_torn_object(
+async def test_a_cancelled_copy_leaves_no_upload_and_no_incomplete_object(
     s3: S3Client,
     source: S3Object,
     target: S3Object,
@@ -351,7 +355,7 @@ async def test_a_cancelled_copy_leaves_no_upload_and_no_torn_object(
     monkeypatch: pytest.MonkeyPatch,
     name: str,
 ) -> None:
-    monkeypatch.setattr("orca_daemon.aws.s3copy.multipart.CANCELLATION_GRACE", AS_LONG_AS_IT_TAKES)
+    monkeypatch.setattr("orca_daemon.aws.s3copy.multipart.CANCELLATION_GRACE", NO_LIMIT)
     one = copier(threshold=1024 * MIB if name == "CopyObject" else 5 * MIB, chunk=5 * MIB)
     fault = faulty.fail(Fault(operation(name), times=1, hold=asyncio.Event()))
     copying = asyncio.create_task(one.copy(source, target))

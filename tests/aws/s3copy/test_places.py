@@ -1,4 +1,4 @@
-"""Where a copy failed and where it succeeded: what places of S3 are judged by."""
+"""The places of S3 at which a copy reports failures and successes."""
 
 from collections.abc import Callable, Iterator
 
@@ -32,28 +32,32 @@ def target(bucket: MakeBucket) -> S3Object:
 
 
 @pytest.fixture
-def heard() -> Iterator[list[str]]:
+def successes() -> Iterator[list[str]]:
     """The places where something succeeded."""
-    found: list[str] = []
-    token = places._listener.set(lambda dependency, place: found.append(f"{dependency} {place}"))
-    yield found
+    reported: list[str] = []
+    token = places._listener.set(lambda dependency, place: reported.append(f"{dependency} {place}"))
+    yield reported
     places._listener.reset(token)
 
 
 @pytest.mark.parametrize("threshold", [1024, 5], ids=["one request", "parts"])
 async def test_a_copy_succeeds_at_the_places_that_it_reads_and_writes(
-    source: S3Object, target: S3Object, copier: MakeCopier, heard: list[str], threshold: int
+    source: S3Object, target: S3Object, copier: MakeCopier, successes: list[str], threshold: int
 ) -> None:
     await copier(threshold=threshold * MIB).copy(source, target)
-    assert set(heard) == {f"s3 read {source.bucket}", f"s3 read {target.bucket}", f"s3 write {target.bucket}"}
+    assert set(successes) == {
+        f"s3 read {source.bucket}",
+        f"s3 read {target.bucket}",
+        f"s3 write {target.bucket}",
+    }
 
 
-async def test_that_something_is_missing_is_an_answer_of_the_place(
-    target: S3Object, copier: MakeCopier, heard: list[str]
+async def test_a_missing_object_is_a_success_of_the_place(
+    target: S3Object, copier: MakeCopier, successes: list[str]
 ) -> None:
     with pytest.raises(ObjectMissingError):
         await copier().head(target)
-    assert heard == [f"s3 read {target.bucket}"]
+    assert successes == [f"s3 read {target.bucket}"]
 
 
 FAULTS = {
@@ -72,7 +76,7 @@ VERBS = {
 
 @pytest.mark.parametrize(("status", "code"), FAULTS.values(), ids=FAULTS)
 @pytest.mark.parametrize(("name", "verb"), VERBS.items(), ids=VERBS)
-async def test_what_passes_is_down_at_its_place(
+async def test_a_fault_that_may_pass_is_reported_at_its_place(
     source: S3Object,
     target: S3Object,
     copier: MakeCopier,
@@ -82,7 +86,7 @@ async def test_what_passes_is_down_at_its_place(
     status: int,
     code: str,
 ) -> None:
-    # The answer to HEAD has no body: a GET is asked for the reason.
+    # The response to HEAD has no body, so the copier sends a GET for the reason.
     failing = ("HeadObject", "GET") if name == "HeadObject" else (name,)
     faulty.fail(Fault(lambda request: any(operation(each)(request) for each in failing), status, code))
     with pytest.raises(DependencyDown) as caught:
@@ -90,7 +94,7 @@ async def test_what_passes_is_down_at_its_place(
     assert caught.value.place == f"{verb} {source.bucket if verb == 'read' else target.bucket}"
 
 
-async def test_a_slow_place_is_not_down(
+async def test_a_place_that_asks_to_slow_down_is_not_down(
     source: S3Object, target: S3Object, copier: MakeCopier, faulty: Faulty
 ) -> None:
     faulty.fail(Fault(operation("CopyObject"), 503, "SlowDown"))
@@ -104,7 +108,7 @@ async def test_a_slow_place_is_not_down(
     [(READ_DENIED, "read"), (KEY_DENIED, "read"), (WRITE_DENIED, "write"), ("Access Denied", "write")],
     ids=["object", "key", "target", "not said"],
 )
-async def test_a_copy_that_is_denied_is_denied_where_aws_says(
+async def test_a_denied_copy_is_reported_at_the_place_that_aws_names(
     source: S3Object,
     target: S3Object,
     copier: MakeCopier,
@@ -126,10 +130,10 @@ async def test_a_copy_that_is_denied_is_denied_where_aws_says(
     assert caught.value.place == f"{verb} {source.bucket if verb == 'read' else target.bucket}"
 
 
-async def test_why_a_head_is_refused_is_asked_with_a_get(
+async def test_after_a_refused_head_a_get_asks_for_the_reason(
     source: S3Object, copier: MakeCopier, faulty: Faulty
 ) -> None:
-    faulty.fail(Fault(operation("HeadObject"), 403, "not to be seen"))
+    faulty.fail(Fault(operation("HeadObject"), 403, "HidesTheReason"))
     faulty.fail(Fault(operation("GET"), 403, "RequestTimeTooSkewed"))
     with pytest.raises(DependencyDown, match="this machine's clock is wrong"):
         await copier().head(source)

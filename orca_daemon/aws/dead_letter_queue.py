@@ -28,7 +28,7 @@ TRIES = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class DeadLetterFilter:
     """A filter of dead letters: all conditions must hold."""
 
     ids: frozenset[str] = frozenset()
@@ -43,7 +43,7 @@ class Wanted:
     until: float = float("inf")
     """Dead-lettered before this time (epoch)."""
 
-    def takes(self, letter: DeadLetter) -> bool:
+    def matches(self, letter: DeadLetter) -> bool:
         """Whether the dead letter meets all conditions."""
         return (
             (not self.ids or not self.ids.isdisjoint({letter.id, letter.original_id}))
@@ -67,7 +67,7 @@ class RedriveResult:
     """Why they failed."""
 
 
-class DeadLetters:
+class DeadLetterQueue:
     """The dead-letter queue of one queue."""
 
     def __init__(self, clients: Clients, queue: str, dead_letter: str, *, fifo: bool) -> None:
@@ -82,7 +82,7 @@ class DeadLetters:
         """When all of them were last hidden again, by the loop's clock."""
 
     @classmethod
-    async def of(cls, clients: Clients, queue: str) -> "DeadLetters":
+    async def of(cls, clients: Clients, queue: str) -> "DeadLetterQueue":
         """The dead letters of the queue with this URL.
 
         Raises:
@@ -100,19 +100,19 @@ class DeadLetters:
         depth = await self._source.depth()
         return depth.visible + depth.inflight + depth.delayed
 
-    async def peek(self, wanted: Wanted, most: int) -> list[DeadLetter]:
+    async def peek(self, wanted: DeadLetterFilter, most: int) -> list[DeadLetter]:
         """Read up to `most` dead letters that pass the filter, and make all visible again."""
         letters: list[DeadLetter] = []
         try:
             while len(letters) < most and (fresh := await self._next()):
-                letters += [each for each in fresh if wanted.takes(each)]
+                letters += [each for each in fresh if wanted.matches(each)]
         finally:
             await self._make_visible()
         return letters[:most]
 
     async def redrive(
         self,
-        wanted: Wanted,
+        wanted: DeadLetterFilter,
         *,
         most: int,
         rate: float,
@@ -137,7 +137,7 @@ class DeadLetters:
             while result.moved < most and (fresh := await self._next()):
                 for each in fresh:
                     group = each.envelope.group
-                    if not wanted.takes(each) or each.dead_lettered_at >= before:
+                    if not wanted.matches(each) or each.dead_lettered_at >= before:
                         result.passed_over += 1
                     elif result.moved < most and group not in stopped:
                         done = await self._move(each, result)

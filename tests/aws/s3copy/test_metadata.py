@@ -1,4 +1,4 @@
-"""What a copy keeps, and how it fails, does not depend on the size of the object."""
+"""Copies in one request and in parts keep the same metadata, and fail in the same way."""
 
 from collections.abc import Callable
 from typing import Any
@@ -30,9 +30,9 @@ UMLAUT = "Müller".encode().decode("latin-1")
 
 @pytest.fixture
 def both(s3: S3Client, bucket: MakeBucket, copier: MakeCopier) -> Callable[..., Any]:
-    """Copies an object in one request and in parts: what it is like, and what each copy is like."""
+    """Copies an object in one request and in parts; returns the metadata of the source and both copies."""
 
-    async def copied(headers: dict[str, str], **given: Any) -> list[dict[str, Any]]:
+    async def copied(headers: dict[str, str], **parameters: Any) -> list[dict[str, Any]]:
         def add(request: Any, **_: Any) -> None:
             for name, value in headers.items():
                 request.headers[name] = value
@@ -40,15 +40,15 @@ def both(s3: S3Client, bucket: MakeBucket, copier: MakeCopier) -> Callable[..., 
         source = S3Object(bucket(), "d/g.h5")
         s3.meta.events.register("before-sign.s3.PutObject", add)
         try:
-            s3.put_object(Bucket=source.bucket, Key=source.key, Body=BODY, **given)
+            s3.put_object(Bucket=source.bucket, Key=source.key, Body=BODY, **parameters)
         finally:
             s3.meta.events.unregister("before-sign.s3.PutObject", add)
         targets = {threshold: S3Object(bucket(), source.key) for threshold in (1024, 5)}
         for threshold, target in targets.items():
             await copier(threshold=threshold * MIB, chunk=5 * MIB).copy(source, target)
-        return [like(place) for place in (source, *targets.values())]
+        return [metadata(place) for place in (source, *targets.values())]
 
-    def like(place: S3Object) -> dict[str, Any]:
+    def metadata(place: S3Object) -> dict[str, Any]:
         head = s3.head_object(Bucket=place.bucket, Key=place.key)
         tags = s3.get_object_tagging(Bucket=place.bucket, Key=place.key)["TagSet"]
         return {"tags": tags, **{name: head.get(name) for name in KEPT}}
@@ -100,7 +100,7 @@ async def test_tags_are_kept_by_a_copy_of_either_kind(both: Callable[..., Any]) 
     ],
     ids=str,
 )
-async def test_an_object_without_tags_is_copied_whatever_its_store_says_of_them(
+async def test_an_object_without_tags_is_copied_whatever_error_the_store_returns(
     s3: S3Client, bucket: MakeBucket, copier: MakeCopier, faulty: Faulty, status: int, code: str
 ) -> None:
     source, target = S3Object(bucket(), "k"), S3Object(bucket(), "k")

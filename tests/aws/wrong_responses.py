@@ -1,4 +1,4 @@
-"""A server that answers whatever it is told to, and what such answers are."""
+"""A server that sends wrong responses in AWS's place, and a table of such responses."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,16 +8,16 @@ from typing import Self
 
 from aiohttp import web
 
-from tests.aws.honest import Call
+from tests.aws.correct_responses import Call
 
-Lie = Callable[[Call], web.StreamResponse | bytes | None]
-"""An answer, or bytes of one after which the line is cut; None resets the line."""
+MakeResponse = Callable[[Call], web.StreamResponse | bytes | None]
+"""Makes a response, or bytes after which the connection closes; None resets the connection."""
 _PAGE = "<html><head><title>log in</title></head><body>please</body></html>"
 _JSON = "application/x-amz-json-1.0"
 _XML = "application/xml"
 
 
-def _page(status: int = 200, text: str = _PAGE, kind: str = "text/html") -> Lie:
+def _page(status: int = 200, text: str = _PAGE, kind: str = "text/html") -> MakeResponse:
     return lambda _: web.Response(status=status, text=text, content_type=kind)
 
 
@@ -27,7 +27,7 @@ def _cut(call: Call) -> bytes:
 
 
 def _half(call: Call) -> web.Response:
-    # HEAD has no body that could be cut: what is missing of its answer are headers.
+    # A response to HEAD has no body to cut, so headers are missing instead.
     headers = {
         name: value for name, value in call.headers.items() if name not in {"ETag", "x-amz-request-id"}
     }
@@ -38,7 +38,7 @@ def _file_of_nginx(_: Call) -> web.Response:
     return web.Response(text=_PAGE, content_type="text/html", headers={"ETag": '"63f5e5c4-267"'})
 
 
-LIES: dict[str, Lie] = {
+WRONG_RESPONSES: dict[str, MakeResponse] = {
     "a page": _page(),
     "a page as JSON": _page(kind=_JSON),
     "a file of nginx": _file_of_nginx,
@@ -71,12 +71,12 @@ LIES: dict[str, Lie] = {
 }
 
 
-class Liar:
-    """Answers `call` honestly, or with `lie`, while it is entered."""
+class WrongServer:
+    """A server that answers `call` with `wrong`, or correctly if that is None; an async context manager."""
 
     def __init__(self) -> None:
         self.call: Call | None = None
-        self.lie: Lie | None = None
+        self.wrong: MakeResponse | None = None
         self.url = ""
 
     async def __aenter__(self) -> Self:
@@ -98,15 +98,15 @@ class Liar:
             await request.read()
         assert self.call
         assert request.transport
-        if self.lie is None:
+        if self.wrong is None:
             call = self.call
             return web.Response(status=call.status, headers=dict(call.headers), body=call.body)
-        lie = self.lie(self.call)
-        if isinstance(lie, web.StreamResponse):
-            return lie
-        if lie is None:
+        wrong = self.wrong(self.call)
+        if isinstance(wrong, web.StreamResponse):
+            return wrong
+        if wrong is None:
             request.transport.abort()
         else:
-            request.transport.write(lie)
+            request.transport.write(wrong)
             request.transport.close()
         return web.Response()

@@ -1,4 +1,4 @@
-"""What AWS answers to each call that the daemon makes, as far as the call needs it."""
+"""Correct responses of AWS to each call that the daemon makes, with the fields that the daemon needs."""
 
 import json
 from collections.abc import Mapping
@@ -28,11 +28,11 @@ SOURCE = {"CopySource": {"Bucket": "bucket", "Key": "s"}}
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call, and the answer to it."""
+    """One call and its response."""
 
     service: str
     method: str
-    asked: Mapping[str, Any]
+    parameters: Mapping[str, Any]
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     status: int = 200
@@ -42,16 +42,18 @@ class Call:
         return f"{self.service}.{self.method}"
 
 
-def _json(service: str, method: str, asked: Mapping[str, Any], answer: object) -> Call:
+def _json(service: str, method: str, parameters: Mapping[str, Any], response: object) -> Call:
     version = "1.0" if service == "sqs" else "1.1"
     headers = {"Content-Type": f"application/x-amz-json-{version}"}
-    return Call(service, method, asked, json.dumps(answer).encode(), headers)
+    return Call(service, method, parameters, json.dumps(response).encode(), headers)
 
 
-def _s3(method: str, asked: Mapping[str, Any], xml: str = "", status: int = 200, **headers: str) -> Call:
+def _s3(method: str, parameters: Mapping[str, Any], xml: str = "", status: int = 200, **headers: str) -> Call:
     named = {"Content-Type": "application/xml", "x-amz-request-id": "1"}
     named |= {name.replace("_", "-"): value for name, value in headers.items()}
-    return Call("s3", method, asked, f"<?xml version='1.0'?>{xml}".encode() if xml else b"", named, status)
+    return Call(
+        "s3", method, parameters, f"<?xml version='1.0'?>{xml}".encode() if xml else b"", named, status
+    )
 
 
 _DELETE = {"Id": "0", "ReceiptHandle": "r"}
