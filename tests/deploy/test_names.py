@@ -10,6 +10,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from orca_daemon.ops.metrics import Metrics
+from orca_daemon.ops.metrics.exports import ExportOutcome
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 DOCS = Path(__file__).parents[2] / "docs"
@@ -27,7 +28,7 @@ def exported() -> dict[str, set[str]]:
 
     metrics.queues.configured("recovery", QueueFacts(fifo=False, visibility=1.0))
     metrics.reconcile.show("archive", 0.0, {"phantom": 0, "orphan": 0, "mismatch": 0})
-    metrics.exports.ended("files", "written", rows=0, size=0, seconds=0.0)
+    metrics.exports.ended("files", ExportOutcome.WRITTEN, rows=0, size=0, seconds=0.0)
     metrics.reconcile.compared("archive", listed=0, catalogued=0, seconds=1.0, peak_mib=0)
     text = metrics.exposition().decode()
     labels: dict[str, set[str]] = {}

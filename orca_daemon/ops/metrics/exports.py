@@ -2,14 +2,19 @@
 
 import time
 from collections.abc import Callable
-from typing import Literal, TypeAlias, get_args
+from enum import StrEnum
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from orca_daemon.ops.metrics.labels import PREFIX, SECONDS, filled
 
-ExportOutcome: TypeAlias = Literal["written", "nothing_new", "failed"]
-OUTCOMES: tuple[ExportOutcome, ...] = get_args(ExportOutcome)
+
+class ExportOutcome(StrEnum):
+    """How the export of one table ended; the label of a metric."""
+
+    WRITTEN = "written"
+    NOTHING_NEW = "nothing_new"
+    FAILED = "failed"
 
 
 class ExportMetrics:
@@ -25,7 +30,7 @@ class ExportMetrics:
                 buckets=SECONDS,
                 registry=registry,
             ),
-            OUTCOMES,
+            ExportOutcome,
         )
         self.rows = Counter(f"{PREFIX}_export_rows", "Rows written to Parquet.", registry=registry)
         self.bytes = Counter(f"{PREFIX}_export_bytes", "Bytes of Parquet written.", registry=registry)
@@ -41,5 +46,5 @@ class ExportMetrics:
         self.seconds.labels(outcome).observe(seconds)
         self.rows.inc(rows)
         self.bytes.inc(size)
-        if outcome != "failed":
+        if outcome is not ExportOutcome.FAILED:
             self.last.labels(table).set(self._wall())

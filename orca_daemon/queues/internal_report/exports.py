@@ -115,5 +115,6 @@ def judge(report: Report, refused: TableNotAllowedError | None) -> Exception | N
 
 def count(metrics: ExportMetrics, outcome: TableOutcome) -> None:
     """Put a table's outcome into the metrics."""
-    what: ExportOutcome = "failed" if outcome.error else "written" if outcome.rows else "nothing_new"
-    metrics.ended(outcome.table, what, rows=outcome.rows, size=outcome.bytes, seconds=outcome.seconds)
+    done = ExportOutcome.WRITTEN if outcome.rows else ExportOutcome.NOTHING_NEW
+    ended = ExportOutcome.FAILED if outcome.error else done
+    metrics.ended(outcome.table, ended, rows=outcome.rows, size=outcome.bytes, seconds=outcome.seconds)
