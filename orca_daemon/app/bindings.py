@@ -95,8 +95,8 @@ def _apply(findings: Iterable[Finding]) -> None:
         if finding.at_start is StartAction.REFUSE:
             raise StartConfigurationError(finding.sentence)
         if finding.grade is not Grade.OK:
-            subject = {"subject": finding.subject} if not finding.facts else {}
-            _log.warning(finding.event, **subject, **finding.facts, reason=finding.text, do=finding.do)
+            facts = finding.facts or {"subject": finding.subject}
+            _log.warning(finding.event, **{"reason": finding.text, "do": finding.do, **facts})
 
 
 def _options(settings: Settings, queue: QueueSection, route: Route[Any]) -> ConsumerOptions:

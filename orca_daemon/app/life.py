@@ -7,7 +7,6 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import asdict
 from typing import Any, NoReturn, TypeVar
 
 import structlog
@@ -80,8 +79,6 @@ async def serve(settings: Settings, reload: Callable[[], Settings]) -> Exit:
 
 async def _run(process: Process, stack: AsyncExitStack, stopping: asyncio.Event) -> Exit:
     _log.info("start", version=__version__, pid=os.getpid(), queues=sorted(process.settings.bound))
-    for each in process.settings.corrections:
-        _log.warning("start.setting_corrected", **asdict(each))
     if await _unless_stopped(stopping, process.start(stack)) is None:
         _log.info("stopped", reason="a signal asked for it before the start was complete")
         return Exit.CLEAN

@@ -100,7 +100,7 @@ def _run(stack: "Stack", *, demo: bool, leave: bool, as_json: bool) -> int:
                 code = INTERRUPTED  # if Ctrl-C ends the demo before it returns
                 code = _demo(stack, whereabouts, as_json=as_json, stays=not leave)
             elif as_json:
-                typer.echo(json.dumps(whereabouts.shown()))
+                typer.echo(json.dumps(whereabouts.without_passwords()))
             else:
                 _announce(whereabouts, stack.state.path)
             if not leave:

@@ -2,4 +2,4 @@
 
 
 class NotStartedError(Exception):
-    """A part of the stack did not start; the sentence says which, why, and what to do."""
+    """A part of the stack did not start; the text says which, why, and what to do."""

@@ -1,4 +1,4 @@
-"""Finds PostgreSQL's programs, and someone who may run them."""
+"""Finds PostgreSQL's programs, and a user account that may run them."""
 
 import hashlib
 import os
@@ -24,7 +24,7 @@ _PACKAGES = (
 
 
 def account() -> Account | None:
-    """Who Postgres runs as: someone unprivileged when we are root, which it refuses to be; else ourselves."""
+    """The account to run Postgres as: None for ours; an unprivileged one for root, which Postgres refuses."""
     if os.getuid() != 0:
         return None
     for name in ("postgres", "nobody"):
@@ -38,10 +38,10 @@ def account() -> Account | None:
 
 @cache
 def binaries() -> Path:
-    """The folder of `initdb` and `postgres`, readable by the account that will run them.
+    """The folder of `initdb` and `postgres`; the account that will run them can read it.
 
     Raises:
-        NotStartedError: there is none.
+        NotStartedError: no PostgreSQL was found.
     """
     for folder in _candidates():
         if (folder / "postgres").is_file() and (folder / "initdb").is_file():
@@ -56,13 +56,13 @@ def _candidates() -> Iterator[Path]:
     if named := os.environ.get("ORCA_PG_BIN"):
         yield Path(named)
     for package, folder in _PACKAGES:
-        # Found without being imported: its import looks for places to write to, and warns.
+        # Locate it without an import, because importing it searches for writable folders and warns.
         if (spec := find_spec(package)) and spec.origin:
             yield Path(spec.origin).parent / folder
     yield from sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     yield from sorted(Path("/opt/homebrew/opt").glob("postgresql*/bin"), reverse=True)
-    if found := shutil.which("postgres"):
-        yield Path(found).resolve().parent
+    if program := shutil.which("postgres"):
+        yield Path(program).resolve().parent
 
 
 def _open_to_all(folder: Path) -> bool:
@@ -70,21 +70,23 @@ def _open_to_all(folder: Path) -> bool:
 
 
 def _copied(folder: Path) -> Path:
-    """A copy of the package where everyone may read it; a root's home is closed to other users."""
+    """Copy the package to where every user can read it, because other users cannot enter root's home."""
     package = folder.parent.parent
     key = hashlib.sha256(f"{package}{package.stat().st_mtime_ns}{sys.version_info}".encode()).hexdigest()[:12]
-    # /var/tmp survives a reboot, and is not the small memory that /tmp sometimes is.
+    # /var/tmp survives a reboot; /tmp may be a small file system in memory.
     target = Path(f"/var/tmp/orca-daemon-postgres-{key}")  # noqa: S108  owned by root, checked below
     if target.is_dir() and target.stat().st_uid == 0:
         return target / package.name / folder.relative_to(package)
     making = target.with_name(f"{target.name}.{os.getpid()}")
     shutil.copytree(package, making / package.name, symlinks=True)
-    libraries = package.with_name(f"{package.name}.libs")  # where the programs look: $ORIGIN/../../../X.libs
+    libraries = package.with_name(
+        f"{package.name}.libs"
+    )  # the programs load them from $ORIGIN/../../../X.libs
     if libraries.is_dir():
         shutil.copytree(libraries, making / libraries.name, symlinks=True)
     making.chmod(0o755)
     try:
         making.rename(target)
-    except OSError:  # another process was quicker
+    except OSError:  # another process has made it meanwhile
         shutil.rmtree(making)
     return target / package.name / folder.relative_to(package)

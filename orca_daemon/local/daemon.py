@@ -1,4 +1,4 @@
-"""The daemon as a child process: what runs in production, configured by its environment."""
+"""Runs `orca-daemon run` as a child process, configured by its environment as in production."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ from orca_daemon.local.parent_death import command
 
 _START_SECONDS = 60.0
 _DEFAULTS = {"ORCA_ENGINE__WAIT": "1"}
-"""A poll is waited for at the end; on loopback, short ones cost nothing."""
+"""Seconds of a long poll.  A stop waits for the poll in progress; on loopback, short polls cost nothing."""
 _FOREIGN = (
     "AWS_",
     "ORCA_QUEUES__",
@@ -32,13 +32,13 @@ class Daemon:
     """One `orca-daemon run`.
 
     Args:
-        environment: variables that say where everything is; our own ones that say so are not passed on.
-        url: its port for metrics and health, which `environment` names to it.
-        log: file that its log is appended to; None leaves it on our standard output.
+        environment: variables with all addresses; those of our own environment are not passed on.
+        url: its port for metrics and health, as in `environment`.
+        log: file to append its log to; None writes it to our standard output.
     """
 
     program: tuple[str, ...] = ("-m", "orca_daemon", "run")
-    """What Python runs."""
+    """Arguments of Python."""
 
     def __init__(self, environment: Mapping[str, str], url: str, log: Path | None = None) -> None:
         self._environment = _DEFAULTS | foreign_removed(os.environ) | dict(environment)
@@ -50,23 +50,23 @@ class Daemon:
         """Start it, and return when `/readyz` answers 200.
 
         Raises:
-            NotStartedError: it ended instead, or took too long.
+            NotStartedError: it ended, or took too long.
         """
         self.launch()
         self.ready()
 
     def launch(self) -> None:
-        """Begin to start it."""
+        """Start the process without waiting for it."""
         output = self._log.open("ab") if self._log else None
         try:
             self._process = subprocess.Popen(
-                # Its work is on the queues: killed, it loses nothing, and waits for nobody.
+                # SIGKILL is safe, because its work stays on the queues, and it ends at once.
                 command([sys.executable, *self.program], stop_with=signal.SIGKILL),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT if output else None,
                 env=self._environment,
-                start_new_session=True,  # Ctrl-C is for the program above, which stops us in its order
+                start_new_session=True,  # keep Ctrl-C from it: our program stops it in order
             )
         finally:
             if output:
@@ -83,16 +83,16 @@ class Daemon:
             time.sleep(0.02)
 
     def poll(self) -> int | None:
-        """What it exited with; None while it runs."""
+        """Its exit code; None while it runs."""
         return self._process.poll() if self._process else None
 
     @property
     def pid(self) -> int | None:
-        """Its process, once it was started."""
+        """Its process id; None before the start."""
         return self._process.pid if self._process else None
 
     def stop(self, patience: float = 60.0) -> int | None:
-        """Let it drain and end.  Returns its exit code; None if it was never started."""
+        """Stop it by SIGTERM, which lets it drain.  Returns its exit code; None if it was never started."""
         if self._process is None:
             return None
         self._process.terminate()
@@ -104,13 +104,13 @@ class Daemon:
 
     def _last_lines(self) -> str:
         if self._log is None:
-            return "its log is above"
+            return "see its log above"
         lines = self._log.read_text(errors="replace").splitlines()
-        return " / ".join(lines[-2:]) or "it said nothing"
+        return " / ".join(lines[-2:]) or "its log is empty"
 
 
 def foreign_removed(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment without what may point at somebody's real queues, database or account."""
+    """The environment without variables that may name real queues, databases or accounts."""
     return {
         name: value
         for name, value in environ.items()
@@ -123,7 +123,7 @@ def _answers(url: str) -> bool:
         with urlopen(url, timeout=2) as answer:  # noqa: S310  our own address
             return bool(answer.status == 200)  # noqa: PLR2004
     except HTTPError as error:
-        error.close()  # it is a response: Python 3.14 warns of one that is left open
+        error.close()  # it is an open response, and Python 3.14 warns if it is not closed
         return False
     except OSError:
         return False

@@ -1,4 +1,4 @@
-"""An HTTP server of ours in a process of its own: a module that prints its port, or why there is none."""
+"""Runs one of our HTTP servers as a child process, which prints its port, or why it does not start."""
 
 import os
 import signal
@@ -12,17 +12,17 @@ from orca_daemon.local import NotStartedError
 from orca_daemon.local.parent_death import command
 
 _PATIENCE = 20.0
-"""Seconds that a server has to write its state and end."""
+"""Seconds that a server may take to write its state and end."""
 
 
 class Endpoint:
-    """A server that runs between `start` and `stop`, and not after this process.
+    """A server that runs between `start` and `stop`; it ends if this process dies.
 
     Args:
-        module: run as `python -m`; prints its port or why it does not start, serves until SIGTERM, writes
-            its state, ends.
+        module: run as `python -m`; it prints its port or why it does not start, serves until SIGTERM,
+            writes its state and ends.
         arguments: its command line.
-        environment: variables it gets besides ours.
+        environment: variables besides ours.
     """
 
     def __init__(
@@ -34,26 +34,26 @@ class Endpoint:
         self.url = ""
 
     def launch(self) -> None:
-        """Begin to start it; `ready` waits for the end of that."""
+        """Start the process without waiting for it; call `ready` afterwards."""
         self._process = subprocess.Popen(
             command(self._program, stop_with=signal.SIGTERM),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             text=True,
             env=self._environment,
-            start_new_session=True,  # Ctrl-C is for the program above, which stops us in its order
+            start_new_session=True,  # keep Ctrl-C from it: our program stops it in order
         )
 
     def ready(self) -> None:
         """Return when it listens.
 
         Raises:
-            NotStartedError: it ended instead; its own words are in the error.
+            NotStartedError: it ended; the error has the text that it printed.
         """
         text = self._process.stdout.readline().strip() if self._process and self._process.stdout else ""
         if not text.isdecimal():
             self.stop()
-            raise NotStartedError(text or f"{self._program[2]} did not start; what it said is above")
+            raise NotStartedError(text or f"{self._program[2]} did not start; see its output above")
         self.url = f"http://127.0.0.1:{text}"
 
     def start(self) -> None:
@@ -62,7 +62,7 @@ class Endpoint:
         self.ready()
 
     def stop(self) -> None:
-        """Stop it; its state is written by then.  Twice is once."""
+        """Stop it; returns when its state is written.  May be called twice."""
         if self._process is None:
             return
         self._process.terminate()
@@ -77,7 +77,7 @@ class Endpoint:
 
     @property
     def pid(self) -> int | None:
-        """Its process, while it runs."""
+        """Its process id; None if it does not run."""
         return self._process.pid if self._process and self._process.poll() is None else None
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""WSGI: requests pass together; whoever needs the server at rest shuts the gate and waits for them."""
+"""WSGI middleware that can hold new requests back and wait until those in progress are done."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ _READING = frozenset({"GET", "HEAD"})
 
 
 class RequestGate:
-    """In front of an application."""
+    """Counts the requests in an application; `shut` holds new ones back."""
 
     def __init__(self, application: "WSGIApplication") -> None:
         self._application = application
@@ -20,7 +20,7 @@ class RequestGate:
         self._shut = False
         self._inside = 0
         self.changed = False
-        """Whether a request that may have changed something has passed; reset by whoever looks."""
+        """Whether a request that may have changed data has passed; `MotoStateSaver` resets it."""
 
     def __call__(self, environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
         """Serve one request."""
@@ -37,13 +37,13 @@ class RequestGate:
 
     @contextmanager
     def shut(self, patience: float) -> Iterator[bool]:
-        """Keep new requests out; gives whether those inside have left, which a stalled upload does not."""
+        """Hold new requests back; yields whether those in progress ended within `patience` seconds."""
         with self._moved:
             self._moved.wait_for(lambda: not self._shut)
             self._shut = True
-            left = self._moved.wait_for(lambda: not self._inside, patience)
+            all_done = self._moved.wait_for(lambda: not self._inside, patience)
         try:
-            yield left
+            yield all_done
         finally:
             with self._moved:
                 self._shut = False

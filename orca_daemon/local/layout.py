@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 PREFIX = "local"
 DEAD_LETTER = "_dead_letter"
-"""What the name of a queue ends in that is another's dead-letter queue."""
+"""Suffix of the names of dead-letter queues in `stack.json`."""
 _DAY = 86_400
 _MAX_RECEIVES: Final = 3
 
@@ -32,7 +32,7 @@ class QueueSpec:
 
     @property
     def fifo(self) -> bool:
-        """Whether SQS keeps its order."""
+        """Whether it is a FIFO queue."""
         return self.name.endswith(".fifo")
 
 
@@ -56,7 +56,7 @@ QUEUES: Mapping[str, QueueSpec] = {
         5 * _DAY,
     ),
 }
-"""By the name that the settings give them."""
+"""By their names in the settings."""
 
 BUCKETS: Mapping[str, str] = {
     "archive": f"{PREFIX}-orca-archive",
@@ -69,7 +69,7 @@ BUCKETS: Mapping[str, str] = {
 
 
 def make_queues(sqs: "SQSClient") -> dict[str, str]:
-    """Make the queues that are missing.  Returns URL by name, dead-letter queues included."""
+    """Create the missing queues.  Returns URLs by name, including dead-letter queues."""
     urls: dict[str, str] = {}
     for name, spec in QUEUES.items():
         urls[name], urls[name + DEAD_LETTER] = make_queue(sqs, spec)
@@ -77,7 +77,7 @@ def make_queues(sqs: "SQSClient") -> dict[str, str]:
 
 
 def make_queue(sqs: "SQSClient", spec: QueueSpec) -> tuple[str, str]:
-    """Make one queue and its dead-letter queue, where they are missing.  Returns both URLs."""
+    """Create one queue and its dead-letter queue, if they are missing.  Returns both URLs."""
     kind: dict[Any, str] = {"FifoQueue": "true", "ContentBasedDeduplication": "true"} if spec.fifo else {}
     dead_letter = sqs.create_queue(
         QueueName=spec.dead_letter, Attributes={**kind, "MessageRetentionPeriod": str(spec.retention)}
@@ -100,7 +100,7 @@ def make_queue(sqs: "SQSClient", spec: QueueSpec) -> tuple[str, str]:
 
 
 def make_buckets(s3: "S3Client") -> None:
-    """Make the buckets that are missing; the archive keeps versions, as ORCA's does."""
+    """Create the missing buckets; the archive is versioned, as ORCA's is."""
     for name in BUCKETS.values():
         try:
             s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})

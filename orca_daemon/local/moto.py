@@ -1,4 +1,4 @@
-"""S3, Secrets Manager, SSM and STS on loopback: moto, in a process of its own."""
+"""Starts moto, which is S3, Secrets Manager, SSM and STS on loopback, in a process of its own."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,19 +9,19 @@ from orca_daemon.local.endpoint import Endpoint
 
 REGION: Final = "us-west-2"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFAULT_REGION": REGION}
-"""What opens the embedded endpoints, as environment variables; it opens nothing else."""
+"""Credentials of the embedded endpoints as environment variables; they are valid nowhere else."""
 
 
 class Moto(Endpoint):
     """Moto's server.
 
     Args:
-        state: file that its objects and secrets are read from, and kept in; None forgets them.
-        port: taken if it is free; 0 is any.
-        restore_seconds: how long a restore from an archive takes; 0 is at once.
+        state: file that objects and secrets are read from and saved to; None saves nothing.
+        port: the port if it is free, else any other; 0 for any.
+        restore_seconds: duration of a restore from an archive.
 
     Raises:
-        NotStartedError: it is not installed.
+        NotStartedError: moto is not installed.
     """
 
     def __init__(self, state: Path | None = None, *, port: int = 0, restore_seconds: float = 0.0) -> None:
@@ -29,6 +29,6 @@ class Moto(Endpoint):
             raise NotStartedError(
                 f"missing: {', '.join(missing)}; install the extra 'local' (pip install 'orca-daemon[local]')"
             )
-        kept = (str(state),) if state else ()
-        arguments = (str(port), str(restore_seconds), *kept)
+        state_file = (str(state),) if state else ()
+        arguments = (str(port), str(restore_seconds), *state_file)
         super().__init__("orca_daemon.local.moto_server", arguments, CREDENTIALS)

@@ -1,7 +1,7 @@
-"""The process that is S3, Secrets Manager and STS in local mode: moto, with our corrections in front.
+"""The server process of S3, Secrets Manager and STS in local mode: moto behind our corrections.
 
-`python -m orca_daemon.local.moto_server [PORT [RESTORE_SECONDS [STATE]]]` binds loopback, prints its port, or
-why there is none, and serves until SIGTERM.
+`python -m orca_daemon.local.moto_server [PORT [RESTORE_SECONDS [STATE]]]` listens on loopback, prints its
+port, or why it does not start, and serves until SIGTERM.
 """
 
 import logging
@@ -32,12 +32,12 @@ def main(port: int = 0, restore_seconds: float = 0.0, state: Path | None = None)
     """Serve until SIGTERM.
 
     Args:
-        port: taken if it is free; 0 is any.
-        restore_seconds: how long a restore from an archive takes; 0 is at once.
-        state: file to read objects and secrets from, and to keep them in; None forgets them.
+        port: the port if it is free, else any other; 0 for any.
+        restore_seconds: duration of a restore from an archive.
+        state: file that objects and secrets are read from and saved to; None saves nothing.
 
     Raises:
-        StateFileError: the file is of no use.
+        StateFileError: the file cannot be used.
     """
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     progression = {"progression": "time", "seconds": restore_seconds}

@@ -1,4 +1,4 @@
-"""Moto's objects, their tags, and secrets as a file: moto itself keeps them in memory."""
+"""Saves moto's objects, their tags and its secrets to a file, because moto keeps them only in memory."""
 
 import logging
 import pickle
@@ -15,16 +15,16 @@ from orca_daemon.local.moto import REGION
 from orca_daemon.local.state_file import StateFile, pause
 
 _PATIENCE = 2.0
-"""Seconds that requests at work may take to leave; after them, it is tried again later."""
+"""Seconds to wait for requests in progress; if they take longer, saving is tried again later."""
 _log = logging.getLogger(__name__)
 
 
 class MotoStateSaver:
-    """Writes the state to its file: now and then while it changes, and on request.
+    """Writes the state to its file: at intervals if it has changed, and on request.
 
     Args:
-        file: read at once.
-        gate: what the requests come through.
+        file: its content is loaded at once.
+        gate: all requests pass it.
 
     Raises:
         StateFileError: the file cannot be read.
@@ -37,34 +37,34 @@ class MotoStateSaver:
         self._saving = Lock()
 
     def start(self) -> None:
-        """Begin to save now and then, beside the requests."""
+        """Start a thread that saves at intervals."""
         Thread(target=self._save_for_ever, daemon=True).start()
 
     def save(self, *, last: bool = False) -> None:
-        """Write what has changed, in one piece; the `last` time without waiting for more than it must."""
+        """Write the state if it has changed; `last` writes it even if requests are still in progress."""
         with self._saving:
-            with self._gate.shut(_PATIENCE) as at_rest:
-                if not self._gate.changed or not (at_rest or last):
+            with self._gate.shut(_PATIENCE) as all_done:
+                if not self._gate.changed or not (all_done or last):
                     return
                 frozen = freeze()
                 self._gate.changed = False
             self._file.write(frozen)
 
     def _save_for_ever(self) -> NoReturn:
-        took = 0.0
+        seconds = 0.0
         while True:
-            time.sleep(pause(took))
+            time.sleep(pause(seconds))
             began = time.monotonic()
             try:
                 self.save()
-            except OSError as error:  # no room on the disk, for one: there may be later
+            except OSError as error:  # such as a full disk, which may pass
                 self._gate.changed = True
                 _log.warning("S3 and secrets are not saved: %s", error)
-            took = time.monotonic() - began
+            seconds = time.monotonic() - began
 
 
 def freeze() -> bytes:
-    """Everything; no request may be at work meanwhile."""
+    """The state as bytes; call it while no request is in progress."""
     backend = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
     secrets = secretsmanager_backends[DEFAULT_ACCOUNT_ID][REGION].secrets
     return pickle.dumps(
@@ -73,11 +73,11 @@ def freeze() -> bytes:
 
 
 def thaw(frozen: bytes) -> None:
-    """Take up what an earlier process froze."""
+    """Load the state that an earlier process saved."""
     buckets, owners, tagger, secrets = pickle.loads(frozen)  # noqa: S301  our own file, in our own directory
     backend = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
     backend.buckets.update(buckets)
     backend.tagger = tagger
-    # Without it, a bucket may be made a second time, in the place of the first.
+    # Without the owners, CreateBucket would replace a bucket that exists.
     s3_backends.bucket_accounts.update(owners)
     secretsmanager_backends[DEFAULT_ACCOUNT_ID][REGION].secrets.update(secrets)

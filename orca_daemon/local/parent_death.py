@@ -1,6 +1,6 @@
-"""Becomes another program, which gets a stop signal when the process that started it dies.
+"""Executes another program, to which the kernel sends a stop signal when the process that started it dies.
 
-A script of its own and not a `preexec_fn`, which forks Python code beside whatever threads are running.
+It is a script, because a `preexec_fn` would run Python code in a fork of a process with threads.
 """
 
 import ctypes
@@ -18,9 +18,9 @@ def command(
     """The command line that starts `program` so that it stops when this process dies.
 
     Args:
-        program: the command line to become.
-        stop_with: the signal it gets when this process ends, however it ends.
-        account: user and group id to run as; only root may say.
+        program: the command line to execute.
+        stop_with: the signal that it gets when this process ends for any reason.
+        account: user and group id to run as; only root may give one.
     """
     uid, gid = account or (-1, -1)
     script = [sys.executable, "-I", "-S", __file__]
@@ -28,17 +28,17 @@ def command(
 
 
 def main(parent: int, stop_with: int, uid: int, gid: int, program: list[str]) -> None:
-    """Ask the kernel for the signal and become the program."""
+    """Ask the kernel for the signal and execute the program."""
     if uid >= 0:
         os.setgroups([])
         os.setgid(gid)
         os.setuid(uid)
     if sys.platform == "linux":
-        # After setuid, which takes it off again.
+        # Call prctl after setuid, which clears the setting.
         ctypes.CDLL(None, use_errno=True).prctl(_SET_PARENT_DEATH_SIGNAL, stop_with, 0, 0, 0)
     if os.getppid() != parent:
         sys.exit(0)
-    os.execv(program[0], program)  # noqa: S606  there is no shell to want here
+    os.execv(program[0], program)  # noqa: S606  no shell is needed
 
 
 if __name__ == "__main__":

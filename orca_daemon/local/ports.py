@@ -1,10 +1,10 @@
-"""A port of loopback that nobody has."""
+"""Chooses a free port on loopback."""
 
 import socket
 
 
 def free_port(wanted: int = 0) -> int:
-    """This port if nobody has it, else any that nobody has; bind it promptly: another process may take it."""
+    """Return `wanted` if it is free, else any free port; bind it promptly, as another process may take it."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -1,8 +1,8 @@
-"""A real PostgreSQL on loopback, for one process and no longer than it.
+"""Runs a real PostgreSQL server on loopback; it ends with this process.
 
-The launchers of the packages that bring the programs add users, open closed directories to everyone and
-lose servers after an unclean exit; this one does none of it.  Every connection needs a password, because a
-superuser may run programs (COPY FROM PROGRAM), and every user of the machine can reach loopback.
+The launchers in the packages that contain the programs create users, open private directories to everyone
+and leave servers behind after an unclean exit; this one does not.  Every connection needs a password, because
+a superuser may run programs (COPY FROM PROGRAM), and every user of the machine can connect to loopback.
 """
 
 import os
@@ -32,7 +32,7 @@ _FAST = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
-    # What is never read again needs no room.
+    # WAL of a server without crash recovery is never read again: keep little of it.
     "max_wal_size": "128MB",
     "min_wal_size": "32MB",
 }
@@ -47,13 +47,13 @@ _SETTINGS = {
 
 
 class Postgres:
-    """A server that runs between `start` and `stop`, and not after this process.
+    """A server that runs between `start` and `stop`; it ends if this process dies.
 
     Args:
-        data: where the data lies, kept from run to run; None for a directory that goes with the server.
-        port: taken if it is free; 0 is any.
-        fast: forget about crashes of the machine.
-        password: the superuser's from now on; None for a new one.
+        data: data directory, kept from run to run; None for one that `stop` removes.
+        port: the port if it is free, else any other; 0 for any.
+        fast: skip what protects the data if the machine crashes.
+        password: the superuser's password to set; None for a new one.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Postgres:
         self._fast = fast
         self._password = password or new_password()
         self._account = account()
-        self._own = Path(tempfile.mkdtemp(prefix="orca-pg-"))  # sockets need a short path
+        self._own = Path(tempfile.mkdtemp(prefix="orca-pg-"))  # the path of a Unix socket must be short
         self._data = (data or self._own / "data").resolve()
         self._process: subprocess.Popen[bytes] | None = None
         self.port = port
@@ -74,29 +74,29 @@ class Postgres:
 
     @property
     def pid(self) -> int | None:
-        """The server's first process, while it runs."""
+        """Process id of the server; None if it does not run."""
         return self._process.pid if self._process and self._process.poll() is None else None
 
     def start(self) -> None:
         """Start it, and return when it answers.
 
         Raises:
-            NotStartedError: there is none to start, or it would not; its own words are in the error.
+            NotStartedError: PostgreSQL is missing, or did not start; the error has its last log lines.
         """
         try:
             self._give(self._own)
             if not (self._data / "PG_VERSION").exists():
                 self._initialise()
             _stop_orphan(self._data)
-            # Between our choice of a port and Postgres taking it, another process may have it.
+            # Another process may take the port between our choice and its use by Postgres.
             if not any(self._serve() for _ in range(3)):
-                self._refuse()
+                self._raise_not_started()
         except BaseException:
             self.stop()
             raise
 
     def stop(self) -> None:
-        """Stop it, cleanly unless that takes too long.  Twice is once."""
+        """Stop it, cleanly unless that takes too long.  May be called twice."""
         if self._process:
             _end(self._process)
             self._process = None
@@ -112,26 +112,26 @@ class Postgres:
         self.stop()
 
     def _initialise(self) -> None:
-        # Beside its place first: one that was interrupted must not be taken for a whole one.
+        # Create it under another name, so that an interrupted initdb does not leave a partial directory.
         making = self._data.with_name(f"{self._data.name}.making")
         shutil.rmtree(making, ignore_errors=True)
         making.mkdir(parents=True)
         self._give(making)
-        # For whoever starts it by hand; `_serve` brings rules of its own.
+        # These apply if a user starts the server by hand; `_serve` sets access rules of its own.
         options = ["-U", SUPERUSER, "--auth-local=peer", "--auth-host=scram-sha-256"]
-        options += ["-E", "UTF8", "--locale=C", "-D", self._walked(making)]
+        options += ["-E", "UTF8", "--locale=C", "-D", self._folder_path(making)]
         options += ["--no-sync"] if self._fast else []
         program = self._with_parent_death("initdb", *options)
-        made = subprocess.run(program, cwd=making, capture_output=True, check=False)
-        if made.returncode:
-            raise NotStartedError(f"initdb in {making} failed: {_tail(made.stderr)}")
+        result = subprocess.run(program, cwd=making, capture_output=True, check=False)
+        if result.returncode:
+            raise NotStartedError(f"initdb in {making} failed: {_tail(result.stderr)}")
         try:
             making.replace(self._data)
         except OSError as error:
-            raise NotStartedError(f"{self._data} holds something, but no database: move it away") from error
+            raise NotStartedError(f"{self._data} is not empty and is not a database: move it away") from error
 
     def _serve(self) -> bool:
-        """Start the server on some port; whether it stayed to answer there."""
+        """Start the server on a free port; returns whether it answers there."""
         self.port = free_port(self.port)
         settings = _SETTINGS | (_FAST if self._fast else {})
         settings |= {"port": str(self.port), "unix_socket_directories": str(self._own)}
@@ -139,12 +139,12 @@ class Postgres:
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         with (self._own / "log").open("wb") as log:
             self._process = subprocess.Popen(
-                self._with_parent_death("postgres", "-D", self._walked(self._data), *options),
+                self._with_parent_death("postgres", "-D", self._folder_path(self._data), *options),
                 cwd=self._data,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,  # Ctrl-C is for the program above, which stops us in its order
+                start_new_session=True,  # keep Ctrl-C from it: our program stops it in order
             )
         deadline = time.monotonic() + START_SECONDS
         while self._process.poll() is None and time.monotonic() < deadline:
@@ -156,11 +156,11 @@ class Postgres:
         return False
 
     def _access_rules(self) -> dict[str, str]:
-        """Passwords over TCP; on the socket, which lies in a closed directory, the superuser for us alone."""
+        """Passwords over TCP; on the socket, in a private directory, our own user may be the superuser."""
         try:
             name = pwd.getpwuid(os.geteuid()).pw_name
         except KeyError:
-            raise NotStartedError(f"user id {os.geteuid()} has no name: PostgreSQL wants one") from None
+            raise NotStartedError(f"user id {os.geteuid()} has no name, and PostgreSQL needs one") from None
         files = {
             "hba_file": f"local all {SUPERUSER} peer map={_MAP}\nhost all all 127.0.0.1/32 scram-sha-256\n",
             "ident_file": f'{_MAP} "{name}" {SUPERUSER}\n',
@@ -171,7 +171,7 @@ class Postgres:
         return {setting: str(self._own / setting) for setting in files}
 
     def _set_password(self) -> None:
-        # On its socket, which it opens after its port: what answers at the port may be another's.
+        # Connect by its socket, because another process may be listening on the port.
         with closing(
             psycopg2.connect(
                 host=str(self._own), port=self.port, user=SUPERUSER, dbname="postgres", connect_timeout=2
@@ -180,15 +180,15 @@ class Postgres:
             connection.autocommit = True
             set_password(connection, SUPERUSER, self._password)
 
-    def _walked(self, folder: Path) -> str:
-        """How the program, whose working directory it is, names the folder.
+    def _folder_path(self, folder: Path) -> str:
+        """The path by which the program, whose working directory is the folder, names it.
 
-        Started by root, it runs as somebody who may not be able to walk there; this needs no walk.
+        If root starts it, it runs as a user who may lack access to a parent directory; this path needs none.
         """
         return "/proc/self/cwd" if self._account and _PROC else str(folder)
 
     def _with_parent_death(self, program: str, *arguments: str) -> list[str]:
-        # SIGINT is Postgres's fast shutdown: clients are cut off, data is safe.
+        # SIGINT is Postgres's fast shutdown: it disconnects clients and keeps data safe.
         path = str(binaries() / program)
         return command([path, *arguments], stop_with=signal.SIGINT, account=self._account)
 
@@ -196,20 +196,20 @@ class Postgres:
         if self._account:
             os.chown(folder, *self._account)
 
-    def _refuse(self) -> NoReturn:
+    def _raise_not_started(self) -> NoReturn:
         text = _tail((self._own / "log").read_bytes())
         raise NotStartedError(
-            f"PostgreSQL did not start on {self._data}: {text}; moved away, the directory is made anew, empty"
+            f"PostgreSQL did not start on {self._data}: {text}; to start with a new, empty one, move it away"
         )
 
 
 def new_password() -> str:
-    """A password that nobody guesses, and that a URL takes as it is."""
+    """A random password that needs no escaping in a URL."""
     return secrets.token_urlsafe(24)
 
 
 def set_password(connection: "psycopg2.extensions.connection", role: str, password: str) -> None:
-    """Give a role a password that was drawn at random: one round of hashing is enough (from Postgres 16)."""
+    """Set a random password of a role; for a random one, one hash iteration is enough (from Postgres 16)."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config(name, '1', false) FROM pg_settings WHERE name = 'scram_iterations'")
         cursor.execute("SET password_encryption = 'scram-sha-256'")
@@ -228,10 +228,9 @@ def _end(process: "subprocess.Popen[bytes]", patience: float = 20.0) -> None:
 
 
 def _stop_orphan(data: Path) -> None:
-    """Stop a server that still has this directory: its parent died, and not every system has a parent-death
-    signal.
+    """Stop a server that still uses this directory because its parent died.
 
-    On Linux it is stopping already, and is waited for.
+    On Linux the parent-death signal has stopped it already, so this waits; other systems have no such signal.
     """
     try:
         pid = int((data / "postmaster.pid").read_text().split("\n", 1)[0])
@@ -245,7 +244,7 @@ def _stop_orphan(data: Path) -> None:
 
 
 def _serves(pid: int, data: Path) -> bool:
-    """Whether the process is a Postgres of this directory: numbers of processes are given out again."""
+    """Whether the process is a Postgres on this directory; the system may have reused the process id."""
     if _PROC:
         with suppress(FileNotFoundError, PermissionError):
             return Path(f"/proc/{pid}/cwd").readlink() == data

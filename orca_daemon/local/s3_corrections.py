@@ -1,14 +1,14 @@
-"""What moto's S3 does otherwise than S3, put right in front of it.
+"""Corrects, in front of moto, where its S3 differs from AWS's.
 
 1. `CopySourceIfMatch` is honoured, by CopyObject and UploadPartCopy; moto ignores it.
 2. UploadPartCopy refuses an archived source that is not restored; moto copies it.
 3. A second restore while one is running answers RestoreAlreadyInProgress; moto starts over.
-4. CopyObject gives an object of one piece the ETag of one piece; moto keeps the ETag of the source's parts.
+4. CopyObject gives its target the ETag of a single part; moto keeps the multipart ETag of the source.
 5. UploadPartCopy reads the range that it copies; moto reads the whole source for every part.
-6. ListMultipartUploads tells when each upload began; moto says 2010.
+6. ListMultipartUploads returns when each upload was initiated; moto returns a date in 2010.
 7. UploadPartCopy refuses a range of an object of 5 MiB or less; moto copies it.
 
-That a restore takes time is a setting of moto itself (`moto_server.restore_seconds`).
+The duration of a restore is a setting of moto itself (`moto_server.main`).
 """
 
 import re
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 ACCOUNT = "123456789012"
-"""The account that all of moto's visitors share."""
+"""The account that moto assumes for every request."""
 NO_RANGE = 5 * 1024**2
-"""Bytes of the largest object of which no range is copied (AWS: UploadPartCopy)."""
+"""Bytes of the largest object whose ranges cannot be copied (AWS: UploadPartCopy)."""
 _MOTO_TIME = b"2010-11-10T20:48:33.000Z"
 _BEGAN: dict[str, str] = {}
-"""When each upload began, by its id."""
+"""Upload id to the time when it was initiated."""
 
 
 class S3RefusalError(Exception):
-    """An error as S3 answers it."""
+    """An error response of S3."""
 
     def __init__(self, status: HTTPStatus, code: str, message: str) -> None:
         super().__init__(message)
@@ -42,14 +42,14 @@ class S3RefusalError(Exception):
 
     @property
     def body(self) -> bytes:
-        """The XML of it."""
+        """The response's XML."""
         return (
             f"<?xml version='1.0'?><Error><Code>{self.code}</Code><Message>{self}</Message></Error>".encode()
         )
 
 
 class Corrections:
-    """WSGI: answers what moto would answer wrongly, and passes the rest on."""
+    """WSGI middleware: answers requests that moto would answer wrongly, and passes on all others."""
 
     def __init__(self, moto: "WSGIApplication") -> None:
         self._moto = moto
@@ -94,7 +94,7 @@ def _check_copy(environ: "WSGIEnvironment") -> None:
 
 def _check_restore(environ: "WSGIEnvironment") -> None:
     if environ["REQUEST_METHOD"] == "POST" and "restore" in _query(environ):
-        # WSGI hands the path over decoded, as Latin-1.
+        # WSGI passes the percent-decoded path as Latin-1 (PEP 3333).
         key = _key(environ["PATH_INFO"].encode("latin-1").decode(), decoded=True)
         if key and 'ongoing-request="true"' in key.response_dict.get("x-amz-restore", ""):
             raise S3RefusalError(HTTPStatus.CONFLICT, "RestoreAlreadyInProgress", "the restore is running")
@@ -105,17 +105,17 @@ def _query(environ: "WSGIEnvironment") -> dict[str, list[str]]:
 
 
 def _with_times(listing: bytes) -> bytes:
-    """Of the same length as before, as its length was already sent."""
+    """Replace moto's times; the length must not change, as its header has been sent."""
 
-    def corrected(found: re.Match[bytes]) -> bytes:
-        began = _BEGAN.get(found[1].decode())
-        return found[0].replace(_MOTO_TIME, began.encode()) if began else found[0]
+    def corrected(match: re.Match[bytes]) -> bytes:
+        began = _BEGAN.get(match[1].decode())
+        return match[0].replace(_MOTO_TIME, began.encode()) if began else match[0]
 
     return re.sub(rb"<UploadId>(.*?)</UploadId>.*?</Initiated>", corrected, listing, flags=re.DOTALL)
 
 
 def _key(path: str, *, decoded: bool = False) -> Any:
-    """The object that `/bucket/key?versionId=…` names, or None."""
+    """The object that `/bucket/key?versionId=…` names; None if it does not exist."""
     split = None if decoded else urlsplit(path)
     plain = path if split is None else unquote(split.path)
     version = parse_qs(split.query).get("versionId", [None])[0] if split else None
@@ -154,7 +154,7 @@ def _copy_range(
     with source.lock:
         first = start_byte or 0
         last = source.size - 1 if end_byte is None else end_byte
-        source._value_buffer.seek(first)  # noqa: SLF001  moto offers no other way to a range
+        source._value_buffer.seek(first)  # noqa: SLF001  moto has no public method to read a range
         value = source._value_buffer.read(last + 1 - first)  # noqa: SLF001
     return multipart.set_part(part_id, value)
 
@@ -171,8 +171,8 @@ def _timed(create: Callable[..., Any]) -> Callable[..., Any]:
 def _in_one_piece(copy: Callable[..., None]) -> Callable[..., None]:
     def corrected(self: Any, src_key: Any, dest_bucket_name: str, dest_key_name: str, **options: Any) -> None:
         copy(self, src_key, dest_bucket_name, dest_key_name, **options)
-        made = self.get_object(dest_bucket_name, dest_key_name)
-        made.multipart = None
-        made._etag = None  # noqa: SLF001  moto computes it from the content when it is asked for
+        copied = self.get_object(dest_bucket_name, dest_key_name)
+        copied.multipart = None
+        copied._etag = None  # noqa: SLF001  moto computes it from the content when it is next read
 
     return corrected

@@ -1,4 +1,4 @@
-"""Everything the daemon needs, embedded: Postgres, SQS and S3 on loopback, started and stopped in order."""
+"""Starts and stops the embedded Postgres, SQS and S3 with a daemon on them, in order."""
 
 import tempfile
 from collections.abc import Mapping
@@ -23,16 +23,16 @@ from orca_daemon.local.state import LOG_FILE, StateDirectory, Whereabouts
 
 DATABASE = f"{PREFIX}_orca"
 APPLICATION_USER = f"{PREFIX}_orcauser"
-"""Whom the daemon logs in as: a member of `orca_app`, with no more rights than in a deployment."""
+"""The daemon's role: a member of `orca_app` with the same rights as in a deployment."""
 
 
 class Stack:
-    """Runs between `start` and `stop`, and not after this process.
+    """The embedded stack; it runs between `start` and `stop`, and ends if this process dies.
 
     Args:
-        state: directory that keeps everything from run to run; None keeps nothing.
-        endpoint_url: LocalStack or another stand-in for AWS, used instead of the embedded SQS and S3.
-        log: whether the daemon's log goes to a file of the directory instead of standard output.
+        state: directory that keeps all data from run to run; None keeps none.
+        endpoint_url: LocalStack or another substitute for AWS, used instead of the embedded SQS and S3.
+        log: whether the daemon logs to a file in the directory instead of standard output.
 
     Raises:
         StateBusyError: another process runs a stack on this directory.
@@ -54,10 +54,10 @@ class Stack:
         self.daemon: Daemon | None = None
 
     def start(self) -> Whereabouts:
-        """Start everything; the daemon is ready and `stack.json` is written by then.
+        """Start all parts; returns when the daemon is ready and `stack.json` is written.
 
         Raises:
-            NotStartedError: a part of it did not start.
+            NotStartedError: a part did not start.
         """
         try:
             return self._start()
@@ -69,13 +69,13 @@ class Stack:
             raise
 
     def stop(self) -> int | None:
-        """Stop everything, the daemon first.  Returns the daemon's exit code, if it was started."""
+        """Stop all parts, the daemon first.  Returns the daemon's exit code; None if it was not started."""
         code = self.daemon.stop() if self.daemon else None
         self._closing.close()
         return code
 
     def ended(self) -> list[str]:
-        """The parts that have ended, which none should before `stop`."""
+        """The parts that have ended unexpectedly, before `stop`."""
         ended = [name for name, server in self._servers.items() if server.pid is None]
         return [*ended, "the daemon"] if self.daemon and self.daemon.poll() is not None else ended
 
@@ -96,7 +96,7 @@ class Stack:
         return whereabouts
 
     def _launch_endpoints(self) -> list[Endpoint]:
-        """Begin to start the embedded AWS, which takes its time to import."""
+        """Start the embedded SQS and S3 without waiting, because their imports take long."""
         if self._endpoint_url:
             return []
         s3 = Moto(self._kept("aws.pickle"), port=self.state.port("aws_endpoint_url"))
@@ -110,7 +110,7 @@ class Stack:
         return [s3, sqs]
 
     def _start_postgres(self) -> Postgres:
-        """Start it, with the database at the current schema, and the role that the daemon connects as."""
+        """Start Postgres; create the database at the current schema, and the daemon's role."""
         server = Postgres(
             self._kept("postgres"),
             port=self.state.port("database_url"),
@@ -149,7 +149,7 @@ class Stack:
 
 
 def _fill(aws: str, sqs: str, database_url: str, http_url: str) -> Whereabouts:
-    """Make the queues and buckets, and say where everything is."""
+    """Create the queues and buckets; returns the addresses of all parts."""
     environment = clients_environment(aws, sqs)
     session = boto3.session.Session(
         aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],

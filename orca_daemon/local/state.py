@@ -1,4 +1,4 @@
-"""The state directory of the embedded stack: one user at a time, and where everything is to be found."""
+"""The state directory of the embedded stack: locked by one process, with the addresses of all parts."""
 
 import fcntl
 import json
@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 
 STACK_FILE = "stack.json"
 LOG_FILE = "daemon.log"
-"""The daemon's log, unless it goes to standard output."""
+"""The daemon's log, if it is not written to standard output."""
 _LAST_FILE, _LOCK = ".last.json", "lock"
 _OURS_ALONE = 0o700
 _ADDRESSES = ("aws_endpoint_url", "sqs_endpoint_url", "database_url", "http_url")
@@ -24,13 +24,13 @@ class StateBusyError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Whereabouts:
-    """Where the parts of a running stack are: the content of `stack.json`."""
+    """Addresses of the parts of a running stack: the content of `stack.json`."""
 
     aws_endpoint_url: str
-    """S3 and everything else but SQS."""
+    """S3, Secrets Manager, SSM and STS."""
     sqs_endpoint_url: str
     database_url: str = field(repr=False)
-    """As the superuser, with the password: not to be printed."""
+    """With the superuser's name and password: do not print it."""
     http_url: str
     """The daemon's metrics and health."""
     queues: dict[str, str]
@@ -40,15 +40,15 @@ class Whereabouts:
     environment: dict[str, str] = field(repr=False)
     """Variables that point the daemon, its command line and any AWS client at this stack."""
 
-    def shown(self) -> dict[str, Any]:
-        """All of it, without passwords."""
-        known = asdict(self)
+    def without_passwords(self) -> dict[str, Any]:
+        """All fields, without passwords."""
+        fields = asdict(self)
         environment = {name: without_password(value) for name, value in self.environment.items()}
-        return known | {"database_url": without_password(self.database_url), "environment": environment}
+        return fields | {"database_url": without_password(self.database_url), "environment": environment}
 
 
 def without_password(url: str) -> str:
-    """The URL without its password; other text as it is."""
+    """The URL without its password; other text unchanged."""
     return re.sub(r"^(\w+://[^/:@]+):[^/@]*@", r"\1@", url)
 
 
@@ -56,14 +56,14 @@ class StateDirectory:
     """A directory that keeps a stack's data from run to run; locked while this object lives.
 
     Raises:
-        StateBusyError: another process has it.
+        StateBusyError: another process has locked it.
     """
 
     def __init__(self, path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
-        # Only a directory of ours is closed to others: somebody may name /tmp.  Files are closed anywhere.
+        # Make only an empty directory, or one of ours, private: a user may name /tmp.  Our files always are.
         if not any(path.iterdir()) or (path / _LOCK).exists():
-            with suppress(PermissionError):  # it is another user's
+            with suppress(PermissionError):  # it belongs to another user
                 path.chmod(_OURS_ALONE)
         self.path = path.resolve()
         self._lock: IO[str] = (self.path / _LOCK).open("w")
@@ -75,11 +75,11 @@ class StateDirectory:
                 f"another orca-daemon runs on {self.path}: stop it, or name another directory with --state"
             ) from None
         self._earlier = self._read()
-        # Not there while the stack is not: who waits for it must not find the last run's.
+        # Remove the file of the last run, because others wait for it to learn that the stack is ready.
         (self.path / STACK_FILE).unlink(missing_ok=True)
 
     def port(self, key: str) -> int:
-        """The port that an address of `stack.json` had in the last run; 0 when there was none."""
+        """The port of an address in the `stack.json` of the last run; 0 if it had none."""
         return (self._earlier[key].port or 0) if key in self._earlier else 0
 
     def password(self, key: str) -> str | None:
@@ -87,7 +87,7 @@ class StateDirectory:
         return self._earlier[key].password if key in self._earlier else None
 
     def publish(self, whereabouts: Whereabouts) -> None:
-        """Write `stack.json`, all or nothing, for this user alone."""
+        """Write `stack.json` atomically, readable by this user only."""
         making = self.path / f".{STACK_FILE}.{os.getpid()}"
         making.unlink(missing_ok=True)
         with open(making, "x", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
@@ -95,17 +95,17 @@ class StateDirectory:
         making.replace(self.path / STACK_FILE)
 
     def close(self) -> None:
-        """Take the address list back, and let others have the directory."""
+        """Remove `stack.json` and unlock the directory."""
         if (self.path / STACK_FILE).exists():
             (self.path / STACK_FILE).replace(self.path / _LAST_FILE)
         self._lock.close()
 
     def _read(self) -> dict[str, SplitResult]:
         for name in (STACK_FILE, _LAST_FILE):
-            # The addresses are a convenience: a file that does not have them is passed over.
+            # Old addresses are a convenience: ignore a file that does not have them.
             with suppress(OSError, ValueError, TypeError, AttributeError):
-                found = json.loads((self.path / name).read_text())
-                addresses = {key: urlsplit(found[key]) for key in _ADDRESSES if key in found}
-                # Asked for here, because a port that is no number raises.
+                document = json.loads((self.path / name).read_text())
+                addresses = {key: urlsplit(document[key]) for key in _ADDRESSES if key in document}
+                # Read `port` here, because it raises if it is not a number.
                 return {key: address for key, address in addresses.items() if address.port}
         return {}

@@ -1,4 +1,4 @@
-"""What one server keeps, as a file: read at its start, written whole while it changes and at its end."""
+"""A file with the state of one server: read at its start, replaced at intervals and at its end."""
 
 import fcntl
 import os
@@ -7,21 +7,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 EVERY = 5.0
-"""Seconds between two looks at what has changed, and what a power cut may cost."""
+"""Seconds between two saves; a power cut loses at most what changed since the last one."""
 _SHARE = 0.05
+"""Saving may take at most this share of the time."""
 _PATIENCE = 30.0
-"""Seconds that a server whose parent was killed has to write its state and end."""
+"""Seconds to wait for a server whose parent was killed, while it writes its state and ends."""
 
 
 class StateFileError(Exception):
-    """The file is of no use to this process; the sentence says why, and what to do."""
+    """The file cannot be used; the text says why, and what to do."""
 
 
 class StateFile:
-    """A file that one process at a time has, until `close` or the end of the process.
+    """A file that this process locks until `close` or its end.
 
     Raises:
-        StateFileError: another process has it and does not end.
+        StateFileError: another process has locked it and does not end.
     """
 
     def __init__(self, path: Path, patience: float = _PATIENCE) -> None:
@@ -34,24 +35,24 @@ class StateFile:
                 raise StateFileError(f"another process still uses {path}: end it first")
             time.sleep(0.05)
 
-    def read(self, take_up: Callable[[bytes], None]) -> None:
-        """Hand over what was written last, if anything was.
+    def read(self, load: Callable[[bytes], None]) -> None:
+        """Call `load` with the content, if the file exists.
 
         Raises:
-            StateFileError: it is not what was written, or of another version.
+            StateFileError: the content is damaged, or of another version.
         """
         if not self._path.exists():
             return
         try:
-            take_up(self._path.read_bytes())
+            load(self._path.read_bytes())
         except Exception as error:
             raise StateFileError(
                 f"{self._path} cannot be read ({type(error).__name__}): it is damaged or of another version; "
-                "move it away to start without what it held"
+                "move it away to start without its data"
             ) from error
 
     def write(self, content: bytes) -> None:
-        """All or nothing, also when the machine stops in the middle."""
+        """Replace the content atomically, even if the machine stops meanwhile."""
         making = self._path.with_suffix(".making")
         with making.open("wb") as file:
             file.write(content)
@@ -60,7 +61,7 @@ class StateFile:
         making.replace(self._path)
 
     def close(self) -> None:
-        """Let others have it."""
+        """Unlock it."""
         self._lock.close()
 
     def _locked(self) -> bool:
@@ -71,6 +72,6 @@ class StateFile:
         return True
 
 
-def pause(took: float) -> float:
-    """Seconds until the next look, when the last one took so long: it may cost a twentieth of the time."""
-    return max(EVERY, took / _SHARE)
+def pause(seconds: float) -> float:
+    """Seconds until the next save, if the last one took `seconds`."""
+    return max(EVERY, seconds / _SHARE)

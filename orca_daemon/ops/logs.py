@@ -114,13 +114,13 @@ def _catch_all() -> None:
         log.critical("process.crashed", exc_info=(kind, error, trace))
         flush()
 
-    def thread_crashed(found: threading.ExceptHookArgs) -> None:
-        if found.exc_value is not None and not isinstance(found.exc_value, SystemExit):
-            name = found.thread.name if found.thread else ""
-            log.error("thread.crashed", thread=name, exc_info=found.exc_value)
+    def thread_crashed(arguments: threading.ExceptHookArgs) -> None:
+        if arguments.exc_value is not None and not isinstance(arguments.exc_value, SystemExit):
+            name = arguments.thread.name if arguments.thread else ""
+            log.error("thread.crashed", thread=name, exc_info=arguments.exc_value)
 
-    def unraisable(found: "sys.UnraisableHookArgs") -> None:
-        log.error("error.unraisable", where=repr(found.object), exc_info=found.exc_value)
+    def unraisable(arguments: "sys.UnraisableHookArgs") -> None:
+        log.error("error.unraisable", where=repr(arguments.object), exc_info=arguments.exc_value)
 
     sys.excepthook, threading.excepthook, sys.unraisablehook = crashed, thread_crashed, unraisable
     logging.captureWarnings(capture=True)

@@ -24,14 +24,14 @@ from tests.waiting import PATIENCE
 
 @dataclass
 class Running:
-    """A daemon that runs, and what it is told by."""
+    """A running daemon, with its log, queue and settings file."""
 
     daemon: Daemon
     log: Path
     sqs: Any
     queue: str
     settings: Path
-    """Its settings file; empty at first."""
+    """The settings file; empty at first."""
 
     @property
     def url(self) -> str:
@@ -55,7 +55,7 @@ class Running:
         return status, {line["name"]: line["ok"] for line in map(json.loads, text.splitlines())}
 
     def value(self, series: str) -> float:
-        """The value of a series, written as in the exposition, without the prefix."""
+        """The value of a series, named as in the exposition without the prefix."""
         for line in self.get("/metrics")[1].splitlines():
             if line.startswith(f"orca_daemon_{series} "):
                 return float(line.rsplit(" ", 1)[1])
@@ -82,19 +82,19 @@ class Running:
 
 @pytest.fixture
 def program() -> tuple[str, ...]:
-    """What the daemon's Python is told to run; a test may know better."""
+    """Arguments of the daemon's Python; a test module may override them."""
     return Daemon.program
 
 
 @pytest.fixture
-def surroundings() -> Mapping[str, str]:
-    """Further variables for the daemon; a test may have some."""
+def extra_environment() -> Mapping[str, str]:
+    """More environment variables of the daemon; a test module may override them."""
     return {}
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """What a daemon finds when it starts."""
+class DaemonSetup:
+    """What a daemon needs to start: a queue, settings, a port, environment variables."""
 
     sqs: Any
     queue: str
@@ -109,14 +109,14 @@ class Surroundings:
 
 
 @contextmanager
-def surroundings_of(
+def daemon_setup(
     endpoint: str, database_url: str, folder: Path, more: Mapping[str, str]
-) -> Iterator[Surroundings]:
-    """One status queue, a database, a port."""
+) -> Iterator[DaemonSetup]:
+    """Create a status queue and choose a port, for a daemon on this database."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with closing(boto3.client("sqs", endpoint_url=endpoint, region_name=REGION)) as sqs:
-        queue, settings = made(sqs), folder / "settings.toml"
+        queue, settings = make_queue(sqs), folder / "settings.toml"
         settings.touch()
         environment = {
             **CREDENTIALS,
@@ -129,32 +129,32 @@ def surroundings_of(
             "ORCA_CONFIG": str(settings),
             **more,
         }
-        yield Surroundings(sqs, queue, settings, port, environment)
+        yield DaemonSetup(sqs, queue, settings, port, environment)
 
 
 @contextmanager
-def daemon_in(place: Surroundings, folder: Path, program: tuple[str, ...]) -> Iterator[Running]:
-    """A daemon that is ready, and is stopped with the block."""
-    daemon = Daemon(place.environment, place.url, log=folder / "log")
+def running_daemon(prepared: DaemonSetup, folder: Path, program: tuple[str, ...]) -> Iterator[Running]:
+    """A daemon that is ready; it is stopped at the end of the block."""
+    daemon = Daemon(prepared.environment, prepared.url, log=folder / "log")
     daemon.program = program
     daemon.start()
-    yield Running(daemon, folder / "log", place.sqs, place.queue, place.settings)
+    yield Running(daemon, folder / "log", prepared.sqs, prepared.queue, prepared.settings)
     daemon.stop(patience=10)
 
 
 @pytest.fixture
-def place(
-    sqs_endpoint: str, database_url: str, tmp_path: Path, surroundings: Mapping[str, str]
-) -> Iterator[Surroundings]:
-    """What a daemon of this test alone finds."""
-    with surroundings_of(sqs_endpoint, database_url, tmp_path, surroundings) as found:
-        yield found
+def prepared(
+    sqs_endpoint: str, database_url: str, tmp_path: Path, extra_environment: Mapping[str, str]
+) -> Iterator[DaemonSetup]:
+    """What a daemon of this test alone needs to start."""
+    with daemon_setup(sqs_endpoint, database_url, tmp_path, extra_environment) as made:
+        yield made
 
 
 @pytest.fixture
-def running(place: Surroundings, tmp_path: Path, program: tuple[str, ...]) -> Iterator[Running]:
+def running(prepared: DaemonSetup, tmp_path: Path, program: tuple[str, ...]) -> Iterator[Running]:
     """A daemon of this test alone."""
-    with daemon_in(place, tmp_path, program) as daemon:
+    with running_daemon(prepared, tmp_path, program) as daemon:
         yield daemon
 
 
@@ -162,18 +162,18 @@ def running(place: Surroundings, tmp_path: Path, program: tuple[str, ...]) -> It
 def shared(
     postgres: Server, sqs_endpoint: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Running]:
-    """A daemon of the module, for tests that leave it as it was; it may have done work before."""
+    """A daemon shared by the tests of a module, which must leave it unchanged; it may have worked before."""
     folder, url = tmp_path_factory.mktemp("shared"), postgres.migrated()
     with (
-        surroundings_of(sqs_endpoint, url, folder, {}) as found,
-        daemon_in(found, folder, Daemon.program) as daemon,
+        daemon_setup(sqs_endpoint, url, folder, {}) as prepared,
+        running_daemon(prepared, folder, Daemon.program) as daemon,
     ):
         yield daemon
     postgres.drop(url)
 
 
-def made(sqs: Any) -> str:
-    """A FIFO queue with a dead-letter queue."""
+def make_queue(sqs: Any) -> str:
+    """Create a FIFO queue with a dead-letter queue; returns its URL."""
     name, fifo = uuid4().hex[:12], {"FifoQueue": "true"}
     dead = sqs.create_queue(QueueName=f"{name}-dead.fifo", Attributes=fifo)["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]

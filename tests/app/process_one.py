@@ -1,7 +1,7 @@
 """Runs `orca-daemon` as process 1 of a pid namespace: `python -m tests.app.process_one ARGUMENT...`.
 
-Where namespaces are not allowed, it pretends: the process takes itself for number 1, and a default action
-does nothing, as the kernel has it there.  `SLOW=1` stops within the imports of the command line.
+Where namespaces are not allowed, it simulates one: `os.getpid` returns 1, and a default action does nothing,
+as the kernel has it for process 1.  `SLOW=1` makes the imports of the command line wait.
 """
 
 import os
@@ -24,7 +24,7 @@ class _Slow(MetaPathFinder):
     def find_spec(self, name: str, *_: Any) -> None:
         if name == "orca_daemon.cli":
             print("importing", flush=True)  # noqa: T201  the test reads it
-            # In short sleeps: a signal just before a long one is heard when it ends.
+            # Sleep in short steps, because a signal just before a long sleep is handled only after it.
             for _nap in range(1_200):
                 time.sleep(0.05)
 
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def allowed() -> bool:
-    """Whether a process may make a pid namespace here."""
+    """Whether a process may create a pid namespace here."""
     try:
         return subprocess.run([*NAMESPACE, "true"], capture_output=True, check=False).returncode == 0
     except FileNotFoundError:
@@ -46,7 +46,7 @@ def allowed() -> bool:
 
 
 def pid_of_one(pid: int) -> int:
-    """The process that takes itself for number 1, as this process sees it."""
+    """The process id, as we see it, of the process that is number 1."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()
     return int(children[0]) if children else pid
 
@@ -60,4 +60,4 @@ if __name__ == "__main__":
     else:
         os.environ[AGAIN] = "1"
         program = [*NAMESPACE, sys.executable, "-m", "tests.app.process_one", *sys.argv[1:]]
-        os.execvp(program[0], program)  # noqa: S606  there is no shell to want here
+        os.execvp(program[0], program)  # noqa: S606  no shell is needed

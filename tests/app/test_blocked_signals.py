@@ -1,4 +1,4 @@
-"""Signals that the parent blocked, which a process inherits: they end it all the same."""
+"""Signals that the parent process blocked, which a process inherits, are handled all the same."""
 
 import asyncio
 import os
@@ -22,7 +22,7 @@ with signals_end_the_process():
 """
 
 
-def test_one_that_came_before_the_start_ends_it() -> None:
+def test_a_blocked_signal_from_before_the_start_ends_the_process() -> None:
     done = subprocess.run(
         [sys.executable, "-c", STARTING], capture_output=True, timeout=PATIENCE, check=False
     )
@@ -30,7 +30,7 @@ def test_one_that_came_before_the_start_ends_it() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES, ids=[name.name for name in NAMES])
-async def test_one_that_comes_while_it_runs_is_handled(name: signal.Signals) -> None:
+async def test_a_blocked_signal_is_handled_while_the_process_runs(name: signal.Signals) -> None:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, NAMES)
     handlers = {each: signal.getsignal(each) for each in NAMES}
     came = asyncio.Event()

@@ -34,7 +34,7 @@ def queue_url(aws_endpoint: str) -> Iterator[str]:
 
 @pytest.fixture
 def check(aws_endpoint: str, queue_url: str, database_url: str) -> Callable[..., tuple[int, Any]]:
-    """Runs `check --json` with settings changed: its exit code and what it printed."""
+    """Runs `check --json` with changed settings; returns its exit code and output."""
 
     def run(*arguments: str, **changes: str) -> tuple[int, Any]:
         environment = {
@@ -50,19 +50,19 @@ def check(aws_endpoint: str, queue_url: str, database_url: str) -> Callable[...,
     return run
 
 
-def test_what_was_corrected_is_advice() -> None:
+def test_a_corrected_setting_is_advice() -> None:
     settings = load(None, {"STATUS_UPDATE_QUEUE_URL": "http://h/1/q.fifo", "COPY_RETRIES": "0"})
 
     texts = [each.text for each in judge_settings(settings) if each.grade is Grade.ADVICE]
     assert texts == ["COPY_RETRIES is '0': 1 is used (the least is 1)"]
 
 
-def test_no_writable_temporary_directory_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
-    def none() -> str:
+def test_a_missing_temporary_directory_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> str:
         raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in []")
 
-    monkeypatch.setattr(tempfile, "gettempdir", none)
-    monkeypatch.setattr(tempfile, "_gettempdir", none, raising=False)
+    monkeypatch.setattr(tempfile, "gettempdir", missing)
+    monkeypatch.setattr(tempfile, "_gettempdir", missing, raising=False)
     settings = load(
         None,
         {"INTERNAL_REPORT_QUEUE_URL": "http://h/1/q.fifo", "DATABASE_URL": "postgresql://h/d"},
@@ -76,7 +76,7 @@ def wrong(report: Any) -> list[str]:
     return [each["subject"] for each in report["findings"] if each["grade"] == "wrong"]
 
 
-def test_what_works_exits_0_and_advice_changes_nothing(
+def test_check_exits_0_if_everything_works_even_with_advice(
     check: Callable[..., tuple[int, Any]], bucket: Callable[[], str]
 ) -> None:
     code, report = check("--bucket", bucket(), ORCA_EXPORT__BUCKET=bucket())
@@ -89,7 +89,7 @@ def test_what_works_exits_0_and_advice_changes_nothing(
     }
 
 
-def test_each_thing_that_will_not_work_is_named(check: Callable[..., tuple[int, Any]]) -> None:
+def test_check_names_each_thing_that_will_not_work(check: Callable[..., tuple[int, Any]]) -> None:
     code, report = check(
         RECOVERY_QUEUE_URL="http://127.0.0.1:9/000000000000/nowhere",
         ORCA_EXPORT__BUCKET="there-is-no-such-bucket",
@@ -106,7 +106,7 @@ def test_each_thing_that_will_not_work_is_named(check: Callable[..., tuple[int, 
     }
 
 
-def test_recoveries_of_any_bucket_are_advised_against(
+def test_check_advises_against_recoveries_of_any_bucket(
     check: Callable[..., tuple[int, Any]], queue_url: str
 ) -> None:
     dead = queue_url.replace(".fifo", "-dead.fifo")
@@ -122,7 +122,7 @@ def test_recoveries_of_any_bucket_are_advised_against(
     assert advised(ORCA_COPIES__SOURCES="archive", ORCA_COPIES__TARGETS="public") == []
 
 
-def test_a_queue_that_is_missing_says_so(check: Callable[..., tuple[int, Any]], queue_url: str) -> None:
+def test_check_reports_a_missing_queue(check: Callable[..., tuple[int, Any]], queue_url: str) -> None:
     code, report = check(STATUS_UPDATE_QUEUE_URL=queue_url.replace(".fifo", "-gone.fifo"))
 
     assert code == 1
@@ -143,7 +143,7 @@ def test_a_queue_of_another_region_is_wrong_and_another_host_is_advice(
     assert any("the host of the queue's URL" in each["text"] for each in report["findings"])
 
 
-def test_what_aws_refuses_is_reported_with_what_would_mend_it(
+def test_check_reports_what_aws_refuses_with_a_remedy(
     check: Callable[..., tuple[int, Any]],
 ) -> None:
     code, report = check(AWS_ENDPOINT_URL="http://127.0.0.1:9")
@@ -153,13 +153,13 @@ def test_what_aws_refuses_is_reported_with_what_would_mend_it(
     assert found["queue status_update"]["do"] == "check the endpoint, the network and the proxy"
 
 
-def test_a_file_of_authorities_that_is_not_there_is_named(check: Callable[..., tuple[int, Any]]) -> None:
+def test_check_names_a_missing_ca_bundle(check: Callable[..., tuple[int, Any]]) -> None:
     code, report = check(AWS_CA_BUNDLE="/no/such/ca.pem")
     [text] = [each["text"] for each in report["findings"] if each["grade"] == "wrong"]
     assert (code, "/no/such/ca.pem" in text) == (1, True)
 
 
-def test_a_status_queue_that_another_process_reads_is_looked_at_too(
+def test_check_reads_a_status_queue_of_another_process(
     check: Callable[..., tuple[int, Any]], queue_url: str
 ) -> None:
     bound = {"STATUS_UPDATE_QUEUE_URL": "", "RECOVERY_QUEUE_URL": queue_url}
@@ -179,14 +179,14 @@ def test_a_database_without_the_schema_is_reported_with_the_command_that_creates
     assert "run 'orca-daemon db upgrade'" in [each["do"] for each in report["findings"]]
 
 
-def test_wrong_settings_exit_78_before_anything_is_asked(check: Callable[..., tuple[int, Any]]) -> None:
+def test_wrong_settings_exit_78_before_any_request(check: Callable[..., tuple[int, Any]]) -> None:
     code, output = check(ORCA_ENGINE__LEASE="soon")
 
     assert code == 78
     assert "engine.lease" in output
 
 
-def test_an_endpoint_that_is_none_is_a_finding(check: Callable[..., tuple[int, Any]]) -> None:
+def test_an_invalid_endpoint_is_wrong(check: Callable[..., tuple[int, Any]]) -> None:
     code, report = check(AWS_ENDPOINT_URL="localhost:4566")
 
     assert (code, wrong(report)) == (1, ["credentials"])

@@ -1,4 +1,4 @@
-"""A daemon that logs for eyes: signals and corrected settings are written as in JSON."""
+"""A daemon with console logs: dumps and corrected settings are logged with the same facts as in JSON."""
 
 import signal
 from collections.abc import Mapping
@@ -10,11 +10,11 @@ from tests.waiting import until
 
 
 @pytest.fixture
-def surroundings() -> Mapping[str, str]:
+def extra_environment() -> Mapping[str, str]:
     return {"ORCA_LOG__FORMAT": "console", "LOG_LEVEL": "WARN", "COPY_RETRIES": "0"}
 
 
-def test_everything_can_be_read(running: Running) -> None:
+def test_console_lines_have_all_facts(running: Running) -> None:
     running.signal(signal.SIGUSR1)
     until(lambda: "dump.task" in running.log.read_text("utf-8"))
     text = running.log.read_text("utf-8")

@@ -1,4 +1,4 @@
-"""The end of the process: nothing that cannot be stopped keeps it from ending."""
+"""The end of the process: a task that ignores its cancellation does not prevent it."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ import asyncio, types
 from orca_daemon.app import life
 from orca_daemon.app.exits import Exit
 
-async def deaf():
+async def uncancellable():
     while True:
         try:
             await asyncio.sleep(3600)
@@ -16,7 +16,7 @@ async def deaf():
             pass
 
 async def serve(*_):
-    life.task = asyncio.create_task(deaf())
+    life.task = asyncio.create_task(uncancellable())
     await asyncio.sleep(0)
     return Exit.TASK_DIED
 

@@ -1,4 +1,4 @@
-"""The worked example of docs/extend.md, taken out of the page and run as its own daemon."""
+"""The worked example of docs/extend.md, extracted from the page and run by a daemon."""
 
 import json
 import os
@@ -26,7 +26,7 @@ PAGE = (ROOT / "docs/extend.md").read_text("utf-8")
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """The package, and what the page says to add to it."""
+    """A copy of the package with the code of the page added."""
     (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     (line,) = re.findall(r"^\+(.*\n)", PAGE, re.MULTILINE)
     shutil.copytree(ROOT / "orca_daemon", tmp_path / "orca_daemon")
@@ -41,7 +41,7 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_example_works_as_it_stands(
+def test_the_example_of_the_page_works(
     copy: Path,
     s3: "S3Client",
     sqs: "SQSClient",

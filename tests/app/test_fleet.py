@@ -1,4 +1,4 @@
-"""Two daemons on the same queue: each group in order, nothing twice, and both have work."""
+"""Two daemons on the same queue: each group in order, no update twice, and both receive messages."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ CREATE FUNCTION orca.note() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN INSERT INTO orca.ledger (granule, status) VALUES (NEW.granule_id, NEW.status_id); RETURN NULL; END $$;
 CREATE TRIGGER note AFTER INSERT OR UPDATE ON orca.recovery_file FOR EACH ROW EXECUTE FUNCTION orca.note();
 """
-"""Every change of a file, in the order in which the database saw it."""
+"""Records every change of a file, in the order of the database."""
 
 
 def rows(url: str, statement: str) -> list[tuple[Any, ...]]:
@@ -40,8 +40,8 @@ def rows(url: str, statement: str) -> list[tuple[Any, ...]]:
 
 
 @contextmanager
-def nothing_done(url: str) -> Iterator[None]:
-    """While it lasts, every transaction of a handler waits."""
+def handlers_blocked(url: str) -> Iterator[None]:
+    """Every transaction of a handler waits until the end of the block."""
     with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
         cursor.execute("LOCK TABLE orca.recovery_job IN ACCESS EXCLUSIVE MODE")
         yield
@@ -57,7 +57,7 @@ def received(daemon: Daemon) -> float:
 
 
 def feed(url: str, client: "SQSClient") -> None:
-    """A recovery for each granule, each granule a group: requested, staged, done."""
+    """Send a recovery for each granule, each in a group of its own: requested, staged, complete."""
     ids = [f"granule-{number}" for number in range(GRANULES)]
     file = {
         "success": True,
@@ -83,7 +83,7 @@ def feed(url: str, client: "SQSClient") -> None:
 def fleet(
     sqs_endpoint: str, database_url: str, tmp_path: Path
 ) -> Iterator[Callable[[int, str], list[Daemon]]]:
-    """Starts daemons on a queue, all ready."""
+    """Starts daemons on a queue; returns when all are ready."""
     started: list[Daemon] = []
 
     def start(count: int, queue: str) -> list[Daemon]:
@@ -122,9 +122,9 @@ def test_two_daemons_share_a_queue(
     queue = queues(fifo=True).url
     daemons = fleet(2, queue)
 
-    with nothing_done(database_url):
+    with handlers_blocked(database_url):
         feed(queue, sqs)
-        # However slow one of them is: the other may not have all of it in flight.
+        # Neither daemon may hold the whole queue in flight, however slow the other is.
         until(lambda: all(received(daemon) > 0 for daemon in daemons))
 
     done = f"SELECT count(*) FROM orca.recovery_job WHERE status_id = {OrcaStatus.SUCCESS.value}"
@@ -132,6 +132,6 @@ def test_two_daemons_share_a_queue(
     changes: dict[str, list[int]] = {}
     for granule, status in rows(database_url, "SELECT granule, status FROM orca.ledger ORDER BY n"):
         changes.setdefault(granule, []).append(status)
-    # One transaction may take a file over two steps; it never takes a step back, nor one twice.
+    # One transaction may apply two steps of a file at once, but no step back and no step twice.
     assert [each for each in changes.values() if each not in ([1, 2, 4], [1, 4])] == []
     assert sum(received(daemon) for daemon in daemons) == 3 * GRANULES

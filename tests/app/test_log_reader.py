@@ -1,4 +1,4 @@
-"""A daemon whose log nobody reads: it works, answers and drains, and says afterwards what is missing."""
+"""A daemon whose log is not read: it works, answers and drains, and logs later how many lines it dropped."""
 
 import fcntl
 import json
@@ -15,39 +15,39 @@ from urllib.request import urlopen
 import pytest
 
 from orca_daemon.local.daemon import foreign_removed
-from tests.app.conftest import Surroundings
+from tests.app.conftest import DaemonSetup
 from tests.waiting import PATIENCE, until
 
 PIPE = 4096
-ROOM = 16_384
+CAPACITY = 16_384
 PROGRAM = f"""
 from orca_daemon.ops import log_writer
-log_writer.ROOM = {ROOM}
+log_writer.CAPACITY = {CAPACITY}
 from orca_daemon.__main__ import main
 main()
 """
 
 
 @pytest.fixture
-def unread(place: Surroundings) -> Iterator["subprocess.Popen[bytes]"]:
-    """A daemon that writes to a small pipe, and has room for little; it is ready."""
+def unread(prepared: DaemonSetup) -> Iterator["subprocess.Popen[bytes]"]:
+    """A ready daemon that writes its log to a small pipe, with a small buffer."""
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, "run"],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env={**foreign_removed(os.environ), **place.environment},
+        env={**foreign_removed(os.environ), **prepared.environment},
     )
     assert process.stdout
     fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, PIPE)
-    until(lambda: answers(place, "/readyz"))
+    until(lambda: answers(prepared, "/readyz"))
     yield process
     process.kill()
     process.communicate()
 
 
-def answers(place: Surroundings, path: str) -> bool:
+def answers(prepared: DaemonSetup, path: str) -> bool:
     try:
-        with urlopen(f"{place.url}{path}", timeout=PATIENCE) as answer:  # noqa: S310  our own address
+        with urlopen(f"{prepared.url}{path}", timeout=PATIENCE) as answer:  # noqa: S310  our own address
             return bool(answer.status == 200)
     except HTTPError as error:
         error.close()
@@ -56,25 +56,25 @@ def answers(place: Surroundings, path: str) -> bool:
         return False
 
 
-def value(place: Surroundings, series: str) -> float:
-    with urlopen(f"{place.url}/metrics", timeout=PATIENCE) as answer:  # noqa: S310  our own address
+def value(prepared: DaemonSetup, series: str) -> float:
+    with urlopen(f"{prepared.url}/metrics", timeout=PATIENCE) as answer:  # noqa: S310  our own address
         lines = answer.read().decode().splitlines()
     return next(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(f"orca_daemon_{series} "))
 
 
-def fill(process: "subprocess.Popen[bytes]", place: Surroundings) -> None:
-    """Have it log until lines are dropped."""
+def fill(process: "subprocess.Popen[bytes]", prepared: DaemonSetup) -> None:
+    """Make it log until lines are dropped."""
 
     def full() -> bool:
         process.send_signal(signal.SIGUSR1)
-        return value(place, "log_lines_dropped_total") > 0
+        return value(prepared, "log_lines_dropped_total") > 0
 
     until(full)
 
 
-def send(place: Surroundings) -> None:
-    place.sqs.send_message(
-        QueueUrl=place.queue,
+def send(prepared: DaemonSetup) -> None:
+    prepared.sqs.send_message(
+        QueueUrl=prepared.queue,
         MessageBody="no JSON",
         MessageGroupId="g",
         MessageDeduplicationId=os.urandom(8).hex(),
@@ -82,13 +82,15 @@ def send(place: Surroundings) -> None:
     )
 
 
-def test_work_goes_on_and_the_gap_is_named_when_reading_does(
-    unread: "subprocess.Popen[bytes]", place: Surroundings
+def test_work_continues_and_the_gap_is_logged_when_reading_resumes(
+    unread: "subprocess.Popen[bytes]", prepared: DaemonSetup
 ) -> None:
-    fill(unread, place)
-    send(place)
-    until(lambda: value(place, 'messages_settled_total{outcome="dead_lettered",queue="status_update"}') == 1)
-    assert answers(place, "/livez")
+    fill(unread, prepared)
+    send(prepared)
+    until(
+        lambda: value(prepared, 'messages_settled_total{outcome="dead_lettered",queue="status_update"}') == 1
+    )
+    assert answers(prepared, "/livez")
 
     found: list[dict[str, Any]] = []
     reading = threading.Thread(target=read, args=(unread, found))
@@ -101,8 +103,10 @@ def test_work_goes_on_and_the_gap_is_named_when_reading_does(
     assert events.index("ready") < events.index("log.lines_dropped") < events.index("stopped")
 
 
-def test_a_drain_ends_though_nobody_reads(unread: "subprocess.Popen[bytes]", place: Surroundings) -> None:
-    fill(unread, place)
+def test_a_drain_ends_even_if_the_log_is_not_read(
+    unread: "subprocess.Popen[bytes]", prepared: DaemonSetup
+) -> None:
+    fill(unread, prepared)
     unread.terminate()
     assert unread.wait(PATIENCE) == 0
 
@@ -110,4 +114,4 @@ def test_a_drain_ends_though_nobody_reads(unread: "subprocess.Popen[bytes]", pla
 def read(process: "subprocess.Popen[bytes]", found: list[dict[str, Any]]) -> None:
     assert process.stdout
     for line in process.stdout:
-        found.append(json.loads(line))  # noqa: PERF401  line by line: the test looks on
+        found.append(json.loads(line))  # noqa: PERF401  the test watches the list grow

@@ -1,4 +1,4 @@
-"""What a start waits for, and for how long: keys that were made just now, a clock that is off."""
+"""What the start waits for, and for how long: new access keys, a wrong clock, unproven answers."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -64,7 +64,7 @@ def waited(logs: list[Any]) -> list[str]:
 @pytest.mark.parametrize(
     "code", ["InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch", "ExpiredToken"]
 )
-async def test_a_key_that_was_made_just_now_is_waited_for(proxy: Faulty, queues: Any, code: str) -> None:
+async def test_the_start_waits_for_a_new_access_key(proxy: Faulty, queues: Any, code: str) -> None:
     proxy.fail(refusal(code))
     pair: QueuePair = queues()
     with capture_logs() as logs:
@@ -75,7 +75,7 @@ async def test_a_key_that_was_made_just_now_is_waited_for(proxy: Faulty, queues:
     assert waited(logs) == [f"AWS does not accept the credentials ({code} on GetQueueAttributes)"] * 3
 
 
-async def test_a_key_that_stays_wrong_is_wrong(
+async def test_the_start_refuses_a_key_that_stays_refused(
     proxy: Faulty, queues: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(patience, "CREDENTIALS_SETTLE", 0.0)
@@ -85,7 +85,7 @@ async def test_a_key_that_stays_wrong_is_wrong(
         await bind(proxy, queues().url)
 
 
-async def test_a_clock_that_is_off_is_waited_for_without_limit(
+async def test_the_start_waits_for_a_wrong_clock_without_limit(
     proxy: Faulty, queues: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(patience, "CREDENTIALS_SETTLE", 0.0)
@@ -96,13 +96,13 @@ async def test_a_clock_that_is_off_is_waited_for_without_limit(
     assert waited(logs) == [reported] * 3
 
 
-async def test_what_is_denied_is_final(proxy: Faulty, queues: Any) -> None:
+async def test_the_start_refuses_a_denied_queue(proxy: Faulty, queues: Any) -> None:
     proxy.fail(refusal("AccessDenied"))
     with pytest.raises(StartConfigurationError, match="allow this role to use it"):
         await bind(proxy, queues().url)
 
 
-async def test_a_page_at_the_start_is_waited_for(proxy: Faulty, queues: Any) -> None:
+async def test_the_start_waits_while_a_proxy_answers_with_a_page(proxy: Faulty, queues: Any) -> None:
     proxy.fail(Fault(lambda _: True, page="<html>log in</html>", times=2))
     with capture_logs() as logs:
         assert await bind(proxy, queues().url)
@@ -128,7 +128,7 @@ async def test_a_queue_of_another_region_is_refused_by_name(proxy: Faulty) -> No
         await bind(proxy, url)
 
 
-async def test_a_host_that_counts_for_nothing_is_reported(proxy: Faulty, queues: Any) -> None:
+async def test_the_start_reports_a_host_of_the_url_that_is_not_used(proxy: Faulty, queues: Any) -> None:
     url = queues().url
     with capture_logs() as logs:
         assert await bind(proxy, url)

@@ -1,4 +1,4 @@
-"""A running daemon: what it tells about itself, and what signals do to it."""
+"""A running daemon: its health, metrics and log, and what signals do to it."""
 
 import json
 import re
@@ -47,7 +47,7 @@ def test_it_is_live_and_ready_and_each_check_is_a_line(shared: Running) -> None:
     assert set(more) == {"started", "draining", "paused", "dependency:postgres", "queue:status_update"}
 
 
-def test_a_message_that_left_is_counted_and_logged_once(shared: Running) -> None:
+def test_a_settled_message_is_counted_and_logged_once(shared: Running) -> None:
     names = (FINISHED, RECEIVED, REJECTED)
     before, logged = [shared.value(name) for name in names], len(shared.events("message.dead_lettered"))
     shared.send("no JSON", RequestMethod="update_file")
@@ -97,7 +97,7 @@ def test_usr1_writes_the_state_and_all_stacks(shared: Running) -> None:
     assert any(line["thread"] == "MainThread" for line in shared.events("dump.thread"))
 
 
-def test_hup_reads_the_level_of_the_log_again(shared: Running) -> None:
+def test_hup_reads_the_log_level_again(shared: Running) -> None:
     shared.settings.write_text('[log]\nlevel = "debug"\n', "utf-8")
     shared.signal(signal.SIGHUP)
 
@@ -114,7 +114,7 @@ def test_hup_with_wrong_settings_changes_nothing(shared: Running) -> None:
     assert shared.get("/readyz")[0] == 200
 
 
-def test_a_stalled_loop_fails_its_probe_and_is_seen_afterwards(shared: Running) -> None:
+def test_a_stopped_process_fails_its_probe_and_its_loop_lag_is_measured_afterwards(shared: Running) -> None:
     shared.signal(signal.SIGSTOP)
     try:
         with pytest.raises((TimeoutError, URLError)):
@@ -131,7 +131,7 @@ def test_a_stalled_loop_fails_its_probe_and_is_seen_afterwards(shared: Running) 
     until(lambda: shared.get("/livez")[0] == 200)
 
 
-def test_an_open_breaker_shows_and_closes_by_itself(
+def test_an_open_breaker_fails_readiness_until_the_database_is_back(
     running: Running, postgres: Server, database_url: str
 ) -> None:
     name = database_url.rpartition("/")[2]
@@ -148,12 +148,12 @@ def test_an_open_breaker_shows_and_closes_by_itself(
 
     until(lambda: running.get("/readyz")[0] == 200)
     assert running.events("dependency.up")
-    # The outage cost the message nothing; then it was rejected, as its new_job never came.
+    # The outage was not charged to the message; then it was rejected, because its new_job never came.
     until(lambda: running.events("message.dead_lettered"))
     assert running.events("message.dead_lettered")[0]["attempts"] == 1
 
 
-def test_a_drain_shows_until_it_ends(running: Running, database_url: str) -> None:
+def test_a_drain_fails_readiness_until_it_ends(running: Running, database_url: str) -> None:
     with closing(psycopg2.connect(database_url)) as connection, connection.cursor() as cursor:
         # The handler waits for this lock, so the drain waits for the handler.
         cursor.execute("LOCK TABLE orca.recovery_job, orca.recovery_file IN ACCESS EXCLUSIVE MODE")

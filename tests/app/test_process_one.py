@@ -14,8 +14,8 @@ from tests.app.conftest import Running
 from tests.app.process_one import pid_of_one
 from tests.waiting import PATIENCE, until
 
-HOW = pytest.mark.parametrize(
-    "surroundings",
+NAMESPACES = pytest.mark.parametrize(
+    "extra_environment",
     [
         pytest.param({}, id="in a namespace"),
         pytest.param({"PRETEND": "1"}, id="pretending", marks=pytest.mark.matrix),
@@ -29,12 +29,12 @@ def program() -> tuple[str, ...]:
 
 
 @pytest.fixture
-def importing(surroundings: Mapping[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
-    """A process in the middle of its imports."""
+def importing(extra_environment: Mapping[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
+    """A process that is importing its modules."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.app.process_one", "run"],
         stdout=subprocess.PIPE,
-        env={**os.environ, "SLOW": "1", **surroundings},
+        env={**os.environ, "SLOW": "1", **extra_environment},
     )
     assert process.stdout
     assert process.stdout.readline() == b"importing\n"
@@ -43,7 +43,7 @@ def importing(surroundings: Mapping[str, str]) -> Iterator["subprocess.Popen[byt
     process.communicate()
 
 
-@HOW
+@NAMESPACES
 @pytest.mark.parametrize("name", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])
 def test_a_signal_during_the_imports_ends_it(
     importing: "subprocess.Popen[bytes]", name: signal.Signals
@@ -52,7 +52,7 @@ def test_a_signal_during_the_imports_ends_it(
     assert importing.wait(PATIENCE) == 128 + name
 
 
-@HOW
+@NAMESPACES
 def test_a_second_signal_in_the_drain_ends_it(running: Running, database_url: str) -> None:
     with closing(psycopg2.connect(database_url)) as connection, connection.cursor() as cursor:
         cursor.execute("LOCK TABLE orca.recovery_job, orca.recovery_file IN ACCESS EXCLUSIVE MODE")
@@ -67,7 +67,7 @@ def test_a_second_signal_in_the_drain_ends_it(running: Running, database_url: st
     assert running.daemon.poll() == 128 + signal.SIGTERM
 
 
-@HOW
+@NAMESPACES
 def test_one_signal_drains_it(running: Running) -> None:
     os.kill(pid_of_one(running.pid), signal.SIGTERM)
     until(lambda: running.daemon.poll() is not None)

@@ -1,4 +1,4 @@
-"""The gauges of recoveries: what they count, and that indexes answer the question."""
+"""The gauges of recoveries: what they count, and that their queries use indexes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,16 +56,16 @@ def test_open_and_recent_recoveries_are_counted_under_the_labels_of_the_gauge(da
     assert found.oldest_open is not None
 
 
-def test_nothing_open_is_no_time(database_url: str) -> None:
+def test_without_open_recoveries_there_is_no_oldest_time(database_url: str) -> None:
     with connected(database_url) as connection:
         assert recoveries.overview(connection) == recoveries.Overview({}, None)
 
 
 @pytest.mark.parametrize("block", ["files", "oldest_open"])
-def test_indexes_answer_the_question(database_url: str, block: str) -> None:
+def test_the_queries_use_indexes(database_url: str, block: str) -> None:
     statement = recoveries._SQL[block].text
     with connected(database_url) as connection:
-        # Tables of a test are too small for any index to pay.
+        # The tables of a test are so small that the planner would prefer sequential scans.
         connection.execute(text("SET LOCAL enable_seqscan = off"))
         plan = "\n".join(connection.scalars(text(f"EXPLAIN {statement}")))
 
@@ -76,14 +76,12 @@ def test_indexes_answer_the_question(database_url: str, block: str) -> None:
 
 @pytest.fixture
 def locked(database_url: str) -> Iterator[Connection]:
-    """Holds every question about recoveries up, until it is rolled back."""
+    """Blocks every query of recoveries until it is rolled back."""
     with connected(database_url) as connection:
         connection.execute(text("LOCK TABLE orca.recovery_job IN ACCESS EXCLUSIVE MODE"))
         yield connection
 
 
-def test_recoveries_that_were_never_counted_have_a_time_for_the_alert_to_count_from(
-    locked: Connection, running: Running
-) -> None:
+def test_the_time_of_the_last_read_is_set_before_the_first_read(locked: Connection, running: Running) -> None:
     assert running.value("recovery_files_read_timestamp_seconds") > 0
     locked.rollback()

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.outside
 
 
 class Server:
-    """A Prometheus that runs."""
+    """A running Prometheus."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -86,6 +86,6 @@ def test_every_panel_can_be_drawn(prometheus: Server) -> None:
         queries = [query.replace(variable, ".*") for query in queries]
 
     for query in queries:
-        prometheus.query(query.replace("$__rate_interval", "1m"))  # raises where it is no PromQL
+        prometheus.query(query.replace("$__rate_interval", "1m"))  # raises if it is not PromQL
 
     assert prometheus.query('orca_daemon_messages_received_total{queue="status_update"}')

@@ -1,4 +1,4 @@
-"""Standard output that is closed, full, or without a reader: the daemon runs, and a clean stop exits 0."""
+"""Standard output that is closed, full, or without a reader: the daemon works, and a clean stop exits 0."""
 
 import json
 import os
@@ -16,7 +16,7 @@ import structlog
 from orca_daemon.app import life
 from orca_daemon.app.exits import Exit
 
-class Deaf:
+class Unraisable:
     def __del__(self):
         raise RuntimeError("unraisable")
 
@@ -26,7 +26,7 @@ async def serve(*_):
     thread = threading.Thread(target=lambda: 1 / 0, name="worker")
     thread.start()
     thread.join()
-    Deaf()
+    Unraisable()
     structlog.get_logger().info("ready")
     if sys.argv[1] == "crash":
         raise KeyError("crash")
@@ -62,7 +62,7 @@ def test_a_clean_stop_exits_0(redirection: str) -> None:
     assert (ended.returncode, ended.stderr) == (0, b"")
 
 
-def test_a_descriptor_that_was_closed_is_taken_by_nothing_else(tmp_path: Path) -> None:
+def test_a_closed_standard_descriptor_is_not_reused(tmp_path: Path) -> None:
     program = "from orca_daemon.ops.bootstrap import open_standard_streams as o; o(); import os; print(1); "
     program += f"f = open({str(tmp_path / 'file')!r}, 'w'); assert f.fileno() > 2; os.write(1, b'x')"
     ended = subprocess.run(
@@ -76,7 +76,7 @@ def test_a_descriptor_that_was_closed_is_taken_by_nothing_else(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(("ending", "code"), [("CLEAN", 0), ("TASK_DIED", 70), ("crash", 1)])
-def test_what_was_logged_is_written_before_the_end(ending: str, code: int) -> None:
+def test_all_log_lines_are_written_before_the_process_ends(ending: str, code: int) -> None:
     ended = shell("", ending)
     lines = [json.loads(line) for line in ended.stdout.splitlines()]
     named = [line["event"] for line in lines]

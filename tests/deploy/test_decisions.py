@@ -1,4 +1,4 @@
-"""The records of decisions: each has its four parts, stands in the index, and names what exists."""
+"""The records of decisions: each has its four parts, is in the index, and names what exists."""
 
 import re
 from collections import Counter

@@ -1,4 +1,4 @@
-"""The operator's page: its tables are those of the code, its links lead somewhere."""
+"""The operator's page: its tables match the code, and its links have targets."""
 
 import re
 import runpy

@@ -1,4 +1,4 @@
-"""What the documents tell people to write and to type exists."""
+"""Settings, variables, commands and links in the documents exist."""
 
 import re
 from pathlib import Path

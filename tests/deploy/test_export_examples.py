@@ -1,4 +1,4 @@
-"""The examples of scheduled exports: a message that the daemon takes, a schedule and a CronJob."""
+"""The examples of scheduled exports: a message that the daemon accepts, a schedule and a CronJob."""
 
 import json
 from pathlib import Path

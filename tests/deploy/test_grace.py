@@ -1,4 +1,4 @@
-"""Whoever stops the daemon waits longer than its drain may take; each platform's file says both."""
+"""Every platform's file gives the daemon more time to stop than its drain may take."""
 
 import configparser
 import json
@@ -11,7 +11,7 @@ from orca_daemon.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 LATEST_POLL = 5.0
-"""Seconds beyond the drain for flushing settlements and closing."""
+"""Seconds after the drain for last settlements and closing."""
 
 
 def load(path: str) -> Any:

@@ -1,4 +1,4 @@
-"""The page of promises names tests and checks that exist."""
+"""The page of guarantees names tests and checks that exist."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Manifests: shapes that AWS and Docker accept, settings that the daemon knows, nothing that runs as root."""
+"""Manifests: valid for AWS and Docker, with settings that the daemon knows and without root."""
 
 import json
 import re
@@ -34,8 +34,8 @@ def ecs_settings() -> dict[str, str]:
 
 def compose_settings() -> dict[str, str]:
     compose = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))
-    found: dict[str, str] = compose["services"]["daemon"]["environment"]
-    return found
+    environment: dict[str, str] = compose["services"]["daemon"]["environment"]
+    return environment
 
 
 def systemd_settings() -> dict[str, str]:
@@ -105,7 +105,7 @@ def containers() -> list[Any]:
 
 
 @pytest.mark.parametrize("container", containers())
-def test_a_pod_can_do_little(container: dict[str, Any]) -> None:
+def test_a_container_has_few_rights(container: dict[str, Any]) -> None:
     assert container["securityContext"] == {
         "allowPrivilegeEscalation": False,
         "readOnlyRootFilesystem": True,
@@ -121,7 +121,7 @@ def test_the_pod_has_memory_for_the_child_of_a_comparison() -> None:
     ]
     limit = int(pod["containers"][0]["resources"]["limits"]["memory"].removesuffix("Mi"))
 
-    # DuckDB's limit is not the child's whole memory: measured, a fifth more and the interpreter.
+    # The child needs more than DuckDB's limit: by measurement a fifth more, plus the interpreter.
     assert limit >= int(child) * 1.2 + 1024
 
 
@@ -135,7 +135,7 @@ def test_the_image_is_pinned_and_runs_the_daemon_itself() -> None:
     assert "curl" not in text
 
 
-def test_what_the_image_is_made_of_is_sent_to_the_builder() -> None:
+def test_the_builder_gets_every_file_of_the_image() -> None:
     copied = re.findall(r"^COPY (?!--from)(\S+)", (ROOT / "Dockerfile").read_text("utf-8"), re.MULTILINE)
     sent = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
 
@@ -156,21 +156,21 @@ def test_the_bill_of_materials_names_every_locked_library() -> None:
     }
 
 
-def test_postgres_counts_as_healthy_only_where_the_migration_will_call() -> None:
+def test_the_health_check_of_postgres_uses_the_address_of_the_migration() -> None:
     services = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))["services"]
     asked = services["postgres"]["healthcheck"]["test"]
 
-    # Its image answers on the socket, and only there, while it still sets itself up.
+    # During its initialisation the image of Postgres answers on the socket only.
     assert asked[asked.index("-h") + 1] == "127.0.0.1"
 
 
-def test_the_unit_leaves_what_the_metrics_of_the_process_are_read_from() -> None:
+def test_the_unit_keeps_proc_stat_for_process_metrics() -> None:
     assert "ProcSubset=pid" not in UNIT.read_text("utf-8").splitlines()
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
 def test_systemd_accepts_the_unit_and_rates_it_well(tmp_path: Path) -> None:
-    # The daemon is not installed where the unit says.
+    # The daemon is not installed at the path of the unit.
     unit = tmp_path / UNIT.name
     unit.write_text(
         re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", UNIT.read_text("utf-8"), flags=re.MULTILINE)

@@ -1,4 +1,4 @@
-"""The migrations of the platforms, run as they are written down: where nobody can be asked."""
+"""The migration commands of the platforms, run as they are written, without a terminal."""
 
 import json
 from pathlib import Path
@@ -19,20 +19,20 @@ def kubernetes() -> list[str]:
     pod = yaml.safe_load((ROOT / "deploy/k8s/migration/job.yaml").read_text("utf-8"))["spec"]["template"][
         "spec"
     ]
-    found: list[str] = pod["containers"][0]["args"]
-    return found
+    command: list[str] = pod["containers"][0]["args"]
+    return command
 
 
 def ecs() -> list[str]:
     overrides = json.loads((ROOT / "deploy/ecs/migration-overrides.json").read_text("utf-8"))
-    found: list[str] = overrides["containerOverrides"][0]["command"]
-    return found
+    command: list[str] = overrides["containerOverrides"][0]["command"]
+    return command
 
 
 def compose() -> list[str]:
     services = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))["services"]
-    found: list[str] = services["migration"]["command"]
-    return found
+    command: list[str] = services["migration"]["command"]
+    return command
 
 
 @pytest.mark.parametrize("command", [kubernetes(), ecs(), compose()], ids=["k8s", "ecs", "compose"])

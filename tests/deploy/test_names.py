@@ -1,4 +1,4 @@
-"""Alerts and dashboard ask only for metrics that the daemon exports, by labels that they have."""
+"""Alerts and dashboard query only metrics that the daemon exports, by labels that these have."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from orca_daemon.ops.metrics import Metrics
 DEPLOY = Path(__file__).parents[2] / "deploy"
 DOCS = Path(__file__).parents[2] / "docs"
 STANDARD = {"up", "ALERTS"}
-"""Prometheus's own."""
+"""Series that Prometheus itself writes."""
 _SELECTOR = re.compile(r"\b((?:orca_daemon|process)_\w+)\s*(?:\{([^}]*)\})?")
 _GROUPING = re.compile(r"\b(?:by|on) \(([^)]*)\)")
 
@@ -30,11 +30,11 @@ def exported() -> dict[str, set[str]]:
     metrics.exports.ended("files", "written", rows=0, size=0, seconds=0.0)
     metrics.reconcile.compared("archive", listed=0, catalogued=0, seconds=1.0, peak_mib=0)
     text = metrics.exposition().decode()
-    found: dict[str, set[str]] = {}
+    labels: dict[str, set[str]] = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
-            found.setdefault(sample.name, set()).update(sample.labels)
-    return found
+            labels.setdefault(sample.name, set()).update(sample.labels)
+    return labels
 
 
 def alerts() -> list[dict[str, Any]]:
@@ -57,15 +57,15 @@ def queries() -> list[str]:
 @pytest.mark.parametrize("query", queries())
 def test_a_query_asks_for_what_is_exported(query: str) -> None:
     known = exported()
-    found = _SELECTOR.findall(query)
+    selected = _SELECTOR.findall(query)
 
-    assert found or "up{" in query
-    for name, selectors in found:
+    assert selected or "up{" in query
+    for name, selectors in selected:
         assert name in known
         labels = set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)\s*\"", selectors))
         assert labels <= known[name] | {"instance", "job"}
     groupings = {label.strip() for each in _GROUPING.findall(query) for label in each.split(",")}
-    assert groupings <= set().union(*(known[name] for name, _ in found)) | {"instance", "le"}
+    assert groupings <= set().union(*(known[name] for name, _ in selected)) | {"instance", "le"}
 
 
 def test_every_alert_says_what_to_do() -> None:
@@ -77,7 +77,7 @@ def test_every_alert_says_what_to_do() -> None:
         assert rule["labels"]["severity"] in {"page", "ticket"}
 
 
-def test_every_alert_is_shown_to_fire() -> None:
+def test_every_alert_fires_in_the_tests_of_alerts() -> None:
     tests = yaml.safe_load((DEPLOY / "prometheus/alerts_test.yml").read_text("utf-8"))["tests"]
     fired = {
         name
@@ -103,7 +103,10 @@ def test_every_metric_is_drawn() -> None:
     text = json.dumps(dashboard())
     metrics = Metrics({"recovery": "recovery"})
     names = {family.name for family in metrics.registry.collect()}
-    # Limits that only alerts compare with.
-    unseen = {"orca_daemon_message_age_limit_seconds", "orca_daemon_recovery_files_read_timestamp_seconds"}
+    # Only alerts use these.
+    only_in_alerts = {
+        "orca_daemon_message_age_limit_seconds",
+        "orca_daemon_recovery_files_read_timestamp_seconds",
+    }
 
-    assert {name for name in names if name.startswith("orca_daemon_") and name not in text} == unseen
+    assert {name for name in names if name.startswith("orca_daemon_") and name not in text} == only_in_alerts

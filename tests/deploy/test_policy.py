@@ -1,4 +1,4 @@
-"""The IAM policy, the list of calls and the code say the same."""
+"""The IAM policy, the list of calls and the code agree."""
 
 import ast
 import json
@@ -13,9 +13,9 @@ from orca_daemon.aws.operations import OPERATIONS
 ROOT = Path(__file__).parents[2]
 SERVICES = ("s3", "secretsmanager", "sqs", "ssm", "sts")
 NOT_THE_DAEMON = {"local", "producer"}
-"""Runs on a laptop; belongs to other programs, under their own roles."""
+"""Packages that run on a laptop, or in other programs under their own roles."""
 ENCRYPTION = {"kms:Decrypt", "kms:GenerateDataKey"}
-"""Never called, and checked by AWS where buckets, queues or secrets are encrypted with a key of one's own."""
+"""Permissions that AWS checks if buckets, queues or secrets have a KMS key; the daemon calls none of them."""
 
 
 def operations() -> dict[str, str]:
@@ -28,7 +28,7 @@ def operations() -> dict[str, str]:
 
 
 def names(tree: ast.AST) -> Iterator[str]:
-    """What may name a call: `client.get_object`, or `call("get_object", …)`."""
+    """Names that may be calls: `client.get_object`, or `call("get_object", …)`."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
             yield node.attr
@@ -38,21 +38,21 @@ def names(tree: ast.AST) -> Iterator[str]:
 
 def called() -> dict[str, set[str]]:
     known = operations()
-    found: dict[str, set[str]] = {}
+    calls: dict[str, set[str]] = {}
     for path in (ROOT / "orca_daemon").rglob("*.py"):
         where = path.relative_to(ROOT / "orca_daemon")
         if where.parts[0] in NOT_THE_DAEMON:
             continue
         for name in names(ast.parse(path.read_text("utf-8"))):
             if name in known:
-                found.setdefault(known[name], set()).add(str(where))
-    return found
+                calls.setdefault(known[name], set()).add(str(where))
+    return calls
 
 
 def test_every_call_is_listed() -> None:
-    found = called()
+    calls = called()
 
-    assert {call: sorted(found[call]) for call in sorted(found.keys() - OPERATIONS.keys())} == {}
+    assert {call: sorted(calls[call]) for call in sorted(calls.keys() - OPERATIONS.keys())} == {}
 
 
 def test_every_listed_call_is_made() -> None:
@@ -70,7 +70,7 @@ def test_the_policy_grants_what_the_calls_need_and_nothing_else() -> None:
     assert needed | ENCRYPTION == granted()
 
 
-def test_what_may_be_read_may_be_read_by_its_version() -> None:
+def test_versions_may_be_read_where_objects_may() -> None:
     reads = {action for action in granted() if action.startswith("s3:GetObject")}
     by_version = {action for action in reads if action.startswith("s3:GetObjectVersion")}
 

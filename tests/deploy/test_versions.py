@@ -1,4 +1,4 @@
-"""The Pythons that are promised are those that are tried; the workflow that tries them may do no more."""
+"""The supported versions of Python are those that the workflow tests, and the workflow has few rights."""
 
 import re
 import tomllib

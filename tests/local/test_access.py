@@ -1,4 +1,4 @@
-"""Who may use the embedded stack: whoever can read its directory, which is its owner."""
+"""Access to the embedded stack: only its owner, who can read its directory, has the passwords."""
 
 import json
 import os
@@ -36,7 +36,7 @@ def connect(url: str) -> connection:
 
 
 @pytest.mark.parametrize("password", ["", ":guess"], ids=["none", "a guess"])
-def test_nobody_is_let_in_without_the_password(postgres: Server, password: str) -> None:
+def test_a_login_without_the_password_fails(postgres: Server, password: str) -> None:
     parts = urlsplit(postgres.url)
     url = parts._replace(netloc=f"postgres{password}@{parts.hostname}:{parts.port}").geturl()
     with pytest.raises(psycopg2.OperationalError, match="password"):
@@ -44,7 +44,7 @@ def test_nobody_is_let_in_without_the_password(postgres: Server, password: str) 
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
-def test_another_user_is_let_in_nowhere() -> None:
+def test_another_user_of_the_machine_has_no_access() -> None:
     nobody = pwd.getpwnam("nobody")
     with Postgres(fast=True) as server, closing(connect(server.url())) as ours, ours.cursor() as cursor:
         cursor.execute("SHOW unix_socket_directories")
@@ -63,7 +63,7 @@ def test_another_user_is_let_in_nowhere() -> None:
             os._exit(1)
 
 
-def test_a_server_that_let_everyone_in_lets_nobody_in_from_now_on(tmp_path: Path) -> None:
+def test_a_data_directory_without_passwords_gets_one(tmp_path: Path) -> None:
     with Postgres(tmp_path / "data", fast=True):
         pass
     (tmp_path / "data" / "pg_hba.conf").write_text("local all all trust\nhost all all all trust\n")
@@ -74,7 +74,7 @@ def test_a_server_that_let_everyone_in_lets_nobody_in_from_now_on(tmp_path: Path
             connect(without_password(server.url()))
 
 
-def test_the_address_list_is_for_its_owner_alone(tmp_path: Path) -> None:
+def test_only_the_owner_can_read_the_stack_file(tmp_path: Path) -> None:
     path = tmp_path / "state"
     before = os.umask(0)
     try:
@@ -88,7 +88,7 @@ def test_the_address_list_is_for_its_owner_alone(tmp_path: Path) -> None:
         assert again.password("database_url") == "hunter2"
 
 
-def test_a_directory_that_others_use_too_stays_theirs(tmp_path: Path) -> None:
+def test_a_shared_directory_keeps_its_mode(tmp_path: Path) -> None:
     (tmp_path / "something").touch()
     tmp_path.chmod(0o755)
     with closing(StateDirectory(tmp_path)) as directory:
@@ -96,14 +96,14 @@ def test_a_directory_that_others_use_too_stays_theirs(tmp_path: Path) -> None:
         assert (mode(tmp_path), mode(tmp_path / "stack.json")) == (0o755, 0o600)
 
 
-def test_a_directory_of_an_earlier_version_is_closed(tmp_path: Path) -> None:
+def test_a_directory_of_an_earlier_version_is_made_private(tmp_path: Path) -> None:
     (tmp_path / "lock").touch()
     tmp_path.chmod(0o755)
     StateDirectory(tmp_path).close()
     assert mode(tmp_path) == 0o700
 
 
-def test_what_is_shown_has_no_password() -> None:
-    assert "hunter2" not in repr(HERE) + json.dumps(HERE.shown())
-    assert HERE.shown()["database_url"] == "postgresql://postgres@127.0.0.1:1003/orca"
+def test_printed_addresses_have_no_password() -> None:
+    assert "hunter2" not in repr(HERE) + json.dumps(HERE.without_passwords())
+    assert HERE.without_passwords()["database_url"] == "postgresql://postgres@127.0.0.1:1003/orca"
     assert HERE.database_url.count("hunter2") == 1

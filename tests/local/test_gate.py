@@ -1,4 +1,4 @@
-"""The gate in front of moto: requests pass together, a snapshot is taken between them."""
+"""The gate in front of moto: requests run in parallel, and a snapshot is taken while none runs."""
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +11,7 @@ PATIENCE = 30.0
 
 
 class Application:
-    """WSGI: stays in a request until it is let go."""
+    """A WSGI application whose request lasts until the test releases it."""
 
     def __init__(self) -> None:
         self.entered, self.released = Event(), Event()
@@ -26,7 +26,7 @@ def asked(gate: RequestGate, method: str = "PUT") -> None:
     gate({"REQUEST_METHOD": method}, lambda *_: lambda _: None)
 
 
-def test_who_shuts_it_waits_for_requests_inside_and_keeps_others_out() -> None:
+def test_shut_waits_for_requests_in_progress_and_holds_new_ones_back() -> None:
     application = Application()
     gate = RequestGate(application)
     with ThreadPoolExecutor(2) as pool:
@@ -44,7 +44,7 @@ def test_who_shuts_it_waits_for_requests_inside_and_keeps_others_out() -> None:
         assert application.entered.is_set()
 
 
-def test_only_requests_that_read_leave_no_mark() -> None:
+def test_only_requests_that_write_set_changed() -> None:
     application = Application()
     application.released.set()
     gate = RequestGate(application)

@@ -1,4 +1,4 @@
-"""What stands in front of moto does what S3 does."""
+"""The corrections in front of moto behave as S3 does."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,7 @@ def here(bucket: MakeBucket, s3: S3Client) -> str:
     return name
 
 
-def test_a_copy_of_another_source_than_meant_is_refused(s3: S3Client, here: str) -> None:
+def test_a_copy_is_refused_if_the_etag_of_the_source_differs(s3: S3Client, here: str) -> None:
     etag = s3.head_object(Bucket=here, Key="k ü+1")["ETag"]
     source = {"Bucket": here, "Key": "k ü+1"}
     s3.copy_object(Bucket=here, Key="good", CopySource=source, CopySourceIfMatch=etag)  # type: ignore[arg-type]
@@ -72,14 +72,14 @@ def test_a_range_of_a_small_source_is_refused_and_the_whole_of_it_is_not(s3: S3C
     assert s3.get_object(Bucket=here, Key="t")["Body"].read() == b"data"
 
 
-def test_an_upload_says_when_it_began(s3: S3Client, here: str) -> None:
+def test_an_upload_has_the_time_when_it_was_initiated(s3: S3Client, here: str) -> None:
     upload = s3.create_multipart_upload(Bucket=here, Key="t")["UploadId"]
-    [found] = s3.list_multipart_uploads(Bucket=here)["Uploads"]
-    assert datetime.now(UTC) - found["Initiated"] < timedelta(minutes=1)
+    [listed] = s3.list_multipart_uploads(Bucket=here)["Uploads"]
+    assert datetime.now(UTC) - listed["Initiated"] < timedelta(minutes=1)
     s3.abort_multipart_upload(Bucket=here, Key="t", UploadId=upload)
 
 
-def test_a_copy_in_one_request_has_the_etag_of_one_piece(s3: S3Client, here: str) -> None:
+def test_a_copy_in_one_request_has_a_single_part_etag(s3: S3Client, here: str) -> None:
     upload = s3.create_multipart_upload(Bucket=here, Key="cut")["UploadId"]
     parts = [
         {

@@ -1,4 +1,4 @@
-"""The embedded servers: what they keep, and that they end with whoever started them."""
+"""The embedded servers: they keep their data, and end with the process that started them."""
 
 import os
 import select
@@ -70,7 +70,7 @@ def test_moto_keeps_objects_and_secrets_from_run_to_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("wreck", [{"PG_VERSION": "18"}, {"something": "else"}])
-def test_a_directory_that_is_no_database_is_named(tmp_path: Path, wreck: dict[str, str]) -> None:
+def test_a_directory_that_is_not_a_database_is_named(tmp_path: Path, wreck: dict[str, str]) -> None:
     data = tmp_path / "data"
     data.mkdir()
     for name, content in wreck.items():
@@ -80,7 +80,7 @@ def test_a_directory_that_is_no_database_is_named(tmp_path: Path, wreck: dict[st
     assert {path.name for path in data.iterdir()} == set(wreck)
 
 
-def test_a_database_whose_making_was_interrupted_is_made_anew(tmp_path: Path) -> None:
+def test_an_interrupted_initdb_is_repeated(tmp_path: Path) -> None:
     (tmp_path / "data.making").mkdir()
     (tmp_path / "data.making" / "PG_VERSION").write_text("18")
     with Postgres(tmp_path / "data", fast=True) as server:
@@ -107,7 +107,7 @@ def test_moto_loses_little_when_it_is_killed(tmp_path: Path) -> None:
     ("module", "arguments"),
     [("orca_daemon.local.moto_server", ("0", "0")), ("orca_daemon.local.sqs", ("0",))],
 )
-def test_a_state_that_is_damaged_is_named(tmp_path: Path, module: str, arguments: tuple[str, ...]) -> None:
+def test_a_damaged_state_file_is_named(tmp_path: Path, module: str, arguments: tuple[str, ...]) -> None:
     state = tmp_path / "state"
     state.write_bytes(b"torn")
     with pytest.raises(NotStartedError, match=f"{state} cannot be read"):
@@ -130,5 +130,5 @@ def test_no_server_survives_a_parent_that_was_killed() -> None:
 
 
 def _ended(process: int, within: float) -> bool:
-    """Whether the process of this file descriptor ended in time; it is readable then."""
+    """Whether the process of this pidfd ended in time: the descriptor is readable then."""
     return bool(select.select([process], [], [], within)[0])

@@ -1,4 +1,4 @@
-"""SQS on loopback as a process: what it keeps, and what it says to strangers."""
+"""SQS on loopback as a process: it keeps its queues, and answers invalid requests."""
 
 import asyncio
 import json
@@ -79,7 +79,7 @@ def test_an_unknown_queue_url_host_does_not_matter(bare_environment: None, tmp_p
         ("AmazonSQS.SendMessage", b"{}", "QueueDoesNotExist"),
     ],
 )
-async def test_nonsense_gets_an_answer(target: str, body: bytes, shape: str) -> None:
+async def test_invalid_requests_are_answered(target: str, body: bytes, shape: str) -> None:
     server = SqsServer()
     url = await server.start()
     request = Request(url, data=body, headers={"X-Amz-Target": target})  # noqa: S310  our own URL

@@ -1,4 +1,4 @@
-"""The state directory: what the last run left, whatever state that is in."""
+"""The state directory: what is read from the files of the last run, complete or damaged."""
 
 import json
 from contextlib import closing
@@ -28,7 +28,7 @@ def test_a_stack_comes_back_at_the_same_ports(tmp_path: Path) -> None:
         assert [again.port(key) for key in ("aws_endpoint_url", "database_url")] == [1001, 1003]
 
 
-def test_the_address_list_of_a_killed_stack_is_taken_back(tmp_path: Path) -> None:
+def test_the_stack_file_of_a_killed_stack_is_removed(tmp_path: Path) -> None:
     (tmp_path / "stack.json").write_text(json.dumps(asdict(HERE)))
     with closing(StateDirectory(tmp_path)) as directory:
         assert not (tmp_path / "stack.json").exists()
@@ -36,7 +36,7 @@ def test_the_address_list_of_a_killed_stack_is_taken_back(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("nonsense", ["", "[1]", "null", json.dumps({"http_url": "http://h:port"}), "\0"])
-def test_ports_that_cannot_be_read_are_chosen_anew(tmp_path: Path, nonsense: str) -> None:
+def test_new_ports_are_chosen_if_old_ones_cannot_be_read(tmp_path: Path, nonsense: str) -> None:
     (tmp_path / ".last.json").write_text(nonsense)
     with closing(StateDirectory(tmp_path)) as directory:
         assert directory.port("http_url") == 0

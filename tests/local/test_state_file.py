@@ -1,4 +1,4 @@
-"""The file that a server keeps its state in: whole or refused, and one process's at a time."""
+"""The state file of a server: it is read whole or refused, and locked by one process."""
 
 import json
 from contextlib import closing
@@ -24,7 +24,7 @@ def test_what_was_written_is_read(path: Path) -> None:
     assert read == [b"long ago", b"now"]
 
 
-def test_what_cannot_be_taken_up_is_named_with_what_to_do(path: Path) -> None:
+def test_a_file_that_cannot_be_loaded_is_named_with_a_remedy(path: Path) -> None:
     path.write_text("torn")
     with (
         closing(StateFile(path)) as file,
@@ -33,7 +33,7 @@ def test_what_cannot_be_taken_up_is_named_with_what_to_do(path: Path) -> None:
         file.read(json.loads)
 
 
-def test_a_file_that_another_has_is_refused_once_patience_is_out(path: Path) -> None:
+def test_a_file_locked_by_another_process_is_refused_after_a_time(path: Path) -> None:
     with (
         closing(StateFile(path)),
         pytest.raises(StateFileError, match=f"another process still uses {path}"),

@@ -1,4 +1,4 @@
-"""The port in a process that has used up its descriptors: `python -m tests.ops.exhausted`."""
+"""Serves the port in a process without a free descriptor: `python -m tests.ops.exhausted`."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""The garbage collector of a daemon."""
+"""The garbage collector after the start of the daemon."""
 
 import gc
 from collections.abc import Iterator
@@ -9,15 +9,15 @@ from orca_daemon.ops.gc_tuning import tune_gc
 
 
 @pytest.fixture
-def as_before() -> Iterator[None]:
+def gc_restored() -> Iterator[None]:
     thresholds = gc.get_threshold()
     yield
     gc.set_threshold(*thresholds)
     gc.unfreeze()
 
 
-@pytest.mark.usefixtures("as_before")
-def test_what_the_start_made_stays_and_what_comes_after_is_still_collected() -> None:
+@pytest.mark.usefixtures("gc_restored")
+def test_objects_of_the_start_are_frozen_and_later_garbage_is_collected() -> None:
     class Node:
         other: "Node"
 

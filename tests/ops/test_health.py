@@ -1,4 +1,4 @@
-"""Health: what each state of the engine comes to."""
+"""Health: liveness and readiness for each state of the engine."""
 
 from dataclasses import replace
 
@@ -46,7 +46,7 @@ def test_a_working_engine_is_live_and_ready() -> None:
     ],
     ids=["starting", "draining", "paused", "database down", "queue's breaker open", "all in flight"],
 )
-def test_a_restart_would_mend_none_of_these(state: EngineState) -> None:
+def test_liveness_holds_where_a_restart_would_not_help(state: EngineState) -> None:
     assert live(state)
 
 
@@ -59,7 +59,7 @@ def test_a_restart_would_mend_none_of_these(state: EngineState) -> None:
     ],
     ids=["dead poller", "poller that never began", "stuck handler"],
 )
-def test_a_restart_would_mend_these(state: EngineState) -> None:
+def test_liveness_fails_where_a_restart_helps(state: EngineState) -> None:
     assert not live(state)
 
 
@@ -84,7 +84,7 @@ def test_readiness_names_what_is_missing(state: EngineState, names: list[str]) -
     assert names == failing(state)
 
 
-def test_readiness_says_which_places_are_down() -> None:
+def test_readiness_names_the_places_that_are_down() -> None:
     state = replace(WELL, breakers={"s3": NOW - 60}, places_down={"s3": ("read a", "write b")})
 
     [check] = [check for check in readiness(state, LIMITS, now=NOW) if check.name == "dependency:s3"]

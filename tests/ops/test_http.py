@@ -1,4 +1,4 @@
-"""The port: what it answers, over real HTTP."""
+"""The port's answers, over real HTTP."""
 
 import json
 

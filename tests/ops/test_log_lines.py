@@ -1,4 +1,4 @@
-"""Lines of the log, in both forms: every event can be written down, and no secret is."""
+"""Log lines in both formats: every event can be rendered, and secrets are redacted."""
 
 import ast
 import json
@@ -24,7 +24,7 @@ CIRCLE.append(CIRCLE)
 
 
 class Unprintable:
-    """Cannot be written down at all."""
+    """A value that cannot be rendered."""
 
     def __repr__(self) -> str:
         raise RuntimeError
@@ -52,10 +52,10 @@ VALUES: Sequence[object] = (
 
 
 def rendered(form: str, event: str, **facts: object) -> str:
-    made: Any = {**facts, "event": event}
+    line: Any = {**facts, "event": event}
     for process in processors(form, color=False):
-        made = process(None, "warning", made)
-    return str(made)
+        line = process(None, "warning", line)
+    return str(line)
 
 
 def logged() -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -80,7 +80,7 @@ def test_the_events_of_the_code_are_found() -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_every_event_can_be_written_down_whatever_its_facts_are(form: str) -> None:
+def test_every_event_can_be_rendered_with_any_fact(form: str) -> None:
     for event, names in EVENTS:
         for value in VALUES:
             line = rendered(form, event, **dict.fromkeys(names, value))
@@ -89,7 +89,7 @@ def test_every_event_can_be_written_down_whatever_its_facts_are(form: str) -> No
                 assert json.loads(line)["level"] == "warning"
 
 
-def test_the_engines_events_can_be_written_down_for_eyes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_engines_events_can_be_rendered_for_a_console(monkeypatch: pytest.MonkeyPatch) -> None:
     envelope = Envelope(id="m", receipt="r", body="", group="g")
     monkeypatch.setattr(log_events, "_log", log := Written("console"))
     for event in (
@@ -109,7 +109,7 @@ def test_the_engines_events_can_be_written_down_for_eyes(monkeypatch: pytest.Mon
 
 
 class Written:
-    """A logger whose lines are kept."""
+    """A logger that stores its lines."""
 
     def __init__(self, form: str) -> None:
         self.form = form
@@ -131,7 +131,7 @@ class Written:
     ],
     ids=["by name", "by name, any value", "in a URL", "in a list", "quoted in a text"],
 )
-def test_secrets_are_taken_out_at_any_depth(form: str, facts: dict[str, object]) -> None:
+def test_secrets_are_redacted_at_any_depth(form: str, facts: dict[str, object]) -> None:
     line = rendered(form, "careless", **facts)
 
     assert "hunter2" not in line
@@ -140,7 +140,7 @@ def test_secrets_are_taken_out_at_any_depth(form: str, facts: dict[str, object])
         json.loads(line)
 
 
-def test_a_stack_is_shown_line_by_line_for_eyes() -> None:
+def test_the_console_prints_a_stack_line_by_line() -> None:
     assert rendered("console", "dump.thread", stack=["first", "second"]).endswith("\nfirst\nsecond")
 
 

@@ -1,4 +1,4 @@
-"""The log's buffer and its thread: whoever logs never waits, whoever reads sees the order and every gap."""
+"""The log's buffer and thread: logging never waits; the reader gets lines in order and a notice of gaps."""
 
 import fcntl
 import os
@@ -26,7 +26,7 @@ def notice(count: int) -> bytes:
 
 @pytest.fixture
 def pipe() -> Iterator[tuple[int, int]]:
-    """A small pipe: where it is read, and where it is written."""
+    """The reading and the writing end of a small pipe."""
     ours, theirs = os.pipe()
     fcntl.fcntl(theirs, fcntl.F_SETPIPE_SZ, PIPE)
     yield ours, theirs
@@ -35,15 +35,15 @@ def pipe() -> Iterator[tuple[int, int]]:
 
 
 def lines_until(fd: int, last: bytes) -> list[bytes]:
-    """Everything that can be read up to the line that begins so."""
-    found = b""
-    while not re.search(rb"^" + last + rb".*\n$", found, re.MULTILINE):
-        assert select.select([fd], [], [], 20)[0], found[-200:]
-        found += os.read(fd, 65_536)
-    return found.splitlines()
+    """Read lines up to one that begins with `last`."""
+    data = b""
+    while not re.search(rb"^" + last + rb".*\n$", data, re.MULTILINE):
+        assert select.select([fd], [], [], 20)[0], data[-200:]
+        data += os.read(fd, 65_536)
+    return data.splitlines()
 
 
-def test_lines_come_in_their_order(pipe: tuple[int, int]) -> None:
+def test_lines_are_written_in_order(pipe: tuple[int, int]) -> None:
     writer = LogWriter(pipe[1], notice)
     for number in range(1_000):
         writer.put(LINE % number)
@@ -53,7 +53,7 @@ def test_lines_come_in_their_order(pipe: tuple[int, int]) -> None:
     assert (writer.flush(20), writer.dropped) == (True, 0)
 
 
-def test_a_reader_that_stands_still_holds_up_nobody_and_sees_how_much_it_missed(
+def test_a_stopped_reader_delays_nothing_and_gets_the_number_of_dropped_lines(
     pipe: tuple[int, int],
 ) -> None:
     writer = LogWriter(pipe[1], notice, capacity=10_000)
@@ -64,15 +64,15 @@ def test_a_reader_that_stands_still_holds_up_nobody_and_sees_how_much_it_missed(
     dropped = writer.dropped
     assert dropped > 900
 
-    read = threading.Thread(target=lambda: found.extend(lines_until(pipe[0], b"end")))
-    found: list[bytes] = []
+    read = threading.Thread(target=lambda: lines.extend(lines_until(pipe[0], b"end")))
+    lines: list[bytes] = []
     read.start()
     until(lambda: writer.flush(0.1))
     writer.put(b"end\n")
     read.join(20)
 
     kept = 1_000 - dropped
-    assert found == [*(b"%0199d" % number for number in range(kept)), b"dropped %d" % dropped, b"end"]
+    assert lines == [*(b"%0199d" % number for number in range(kept)), b"dropped %d" % dropped, b"end"]
 
 
 def test_a_flush_waits_no_longer_than_its_limit(pipe: tuple[int, int]) -> None:
@@ -82,7 +82,7 @@ def test_a_flush_waits_no_longer_than_its_limit(pipe: tuple[int, int]) -> None:
     assert writer.flush(0.05) is False
 
 
-def test_a_full_disk_costs_lines_that_are_counted_until_there_is_room(tmp_path: Path) -> None:
+def test_a_full_disk_drops_and_counts_lines_until_there_is_space(tmp_path: Path) -> None:
     target = os.open("/dev/full", os.O_WRONLY)
     writer = LogWriter(target, notice)
     for number in range(10):
@@ -97,17 +97,17 @@ def test_a_full_disk_costs_lines_that_are_counted_until_there_is_room(tmp_path: 
     assert (tmp_path / "log").read_bytes() == b"dropped 10\nagain\n"
 
 
-def test_a_reader_that_is_gone_costs_lines_and_ends_nothing() -> None:
+def test_a_closed_pipe_drops_lines_and_raises_nothing() -> None:
     ours, theirs = os.pipe()
     os.close(ours)
     writer = LogWriter(theirs, notice)
     for round_ in range(1, 4):
-        writer.put(b"unheard\n")
+        writer.put(b"dropped\n")
         assert writer.flush(20) is False
         assert writer.dropped == round_
 
 
-def test_a_pipe_that_does_not_block_is_waited_for(pipe: tuple[int, int]) -> None:
+def test_a_non_blocking_pipe_is_waited_for(pipe: tuple[int, int]) -> None:
     os.set_blocking(pipe[1], False)
     writer = LogWriter(pipe[1], notice)
     for number in range(200):
@@ -118,7 +118,7 @@ def test_a_pipe_that_does_not_block_is_waited_for(pipe: tuple[int, int]) -> None
     assert writer.dropped == 0
 
 
-def test_a_line_that_was_cut_off_does_not_spoil_the_next(tmp_path: Path) -> None:
+def test_a_line_after_a_partial_one_begins_a_new_line(tmp_path: Path) -> None:
     file = os.open(tmp_path / "log", os.O_WRONLY | os.O_CREAT)
     writer = LogWriter(file, notice)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -149,5 +149,5 @@ def test_each_thread_keeps_its_order(pipe: tuple[int, int]) -> None:
         thread.join()
     writer.put(b"end\n")
 
-    found = [tuple(map(int, line.split())) for line in lines_until(pipe[0], b"end")[:-1]]
-    assert [[number for by, number in found if by == name] for name in range(4)] == [list(range(300))] * 4
+    lines = [tuple(map(int, line.split())) for line in lines_until(pipe[0], b"end")[:-1]]
+    assert [[number for by, number in lines if by == name] for name in range(4)] == [list(range(300))] * 4

@@ -1,4 +1,4 @@
-"""Logs: one line for a message, never a secret, a level that changes while running."""
+"""Logs: one line for each message, no secrets, a level that can change at run time."""
 
 import io
 import json
@@ -42,7 +42,7 @@ def lines(stream: io.StringIO) -> list[dict[str, Any]]:
     return [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
-def test_a_message_that_left_is_one_line_with_its_facts(stream: io.StringIO) -> None:
+def test_a_settled_message_is_one_line_with_its_facts(stream: io.StringIO) -> None:
     log_events.observe(
         Settled(
             "recovery", ENVELOPE, SettledOutcome.DELETED, attempts=1, held_seconds=1.5, facts={"job_id": "j"}
@@ -55,7 +55,7 @@ def test_a_message_that_left_is_one_line_with_its_facts(stream: io.StringIO) -> 
     assert line["timestamp"].endswith("Z")
 
 
-def test_a_reader_that_is_gone_costs_lines_and_no_work(stream: io.StringIO) -> None:
+def test_logging_to_a_closed_pipe_raises_nothing(stream: io.StringIO) -> None:
     ours, theirs = os.pipe()
     os.close(ours)
     broken = os.fdopen(theirs, "w")
@@ -78,7 +78,7 @@ def test_an_id_that_the_locale_cannot_write_is_escaped(stream: io.StringIO) -> N
     assert b"\\u2603" in written.getvalue()
 
 
-def test_facts_cannot_take_the_place_of_what_a_line_says_itself(stream: io.StringIO) -> None:
+def test_facts_do_not_replace_the_fields_of_the_line(stream: io.StringIO) -> None:
     facts = dict.fromkeys([*log_events.RESERVED, "queue", "message_id"], "odd")
 
     log_events.observe(Settled("recovery", ENVELOPE, SettledOutcome.DELETED, facts=facts))
@@ -102,7 +102,7 @@ def test_a_dead_letter_is_an_error_with_its_reason(stream: io.StringIO) -> None:
     assert (line["level"], line["reason"]) == ("error", "no such granule")
 
 
-def test_what_a_foreign_error_says_is_not_logged(stream: io.StringIO) -> None:
+def test_the_text_of_a_foreign_error_is_not_logged(stream: io.StringIO) -> None:
     try:
         int("secret-row")
     except ValueError as error:
@@ -114,7 +114,7 @@ def test_what_a_foreign_error_says_is_not_logged(stream: io.StringIO) -> None:
     assert line["reason"].startswith("ValueError at test_logs.py:")
 
 
-def test_our_own_errors_say_why(stream: io.StringIO) -> None:
+def test_the_text_of_our_own_errors_is_logged(stream: io.StringIO) -> None:
     log_events.observe(
         Attempted("recovery", (ENVELOPE,), 1, 0.5, Reject("no such key"), AttemptOutcome.REJECTED)
     )
@@ -124,14 +124,14 @@ def test_our_own_errors_say_why(stream: io.StringIO) -> None:
 
 def test_the_level_changes_while_running(stream: io.StringIO) -> None:
     log = structlog.get_logger()
-    log.debug("unheard")
+    log.debug("before")
     logs.set_level("debug")
-    log.debug("heard")
+    log.debug("after")
 
-    assert [line["event"] for line in lines(stream)] == ["heard"]
+    assert [line["event"] for line in lines(stream)] == ["after"]
 
 
-def test_libraries_are_heard_from_warning_up(stream: io.StringIO) -> None:
+def test_libraries_are_logged_from_warning_up(stream: io.StringIO) -> None:
     logging.getLogger("botocore").debug("Authorization: hunter2")
     logging.getLogger("aiohttp").warning("odd %s", "thing")
 
@@ -157,7 +157,7 @@ def test_a_notification_that_is_abandoned_is_an_error(stream: io.StringIO) -> No
     assert reported == ("notification.abandoned", "error", "recovery", "1", "KeyError at closing.py:7")
 
 
-def test_the_console_is_for_eyes() -> None:
+def test_the_console_format_is_not_json() -> None:
     stream = io.StringIO()
     logs.configure("info", "console", stream)
     log_events.observe(BreakerChanged("postgres", open=True, reason="connection refused"))

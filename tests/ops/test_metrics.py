@@ -1,4 +1,4 @@
-"""Metrics: every series from the start, none that grows, and the numbers of the events."""
+"""Metrics: every series exists from the start, no event adds one, and the numbers are those of the events."""
 
 import random
 from collections.abc import Iterator
@@ -75,7 +75,7 @@ def test_no_series_is_added_by_a_varied_workload() -> None:
     assert before == set(series(metrics))
 
 
-def test_labels_never_hold_what_a_message_brought() -> None:
+def test_labels_never_contain_data_of_a_message() -> None:
     metrics = Metrics(QUEUES)
     for event in varied_events(random.Random(9)):
         metrics.observe(event)
@@ -85,7 +85,7 @@ def test_labels_never_hold_what_a_message_brought() -> None:
     assert not [leak for leak in ("id-", "g-1", "why ", "oops", "job") if leak in text]
 
 
-def test_received_less_settled_is_what_is_held() -> None:
+def test_received_minus_settled_is_held() -> None:
     metrics = Metrics(QUEUES)
     envelopes = tuple(Envelope(id=str(number), receipt="", body="") for number in range(3))
     metrics.observe(Polled("status_update", PollOutcome.MESSAGES, envelopes))

@@ -1,4 +1,4 @@
-"""The port and peers that are no Prometheus: silent, slow, many, speaking something else."""
+"""The port with peers that are silent, slow or many, or do not speak HTTP."""
 
 import asyncio
 import json
@@ -22,12 +22,12 @@ from tests.waiting import PATIENCE
 WELL = Check("event_loop", ok=True, detail="fine")
 SECONDS = 0.3
 SIZE = 50_000_000
-"""More than the buffers of both ends."""
+"""More than fits into the buffers of both ends."""
 
 
 @pytest.fixture(autouse=True)
 def limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test waits for a quarter of a minute."""
+    """Short limits, so that no test waits for 15 seconds."""
     given: Callable[..., Any] = listener.accepting
     monkeypatch.setattr("orca_daemon.ops.http.accepting", lambda *a: given(*a, most=3, seconds=SECONDS))
     monkeypatch.setattr(listener, "_SCAN", 0.05)
@@ -52,7 +52,7 @@ async def peer(address: tuple[str, int]) -> AsyncIterator[tuple[asyncio.StreamRe
 
 
 async def answer_to(address: tuple[str, int], request: bytes) -> bytes:
-    """Everything that is answered until the connection is closed."""
+    """The whole answer until the connection is closed."""
     async with peer(address) as (reader, writer):
         writer.write(request)
         try:
@@ -103,11 +103,11 @@ async def test_a_peer_that_does_not_end_its_request_is_closed(start: bytes) -> N
 async def test_a_peer_that_does_not_read_its_answer_is_closed() -> None:
     async with port(lambda: b"x" * SIZE) as address, peer(address) as (reader, writer):
         writer.write(get("/metrics"))
-        await asyncio.sleep(2 * SECONDS)  # this is how it does not read
+        await asyncio.sleep(2 * SECONDS)  # the peer does not read meanwhile
         assert len(await reader.read()) < SIZE
 
 
-async def test_the_oldest_gives_way_to_a_new_peer() -> None:
+async def test_a_new_peer_closes_the_oldest_connection() -> None:
     async with port() as address, AsyncExitStack() as stack:
         idle = [await stack.enter_async_context(peer(address)) for _ in range(6)]
         assert b" 200 " in await answer_to(address, get("/livez"))
@@ -115,7 +115,7 @@ async def test_the_oldest_gives_way_to_a_new_peer() -> None:
             assert await asyncio.wait_for(reader.read(), PATIENCE) == b""
 
 
-async def test_a_failure_of_ours_is_an_error_and_an_answer() -> None:
+async def test_an_internal_failure_is_logged_and_answered() -> None:
     def fail() -> bytes:
         raise RuntimeError("odd")
 

@@ -1,4 +1,4 @@
-"""The health check of containers: it asks where the daemon listens, however that was set."""
+"""The health check of containers: it reads the daemon's address from settings, environment and flags."""
 
 import os
 import socket
@@ -28,7 +28,7 @@ server.serve_forever()
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a directory without settings."""
+    """Run in a directory without settings."""
     monkeypatch.chdir(tmp_path)
 
 
@@ -46,7 +46,7 @@ def probe(environment: Mapping[str, str] | None = None, *arguments: str) -> tupl
 
 
 def processes(folder: Path, *started: tuple[str, Mapping[str, str]]) -> Path:
-    """What /proc shows of processes that were started here by these command lines."""
+    """A directory like /proc, with processes that were started here by these command lines."""
     for number, (line, environment) in enumerate(started, 1):
         place = folder / str(number)
         place.mkdir(parents=True)
@@ -75,7 +75,7 @@ FILE = {"ORCA_CONFIG": "settings.toml"}
         pytest.param({"ORCA_HTTP__PORT": "1"}, "[http]\nport = 2", ("127.0.0.1", 1), id="both"),
     ],
 )
-def test_settings_say_where(environment: dict[str, str], file: str, expected: Address) -> None:
+def test_settings_name_the_address(environment: dict[str, str], file: str, expected: Address) -> None:
     Path("settings.toml").write_text(file)
     assert where(FILE | environment, NOBODY) == expected
 
@@ -113,7 +113,7 @@ def test_flags_of_the_daemon_win(tmp_path: Path, line: str) -> None:
     ],
     ids=["another port", "another file", "another command", "another program", "a kernel's thread"],
 )
-def test_flags_of_others_are_none_of_ours(tmp_path: Path, line: str, environment: dict[str, str]) -> None:
+def test_flags_of_other_daemons_are_ignored(tmp_path: Path, line: str, environment: dict[str, str]) -> None:
     assert where({}, processes(tmp_path / "proc", (line, environment))) == ("127.0.0.1", 9464)
 
 
@@ -121,7 +121,7 @@ def test_the_flags_of_a_real_process_are_found(tmp_path: Path) -> None:
     (tmp_path / "orca-daemon").write_text(DAEMON)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         taken_port = taken.getsockname()[1]
-        environment = {"ORCA_HTTP__PORT": str(taken_port)}  # nobody answers there
+        environment = {"ORCA_HTTP__PORT": str(taken_port)}  # no daemon listens there
         process = subprocess.Popen(
             [sys.executable, "orca-daemon", "run", "--port", "1"],
             stdout=subprocess.PIPE,
@@ -183,7 +183,7 @@ def test_an_answer_of_200_is_healthy(healthy: str) -> None:
         "nobody there",
     ],
 )
-def test_what_is_wrong_is_one_line(environment: dict[str, str]) -> None:
+def test_an_error_is_printed_as_one_line(environment: dict[str, str]) -> None:
     Path("broken.toml").write_text("[http")
     Path("section.toml").write_text("http = 1")
     code, output = probe(environment)
@@ -195,7 +195,7 @@ def test_what_is_wrong_is_one_line(environment: dict[str, str]) -> None:
     [b"SSH-2.0-OpenSSH_9.2\r\n", b"", b"\x15\x03\x01\x00\x02\x02\x46", b"HTTP/1.1 503 no\r\n\r\ndown\n"],
     ids=["SSH", "nothing", "TLS", "503"],
 )
-def test_an_answer_that_is_no_200_is_not_healthy(answer: bytes) -> None:
+def test_any_answer_but_200_is_unhealthy(answer: bytes) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
 
         def serve() -> None:

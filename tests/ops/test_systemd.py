@@ -1,4 +1,4 @@
-"""sd_notify, against a real socket."""
+"""sd_notify, with a real socket."""
 
 import os
 import socket
@@ -14,7 +14,7 @@ from orca_daemon.ops.systemd import Notifier, summary, watch
 
 @pytest.fixture(params=["path", "abstract"])
 def manager(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, socket.socket]]:
-    """The service manager's end, and the value of NOTIFY_SOCKET."""
+    """The value of NOTIFY_SOCKET, and the socket of the service manager."""
     name = str(tmp_path / "notify") if request.param == "path" else f"@orca-daemon-{uuid.uuid4()}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
         receiver.bind("\0" + name[1:] if name.startswith("@") else name)
@@ -38,7 +38,7 @@ def test_systemd_gets_each_state_in_order(manager: tuple[str, socket.socket]) ->
     assert reported[3] == "STOPPING=1"
 
 
-def test_nobody_listens_and_nothing_happens() -> None:
+def test_without_a_listener_nothing_is_sent() -> None:
     assert not Notifier({}).ready()
     assert not Notifier({"NOTIFY_SOCKET": "/nonexistent/notify"}).ready()
 
@@ -53,13 +53,13 @@ def test_nobody_listens_and_nothing_happens() -> None:
         ({"WATCHDOG_USEC": "soon"}, None),
     ],
 )
-def test_the_watchdog_is_fed_only_where_it_is_meant_for_us(
+def test_the_watchdog_applies_only_to_the_process_that_it_names(
     environ: dict[str, str], seconds: float | None
 ) -> None:
     assert seconds == Notifier(environ).watchdog_seconds
 
 
-async def test_the_watchdog_is_fed_while_the_process_is_live(manager: tuple[str, socket.socket]) -> None:
+async def test_the_watchdog_is_notified_while_the_process_is_live(manager: tuple[str, socket.socket]) -> None:
     import asyncio
 
     name, receiver = manager
@@ -72,7 +72,7 @@ async def test_the_watchdog_is_fed_while_the_process_is_live(manager: tuple[str,
     assert reported == {"WATCHDOG=1", "STATUS=starting: 0 queues, 0 messages in flight"}
 
 
-def test_the_status_line_says_what_is_down() -> None:
+def test_the_status_line_names_what_is_down() -> None:
     state = EngineState(
         started_at=1.0, queues=(QueueState(name="a", handler="a", held=3),), breakers={"postgres": 5.0}
     )

@@ -34,12 +34,12 @@ __all__ = ["Finding", "Grade", "StartAction", "findings", "judge_settings", "wor
 
 async def findings(settings: Settings, extra_buckets: tuple[str, ...] = ()) -> list[Finding]:
     """Check the settings, AWS, the queues, the database and the buckets, in this order."""
-    found = list(judge_settings(settings))
+    results = list(judge_settings(settings))
     async with AsyncExitStack() as stack:
         try:
             clients = await stack.enter_async_context(connect(settings))
         except SettingsError as error:
-            return [*found, wrong("credentials", str(error), at_start=StartAction.REFUSE)]
+            return [*results, wrong("credentials", str(error), at_start=StartAction.REFUSE)]
         opened = None
         if settings.database.configured:
             opened = Database(settings.database, SecretReader(clients))
@@ -47,9 +47,9 @@ async def findings(settings: Settings, extra_buckets: tuple[str, ...] = ()) -> l
         services = Services(
             settings=settings, clients=clients, database=opened, metrics=Metrics(handlers(settings))
         )
-        found += [each async for each in _outside(services)]
-        found += await buckets.findings(settings, clients.s3, extra_buckets)
-    return found
+        results += [each async for each in _outside(services)]
+        results += await buckets.findings(settings, clients.s3, extra_buckets)
+    return results
 
 
 async def _outside(services: Services) -> AsyncIterator[Finding]:

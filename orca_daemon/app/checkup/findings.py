@@ -23,7 +23,7 @@ class StartAction(StrEnum):
     WAIT = "wait"
     """Try again until it is gone: it may pass without a change of ours."""
     REFUSE = "refuse"
-    """End with exit code 78: waiting cannot mend it."""
+    """End with exit code 78: waiting cannot fix it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Finding:
     event: str = "start.finding"
     """The log event of the start's warning."""
     facts: Mapping[str, object] = field(default_factory=dict)
-    """Fields of that log event."""
+    """Fields of that log event, besides `reason` and `do`."""
 
     @property
     def sentence(self) -> str:

@@ -35,15 +35,15 @@ class DeadLetterFacts:
 
 async def findings(settings: Settings, clients: Clients) -> list[Finding]:
     """Check every queue that is on, and the status queue if another process reads it."""
-    found = list(judge_urls(settings, clients.control))
-    refused = {each.subject for each in found if each.at_start is StartAction.REFUSE}
+    results = list(judge_urls(settings, clients.control))
+    refused = {each.subject for each in results if each.at_start is StartAction.REFUSE}
     for name, queue in settings.bound.items():
         if subject(name) not in refused:
-            found += await _check_queue(name, queue.route or name, queue.url or "", clients)
+            results += await _check_queue(name, queue.route or name, queue.url or "", clients)
     posted = foreign_status_url(settings)
     if posted and STATUS_QUEUE not in refused:
-        found.append(await _check_status_queue(posted, clients))
-    return found
+        results.append(await _check_status_queue(posted, clients))
+    return results
 
 
 def subject(name: str) -> str:

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ def judge_settings(settings: Settings) -> Iterator[Finding]:
     yield ok("settings", f"{len(settings.bound)} queues: {', '.join(settings.bound)}")
     for each in settings.corrections:
         text = f"{each.variable} is {each.given!r}: {each.used} is used ({each.reason})"
-        yield advice("settings", text, "set it so")
+        yield advice("settings", text, "set it so", "start.setting_corrected", asdict(each))
     engine = settings.engine
     if engine.wait + 2 > engine.drain_seconds:
         yield advice(

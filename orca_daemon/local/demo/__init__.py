@@ -1,4 +1,4 @@
-"""The sample workload: an archive, recoveries, mistakes and an inventory, and the story of what happened."""
+"""The demo: a sample workload of recoveries, bad messages, an inventory and an export, with its checks."""
 
 from orca_daemon.local.demo.story import play
 

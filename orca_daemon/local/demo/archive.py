@@ -1,4 +1,4 @@
-"""First step: the archive as ingest left it, objects in S3 and rows in the catalog."""
+"""First step: fill the archive as ingest does, with objects in S3 and rows in the catalog."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,12 +11,12 @@ from orca_daemon.local.demo.scene import Scene, Step
 
 _THREADS = 8
 _INGESTED = timedelta(days=3)
-"""How long ago, so that an inventory of today must know them."""
+"""Age of the files, so that an inventory of today must contain them."""
 STORAGE_CLASS = {"GLACIER": 1, "DEEP_ARCHIVE": 2}
 
 
 def fill(scene: Scene, granules: Sequence[DemoGranule]) -> Step:
-    """Store every file, and catalog it."""
+    """Store every file and add it to the catalog."""
     step = Step("Archive filled")
     files = [file for granule in granules for file in granule.files]
     versions = store(scene, "archiving objects", files)
@@ -40,15 +40,15 @@ def store(scene: Scene, what: str, files: Sequence[ArchivedFile]) -> dict[str, s
         return file.key, answer["VersionId"]
 
     versions: dict[str, str] = {}
-    with scene.bar(what, len(files)) as show, ThreadPoolExecutor(_THREADS) as pool:
+    with scene.bar(what, len(files)) as set_done, ThreadPoolExecutor(_THREADS) as pool:
         for key, version in pool.map(put, files):
             versions[key] = version
-            show(len(versions))
+            set_done(len(versions))
     return versions
 
 
 def catalog(scene: Scene, granules: Sequence[DemoGranule], versions: dict[str, str]) -> None:
-    """Write the rows that ingest writes for granules (contract 3.4)."""
+    """Insert the rows that ingest writes for granules (contract 3.4)."""
     ingested = scene.started - _INGESTED
     with scene.connection.cursor() as cursor:
         cursor.execute("INSERT INTO orca.providers VALUES ('LPDAAC', 'LP DAAC') ON CONFLICT DO NOTHING")

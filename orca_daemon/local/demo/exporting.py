@@ -1,4 +1,4 @@
-"""After the story: the recovered files' rows as Parquet, read back from S3."""
+"""Last step: export the rows of the recovered files, and compare the Parquet file in S3 with them."""
 
 from dataclasses import replace
 from uuid import uuid4
@@ -14,11 +14,11 @@ TABLE = "recovery_file"
 
 
 def export(scene: Scene) -> Step:
-    """Ask for what changed in one table since the last time, and compare the file with the rows."""
+    """Request one table's changes since the last export, and compare the file with the table."""
     step = Step("Table exported")
     before = set(_keys(scene))
     request = export_message(ExportRequest(tables_to_query=(TABLE,)))
-    # The same request again within five minutes is a duplicate to SQS, and we mean it.
+    # A new deduplication id, because within five minutes SQS would drop the same request as a duplicate.
     send(replace(request, deduplication_id=uuid4().hex), scene.queue("internal_report"), client=scene.sqs)
     scene.wait("exporting a table", 1, lambda: len(set(_keys(scene)) - before))
     files: set[tuple[str, str]] = set()
@@ -40,4 +40,4 @@ def _keys(scene: Scene) -> list[str]:
     pages = scene.s3.get_paginator("list_objects_v2").paginate(
         Bucket=scene.bucket("export"), Prefix=f"{TABLE}/"
     )
-    return [found["Key"] for page in pages for found in page.get("Contents", [])]
+    return [item["Key"] for page in pages for item in page.get("Contents", [])]

@@ -1,4 +1,4 @@
-"""The sample archive: granules of two collections, as an archive centre names and sizes them."""
+"""The granules of the sample archive: two collections, with names as an archive centre uses them."""
 
 import hashlib
 import random
@@ -10,29 +10,29 @@ _COLLECTIONS = (("MOD09GQ", "006"), ("VNP46A2", "001"))
 _TILES = ("h08v05", "h11v03", "h18v04", "h21v09", "h25v05", "h31v11")
 _FIRST_DAY = datetime(2026, 3, 1, tzinfo=UTC)
 _SUFFIXES = (".hdf", ".hdf.met", "_BROWSE image+key.jpg", ".cmr.json")
-"""One of them has the characters that S3 encodes in its events and inventories."""
+"""One has characters that S3 percent-encodes in its events and inventories."""
 _PUBLIC = (".jpg", ".json")
 
 
 @dataclass(frozen=True, slots=True)
 class ArchivedFile:
-    """One object of the archive, as it was when it was stored."""
+    """One object of the archive, as it is stored."""
 
     name: str
     key: str
     body: bytes
     destination: str
-    """Role of the bucket that it is recovered to."""
+    """Role of the bucket to recover it to."""
 
     @property
     def etag(self) -> str:
-        """With the quotes that S3 gives it."""
+        """The object's ETag in quotes, as S3 returns it."""
         return f'"{hashlib.md5(self.body, usedforsecurity=False).hexdigest()}"'
 
 
 @dataclass(frozen=True, slots=True)
 class DemoGranule:
-    """One observation: its files are archived and recovered together."""
+    """One observation, whose files are archived and recovered together."""
 
     id: str
     shortname: str
@@ -46,7 +46,7 @@ class DemoGranule:
 
 
 def granules(count: int, made: datetime) -> Iterator[DemoGranule]:
-    """The same granules for the same time of production, and others for every other."""
+    """Granules that depend only on `count` and the time of production `made`."""
     for number in range(count):
         shortname, version = _COLLECTIONS[number % len(_COLLECTIONS)]
         day = _FIRST_DAY + timedelta(days=number // len(_TILES))

@@ -1,4 +1,4 @@
-"""Last step: an S3 inventory of the archive, compared with the catalog."""
+"""Fourth step: an S3 inventory of the archive, compared with the catalog."""
 
 import csv
 import gzip
@@ -29,7 +29,7 @@ Facts = tuple[str, int, str]
 
 @dataclass(frozen=True, slots=True)
 class Differences:
-    """Keys that catalog and bucket do not agree on."""
+    """Keys that differ between catalog and bucket."""
 
     phantoms: frozenset[str]
     orphans: frozenset[str]
@@ -37,7 +37,7 @@ class Differences:
 
 
 def differences(cataloged: Mapping[str, Facts], stored: Mapping[str, Facts]) -> Differences:
-    """What the reports must say, worked out the plain way."""
+    """The differences that the reports must contain, computed by comparing sets."""
     return Differences(
         frozenset(cataloged.keys() - stored.keys()),
         frozenset(stored.keys() - cataloged.keys()),
@@ -46,11 +46,11 @@ def differences(cataloged: Mapping[str, Facts], stored: Mapping[str, Facts]) -> 
 
 
 def reconcile(scene: Scene, spare: Sequence[DemoGranule]) -> Step:
-    """Make catalog and bucket differ, have the inventory compared, and compare the reports with the truth.
+    """Make catalog and bucket differ, have the inventory compared, and check the reports.
 
     Args:
         scene: the running stack.
-        spare: three granules that nothing else was done with; they are not in the archive yet.
+        spare: three granules that no other step uses and that are not in the archive yet.
     """
     step = Step("Inventory reconciled")
     _disturb(scene, spare)
@@ -74,7 +74,7 @@ def reconcile(scene: Scene, spare: Sequence[DemoGranule]) -> Step:
 
 
 def _disturb(scene: Scene, spare: Sequence[DemoGranule]) -> None:
-    """Phantoms, orphans and mismatches: never stored, never cataloged, cataloged as something else."""
+    """Make a phantom (only in the catalog), an orphan (only stored) and a mismatch (other content)."""
     phantom, orphan, mismatch = spare
     catalog(scene, [phantom], {})
     store(scene, "planting orphans", orphan.files)
@@ -84,14 +84,14 @@ def _disturb(scene: Scene, spare: Sequence[DemoGranule]) -> None:
 
 
 def _listing(scene: Scene) -> list[dict[str, str]]:
-    """Every version in the archive bucket, as S3 Inventory writes it."""
+    """Every version in the archive bucket, as a row of S3 Inventory."""
     bucket = scene.bucket("archive")
     rows = {}
     for page in scene.s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
         for version in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
             entry: dict[str, Any] = {**version}
             marker = "Size" not in entry
-            # LocalStack gives a key with odd characters twice where a page ends.
+            # Key by version, because LocalStack repeats a key with special characters at the end of a page.
             rows[entry["Key"], entry["VersionId"]] = {
                 "Bucket": bucket,
                 "Key": quote(entry["Key"], safe="/"),
@@ -107,7 +107,7 @@ def _listing(scene: Scene) -> list[dict[str, str]]:
 
 
 def _publish(scene: Scene, rows: Sequence[Mapping[str, str]], created: datetime) -> InventoryPointer:
-    """Put the inventory's data file and its manifest into the reports bucket, where S3 puts them."""
+    """Store the inventory's data file and manifest in the reports bucket, under S3's keys."""
     text = io.StringIO()
     writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerows(row.values() for row in rows)
@@ -139,13 +139,13 @@ def _publish(scene: Scene, rows: Sequence[Mapping[str, str]], created: datetime)
 
 
 def _job(scene: Scene, created: datetime) -> tuple[int, int, str | None]:
-    """Id, status and error of the job of this inventory; zeros before it exists."""
-    found = scene.rows(
+    """Id, status and error of this inventory's job; zeros before it exists."""
+    rows = scene.rows(
         "SELECT id, status_id, error_message FROM orca.reconcile_job"
         " WHERE orca_archive_location = %(bucket)s AND inventory_creation_time = %(created)s",
         {"bucket": scene.bucket("archive"), "created": created},
     )
-    return (found[0][0], found[0][1], found[0][2]) if found else (0, 0, None)
+    return (rows[0][0], rows[0][1], rows[0][2]) if rows else (0, 0, None)
 
 
 def _cataloged(scene: Scene) -> dict[str, Facts]:
@@ -158,7 +158,7 @@ def _cataloged(scene: Scene) -> dict[str, Facts]:
 
 
 def _stored(rows: Sequence[Mapping[str, str]]) -> dict[str, Facts]:
-    """The objects that are there now, by key, out of the rows of an inventory."""
+    """The current objects in the rows of an inventory, by key."""
     return {
         unquote(row["Key"]): (f'"{row["ETag"]}"', int(row["Size"]), row["StorageClass"])
         for row in rows

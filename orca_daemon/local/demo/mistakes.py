@@ -1,4 +1,4 @@
-"""Third step: messages that nobody can handle, among good ones; each is set aside with its reason."""
+"""Third step: send bad messages; each must be dead-lettered with its reason."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from orca_daemon.wire.outgoing import Outgoing
 from orca_daemon.wire.status import ATTRIBUTE, GROUP
 
 _PEEK_SECONDS = 30
-"""How long dead letters are hidden while they are looked at."""
+"""Seconds that dead letters are hidden while they are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,32 +26,37 @@ class RejectedMessage:
 
 
 def make_mistakes(scene: Scene, lost_key: str) -> Step:
-    """Send three bad messages, and find them on the dead-letter queue; the lost file's is on another."""
-    step = Step("Bad messages set aside")
+    """Send three bad messages and find them on the dead-letter queue.
+
+    The event of the lost file must be on the dead-letter queue of `recovery`.
+    """
+    step = Step("Bad messages dead-lettered")
     mark = uuid4().hex
     for number, (method, body) in enumerate(_mistakes(mark).items()):
         message = Outgoing(
             body=body, group=GROUP, deduplication_id=f"{mark}{number}", attributes={ATTRIBUTE: method}
         )
         send(message, scene.queue("status_update"), client=scene.sqs)
-    found: list[RejectedMessage] = []
+    letters: list[RejectedMessage] = []
 
     def count() -> int:
-        found[:] = [letter for letter in dead_letters(scene, "status_update") if mark in letter.body]
-        return len(found)
+        letters[:] = [letter for letter in dead_letters(scene, "status_update") if mark in letter.body]
+        return len(letters)
 
-    scene.wait("setting bad messages aside", len(_mistakes(mark)), count)
-    step.check("bad messages set aside", len(_mistakes(mark)), len(found))
-    step.check("of them with a reason", len(_mistakes(mark)), sum(bool(letter.reason) for letter in found))
+    scene.wait("dead-lettering messages", len(_mistakes(mark)), count)
+    step.check("bad messages dead-lettered", len(_mistakes(mark)), len(letters))
+    step.check(
+        "dead letters with a reason", len(_mistakes(mark)), sum(bool(letter.reason) for letter in letters)
+    )
     name = lost_key.rpartition("/")[2]
     of_lost = [letter for letter in dead_letters(scene, "recovery") if name in letter.body]
-    step.check("events of the lost file set aside", 1, len(of_lost))
-    step.facts = {f"reason {number}": letter.reason for number, letter in enumerate(found + of_lost, 1)}
+    step.check("events of the lost file dead-lettered", 1, len(of_lost))
+    step.facts = {f"reason {number}": letter.reason for number, letter in enumerate(letters + of_lost, 1)}
     return step
 
 
 def _mistakes(mark: str) -> Mapping[str, str]:
-    """`RequestMethod` to body; each body has the mark in it, to be found by."""
+    """`RequestMethod` to body; each body contains the mark, by which it is found."""
     stray = {
         "jobId": mark,
         "collectionId": "MOD09GQ___006",
@@ -69,7 +74,7 @@ def _mistakes(mark: str) -> Mapping[str, str]:
 
 
 def dead_letters(scene: Scene, queue: str) -> list[RejectedMessage]:
-    """What lies on the dead-letter queue of a queue; everything stays there."""
+    """The messages on the dead-letter queue of a queue; they stay there."""
     url = scene.queue(queue + DEAD_LETTER)
     letters, handles = [], []
     while messages := scene.sqs.receive_message(

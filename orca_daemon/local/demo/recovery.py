@@ -1,4 +1,4 @@
-"""Second step: granules are recovered, from the request to the copies in their buckets."""
+"""Second step: recover granules, from the request to the copies in their buckets."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ _CHUNK_MIB = 250
 
 
 def recover(scene: Scene, granules: Sequence[DemoGranule], lost: ArchivedFile) -> Step:
-    """Ask for the granules; all files come back but `lost`, which the archive has not got any more."""
+    """Request the granules; all files are recovered but `lost`, which is deleted from the archive first."""
     step = Step("Granules recovered")
     files = [file for granule in granules for file in granule.files]
     jobs = [str(uuid4()) for _ in range(0, len(granules), _GRANULES_PER_JOB)]
@@ -59,15 +59,15 @@ def _request(scene: Scene, granules: Sequence[DemoGranule], jobs: Sequence[str])
 
 
 def _restore(scene: Scene, present: Sequence[ArchivedFile], lost: Sequence[ArchivedFile]) -> None:
-    """Restore the objects, and send the events that S3 sends when they are there."""
-    with scene.bar("restoring from Glacier", len(present)) as shown:
+    """Restore the objects, and send the events that S3 sends when a restore is complete."""
+    with scene.bar("restoring from Glacier", len(present)) as set_done:
         for done, file in enumerate(present, 1):
             scene.s3.restore_object(
                 Bucket=scene.bucket("archive"),
                 Key=file.key,
                 RestoreRequest={"Days": 5, "GlacierJobParameters": {"Tier": "Expedited"}},
             )
-            shown(done)
+            set_done(done)
     events = list(_events(scene, [*present, *lost]))
     post_entries_to_standard_queue(events, scene.queue("recovery"), client=scene.sqs)
 
@@ -92,7 +92,7 @@ def _events(scene: Scene, files: Sequence[ArchivedFile]) -> Iterator[dict[str, A
 
 
 def _count(scene: Scene, jobs: Sequence[str], table: str) -> dict[int, int]:
-    """How many rows of these jobs have ended, by status."""
+    """Number of finished rows of these jobs, by status."""
     return dict(
         scene.rows(
             f"SELECT status_id, count(*) FROM orca.{table}"  # noqa: S608  our own two table names

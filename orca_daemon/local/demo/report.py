@@ -1,4 +1,4 @@
-"""What is printed: the story of the demo, and where the parts of the stack are."""
+"""Prints the results of the demo, and the addresses of the stack."""
 
 import json
 import shlex
@@ -16,11 +16,11 @@ from orca_daemon.local.state import LOG_FILE, STACK_FILE, Whereabouts
 
 
 def as_table(steps: Sequence[Step], whereabouts: Whereabouts, state: Path, *, stays: bool) -> None:
-    """Print what happened, step by step, and where to look if that is still there."""
+    """Print the result of each step, and the addresses if the stack keeps running."""
     console = _console()
-    table = Table(title="What happened", title_justify="left", show_lines=True)
+    table = Table(title="Results", title_justify="left", show_lines=True)
     for column in ("Step", "Seconds", "Result", "Checked in Postgres and S3"):
-        # Folded, not cut: a key or a path is there to be copied.
+        # Fold long values instead of cutting them, because users copy keys and paths.
         table.add_column(column, justify="right" if column == "Seconds" else "left", overflow="fold")
     for step in steps:
         facts = "\n".join(f"{name}: [bold]{escape(str(fact))}[/]" for name, fact in step.facts.items())
@@ -30,20 +30,20 @@ def as_table(steps: Sequence[Step], whereabouts: Whereabouts, state: Path, *, st
     if stays:
         where_to_look(whereabouts, state)
         console.print("The daemon keeps running; Ctrl-C stops everything.")
-    held = all(step.holds for step in steps)
+    passed = all(step.holds for step in steps)
     console.print(
-        "[green]Everything ended as it should.[/]"
-        if held
-        else "[red]Not all ended as it should.[/]  With --state DIR the daemon's log is kept."
+        "[green]Every check passed.[/]"
+        if passed
+        else "[red]Some checks failed.[/]  With --state DIR the daemon's log is kept."
     )
 
 
 def _format_check(check: DemoCheck) -> str:
-    sign = "[green]ok[/]" if check.holds else "[red]NOT[/]"
-    found = (
-        f"{_short(check.found)}" if check.holds else f"{_short(check.found)}, not {_short(check.expected)}"
+    sign = "[green]ok[/]" if check.holds else "[red]FAILED[/]"
+    result = (
+        f"{_short(check.actual)}" if check.holds else f"{_short(check.actual)}, not {_short(check.expected)}"
     )
-    return f"{sign} {check.what}: {escape(found)}"
+    return f"{sign} {check.what}: {escape(result)}"
 
 
 def _short(value: object) -> str:
@@ -51,7 +51,7 @@ def _short(value: object) -> str:
 
 
 def as_json(steps: Sequence[Step], whereabouts: Whereabouts) -> None:
-    """Print one JSON object."""
+    """Print the results as one JSON object."""
     document = {
         "ok": all(step.holds for step in steps),
         "steps": [
@@ -64,30 +64,30 @@ def as_json(steps: Sequence[Step], whereabouts: Whereabouts) -> None:
             }
             for step in steps
         ],
-        "stack": whereabouts.shown(),
+        "stack": whereabouts.without_passwords(),
     }
-    print(json.dumps(document, default=str))  # noqa: T201  what was asked for
+    print(json.dumps(document, default=str))  # noqa: T201  the output
 
 
 def _checked(check: DemoCheck) -> dict[str, Any]:
     return {
         "what": check.what,
         "expected": check.expected,
-        "found": check.found,
+        "found": check.actual,
         "ok": check.holds,
     }
 
 
 def where_to_look(whereabouts: Whereabouts, state: Path) -> None:
-    """Print the addresses of a running stack, and how to use them."""
-    table = Table(title="Where to look", title_justify="left", show_header=False, box=None)
+    """Print the addresses of a running stack, with commands that use them."""
+    table = Table(title="Addresses", title_justify="left", show_header=False, box=None)
     protected = whereabouts.buckets["protected"]
     endpoint = shlex.quote(whereabouts.aws_endpoint_url)
     stack = shlex.quote(str(state / STACK_FILE))
     rows = {
         "metrics": f"{whereabouts.http_url}/metrics",
         "health": f"{whereabouts.http_url}/readyz",
-        # Without the password: what is printed is kept by terminals and logs.
+        # Print no password, because terminals and logs keep what is printed.
         "database": f'psql "$(jq -r .database_url {stack})" -c "TABLE orca.recovery_job"',
         "recovered files": f"aws --no-sign-request --endpoint-url {endpoint} s3 ls --recursive s3://{protected}",
         "SQS": whereabouts.sqs_endpoint_url,
@@ -101,5 +101,5 @@ def where_to_look(whereabouts: Whereabouts, state: Path) -> None:
 
 
 def _console() -> Console:
-    """Standard output; a file or a pipe has no width of its own, and gets one that wraps little."""
+    """Standard output; a file or a pipe has no width, so it gets one that wraps few lines."""
     return Console(width=None if sys.stdout.isatty() else 140)

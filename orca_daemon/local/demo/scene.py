@@ -1,4 +1,4 @@
-"""What every step of the demo works with: clients, the database, and a way to wait for the daemon."""
+"""What every step of the demo uses: clients, a database connection, a wait for the daemon, a result."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,27 +16,27 @@ if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
 _STANDSTILL = 90.0
-"""Seconds without any progress after which a step gives up waiting."""
+"""Seconds without progress after which a step stops waiting."""
 _PAUSE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class DemoCheck:
-    """One thing that the demo looked at afterwards, where the daemon cannot have touched its books."""
+    """A check of a result, read from Postgres, S3 or SQS and not from the daemon."""
 
     what: str
     expected: object
-    found: object
+    actual: object
 
     @property
     def holds(self) -> bool:
-        """Whether it is as it should be."""
-        return self.expected == self.found
+        """Whether the check passed."""
+        return self.expected == self.actual
 
 
 @dataclass(slots=True)
 class Step:
-    """What one step did and what came of it."""
+    """The result of one step."""
 
     title: str
     facts: dict[str, object] = field(default_factory=dict)
@@ -45,17 +45,17 @@ class Step:
 
     @property
     def holds(self) -> bool:
-        """Whether it ended as it should."""
+        """Whether every check passed."""
         return all(check.holds for check in self.checks)
 
-    def check(self, what: str, expected: object, found: object) -> None:
-        """Note what was found."""
-        self.checks.append(DemoCheck(what, expected, found))
+    def check(self, what: str, expected: object, actual: object) -> None:
+        """Add a check."""
+        self.checks.append(DemoCheck(what, expected, actual))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """The running stack, from outside the daemon."""
+    """The running stack, seen from outside the daemon."""
 
     whereabouts: Whereabouts
     s3: "S3Client"
@@ -72,28 +72,28 @@ class Scene:
         return self.whereabouts.buckets[role]
 
     def queue(self, name: str) -> str:
-        """URL of the queue that the settings call so."""
+        """URL of the queue with this name in the settings."""
         return self.whereabouts.queues[name]
 
     def rows(self, statement: str, parameters: Mapping[str, object]) -> list[tuple[Any, ...]]:
-        """What a query answers."""
+        """The rows that a query returns."""
         with self.connection.cursor() as cursor:
             cursor.execute(statement, parameters)
             return list(cursor.fetchall())
 
     @contextmanager
     def bar(self, what: str, total: int) -> Iterator[Callable[[int], None]]:
-        """A progress bar; call what it gives with how much is done."""
+        """A progress bar; yields a function that sets how much is done."""
         task = self.progress.add_task(what, total=total)
         yield lambda done: self.progress.update(task, completed=done)
 
     def wait(self, what: str, total: int, done: Callable[[], int]) -> None:
-        """Watch a number grow to `total`; return early when it stands still for too long."""
-        with self.bar(what, total) as show:
+        """Return when `done()` reaches `total` or stops growing, or when a part of the stack ends."""
+        with self.bar(what, total) as set_done:
             reached, since = -1, time.monotonic()
             while (now := done()) < total and time.monotonic() - since < _STANDSTILL and self.alive():
                 if now != reached:
                     reached, since = now, time.monotonic()
-                show(now)
+                set_done(now)
                 time.sleep(_PAUSE)
-            show(now)
+            set_done(now)

@@ -1,4 +1,4 @@
-"""Plays the demo from step to step, and reports what happened."""
+"""Runs the steps of the demo and prints their results."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +22,7 @@ from orca_daemon.local.stack import Stack
 from orca_daemon.local.state import Whereabouts
 
 ARCHIVED = 600
-"""Granules in the archive, of four files each."""
+"""Granules in the archive, each of four files."""
 RECOVERED = 60
 _SPARE = 3
 
@@ -32,12 +32,12 @@ def play(stack: Stack, whereabouts: Whereabouts, *, as_json: bool, stays: bool) 
 
     Args:
         stack: the running stack.
-        whereabouts: where its parts are.
+        whereabouts: the addresses of its parts.
         as_json: print one JSON object instead of a table.
-        stays: whether the stack runs on afterwards.
+        stays: whether the stack keeps running afterwards.
 
     Returns:
-        0 if every step ended as it should, else 1.
+        0 if every check passed, else 1.
     """
     console = Console(stderr=True)
     with _scene(stack, whereabouts, console) as scene:

@@ -1,7 +1,7 @@
-"""SQS over HTTP on loopback: JSON 1.0 protocol, queues in memory that follow AWS to the letter.
+"""SQS over HTTP on loopback: JSON 1.0 protocol, queues in memory that behave as AWS documents.
 
-`python -m orca_daemon.local.sqs [PORT [FILE]]` prints its port, serves until SIGTERM and keeps its queues in
-FILE.  What SQS does and this does not: see `engine.memory`; nor are there signatures, policies or keys.
+`python -m orca_daemon.local.sqs [PORT [FILE]]` prints its port, serves until SIGTERM and saves its queues to
+FILE.  `engine.memory` lists what it lacks; it also checks no signatures, policies or keys.
 """
 
 from orca_daemon.local.sqs.server import SqsServer

@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 
 class QueueStateSaver:
-    """Writes the queues to their file, when they are not what is there already."""
+    """Writes the queues to their file if they have changed."""
 
     def __init__(self, file: StateFile, server: SqsServer) -> None:
         file.read(server.thaw)
@@ -25,30 +25,30 @@ class QueueStateSaver:
         self._written = b""
 
     def save(self) -> None:
-        """Write what has changed."""
+        """Write the queues if they have changed since the last call."""
         frozen = self._server.freeze()
         if frozen != self._written:
             self._file.write(frozen)
             self._written = frozen
 
     async def run(self) -> NoReturn:
-        """Save now and then."""
-        took = 0.0
+        """Save at intervals, for ever."""
+        seconds = 0.0
         while True:
-            await asyncio.sleep(pause(took))
+            await asyncio.sleep(pause(seconds))
             began = time.monotonic()
             try:
                 self.save()
-            except OSError as error:  # no room on the disk, for one: there may be later
+            except OSError as error:  # such as a full disk, which may pass
                 _log.warning("the queues are not saved: %s", error)
-            took = time.monotonic() - began
+            seconds = time.monotonic() - began
 
 
 async def serve(port: int, file: Path | None) -> None:
-    """Serve; print the port when it listens; keep the queues in `file`.
+    """Serve until SIGTERM or SIGINT; print the port when it listens; save the queues to `file`.
 
     Raises:
-        StateFileError: the file is of no use.
+        StateFileError: the file cannot be used.
     """
     server = SqsServer()
     saver = QueueStateSaver(StateFile(file), server) if file else None
@@ -57,7 +57,7 @@ async def serve(port: int, file: Path | None) -> None:
         asyncio.get_running_loop().add_signal_handler(signal_, stopping.set)
     url = await server.start(port=free_port(port))
     saving = asyncio.create_task(saver.run()) if saver else None
-    print(url.rpartition(":")[2], flush=True)  # noqa: T201  whoever started us waits for it
+    print(url.rpartition(":")[2], flush=True)  # noqa: T201  the process that started this one reads it
     await stopping.wait()
     await server.stop()
     if saver and saving:

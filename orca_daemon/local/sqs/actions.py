@@ -14,7 +14,7 @@ Answer: TypeAlias = dict[str, Any]
 
 
 class Messages:
-    """Each method is one action of the API: request in, answer out.  All may raise `RequestRefusedError`."""
+    """Each method is one action of the API, from request to answer.  All may raise `RequestRefusedError`."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
@@ -53,7 +53,7 @@ class Messages:
         """ReceiveMessage."""
         entry = self._catalog.at(request)
         limit = request.get("MaxNumberOfMessages")
-        taken = await entry.queue.receive(
+        deliveries = await entry.queue.receive(
             1 if limit is None else limit,
             wait=request.get("WaitTimeSeconds"),
             visibility=request.get("VisibilityTimeout"),
@@ -64,11 +64,11 @@ class Messages:
             request.get("AttributeNames") or ()
         )
         fifo = entry.queue.options.fifo
-        found = []
-        for each in taken:
+        received = []
+        for each in deliveries:
             source = each.message.came_from and self._catalog.arn_of(each.message.came_from)
-            found.append(messages.received(each, names, system, fifo=fifo, source=source))
-        return {"Messages": found} if found else {}
+            received.append(messages.received(each, names, system, fifo=fifo, source=source))
+        return {"Messages": received} if received else {}
 
     def delete_message(self, request: Request) -> Answer:
         """DeleteMessage."""

@@ -1,4 +1,4 @@
-"""The actions on queues: create, find, describe, change, empty, delete, tag, and move messages."""
+"""The actions on queues: create, look up, describe, change, purge, delete, tag, and move messages."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -14,7 +14,7 @@ _MOST_MOVES = 10
 
 
 class Queues:
-    """Each method is one action of the API, as in `Messages`.  `base` is the URL that the client came by."""
+    """Each method is one action of the API, as in `Messages`.  `base` is the URL that the client used."""
 
     def __init__(self, catalog: Catalog, base: str) -> None:
         self._catalog = catalog
@@ -36,16 +36,16 @@ class Queues:
     def list_queues(self, request: Request) -> Answer:
         """ListQueues."""
         prefix = request.get("QueueNamePrefix") or ""
-        found = [each for each in self._catalog if each.queue.name.startswith(prefix)]
-        return self._page(request, found, "QueueUrls")
+        entries = [each for each in self._catalog if each.queue.name.startswith(prefix)]
+        return self._page(request, entries, "QueueUrls")
 
     def list_dead_letter_source_queues(self, request: Request) -> Answer:
         """ListDeadLetterSourceQueues."""
-        found = self._catalog.sources(self._catalog.at(request))
-        return {"queueUrls": [], **self._page(request, found, "queueUrls")}
+        entries = self._catalog.sources(self._catalog.at(request))
+        return {"queueUrls": [], **self._page(request, entries, "queueUrls")}
 
-    def _page(self, request: Request, found: Iterable[Entry], key: str) -> Answer:
-        urls = sorted(self._url(each) for each in found)
+    def _page(self, request: Request, entries: Iterable[Entry], key: str) -> Answer:
+        urls = sorted(self._url(each) for each in entries)
         start = int(request.get("NextToken") or 0)
         end = start + int(request.get("MaxResults") or _MOST_LISTED)
         answer: Answer = {key: urls[start:end]} if urls else {}
@@ -94,7 +94,7 @@ class Queues:
         return {}
 
     def start_message_move_task(self, request: Request) -> Answer:
-        """StartMessageMoveTask; the task is over at once."""
+        """StartMessageMoveTask; the task is complete at once."""
         source = self._catalog.by_arn(str(request.get("SourceArn", "")))
         if not self._catalog.sources(source):
             raise RequestRefusedError(

@@ -1,4 +1,4 @@
-"""Attributes of a queue: the strings of the API, their ranges and defaults, and what comes of them."""
+"""Attributes of a queue: checks the strings of the API, and converts them to options."""
 
 import json
 import re
@@ -45,7 +45,7 @@ FIFO_DEFAULTS = {
 
 
 def check_name(name: str, given: Mapping[str, str]) -> bool:
-    """Refuse a name that no queue can have; otherwise whether it is a FIFO queue's."""
+    """Refuse an invalid name; returns whether it is the name of a FIFO queue."""
     fifo = name.endswith(FIFO)
     if not _NAME.match(name.removesuffix(FIFO)) or len(name) > 80:  # noqa: PLR2004  as in the expression
         raise invalid(
@@ -64,8 +64,8 @@ def check(given: Mapping[str, Any], *, fifo: bool, new: bool) -> dict[str, str]:
     """The attributes as strings.
 
     Raises:
-        RequestRefusedError: one does not exist, not on this type of queue, not after its creation, or has a
-            wrong value.
+        RequestRefusedError: an attribute is unknown, not allowed for this type of queue or after creation, or
+            its value is invalid.
     """
     for name, value in given.items():
         if name not in _NUMBERS | _CHOICES and name not in _TEXTS | _FIFO_ONLY:
@@ -87,7 +87,7 @@ def _fits(name: str, value: str) -> bool:
 
 
 def options(attributes: Mapping[str, str], *, fifo: bool) -> QueueOptions:
-    """What the queue makes of its attributes, which are complete."""
+    """The options of a queue with these attributes, which must be complete."""
     scope = attributes.get("DeduplicationScope")
     if attributes.get("FifoThroughputLimit") == "perMessageGroupId" and scope != "messageGroup":
         raise RequestRefusedError(

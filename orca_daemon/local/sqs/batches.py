@@ -12,7 +12,7 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,80}\Z")
 
 
 def each(request: Mapping[str, Any], call: Callable[[Mapping[str, Any]], dict[str, Any]]) -> dict[str, Any]:
-    """Make the call for every entry; what one is refused does not concern the others."""
+    """Make the call for every entry; a refused entry does not affect the others."""
     done: list[dict[str, Any]] = []
     failed: list[dict[str, Any]] = []
     for entry in _entries(request):

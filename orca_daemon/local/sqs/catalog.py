@@ -1,4 +1,4 @@
-"""The queues of the account: made, found, changed, deleted."""
+"""The queues of the account: creates, looks up, changes and deletes them."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,7 +14,7 @@ ACCOUNT = "000000000000"
 
 @dataclass(slots=True)
 class Entry:
-    """One queue with what the API says about it."""
+    """One queue with its attributes, times and tags."""
 
     queue: MemoryQueue
     attributes: dict[str, str]
@@ -40,7 +40,7 @@ class Catalog:
         """The queue of that name.
 
         Raises:
-            RequestRefusedError: there is none.
+            RequestRefusedError: it does not exist.
         """
         entry = self._entries.get(name)
         if entry is None:
@@ -48,7 +48,7 @@ class Catalog:
         return entry
 
     def at(self, request: Mapping[str, Any]) -> Entry:
-        """The queue of a request's URL, whatever host that names: a proxy may stand in between."""
+        """The queue of a request's URL; the host is ignored, because a proxy may be in between."""
         return self.named(str(request.get("QueueUrl", "")).rpartition("/")[2])
 
     def by_arn(self, arn: str) -> Entry:
@@ -69,7 +69,7 @@ class Catalog:
         return f"arn:aws:sqs:{self._region}:{ACCOUNT}:{name}"
 
     def create(self, name: str, given: Mapping[str, Any], tags: Mapping[str, str]) -> Entry:
-        """Make a queue, or find the one that has this name and these attributes."""
+        """Create a queue, or return the one with this name if its attributes are the same."""
         fifo = api.check_name(name, given)
         checked = api.check(given, fifo=fifo, new=True)
         if existing := self._entries.get(name):
@@ -86,7 +86,7 @@ class Catalog:
         return entry
 
     def change(self, entry: Entry, given: Mapping[str, Any]) -> None:
-        """Set attributes; an empty text takes one away.  All of them or none."""
+        """Set all attributes, or none if one is refused; an empty text removes one."""
         fifo = entry.queue.options.fifo
         complete = {**entry.attributes, **api.check(given, fifo=fifo, new=False)}
         complete = {name: value for name, value in complete.items() if value}
@@ -95,12 +95,12 @@ class Catalog:
         entry.queue.change(options)
 
     def delete(self, entry: Entry) -> None:
-        """Remove a queue with all that is on it."""
+        """Remove a queue with all its messages."""
         del self._entries[entry.queue.name]
         entry.queue.close()
 
     def sources(self, entry: Entry) -> list[Entry]:
-        """Queues whose dead-letter queue this is."""
+        """The queues that have this dead-letter queue."""
         return [each for each in self if each.queue.redrive and each.queue.redrive.target is entry.queue]
 
     def _redrive(self, attributes: Mapping[str, str], *, fifo: bool) -> Redrive | None:
@@ -118,7 +118,7 @@ class Catalog:
         return Redrive(target.queue, receives)
 
     def facts(self, entry: Entry) -> dict[str, str]:
-        """Every attribute, as GetQueueAttributes gives them."""
+        """Every attribute, as GetQueueAttributes returns them."""
         visible, in_flight, delayed = entry.queue.counts()
         return {
             **entry.attributes,
@@ -145,7 +145,7 @@ class Catalog:
         ]
 
     def thaw(self, frozen: list[dict[str, Any]]) -> None:
-        """Take up what another catalog froze."""
+        """Load queues that another catalog saved."""
         for one in frozen:
             name, attributes = one["name"], one["attributes"]
             queue = MemoryQueue(name, api.options(attributes, fifo=name.endswith(api.FIFO)), clock=self.clock)

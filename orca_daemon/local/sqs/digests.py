@@ -1,4 +1,4 @@
-"""The MD5 digests by which a client checks that SQS got what it sent (AWS: message attributes, MD5)."""
+"""MD5 digests by which a client checks what SQS received (AWS: message attributes, MD5)."""
 
 from hashlib import md5
 from struct import pack

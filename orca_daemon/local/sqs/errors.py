@@ -1,4 +1,4 @@
-"""SQS's errors on the wire: shape name, and the code of the older protocol that SDKs still show."""
+"""SQS's error responses: shape name, and the code of the older protocol, which SDKs still report."""
 
 import json
 
@@ -24,7 +24,7 @@ _OUTSIDE_SQS = {
 
 
 def code(error: RequestRefusedError) -> str:
-    """The code that SDKs show, also of an entry of a batch."""
+    """The code that SDKs report, also for an entry of a batch."""
     return _OLD.get(error.code, error.code)
 
 

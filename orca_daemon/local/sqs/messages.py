@@ -1,4 +1,4 @@
-"""Messages and their attributes, between JSON and the queue."""
+"""Converts messages and their attributes between JSON and the queue."""
 
 from base64 import b64decode, b64encode
 from binascii import Error
@@ -24,7 +24,7 @@ def attributes(request: Mapping[str, Any]) -> Attributes:
 
 
 def trace(request: Mapping[str, Any]) -> str | None:
-    """The X-Ray header of a request: the only system attribute that a sender may set."""
+    """The X-Ray header of a request; a sender may set no other system attribute."""
     given = request.get("MessageSystemAttributes") or {}
     for name in given:
         if name != _TRACE:
@@ -33,7 +33,7 @@ def trace(request: Mapping[str, Any]) -> str | None:
 
 
 def sent(request: Mapping[str, Any], result: SentMessage, given: Attributes, *, fifo: bool) -> dict[str, Any]:
-    """The answer to a send, or to one of a batch."""
+    """The answer to a send, or to one entry of a batch."""
     answer = {"MessageId": result.id, "MD5OfMessageBody": digests.of_body(request["MessageBody"])}
     if given:
         answer["MD5OfMessageAttributes"] = digests.of_attributes(given)
@@ -48,7 +48,7 @@ def sent(request: Mapping[str, Any], result: SentMessage, given: Attributes, *, 
 def received(
     delivery: Received, names: Iterable[str], system_names: frozenset[str], *, fifo: bool, source: str | None
 ) -> dict[str, Any]:
-    """One message of the answer to a receive; `source` is the queue that a redrive policy moved it from."""
+    """One message of the answer to a receive; `source` is the ARN of the queue that it was moved from."""
     message = delivery.message
     answer: dict[str, Any] = {
         "MessageId": message.id,
@@ -80,7 +80,7 @@ def received(
 
 
 def sequence_number(sequence: int) -> str:
-    """As SQS writes it: twenty digits."""
+    """The number in SQS's form: twenty digits."""
     return f"{sequence:020d}"
 
 

@@ -1,4 +1,4 @@
-"""What a restart would mend is shown by a running process, and kept from systemd's watchdog."""
+"""What a restart would fix fails liveness, and systemd's watchdog is no longer notified."""
 
 import json
 import signal
@@ -13,25 +13,25 @@ from tests.app.conftest import Running
 from tests.waiting import until
 
 INTERVAL = 0.1
-"""Seconds between two words to the watchdog."""
+"""Seconds between two notifications of the watchdog."""
 
 
 @pytest.fixture
 def manager(tmp_path: Path) -> Iterator[socket.socket]:
-    """The service manager's end of the line."""
+    """The socket of the service manager."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
         receiver.bind(str(tmp_path / "notify"))
         yield receiver
 
 
 @pytest.fixture
-def surroundings(manager: socket.socket) -> Mapping[str, str]:
+def extra_environment(manager: socket.socket) -> Mapping[str, str]:
     return {"NOTIFY_SOCKET": str(manager.getsockname()), "WATCHDOG_USEC": str(int(2 * INTERVAL * 1e6))}
 
 
 @pytest.fixture
 def program(request: pytest.FixtureRequest) -> tuple[str, ...]:
-    return ("-m", "tests.app.ailing", request.param)
+    return ("-m", "tests.app.faulty_daemon", request.param)
 
 
 def failing(running: Running, path: str) -> list[str]:
@@ -40,8 +40,8 @@ def failing(running: Running, path: str) -> list[str]:
     return [check["name"] for check in checks if not check["ok"]]
 
 
-def heard(manager: socket.socket) -> list[str]:
-    """Everything that was said up to now."""
+def received(manager: socket.socket) -> list[str]:
+    """All notifications received up to now."""
     output = []
     manager.setblocking(False)
     with suppress(BlockingIOError):
@@ -51,11 +51,13 @@ def heard(manager: socket.socket) -> list[str]:
 
 
 @pytest.mark.parametrize("program", ["dead_poller"], indirect=True)
-def test_a_dead_poller_is_named_and_starves_the_watchdog(running: Running, manager: socket.socket) -> None:
+def test_a_dead_poller_fails_liveness_and_stops_watchdog_notifications(
+    running: Running, manager: socket.socket
+) -> None:
     until(lambda: failing(running, "/livez") == ["poller:status_update"])
     assert running.get("/livez")[0] == 503
     assert failing(running, "/readyz") == []
-    assert {"READY=1", "WATCHDOG=1"} <= set(heard(manager))
+    assert {"READY=1", "WATCHDOG=1"} <= set(received(manager))
 
     manager.settimeout(10 * INTERVAL)
     with pytest.raises(TimeoutError):
@@ -64,6 +66,6 @@ def test_a_dead_poller_is_named_and_starves_the_watchdog(running: Running, manag
 
 
 @pytest.mark.parametrize("program", ["busy_loop"], indirect=True)
-def test_a_loop_that_is_held_up_again_and_again_is_named(running: Running) -> None:
+def test_a_blocked_event_loop_fails_liveness(running: Running) -> None:
     until(lambda: "event_loop" in failing(running, "/livez"))
     assert failing(running, "/readyz") == []

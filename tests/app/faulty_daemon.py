@@ -1,6 +1,6 @@
-"""A daemon with an ailment that only a bug could give it: `python -m tests.app.ailing dead_poller|busy_loop`.
+"""A daemon with an injected bug: `python -m tests.app.faulty_daemon dead_poller|busy_loop`.
 
-It is the real one in everything else, but for limits: no test waits for minutes until it is declared dead.
+All else is real, but the limits of health are short, so that no test waits for minutes.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ _receives = count()
 
 
 async def _receive_one_and_die(source: SqsSource, *arguments: Any, **options: Any) -> Any:
-    """The second receive answers never, and does not hear that it is given up."""
+    """The second receive never returns and ignores its cancellation."""
     if next(_receives) == 0:
         return await _receive(source, *arguments, **options)
     while True:
@@ -31,20 +31,20 @@ async def _receive_one_and_die(source: SqsSource, *arguments: Any, **options: An
 
 
 async def _measure_while_busy(lag: LoopLag) -> None:
-    """Somebody blocks the loop, again and again."""
+    """A task blocks the loop again and again."""
     measuring = asyncio.create_task(_measure(lag))
     while not measuring.done():
-        # Not in step with the timer, which is due after a second: it is 0.3 s late each time.
-        time.sleep(0.6)  # noqa: ASYNC251  this is the ailment
+        # Out of step with the timer, which is due after a second, so that it is 0.3 s late each time.
+        time.sleep(0.6)  # noqa: ASYNC251  this is the injected bug
         await asyncio.sleep(0.05)
 
 
-AILMENTS: Mapping[str, AbstractContextManager[object]] = {
+FAULTS: Mapping[str, AbstractContextManager[object]] = {
     "dead_poller": patch.object(SqsSource, "receive", _receive_one_and_die),
     "busy_loop": patch.object(LoopLag, "run", _measure_while_busy),
 }
 
 if __name__ == "__main__":
     name = sys.argv[1]
-    with AILMENTS[name], patch.object(HealthLimits, "of", lambda **_: LIMITS[name]):
+    with FAULTS[name], patch.object(HealthLimits, "of", lambda **_: LIMITS[name]):
         app(["run"])
