@@ -36,7 +36,7 @@ def measure(size: Size) -> Report:
     sent = messages(size.pick(22_000, 4_400, 220), groups=size.pick(GROUPS, GROUPS, 20))
     figures: dict[str, float] = {}
     unaccounted = 0.0
-    with Postgres() as server, Endpoint("orca_daemon.local.sqs", ("0",)) as sqs:
+    with Postgres(fast=size is Size.TINY) as server, Endpoint("orca_daemon.local.sqs", ("0",)) as sqs:
         client = boto3.client("sqs", endpoint_url=sqs.url, region_name=REGION)
         with closing(client):
             for count in size.pick(SIZES, SIZES, (2,)):

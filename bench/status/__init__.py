@@ -22,6 +22,7 @@ from orca_daemon.local.moto import CREDENTIALS
 from orca_daemon.local.postgres import Postgres
 from orca_daemon.ops.gc_tuning import tune_gc
 
+TEMPLATE = "bench_template"
 GROUPS = 200
 RUN_OF_ONE_GROUP = 10
 """SQS delivers at most ten messages of a group at a time."""
@@ -39,7 +40,8 @@ def measure(size: Size) -> Report:
     count, turns = size.pick(22_000, 2_200, 220), size.pick(TURNS, TURNS, 1)
     shapes = (("one group", 1), (f"{GROUPS} groups", size.pick(GROUPS, GROUPS, 20)))
     figures: dict[str, float] = {}
-    with Postgres() as server:
+    with Postgres(fast=size is Size.TINY) as server:
+        _create_template(server)
         sent = {name: messages(count, groups=groups) for name, groups in shapes}
         rates = {}
         for (name, _), run in zip(shapes, (RUN_OF_ONE_GROUP, RUN_OF_MANY), strict=True):
@@ -93,7 +95,13 @@ def _new_database(server: Postgres) -> Iterator[str]:
     name = f"bench_{uuid4().hex[:8]}"
     with closing(psycopg2.connect(server.url())) as connection, connection.cursor() as cursor:
         connection.autocommit = True
-        cursor.execute(f"CREATE DATABASE {name}")
-        upgrade(server.url(name))
+        cursor.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
         yield server.url(name)
         cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _create_template(server: Postgres) -> None:
+    with closing(psycopg2.connect(server.url())) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        cursor.execute(f"CREATE DATABASE {TEMPLATE}")
+    upgrade(server.url(TEMPLATE))

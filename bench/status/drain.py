@@ -52,10 +52,10 @@ async def preload(client: Any, name: str, messages: Sequence[Sent]) -> str:
     return url
 
 
-async def bare(given: Settings, queue: str, count: int) -> float:
+async def bare(config: Settings, queue: str, count: int) -> float:
     """Seconds for receive and delete without any processing."""
     left = count
-    async with connect(given) as clients:
+    async with connect(config) as clients:
         source = SqsSource(clients.poll, clients.control, queue)
         await source.describe()
 
@@ -71,13 +71,13 @@ async def bare(given: Settings, queue: str, count: int) -> float:
         return time.perf_counter() - began
 
 
-async def daemon(given: Settings, count: int) -> float:
+async def daemon(config: Settings, count: int) -> float:
     """Seconds for the engine with the route for status updates."""
-    database = Database(given.database)
+    database = Database(config.database)
     await database.probe()
-    async with connect(given) as clients:
-        services = Services(settings=given, clients=clients, database=database, metrics=Metrics())
-        source = SqsSource(clients.poll, clients.control, given.queues["status_update"].url or "")
+    async with connect(config) as clients:
+        services = Services(settings=config, clients=clients, database=database, metrics=Metrics())
+        source = SqsSource(clients.poll, clients.control, config.queues["status_update"].url or "")
         left, finished = count, asyncio.Event()
 
         def observe(event: Event) -> None:

@@ -23,8 +23,8 @@ def check(
 ) -> None:
     """Check that settings, queues, database and buckets are usable.
 
-    Nothing is changed.  Exits 0 when everything will work, 1 when something will not, 78 when the settings
-    are wrong.  Advice never changes the exit code.
+    Changes nothing.  Exits 0 if everything will work, 1 if something will not, 78 if the settings are wrong.
+    Advice does not change the exit code.
 
     \b
     orca-daemon check --bucket orca-archive --bucket orca-reports
@@ -36,13 +36,13 @@ def check(
     if as_json:
         records = [
             {
-                "subject": each.subject,
-                "grade": each.grade,
-                "text": each.text,
-                "do": each.do,
-                "start": each.at_start,
+                "subject": result.subject,
+                "grade": result.grade,
+                "text": result.text,
+                "do": result.do,
+                "start": result.at_start,
             }
-            for each in results
+            for result in results
         ]
         print_json({"works": all_work, "findings": records})
     else:

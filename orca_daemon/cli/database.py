@@ -24,17 +24,17 @@ def register(app: typer.Typer) -> None:
 def status(config: Config = None, as_json: AsJson = False) -> None:
     """Show the state of the database, and what an upgrade would do.
 
-    Exits 0 when the daemon can work with it, 1 when it needs an upgrade first.
+    Exits 0 if the daemon can work with it, 1 if it needs an upgrade first.
 
     \b
     orca-daemon db status --json
     """
-    from orca_daemon.operations.database import address
+    from orca_daemon.operations.database import database_address
     from orca_daemon.operations.schema import read_state
 
-    place = run(address(settings_or_exit(config)))
+    address = run(database_address(settings_or_exit(config)))
     with errors_exit():
-        state = read_state(place)
+        state = read_state(address)
     schema = state.schema
     if as_json:
         print_json(
@@ -69,22 +69,22 @@ def upgrade(
     orca-daemon db upgrade --yes
     """
     from orca_daemon.db import migrate
-    from orca_daemon.operations.database import address
+    from orca_daemon.operations.database import database_address
     from orca_daemon.operations.schema import upgrade_steps
 
-    place = run(address(settings_or_exit(config), owner=True))
+    address = run(database_address(settings_or_exit(config), owner=True))
     with errors_exit(migrate.UpgradeError):
-        steps = upgrade_steps(place)
+        steps = upgrade_steps(address)
     if not as_json:
-        host = place.host or "this machine"
-        _print_steps(steps, f"In the database {place.database} on {host}, this will:")
+        host = address.host or "this machine"
+        _print_steps(steps, f"In the database {address.database} on {host}, this will:")
     if dry_run or not steps:
         _print_end(steps, as_json=as_json, done=not steps)
         return
     if not yes:
         _confirm(as_json=as_json)
     with errors_exit(migrate.UpgradeError):
-        taken = migrate.upgrade(place, lambda step: typer.echo(f"… {step}", err=True))
+        taken = migrate.upgrade(address, lambda step: typer.echo(f"… {step}", err=True))
     _print_end(taken, as_json=as_json, done=True)
 
 

@@ -54,8 +54,8 @@ def list_(
 ) -> None:
     """List the dead letters of a queue with their reasons.
 
-    SQS can only receive them: other consumers do not see them for some seconds, then they are visible again.
-    Of a FIFO queue, SQS returns the first ten of each group.
+    The command receives the dead letters and makes them visible again at the end; until then, other
+    consumers do not see them.  From a FIFO queue, SQS returns only the first ten of each group.
 
     \b
     orca-daemon dlq list status_update
@@ -82,7 +82,7 @@ def show(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show one dead letter: its evidence, attributes and body.  Exits 1 when SQS does not return it.
+    """Show one dead letter: its evidence, attributes and body.  Exits 1 if SQS does not return it.
 
     \b
     orca-daemon dlq show recovery 7f4c2a10-52e4-4d0b-9d3e-0c1f6a7b8e90
@@ -122,10 +122,10 @@ def redrive(
     """Send dead letters back to their queue, each group in order.
 
     A dead letter is deleted after SQS has confirmed the send.  Fix the cause first: a message that fails
-    again is dead-lettered again.  Exits 1 when any could not be moved.
+    again is dead-lettered again.  Exits 1 if any could not be moved.
 
     \b
-    orca-daemon dlq redrive recovery --reason "no such key" --dry-run
+    orca-daemon dlq redrive recovery --reason "does not exist" --dry-run
     orca-daemon dlq redrive status_update --max 100 --rate 5 --yes
     """
     wanted = _wanted(tuple(ids or ()), reason, error, group, since, until)
@@ -274,7 +274,7 @@ def _text(name: str, value: object) -> str:
 
 
 def _iso(name: str, value: object) -> object:
-    """The time of a number whose name says that it is a time; any other value as it is."""
+    """ISO 8601 for a number whose name ends in `_at`; any other value unchanged."""
     if not name.endswith("_at") or isinstance(value, bool) or not isinstance(value, int | float):
         return value
     try:

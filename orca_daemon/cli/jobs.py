@@ -78,7 +78,7 @@ def job(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show one job: its granules and files, with times and errors.  Exits 1 when the job does not exist.
+    """Show one job: its granules and files, with times and errors.  Exits 1 if the job does not exist.
 
     \b
     orca-daemon job 8f3a61c2 --status failed

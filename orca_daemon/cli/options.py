@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +17,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
-class StatusName(Enum):
+class StatusName(StrEnum):
     """The status of a file or a job, by name."""
 
     PENDING = "pending"

@@ -96,7 +96,7 @@ def counter(description: str, *, quiet: bool = False) -> Iterator[Callable[[int,
 
 
 def counted(things: Iterable[T], description: str, total: int, *, quiet: bool = False) -> Iterator[T]:
-    """The same things, each counted when the next one is requested."""
+    """The same things, with a bar; a thing counts as done when the next one is requested."""
     with counter(description, quiet=quiet) as count:
         for done, thing in enumerate(things, 1):
             yield thing

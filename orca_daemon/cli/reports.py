@@ -4,7 +4,6 @@ import csv
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +11,7 @@ import typer
 from orca_daemon.cli.exits import run, settings_or_exit
 from orca_daemon.cli.options import AsJson, Config
 from orca_daemon.cli.output import format_time, print_json, print_table, printable
+from orca_daemon.wire.reconciliation import DifferenceKind
 
 if TYPE_CHECKING:
     from orca_daemon.settings import Settings
@@ -19,14 +19,6 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 """With one of these at its beginning, a spreadsheet takes a text for a formula (OWASP: CSV injection)."""
-
-
-class DifferenceKind(StrEnum):
-    """A kind of difference between a bucket and the catalog."""
-
-    PHANTOM = "phantom"
-    ORPHAN = "orphan"
-    MISMATCH = "mismatch"
 
 
 def register(app: typer.Typer) -> None:
@@ -63,7 +55,7 @@ def report(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the differences that one comparison found.  Exits 1 when the job does not exist.
+    """Show the differences that one comparison found.  Exits 1 if the job does not exist.
 
     In CSV, a text that a spreadsheet would take for a formula begins with an apostrophe; --json is exact.
 
@@ -93,11 +85,11 @@ def _read(
     job: int,
     kinds: Sequence[DifferenceKind],
     limit: int,
-    take: Callable[[str, Iterable[Row]], None],
+    take: Callable[[DifferenceKind, Iterable[Row]], None],
 ) -> None:
     from orca_daemon.operations.comparison import read_report
 
-    run(read_report(settings, job, [kind.value for kind in kinds], limit or None, take))
+    run(read_report(settings, job, kinds, limit or None, take))
 
 
 def _print_comparisons(comparisons: Iterable[Row]) -> None:
@@ -116,7 +108,7 @@ def _print_comparisons(comparisons: Iterable[Row]) -> None:
     )
 
 
-def _print_rows(kind: str, rows: Iterable[Row]) -> None:
+def _print_rows(kind: DifferenceKind, rows: Iterable[Row]) -> None:
     limited = list(rows)
     if limited:
         cells = (tuple(_iso(value) for value in row.values()) for row in limited)

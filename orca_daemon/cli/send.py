@@ -52,7 +52,7 @@ def new_job(
     granule: Granule = None,
     archive: Annotated[str | None, typer.Option(help="Archive bucket that the files are in.")] = None,
     destination: Annotated[str | None, typer.Option(help="Bucket that the files go to.")] = None,
-    key: Annotated[list[str] | None, typer.Option(help="Key of a file; repeat it for each.")] = None,
+    key: Annotated[list[str] | None, typer.Option(help="Key of a file; repeatable.")] = None,
     chunk_mb: Chunk = None,
     file: File = None,
     queue: Queue = "status_update",

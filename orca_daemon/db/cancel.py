@@ -12,9 +12,7 @@ from psycopg2 import _psycopg
 _LIBPQ = ctypes.CDLL(_psycopg.__file__)
 """The driver's libpq: the dynamic linker also searches the libraries that the driver is linked to."""
 _KNOWN = hasattr(_LIBPQ, "PQcancelCreate")
-"""Whether libpq is version 17 or newer, as in every wheel of the driver; with an older one nothing is
-cancelled.
-"""
+"""Whether libpq is version 17 or newer, as in every wheel of the driver; older ones cannot cancel."""
 if _KNOWN:
     _LIBPQ.PQcancelCreate.argtypes, _LIBPQ.PQcancelCreate.restype = [c_void_p], c_void_p
     _LIBPQ.PQcancelBlocking.argtypes, _LIBPQ.PQcancelBlocking.restype = [c_void_p], c_int

@@ -114,9 +114,7 @@ class Database:
         self._short.engine.dispose()
 
     def watch(self, waited: Callable[[float], None]) -> None:
-        """Call `waited`, from any thread, with the seconds that each short transaction waited for a
-        connection.
-        """
+        """Call `waited`, from any thread, with the seconds that a transaction waited for a connection."""
         self._short.waited = waited
 
     @property
@@ -147,9 +145,7 @@ class Database:
         raise AssertionError("the last try raises")
 
     async def _worth_retrying(self, pool: Pool, error: Exception, used: DatabaseAddress) -> bool:
-        """Whether a retry at once may succeed.  Reads the address again, or replaces the connections, if
-        needed.
-        """
+        """Read the address again or replace connections, as needed; return whether a retry may succeed."""
         if isinstance(error, UnreachableError):
             # The password may have been rotated: then the secret has the new one.
             return await self._resolve_again(used)

@@ -18,8 +18,7 @@ _SQL = load(__package__, "probe.sql")
 _TABLES = ("recovery_job", "recovery_file", "reconcile_job")
 """In the order of their foreign keys."""
 _TEMP_FILE_LIMIT = "53400"
-"""configuration_limit_exceeded: `temp_file_limit` is smaller than the probe's file, which is not a failure.
-"""
+"""configuration_limit_exceeded: `temp_file_limit` is less than the probe writes; not a failure."""
 
 
 class ReadOnlyError(Exception):
@@ -56,9 +55,7 @@ def ask(connection: Connection, written: Iterable[str] | None, *, must_write: bo
 
 
 def _execute(connection: Connection, statement: str, values: Mapping[str, str], harmless: str = "") -> None:
-    """Execute a statement.  If a trigger or constraint refuses the row, the server works, so that is no
-    error.
-    """
+    """Execute a statement; a trigger or constraint that refuses the row is not an error of the server."""
     savepoint = connection.begin_nested()
     try:
         connection.execute(_SQL[statement], values)

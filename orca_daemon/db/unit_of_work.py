@@ -28,9 +28,7 @@ class UnitOfWork:
     lock: threading.Lock = field(default_factory=threading.Lock)
     """Guards `connection` and `withdrawn`."""
     connection: Any = None
-    """The driver's connection, from its checkout until just before the commit: as long as it may be
-    cancelled.
-    """
+    """The driver's connection while the unit may be cancelled: from its checkout until before the commit."""
     withdrawn: bool = False
     cancelling: bool = False
     """Whether `withdraw` holds the lock while it sends the cancel request."""

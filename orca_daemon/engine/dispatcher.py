@@ -36,6 +36,7 @@ class Dispatcher:
         self._permits = in_flight.permits
         self._dependencies = context.dependencies
         self._down = context.dependencies.places.down
+        self._longest_stay = context.dependencies.rules.longest_lease - END_MARGIN - STOPPING
         self._expiry = Expiry(context, lanes, in_flight)
         dead_lettering = DeadLettering(context, lanes, in_flight, dead_letter_sender, self._return)
         self._executor = RunExecutor(context, in_flight, dead_lettering, self._return)
@@ -78,8 +79,7 @@ class Dispatcher:
 
     def _start(self, run: Run, now: float) -> None:
         # The delivery of its oldest message ends, too, and the message has to be given back before that.
-        end = run.oldest + self._dependencies.rules.longest_lease - END_MARGIN - STOPPING
-        run.begin(now, self._route.time_limit, end)
+        run.begin(now, self._route.time_limit, run.oldest + self._longest_stay)
         self._runs[run] = self._tasks.start(
             self._executor.execute(run), self._task_name, partial(self._ended, run)
         )

@@ -56,6 +56,10 @@ class Phase(StrEnum):
     """Being given back; a new delivery of it is a new message to us."""
 
 
+# Read for every message: Python 3.11 looks up a member of an enum seven times slower than a global.
+WAITING, RUNNING, SETTLING, LEAVING = Phase
+
+
 class Isolation(IntEnum):
     """Which messages may share a run with a message; failures narrow it, until a culprit is alone."""
 
@@ -75,7 +79,7 @@ class InFlightMessage:
     extend_at: float
     decoded: Any = None
     """What the body decodes to; None if it cannot be decoded."""
-    phase: Phase = Phase.WAITING
+    phase: Phase = WAITING
     isolation: Isolation = Isolation.NONE
     attempts: int = 0
     """Failed attempts that this message made alone."""
@@ -121,23 +125,23 @@ class InFlightMessage:
 
     def started(self) -> None:
         """A run took it out of its lane."""
-        self.phase = Phase.RUNNING
+        self.phase = RUNNING
 
     def returned(self) -> None:
         """It is back in its lane."""
-        self.phase = Phase.WAITING
+        self.phase = WAITING
 
     def settling(self) -> None:
         """Its work is durable and its delete begins, or its dead letter is being sent."""
-        self.phase = Phase.SETTLING
+        self.phase = SETTLING
 
     def withheld(self) -> None:
         """Its delete is not sent, because a message before it in its group was lost and will come again."""
-        self.phase = Phase.WAITING
+        self.phase = WAITING
 
     def leaving(self) -> None:
         """It is being given back to the queue."""
-        self.phase = Phase.LEAVING
+        self.phase = LEAVING
 
     # Its lease.
 

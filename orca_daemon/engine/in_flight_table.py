@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterable, Iterator
 
 from orca_daemon.engine.dead_letter_sender import DeadLetterSender
 from orca_daemon.engine.events import Settled, SettledOutcome
-from orca_daemon.engine.in_flight_message import InFlightMessage, Phase
+from orca_daemon.engine.in_flight_message import LEAVING, SETTLING, InFlightMessage
 from orca_daemon.engine.lanes import Lane, Lanes, Run
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.queue_context import QueueContext
 from orca_daemon.engine.settlement import Settlement
 from orca_daemon.engine.source import BATCH
 from orca_daemon.engine.tasks import Tasks
+
+DELETED = SettledOutcome.DELETED  # a global, because it is read for every message: see `in_flight_message`
 
 
 class Permits:
@@ -98,12 +100,12 @@ class InFlightTable:
         """Messages that are being given back."""
 
     def __iter__(self) -> Iterator[InFlightMessage]:
-        return (message for message in self._by_id.values() if message.phase is not Phase.LEAVING)
+        return (message for message in self._by_id.values() if message.phase is not LEAVING)
 
     def find(self, envelope: Envelope) -> InFlightMessage | None:
         """The message of this delivery, if it is in flight already."""
         message = self._by_id.get(envelope.id)
-        return None if message is None or message.lost or message.phase is Phase.LEAVING else message
+        return None if message is None or message.lost or message.phase is LEAVING else message
 
     def add(self, message: InFlightMessage) -> None:
         """A message was received."""
@@ -135,9 +137,9 @@ class InFlightTable:
 
     def _deleted(self, run: Run) -> None:
         for lane, part in run.parts:
-            gone = [message for message in part if message.phase is Phase.SETTLING and not message.lost]
+            gone = [message for message in part if message.phase is SETTLING and not message.lost]
             for message in gone:
-                self.remove(message, SettledOutcome.DELETED)
+                self.remove(message, DELETED)
             if len(gone) < len(part):
                 self._lanes.put_back(lane, [message for message in part if message not in gone])
                 self.drop_lost(lane)
@@ -226,7 +228,7 @@ class InFlightTable:
                 reason=message.dead_letter_reason or "",
                 error=message.error if given_up else "",
                 cause=message.cause if given_up else None,
-                attempts=message.attempts + (outcome is SettledOutcome.DELETED),
+                attempts=message.attempts + (outcome is DELETED),
                 held_seconds=now - message.received,
                 lease_left=max(message.deadline - now, 0.0),
                 work_seconds=message.work_seconds,

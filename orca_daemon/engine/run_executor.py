@@ -44,6 +44,8 @@ class RunExecutor:
         give_back: GiveBack,
     ) -> None:
         self._context = context
+        self._route = context.route
+        self._dependencies = context.dependencies
         self._in_flight = in_flight
         self._dead_lettering = dead_lettering
         self._give_back = give_back
@@ -67,9 +69,9 @@ class RunExecutor:
         """
         now = asyncio.get_running_loop().time
         error: BaseException | None = None
-        places.listen(partial(self._context.dependencies.succeeded, run))
+        places.listen(partial(self._dependencies.succeeded, run))
         try:
-            await self._context.route.handle(
+            await self._route.handle(
                 [
                     Delivery(one.decoded, one.envelope, one.attempts + 1, one.facts, now() - one.received)
                     for one in run.messages
@@ -86,17 +88,17 @@ class RunExecutor:
             if error is not None:
                 error = self._stopped(run, run.stop)
         self._report(run, error, now() - run.started)
-        run.attempted(now(), self._context.route.time_limit)
+        run.attempted(now(), self._route.time_limit)
         if run.succeeded:
-            self._context.dependencies.cleared(run, error)
+            self._dependencies.cleared(run, error)
         if error is None:
-            self._context.dependencies.done(run, self._context.route.needs)
+            self._dependencies.done(run, self._route.needs)
         return error
 
     def _stopped(self, run: Run, why: StopReason) -> Exception:
         """The error of an attempt that the engine stopped, whatever the handler raised."""
         if why is StopReason.EXPIRED:
-            return TimeoutError(f"not done within {self._context.route.time_limit:.0f} s")
+            return TimeoutError(f"not done within {self._route.time_limit:.0f} s")
         # The first of several messages is charged, because there is no time to find out which of them it is.
         run.messages[0].attempt_stopped(by_its_end=why is StopReason.ENDED)
         return StoppedError(why)
@@ -104,7 +106,7 @@ class RunExecutor:
     def _report(self, run: Run, error: BaseException | None, seconds: float) -> None:
         for message in run.messages:
             message.attempt_ended(seconds)
-        envelopes = tuple(message.envelope for message in run.messages)
+        envelopes = tuple([message.envelope for message in run.messages])
         reported = None if isinstance(error, StoppedError) else error
         attempt = run.messages[0].attempts + 1
         self._context.observe(
@@ -115,7 +117,7 @@ class RunExecutor:
 
     async def _decide(self, run: Run, error: BaseException) -> Decision:
         """Choose the next step after a failure; a dependency may be probed for that."""
-        dependencies, needs = self._context.dependencies, self._context.route.needs
+        dependencies, needs = self._dependencies, self._route.needs
         max_attempts, alone = self._context.options.max_attempts, len(run.messages) == 1
         match error:
             case StoppedError():
@@ -151,11 +153,11 @@ class RunExecutor:
             case Next.WAIT:
                 self._give_back(run, decision.pause)
             case Next.RETRY:
-                pause = self._context.route.backoff.delay(first.attempts, self._context.rng)
+                pause = self._route.backoff.delay(first.attempts, self._context.rng)
                 self._give_back(run, pause)
             case Next.DEAD_LETTER:
                 # The failures of its work have no bearing on the notification.
-                self._context.dependencies.forget_message(first)
+                self._dependencies.forget_message(first)
                 first.give_up(decision.reason, type(error).__name__, decision.cause)
                 await self._dead_lettering.end(run)
 

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.errors import SourceError
 from orca_daemon.engine.events import Operation, SettlementFailed
-from orca_daemon.engine.in_flight_message import InFlightMessage, Phase
+from orca_daemon.engine.in_flight_message import SETTLING, WAITING, InFlightMessage
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.queue_context import QueueContext
 from orca_daemon.engine.source import BATCH, EntryOutcome
@@ -59,7 +59,8 @@ class Settlement:
     ) -> None:
         """Delete without waiting: `done` is called when the last of them has ended."""
         ticket = _Ticket(len(messages), done)
-        self._waiting.extend((message, ticket) for message in messages)
+        for message in messages:
+            self._waiting.append((message, ticket))
         while len(self._waiting) >= BATCH:
             self._send()
         if self._waiting and urgent and not self._hurried:
@@ -116,7 +117,7 @@ class Settlement:
             list(tickets), Operation.DELETE, self._source.delete, tries=None
         ):
             # A message that was withheld is not lost: its lease is kept until it is given back.
-            if not done and message.phase is not Phase.WAITING:
+            if not done and message.phase is not WAITING:
                 message.lease_lost()
             ticket = tickets[message]
             ticket.left -= 1
@@ -180,7 +181,7 @@ def _settleable(messages: Sequence[InFlightMessage], now: float) -> Iterator[InF
     for message in messages:
         if message.lost or message.deadline <= now:
             lost.add(message.envelope.group or message.envelope.id)
-        elif message.phase is Phase.SETTLING and message.envelope.group in lost:
+        elif message.phase is SETTLING and message.envelope.group in lost:
             message.withheld()
         else:
             yield message

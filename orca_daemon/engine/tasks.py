@@ -72,7 +72,7 @@ class Tasks:
         task = asyncio.create_task(work, name=name)
         self._running.add(task)
         # One callback for both, because on the path of every message each costs an entry in the loop's queue.
-        task.add_done_callback(self._ended if ended is None else partial(self._ended_then, ended))
+        task.add_done_callback(partial(self._ended, ended))
         return task
 
     def supervise(
@@ -102,14 +102,12 @@ class Tasks:
             # The wait has a limit, because a side task may wait for a thread that does not end.
             await asyncio.wait({task}, timeout=CANCELLED_SECONDS)
 
-    def _ended(self, task: "asyncio.Task[None]") -> None:
+    def _ended(self, ended: Ended | None, task: "asyncio.Task[None]") -> None:
         self._running.discard(task)
         if not task.cancelled() and (error := task.exception()):
             self._failure.report(error)
-
-    def _ended_then(self, ended: Ended, task: "asyncio.Task[None]") -> None:
-        self._ended(task)
-        ended(task)
+        if ended is not None:
+            ended(task)
 
     def _supervised_ended(self, task: "asyncio.Task[None]", until: asyncio.Event | None) -> None:
         if self._stopping:

@@ -1,4 +1,4 @@
-"""Lets threads use the S3 client, which lives in the event loop, and lets the loop call them off."""
+"""Lets threads call the S3 client, which belongs to the event loop, and lets the loop cancel those calls."""
 
 import asyncio
 import contextvars
@@ -11,18 +11,18 @@ T = TypeVar("T")
 
 
 class Bridge:
-    """Runs coroutines in the loop on behalf of threads, as if the task that made it ran them."""
+    """Runs coroutines in the loop for threads, in the context of the task that made the bridge."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        # A thread has a context of its own, in which nobody listens for what succeeded.
+        # A thread has a context of its own; `engine.places` reports successes through a context variable.
         self._context = contextvars.copy_context()
         self._lock = threading.Lock()
         self._pending: set[Future[Any]] = set()
         self.closed = False
 
     def begin(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
-        """Start it.  Raises CancelledError once the bridge is closed."""
+        """Start a coroutine.  Raises CancelledError if the bridge is closed."""
         with self._lock:
             if self.closed:
                 work.close()
@@ -36,11 +36,11 @@ class Bridge:
         return await self._loop.create_task(work, context=self._context)
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run it and wait."""
+        """Run a coroutine, and wait for its result."""
         return self.begin(work).result()
 
     def close(self) -> None:
-        """Cancel what runs and refuse what follows: the threads that wait for it come to an end."""
+        """Cancel the running coroutines and refuse new ones, so that no thread waits for them any more."""
         with self._lock:
             self.closed = True
             pending = tuple(self._pending)

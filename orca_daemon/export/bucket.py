@@ -1,4 +1,4 @@
-"""The few calls to S3 that an export makes, each with the place that it succeeded or failed at."""
+"""The calls to S3 that an export makes; each reports success or failure for its place."""
 
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import suppress
@@ -12,19 +12,19 @@ from orca_daemon.aws.errors import code_of
 from orca_daemon.aws.s3_places import S3, at_place, reading, writing
 from orca_daemon.engine import places
 from orca_daemon.engine.errors import DependencyDown, Refused
-from orca_daemon.export import footer, keys
+from orca_daemon.export import files
 from orca_daemon.export.window import Last
 
 _TAIL = 64 << 10
-"""Bytes of a file's end that are read at first; most footers fit."""
-_MARK = b"PAR1"
+"""Bytes of a file's end that are read first; most footers fit."""
+_MAGIC = b"PAR1"
 
 
 class Bucket:
     """One bucket, through an aiobotocore client.
 
-    Each call raises `NotYet` where S3 asks to slow down, `DependencyDown` where it does not answer, `Refused`
-    where it denies, and the client's own error for the rest.
+    Each call raises `NotYet` if S3 throttles, `DependencyDown` if it does not answer, `Refused` if it denies,
+    and the client's own error otherwise.
     """
 
     def __init__(self, s3: Any, name: str) -> None:
@@ -32,10 +32,10 @@ class Bucket:
         self.name = name
 
     async def last(self, table: str) -> Last | None:
-        """The newest file of a table, by name, with what its footer says; None where there is none."""
-        async for key in self._newest_first(keys.prefix(table), 3):
-            if end := keys.time_of(key, table):
-                return footer.read(key, end, await self._metadata(key))
+        """The newest file of a table, by key, with the facts in its footer; None if the table has no file."""
+        async for key in self._newest_first(files.prefix(table), 3):
+            if end := files.time_of(key, table):
+                return files.read(key, end, await self._metadata(key))
         return None
 
     async def put(self, key: str, body: bytes) -> None:
@@ -43,14 +43,14 @@ class Bucket:
         await self._writing(self._s3.put_object(Bucket=self.name, Key=key, Body=body, ContentType=PARQUET))
 
     async def begin(self, key: str) -> str:
-        """Begin a multipart upload and return its id."""
+        """Create a multipart upload and return its id."""
         answer = await self._writing(
             self._s3.create_multipart_upload(Bucket=self.name, Key=key, ContentType=PARQUET)
         )
         return str(self._needed(answer, "UploadId"))
 
     async def part(self, key: str, upload: str, number: int, body: bytes) -> dict[str, Any]:
-        """Upload one part, and return what the completion must say of it."""
+        """Upload one part, and return its entry for CompleteMultipartUpload."""
         answer = await self._writing(
             self._s3.upload_part(Bucket=self.name, Key=key, UploadId=upload, PartNumber=number, Body=body)
         )
@@ -58,7 +58,7 @@ class Bucket:
         return {"PartNumber": number, "ETag": self._needed(answer, "ETag"), **checksums}
 
     async def complete(self, key: str, upload: str, parts: list[dict[str, Any]]) -> None:
-        """Make the object appear."""
+        """Complete a multipart upload."""
         answer = await self._writing(
             self._s3.complete_multipart_upload(
                 Bucket=self.name, Key=key, UploadId=upload, MultipartUpload={"Parts": parts}
@@ -67,30 +67,30 @@ class Bucket:
         self._needed(answer, "ETag")
 
     async def abort(self, key: str, upload: str) -> None:
-        """Leave nothing behind."""
+        """Abort a multipart upload."""
         await self._writing(self._s3.abort_multipart_upload(Bucket=self.name, Key=key, UploadId=upload))
 
     async def clear(self, table: str) -> int:
-        """Abort the uploads of a table that no process works on any more; how many there were.
+        """Abort the multipart uploads that earlier runs of a table left; return their number.
 
-        Only for who holds the table's lock.  Without the permission to list them, they are left to the
-        bucket's own rule for incomplete uploads.
+        The caller must hold the table's lock.  Without the permission to list uploads, they are left to the
+        bucket's rule for incomplete uploads.
         """
         aborted = 0
         with suppress(Refused, *CALL_ERRORS):
-            page = await self._s3.list_multipart_uploads(Bucket=self.name, Prefix=keys.prefix(table))
+            page = await self._s3.list_multipart_uploads(Bucket=self.name, Prefix=files.prefix(table))
             for entry in page.get("Uploads", ()):
                 key, upload = entry.get("Key", ""), entry.get("UploadId", "")
-                if upload and keys.time_of(key, table):
+                if upload and files.time_of(key, table):
                     await self.abort(key, upload)
                     aborted += 1
         return aborted
 
     async def _newest_first(self, prefix: str, levels: int) -> AsyncIterator[str]:
-        """The keys of a tree of years, months and days, backwards: a handful of calls whatever its age."""
-        folders, found = await self._list(prefix)
+        """The keys of a tree of years, months and days, newest first, with few calls even for many files."""
+        folders, listed = await self._list(prefix)
         if levels == 0:
-            for key in sorted(found, reverse=True):
+            for key in sorted(listed, reverse=True):
                 yield key
             return
         for folder in sorted(folders, reverse=True):
@@ -100,23 +100,23 @@ class Bucket:
 
     async def _list(self, prefix: str) -> tuple[list[str], list[str]]:
         folders: list[str] = []
-        found: list[str] = []
+        listed: list[str] = []
         token: dict[str, str] = {}
         while True:
             page = await self._reading(
                 self._s3.list_objects_v2(Bucket=self.name, Prefix=prefix, Delimiter="/", **token)
             )
             folders += [self._needed(entry, "Prefix") for entry in page.get("CommonPrefixes", ())]
-            found += [self._needed(entry, "Key") for entry in page.get("Contents", ())]
+            listed += [self._needed(entry, "Key") for entry in page.get("Contents", ())]
             if not page.get("IsTruncated"):
-                return folders, found
+                return folders, listed
             token = {"ContinuationToken": self._needed(page, "NextContinuationToken")}
 
     async def _metadata(self, key: str) -> dict[bytes, bytes] | None:
-        """The key-value metadata of a Parquet file, of which only the end is read."""
+        """The key-value metadata of a Parquet file; None if it is not Parquet.  Reads only its end."""
         tail = await self._tail(key, _TAIL)
         needed = int.from_bytes(tail[-8:-4], "little") + 8
-        if tail[-4:] != _MARK:
+        if tail[-4:] != _MAGIC:
             return None
         if needed > len(tail):
             tail = await self._tail(key, needed)
@@ -145,14 +145,14 @@ class Bucket:
         return await _at(writing(self.name), call)
 
     def _needed(self, answer: Any, name: str) -> Any:
-        """A part of an answer.  Without it, whatever answered was not S3."""
+        """A field that every answer of S3 has.  If it is missing, the answer does not come from S3."""
         if value := answer.get(name):
             return value
         raise DependencyDown(S3, f"an answer without {name} proves nothing", place=writing(self.name))
 
 
 async def _at(place: str, call: Awaitable[Any]) -> Any:
-    """The answer of the call; its success is reported for the place."""
+    """Await the call, and report its success or failure for the place."""
     try:
         answer = await call
     except CALL_ERRORS as error:

@@ -1,4 +1,4 @@
-"""What the source says about a table: where it is, which columns it has, of which types."""
+"""Reads a table's schema, columns and types from the catalog of the source."""
 
 from dataclasses import dataclass
 
@@ -12,22 +12,22 @@ STATEMENTS = load(__package__, "catalog.sql")
 
 
 class RelationMissingError(Exception):
-    """The source has no such table or column; the text names those that it has."""
+    """The table or column does not exist in the source; the text names the existing ones."""
 
 
 class HiddenError(RelationMissingError):
-    """Row-level security keeps rows of the table from us: the file would not say what it leaves out."""
+    """Row-level security hides rows of the table from us: the file would be incomplete without saying so."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A table as it stands in the source."""
+class SourceTable:
+    """A table of the source, as its catalog describes it."""
 
     relation: Relation
     """With its schema."""
     columns: tuple[Column, ...]
     has_writers: bool
-    """Whether rows show which transaction wrote them; those of views do not."""
+    """Whether its rows have `xmin`, the transaction that wrote them; rows of views do not."""
 
     @property
     def signature(self) -> tuple[tuple[str, str], ...]:
@@ -35,12 +35,12 @@ class Found:
         return tuple((column.name, column.declared) for column in self.columns)
 
 
-def find(connection: Connection, relation: Relation) -> Found:
-    """Look a table up.
+def find(connection: Connection, relation: Relation) -> SourceTable:
+    """Look up a table.
 
     Raises:
-        RelationMissingError: there is none.
-        HiddenError: not all of its rows are to be seen.
+        RelationMissingError: it does not exist.
+        HiddenError: row-level security hides some of its rows.
     """
     names = {"name": relation.name, "schema": relation.schema}
     row = connection.execute(STATEMENTS["relation"], names).first()
@@ -54,7 +54,7 @@ def find(connection: Connection, relation: Relation) -> Found:
             "export as a role that sees all of them"
         )
     columns = connection.execute(STATEMENTS["columns"], {"oid": row.oid})
-    return Found(
+    return SourceTable(
         Relation(row.relname, row.nspname),
         tuple(
             Column(
@@ -74,26 +74,27 @@ def find(connection: Connection, relation: Relation) -> Found:
 _TIMES = ("timestamptz", "timestamp", "date")
 
 
-def check_change_times(connection: Connection, table: Table, found: Found) -> bool:
-    """Make sure that the change times exist; whether rows of all of them show who wrote them.
+def check_change_times(connection: Connection, table: Table, exported: SourceTable) -> bool:
+    """Check that the columns of change times exist; return whether all tables that have them have writers.
 
     Raises:
-        RelationMissingError: a column does not exist or is no time.
+        RelationMissingError: a column does not exist, or is not a date or time.
     """
-    all_have_writers = found.has_writers
+    all_have_writers = exported.has_writers
     for change_time in table.change_times:
-        place = found
+        stamped = exported
         if change_time.beside and change_time.other:
-            place = find(connection, change_time.other)
-            all_have_writers = all_have_writers and place.has_writers
-        column = next((column for column in place.columns if column.name == change_time.column), None)
+            stamped = find(connection, change_time.other)
+            all_have_writers = all_have_writers and stamped.has_writers
+        column = next((column for column in stamped.columns if column.name == change_time.column), None)
         if column is None:
-            names = ", ".join(column.name for column in place.columns)
+            names = ", ".join(column.name for column in stamped.columns)
             raise RelationMissingError(
-                f"table {place.relation} has no column {change_time.column}; it has {names}"
+                f"table {stamped.relation} has no column {change_time.column}; it has {names}"
             )
         if column.type not in _TIMES:
             raise RelationMissingError(
-                f"column {change_time.column} of {place.relation} is {column.declared}, which is no time"
+                f"column {change_time.column} of {stamped.relation} is {column.declared}, "
+                "which is not a date or time"
             )
     return all_have_writers

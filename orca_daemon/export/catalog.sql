@@ -22,7 +22,7 @@ WHERE c.relkind IN ('r', 'p', 'm', 'v', 'f')
 ORDER BY 1
 
 -- name: columns
--- Domains, of columns and of the elements of arrays, stand for what they are made of.
+-- Domains, of columns and of the elements of arrays, are replaced by their base types.
 WITH RECURSIVE stripped AS (
     SELECT a.attnum, a.attname, a.atttypid AS type, a.atttypmod AS modifier, a.attndims::int AS dimensions,
            pg_catalog.format_type(a.atttypid, a.atttypmod) AS declared

@@ -1,7 +1,7 @@
-"""How each type of Postgres travels through COPY and which type it has in the file.
+"""Maps each type of Postgres to its form in COPY and to its type in the file.
 
-Times and uuids are sent as the hexadecimal digits of their binary form: exact for every value, and
-cheaper on both sides than text.  Whatever has no counterpart in Parquet is text as Postgres writes it.
+Times and UUIDs are copied as hexadecimal digits of their binary form, which is exact for every value, and
+cheaper on both sides than text.  Types without a counterpart in Parquet become text as Postgres formats it.
 """
 
 import re
@@ -14,40 +14,44 @@ from psycopg2 import sql
 from orca_daemon.export import decode
 
 DECIMAL_DIGITS = 38
-"""Past this, a decimal takes twice the room and DuckDB reads it as a floating-point number."""
+"""A longer decimal takes twice the space, and DuckDB reads it as a floating-point number."""
 WIDEST_DECIMAL = 76
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A column of the source.  Domains are resolved to what they stand on."""
+    """A column of the source.  Domains are replaced by their base types."""
 
     name: str
     declared: str
-    """The type as a human writes it: `numeric(10,2)`."""
+    """The type as it is written in SQL: `numeric(10,2)`."""
     type: str
-    """Its name in `pg_type`; empty for a type that is not Postgres's own."""
+    """Its name in `pg_type`; empty for a type that is not built into Postgres."""
     element: str | None = None
-    """The same of an array's elements."""
+    """The same for the elements of an array; None if the column is not an array."""
     modifier: int = -1
     dimensions: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """The way of one column: what COPY selects, what the CSV reader makes of it, what the file gets."""
+    """The conversion of one column from Postgres to the file."""
 
     select: Callable[[sql.Composable], sql.Composable]
+    """The expression that COPY selects, for the column's name."""
     wire: pa.DataType
+    """The type that the CSV reader produces."""
     arrow: pa.DataType
+    """The type in the file."""
     decode: Callable[[pa.Array], pa.Array]
+    """Converts from `wire` to `arrow`."""
 
 
 def codec(column: Column, *, numeric_scale: int | None = None) -> Codec:
     """The codec of a column.
 
     Args:
-        column: as the source describes it.
+        column: the column.
         numeric_scale: digits after the point for `numeric` without a declared scale; None makes it text.
     """
     if column.element is not None:
@@ -75,7 +79,7 @@ _JSON = ("json", "jsonb")
 
 
 def _kind(name: str, modifier: int, numeric_scale: int | None) -> pa.DataType:
-    """The type in the file of a Postgres type that is no array."""
+    """The type in the file for a Postgres type that is not an array."""
     if name in _PLAIN:
         return _PLAIN[name]
     if name in _SENT:
@@ -109,7 +113,7 @@ def _scalar(name: str, kind: pa.DataType) -> Codec:
         return Codec(_itself, pa.binary(), kind, decode.bytea)
     if isinstance(kind, pa.JsonType):
         return Codec(_itself, pa.string(), kind, decode.json)
-    if pa.types.is_decimal256(kind):  # which the CSV reader does not know
+    if pa.types.is_decimal256(kind):  # the CSV reader does not support it
         return Codec(_itself, pa.string(), kind, lambda values: values.cast(kind))
     if name in _PLAIN or pa.types.is_decimal(kind):
         return Codec(_itself, kind, kind, _unchanged)
@@ -120,7 +124,7 @@ def _array(column: Column, kind: pa.DataType) -> Codec:
     nested = kind
     for _ in range(column.dimensions):
         nested = pa.list_(nested)
-    # All elements as text: the JSON of numbers and times depends on settings, that of text does not.
+    # Elements as text, because the JSON form of numbers and times depends on settings of the session.
     select = sql.SQL("pg_catalog.array_to_json({}::pg_catalog.text[])").format
     return Codec(select, pa.string(), nested, decode.arrays(column.element or "", kind, nested))
 
@@ -134,7 +138,7 @@ def _unchanged(values: pa.Array) -> pa.Array:
 
 
 def schema(columns: tuple[Column, ...], codecs: tuple[Codec, ...], metadata: dict[bytes, bytes]) -> pa.Schema:
-    """The schema of the file; each field says what it was in Postgres."""
+    """The schema of the file; the metadata of each field has its Postgres type."""
     fields = [
         pa.field(column.name, codec.arrow, metadata={"postgres_type": column.declared})
         for column, codec in zip(columns, codecs, strict=True)
@@ -145,10 +149,10 @@ def schema(columns: tuple[Column, ...], codecs: tuple[Codec, ...], metadata: dic
 _AT_COLUMN = re.compile(r"CSV column #(\d+)")
 
 
-def culprit(error: pa.ArrowInvalid, columns: tuple[Column, ...]) -> str:
-    """What could not be stored, in a sentence without the value that Arrow's own text repeats."""
+def describe(error: pa.ArrowInvalid, columns: tuple[Column, ...]) -> str:
+    """The problem, in a sentence without the value that Arrow's own text quotes."""
     match = _AT_COLUMN.search(str(error))
     if match is None or int(match[1]) >= len(columns):
         return "a row cannot be stored in the file"
     column = columns[int(match[1])]
-    return f"column {column.name} holds a value that its type in the file cannot ({column.declared})"
+    return f"column {column.name} holds a value that its type in the file cannot hold ({column.declared})"

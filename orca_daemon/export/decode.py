@@ -1,24 +1,30 @@
-"""From what COPY wrote to what the file holds, a column of a block at a time and never a value at a time.
+"""Converts columns from the form of COPY to the type in the file, a whole column of a block at a time.
 
-Only arrays are an exception: they are rare, and read through JSON.
+Only arrays are converted value by value, through JSON, because they are rare.
 """
 
 import json as jsonlib
+import re
 import sys
 from array import array
 from binascii import unhexlify
 from collections.abc import Callable
+from datetime import date as Date  # noqa: N812  `date` reads a column
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from orca_daemon.export import moments
-
 _EPOCH_MICROSECONDS = 946_684_800_000_000
-"""2000-01-01, where Postgres counts from, in microseconds since 1970."""
+"""Postgres counts from 2000-01-01; this is that day in microseconds since 1970."""
 _EPOCH_DAYS = 10_957
 _INT64, _INT32 = 2**63 - 1, 2**31 - 1
+_DAY = re.compile(r"(\d{4,})-(\d\d)-(\d\d)")
+_TIME = re.compile(r"(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?")
+_CYCLE_YEARS, _CYCLE_DAYS = 400, 146_097
+"""The calendar repeats itself after so many years; Python's own dates end with the year 9999."""
+_EPOCH = Date(1970, 1, 1).toordinal()
+_INFINITE = {"infinity": 1, "-infinity": -1}
 
 
 class ArraySyntaxError(ValueError):
@@ -26,7 +32,7 @@ class ArraySyntaxError(ValueError):
 
 
 def timestamptz(values: pa.Array) -> pa.Array:
-    """Times with zone, as UTC; infinity becomes the largest number, which DuckDB takes for infinity."""
+    """Times with zone, as UTC; infinity becomes the largest number, which DuckDB reads as infinity."""
     return _since_2000(values, "q", pa.int64(), _INT64, _EPOCH_MICROSECONDS).cast(
         pa.timestamp("us", tz="UTC")
     )
@@ -66,52 +72,92 @@ def bytea(values: pa.Array) -> pa.Array:
 
 
 def json(values: pa.Array) -> pa.Array:
-    """Documents, as text that says it is JSON."""
+    """JSON documents, as text with the extension type JSON."""
     return pa.ExtensionArray.from_storage(pa.json_(pa.string()), values)
 
 
 def arrays(element: str, kind: pa.DataType, nested: pa.DataType) -> Callable[[pa.Array], pa.Array]:
-    """A reader of arrays whose elements have this name in Postgres and this type in the file."""
+    """A function that converts arrays.
+
+    Args:
+        element: name of the elements' type in Postgres.
+        kind: type of the elements in the file.
+        nested: type of the array in the file.
+    """
     storage = kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
     plain = nested if storage is kind else _nested(storage, nested)
     from_text = _FROM_TEXT.get(element)
     declared = _depth(nested)
 
     def read(values: pa.Array) -> pa.Array:
-        found = [None if text is None else jsonlib.loads(text) for text in values.to_pylist()]
-        # Postgres does not hold to the declared number of dimensions, and Arrow takes a text that stands in
-        # the place of a list for a list of its characters.
-        if any(value and _dimensions(value) != declared for value in found):
+        parsed = [None if text is None else jsonlib.loads(text) for text in values.to_pylist()]
+        # Checked here, because Postgres does not enforce the declared number of dimensions, and Arrow
+        # converts a text in place of a list to the list of its characters.
+        if any(value and _dimensions(value) != declared for value in parsed):
             raise ArraySyntaxError("it has not the declared number of dimensions")
         if from_text:
-            found = [_map(from_text, value) for value in found]
+            parsed = [_map(from_text, value) for value in parsed]
         try:
-            # Numbers and decimals are read from text by Arrow itself.
+            # Arrow itself parses numbers and decimals from text.
             built = (
-                pa.array(found, _nested(pa.string(), nested)).cast(plain)
+                pa.array(parsed, _nested(pa.string(), nested)).cast(plain)
                 if not from_text
-                else pa.array(found, plain)
+                else pa.array(parsed, plain)
             )
         except pa.ArrowException:
-            # Arrow's text repeats the value.
+            # `from None`, because Arrow's text quotes the value.
             raise ArraySyntaxError("an element does not fit the declared type") from None
         return built if plain == nested else _wrapped(built, nested)
 
     return read
 
 
+def _day_number(text: str) -> int:
+    """Days since 1970; infinity is the largest number, -infinity its negative."""
+    return _INFINITE[text] * _INT32 if text in _INFINITE else _days(text)
+
+
+def _microseconds(text: str) -> int:
+    """Microseconds since 1970, in the time zone of the text; infinities as in `_day_number`."""
+    if text in _INFINITE:
+        return _INFINITE[text] * _INT64
+    # Limited, because the last years of Postgres's calendar do not fit into 64 bits.
+    return min(_days(text) * 86_400_000_000 + _time_of_day(text.partition(" ")[2]), _INT64)
+
+
+def _time_of_day(text: str) -> int:
+    """Microseconds since midnight; 24:00:00 is valid."""
+    hours, minutes, seconds, fraction = _parts(_TIME, text)
+    whole_seconds = (int(hours) * 60 + int(minutes)) * 60 + int(seconds)
+    return whole_seconds * 1_000_000 + int((fraction or "").ljust(6, "0"))
+
+
+def _days(text: str) -> int:
+    year, month, day_of_month = map(int, _parts(_DAY, text))
+    cycle, rest = divmod(1 - year if text.endswith(" BC") else year, _CYCLE_YEARS)
+    ordinal = Date(_CYCLE_YEARS + rest, month, day_of_month).toordinal()
+    return ordinal - _EPOCH + (cycle - 1) * _CYCLE_DAYS
+
+
+def _parts(pattern: re.Pattern[str], text: str) -> tuple[str, ...]:
+    match = pattern.match(text)
+    if match is None:
+        raise ValueError("it is not a day or time")
+    return match.groups()
+
+
 _FROM_TEXT: dict[str, Callable[[str], Any]] = {
     "bytea": lambda text: bytes.fromhex(text[2:]),
     "uuid": lambda text: bytes.fromhex(text.replace("-", "")),
-    "date": moments.day,
-    "time": moments.change_time,
-    "timestamp": moments.moment,
-    "timestamptz": moments.moment,
+    "date": _day_number,
+    "time": _time_of_day,
+    "timestamp": _microseconds,
+    "timestamptz": _microseconds,
 }
 
 
 def _dimensions(value: Any) -> int:
-    """How deep the lists are; Postgres's arrays are as deep everywhere."""
+    """The depth of nested lists; all parts of a Postgres array have the same depth."""
     return 1 + _dimensions(value[0]) if isinstance(value, list) else 0
 
 
@@ -132,7 +178,7 @@ def _nested(innermost: pa.DataType, like: pa.DataType) -> pa.DataType:
 
 
 def _wrapped(values: pa.Array, nested: pa.DataType) -> pa.Array:
-    """The same array, its innermost elements of the extension type."""
+    """The same array, with the extension type for its innermost elements."""
     if not pa.types.is_list(nested):
         return pa.ExtensionArray.from_storage(nested, values)
     inner = _wrapped(values.values, nested.value_type)
@@ -146,7 +192,8 @@ def _since_2000(values: pa.Array, code: str, kind: pa.DataType, largest: int, ep
     shift, top = pa.scalar(epoch, kind), pa.scalar(largest, kind)
     if low is None or (low > -largest - 1 and high <= largest - epoch):
         return pc.add(numbers, shift)
-    # The infinities, and the few years that fit Postgres's count but not the one from 1970.
+    # Values near the limits: infinities, and the few years that fit when counted from 2000, but not from
+    # 1970.
     shifted = pc.add(
         pc.if_else(pc.greater(numbers, largest - epoch), pa.scalar(largest - epoch, kind), numbers), shift
     )
@@ -154,7 +201,7 @@ def _since_2000(values: pa.Array, code: str, kind: pa.DataType, largest: int, ep
 
 
 def _numbers(values: pa.Array, code: str, kind: pa.DataType) -> pa.Array:
-    """Signed big-endian integers of the width of `code` (of `array`)."""
+    """Signed big-endian integers; `code` is the type code of `array` with their width."""
     numbers = array(code)
     numbers.frombytes(_fixed(values, numbers.itemsize))
     if sys.byteorder == "little":
@@ -163,12 +210,12 @@ def _numbers(values: pa.Array, code: str, kind: pa.DataType) -> pa.Array:
 
 
 def _fixed(values: pa.Array, width: int) -> bytes:
-    """The bytes of all values, `width` each, zeros for NULL."""
+    """The bytes of all values, `width` bytes for each, zeros for NULL."""
     return unhexlify(_digits(pc.fill_null(values, b"\\x" + b"00" * width)))
 
 
 def _digits(values: pa.Array) -> bytes:
-    """The hexadecimal digits of all values in a row."""
+    """The hexadecimal digits of all values, joined."""
     if not len(values):
         return b""
     _, offsets, data = values.buffers()
@@ -178,5 +225,5 @@ def _digits(values: pa.Array) -> bytes:
 
 
 def _validity(values: pa.Array) -> pa.Buffer | None:
-    # Whoever uses it builds an array that begins at its first bit.
+    # By `is_valid`, which starts at bit 0, as the new arrays do; the validity of a slice may have an offset.
     return pc.is_valid(values).buffers()[1] if values.null_count else None

@@ -1,4 +1,4 @@
-"""A thread that turns blocks of CSV into a file, while another one reads the next block from Postgres."""
+"""A thread that turns blocks of CSV into a Parquet file, while another thread reads from Postgres."""
 
 import queue
 import threading
@@ -9,13 +9,13 @@ from orca_daemon.export.framing import BLOCK, Reader
 from orca_daemon.export.parquet import RowGroups
 
 _AHEAD = 4
-"""Blocks that may wait; then reading waits."""
+"""Blocks in the queue; if it is full, reading waits."""
 _LARGE = 2 * BLOCK
-"""Past this a block is of large rows: reading waits until it is encoded, so that there is one of them."""
+"""A longer block has very large rows: reading waits until it is encoded, so that only one is in memory."""
 
 
 class Encoder:
-    """Takes the blocks of one table.  The file is opened when there is a row for it."""
+    """Encodes the blocks of one table.  The file is opened with the first row."""
 
     def __init__(
         self, reader: Reader, open_file: Callable[[], RowGroups], progress: Callable[[int], None]
@@ -27,19 +27,20 @@ class Encoder:
         self._thread = threading.Thread(target=self._work, name="export-encoder", daemon=True)
         self.rows = 0
         self.error: BaseException | None = None
+        """The first error; the thread sets it, the reading thread checks it."""
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def take(self, block: memoryview) -> None:
-        """Whole rows, to be encoded.  After an error they are let go."""
+        """Queue a block of whole rows.  After an error, blocks are dropped."""
         self._blocks.put(block)
         if len(block) > _LARGE:
             self._blocks.join()
 
     def finish(self) -> int:
-        """Wait until all is in the file, its footer too; returns the number of rows.  Raises what failed."""
+        """Wait until rows and footer are written; return the number of rows.  Raises the first error."""
         self.join()
         if self.error:
             raise self.error
@@ -48,13 +49,13 @@ class Encoder:
         return self.rows
 
     def join(self) -> None:
-        """End the thread after what it was given."""
+        """End the thread after the blocks that are queued."""
         if self._thread.is_alive():
             self._blocks.put(None)
             self._thread.join()
 
     def abandon(self) -> None:
-        """End the thread and leave the file, whose sink takes nothing any more."""
+        """End the thread and close the file; its sink must already ignore all bytes."""
         self.join()
         if self._file:
             with suppress(Exception):
@@ -62,11 +63,12 @@ class Encoder:
 
     def _work(self) -> None:
         while (block := self._blocks.get()) is not None:
-            # After an error the queue is emptied all the same: the reading thread must never hang on it.
+            # After an error, blocks are still taken from the queue, or the reading thread would wait for
+            # ever.
             if self.error is None:
                 try:
                     self._encode(block)
-                except BaseException as error:  # noqa: BLE001  raised again by `finish`
+                except BaseException as error:  # noqa: BLE001  `finish` raises it
                     self.error = error
             self._blocks.task_done()
 

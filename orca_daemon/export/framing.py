@@ -7,20 +7,21 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import csv
 
-from orca_daemon.export.columns import Codec, Column, culprit
+from orca_daemon.export.columns import Codec, Column, describe
 
 BLOCK = 2 << 20
-"""Bytes that are collected before a block is cut."""
+"""Bytes that are buffered before a block is cut."""
 
 
 class UnstorableError(Exception):
-    """A value has no place in the file; the text names its column and not the value."""
+    """A value does not fit the file; the text names its column, and not the value."""
 
 
 class Blocks(io.RawIOBase):
-    """The end of a buffered writer: passes on all whole rows of what it is given.
+    """The raw stream under a buffered writer: passes on whole rows, and keeps the incomplete last one.
 
-    Behind `io.BufferedWriter`, rows reach it thousands at a time: the driver's call for each row ends in C.
+    The driver calls `write` for each row.  `io.BufferedWriter`, which is written in C, takes those calls, so
+    that this class is called once for thousands of rows.
     """
 
     def __init__(self, take: Callable[[memoryview], None]) -> None:
@@ -28,12 +29,12 @@ class Blocks(io.RawIOBase):
         self._take = take
         self._rest = b""
 
-    def writable(self) -> bool:  # noqa: D102  as the base class says
+    def writable(self) -> bool:  # noqa: D102  the base class documents it
         return True
 
     def write(self, data: Any) -> int:
-        """Take whole rows, keep the beginning of the next."""
-        # The one copy of the data: the writer uses its buffer again.
+        """Pass on the whole rows, and keep the beginning of the next."""
+        # Copied, because the writer uses its buffer again.
         block = b"".join((self._rest, data))
         if end := last_row_end(block):
             self._take(memoryview(block)[:end])
@@ -42,9 +43,9 @@ class Blocks(io.RawIOBase):
 
 
 def last_row_end(block: bytes) -> int:
-    """Where the last whole row of this CSV ends, or 0; it begins with a row.
+    """The offset after the last whole row of this CSV, or 0; the block must begin with a row.
 
-    A newline ends a row when the quotes before it are even in number.
+    A newline ends a row if the number of quotes before it is even.
     """
     quotes, end = block.count(b'"'), len(block)
     while (newline := block.rfind(b"\n", 0, end)) >= 0:
@@ -60,7 +61,7 @@ class Reader:
 
     def __init__(self, columns: Sequence[Column], codecs: Sequence[Codec], schema: pa.Schema) -> None:
         self._columns, self._codecs, self._schema = tuple(columns), tuple(codecs), schema
-        # Arrow wants distinct names, and Postgres's may be anything.
+        # Numbers as names, because Arrow needs distinct names, and those of a query's columns need not be.
         self._names = [str(number) for number in range(len(columns))]
         types = dict(zip(self._names, (codec.wire for codec in codecs), strict=True))
         self._parse = csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False)
@@ -79,12 +80,12 @@ class Reader:
         Raises:
             UnstorableError: a value does not fit its column's type in the file.
         """
-        # One block, because a row may be longer than any size chosen beforehand.
+        # One block for Arrow, because a row may be longer than any fixed block size.
         options = csv.ReadOptions(column_names=self._names, block_size=len(block) + 1)
         try:
             rows = csv.read_csv(pa.BufferReader(pa.py_buffer(block)), options, self._parse, self._convert)
         except pa.ArrowInvalid as error:
-            raise UnstorableError(culprit(error, self._columns)) from None
+            raise UnstorableError(describe(error, self._columns)) from None
         return pa.Table.from_arrays(
             [self._decoded(number, rows.column(number)) for number in range(len(self._columns))],
             schema=self._schema,

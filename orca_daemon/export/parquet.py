@@ -1,4 +1,4 @@
-"""Collects rows into row groups and writes those: memory depends on a row group, not on the table."""
+"""Writes a Parquet file in row groups, so that the memory depends on a row group, and not on the table."""
 
 from typing import Any, Protocol
 
@@ -7,44 +7,42 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 GROUP_BYTES = 64 << 20
-"""A row group is closed at this size even if it has few rows: rows may be large."""
-
-
+"""A row group is closed at this size even if it has few rows, because rows may be large."""
 _SAMPLE = 8192
-"""Rows by which dictionaries are decided."""
+"""Number of rows that decide whether a column gets a dictionary."""
 
 
 class Sink(Protocol):
-    """Where the bytes of a file go."""
+    """The file object that Parquet's writer writes to."""
 
     @property
     def closed(self) -> bool:
-        """Whether it takes no more."""
+        """Whether it accepts no more bytes."""
         ...
 
     def write(self, data: Any) -> int:
-        """Take these bytes."""
+        """Write these bytes."""
         ...
 
     def flush(self) -> None:
-        """Nothing: bytes go on when there are enough of them."""
+        """Do nothing: the sink itself decides when to pass bytes on."""
         ...
 
     def close(self) -> None:
-        """Nothing: whoever opened the sink finishes it."""
+        """Do nothing: the code that opened the sink finishes it."""
         ...
 
 
 class RowGroups:
     """One Parquet file, written a row group at a time.
 
-    zstd at its lowest level: half the size of snappy for the same time.  A column gets a dictionary if its
-    values repeat in the first row group; a dictionary of distinct values costs a quarter of the time of
-    writing and a fifth of the size, for nothing.
+    Compressed by zstd at its lowest level, which gives half the size of snappy in the same time.  A column
+    gets a dictionary if its values repeat in the first row group; a dictionary of distinct values would cost
+    a quarter of the writing time and add a fifth to the size.
     """
 
     def __init__(self, sink: Sink, schema: pa.Schema, rows: int) -> None:
-        """`rows`: the most of one row group."""
+        """Write to `sink`, with at most `rows` rows in one row group."""
         self._limit = rows
         self._pending: list[pa.Table] = []
         self._rows = self._bytes = 0
@@ -52,28 +50,28 @@ class RowGroups:
         self._writer: pq.ParquetWriter | None = None
 
     def add(self, rows: pa.Table) -> None:
-        """Take rows of the file's schema."""
+        """Add rows, in the file's schema."""
         while self._rows + len(rows) >= self._limit:
-            room = self._limit - self._rows
-            self._keep(rows.slice(0, room))
+            missing = self._limit - self._rows
+            self._append(rows.slice(0, missing))
             self._flush()
-            rows = rows.slice(room)
-        self._keep(rows)
+            rows = rows.slice(missing)
+        self._append(rows)
         if self._bytes >= GROUP_BYTES:
             self._flush()
 
     def close(self) -> None:
-        """Write what is left, and the footer."""
+        """Write the last row group and the footer."""
         self._flush()
         self._opened(pa.table({})).close()
 
     def abandon(self) -> None:
-        """Let go of everything.  Left alone, the writer would write its footer when it is collected."""
+        """Drop the rows and close the writer, which would write its footer later, when it is collected."""
         self._pending = []
         if self._writer:
             self._writer.close()
 
-    def _keep(self, rows: pa.Table) -> None:
+    def _append(self, rows: pa.Table) -> None:
         if len(rows):
             self._pending.append(rows)
             self._rows += len(rows)
@@ -99,9 +97,9 @@ class RowGroups:
 
 
 def repeats(values: pa.ChunkedArray) -> bool:
-    """Whether at least half of the first values are repetitions."""
+    """Whether at least half of the first values occur more than once."""
     sample = values.slice(0, _SAMPLE)
     try:
         return bool(pc.count_distinct(sample, mode="all").as_py() * 2 <= len(sample))
     except pa.ArrowNotImplementedError:
-        return False  # lists, JSON, UUIDs
+        return False  # Arrow cannot count lists, JSON and UUIDs

@@ -1,4 +1,4 @@
-"""The SQL of an export: names are quoted by the driver, values are its literals."""
+"""Builds the SQL of an export; the driver quotes names and values."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ _OR, _AND = sql.SQL(" OR "), sql.SQL(" AND ")
 def copy(
     relation: Relation, columns: Sequence[Column], codecs: Sequence[Codec], where: sql.Composable
 ) -> sql.Composed:
-    """COPY of the rows of `where`, in the form that the codecs read."""
+    """COPY of the rows that match `where`, in the format that the codecs decode."""
     selected = [
         codec.select(sql.Identifier("t", column.name)) for column, codec in zip(columns, codecs, strict=True)
     ]
@@ -26,12 +26,12 @@ def copy(
 
 
 def count(relation: Relation, where: sql.Composable) -> sql.Composed:
-    """How many rows `where` takes."""
+    """The number of rows that match `where`."""
     return sql.SQL("SELECT count(*) FROM {} AS t WHERE {}").format(quoted(relation), where)
 
 
 def count_texts(relation: Relation, column: Column, where: sql.Composable) -> sql.Composed:
-    """How many values of a column are text in UTF-8; an error where one is not, in SQL_ASCII too."""
+    """A query that fails if a value of the column is not UTF-8, also in a database in SQL_ASCII."""
     return sql.SQL(
         "SELECT count(pg_catalog.convert_from(pg_catalog.convert_to("
         "{}::pg_catalog.text, 'SQL_ASCII'), 'UTF8')) FROM {} AS t WHERE {}"
@@ -39,29 +39,30 @@ def count_texts(relation: Relation, column: Column, where: sql.Composable) -> sq
 
 
 def condition(table: Table, window: Window, now: Snapshot) -> sql.Composable:
-    """The rows of the window: those of any of the table's clocks."""
+    """The rows of the window: those where any change time of the table is in it."""
     if not table.change_times:
         return _TRUE
     return _OR.join(_within(change_time, window, now) for change_time in table.change_times)
 
 
-def seen(table: Table, relation: Relation, window: Window, now: Snapshot, reach: object) -> sql.Composed:
-    """The transactions between `now`'s bounds whose rows stand in the table or beside it.
+def seen(table: Table, relation: Relation, window: Window, now: Snapshot, earliest: object) -> sql.Composed:
+    """The transactions between `now.xmin` and `now.xmax` whose rows are visible.
 
-    Only rows stamped from `reach` until the window's end matter: no later run looks further back.
+    Only rows with a change time from `earliest` to the window's end are read: no later run looks further
+    back.
     """
     parts = []
     for change_time in table.change_times:
-        place = change_time.other if change_time.beside and change_time.other else relation
+        stamped = change_time.other if change_time.beside and change_time.other else relation
         parts.append(
             sql.SQL(
-                "SELECT DISTINCT {writer} FROM {place} AS t WHERE {column} >= {reach} AND {column} < {end}"
-                " AND {writer} >= {low} AND {writer} < {high}"
+                "SELECT DISTINCT {writer} FROM {stamped} AS t WHERE {column} >= {earliest}"
+                " AND {column} < {end} AND {writer} >= {low} AND {writer} < {high}"
             ).format(
                 writer=_writer("t", now),
-                place=quoted(place),
+                stamped=quoted(stamped),
                 column=sql.Identifier("t", change_time.column),
-                reach=sql.Literal(reach),
+                earliest=sql.Literal(earliest),
                 end=sql.Literal(window.end),
                 low=sql.Literal(now.xmin),
                 high=sql.Literal(now.xmax),
@@ -87,7 +88,7 @@ def _within(change_time: ChangeTime, window: Window, now: Snapshot) -> sql.Compo
                 for own, other in change_time.keys
             ),
         )
-    # IN, not EXISTS: Postgres hashes it even beside an OR.
+    # IN in place of EXISTS, because Postgres uses a hash for IN even as an operand of OR.
     return sql.SQL("(({}) IN (SELECT {} FROM {} AS o WHERE {}))").format(
         sql.SQL(", ").join(sql.Identifier("t", own) for own, _ in change_time.keys),
         sql.SQL(", ").join(sql.Identifier("o", other) for _, other in change_time.keys),
@@ -97,11 +98,11 @@ def _within(change_time: ChangeTime, window: Window, now: Snapshot) -> sql.Compo
 
 
 def _stamped(alias: str, column: str, window: Window, now: Snapshot) -> sql.Composable:
-    """One range of the column, so that an index on it serves; late rows are picked within it."""
+    """A condition on the column that begins with one range, so that an index can be used."""
     stamp = sql.Identifier(alias, column)
     before = sql.SQL("{} < {}").format(stamp, sql.Literal(window.end))
     if window.whole:
-        # Neither of the two will ever be in a window.
+        # Rows with NULL or infinity are in no window, so only an export of the whole table has them.
         return sql.SQL("({before} OR {stamp} IS NULL OR {stamp} = 'infinity')").format(
             before=before, stamp=stamp
         )
@@ -125,7 +126,7 @@ def _unseen(alias: str, last: Snapshot, now: Snapshot) -> sql.Composable:
     writer, first = _writer(alias, now), sql.Literal(last.xmin)
     if not last.seen:
         return sql.SQL("{} >= {}").format(writer, first)
-    # CASE, because the sides of AND may be evaluated in any order, and there is no bit past the last.
+    # CASE, because Postgres may evaluate operands of AND in any order, and get_bit fails past the last bit.
     return sql.SQL(
         "({writer} >= {first} AND CASE WHEN {writer} < {end}"
         " THEN pg_catalog.get_bit({seen}, ({writer} - {first})::int) = 0 ELSE true END)"

@@ -1,4 +1,4 @@
-"""One run: all its tables from one snapshot, one after another, a failure of one not in the way of others."""
+"""One run: exports several tables from one snapshot, one after another; one may fail without the others."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -20,8 +20,8 @@ from orca_daemon.export.tables import Table
 
 log = structlog.get_logger(__name__)
 
-_ENDS = frozenset({"57014", "40001", "40P01"})
-"""Cancelled, and conflicts, which a standby has: it is the run that is called off, not one of its tables."""
+_ENDS_RUN = frozenset({"57014", "40001", "40P01"})
+"""Cancelled, and conflicts with recovery on a standby: they end the run, and not only one of its tables."""
 
 
 class ExportBusyError(Exception):
@@ -30,14 +30,14 @@ class ExportBusyError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What became of a run."""
+    """The result of a run."""
 
     now: datetime
     outcomes: tuple[TableOutcome, ...]
 
     @property
     def keys(self) -> dict[str, str]:
-        """Table to key, for those that had rows."""
+        """The key of each new file, by table."""
         return {outcome.table: outcome.key for outcome in self.outcomes if outcome.key}
 
     @property
@@ -47,14 +47,14 @@ class Report:
 
     @property
     def reasons(self) -> str:
-        """Why tables failed, in one sentence without values of rows."""
+        """The reasons of all failures, in one sentence without values of rows."""
         return "; ".join(
             f"{outcome.table}: {explained(outcome.error)}" for outcome in self.outcomes if outcome.error
         )
 
 
 class ExportRun:
-    """One run over some tables.  Used once."""
+    """One run over some tables.  An instance is used once."""
 
     def __init__(
         self,
@@ -71,19 +71,20 @@ class ExportRun:
         self._unfinished: list[TableExport] = []
 
     async def export(self, tables: Sequence[Table]) -> Report:
-        """Export the tables.  Their failures are in the report.
+        """Export the tables.  Failures of single tables are in the report.
 
         Raises:
-            ExportBusyError: another run has one of the tables, and the order is to be patient.
-            DependencyDown: the database is gone.
-            Failed: the transaction as a whole failed.
+            ExportBusyError: another run exports one of the tables, and `options.patient` is set.
+            DependencyDown: the database cannot be reached.
+            PostgresError: the transaction as a whole failed.
         """
         bridge = Bridge()
         reading = asyncio.ensure_future(self._database.stream(self._read, tables, bridge))
         try:
             outcomes = await asyncio.shield(reading)
         except asyncio.CancelledError:
-            # First whatever its threads wait for in the loop: they cannot read from the database meanwhile.
+            # Before the cancellation of the database's thread: it may wait for S3 in this event loop, and the
+            # database can only be cancelled while the thread reads from it.
             bridge.close()
             reading.cancel()
             await asyncio.wait([reading])
@@ -106,24 +107,24 @@ class ExportRun:
             if problem := busy.get(table.name):
                 outcome = TableOutcome(table=table.name, error=problem)
             else:
-                outcome = self._one(connection, table, snapshot, bridge)
+                outcome = self._export(connection, table, snapshot, bridge)
             self._log_outcome(outcome)
             outcomes.append(outcome)
         return outcomes
 
     def _begin(self, connection: Connection) -> Snapshot:
         connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
-        # Between two tables the transaction waits for S3, as long as that takes.
+        # The transaction is idle while the run waits for S3, which may take long.
         connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
         cluster = connection.scalar(STATEMENTS["cluster"])
-        found = connection.scalar(text("SELECT pg_catalog.pg_current_snapshot()::text"))
-        return Snapshot.parse(str(found), str(cluster))
+        current = connection.scalar(text("SELECT pg_catalog.pg_current_snapshot()::text"))
+        return Snapshot.parse(str(current), str(cluster))
 
     def _busy(self, connection: Connection, tables: Sequence[Table]) -> dict[str, ExportBusyError]:
-        """Lock the tables against other runs; those that another one has."""
-        # Two runs at once would start from the same file and write the same rows twice.  All locks are taken
-        # at the beginning: a run that came to a table later would do so with a snapshot from before the
-        # file that it finds there.
+        """Lock the tables against other runs; return an error for each table that another run has locked."""
+        # Two runs at one time would start from the same file and write the same rows twice.  All locks are
+        # taken at the beginning: if a run locked a table later, it could find a file there that is newer than
+        # its own snapshot.
         if self._options.dry_run:
             return {}
         names = {table.name: f"{self._bucket.name}/{table.name}" for table in tables}
@@ -133,7 +134,9 @@ class ExportRun:
             if not connection.scalar(STATEMENTS["lock"], {"name": name})
         }
 
-    def _one(self, connection: Connection, table: Table, snapshot: Snapshot, bridge: Bridge) -> TableOutcome:
+    def _export(
+        self, connection: Connection, table: Table, snapshot: Snapshot, bridge: Bridge
+    ) -> TableOutcome:
         export = TableExport(
             connection,
             table,
@@ -145,7 +148,7 @@ class ExportRun:
         )
         self._unfinished.append(export)
         try:
-            # The savepoint keeps the snapshot when a statement fails.
+            # With a savepoint, so that a failed statement does not end the transaction with its snapshot.
             with connection.begin_nested():
                 outcome = export.run()
         except Exception as error:  # noqa: BLE001  a failure of one table is part of the report
@@ -174,15 +177,15 @@ class ExportRun:
 
 
 def ends_run(error: Exception) -> bool:
-    """Whether no other table can be read after this."""
+    """Whether no other table can be read after this error."""
     if isinstance(error, CancelledError):
         return True
     if not is_ours(error) or isinstance(error, UnicodeError):
         return False
     sqlstate = sqlstate_of(error)
-    return sqlstate in _ENDS or meaning(sqlstate) is SqlstateMeaning.DOWN
+    return sqlstate in _ENDS_RUN or meaning(sqlstate) is SqlstateMeaning.DOWN
 
 
 def explained(error: Exception) -> str:
-    """A failure in a sentence without values of rows."""
+    """The failure as a sentence without values of rows."""
     return str(described(error)) if is_ours(error) else str(error)

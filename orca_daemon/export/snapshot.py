@@ -1,4 +1,4 @@
-"""What a transaction could see, so that the next run knows what it could not."""
+"""The transactions that a run could see, so that the next run exports the rows of the others."""
 
 import base64
 import zlib
@@ -6,30 +6,30 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 EPOCH = 2**32
-"""Row versions carry the lower 32 bits of a transaction's number."""
+"""A row's `xmin` has only the lower 32 bits of a transaction id, so ids repeat after an epoch."""
 FIRST_NORMAL = 3
-"""Lower numbers mark rows that are older than any transaction (Postgres: FirstNormalTransactionId)."""
+"""Lower ids mark rows that are older than any transaction (Postgres: FirstNormalTransactionId)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The transactions below `xmin` were over, those from `xmax` on had not begun or not ended.
+    """A snapshot: transactions below `xmin` had ended, those from `xmax` on had not.
 
-    In between lie both kinds.  `pg_current_snapshot()` lists those that were running, but only top-level
-    ones: the rows of their savepoints carry numbers of their own, which it does not show.  So the ones
-    that were *seen* in the table are kept instead, which is exact for both, and on a standby.
+    In between, some had ended and some had not.  `pg_current_snapshot()` lists the running ones, but only
+    top-level transactions: rows of savepoints have the ids of subtransactions, which it does not list.  So we
+    record the ids that were *seen* in the table, which is exact for both, and on a standby.
     """
 
     xmin: int
     xmax: int
     seen: bytes = field(default=b"", repr=False)
-    """A bit for each number from `xmin`, the lowest of a byte first; past its end, none was seen.
+    """A bit for each id from `xmin`, the lowest bit of a byte first; ids past its end were not seen.
 
-    Bits, because a long transaction elsewhere leaves millions in between: a set of so many is more than
-    Postgres hashes, and it would look through all of them for each row.
+    Bits in place of a list, because there may be millions of ids if another transaction runs for long:
+    Postgres would not hash a list of that length, but search it for each row.
     """
     cluster: str = ""
-    """The system identifier of the server: numbers of another one mean nothing here."""
+    """The system identifier of the server; ids of different servers cannot be compared."""
 
     @classmethod
     def parse(cls, text: str, cluster: str = "") -> "Snapshot":
@@ -39,22 +39,22 @@ class Snapshot:
 
     @property
     def settled(self) -> bool:
-        """Whether there is nothing in between."""
+        """Whether no id is between `xmin` and `xmax`."""
         return self.xmin == self.xmax
 
     def having_seen(self, writers: Iterable[int]) -> "Snapshot":
-        """The same with these transactions, all of them in between, as seen."""
+        """The same snapshot, with these transactions marked as seen; all are between `xmin` and `xmax`."""
         bits = bytearray((self.xmax - self.xmin + 7) // 8)
         for writer in writers:
             bits[(writer - self.xmin) // 8] |= 1 << (writer - self.xmin) % 8
         return replace(self, seen=bytes(bits.rstrip(b"\x00")))
 
     def comparable(self, now: "Snapshot") -> bool:
-        """Whether this one, taken earlier, says anything about rows that `now` sees."""
+        """Whether this earlier snapshot and `now` are of the same server, as far as that is known."""
         return not (self.cluster and now.cluster) or self.cluster == now.cluster
 
     def could_see(self, writer: int) -> bool:
-        """Whether the rows of this transaction were visible, if it was committed at all."""
+        """Whether rows of this transaction were visible, if it was committed."""
         if writer < self.xmin:
             return True
         byte, bit = divmod(writer - self.xmin, 8)
@@ -62,7 +62,7 @@ class Snapshot:
 
 
 def full_number(low: int, top: int) -> int:
-    """The 64-bit number of a row's writer; `top` is the highest that the reader can see (its xmax - 1)."""
+    """The 64-bit id of a row's writer; `top` is the highest id that the reader can see (its xmax - 1)."""
     return low if low < FIRST_NORMAL else top - (top - low) % EPOCH
 
 
@@ -76,4 +76,4 @@ def unpack(text: str) -> bytes:
     try:
         return zlib.decompress(base64.b64decode(text))
     except zlib.error as error:
-        raise ValueError("no compressed bits") from error
+        raise ValueError("the text is not compressed bits") from error

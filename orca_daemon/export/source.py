@@ -1,4 +1,4 @@
-"""The database that is exported: the application's own, or another one that the settings name."""
+"""The source of exports: the application's own database, or another one that the settings name."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -9,8 +9,8 @@ from orca_daemon.settings import DatabaseSection as DatabaseSettings
 from orca_daemon.settings import Settings
 
 
-def elsewhere(settings: Settings) -> DatabaseSettings | None:
-    """Where the other database is; None where the application's own is exported."""
+def other_database(settings: Settings) -> DatabaseSettings | None:
+    """The settings of the other database; None if the application's own is the source."""
     export, ours = settings.export, settings.database
     if not (export.source_url or export.source_secret):
         return None
@@ -27,17 +27,17 @@ def elsewhere(settings: Settings) -> DatabaseSettings | None:
 
 @contextmanager
 def source(settings: Settings, application: Database | None, secrets: Secrets | None) -> Iterator[Database]:
-    """The database to export, for the time of one run.
+    """The database to export, for the duration of one run.
 
     Args:
-        settings: say which one.
-        application: the application's own; left open.
+        settings: name the other database, if any.
+        application: the application's own; it is not closed.
         secrets: reads the secret that the settings name.
 
     Raises:
-        AddressError: the settings name no other one and there is none of our own.
+        AddressError: no database is configured.
     """
-    other = elsewhere(settings)
+    other = other_database(settings)
     if other is not None:
         with closing(Database(other, secrets)) as database:
             yield database

@@ -1,4 +1,4 @@
-"""One table of a run: find it, decide the window, read, encode, upload.  Runs in a thread of the database."""
+"""Exports one table of a run: decide the window, read, encode, upload.  Runs in a database thread."""
 
 import io
 import time
@@ -12,14 +12,14 @@ from psycopg2 import sql
 from psycopg2.errors import CharacterNotInRepertoire, QueryCanceled
 from sqlalchemy import Connection
 
-from orca_daemon.export import footer, query
+from orca_daemon.export import files, query
 from orca_daemon.export.bridge import Bridge
 from orca_daemon.export.bucket import Bucket
-from orca_daemon.export.catalog import Found, check_change_times, find
+from orca_daemon.export.catalog import SourceTable, check_change_times, find
 from orca_daemon.export.columns import Column, codec, schema
 from orca_daemon.export.encoder import Encoder
+from orca_daemon.export.files import file_key, write_time
 from orca_daemon.export.framing import BLOCK, Blocks, Reader, UnstorableError
-from orca_daemon.export.keys import file_key, write_time
 from orca_daemon.export.parquet import RowGroups
 from orca_daemon.export.snapshot import Snapshot
 from orca_daemon.export.tables import Table
@@ -34,15 +34,15 @@ class RowsLostError(Exception):
 
 
 class NoChangeTimeError(Exception):
-    """A table that has no change time can only be exported whole."""
+    """The table has no change time, so it can only be exported as a whole."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportOptions:
-    """What a run is asked for."""
+    """The options of a run."""
 
     now: datetime
-    """Its start, and the end of every window; aware."""
+    """The start of the run, and the end of every window; aware."""
     overlap: timedelta
     row_group: int
     numeric_scale: int | None = None
@@ -50,16 +50,16 @@ class ExportOptions:
     full: bool = False
     dry_run: bool = False
     patient: bool = False
-    """Export nothing as long as another run has one of the tables."""
+    """Whether the whole run fails if another run exports one of the tables, to be retried later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableOutcome:
-    """What became of one table."""
+    """The result of one table."""
 
     table: str
     key: str | None = None
-    """The file that was written (or would be, in a dry run); None where there were no rows."""
+    """The file that was written (or would be, in a dry run); None without new rows."""
     rows: int = 0
     bytes: int = 0
     seconds: float = 0.0
@@ -88,44 +88,44 @@ class TableExport:
         self.upload = Upload(bucket, file_key(table.name, options.now), bridge)
 
     def run(self) -> TableOutcome:
-        """Export, and return what was written."""
+        """Export the table."""
         began = time.monotonic()
-        found = find(self._connection, self._table.relation)
-        has_writers = check_change_times(self._connection, self._table, found)
+        table = find(self._connection, self._table.relation)
+        has_writers = check_change_times(self._connection, self._table, table)
         if not (self._table.change_times or self._options.full):
             raise NoChangeTimeError(
                 f"table {self._table.name} has no change time: it is exported with --full only"
             )
         last = self._bridge.call(self._bucket.last(self._table.name))
-        reach = self._window(last, has_writers=has_writers)
-        where = query.condition(self._table, reach, self._snapshot)
+        chosen = self._window(last, has_writers=has_writers)
+        where = query.condition(self._table, chosen, self._snapshot)
         if self._options.dry_run:
-            rows = self._scalar(query.count(found.relation, where))
+            rows = self._scalar(query.count(table.relation, where))
         else:
-            self._compare(last, found)
+            self._log_schema_changes(last, table)
             if abandoned := self._bridge.call(self._bucket.clear(self._table.name)):
                 log.warning("export.uploads_abandoned", table=self._table.name, aborted=abandoned)
-            rows = self._written(found, reach, where, has_writers=has_writers)
+            rows = self._write_in_savepoint(table, chosen, where, has_writers=has_writers)
         return TableOutcome(
             table=self._table.name,
             key=self.upload.key if rows else None,
             rows=rows,
             bytes=self.upload.size,
             seconds=time.monotonic() - began,
-            start=reach.start,
+            start=chosen.start,
         )
 
     def _window(self, last: Last | None, *, has_writers: bool) -> Window:
         options = self._options
-        reach = window(options.now, last, overlap=options.overlap, since=options.since, full=options.full)
+        chosen = window(options.now, last, overlap=options.overlap, since=options.since, full=options.full)
         if not has_writers:
-            reach = replace(reach, unseen_by=None)
+            chosen = replace(chosen, unseen_by=None)
         log.info(
             "export.table",
             table=self._table.name,
-            start=write_time(reach.start) if reach.start else None,
-            end=write_time(reach.end),
-            full=reach.whole,
+            start=write_time(chosen.start) if chosen.start else None,
+            end=write_time(chosen.end),
+            full=chosen.whole,
             last_key=last.key if last else None,
         )
         if skipped(last, options.since):
@@ -138,45 +138,48 @@ class TableExport:
                 table=self._table.name,
                 reason="the newest file is from another server: the overlap is exported again",
             )
-        return reach
+        return chosen
 
-    def _compare(self, last: Last | None, found: Found) -> None:
-        differences = footer.changes(last.columns if last else (), found.signature)
+    def _log_schema_changes(self, last: Last | None, table: SourceTable) -> None:
+        differences = files.changes(last.columns if last else (), table.signature)
         if differences:
             log.warning("export.schema_changed", table=self._table.name, **differences)
 
-    def _written(self, found: Found, reach: Window, where: sql.Composable, *, has_writers: bool) -> int:
-        """Write the file.  Raises what keeps it from being written, with the column's name where one does."""
+    def _write_in_savepoint(
+        self, table: SourceTable, chosen: Window, where: sql.Composable, *, has_writers: bool
+    ) -> int:
+        """Write the file.  If text is not UTF-8, the error names its columns."""
         try:
             with self._connection.begin_nested():
-                return self._write(found, reach, where, has_writers=has_writers)
+                return self._write(table, chosen, where, has_writers=has_writers)
         except CharacterNotInRepertoire:
-            # A database of the encoding SQL_ASCII takes any bytes, and does not say where it met them.
-            names = [column.name for column in found.columns if self._is_no_text(found, column, where)]
+            # A database with the encoding SQL_ASCII stores any bytes, and its error does not name the column.
+            names = [column.name for column in table.columns if self._is_not_utf8(table, column, where)]
             raise UnstorableError(f"column {', '.join(names) or '?'} holds text that is not UTF-8") from None
 
-    def _is_no_text(self, found: Found, column: Column, where: sql.Composable) -> bool:
+    def _is_not_utf8(self, table: SourceTable, column: Column, where: sql.Composable) -> bool:
         try:
             with self._connection.begin_nested():
-                self._scalar(query.count_texts(found.relation, column, where))
+                self._scalar(query.count_texts(table.relation, column, where))
         except CharacterNotInRepertoire:
             return True
         return False
 
-    def _write(self, found: Found, reach: Window, where: sql.Composable, *, has_writers: bool) -> int:
-        codecs = tuple(codec(column, numeric_scale=self._options.numeric_scale) for column in found.columns)
-        file_schema = schema(found.columns, codecs, self._metadata(found, reach, has_writers=has_writers))
+    def _write(self, table: SourceTable, chosen: Window, where: sql.Composable, *, has_writers: bool) -> int:
+        codecs = tuple(codec(column, numeric_scale=self._options.numeric_scale) for column in table.columns)
+        file_schema = schema(table.columns, codecs, self._metadata(table, chosen, has_writers=has_writers))
         encoder = Encoder(
-            Reader(found.columns, codecs, file_schema),
+            Reader(table.columns, codecs, file_schema),
             lambda: RowGroups(self.upload, file_schema, self._options.row_group),
             lambda rows: self._progress(self._table.name, rows),
         )
         encoder.start()
         try:
-            sent = self._copy(query.copy(found.relation, found.columns, codecs, where), encoder)
+            sent = self._copy(query.copy(table.relation, table.columns, codecs, where), encoder)
             rows = encoder.finish()
             _compare_counts(sent, rows)
         except BaseException:
+            # First, so that the encoder's thread, which `abandon` waits for, uploads no more parts.
             self.upload.discard()
             encoder.abandon()
             raise
@@ -185,7 +188,7 @@ class TableExport:
         return rows
 
     def _copy(self, statement: sql.Composable, encoder: Encoder) -> int:
-        """Read the rows; how many there were by the server's count."""
+        """Read the rows; return their number by the server's count."""
         cancelled = False
 
         def take(block: memoryview) -> None:
@@ -206,28 +209,29 @@ class TableExport:
             encoder.join()
             raise encoder.error from None
 
-    def _metadata(self, found: Found, reach: Window, *, has_writers: bool) -> dict[bytes, bytes]:
+    def _metadata(self, table: SourceTable, chosen: Window, *, has_writers: bool) -> dict[bytes, bytes]:
         snapshot = self._snapshot
         if not snapshot.settled and has_writers and self._table.change_times:
             statement = query.seen(
-                self._table, found.relation, reach, snapshot, reach.end - self._options.overlap
+                self._table, table.relation, chosen, snapshot, chosen.end - self._options.overlap
             )
-            snapshot = snapshot.having_seen(self._numbers(statement))
-        place = self._driver.info
-        origin = footer.Origin(
+            snapshot = snapshot.having_seen(self._transaction_ids(statement))
+        info = self._driver.info
+        origin = files.Origin(
             table=self._table.name,
-            relation=str(found.relation),
-            source=f"{place.host}:{place.port}/{place.dbname}",
-            columns=found.signature,
+            relation=str(table.relation),
+            source=f"{info.host}:{info.port}/{info.dbname}",
+            columns=table.signature,
             snapshot=snapshot,
         )
-        return footer.write(origin, reach)
+        return files.write(origin, chosen)
 
-    def _numbers(self, statement: sql.Composable) -> Iterator[int]:
-        with self._driver.cursor(name="numbers") as cursor:  # a name: they may be millions
+    def _transaction_ids(self, statement: sql.Composable) -> Iterator[int]:
+        # A named cursor is read in parts: there may be millions of ids.
+        with self._driver.cursor(name="transaction_ids") as cursor:
             cursor.execute(statement)
-            for (number,) in cursor:
-                yield number
+            for (transaction_id,) in cursor:
+                yield transaction_id
 
     def _scalar(self, statement: sql.Composable) -> int:
         with self._driver.cursor() as cursor:
@@ -235,7 +239,7 @@ class TableExport:
             return int(cursor.fetchone()[0])
 
 
-def _compare_counts(sent: int, came: int) -> None:
-    """Raise RowsLostError where the server's count is another than ours."""
-    if sent != came:
-        raise RowsLostError(f"Postgres counted {sent} rows, and {came} came")
+def _compare_counts(sent: int, received: int) -> None:
+    """Raise RowsLostError if the server's count and ours differ."""
+    if sent != received:
+        raise RowsLostError(f"Postgres counted {sent} rows, and {received} came")

@@ -1,4 +1,4 @@
-"""Which tables may be exported, and which column shows when a row changed."""
+"""The tables that may be exported, and their columns with the time of a row's last change."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -11,21 +11,21 @@ _QUALIFIED = re.compile(rf"{_PART}(?:\.{_PART})?")
 
 
 class TableNotAllowedError(Exception):
-    """A table was named that may not be exported."""
+    """The request names a table that may not be exported."""
 
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """A table of the source.  Without a schema, the search path decides."""
+    """The name of a table of the source.  Without a schema, the search path resolves it."""
 
     name: str
     schema: str | None = None
 
     @classmethod
     def parse(cls, text: str) -> "Relation":
-        """From `table` or `schema.table`; a part that holds a dot is quoted as in SQL: `"a.b"."c""d"`."""
-        if found := _QUALIFIED.fullmatch(text):
-            parts = [_unquoted(part) for part in found.groups() if part]
+        """From `table` or `schema.table`; a part with a dot is quoted as in SQL: `"a.b"."c""d"`."""
+        if match := _QUALIFIED.fullmatch(text):
+            parts = [_unquoted(part) for part in match.groups() if part]
             return cls(parts[-1], parts[0] if len(parts) > 1 else None)
         schema, dot, name = text.partition(".")
         return cls(name, schema) if dot else cls(text)
@@ -45,31 +45,29 @@ def _quoted(part: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ChangeTime:
-    """Where a row's change time stands: in a column of its own, or in rows of another table.
-
-    `keys` pairs columns of the exported table with those of the other one.  `orphans` restricts a column
-    of its own to rows that have no row in the other table.
-    """
+    """The column with a row's change time: in the exported table, or in rows of another table."""
 
     column: str
     other: Relation | None = None
     keys: tuple[tuple[str, str], ...] = ()
+    """Columns of the exported table, each with the column of the other table that it equals."""
     orphans: bool = False
+    """Whether `column` is in the exported table, and only for rows without a row in the other table."""
 
     @property
     def beside(self) -> bool:
-        """Whether the column stands in the other table."""
+        """Whether the column is in the other table."""
         return self.other is not None and not self.orphans
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table that may be exported.  A row is taken when any of the clocks says that it changed."""
+    """One table that may be exported.  A row has changed if any of its change times is in the window."""
 
     name: str
     relation: Relation
     change_times: tuple[ChangeTime, ...] = ()
-    """None: it has no change time, and is exported whole or not at all."""
+    """If empty, the table can only be exported as a whole."""
 
 
 def _orca(name: str, *change_times: ChangeTime) -> Table:
@@ -82,7 +80,8 @@ _REPORT = ChangeTime("end_time", Relation("reconcile_job", "orca"), (("job_id", 
 
 ORCA: tuple[Table, ...] = (
     _orca("recovery_file", ChangeTime("last_update")),
-    # A job has no change time of its own; one whose message listed no files has only its request.
+    # A job has no change time of its own: it has those of its files.  A job without files has its request
+    # time.
     _orca(
         "recovery_job",
         ChangeTime("last_update", _FILES, _JOB),
@@ -100,22 +99,22 @@ ORCA: tuple[Table, ...] = (
     _orca("reconcile_status"),
     _orca("storage_class"),
 )
-"""The tables of contract 3 with their change times; lookup tables have none."""
+"""The tables of contract 3 with their change times; lookup tables have no change times."""
 
 
 def allowed(settings: ExportSettings) -> Mapping[str, Table]:
-    """The tables that the settings allow, by name; theirs win over those of the preset."""
+    """The tables that the settings allow, by name; tables in the settings replace those of the preset."""
     preset = ORCA if settings.preset == "orca" else ()
-    found = {table.name: table for table in preset}
+    tables = {table.name: table for table in preset}
     for name, entry in settings.tables.items():
-        found[name] = Table(name, Relation.parse(entry.table or name), (ChangeTime(entry.column),))
-    return found
+        tables[name] = Table(name, Relation.parse(entry.table or name), (ChangeTime(entry.column),))
+    return tables
 
 
 def choose(
     names: Iterable[str], among: Mapping[str, Table]
 ) -> tuple[list[Table], TableNotAllowedError | None]:
-    """The allowed tables of these names, each once and in order, and an error that names the others."""
+    """The allowed tables with these names, each once and in order, and an error that names the other ones."""
     wanted = list(dict.fromkeys(names))
     unknown = [name for name in wanted if name not in among]
     refused = TableNotAllowedError(

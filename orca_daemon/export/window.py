@@ -1,4 +1,4 @@
-"""Which rows a run takes: decided from the last file and the clock, without looking at any row."""
+"""Decides which rows a run exports, from the last file and the time of the run alone."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -7,26 +7,26 @@ from orca_daemon.export.snapshot import Snapshot
 
 
 class ClockBehindError(Exception):
-    """The newest file is later than now: a file written now would never be the newest."""
+    """The newest file is later than now: a file written now would not be read as the newest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Last:
-    """The newest file of a table.  `snapshot` is None where another program wrote it."""
+    """The newest file of a table.  `snapshot` is None if another program wrote it."""
 
     key: str
     end: datetime
     snapshot: Snapshot | None = None
     columns: tuple[tuple[str, str], ...] = ()
-    """Name and Postgres type of each column, in order; empty where another program wrote it."""
+    """Name and Postgres type of each column, in order; empty if another program wrote the file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """Rows with `start` <= change time < `end`, and late ones back to `late_from`.
+    """Rows with `start` <= change time < `end`, and late rows back to `late_from`.
 
-    A late row is one that `unseen_by` could not see: its producer stamped it before the last run and
-    committed it after.  `start` None is the beginning of time.
+    A late row has a change time before the last run, but was committed after the last run's snapshot,
+    `unseen_by`, was taken.  If `start` is None, there is no lower limit.
     """
 
     end: datetime
@@ -35,7 +35,7 @@ class Window:
     late_until: datetime | None = None
     unseen_by: Snapshot | None = None
     whole: bool = False
-    """Take rows without a change time too (or with `infinity`), and tables that have none."""
+    """Whether to export the whole table: also rows without a change time (or with `infinity`)."""
 
 
 def window(
@@ -46,9 +46,9 @@ def window(
     since: datetime | None = None,
     full: bool = False,
 ) -> Window:
-    """The rows to take at `now`, all times aware.
+    """The rows to export at `now`; all times are aware.
 
-    `since` moves the start; what came late for the last file is taken all the same.
+    `since` replaces the start; late rows of the last file are exported all the same.
 
     Raises:
         ClockBehindError: the last file is not older than `now`.
@@ -70,5 +70,5 @@ def window(
 
 
 def skipped(last: Last | None, since: datetime | None) -> bool:
-    """Whether `since` leaves out rows that no file holds."""
+    """Whether `since` leaves a gap: rows that are in no file."""
     return bool(last and since and since > last.end)

@@ -14,6 +14,7 @@ from orca_daemon.reconcile.reports import find_jobs, report
 from orca_daemon.reconcile.run import ComparisonFailedError, ComparisonOutcome, Reconciler
 from orca_daemon.settings import Settings
 from orca_daemon.wire.inventory import InventoryPointer, StoredListing
+from orca_daemon.wire.reconciliation import DifferenceKind
 
 Row = dict[str, Any]
 
@@ -65,14 +66,14 @@ async def read_comparison(settings: Settings, job: int) -> Row:
 async def read_report(
     settings: Settings,
     job: int,
-    kinds: Iterable[str],
+    kinds: Iterable[DifferenceKind],
     limit: int | None,
-    take: Callable[[str, Iterable[Row]], None],
+    take: Callable[[DifferenceKind, Iterable[Row]], None],
 ) -> None:
     """Pass the rows of each kind of difference to `take`, which iterates them as they arrive.
 
     A report may have millions of rows, so they are never in memory together.  `take` runs in the thread of
-    the database connection.  `kinds` are among `reconcile.queries.KINDS`; `limit` None is all rows.
+    the database connection.  If `limit` is None, all rows.
     """
 
     def read(connection: Connection) -> None:

@@ -28,7 +28,7 @@ async def database(settings: Settings) -> AsyncIterator[Database]:
             opened.close()
 
 
-async def address(settings: Settings, *, owner: bool = False) -> DatabaseAddress:
+async def database_address(settings: Settings, *, owner: bool = False) -> DatabaseAddress:
     """Where that database is; `owner`: as ORCA's administrator, if the secret names one.
 
     Raises:

@@ -56,7 +56,7 @@ async def read_job(
     """A job with at most `limit` of its files (0 is all), or only the files with this status.
 
     Raises:
-        NotFoundError: there is no such job, or it does not have this granule.
+        NotFoundError: the job does not exist, or does not have this granule.
         AddressError, DependencyDown, PostgresError: the database cannot be read.
     """
     async with database(settings) as opened:

@@ -51,7 +51,7 @@ class OpenFiles:
 
     files: list[CheckedFile]
     left_out: int
-    """Number of files that failed and were not asked for."""
+    """Number of failed files that are not included."""
 
 
 async def check_open_files(
@@ -72,7 +72,7 @@ async def check_open_files(
         progress: called with the number of objects read so far, and the number of all.
 
     Raises:
-        NotFoundError: there is no such job, or it does not have this granule.
+        NotFoundError: the job does not exist, or does not have this granule.
         AddressError, DependencyDown, PostgresError: the database cannot be read.
         SettingsError: AWS is not set up.
         botocore.exceptions.BotoCoreError: S3 cannot be reached.

@@ -223,7 +223,7 @@ def peak_mib() -> int:
 
     Linux keeps `ru_maxrss` across exec (getrusage(2)): it would include what the daemon had before exec.
     """
-    with suppress(OSError):  # no Linux
+    with suppress(OSError):  # only Linux has this file
         for line in Path("/proc/self/status").read_text("ascii", "replace").splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) >> 10

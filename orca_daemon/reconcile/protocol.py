@@ -23,7 +23,9 @@ COLUMNS = (
 """Columns of the file of differences, which is CSV without a header, with `\\N` for null."""
 DIFFERENCES = "differences.csv"
 """Name of that file in the working folder."""
-Stage = Literal["listing", "catalog", "comparing"]
+Stage: TypeAlias = Literal["listing", "catalog", "comparing"]
+Form: TypeAlias = Literal["CSV", "Parquet", "ORC", "stored"]
+"""Format of a listing's data files; `stored` for a listing in Postgres."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +55,7 @@ class Task:
     """The archive bucket that was listed."""
     lock: int
     """Key of the job's advisory lock: 64 bits, signed."""
-    form: str
-    """Format of the listing: `CSV`, `Parquet`, `ORC`, or `stored` for a listing in Postgres."""
+    form: Form
     columns: list[str]
     """For CSV only."""
     catalog: Statement

@@ -10,10 +10,9 @@ from sqlalchemy import Connection
 from orca_daemon.db.sql import load
 from orca_daemon.reconcile.jobs import ReconcileJob, finish
 from orca_daemon.reconcile.protocol import Compared
-from orca_daemon.wire.reconciliation import ReconcileStatus
+from orca_daemon.wire.reconciliation import DifferenceKind, ReconcileStatus
 
 _SQL = load(__package__, "reports.sql")
-KINDS = ("phantom", "orphan", "mismatch")
 _BUFFER = 1 << 20
 _PAGE = 1000
 """Rows of a report that are in memory at one time."""
@@ -96,8 +95,10 @@ def find_jobs(
     return [dict(row) for row in connection.execute(_SQL["jobs"], values).mappings()]
 
 
-def report(connection: Connection, job: int, kind: str, limit: int | None) -> Iterator[dict[str, Any]]:
-    """Rows of one report, read in pages; `kind` is one of `KINDS`; if `limit` is None, all rows."""
+def report(
+    connection: Connection, job: int, kind: DifferenceKind, limit: int | None
+) -> Iterator[dict[str, Any]]:
+    """Rows of one report, read in pages; if `limit` is None, all rows."""
     options = {"stream_results": True, "yield_per": _PAGE}
     rows = connection.execute(_SQL[kind], {"job": job, "limit": limit}, execution_options=options)
     for row in rows.mappings():
@@ -107,4 +108,7 @@ def report(connection: Connection, job: int, kind: str, limit: int | None) -> It
 def latest(connection: Connection) -> list[tuple[str, float, dict[str, int]]]:
     """For each bucket: end of its latest report (seconds since the epoch), and its rows by kind."""
     rows = connection.execute(_SQL["latest"], {"success": ReconcileStatus.SUCCESS})
-    return [(row.bucket, row.finished, {kind: getattr(row, kind) for kind in KINDS}) for row in rows]
+    return [
+        (row.bucket, row.finished, {kind.value: getattr(row, kind) for kind in DifferenceKind})
+        for row in rows
+    ]

@@ -19,7 +19,7 @@ from orca_daemon.engine.errors import NotYet, Refused, Reject
 from orca_daemon.reconcile import jobs, reports
 from orca_daemon.reconcile.inventory import read, signed
 from orca_daemon.reconcile.jobs import ReconcileJob, lock_of
-from orca_daemon.reconcile.manifest import DataFile, Manifest, ManifestError
+from orca_daemon.reconcile.manifest import DataFile, Format, Manifest, ManifestError
 from orca_daemon.reconcile.process import (
     ComparisonFailedError,
     Dialogue,
@@ -225,7 +225,7 @@ def _disk_full(reason: str, sent: datetime | None) -> Exception:
     return NotYet(reason) if young else ComparisonFailedError(reason)
 
 
-def _described(manifest: Manifest) -> tuple[str, tuple[str, ...], tuple[DataFile, ...]]:
+def _described(manifest: Manifest) -> tuple[Format, tuple[str, ...], tuple[DataFile, ...]]:
     """Format, columns and data files of an inventory.  Raises Reject."""
     try:
         form, files = manifest.form, manifest.files

@@ -12,7 +12,7 @@ from orca_daemon.db.connect import parameters
 from orca_daemon.db.session import stated
 from orca_daemon.db.sql import load
 from orca_daemon.reconcile.inventory import ca_bundle
-from orca_daemon.reconcile.protocol import Statement, Task
+from orca_daemon.reconcile.protocol import Form, Statement, Task
 from orca_daemon.settings import Settings
 
 _SQL = load(__package__, "source.sql")
@@ -26,7 +26,7 @@ class Comparison:
     bucket: str
     created: datetime
     """When the listing was made."""
-    form: str = "stored"
+    form: Form = "stored"
     columns: tuple[str, ...] = ()
     stored_job: int | None = None
     """The job of a listing that is stored in Postgres; None for data files in S3."""

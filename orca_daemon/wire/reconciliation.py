@@ -1,6 +1,6 @@
-"""The status of a reconciliation job, which compares S3 with the catalog."""
+"""Reconciliation, which compares S3 with the catalog: the status of a job, and the kinds of differences."""
 
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 
 class ReconcileStatus(IntEnum):
@@ -11,3 +11,14 @@ class ReconcileStatus(IntEnum):
     GENERATING_REPORTS = 3
     ERROR = 4
     SUCCESS = 5
+
+
+class DifferenceKind(StrEnum):
+    """A kind of difference between a bucket and the catalog; each has a report of its own."""
+
+    PHANTOM = "phantom"
+    """In the catalog, but not in S3."""
+    ORPHAN = "orphan"
+    """In S3, but not in the catalog."""
+    MISMATCH = "mismatch"
+    """In both, but different."""

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from orca_daemon.cli import app
 from orca_daemon.db import migrate
 from orca_daemon.db.schema import SchemaVerdict
-from tests.db.conftest import place
+from tests.db.conftest import address_parts
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_an_error_is_reported_in_one_line(
 def test_orcas_secret_names_the_administrator_for_the_upgrade(
     empty_database: str, aws_endpoint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    secret = place(empty_database) | {
+    secret = address_parts(empty_database) | {
         "admin_database": "postgres",
         "admin_username": "postgres",
         "admin_password": urlsplit(empty_database).password,

@@ -34,12 +34,12 @@ def test_times_are_iso_8601_in_json_and_seconds_in_tables(capsys: pytest.Capture
     assert (format_time(T0), format_time(None)) == ("2026-11-29 04:30:00", "-")
 
 
-@pytest.mark.parametrize(("number", "shown"), [(10, False), (11, True)])
+@pytest.mark.parametrize(("number", "visible"), [(10, False), (11, True)])
 def test_a_few_things_get_no_bar(
-    terminal: None, number: int, capsys: pytest.CaptureFixture[str], *, shown: bool
+    terminal: None, number: int, capsys: pytest.CaptureFixture[str], *, visible: bool
 ) -> None:
     assert list(counted(range(number), "sending", number)) == list(range(number))
-    assert ("sending" in capsys.readouterr().err) is shown
+    assert ("sending" in capsys.readouterr().err) is visible
 
 
 def test_a_bar_is_shown_neither_quietly_nor_in_a_pipe(

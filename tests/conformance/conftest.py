@@ -17,7 +17,8 @@ from tests.conformance.deviations import DEVIATIONS
 from tests.conformance.localstack import LocalStack
 from tests.conformance.parties import Http, Memory, Party, RefusalError
 
-OVER_HTTP = ("http", "moto", "localstack")
+OTHERS = ("moto", "localstack")
+OVER_HTTP = ("http", *OTHERS)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -35,14 +36,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _case(name: str, behaviour: str) -> Any:
-    deviation = DEVIATIONS.get(name, {}).get(behaviour)
-    if deviation is None:
-        return name
-    raises = (
-        *(AssertionError, pytest.fail.Exception, ValueError, KeyError),  # another response
-        *(SourceError, RefusalError, ClientError),  # another error
-    )
-    return pytest.param(name, marks=pytest.mark.xfail(strict=True, raises=raises, reason=deviation))
+    # The default run tests our own implementations; `./dev conformance` compares the others.
+    marks = [pytest.mark.matrix] if name in OTHERS else []
+    if deviation := DEVIATIONS.get(name, {}).get(behaviour):
+        raises = (
+            *(AssertionError, pytest.fail.Exception, ValueError, KeyError),  # another response
+            *(SourceError, RefusalError, ClientError),  # another error
+        )
+        marks.append(pytest.mark.xfail(strict=True, raises=raises, reason=deviation))
+    return pytest.param(name, marks=marks)
 
 
 @pytest.fixture(scope="session")

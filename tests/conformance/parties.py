@@ -75,14 +75,16 @@ class Memory:
 
     name = "memory"
 
-    async def queue(self, attributes: Mapping[str, str] = {}, *, dead: Any = None, most: int = 3) -> InMemory:
+    async def queue(
+        self, attributes: Mapping[str, str] = {}, *, dead: Any = None, max_receives: int = 3
+    ) -> InMemory:
         import time
 
         fifo = attributes.get("FifoQueue") == "true"
         complete = api.DEFAULTS | (api.FIFO_DEFAULTS if fifo else {}) | dict(attributes)
         queue = MemoryQueue("q", api.options(complete, fifo=fifo), clock=time.time, rng=random.Random())
         dead_letter_queue = dead.queue if isinstance(dead, InMemory) else None
-        queue.redrive = Redrive(dead_letter_queue, most) if dead_letter_queue else None
+        queue.redrive = Redrive(dead_letter_queue, max_receives) if dead_letter_queue else None
         return InMemory(queue, MemorySource(queue, dead_letter_queue))
 
 
@@ -122,11 +124,15 @@ class Http:
     name: str
     client: Any
 
-    async def queue(self, attributes: Mapping[str, str] = {}, *, dead: Any = None, most: int = 3) -> OverHttp:
+    async def queue(
+        self, attributes: Mapping[str, str] = {}, *, dead: Any = None, max_receives: int = 3
+    ) -> OverHttp:
         complete = dict(attributes)
         if isinstance(dead, OverHttp):
             arn = await self.arn(dead)
-            complete["RedrivePolicy"] = f'{{"deadLetterTargetArn": "{arn}", "maxReceiveCount": {most}}}'
+            complete["RedrivePolicy"] = (
+                f'{{"deadLetterTargetArn": "{arn}", "maxReceiveCount": {max_receives}}}'
+            )
         name = f"q{uuid4().hex}" + (".fifo" if complete.get("FifoQueue") == "true" else "")
         response = await raise_refusal(self.client.create_queue(QueueName=name, Attributes=complete))
         url = response["QueueUrl"]

@@ -75,8 +75,8 @@ async def test_a_hidden_first_message_blocks_the_visible_ones_behind_it(party: P
 
 async def test_a_group_made_visible_from_its_last_message_is_received_again_in_order(party: Party) -> None:
     queue = await filled(party, "aaaa")
-    got = await queue.receive(10, wait=5)
-    await queue.source.hide(list(reversed(got)), 0)
+    received = await queue.receive(10, wait=5)
+    await queue.source.hide(list(reversed(received)), 0)
     again = await queue.receive(10, wait=5)
     assert bodies(again) == ["a1", "a2", "a3", "a4"]
     assert [each.receive_count for each in again] == [2, 2, 2, 2]
@@ -84,8 +84,8 @@ async def test_a_group_made_visible_from_its_last_message_is_received_again_in_o
 
 async def test_a_group_is_received_in_order_after_its_leases_expired(party: Party) -> None:
     queue = await filled(party, "aaa")
-    got = await queue.receive(10, wait=5, lease=1)
-    assert bodies(got) == ["a1", "a2", "a3"]
+    received = await queue.receive(10, wait=5, lease=1)
+    assert bodies(received) == ["a1", "a2", "a3"]
     await visible(queue, 3)
     again = await queue.receive(1, wait=5)
     assert bodies(again) == ["a1"]
@@ -200,6 +200,6 @@ async def test_a_receive_attempt_is_not_repeated_once_a_message_of_it_was_delete
 async def test_a_received_message_has_its_group_and_deduplication_id(party: Party) -> None:
     queue = await party.queue(FIFO)
     await queue.send("a", group="g", id="1")
-    (got,) = await queue.receive(wait=5)
-    assert (got.group, got.deduplication_id) == ("g", "1")
-    assert got.sequence > 0
+    (received,) = await queue.receive(wait=5)
+    assert (received.group, received.deduplication_id) == ("g", "1")
+    assert received.sequence > 0

@@ -33,8 +33,8 @@ async def test_the_entry_ids_of_a_batch_must_differ(party: Party, client: Any) -
     call = client.send_message_batch(QueueUrl=queue.url, Entries=entries)
     assert await code_of(call) == "BatchEntryIdsNotDistinct"
     await queue.send("a")
-    (got,) = await queue.receive(wait=5)
-    handles = [{"Id": "0", "ReceiptHandle": got.receipt}] * 2
+    (received,) = await queue.receive(wait=5)
+    handles = [{"Id": "0", "ReceiptHandle": received.receipt}] * 2
     call = client.delete_message_batch(QueueUrl=queue.url, Entries=handles)
     assert await code_of(call) == "BatchEntryIdsNotDistinct"
 
@@ -67,9 +67,9 @@ async def test_a_bad_entry_of_a_batch_fails_alone(party: Party, client: Any) -> 
         {"Id": "good", "MessageBody": "a", "MessageGroupId": "g", "MessageDeduplicationId": "1"},
         {"Id": "bad", "MessageBody": "b", "MessageGroupId": "g"},
     ]
-    answer = await client.send_message_batch(QueueUrl=queue.url, Entries=entries)
-    assert [each["Id"] for each in answer["Successful"]] == ["good"]
-    assert [(each["Id"], each["SenderFault"]) for each in answer["Failed"]] == [("bad", True)]
+    response = await client.send_message_batch(QueueUrl=queue.url, Entries=entries)
+    assert [each["Id"] for each in response["Successful"]] == ["good"]
+    assert [(each["Id"], each["SenderFault"]) for each in response["Failed"]] == [("bad", True)]
 
 
 async def test_digests_are_those_of_body_and_attributes(party: Party, client: Any) -> None:
@@ -81,58 +81,58 @@ async def test_digests_are_those_of_body_and_attributes(party: Party, client: An
     for part in (b"a", b"String", b"\x01", "é".encode(), b"b", b"Binary.png", b"\x02", b"\x00\xff"):
         expected.update(part if part in {b"\x01", b"\x02"} else pack(">I", len(part)) + part)
     assert (sent["MD5OfMessageBody"], sent["MD5OfMessageAttributes"]) == (body, expected.hexdigest())
-    answer = await client.receive_message(
+    response = await client.receive_message(
         QueueUrl=queue.url, MessageAttributeNames=["All"], WaitTimeSeconds=5
     )
-    (got,) = answer["Messages"]
-    assert (got["MD5OfBody"], got["MD5OfMessageAttributes"]) == (body, expected.hexdigest())
+    (received,) = response["Messages"]
+    assert (received["MD5OfBody"], received["MD5OfMessageAttributes"]) == (body, expected.hexdigest())
 
 
 async def test_a_receive_returns_the_requested_attributes_only(party: Party, client: Any) -> None:
     queue = await over_http(party)
     attributes = dict.fromkeys(("one", "group.a", "group.b", "other"), TEXT)
     await queue.send("a", attributes=attributes)
-    answer = await client.receive_message(
+    response = await client.receive_message(
         QueueUrl=queue.url,
         MessageAttributeNames=["one", "group.*"],
         MessageSystemAttributeNames=["SentTimestamp"],
         WaitTimeSeconds=5,
     )
-    (got,) = answer["Messages"]
-    assert set(got["MessageAttributes"]) == {"one", "group.a", "group.b"}
-    assert set(got["Attributes"]) == {"SentTimestamp"}
+    (received,) = response["Messages"]
+    assert set(received["MessageAttributes"]) == {"one", "group.a", "group.b"}
+    assert set(received["Attributes"]) == {"SentTimestamp"}
 
 
 async def test_a_receive_that_requests_no_attributes_returns_none(party: Party, client: Any) -> None:
     queue = await over_http(party)
     await queue.send("a", attributes={"one": TEXT})
-    answer = await client.receive_message(QueueUrl=queue.url, WaitTimeSeconds=5)
-    (got,) = answer["Messages"]
-    assert not {"Attributes", "MessageAttributes", "MD5OfMessageAttributes"} & set(got)
+    response = await client.receive_message(QueueUrl=queue.url, WaitTimeSeconds=5)
+    (received,) = response["Messages"]
+    assert not {"Attributes", "MessageAttributes", "MD5OfMessageAttributes"} & set(received)
 
 
 async def test_the_trace_header_is_delivered(party: Party, client: Any) -> None:
     queue = await over_http(party)
     header = {"AWSTraceHeader": {"DataType": "String", "StringValue": "Root=1-67891233-abcdef"}}
     await client.send_message(QueueUrl=queue.url, MessageBody="a", MessageSystemAttributes=header)
-    answer = await client.receive_message(
+    response = await client.receive_message(
         QueueUrl=queue.url, MessageSystemAttributeNames=["All"], WaitTimeSeconds=5
     )
-    assert answer["Messages"][0]["Attributes"]["AWSTraceHeader"].startswith("Root=1-")
+    assert response["Messages"][0]["Attributes"]["AWSTraceHeader"].startswith("Root=1-")
 
 
 async def test_a_dead_letter_names_the_queue_that_it_was_moved_from(party: Party, client: Any) -> None:
     assert isinstance(party, Http)
     dead = await over_http(party)
-    queue = await over_http(party, dead=dead, most=1)
+    queue = await over_http(party, dead=dead, max_receives=1)
     await queue.send("poison")
-    (got,) = await queue.receive(wait=5)
-    await queue.source.hide([got], 0)
+    (received,) = await queue.receive(wait=5)
+    await queue.source.hide([received], 0)
     await queue.receive()
-    answer = await client.receive_message(
+    response = await client.receive_message(
         QueueUrl=dead.url, MessageSystemAttributeNames=["DeadLetterQueueSourceArn"], WaitTimeSeconds=5
     )
-    assert answer["Messages"][0]["Attributes"]["DeadLetterQueueSourceArn"] == await party.arn(queue)
+    assert response["Messages"][0]["Attributes"]["DeadLetterQueueSourceArn"] == await party.arn(queue)
     listed = await client.list_dead_letter_source_queues(QueueUrl=dead.url)
     assert listed["queueUrls"] == [queue.url]
 
@@ -140,8 +140,8 @@ async def test_a_dead_letter_names_the_queue_that_it_was_moved_from(party: Party
 async def test_content_based_deduplication_ids_are_the_sha_256_of_the_body(party: Party, client: Any) -> None:
     queue = await over_http(party, {**FIFO, "ContentBasedDeduplication": "true"})
     await queue.send("é", group="g")
-    (got,) = await queue.receive(wait=5)
-    assert got.deduplication_id == sha256("é".encode()).hexdigest()
+    (received,) = await queue.receive(wait=5)
+    assert received.deduplication_id == sha256("é".encode()).hexdigest()
 
 
 async def test_a_receive_of_eleven_messages_is_refused(party: Party, client: Any) -> None:
@@ -223,8 +223,8 @@ async def test_changed_queue_attributes_take_effect(party: Party, client: Any) -
     await client.set_queue_attributes(QueueUrl=queue.url, Attributes={"VisibilityTimeout": "1"})
     await queue.send("a")
     await client.receive_message(QueueUrl=queue.url, WaitTimeSeconds=5)
-    (got,) = await queue.receive(wait=5)
-    assert got.receive_count == 2
+    (received,) = await queue.receive(wait=5)
+    assert received.receive_count == 2
 
 
 async def test_a_dead_letter_queue_must_be_of_the_same_type(party: Party, client: Any) -> None:
@@ -245,8 +245,8 @@ async def test_a_purged_queue_is_empty(party: Party, client: Any) -> None:
 async def test_queues_are_listed_by_prefix(party: Party, client: Any) -> None:
     queue = await over_http(party)
     name = queue.url.rpartition("/")[2]
-    answer = await client.list_queues(QueueNamePrefix=name[:20])
-    assert answer["QueueUrls"] == [queue.url]
+    response = await client.list_queues(QueueNamePrefix=name[:20])
+    assert response["QueueUrls"] == [queue.url]
     assert (await client.get_queue_url(QueueName=name))["QueueUrl"] == queue.url
 
 
@@ -260,10 +260,10 @@ async def test_tags_can_be_added_and_removed(party: Party, client: Any) -> None:
 async def test_a_message_move_task_returns_dead_letters_to_their_queue(party: Party, client: Any) -> None:
     assert isinstance(party, Http)
     dead = await over_http(party)
-    queue = await over_http(party, dead=dead, most=1)
+    queue = await over_http(party, dead=dead, max_receives=1)
     sent = await queue.send("poison")
-    (got,) = await queue.receive(wait=5)
-    await queue.source.hide([got], 0)
+    (received,) = await queue.receive(wait=5)
+    await queue.source.hide([received], 0)
     await queue.receive()
     arn = await party.arn(dead)
     await client.start_message_move_task(SourceArn=arn)

@@ -19,15 +19,15 @@ async def test_a_message_arrives_as_it_was_sent(party: Party) -> None:
         "Bytes": {"DataType": "Binary", "BinaryValue": b"\x00\xff"},
     }
     sent = await queue.send('{"a": "é\t𝄞"}', attributes=attributes)
-    (got,) = await queue.receive(wait=5)
-    assert (got.id, got.body, got.receive_count) == (sent.id, '{"a": "é\t𝄞"}', 1)
-    assert got.attributes == {"RequestMethod": "new_job", "Number": "7"}
+    (received,) = await queue.receive(wait=5)
+    assert (received.id, received.body, received.receive_count) == (sent.id, '{"a": "é\t𝄞"}', 1)
+    assert received.attributes == {"RequestMethod": "new_job", "Number": "7"}
     plain = {
         name: {key: value for key, value in each.items() if value and "List" not in key}
-        for name, each in got.raw_attributes.items()
+        for name, each in received.raw_attributes.items()
     }
     assert plain == attributes
-    assert 0 < got.sent_at <= got.first_received_at
+    assert 0 < received.sent_at <= received.first_received_at
 
 
 async def test_a_received_message_is_hidden_until_its_lease_expires(party: Party) -> None:
@@ -62,25 +62,25 @@ async def test_an_extended_lease_counts_from_the_extension(party: Party) -> None
 async def test_visibility_cannot_be_changed_after_the_lease_expired(party: Party) -> None:
     queue = await party.queue()
     await queue.send("a")
-    (got,) = await queue.receive(wait=5, lease=1)
+    (received,) = await queue.receive(wait=5, lease=1)
     await visible(queue)
-    assert await queue.source.hide([got], 60) == [EntryOutcome.GONE]
+    assert await queue.source.hide([received], 60) == [EntryOutcome.GONE]
 
 
 async def test_a_message_is_hidden_for_twelve_hours_in_total_at_most(party: Party) -> None:
     queue = await party.queue()
     await queue.send("a")
-    (got,) = await queue.receive(wait=5, lease=43_200)
+    (received,) = await queue.receive(wait=5, lease=43_200)
     # The total must exceed twelve hours, if only by milliseconds: the clock of a real server cannot be set.
     await asyncio.sleep(0.01)
-    assert await queue.source.hide([got], 43_200) != [EntryOutcome.DONE]
+    assert await queue.source.hide([received], 43_200) != [EntryOutcome.DONE]
 
 
 async def test_a_deleted_message_is_gone(party: Party) -> None:
     queue = await party.queue()
     await queue.send("a")
-    (got,) = await queue.receive(wait=5, lease=1)
-    assert await queue.source.delete([got]) == [EntryOutcome.DONE]
+    (received,) = await queue.receive(wait=5, lease=1)
+    assert await queue.source.delete([received]) == [EntryOutcome.DONE]
     assert await queue.receive(wait=2) == []
     assert await queue.counts() == (0, 0, 0)
 
@@ -88,25 +88,25 @@ async def test_a_deleted_message_is_gone(party: Party) -> None:
 async def test_deleting_twice_is_no_error(party: Party) -> None:
     queue = await party.queue()
     await queue.send("a")
-    (got,) = await queue.receive(wait=5)
-    assert await queue.source.delete([got]) == [EntryOutcome.DONE]
-    assert await queue.source.delete([got]) == [EntryOutcome.DONE]
+    (received,) = await queue.receive(wait=5)
+    assert await queue.source.delete([received]) == [EntryOutcome.DONE]
+    assert await queue.source.delete([received]) == [EntryOutcome.DONE]
 
 
 async def test_a_batch_returns_the_outcome_of_each_entry(party: Party) -> None:
     queue = await party.queue()
     await queue.send("a")
-    (got,) = await queue.receive(wait=5)
+    (received,) = await queue.receive(wait=5)
     invented = Envelope(id="x", receipt="nonsense", body="")
-    assert await queue.source.delete([invented, got]) == [EntryOutcome.GONE, EntryOutcome.DONE]
+    assert await queue.source.delete([invented, received]) == [EntryOutcome.GONE, EntryOutcome.DONE]
 
 
 async def test_the_latest_handle_of_a_standard_queue_deletes_even_after_its_lease(party: Party) -> None:
     queue = await party.queue()
     await queue.send("a")
-    (got,) = await queue.receive(wait=5, lease=1)
+    (received,) = await queue.receive(wait=5, lease=1)
     await visible(queue)
-    assert await queue.source.delete([got]) == [EntryOutcome.DONE]
+    assert await queue.source.delete([received]) == [EntryOutcome.DONE]
     assert await queue.counts() == (0, 0, 0)
 
 
@@ -122,11 +122,11 @@ async def test_a_receive_returns_ten_messages_at_most(party: Party) -> None:
     queue = await party.queue()
     for number in range(12):
         await queue.send(str(number))
-    got = list(await queue.receive(10, wait=5))
-    assert len(got) <= 10
+    received = list(await queue.receive(10, wait=5))
+    assert len(received) <= 10
     while more := await queue.receive(10):
-        got += more
-    assert sorted(int(each.body) for each in got) == list(range(12))
+        received += more
+    assert sorted(int(each.body) for each in received) == list(range(12))
 
 
 async def test_a_delayed_message_is_received_after_its_delay(party: Party) -> None:
@@ -134,16 +134,16 @@ async def test_a_delayed_message_is_received_after_its_delay(party: Party) -> No
     await queue.send("late", delay=1)
     assert await queue.receive() == []
     assert await queue.counts() == (0, 0, 1)
-    (got,) = await queue.receive(wait=5)
-    assert got.body == "late"
+    (received,) = await queue.receive(wait=5)
+    assert received.body == "late"
 
 
 async def test_the_queues_delay_applies_if_a_message_has_none(party: Party) -> None:
     queue = await party.queue({"DelaySeconds": "600"})
     await queue.send("late")
     await queue.send("soon", delay=0)
-    (got,) = await queue.receive(wait=5)
-    assert got.body == "soon"
+    (received,) = await queue.receive(wait=5)
+    assert received.body == "soon"
     assert await queue.counts() == (0, 1, 1)
 
 
@@ -161,8 +161,8 @@ async def test_a_long_poll_is_woken_by_a_send(party: Party) -> None:
     await asyncio.sleep(0)
     sent = await queue.send("a")
     async with asyncio.timeout(5):
-        (got,) = await poll
-    assert got.id == sent.id
+        (received,) = await poll
+    assert received.id == sent.id
 
 
 async def test_a_cancelled_poll_receives_no_message(party: Party) -> None:
@@ -175,8 +175,8 @@ async def test_a_cancelled_poll_receives_no_message(party: Party) -> None:
         await asyncio.wait([poll])
         await queue.send("a")
         await wait_for_receive(queue)
-        (got,) = await queue.receive(wait=2)
-        assert got.receive_count == 1
+        (received,) = await queue.receive(wait=2)
+        assert received.receive_count == 1
 
 
 async def test_a_body_over_the_limit_of_its_queue_is_refused(party: Party) -> None:
@@ -209,8 +209,8 @@ async def test_a_character_that_xml_does_not_allow_is_refused(party: Party, char
 async def test_a_mebibyte_is_stored(party: Party) -> None:
     queue = await party.queue()
     await queue.send("a" * 1_048_576)
-    (got,) = await queue.receive(wait=5)
-    assert len(got.body) == 1_048_576
+    (received,) = await queue.receive(wait=5)
+    assert len(received.body) == 1_048_576
 
 
 async def test_attributes_count_towards_the_size_limit(party: Party) -> None:
@@ -237,7 +237,7 @@ async def test_an_attribute_with_an_empty_value_is_refused(party: Party) -> None
 async def test_describe_returns_the_attributes_of_a_queue(party: Party) -> None:
     dead = await party.queue(FIFO)
     queue = await party.queue(
-        {**FIFO, "VisibilityTimeout": "77", "MessageRetentionPeriod": "3600"}, dead=dead, most=7
+        {**FIFO, "VisibilityTimeout": "77", "MessageRetentionPeriod": "3600"}, dead=dead, max_receives=7
     )
     facts = await queue.describe()
     assert (facts.fifo, facts.visibility, facts.retention, facts.max_receives) == (True, 77, 3600, 7)

@@ -1,4 +1,4 @@
-"""Databases as handlers have them, and a secret that can be rotated."""
+"""Databases as handlers use them, and a secret that can be rotated."""
 
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -16,7 +16,7 @@ Make = Callable[..., Database]
 
 
 class Secret:
-    """A secret reader with one secret; what it holds is set by the test."""
+    """A secret reader with one secret, whose value the test sets."""
 
     def __init__(self, **fields: Any) -> None:
         self.fields = fields
@@ -33,7 +33,7 @@ class Secret:
         return str(self.fields[name])
 
 
-def place(url: str) -> dict[str, Any]:
+def address_parts(url: str) -> dict[str, Any]:
     """Host, port and database of a URL, as ORCA's secret names them."""
     parts = urlsplit(url)
     return {"host": parts.hostname, "port": str(parts.port), "user_database": parts.path[1:]}
@@ -42,15 +42,15 @@ def place(url: str) -> dict[str, Any]:
 @pytest.fixture
 async def make_database() -> AsyncIterator[Make]:
     """Makes databases; they are closed with the test."""
-    made: list[Database] = []
+    opened: list[Database] = []
 
     def make(url: str | None = None, secrets: Secrets | None = None, **options: Any) -> Database:
-        given = {"pool_size": 2, **options} | ({"url": url} if url else {})
-        made.append(Database(DatabaseSettings(**given), secrets))
-        return made[-1]
+        values = {"pool_size": 2, **options} | ({"url": url} if url else {})
+        opened.append(Database(DatabaseSettings(**values), secrets))
+        return opened[-1]
 
     yield make
-    for database in made:
+    for database in opened:
         database.close()
 
 

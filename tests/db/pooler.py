@@ -1,4 +1,4 @@
-"""A small pooler in front of Postgres: it invents the keys of sessions, and passes on cancellations.
+"""A small pooler in front of Postgres: it invents the keys of sessions, and forwards cancel requests.
 
 It speaks as much of the protocol as psycopg2 does: simple queries, without COPY.  The real pgbouncer is tried
 in tests/faults.
@@ -17,7 +17,7 @@ _AUTHENTICATED, _SASL_FINAL = 0, 12
 
 
 class Session:
-    """A connection to the server, and what it said at its beginning."""
+    """A connection to the server, and the messages of its start-up."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
@@ -27,16 +27,19 @@ class Session:
 
     @classmethod
     async def open(
-        cls, place: tuple[str, int], startup: bytes, client: tuple[asyncio.StreamReader, asyncio.StreamWriter]
+        cls,
+        address: tuple[str, int],
+        startup: bytes,
+        client: tuple[asyncio.StreamReader, asyncio.StreamWriter],
     ) -> Self:
-        """A session of the server, for which the client of the pooler proves who it is."""
-        session = cls(*await asyncio.open_connection(*place))
+        """A session of the server; the pooler's client authenticates it."""
+        session = cls(*await asyncio.open_connection(*address))
         session.writer.write(startup)
         while True:
             kind, message = await _message(session.reader)
-            if kind == b"R" and (asked := int.from_bytes(message[5:9], "big")) != _AUTHENTICATED:
+            if kind == b"R" and (authentication := int.from_bytes(message[5:9], "big")) != _AUTHENTICATED:
                 client[1].write(message)
-                if asked != _SASL_FINAL:
+                if authentication != _SASL_FINAL:
                     session.writer.write((await _message(client[0]))[1])
             elif kind == b"K":
                 session.key = message[5:]
@@ -52,7 +55,7 @@ class Pooler:
     def __init__(self, url: str, *, by_transaction: bool = False) -> None:
         parts = urlsplit(url)
         self._url, self._by_transaction = url, by_transaction
-        self._place = (parts.hostname or "", parts.port or 0)
+        self._address = (parts.hostname or "", parts.port or 0)
         self._numbers = count(1)
         self._sessions: dict[bytes, Session] = {}
         self._shared: Session | None = None
@@ -64,7 +67,7 @@ class Pooler:
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         port = self._server.sockets[0].getsockname()[1]
-        self.url = self._url.replace(f":{self._place[1]}", f":{port}", 1)
+        self.url = self._url.replace(f":{self._address[1]}", f":{port}", 1)
         return self
 
     async def __aexit__(
@@ -111,8 +114,8 @@ class Pooler:
         self, startup: bytes, client: tuple[asyncio.StreamReader, asyncio.StreamWriter]
     ) -> Session:
         if not self._by_transaction:
-            return await Session.open(self._place, startup, client)
-        self._shared = self._shared or await Session.open(self._place, startup, client)
+            return await Session.open(self._address, startup, client)
+        self._shared = self._shared or await Session.open(self._address, startup, client)
         return self._shared
 
     async def _relay(
@@ -129,7 +132,7 @@ class Pooler:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
-        """From a statement outside of a transaction to the next."""
+        """Forward statements until the next one outside of a transaction."""
         if kind == b"X":
             if not self._by_transaction:
                 session.writer.close()
@@ -147,13 +150,13 @@ class Pooler:
     async def _cancel(self, request: bytes) -> None:
         session = self._sessions[request[8:]]
         self.cancelled += 1
-        answer, writer = await asyncio.open_connection(*self._place)
+        answer, writer = await asyncio.open_connection(*self._address)
         writer.write(request[:8] + session.key)
         await answer.read()
         writer.close()
 
 
 async def _message(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
-    """The kind of the next message, and all of it."""
+    """The type of the next message, and the whole message."""
     head = await reader.readexactly(5)
     return head[:1], head + await reader.readexactly(int.from_bytes(head[1:], "big") - 4)

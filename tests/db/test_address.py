@@ -1,4 +1,4 @@
-"""Where the database is: from a URL, from secrets of ORCA and of RDS, from parts."""
+"""The address of the database: from a URL, from secrets of ORCA and of RDS, from parts."""
 
 from typing import Any
 
@@ -25,12 +25,12 @@ RDS = {
 APP = DatabaseAddress("h", 5433, "orca", "app", "upw")
 
 
-def settings(**given: Any) -> DatabaseSettings:
-    return DatabaseSettings(**given)
+def settings(**values: Any) -> DatabaseSettings:
+    return DatabaseSettings(**values)
 
 
 @pytest.mark.parametrize(
-    ("given", "secret", "expected"),
+    ("values", "secret", "expected"),
     [
         pytest.param({"secret_arn": "arn"}, ORCA, APP, id="secret of ORCA"),
         pytest.param({"secret_arn": "arn"}, RDS, APP, id="secret of RDS"),
@@ -73,8 +73,8 @@ def settings(**given: Any) -> DatabaseSettings:
         ),
     ],
 )
-async def test_is_read(given: dict[str, Any], secret: dict[str, Any], expected: DatabaseAddress) -> None:
-    assert await resolve(settings(**given), Secret(**secret)) == expected
+async def test_is_read(values: dict[str, Any], secret: dict[str, Any], expected: DatabaseAddress) -> None:
+    assert await resolve(settings(**values), Secret(**secret)) == expected
 
 
 async def test_a_prefix_names_orcas_secret() -> None:
@@ -91,7 +91,7 @@ async def test_the_owner_is_the_administrator_in_the_applications_database() -> 
 
 
 @pytest.mark.parametrize(
-    ("given", "secret", "reported"),
+    ("values", "secret", "reported"),
     [
         ({"host": "h"}, {}, "database, user"),
         ({"secret_arn": "arn"}, {"host": "h", "user_password": "hunter2"}, "database, user"),
@@ -106,10 +106,10 @@ async def test_the_owner_is_the_administrator_in_the_applications_database() -> 
     ],
 )
 async def test_mistakes_are_reported_without_values(
-    given: dict[str, Any], secret: dict[str, Any], reported: str
+    values: dict[str, Any], secret: dict[str, Any], reported: str
 ) -> None:
     with pytest.raises(AddressError, match=reported) as caught:
-        await resolve(settings(**given), Secret(**secret))
+        await resolve(settings(**values), Secret(**secret))
     assert "hunter2" not in str(caught.value)
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
@@ -122,8 +122,8 @@ async def test_a_secret_without_aws_is_a_mistake() -> None:
 
 def test_the_password_is_in_no_repr() -> None:
     address = parse("postgresql://app:hunter2@h/orca?password=hunter2")
-    given = settings(url="postgresql://app:hunter2@h/orca", password="hunter2")
-    assert "hunter2" not in f"{address!r} {address} {given!r} {given} {Database(given)!r}"
+    values = settings(url="postgresql://app:hunter2@h/orca", password="hunter2")
+    assert "hunter2" not in f"{address!r} {address} {values!r} {values} {Database(values)!r}"
 
 
 class Refusing:
@@ -138,7 +138,7 @@ class Refusing:
     parameter = secret
 
 
-async def test_a_secret_that_is_not_there_is_a_mistake_and_one_that_is_late_is_not() -> None:
+async def test_a_missing_secret_is_an_error_and_an_unreachable_one_is_waited_for() -> None:
     missing = Database(
         settings(prefix="dev"), Refusing(Reject("ResourceNotFoundException on GetSecretValue"))
     )

@@ -1,4 +1,4 @@
-"""Databases of ORCA as they are met in the field: upgraded by their owner, used by `orca_app`."""
+"""Databases of ORCA in every state that deployments have: upgraded by their owner, used by `orca_app`."""
 
 import threading
 from collections.abc import Iterator
@@ -66,7 +66,7 @@ def roles(empty_database: str) -> str:
 
 
 def structure(url: str) -> dict[str, Any]:
-    """Columns without their order, constraints and indexes, as Postgres tells them."""
+    """Columns without their order, constraints and indexes, as Postgres's catalog has them."""
     connection = psycopg2.connect(url)
     with connection, connection.cursor() as cursor:
         cursor.execute(
@@ -95,10 +95,10 @@ def test_an_orca_database_becomes_what_a_new_one_is(
     roles: str, database_url: str, blocks: tuple[str, ...], version: int
 ) -> None:
     build(roles, *blocks)
-    found = migrate.status(roles)
-    assert found.version == version
-    assert found.verdict is (SchemaVerdict.SLOW if version == 7 else SchemaVerdict.OLD)
-    planned = migrate.plan(found)
+    current = migrate.status(roles)
+    assert current.version == version
+    assert current.verdict is (SchemaVerdict.SLOW if version == 7 else SchemaVerdict.OLD)
+    planned = migrate.plan(current)
     assert migrate.upgrade(by("the_admin", roles)) == planned
     assert structure(roles) == structure(database_url)
     after = migrate.status(by("the_app", roles))
@@ -106,7 +106,7 @@ def test_an_orca_database_becomes_what_a_new_one_is(
     assert migrate.upgrade(by("the_admin", roles)) == []
 
 
-def test_a_fresh_orca_that_says_5_is_7_and_is_left_as_it_is(roles: str) -> None:
+def test_a_fresh_orca_that_records_version_5_has_version_7_and_is_not_changed(roles: str) -> None:
     migrate.upgrade(by("the_admin", roles))
     execute(roles, "DROP TABLE orca.orca_daemon_revision", "UPDATE orca.schema_versions SET version_id = 5",
             "INSERT INTO orca.recovery_job VALUES ('j', 'mine', 'g', 'arch', 1, now(), NULL)")  # fmt: skip
@@ -129,7 +129,7 @@ def test_a_version_that_is_no_longer_recorded_is_recorded_again(roles: str) -> N
 
 
 @pytest.mark.parametrize("blocks", [VERSION_5, VERSION_6])
-def test_old_recoveries_take_their_collection_only_from_a_catalog_that_is_sure(
+def test_old_recoveries_take_their_collection_from_the_catalog_only_if_it_is_unambiguous(
     roles: str, blocks: tuple[str, ...]
 ) -> None:
     build(roles, *blocks)
@@ -142,7 +142,7 @@ def test_old_recoveries_take_their_collection_only_from_a_catalog_that_is_sure(
             assert dict(cursor.fetchall()) == expected
 
 
-def test_old_catalog_rows_are_of_the_class_glacier(roles: str) -> None:
+def test_old_catalog_rows_get_the_storage_class_glacier(roles: str) -> None:
     build(roles, *VERSION_5)
     migrate.upgrade(by("the_admin", roles))
     connection = psycopg2.connect(roles)
@@ -151,7 +151,7 @@ def test_old_catalog_rows_are_of_the_class_glacier(roles: str) -> None:
         assert cursor.fetchall() == [(1,)]
 
 
-def test_partitions_are_left_as_they_are_but_for_an_index_by_job(roles: str) -> None:
+def test_partitions_only_get_an_index_by_job(roles: str) -> None:
     build(roles, *VERSION_7)
     part = "reconcile_s3_object_" + "b" * 43
     execute(
@@ -161,9 +161,9 @@ def test_partitions_are_left_as_they_are_but_for_an_index_by_job(roles: str) -> 
     )
     assert migrate.status(roles).scanned_partitions == (part,)
     assert migrate.upgrade(by("the_admin", roles))[-1] == f"index {part} by job, beside running work"
-    found = migrate.status(roles)
-    assert found.scanned_partitions == ()
-    assert found.partitions == (f"FOR VALUES IN ('{'b' * 43}')",)
+    current = migrate.status(roles)
+    assert current.scanned_partitions == ()
+    assert current.partitions == (f"FOR VALUES IN ('{'b' * 43}')",)
     assert migrate.upgrade(by("the_admin", roles)) == []
 
 
@@ -183,7 +183,7 @@ def new_job(granule: str) -> NewJob:
 
 
 @pytest.mark.parametrize("blocks", [VERSION_5, VERSION_6, VERSION_7, ()])
-async def test_the_application_role_can_work_and_no_more(
+async def test_the_application_role_has_only_the_privileges_that_it_needs(
     roles: str, make_database: Make, blocks: tuple[str, ...]
 ) -> None:
     if blocks:
@@ -232,12 +232,12 @@ class TestConcurrency:
             thread.join(60)
         assert sorted(map(bool, taken)) == [False, True]
 
-    def test_writers_go_on_while_indexes_are_built(self, roles: str, busy: Connection) -> None:
+    def test_writes_are_not_blocked_while_indexes_are_built(self, roles: str, busy: Connection) -> None:
         build(roles, *VERSION_7)
         busy.execute(text("INSERT INTO orca.recovery_job VALUES ('j', 'g', 'a', 1, now(), NULL, 'open')"))
         upgrade = threading.Thread(target=migrate.upgrade, args=(by("the_admin", roles),))
         upgrade.start()
-        # The build waits for the transaction that is open; others that write do not wait for the build.
+        # The build waits for the open transaction; other transactions that write do not wait for the build.
         waiting = (
             "SELECT count(*) FROM pg_stat_activity "
             "WHERE query LIKE 'CREATE INDEX CONC%' AND wait_event = 'virtualxid'"
@@ -257,7 +257,7 @@ class TestConcurrency:
 
 @pytest.fixture
 def busy(roles: str) -> Iterator[Connection]:
-    """A connection in the middle of things."""
+    """A connection with an open transaction."""
     from sqlalchemy import NullPool, create_engine
 
     engine = create_engine(roles.replace("postgresql:", "postgresql+psycopg2:"), poolclass=NullPool)
@@ -266,7 +266,7 @@ def busy(roles: str) -> Iterator[Connection]:
     engine.dispose()
 
 
-def test_an_index_whose_building_was_broken_off_is_built_again(database_url: str, owner: Engine) -> None:
+def test_an_index_whose_building_was_interrupted_is_built_again(database_url: str, owner: Engine) -> None:
     with owner.connect() as connection:
         connection.execute(
             text(
@@ -274,9 +274,9 @@ def test_an_index_whose_building_was_broken_off_is_built_again(database_url: str
                 "WHERE indexrelid = 'orca.daemon_recovery_job_open'::regclass"
             )
         )
-    found = migrate.status(database_url)
-    assert found.verdict is SchemaVerdict.SLOW
-    assert found.missing_indexes == ("daemon_recovery_job_open",)
+    current = migrate.status(database_url)
+    assert current.verdict is SchemaVerdict.SLOW
+    assert current.missing_indexes == ("daemon_recovery_job_open",)
     migrate.upgrade(database_url)
     assert migrate.status(database_url).verdict is SchemaVerdict.OK
 
@@ -288,7 +288,7 @@ BUILDS = "FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'C
 def upgrade_that_waits(
     url: str, database_url: str, owner: Engine
 ) -> Iterator[tuple[Connection, list[Exception]]]:
-    """While it lasts, an upgrade waits in the middle of building an index; afterwards it has ended."""
+    """Within the context, an upgrade waits in the middle of building an index; afterwards it has ended."""
     failures: list[Exception] = []
 
     def upgrade() -> None:
@@ -342,9 +342,9 @@ def test_an_index_of_an_earlier_version_is_replaced(database_url: str, owner: En
         connection.execute(
             text("CREATE INDEX daemon_recovery_file_key_path ON orca.recovery_file (key_path)")
         )
-    found = migrate.status(database_url)
-    assert found.missing_indexes == ("daemon_recovery_file_key_hash",)
-    assert migrate.plan(found) == [
+    current = migrate.status(database_url)
+    assert current.missing_indexes == ("daemon_recovery_file_key_hash",)
+    assert migrate.plan(current) == [
         "build the index daemon_recovery_file_key_hash, beside running work",
         "drop the index daemon_recovery_file_key_path, which another one replaces",
     ]

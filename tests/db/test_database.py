@@ -1,4 +1,4 @@
-"""Transactions against a real Postgres: committed or not at all, limited, repeated, cancelled."""
+"""Transactions on a real Postgres: committed or not at all, limited, repeated, cancelled."""
 
 import asyncio
 import threading
@@ -43,7 +43,7 @@ async def test_work_is_committed_when_it_returns(database_url: str, make_databas
     assert await database.transact(providers) == ["a"]
 
 
-async def test_work_that_raises_leaves_nothing_and_its_error_is_its_own(
+async def test_work_that_raises_stores_nothing_and_its_error_is_unchanged(
     database_url: str, make_database: Make
 ) -> None:
     database = make_database(database_url)
@@ -60,7 +60,7 @@ async def test_work_that_raises_leaves_nothing_and_its_error_is_its_own(
 async def test_connections_have_limits_and_a_name(database_url: str, make_database: Make) -> None:
     database = make_database(database_url, statement_timeout=7, lock_timeout=3, application_name="me")
 
-    def shown(connection: Connection) -> list[str]:
+    def parameters_of(connection: Connection) -> list[str]:
         names = (
             "statement_timeout",
             "lock_timeout",
@@ -70,11 +70,11 @@ async def test_connections_have_limits_and_a_name(database_url: str, make_databa
         )
         return [str(connection.scalar(text(f"SHOW {name}"))) for name in names]
 
-    assert await database.transact(shown) == ["7s", "3s", "1min", "me", "UTC"]
-    assert await database.stream(shown) == ["0", "3s", "10min", "me", "UTC"]
+    assert await database.transact(parameters_of) == ["7s", "3s", "1min", "me", "UTC"]
+    assert await database.stream(parameters_of) == ["0", "3s", "10min", "me", "UTC"]
 
 
-async def test_a_statement_over_its_time_is_tried_again_later(database_url: str, make_database: Make) -> None:
+async def test_a_statement_timeout_is_retried_later(database_url: str, make_database: Make) -> None:
     database = make_database(database_url, statement_timeout=0.05)
     with pytest.raises(PostgresError, match="57014"):
         await database.transact(lambda connection: connection.execute(text("SELECT pg_sleep(60)")))
@@ -108,7 +108,7 @@ async def test_data_that_can_never_be_stored_is_rejected(database_url: str, make
 
 
 class TestCancellation:
-    async def test_breaks_the_statement_and_commits_nothing(
+    async def test_cancels_the_statement_and_commits_nothing(
         self, database_url: str, make_database: Make
     ) -> None:
         database = make_database(database_url)
@@ -134,7 +134,7 @@ class TestCancellation:
         await database.transact(lambda _: written.wait(10))
         task.cancel()
         await asyncio.sleep(0)
-        task.cancel()  # told twice, it still waits for its thread
+        task.cancel()  # cancelled a second time, it still waits for its thread
         await asyncio.sleep(0)
         assert not task.done()
         go_on.set()
@@ -163,7 +163,7 @@ class TestCancellation:
         await first
         assert await database.transact(providers) == []
 
-    async def test_leaves_the_connection_to_its_next_user(
+    async def test_does_not_hit_the_next_user_of_the_connection(
         self, database_url: str, make_database: Make
     ) -> None:
         database = make_database(database_url, pool_size=1)
@@ -177,7 +177,7 @@ class TestCancellation:
         assert await database.transact(providers) == ["a", "b", "c"]
 
 
-async def test_streams_do_not_wait_behind_short_transactions(database_url: str, make_database: Make) -> None:
+async def test_streams_do_not_wait_for_short_transactions(database_url: str, make_database: Make) -> None:
     database = make_database(database_url, pool_size=1)
     busy, go_on = threading.Event(), threading.Event()
 
@@ -217,7 +217,7 @@ class TestExhaustion:
                 while connection.scalar(
                     text("SELECT count(*) FROM pg_stat_activity WHERE usename = 'crowded'")
                 ):
-                    pass  # the server takes a moment to notice
+                    pass  # the server needs some time to notice
             await database.probe()
             database.close()
         finally:

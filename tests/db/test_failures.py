@@ -1,4 +1,4 @@
-"""What each SQLSTATE asks for, and that nothing but identifiers is told of it."""
+"""The meaning of each SQLSTATE, and that errors name only identifiers."""
 
 import pytest
 from sqlalchemy import Engine, text
@@ -52,7 +52,7 @@ def test_each_sqlstate_has_one_meaning(expected: SqlstateMeaning, sqlstates: lis
     assert {sqlstate: meaning(sqlstate) for sqlstate in sqlstates} == dict.fromkeys(sqlstates, expected)
 
 
-def test_only_a_probe_can_show_whose_fault_limits_and_cancellations_are() -> None:
+def test_limits_and_cancellations_are_doubtful() -> None:
     assert [code for code in ("54000", "54001", "57014", "22001", "57P01", None) if doubtful(code)] == [
         "54000",
         "54001",
@@ -116,7 +116,7 @@ def test_an_error_is_reported_without_the_values_of_rows(
     assert (type(error), str(error)) == (kind, output)
 
 
-def test_a_lost_connection_is_reported_as_the_database_being_down(owner: Engine) -> None:
+def test_a_lost_connection_is_reported_as_a_database_that_is_down(owner: Engine) -> None:
     with owner.connect() as connection, pytest.raises(DBAPIError) as caught:
         connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
     assert isinstance(translate(caught.value), DependencyDown)

@@ -1,4 +1,4 @@
-"""Rotation, fail-over and lost connections: what a handler sees of them, and how little."""
+"""Rotation, fail-over and lost connections, as a handler sees them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -14,7 +14,7 @@ from orca_daemon.db.failures import PostgresError
 from orca_daemon.engine.errors import DependencyDown, Reject
 from orca_daemon.queues.status_update.store import apply
 from orca_daemon.wire.status import NewFile, NewJob, RecoveryStatus
-from tests.db.conftest import Make, Secret, place
+from tests.db.conftest import Make, Secret, address_parts
 from tests.proxy import Proxy
 from tests.roles import login
 
@@ -39,7 +39,7 @@ async def proxy(database_url: str) -> AsyncIterator[Proxy]:
 
 @pytest.fixture
 def guarded(owner: Engine) -> Iterator[None]:
-    """A role named `app`, whose password is known."""
+    """A role named `app` with a password that the test knows."""
     with owner.connect() as connection:
         connection.execute(text("CREATE ROLE app LOGIN PASSWORD 'old' IN ROLE orca_app"))
     yield
@@ -50,7 +50,7 @@ def guarded(owner: Engine) -> Iterator[None]:
 @pytest.mark.usefixtures("guarded")
 class TestRotation:
     async def test_is_survived(self, database_url: str, make_database: Make, owner: Engine) -> None:
-        secret = Secret(user_username="app", user_password="old", **place(database_url))
+        secret = Secret(user_username="app", user_password="old", **address_parts(database_url))
         database = make_database(secrets=secret, prefix="p", pool_size=1)
         await database.probe()
         with owner.connect() as connection:
@@ -63,10 +63,10 @@ class TestRotation:
         assert await database.transact(count) == 1
         assert secret.asked_for == ["p-orca-db-login-secret"] * 2
 
-    async def test_that_the_secret_does_not_know_yet_is_waited_for(
+    async def test_that_is_not_in_the_secret_yet_is_waited_for(
         self, database_url: str, make_database: Make, owner: Engine
     ) -> None:
-        secret = Secret(user_username="app", user_password="old", **place(database_url))
+        secret = Secret(user_username="app", user_password="old", **address_parts(database_url))
         database = make_database(secrets=secret, secret_arn="arn")
         with owner.connect() as connection:
             connection.execute(text("ALTER ROLE app PASSWORD 'new'"))
@@ -78,7 +78,7 @@ class TestRotation:
     async def test_leaves_the_password_out_of_every_error(
         self, database_url: str, make_database: Make
     ) -> None:
-        secret = Secret(user_username="app", user_password="s3cret-pa55", **place(database_url))
+        secret = Secret(user_username="app", user_password="s3cret-pa55", **address_parts(database_url))
         database = make_database(secrets=secret, secret_arn="arn")
         with pytest.raises(DependencyDown) as caught:
             await database.probe()
@@ -89,22 +89,22 @@ class TestRotation:
 
 
 def end_sessions(connection: Connection, role: str) -> None:
-    """End them, and wait until they are gone."""
-    ours = "FROM pg_stat_activity WHERE usename = :role"
-    connection.execute(text(f"SELECT pg_terminate_backend(pid) {ours}"), {"role": role})
-    while connection.scalar(text(f"SELECT count(*) {ours}"), {"role": role}):
+    """End all sessions of a role, and wait until they have ended."""
+    sessions = "FROM pg_stat_activity WHERE usename = :role"
+    connection.execute(text(f"SELECT pg_terminate_backend(pid) {sessions}"), {"role": role})
+    while connection.scalar(text(f"SELECT count(*) {sessions}"), {"role": role}):
         pass
 
 
 def demote(owner: Engine) -> None:
-    """Have new connections find a database that takes no writes."""
+    """Make the database read-only for new connections."""
     with owner.connect() as connection:
         name = connection.scalar(text("SELECT current_database()"))
         connection.execute(text(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'))
 
 
 def promote(owner: Engine) -> None:
-    """Have new connections find the writer."""
+    """Make the database writable for new connections."""
     with owner.connect() as connection:
         name = connection.scalar(text("SELECT current_database()"))
         connection.execute(text("SET default_transaction_read_only = off"))
@@ -113,7 +113,7 @@ def promote(owner: Engine) -> None:
 
 @contextmanager
 def refusing(owner: Engine, code: str, table: str = "recovery_job") -> Iterator[None]:
-    """Have the server answer this to each new row of the table."""
+    """Let the server raise this error for each new row of the table."""
     with owner.connect() as connection:
         connection.execute(
             text(
@@ -129,14 +129,14 @@ def refusing(owner: Engine, code: str, table: str = "recovery_job") -> Iterator[
 
 
 class TestFailOver:
-    async def test_a_demoted_writer_is_left_for_the_new_one(
+    async def test_connections_to_a_demoted_writer_are_replaced_by_ones_to_the_new_writer(
         self, database_url: str, make_database: Make, owner: Engine
     ) -> None:
         demote(owner)
         database = make_database(database_url)
         await database.probe()
         promote(owner)
-        # The connections of the pool still lead to what has become read-only.
+        # The pool's connections are still those to the server that became read-only.
         with pytest.raises(DependencyDown, match="25006"):
             await database.transact(add, "a")
         await database.transact(add, "a")
@@ -149,8 +149,8 @@ class TestFailOver:
         database = make_database(database_url)
         with pytest.raises(DependencyDown, match="25006"):
             await database.transact(add, "a")
-        # It answers; but would that count, the messages of the run were suspected, and dead-lettered one by
-        # one.
+        # The probe must fail although the server answers: otherwise the run's messages would be charged, and
+        # dead-lettered one by one.
         for _ in range(2):
             with pytest.raises(DependencyDown, match="read-only"):
                 await database.probe()
@@ -174,7 +174,7 @@ class TestFailOver:
         await database.probe()
 
     @pytest.mark.parametrize("code", ["23514", "22001", "P0001", "44000", "09000"])
-    async def test_a_row_that_a_trigger_of_others_refuses_is_an_answer(
+    async def test_a_database_whose_trigger_refuses_the_probes_row_is_up(
         self, database_url: str, make_database: Make, owner: Engine, code: str
     ) -> None:
         with refusing(owner, code):
@@ -202,7 +202,7 @@ class TestFailOver:
             await database.probe()
             assert connection.scalar(current) != before
 
-    async def test_the_probe_needs_room_on_the_disk_and_no_privilege_for_it(
+    async def test_the_probe_writes_to_the_disk_and_needs_no_privilege_for_it(
         self, database_url: str, make_database: Make, owner: Engine
     ) -> None:
         written = text("SELECT temp_bytes FROM pg_stat_database WHERE datname = current_database()")
@@ -214,7 +214,7 @@ class TestFailOver:
             await database.probe()
             database.close()
             while not connection.scalar(written):
-                pass  # the server counts a little later
+                pass  # the server updates its statistics a little later
             assert (connection.scalar(written) or 0) > 250_000
             connection.execute(text("ALTER ROLE poor SET temp_file_limit = 0"))
             await make_database(login(database_url, "poor")).probe()
@@ -231,11 +231,11 @@ class TestFailOver:
         large = "".join(map(str, range(3000)))
         with pytest.raises(Reject, match="54000 program_limit_exceeded"):
             await database.transact(add, large)
-        # What a server says that has run out of transaction numbers has the same code.
+        # A server that has run out of transaction ids reports the same SQLSTATE.
         with refusing(owner, "54000"), pytest.raises(DependencyDown, match="54000"):
             await database.transact(add, large)
 
-    async def test_a_statement_over_its_time_is_no_verdict_while_the_database_is_not_well(
+    async def test_a_statement_timeout_is_not_charged_while_the_database_is_down(
         self, database_url: str, make_database: Make, owner: Engine
     ) -> None:
         database = make_database(database_url, statement_timeout=0.2)
@@ -252,8 +252,8 @@ class TestFailOver:
             connection.execute(text("CREATE ROLE robbed LOGIN; GRANT orca_app TO robbed"))
             try:
                 database = make_database(login(database_url, "robbed"))
-                ours = await database.transact(role.read)
-                database.writes(ours.writable)
+                own_role = await database.transact(role.read)
+                database.writes(own_role.writable)
                 await database.probe()
                 connection.execute(text("REVOKE orca_app FROM robbed"))
                 with pytest.raises(DependencyDown, match="42501"):
@@ -267,7 +267,7 @@ class TestFailOver:
                 end_sessions(connection, "robbed")
                 connection.execute(text("DROP ROLE robbed"))
 
-    async def test_where_the_work_writes_a_server_that_is_read_only_will_not_do(
+    async def test_a_read_only_server_is_down_for_work_that_writes(
         self, database_url: str, make_database: Make, owner: Engine
     ) -> None:
         demote(owner)
@@ -278,7 +278,7 @@ class TestFailOver:
         promote(owner)
         await database.probe()
 
-    async def test_a_replica_will_do_for_those_who_only_read(
+    async def test_a_replica_is_enough_for_work_that_only_reads(
         self, database_url: str, make_database: Make, owner: Engine
     ) -> None:
         demote(owner)
@@ -308,7 +308,7 @@ class TestFailOver:
             await database.transact(apply, [job], NOON)
         proxy.lose_answer_to = None
         assert proxy.lost.is_set()
-        # It was committed all the same; nobody could know.
+        # The transaction was committed all the same, which the client could not know.
         outcome = await database.transact(apply, [job], NOON)
         assert not outcome.created
 
@@ -330,7 +330,7 @@ class TestFailOver:
             with pytest.raises(DependencyDown):
                 await database.probe()
 
-    async def test_a_connection_that_died_while_idle_is_replaced_unseen(
+    async def test_a_connection_that_died_while_idle_is_replaced_without_an_error(
         self, proxy: Proxy, make_database: Make, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(pool, "_FRESH", 0.0)
@@ -340,7 +340,7 @@ class TestFailOver:
         await database.transact(add, "a")
 
 
-async def test_the_second_host_is_used_when_the_first_is_gone(
+async def test_the_second_host_is_used_if_the_first_is_down(
     proxy: Proxy, database_url: str, make_database: Make
 ) -> None:
     first, second = (url.split("@")[1].split("/")[0] for url in (proxy.url, database_url))
@@ -356,7 +356,7 @@ async def test_the_second_host_is_used_when_the_first_is_gone(
     assert await database.transact(server) == int(second.split(":")[1])
 
 
-async def test_work_on_a_server_that_fell_silent_can_be_cancelled(
+async def test_work_on_a_server_that_does_not_answer_can_be_cancelled(
     proxy: Proxy, make_database: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool, "_CUT", 0.2)
@@ -365,7 +365,7 @@ async def test_work_on_a_server_that_fell_silent_can_be_cancelled(
     proxy.silent = True
     for _ in range(2):  # the second one is stuck before it has its connection
         task = asyncio.create_task(database.transact(add, "a"))
-        while not database.in_use:  # noqa: ASYNC110  a thread says it
+        while not database.in_use:  # noqa: ASYNC110  a thread changes it
             await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -374,7 +374,7 @@ async def test_work_on_a_server_that_fell_silent_can_be_cancelled(
     await database.transact(count)
 
 
-async def test_a_server_that_fell_silent_is_down_before_anybody_cancels(
+async def test_a_server_that_does_not_answer_is_down_without_a_cancellation(
     proxy: Proxy, make_database: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool, "_CHECK_EVERY", 0.05)

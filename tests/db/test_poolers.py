@@ -1,4 +1,4 @@
-"""What a pooler between us and Postgres changes: cancellations go its way, and its kind is told."""
+"""With a pooler between us and Postgres, cancellations work, and the check reports the pooling mode."""
 
 import asyncio
 
@@ -27,12 +27,12 @@ def until_it_sleeps(connection: Connection) -> None:
 
 
 def _sleeps(connection: Connection) -> bool:
-    found = bool(connection.scalar(SLEEPING))
-    connection.rollback()  # a transaction sees one moment of it
-    return found
+    sleeping = bool(connection.scalar(SLEEPING))
+    connection.rollback()  # within a transaction, pg_stat_activity does not change
+    return sleeping
 
 
-async def test_work_behind_a_pooler_is_cancelled_by_its_key(
+async def test_work_behind_a_pooler_is_cancelled_by_the_poolers_key(
     database_url: str, make_database: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool, "_CUT", 60.0)
@@ -44,33 +44,33 @@ async def test_work_behind_a_pooler_is_cancelled_by_its_key(
         with pytest.raises(asyncio.CancelledError):
             await task
         assert pooler.cancelled
-        # The connection itself was not cut.
+        # The connection itself was not closed.
         assert await database.transact(lambda connection: connection.scalar(text("SELECT 1"))) == 1
 
 
 @pytest.mark.parametrize("by_transaction", [False, True], ids=["by session", "by transaction"])
-async def test_a_pooler_and_its_kind_are_found(
+async def test_a_pooler_and_its_pooling_mode_are_detected(
     database_url: str, make_database: Make, *, by_transaction: bool
 ) -> None:
     async with Pooler(database_url, by_transaction=by_transaction) as pooler:
-        found = await make_database(pooler.url).link()
-        assert (found.pooled, found.shared) == (True, by_transaction)
+        facts = await make_database(pooler.url).link()
+        assert (facts.pooled, facts.shared) == (True, by_transaction)
     direct = await make_database(database_url).link()
     assert (direct.pooled, direct.shared) == (False, False)
 
 
-def seen(way: Link) -> list[tuple[str, str]]:
-    findings: list[Finding] = list(judge_link(way))
+def judged(connection_link: Link) -> list[tuple[str, str]]:
+    findings: list[Finding] = list(judge_link(connection_link))
     return [(finding.grade.value, finding.text) for finding in findings]
 
 
-def link(host: str = "db.example.org", sslmode: str = "verify-full", **given: bool) -> Link:
-    facts = {"encrypted": True, "pooled": False, "shared": False} | given
+def link(host: str = "db.example.org", sslmode: str = "verify-full", **changes: bool) -> Link:
+    facts = {"encrypted": True, "pooled": False, "shared": False} | changes
     return Link(host=host, sslmode=sslmode, **facts)
 
 
 @pytest.mark.parametrize(
-    ("way", "output"),
+    ("connection_link", "output"),
     [
         pytest.param(link(), [], id="verified"),
         pytest.param(link("127.0.0.1", "prefer", encrypted=False), [], id="loopback"),
@@ -93,11 +93,11 @@ def link(host: str = "db.example.org", sslmode: str = "verify-full", **given: bo
         ),
     ],
 )
-def test_the_check_up_says_what_is_in_between(way: Link, output: list[tuple[str, str]]) -> None:
-    assert seen(way) == output
+def test_the_check_reports_tls_and_poolers(connection_link: Link, output: list[tuple[str, str]]) -> None:
+    assert judged(connection_link) == output
 
 
-def test_the_check_up_refuses_pooling_by_transaction() -> None:
-    [(grade, text)] = seen(link(pooled=True, shared=True))
+def test_the_check_refuses_transaction_pooling() -> None:
+    [(grade, text)] = judged(link(pooled=True, shared=True))
     assert grade == "wrong"
     assert "gives connections away after each transaction" in text

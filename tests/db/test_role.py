@@ -1,4 +1,4 @@
-"""What a role may do is found before the work needs it."""
+"""The privileges of a role are checked before the work needs them."""
 
 from sqlalchemy import Engine, make_url, text
 
@@ -8,7 +8,7 @@ from tests.db.conftest import Make
 from tests.roles import login
 
 
-async def test_a_role_without_temporary_tables_is_reported_of_by_the_check_up(
+async def test_the_check_reports_a_role_that_may_not_create_temporary_tables(
     database_url: str, make_database: Make, owner: Engine
 ) -> None:
     name = make_url(database_url).database

@@ -1,4 +1,4 @@
-"""Sessions state what matters by themselves, whatever the role, the database or the environment is set to."""
+"""Sessions set the parameters that matter, whatever the defaults of role, database and environment are."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -77,7 +77,7 @@ BACKSLASH = r"a\b'c\'"
 
 @pytest.fixture
 def hostile(database_url: str, owner: Engine) -> str:
-    """URL of a database that sets everything to what nobody expects."""
+    """URL of a database that sets unusual defaults for all parameters."""
     name = make_url(database_url).database
     with owner.connect() as connection:
         for setting, value in HOSTILE.items():
@@ -86,7 +86,7 @@ def hostile(database_url: str, owner: Engine) -> str:
     return database_url
 
 
-def shown(connection: Connection) -> dict[str, str]:
+def parameters_of(connection: Connection) -> dict[str, str]:
     return {name: str(connection.scalar(text(f"SHOW {name}"))) for name in HOSTILE}
 
 
@@ -97,64 +97,64 @@ def echoed(connection: Connection) -> str:
 async def test_of_the_pools(hostile: str, make_database: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
     database = make_database(hostile)
-    assert await database.transact(shown) == STATED | SHORT
-    assert await database.stream(shown) == STATED | STREAM
+    assert await database.transact(parameters_of) == STATED | SHORT
+    assert await database.stream(parameters_of) == STATED | STREAM
     assert await database.transact(echoed) == BACKSLASH
 
 
 def test_of_an_upgrade(hostile: str) -> None:
     with migrate._connected(hostile) as connection:
-        assert shown(connection) == STATED | UPGRADE
+        assert parameters_of(connection) == STATED | UPGRADE
         assert echoed(connection) == BACKSLASH
 
 
 def test_a_setting_that_the_server_does_not_know_is_left_out(database_url: str) -> None:
-    given = parameters(parse(database_url), "test", 5)
+    libpq_parameters = parameters(parse(database_url), "test", 5)
     settings = stated(statement=0, lock=0, idle=0, whole=True) | {"a_setting_of_postgres_99": "0"}
-    with closing(open_session(given, settings)) as connection, connection.cursor() as cursor:
+    with closing(open_session(libpq_parameters, settings)) as connection, connection.cursor() as cursor:
         cursor.execute("SHOW transaction_timeout")
         assert cursor.fetchone() == ("0",)
 
 
-async def test_times_that_python_has_no_words_for_are_the_nearest_and_hide_no_row(
+async def test_times_outside_pythons_range_become_the_nearest_and_hide_no_row(
     database_url: str, make_database: Make
 ) -> None:
     values = "('10000-01-01'), ('0044-03-15 BC'), ('infinity'), ('-infinity'), ('2026-11-29'), (NULL)"
     read = text(f"SELECT v::timestamptz, v::timestamp, v::date FROM (VALUES {values}) AS t (v)")
     rows = await make_database(database_url).transact(lambda connection: connection.execute(read).all())
 
-    years = [None if moment is None else moment.year for moment, _, _ in rows]
+    years = [None if time is None else time.year for time, _, _ in rows]
     assert years == [9999, 1, 9999, 1, 2026, None]
-    assert {moment.tzinfo is not None for moment, _, _ in rows if moment} == {True}
-    for moment, local, day in rows[:-1]:
-        assert moment.replace(tzinfo=None) == local
+    assert {time.tzinfo is not None for time, _, _ in rows if time} == {True}
+    for time, local, day in rows[:-1]:
+        assert time.replace(tzinfo=None) == local
         assert local.date() == day
 
 
 @pytest.mark.parametrize("level", ["local", "remote_apply"])
-async def test_a_stronger_commit_than_ours_is_welcome(
+async def test_a_stronger_synchronous_commit_is_kept(
     database_url: str, owner: Engine, make_database: Make, level: str
 ) -> None:
     with owner.connect() as connection:
         name = make_url(database_url).database
         connection.execute(text(f'ALTER DATABASE "{name}" SET synchronous_commit = {level}'))
-    assert (await make_database(database_url).transact(shown))["synchronous_commit"] == level
+    assert (await make_database(database_url).transact(parameters_of))["synchronous_commit"] == level
 
 
 @pytest.fixture
 def encoded(postgres: Server) -> Iterator[Callable[[str], str]]:
     """Makes databases of an encoding, at the current schema."""
-    made: list[str] = []
+    urls: list[str] = []
 
     def make(encoding: str) -> str:
         name = f"encoded_{encoding.lower()}"
         postgres._execute(f"CREATE DATABASE {name} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0")
-        made.append(postgres.url.rpartition("/")[0] + f"/{name}")
-        migrate.upgrade(made[-1])
-        return made[-1]
+        urls.append(postgres.url.rpartition("/")[0] + f"/{name}")
+        migrate.upgrade(urls[-1])
+        return urls[-1]
 
     yield make
-    for url in made:
+    for url in urls:
         postgres.drop(url)
 
 
@@ -168,7 +168,7 @@ async def test_of_a_database_in_latin1(encoded: Callable[[str], str], make_datab
         await database.transact(lambda connection: connection.execute(add, {"name": "日本"}))
 
 
-async def test_bytes_that_are_no_text_are_reported_without_them(
+async def test_bytes_that_are_not_utf8_are_reported_without_their_value(
     encoded: Callable[[str], str], make_database: Make
 ) -> None:
     url = encoded("SQL_ASCII")
@@ -190,16 +190,16 @@ async def test_text_that_utf8_cannot_hold_is_reported_without_it(
         )
 
 
-def test_a_pooler_that_takes_no_options_is_reported_with_what_to_change(
+def test_a_pooler_that_refuses_options_is_reported_with_the_statement_that_helps(
     hostile: str, monkeypatch: Any
 ) -> None:
     connect = psycopg2.connect
 
-    def picky(**given: Any) -> Any:
-        if given.get("options"):
+    def refusing_options(**options: Any) -> Any:
+        if options.get("options"):
             raise psycopg2.OperationalError("FATAL:  unsupported startup parameter: options")
-        return connect(**given)
+        return connect(**options)
 
-    monkeypatch.setattr(psycopg2, "connect", picky)
+    monkeypatch.setattr(psycopg2, "connect", refusing_options)
     with pytest.raises(UnreachableError, match=r"ALTER ROLE … SET standard_conforming_strings = on"):
         open_session(parameters(parse(hostile), "test", 5), {})

@@ -1,4 +1,4 @@
-"""TLS to the server, as settings and URLs ask for it; the embedded server has none: a handshake has to do."""
+"""TLS to the server, by settings and URLs; the embedded server has none, so only the handshake is tested."""
 
 import socket
 import ssl
@@ -23,11 +23,11 @@ SSL_REQUEST = 8
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate of `localhost` that nobody has signed but itself, and its key."""
+    """A self-signed certificate of `localhost`, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(UTC)
-    made = (
+    built = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -42,13 +42,13 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    path.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
+    path.write_bytes(private + built.public_bytes(serialization.Encoding.PEM))
     return path
 
 
 @pytest.fixture
 def port(certificate: Path) -> Iterator[int]:
-    """Of a server that agrees to TLS and hangs up after the handshake."""
+    """Port of a server that agrees to TLS and closes the connection after the handshake."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -87,13 +87,13 @@ def _serve(server: socket.socket, context: ssl.SSLContext) -> None:
 async def test_the_server_is_verified_as_the_settings_say(
     port: int, certificate: Path, make_database: Make, host: str, options: dict[str, str], output: str
 ) -> None:
-    given = {"sslrootcert": str(certificate)} | options
-    database = make_database(f"postgresql://u@{host}:{port}/d", **given)
+    tls_options = {"sslrootcert": str(certificate)} | options
+    database = make_database(f"postgresql://u@{host}:{port}/d", **tls_options)
     with pytest.raises(DependencyDown, match=output):
         await database.probe()
 
 
-async def test_what_the_url_says_of_tls_wins(certificate: Path) -> None:
+async def test_options_of_tls_in_the_url_have_priority(certificate: Path) -> None:
     settings = DatabaseSettings.model_validate(
         {
             "url": "postgresql://u@h/d?sslmode=require",
@@ -101,11 +101,11 @@ async def test_what_the_url_says_of_tls_wins(certificate: Path) -> None:
             "sslrootcert": str(certificate),
         }
     )
-    found = await resolve(settings, None)
-    assert found.query == {"sslmode": "require", "sslrootcert": str(certificate)}
+    address = await resolve(settings, None)
+    assert address.query == {"sslmode": "require", "sslrootcert": str(certificate)}
 
 
-async def test_a_file_that_is_not_there_is_a_mistake(tmp_path: Path) -> None:
+async def test_a_setting_that_names_a_missing_file_is_an_error(tmp_path: Path) -> None:
     settings = DatabaseSettings.model_validate(
         {"url": "postgresql://u@h/d", "sslrootcert": str(tmp_path / "no")}
     )

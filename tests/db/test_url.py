@@ -1,4 +1,4 @@
-"""Database URLs in every form that libpq and SQLAlchemy know."""
+"""Database URLs in every form that libpq and SQLAlchemy accept."""
 
 import pytest
 
@@ -68,6 +68,6 @@ def test_is_read(text: str, expected: DatabaseUrl) -> None:
         ("postgresql://u@a,b,c/d?port=1,2", "3 hosts and 2 ports"),
     ],
 )
-def test_mistakes_are_named(text: str, output: str) -> None:
+def test_mistakes_are_reported_by_name(text: str, output: str) -> None:
     with pytest.raises(DatabaseUrlError, match=output):
         read(text)

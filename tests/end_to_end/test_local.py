@@ -17,6 +17,7 @@ import boto3
 import psycopg2
 import pytest
 
+from orca_daemon.local.state import StateDirectory
 from orca_daemon.producer import OrcaStatus, send
 from tests.end_to_end.messages import new_job, update
 from tests.waiting import PATIENCE, until
@@ -108,10 +109,12 @@ def test_no_child_process_survives_a_parent_that_was_killed(run: Run, tmp_path: 
 
 
 def test_a_second_local_stack_on_the_same_directory_is_refused(run: Run, tmp_path: Path) -> None:
-    _read_stack(run("--state", "state", "--json"), tmp_path / "state")
+    # The lock of a running stack, without the seconds that its start takes.
+    first = StateDirectory(tmp_path / "state")
     second = run("--state", "state")
     _, output = second.communicate(timeout=PATIENCE)
     assert (second.returncode, "--state" in output) == (78, True)
+    first.close()
 
 
 def test_the_exit_flag_requires_the_demo_flag(run: Run) -> None:

@@ -7,6 +7,8 @@ import pytest
 from tests.end_to_end.conftest import Deployment
 from tests.roles import login
 
+MATRIX = pytest.mark.matrix
+
 
 def test_all_wrong_settings_are_reported_at_once(deployment: Deployment) -> None:
     code, output = deployment.run_to_exit(
@@ -22,7 +24,14 @@ def test_all_wrong_settings_are_reported_at_once(deployment: Deployment) -> None
     assert "secret" not in output
 
 
-@pytest.mark.parametrize("name", ["status_update", "recovery", "internal_report"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "status_update",
+        pytest.param("recovery", marks=MATRIX),
+        pytest.param("internal_report", marks=MATRIX),
+    ],
+)
 def test_a_missing_queue_is_named(deployment: Deployment, name: str) -> None:
     url = deployment.queues[name].replace("q-", "gone-")
     code, output = deployment.run_to_exit(**{f"ORCA_QUEUES__{name.upper()}__URL": url})
@@ -54,7 +63,11 @@ def test_a_database_without_the_schema_is_refused_with_the_command_that_creates_
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("AWS_ENDPOINT_URL_S3", "nowhere"), ("AWS_PROFILE", "no-such"), ("AWS_REGION", "us west")],
+    [
+        ("AWS_ENDPOINT_URL_S3", "nowhere"),
+        pytest.param("AWS_PROFILE", "no-such", marks=MATRIX),
+        pytest.param("AWS_REGION", "us west", marks=MATRIX),
+    ],
 )
 def test_a_wrong_endpoint_profile_or_region_is_reported(
     deployment: Deployment, name: str, value: str

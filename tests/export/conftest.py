@@ -1,4 +1,4 @@
-"""An export from a real Postgres to a real S3 endpoint, at times that the test chooses."""
+"""Exports from a real Postgres to a real S3 endpoint, at times that the test chooses."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing, contextmanager
@@ -46,7 +46,7 @@ class Source:
 
 @dataclass
 class Exporter:
-    """Runs exports, and reads back what they wrote."""
+    """Runs exports, and reads back their files."""
 
     database: Database
     clients: Any
@@ -90,7 +90,7 @@ def table(name: str, column: str = "last_updated") -> Table:
 
 @contextmanager
 def another_run(source: Source, exporter: Exporter, table: str) -> Iterator[None]:
-    """While it lasts, another run has the table."""
+    """Within the context, another run has locked the table."""
     with closing(psycopg2.connect(source.url)) as other, other.cursor() as cursor:
         name = f"{exporter.bucket}/{table}"
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 8117))", (name,))

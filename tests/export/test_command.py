@@ -27,19 +27,19 @@ def logs_as_before() -> Iterator[None]:
 
 
 @pytest.fixture
-def place(bucket: Callable[[], str]) -> str:
+def export_bucket(bucket: Callable[[], str]) -> str:
     return bucket()
 
 
 @pytest.fixture
 def invoke(
-    source: Source, aws_endpoint: str, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    source: Source, aws_endpoint: str, export_bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Invoke:
     source.run("CREATE TABLE staff (id int, last_updated timestamptz DEFAULT now() - interval '1 hour')")
     source.run("INSERT INTO staff VALUES (1), (2)")
     config = tmp_path / "settings.toml"
     config.write_text(
-        f'[export]\nbucket = "{place}"\n[export.tables.staff]\n[export.tables.absent]\n', "utf-8"
+        f'[export]\nbucket = "{export_bucket}"\n[export.tables.staff]\n[export.tables.absent]\n', "utf-8"
     )
     monkeypatch.setenv("ORCA_CONFIG", str(config))
     monkeypatch.setenv("DATABASE_URL", source.url)
@@ -48,23 +48,23 @@ def invoke(
     return lambda *arguments: CliRunner().invoke(app, ["export", *arguments])
 
 
-def test_a_table_is_exported_and_reported(invoke: Invoke, s3: S3Client, place: str) -> None:
+def test_a_table_is_exported_and_reported(invoke: Invoke, s3: S3Client, export_bucket: str) -> None:
     result = invoke("staff", "--json")
 
     assert result.exit_code == 0
     reported = json.loads(result.stdout)
-    (key,) = [entry["Key"] for entry in s3.list_objects_v2(Bucket=place)["Contents"]]
+    (key,) = [entry["Key"] for entry in s3.list_objects_v2(Bucket=export_bucket)["Contents"]]
     assert reported["keys"] == {"staff": key}
     assert reported["tables"][0]["rows"] == 2
 
 
-def test_a_dry_run_says_what_would_be_written(invoke: Invoke, s3: S3Client, place: str) -> None:
+def test_a_dry_run_reports_what_would_be_written(invoke: Invoke, s3: S3Client, export_bucket: str) -> None:
     result = invoke("staff", "--dry-run")
 
     assert result.exit_code == 0
     assert "would be" in result.stdout
-    assert f"s3://{place}/staff/" in result.stdout
-    assert s3.list_objects_v2(Bucket=place)["KeyCount"] == 0
+    assert f"s3://{export_bucket}/staff/" in result.stdout
+    assert s3.list_objects_v2(Bucket=export_bucket)["KeyCount"] == 0
 
 
 def test_a_start_can_be_given(invoke: Invoke) -> None:
@@ -96,7 +96,9 @@ def test_mistakes_of_usage_are_exit_2(invoke: Invoke, arguments: list[str], outp
     assert output in result.stderr
 
 
-def test_no_bucket_is_a_mistake_of_the_settings(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_export_bucket_is_an_error_in_the_settings(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("ORCA_CONFIG")
 
     assert invoke("files").exit_code == 78

@@ -1,4 +1,4 @@
-"""The thread that encodes, and how far reading may be ahead of it."""
+"""The encoder's thread, and how many blocks may wait for it."""
 
 from typing import Any
 
@@ -7,21 +7,21 @@ from orca_daemon.export.framing import BLOCK
 
 
 class Encoded:
-    """In place of the reader and of the file: keeps the sizes of the blocks."""
+    """Replaces the reader and the file, and records the sizes of the blocks."""
 
     def __init__(self) -> None:
         self.sizes: list[int] = []
 
     def read(self, block: memoryview) -> list[int]:
-        """No rows, but of this block."""
+        """A table without rows, of the size of this block."""
         self.sizes.append(len(block))
         return []
 
     def add(self, rows: Any) -> None:
-        """Take them."""
+        """Record the size."""
 
     def close(self) -> None:
-        """The file is complete."""
+        """Do nothing."""
 
 
 def test_a_large_row_is_encoded_before_the_next_is_read() -> None:
@@ -36,7 +36,7 @@ def test_a_large_row_is_encoded_before_the_next_is_read() -> None:
     encoder.finish()
 
 
-def test_a_large_row_that_cannot_be_encoded_holds_nobody_up() -> None:
+def test_a_large_row_that_cannot_be_encoded_blocks_no_thread() -> None:
     encoded: Any = Encoded()
     encoder = Encoder(None, lambda: encoded, lambda _rows: None)  # type: ignore[arg-type]
     encoder.start()

@@ -1,4 +1,4 @@
-"""Nothing is lost and nothing is written twice, whoever commits when."""
+"""Every row is exported exactly once, whatever the order of commits and runs is."""
 
 import json
 from contextlib import closing
@@ -11,8 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from orca_daemon.export import query
-from orca_daemon.export.footer import KEY
-from orca_daemon.export.keys import file_key
+from orca_daemon.export.files import KEY, file_key
 from orca_daemon.export.run import ExportBusyError
 from orca_daemon.export.snapshot import EPOCH, Snapshot, full_number
 from orca_daemon.export.window import ClockBehindError, Window
@@ -54,7 +53,7 @@ async def test_each_run_takes_the_rows_from_the_last_one_until_now(
     assert await _ids(exporter, T0 + 2 * HOUR) == [3]
 
 
-async def test_a_row_that_was_stamped_before_the_last_run_and_committed_after_it_is_in_the_next(
+async def test_a_row_with_a_change_time_before_the_last_run_that_was_committed_after_it_is_in_the_next(
     source: Source, exporter: Exporter
 ) -> None:
     _staff(source)
@@ -65,7 +64,7 @@ async def test_a_row_that_was_stamped_before_the_last_run_and_committed_after_it
     assert await _ids(exporter, T0 + 2 * HOUR) == []
 
 
-async def test_freezing_rows_hides_no_late_one_and_repeats_none(source: Source, exporter: Exporter) -> None:
+async def test_freezing_rows_hides_no_late_row_and_repeats_no_row(source: Source, exporter: Exporter) -> None:
     _staff(source)
     _add(source, 1, T0 - HOUR)
     assert await _ids(exporter, T0) == [1]
@@ -76,7 +75,7 @@ async def test_freezing_rows_hides_no_late_one_and_repeats_none(source: Source, 
     assert await _ids(exporter, T0 + 2 * HOUR) == []
 
 
-async def test_a_row_that_is_written_twice_between_two_runs_is_exported_as_it_is_in_the_end(
+async def test_a_row_that_is_written_twice_between_two_runs_is_exported_with_its_last_values(
     source: Source, exporter: Exporter
 ) -> None:
     _staff(source)
@@ -113,7 +112,7 @@ async def test_a_savepoint_of_an_open_transaction_is_in_the_next_run(
         cursor.execute(
             "SELECT pg_current_xact_id(); SAVEPOINT s; INSERT INTO staff VALUES (7, %s)", (T0 - HOUR,)
         )
-        # Later transactions than the savepoint's: it lies in between, and no list of running ones names it.
+        # Ids above the savepoint's: its own is between xmin and xmax, and not listed as running.
         _add(source, 1, T0 - HOUR)
         assert await _ids(exporter, T0) == [1]
         open_one.commit()
@@ -121,7 +120,7 @@ async def test_a_savepoint_of_an_open_transaction_is_in_the_next_run(
     assert await _ids(exporter, T0 + 2 * HOUR) == []
 
 
-async def test_a_long_transaction_elsewhere_repeats_nothing(source: Source, exporter: Exporter) -> None:
+async def test_a_long_transaction_on_another_table_repeats_no_row(source: Source, exporter: Exporter) -> None:
     _staff(source)
     with closing(psycopg2.connect(source.url)) as open_one, open_one.cursor() as cursor:
         cursor.execute("SELECT pg_current_xact_id()")
@@ -133,10 +132,10 @@ async def test_a_long_transaction_elsewhere_repeats_nothing(source: Source, expo
         assert await _ids(exporter, T0 + 2 * HOUR) == [5]
 
 
-async def test_very_many_transactions_during_a_long_one_elsewhere_are_no_burden(
+async def test_millions_of_transactions_during_a_long_one_do_not_slow_an_export(
     source: Source, exporter: Exporter
 ) -> None:
-    # As many savepoints: compared one by one with every row, they would take hours.
+    # So many savepoints that comparing each id with each row would take hours.
     _staff(source)
     with closing(psycopg2.connect(source.url)) as open_one, open_one.cursor() as cursor:
         cursor.execute("SELECT pg_current_xact_id()")
@@ -147,7 +146,7 @@ async def test_very_many_transactions_during_a_long_one_elsewhere_are_no_burden(
         assert await _ids(exporter, T0 + 2 * HOUR) == [0]
 
 
-async def test_a_row_that_changed_without_a_new_stamp_is_exported_again(
+async def test_a_late_row_that_changed_without_a_new_change_time_is_exported_again(
     source: Source, exporter: Exporter
 ) -> None:
     _staff(source)
@@ -157,7 +156,7 @@ async def test_a_row_that_changed_without_a_new_stamp_is_exported_again(
     assert await _ids(exporter, T0 + HOUR) == [2]
 
 
-async def test_late_rows_are_sought_no_further_back_than_the_overlap(
+async def test_late_rows_are_searched_no_further_back_than_the_overlap(
     source: Source, exporter: Exporter
 ) -> None:
     _staff(source)
@@ -209,7 +208,7 @@ async def test_the_overlap_is_taken_again_after_a_move_to_another_server(
     assert "export.other_server" in [entry["event"] for entry in logs]
 
 
-async def test_a_start_by_hand_takes_rows_again(source: Source, exporter: Exporter) -> None:
+async def test_a_given_start_exports_rows_again(source: Source, exporter: Exporter) -> None:
     _staff(source)
     _add(source, 1, T0 - 2 * HOUR)
     _add(source, 2, T0 - HOUR)
@@ -231,22 +230,22 @@ async def test_a_full_export_has_every_row_and_the_next_run_repeats_none(
 
 
 @pytest.mark.parametrize("kind", ["timestamptz", "timestamp", "date"])
-async def test_rows_whose_time_will_never_come_are_in_full_exports(
+async def test_rows_with_an_infinite_change_time_are_in_full_exports(
     source: Source, exporter: Exporter, kind: str
 ) -> None:
     source.run(f"CREATE TABLE staff (id int, last_updated {kind})")
     source.run("INSERT INTO staff VALUES (1, '-infinity'), (2, 'infinity'), (3, '2026-10-01'), (4, NULL)")
     source.run("INSERT INTO staff VALUES (5, '2027-01-01')")
 
-    found = []
+    read_back = []
     for number, full in enumerate([False, False, True, False]):
         report = await exporter.run(T0 + number * HOUR, STAFF, full=full)
-        found.append([exporter.read(key).column("id").to_pylist() for key in report.keys.values()])
+        read_back.append([exporter.read(key).column("id").to_pylist() for key in report.keys.values()])
 
-    assert found == [[[1, 3]], [], [[1, 2, 3, 4]], []]
+    assert read_back == [[[1, 3]], [], [[1, 2, 3, 4]], []]
 
 
-async def test_times_without_zone_and_dates_are_taken_as_utc(source: Source, exporter: Exporter) -> None:
+async def test_times_without_zone_and_dates_are_read_as_utc(source: Source, exporter: Exporter) -> None:
     source.run("ALTER DATABASE %s SET timezone = 'Asia/Tokyo'" % source.url.rpartition("/")[2])  # noqa: UP031
     source.run(
         "CREATE TABLE local (id int, last_updated timestamp); CREATE TABLE daily (id int, last_updated date)"

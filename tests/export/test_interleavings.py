@@ -1,4 +1,4 @@
-"""Writers and runs in any order: in the end, every row stands in exactly one file."""
+"""Writers and runs in random order: in the end, every row is in exactly one file."""
 
 import random
 from collections import Counter
@@ -15,7 +15,7 @@ STEPS, RUNS = 60, 9
 
 
 class Writers:
-    """Transactions that are begun, written in (with savepoints or without), and ended in any order."""
+    """Transactions that begin, write (with savepoints or without) and end in random order."""
 
     def __init__(self, url: str, stack: ExitStack, chance: random.Random) -> None:
         self._connections = [stack.enter_context(closing(psycopg2.connect(url))) for _ in range(5)]
@@ -24,7 +24,7 @@ class Writers:
         self.committed: list[int] = []
 
     def step(self, now: float) -> None:
-        """Do one thing at `now`, in hours since `T0`."""
+        """Take one step at `now`, in hours since `T0`."""
         connection = self._chance.choice(self._connections)
         if connection in self._open and self._chance.random() < 0.4:
             self._end(connection)
@@ -63,7 +63,7 @@ class Writers:
 @pytest.mark.parametrize("seed", range(4))
 async def test_every_row_is_in_exactly_one_file(source: Source, exporter: Exporter, seed: int) -> None:
     source.run("CREATE TABLE staff (id int, last_updated timestamptz)")
-    chance, found = random.Random(seed), Counter[int]()
+    chance, exported = random.Random(seed), Counter[int]()
     runs = sorted(chance.sample(range(STEPS), RUNS))
 
     with ExitStack() as stack:
@@ -71,10 +71,12 @@ async def test_every_row_is_in_exactly_one_file(source: Source, exporter: Export
         for step in range(STEPS):
             writers.step(step / 10)
             if step in runs:
-                found.update(row["id"] for row in await exporter.rows(T0 + step * HOUR / 10, table("staff")))
+                exported.update(
+                    row["id"] for row in await exporter.rows(T0 + step * HOUR / 10, table("staff"))
+                )
         writers.end()
     for later in (10, 11):
-        found.update(row["id"] for row in await exporter.rows(T0 + later * HOUR, table("staff")))
+        exported.update(row["id"] for row in await exporter.rows(T0 + later * HOUR, table("staff")))
 
-    assert found == Counter(writers.committed)
+    assert exported == Counter(writers.committed)
     assert len(writers.committed) > STEPS / 4

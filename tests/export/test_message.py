@@ -1,4 +1,4 @@
-"""An export asked for by a message, as the handler of the internal-report queue does it."""
+"""Exports that a message requests, by the handler of the internal-report queue."""
 
 import asyncio
 import json
@@ -43,7 +43,7 @@ def shop(source: Source) -> Source:
 
 @pytest.fixture
 def services(shop: Source, aws_endpoint: str, bucket: Callable[[], str]) -> Open:
-    """Opens services for settings, whose own database is the shop's unless they say otherwise."""
+    """Opens services for settings; the default for the application's database is the shop's."""
 
     @asynccontextmanager
     async def opened(**sections: dict[str, Any]) -> AsyncIterator[Services]:
@@ -87,14 +87,14 @@ async def test_a_message_gets_its_tables_exported_once(services: Open, s3: S3Cli
     assert 'orca_daemon_export_seconds_count{outcome="nothing_new"} 1.0' in output
 
 
-async def test_a_message_that_comes_again_while_its_export_runs_waits_and_repeats_nothing(
+async def test_a_message_that_is_redelivered_while_its_export_runs_waits_and_repeats_nothing(
     services: Open, shop: Source, s3: S3Client
 ) -> None:
     async with services(database={"url": shop.url, "lock_timeout": 60}) as opened:
         with closing(psycopg2.connect(shop.url)) as other, other.cursor() as cursor:
             cursor.execute("LOCK TABLE staff IN ACCESS EXCLUSIVE MODE")
             first = asyncio.create_task(export_tables(opened, request("staff")))
-            while shop.run(RUNNING) != [(True,)]:  # noqa: ASYNC110  nobody but the server knows
+            while shop.run(RUNNING) != [(True,)]:  # noqa: ASYNC110  only the server knows it
                 await asyncio.sleep(0)
             with pytest.raises(NotYet, match="another export of staff"):
                 await export_tables(opened, request("staff"))
@@ -120,7 +120,7 @@ async def test_without_a_bucket_the_message_is_rejected(services: Open) -> None:
             await export_tables(opened, request("staff"))
 
 
-async def test_a_bucket_that_does_not_exist_is_worth_another_try(services: Open) -> None:
+async def test_a_bucket_that_does_not_exist_is_retried(services: Open) -> None:
     async with services(export={"bucket": "nowhere"}) as opened:
         with capture_logs() as logs, pytest.raises(ExportError, match="NoSuchBucket"):
             await export_tables(opened, request("staff"))
@@ -172,7 +172,7 @@ async def test_another_database_that_is_down_is_waited_for_under_a_name_of_its_o
 
 
 class TestPlaces:
-    """What S3 answers is told with the place, and charged to nobody."""
+    """A failure of S3 names the place, and is not charged to the message."""
 
     @pytest.fixture
     def flaky(self, aws_endpoint: str) -> Iterator[FlakyS3]:
@@ -217,7 +217,7 @@ class TestPlaces:
         places._listener.reset(listener)
         assert set(succeeded) == {("s3", f"read {bucket}"), ("s3", f"write {bucket}")}
 
-    async def test_a_mild_failure_of_one_table_is_what_is_reported_of_all(
+    async def test_the_mildest_failure_of_all_tables_is_raised(
         self, services: Open, flaky: FlakyS3, shop: Source
     ) -> None:
         shop.run("CREATE TABLE orders AS SELECT * FROM staff")

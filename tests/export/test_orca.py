@@ -1,4 +1,4 @@
-"""The preset: ORCA's own tables, each with the change time that the schema gives it."""
+"""The preset: ORCA's own tables with their change times."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -17,7 +17,7 @@ LOOKUPS = [table for table in ORCA if not table.change_times]
 
 @pytest.fixture
 def empty_database(database_url: str) -> str:
-    """The exporter's database, which here is one at ORCA's schema."""
+    """The exporter's database, with ORCA's schema."""
     return database_url
 
 
@@ -31,12 +31,12 @@ def job(source: Source) -> Callable[..., None]:
             " status_id, request_time) VALUES ('j', 'c', %s, 'a', 1, %s)",
             *(granule, requested),
         )
-        for number, moment in enumerate(changed):
+        for number, time in enumerate(changed):
             source.run(
                 "INSERT INTO orca.recovery_file (job_id, collection_id, granule_id, filename, key_path,"
                 " restore_destination, status_id, request_time, last_update)"
                 " VALUES ('j', 'c', %s, %s, 'k', 'd', 1, %s, %s)",
-                *(granule, f"{number}.h5", requested, moment),
+                *(granule, f"{number}.h5", requested, time),
             )
 
     return add

@@ -1,4 +1,4 @@
-"""A run over several tables: one snapshot, failures that stay with their table, files whole or not there."""
+"""A run over several tables: one snapshot, failures of single tables, complete files or none."""
 
 import asyncio
 import threading
@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from orca_daemon.export.catalog import RelationMissingError
-from orca_daemon.export.footer import KEY
+from orca_daemon.export.files import KEY
 from orca_daemon.export.framing import UnstorableError
 from orca_daemon.export.run import ExportBusyError
 from orca_daemon.export.table import NoChangeTimeError
@@ -74,7 +74,7 @@ async def test_all_tables_are_read_from_one_snapshot(tables: Source, exporter: E
     assert [row["id"] for row in await exporter.rows(T0 + HOUR, TWO)] == [2]
 
 
-async def test_a_table_that_fails_does_not_stop_the_others_and_the_run_says_so(
+async def test_a_table_that_fails_does_not_stop_the_others_and_is_in_the_report(
     tables: Source, exporter: Exporter
 ) -> None:
     tables.run("CREATE TABLE broken (price numeric(5,2), last_updated timestamptz)")
@@ -90,7 +90,7 @@ async def test_a_table_that_fails_does_not_stop_the_others_and_the_run_says_so(
     assert "NaN" not in report.reasons
 
 
-async def test_a_table_that_another_run_has_does_not_stop_the_others(
+async def test_a_table_that_another_run_has_locked_does_not_stop_the_others(
     tables: Source, exporter: Exporter
 ) -> None:
     with another_run(tables, exporter, "one"):
@@ -110,8 +110,8 @@ async def test_a_patient_run_exports_nothing_while_another_one_has_a_table(
     assert list((await exporter.run(T0, ONE, TWO, patient=True)).keys) == ["one", "two"]
 
 
-async def test_a_run_has_all_its_tables_from_the_beginning(tables: Source, exporter: Exporter) -> None:
-    # Otherwise another run could write a newer file of the second one in the meantime.
+async def test_a_run_locks_all_its_tables_at_the_beginning(tables: Source, exporter: Exporter) -> None:
+    # Otherwise another run could write a newer file of the second table in the meantime.
     free: list[bool] = []
     exporter.options["finished"] = lambda _outcome: free.append(_is_free(tables, exporter, "two"))
 
@@ -120,7 +120,7 @@ async def test_a_run_has_all_its_tables_from_the_beginning(tables: Source, expor
     assert free == [False, False]
 
 
-async def test_a_dry_run_neither_waits_for_another_run_nor_is_in_its_way(
+async def test_a_dry_run_neither_waits_for_another_run_nor_blocks_it(
     tables: Source, exporter: Exporter
 ) -> None:
     free: list[bool] = []
@@ -133,7 +133,7 @@ async def test_a_dry_run_neither_waits_for_another_run_nor_is_in_its_way(
 
 
 def _is_free(source: Source, exporter: Exporter, table: str) -> bool:
-    """Whether no run has the table."""
+    """Whether no run has locked the table."""
     name = f"{exporter.bucket}/{table}"
     return bool(source.run("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 8117))", name)[0][0])
 
@@ -144,11 +144,11 @@ def _is_free(source: Source, exporter: Exporter, table: str) -> bool:
         (table("absent"), "no table absent; the search path has one, two"),
         (table("elsewhere.one"), "no table elsewhere.one; schema elsewhere has none"),
         (table("one", "changed"), "no column changed; it has id, last_updated"),
-        (table("one", "id"), "column id of public.one is integer, which is no time"),
+        (table("one", "id"), "column id of public.one is integer, which is not a date or time"),
         (table('one"; DROP TABLE one; --'), "there is no table"),
     ],
 )
-async def test_what_does_not_exist_is_named_with_what_does(
+async def test_a_missing_table_or_column_is_named_with_the_existing_ones(
     tables: Source, exporter: Exporter, wanted: Table, output: str
 ) -> None:
     with pytest.raises(RelationMissingError) as caught:
@@ -225,12 +225,12 @@ async def test_many_rows_make_several_row_groups_and_parts(tables: Source, expor
 
 
 class InTheMiddleError(Exception):
-    """The end of a table in the middle."""
+    """An error in the middle of a table."""
 
 
 @contextmanager
 def _endless(source: Source) -> Iterator[None]:
-    """A table whose rows are many, so that something can happen while they are read."""
+    """A table with many rows, so that a test can act while they are read."""
     source.run("CREATE VIEW endless AS SELECT i AS id, sha512(i::text::bytea) AS noise, %s AS last_updated"
                " FROM (SELECT generate_series(1, 50000000) AS i) AS streamed", T0 - HOUR)  # fmt: skip
     yield
@@ -275,19 +275,21 @@ async def test_a_cancelled_run_ends_at_once_and_leaves_nothing_behind(
     assert [thread.name for thread in threading.enumerate() if thread.name == "export-encoder"] == []
 
 
-async def test_what_a_killed_process_left_is_cleared_away(tables: Source, exporter: Exporter) -> None:
-    place = exporter.bucket
-    left = exporter.s3.create_multipart_upload(Bucket=place, Key="one/2026/10/01/000000000000.parquet")
-    foreign = exporter.s3.create_multipart_upload(Bucket=place, Key="one/notes.txt")
+async def test_uploads_of_a_killed_process_are_aborted(tables: Source, exporter: Exporter) -> None:
+    bucket_name = exporter.bucket
+    left = exporter.s3.create_multipart_upload(Bucket=bucket_name, Key="one/2026/10/01/000000000000.parquet")
+    foreign = exporter.s3.create_multipart_upload(Bucket=bucket_name, Key="one/notes.txt")
 
     await exporter.run(T0, ONE)
 
-    uploads = [entry["UploadId"] for entry in exporter.s3.list_multipart_uploads(Bucket=place)["Uploads"]]
+    uploads = [
+        entry["UploadId"] for entry in exporter.s3.list_multipart_uploads(Bucket=bucket_name)["Uploads"]
+    ]
     assert left["UploadId"] not in uploads
     assert uploads == [foreign["UploadId"]]
 
 
-async def test_a_bucket_that_is_not_there_fails_the_tables(tables: Source, exporter: Exporter) -> None:
+async def test_a_bucket_that_does_not_exist_fails_the_tables(tables: Source, exporter: Exporter) -> None:
     exporter.bucket = "no-such-bucket"
 
     report = await exporter.run(T0, ONE)

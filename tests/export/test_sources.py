@@ -1,4 +1,4 @@
-"""Sources as they are met: other encodings, hidden rows, odd names, domains in arrays, limits of time."""
+"""Unusual sources: other encodings, hidden rows, names with dots, domains in arrays, time limits."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -14,7 +14,7 @@ from orca_daemon.db.database import Database
 from orca_daemon.export.catalog import HiddenError
 from orca_daemon.export.encoder import Encoder
 from orca_daemon.export.framing import UnstorableError
-from orca_daemon.export.source import elsewhere
+from orca_daemon.export.source import other_database
 from orca_daemon.export.table import RowsLostError
 from orca_daemon.export.tables import ChangeTime, Relation, Table
 from orca_daemon.settings import DatabaseSection as DatabaseSettings
@@ -27,7 +27,7 @@ from tests.roles import login
 
 @pytest.fixture
 def encoded(postgres: Server, exporter: Exporter) -> Iterator[Callable[[str], Source]]:
-    """Makes a database of an encoding, and has the exporter read it."""
+    """Makes a database with an encoding as the exporter's source."""
     name = f"source_{datetime.now(UTC):%H%M%S%f}"
     url = postgres.url.rpartition("/")[0] + f"/{name}"
 
@@ -56,7 +56,7 @@ async def test_names_and_values_of_a_latin1_source_come_through(
 
 
 @pytest.mark.parametrize("kind", ["text", "varchar(9)", "text[]", "json"])
-async def test_bytes_that_are_no_text_fail_by_their_columns_name(
+async def test_bytes_that_are_not_utf8_fail_with_the_name_of_the_column(
     encoded: Callable[[str], Source], exporter: Exporter, kind: str
 ) -> None:
     with closing(encoded("SQL_ASCII").connection) as connection:
@@ -132,7 +132,7 @@ QUOTED = '"odd.""schema"."ta.b""le"'
     ],
     ids=str,
 )
-def test_a_name_is_read_as_sql_reads_it(text: str, expected: Relation) -> None:
+def test_a_table_name_is_parsed_as_in_sql(text: str, expected: Relation) -> None:
     assert Relation.parse(text) == expected
     assert Relation.parse(str(expected)) == expected
 
@@ -161,9 +161,7 @@ CREATE TABLE one (
 """
 
 
-async def test_arrays_of_domains_are_lists_of_what_the_domains_are_made_of(
-    source: Source, exporter: Exporter
-) -> None:
+async def test_arrays_of_domains_are_lists_of_the_base_type(source: Source, exporter: Exporter) -> None:
     source.run(DOMAINS)
     source.run(
         "INSERT INTO one VALUES ('{1,2}', '{3}', '{1.50}', '{2026-01-01}', '{4}', ARRAY['{5}'::whole],"
@@ -202,7 +200,7 @@ async def test_rows_are_compared_with_the_servers_count(
     assert exporter.listed() == []
 
 
-async def test_a_time_limit_of_the_transaction_is_no_limit_of_an_export(
+async def test_a_time_limit_of_transactions_does_not_end_an_export(
     source: Source, exporter: Exporter
 ) -> None:
     name = source.url.rpartition("/")[2]
@@ -220,8 +218,8 @@ async def test_a_time_limit_of_the_transaction_is_no_limit_of_an_export(
     assert len(await exporter.rows(T0, table("one"))) == 1
 
 
-def test_what_the_settings_say_of_tls_holds_for_every_source_and_our_certificate_for_our_own_only() -> None:
-    other = elsewhere(
+def test_settings_of_tls_apply_to_every_source_and_our_client_certificate_only_to_our_own() -> None:
+    other = other_database(
         Settings(
             database=DatabaseSettings(
                 sslmode="verify-full", sslrootcert="system", sslcert="ours", sslkey="ours"

@@ -1,4 +1,4 @@
-"""A shop like the seed's: every file, read by pyarrow and by DuckDB, holds the rows of the database."""
+"""A shop's database: every file, read by pyarrow and by DuckDB, has the rows of the database."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ def _database(source: Source, name: str) -> list[tuple[Any, ...]]:
     return sorted(source.run(f"SELECT * FROM totes.{name}"), key=lambda row: row[0])
 
 
-async def test_every_table_comes_back_row_by_row(source: Source, exporter: Exporter, tmp_path: Path) -> None:
+async def test_every_table_is_exported_row_by_row(source: Source, exporter: Exporter, tmp_path: Path) -> None:
     totesys.build(source, 50, T0 - HOUR)
 
     report = await exporter.run(T0, *ALL)
@@ -40,7 +40,7 @@ async def test_run_after_run_the_files_together_hold_every_row_once(
     totesys.build(source, 30, start)
     for number in range(6):
         await exporter.run(start + number * HOUR / 6, *ALL)
-    late = datetime(2026, 11, 1, 11, 1)  # noqa: DTZ001  as the column has it
+    late = datetime(2026, 11, 1, 11, 1)  # noqa: DTZ001  the column has no time zone
     source.run(f"INSERT INTO totes.sales_order VALUES ({', '.join(['%s'] * 11)})", *totesys.order(99, late))
     await exporter.run(T0 + HOUR, *ALL)
 
@@ -60,7 +60,7 @@ ORDER BY sales_order_id
 """As docs/exports.md has it."""
 
 
-async def test_an_order_that_changes_is_in_both_files_as_it_was_at_each_time(
+async def test_an_order_that_changes_is_in_both_files_with_its_values_at_each_time(
     source: Source, exporter: Exporter, tmp_path: Path
 ) -> None:
     totesys.build(source, 1, T0 - HOUR)

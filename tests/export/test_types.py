@@ -1,4 +1,4 @@
-"""Every value of every type comes back from Parquet as it was, with pyarrow and with DuckDB."""
+"""Every value of every type is read back from Parquet unchanged, with pyarrow and with DuckDB."""
 
 import json
 from collections.abc import Iterator
@@ -125,17 +125,17 @@ def session(source: Source) -> Iterator[Connection]:
 
 def exported(session: Connection, name: str = "everything", scale: int | None = None, rows: int = 3) -> bytes:
     """The table's file, made by the code of an export without a window and without S3."""
-    found = find(session, Relation.parse(name))
-    codecs = tuple(codec(column, numeric_scale=scale) for column in found.columns)
-    file_schema = schema(found.columns, codecs, {})
-    sink, reader = BytesIO(), Reader(found.columns, codecs, file_schema)
+    table = find(session, Relation.parse(name))
+    codecs = tuple(codec(column, numeric_scale=scale) for column in table.columns)
+    file_schema = schema(table.columns, codecs, {})
+    sink, reader = BytesIO(), Reader(table.columns, codecs, file_schema)
     groups = RowGroups(sink, file_schema, rows)
     driver: Any = session.connection.driver_connection
     with (
         driver.cursor() as cursor,
         BufferedWriter(Blocks(lambda block: groups.add(reader.read(block))), 64) as out,
     ):
-        cursor.copy_expert(query.copy(found.relation, found.columns, codecs, sql.SQL("true")), out)
+        cursor.copy_expert(query.copy(table.relation, table.columns, codecs, sql.SQL("true")), out)
     groups.close()
     return sink.getvalue()
 
@@ -178,15 +178,15 @@ def test_pyarrow_reads_every_value_as_it_was(session: Connection, rows: list[dic
     session.connection.rollback()
     insert(session, rows)
 
-    # Rows lie in the table where there was room, not in the order in which they came.
+    # Postgres stores rows where a page has space, so their order in the table may differ.
     read = pq.read_table(BytesIO(exported(session))).sort_by("position").to_pylist()
 
     session.connection.rollback()
     assert len(read) == len(rows)
-    for expected, found in zip(rows, read, strict=True):
-        found["doc"] = found["doc"] and json.loads(found["doc"])
+    for expected, actual in zip(rows, read, strict=True):
+        actual["doc"] = actual["doc"] and json.loads(actual["doc"])
         for name, value in expected.items():
-            assert same(found[name], stored(name, value)), name
+            assert same(actual[name], stored(name, value)), name
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -200,7 +200,7 @@ def test_duckdb_reads_every_value_as_it_was(
     file.write_bytes(exported(session))
     session.connection.rollback()
 
-    found = duckdb.execute(
+    actual = duckdb.execute(
         "SELECT small, whole, large, price, flag, words, day, clock, local, epoch_us(moment), ref, raw, doc,"
         f" numbers, names, prices, refs, matrix, email, mood, double FROM '{file}' ORDER BY position"
     ).fetchall()
@@ -209,7 +209,7 @@ def test_duckdb_reads_every_value_as_it_was(
         "small whole large price flag words day clock local moment ref raw doc numbers names prices refs"
         " matrix email mood double"
     )
-    for expected, row in zip(rows, found, strict=True):
+    for expected, row in zip(rows, actual, strict=True):
         for name, value in zip(names.split(), row, strict=True):
             assert same(_of_duckdb(name, value), expected[name]), name
 
@@ -262,7 +262,7 @@ def test_the_file_declares_types_not_text(session: Connection) -> None:
     assert field.metadata[b"postgres_type"] == b"numeric(12,3)"
 
 
-def test_years_that_python_cannot_name_and_infinity_are_kept(session: Connection, tmp_path: Path) -> None:
+def test_years_outside_pythons_range_and_infinity_are_kept(session: Connection, tmp_path: Path) -> None:
     moments = ["infinity", "-infinity", "20000-01-01 00:00:00.000001+00", "0044-03-15 12:00:00+00 BC"]
     for moment in moments:
         session.execute(
@@ -272,11 +272,11 @@ def test_years_that_python_cannot_name_and_infinity_are_kept(session: Connection
     file = tmp_path / "far.parquet"
     file.write_bytes(exported(session))
 
-    found = duckdb.execute(
+    actual = duckdb.execute(
         f"SET TimeZone = 'UTC'; SELECT moment::varchar, day::varchar FROM '{file}'"
     ).fetchall()
 
-    assert found == [
+    assert actual == [
         ("infinity", "infinity"),
         ("-infinity", "-infinity"),
         ("20000-01-01 00:00:00.000001+00", "20000-01-01"),
@@ -293,7 +293,7 @@ FAR: list[tuple[str, list[str]]] = [
 
 
 @pytest.mark.parametrize(("kind", "values"), FAR, ids=[kind for kind, _ in FAR])
-def test_an_array_has_the_times_that_a_column_of_them_would_have(
+def test_times_in_an_array_equal_those_in_a_column(
     session: Connection, tmp_path: Path, kind: str, values: list[str]
 ) -> None:
     session.execute(text(f"CREATE TABLE far (alone {kind}, list {kind}[])"))
@@ -302,12 +302,12 @@ def test_an_array_has_the_times_that_a_column_of_them_would_have(
     file = tmp_path / "far.parquet"
     file.write_bytes(exported(session, "far"))
 
-    found = duckdb.execute(f"SELECT alone = list[1], list[2] IS NULL FROM '{file}'").fetchall()
+    actual = duckdb.execute(f"SELECT alone = list[1], list[2] IS NULL FROM '{file}'").fetchall()
 
-    assert found == [(True, True)] * len(values)
+    assert actual == [(True, True)] * len(values)
 
 
-def test_undeclared_numerics_become_decimals_where_a_scale_is_set(session: Connection) -> None:
+def test_undeclared_numerics_become_decimals_if_a_scale_is_set(session: Connection) -> None:
     insert(session, [{"free": Decimal("12.50")}])
 
     read = pq.read_table(BytesIO(exported(session, scale=4)))
@@ -325,7 +325,7 @@ def test_undeclared_numerics_become_decimals_where_a_scale_is_set(session: Conne
         ("prices", "ARRAY['NaN'::numeric(10,2)]"),
     ],
 )
-def test_what_the_file_cannot_hold_is_an_error_that_names_the_column_only(
+def test_a_value_that_the_file_cannot_hold_is_an_error_that_names_only_the_column(
     session: Connection, column: str, value: str
 ) -> None:
     session.execute(text(f"INSERT INTO everything ({column}) VALUES ({value})"))
@@ -430,5 +430,5 @@ def test_only_columns_of_repeating_values_get_a_dictionary(session: Connection) 
 
     group = metadata.row_group(0)
     encodings = {group.column(n).path_in_schema: group.column(n).encodings for n in range(4)}
-    assert {path for path, found in encodings.items() if "RLE_DICTIONARY" in found} == {"same", "few"}
+    assert {path for path, actual in encodings.items() if "RLE_DICTIONARY" in actual} == {"same", "few"}
     assert [metadata.row_group(n).num_rows for n in range(2)] == [2000, 1000]

@@ -1,4 +1,4 @@
-"""Which rows a run takes, and what a snapshot knows."""
+"""The window of a run, and the transactions that a snapshot could see."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -19,29 +19,29 @@ def test_the_first_run_takes_everything_up_to_now() -> None:
     assert window(NOW, None, overlap=OVERLAP) == Window(end=NOW)
 
 
-def test_the_next_run_starts_where_the_last_ended_and_looks_back_for_late_rows() -> None:
-    found = window(NOW, Last("k", BEFORE, SEEN), overlap=OVERLAP)
+def test_the_next_run_starts_at_the_end_of_the_last_and_includes_late_rows() -> None:
+    chosen = window(NOW, Last("k", BEFORE, SEEN), overlap=OVERLAP)
 
-    assert found == Window(
+    assert chosen == Window(
         end=NOW, start=BEFORE, late_from=BEFORE - OVERLAP, late_until=BEFORE, unseen_by=SEEN
     )
 
 
-def test_a_file_of_another_program_gives_the_start_and_no_more() -> None:
+def test_a_file_of_another_program_only_sets_the_start() -> None:
     assert window(NOW, Last("k", BEFORE), overlap=OVERLAP) == Window(end=NOW, start=BEFORE)
 
 
-def test_a_full_run_takes_everything_whatever_there_is() -> None:
+def test_a_full_run_takes_all_rows_whatever_the_last_file_is() -> None:
     assert window(NOW, Last("k", BEFORE, SEEN), overlap=OVERLAP, full=True) == Window(end=NOW, whole=True)
 
 
-def test_a_start_by_hand_keeps_what_came_late_for_the_last_file() -> None:
-    found = window(NOW, Last("k", BEFORE, SEEN), overlap=OVERLAP, since=BEFORE - timedelta(hours=1))
+def test_a_given_start_still_takes_late_rows_of_the_last_file() -> None:
+    chosen = window(NOW, Last("k", BEFORE, SEEN), overlap=OVERLAP, since=BEFORE - timedelta(hours=1))
 
-    assert found.start == found.late_until == BEFORE - timedelta(hours=1)
+    assert chosen.start == chosen.late_until == BEFORE - timedelta(hours=1)
 
 
-def test_a_start_by_hand_after_the_last_file_is_known_to_skip() -> None:
+def test_a_given_start_after_the_last_file_is_reported_as_a_gap() -> None:
     assert skipped(Last("k", BEFORE), NOW)
     assert not skipped(Last("k", BEFORE), BEFORE)
 
@@ -51,7 +51,7 @@ def test_a_newest_file_from_the_future_stops_the_table() -> None:
         window(NOW, Last("k", NOW), overlap=OVERLAP)
 
 
-def test_a_snapshot_sees_what_was_over_and_in_between_only_what_was_seen() -> None:
+def test_a_snapshot_sees_ended_transactions_and_in_between_only_those_that_were_seen() -> None:
     assert [SEEN.could_see(number) for number in (9, 10, 12, 13, 20)] == [True, False, True, False, False]
 
 
@@ -61,7 +61,7 @@ def test_snapshots_of_two_servers_are_not_compared() -> None:
 
 
 @given(top=st.integers(3, 2**50), back=st.integers(0, EPOCH - 1))
-def test_the_number_of_a_writer_is_found_again_across_epochs(top: int, back: int) -> None:
+def test_the_id_of_a_writer_is_restored_across_epochs(top: int, back: int) -> None:
     number = top - back
     if number >= 3 and number % EPOCH >= 3:
         assert full_number(number % EPOCH, top) == number
@@ -72,7 +72,7 @@ def test_frozen_rows_of_old_clusters_are_older_than_everything() -> None:
 
 
 @given(st.frozensets(st.integers(2**40, 2**40 + 99)))
-def test_what_was_seen_survives_the_footer(numbers: frozenset[int]) -> None:
+def test_seen_transactions_survive_the_footer(numbers: frozenset[int]) -> None:
     snapshot = Snapshot(2**40, 2**40 + 100).having_seen(numbers)
 
     read = Snapshot(snapshot.xmin, snapshot.xmax, unpack(pack(snapshot.seen)))

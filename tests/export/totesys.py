@@ -49,14 +49,14 @@ def build(source: Source, orders: int, start: datetime) -> None:
 def order(number: int, start: datetime) -> tuple[Any, ...]:
     """One row of `sales_order`."""
     chance = random.Random(number)
-    moment = start + timedelta(minutes=number, microseconds=chance.randrange(10**6))
+    time = start + timedelta(minutes=number, microseconds=chance.randrange(10**6))
     delivery = date(2026, 12, 1) + timedelta(days=number) if number % 3 else None
     price = Decimal(chance.randrange(1, 10**6)) / 100
     remark = chance.choice([None, "", "plain", 'say "when",\nplease', "naïve ✓"])
     return (
         number,
-        moment,
-        moment,
+        time,
+        time,
         1,
         1 + number % 4,
         1 + number % 3,

@@ -63,6 +63,7 @@ def test_sigterm_while_the_start_waits_for_the_database_ends_it(
     everything_is_accounted_for(work, deployment.start())
 
 
+@pytest.mark.matrix
 def test_sigterm_to_an_idle_daemon_ends_it(deployment: Deployment, work: Workload) -> None:
     first = deployment.start()
     deployment.until(lambda: polled(first), expected=True)
@@ -157,6 +158,7 @@ def test_sigterm_while_a_dependency_is_down_releases_all_messages(
     everything_is_accounted_for(work, deployment.start())
 
 
+@pytest.mark.matrix
 def test_a_second_sigterm_ends_the_daemon_at_once(deployment: Deployment, work: Workload) -> None:
     work.send(20)
     with locked(deployment):

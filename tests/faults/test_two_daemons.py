@@ -14,7 +14,7 @@ from tests.faults.fleet import Fleet
 from tests.faults.rows import every_object_is_right, every_row_is_right, nothing_is_left
 from tests.faults.workload import Workload, everything_is_accounted_for
 
-SHORT = 20.0
+SHORT = 12.0
 LONG = float(os.environ.get("FAULTS_SECONDS", "180"))
 GROUPS = 25
 

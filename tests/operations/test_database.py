@@ -4,13 +4,13 @@ import pytest
 
 from orca_daemon.aws import clients
 from orca_daemon.db.address import AddressError
-from orca_daemon.operations.database import address
+from orca_daemon.operations.database import database_address
 from tests.operations.conftest import MakeSettings
 
 
 async def test_settings_without_a_database_have_no_address(make_settings: MakeSettings) -> None:
     with pytest.raises(AddressError, match="no database is configured"):
-        await address(make_settings())
+        await database_address(make_settings())
 
 
 async def test_an_address_needs_no_aws_if_no_setting_names_a_secret(
@@ -20,5 +20,5 @@ async def test_an_address_needs_no_aws_if_no_setting_names_a_secret(
         raise AssertionError("a client of AWS was made")
 
     monkeypatch.setattr(clients, "connect", fail)
-    place = await address(make_settings(DATABASE_URL="postgresql://u@h/d"))
-    assert (place.host, place.database) == ("h", "d")
+    address = await database_address(make_settings(DATABASE_URL="postgresql://u@h/d"))
+    assert (address.host, address.database) == ("h", "d")

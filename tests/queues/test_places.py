@@ -1,4 +1,4 @@
-"""The places of S3 that each message is known to need before its work."""
+"""The places of S3 that the engine knows a message needs before it is handled."""
 
 import json
 from typing import Any
@@ -76,11 +76,11 @@ def test_a_report_reads_its_bucket_and_an_export_writes_one(
     assert internal_report.places("exports", inventory.decode(json.dumps(body))) == expected
 
 
-def test_an_export_for_which_no_bucket_is_set_needs_none() -> None:
+def test_an_export_without_a_configured_bucket_needs_no_place() -> None:
     assert internal_report.places(None, inventory.decode('{"tables_to_query": ["files"]}')) == frozenset()
 
 
-def test_of_several_failures_the_one_that_time_mends_comes_first() -> None:
+def test_of_several_failures_the_most_transient_is_raised() -> None:
     failures: list[BaseException] = [
         Reject("no such key"),
         ValueError("odd"),

@@ -1,4 +1,4 @@
-"""Every case of a status message that ORCA's consumer meets, and what becomes of it here."""
+"""Every kind of status message that ORCA's consumer receives, and its effect on the tables."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ def at(minute: int) -> str:
     return f"2026-11-21T00:{minute:02}:00.000001+00:00"
 
 
-def moment(minute: int) -> datetime:
+def time_at(minute: int) -> datetime:
     return datetime(2026, 11, 21, 0, minute, 0, 1, tzinfo=UTC)
 
 
@@ -73,7 +73,7 @@ class TestNewJob:
             pytest.param([file()], (1, None), id="a pending file"),
             pytest.param([file("a", 3), file("b")], (1, None), id="any pending file"),
             pytest.param(
-                [file("a", 3), file("b", 3, completionTime=at(9))], (3, moment(9)), id="all files failed"
+                [file("a", 3), file("b", 3, completionTime=at(9))], (3, time_at(9)), id="all files failed"
             ),
             pytest.param([], (3, NOW), id="no files"),
         ],
@@ -89,7 +89,7 @@ class TestNewJob:
         store(connection, new_job(file(s3MultipartChunksizeMb=250), file("x", 3)))
         rows = connection.execute(text("SELECT * FROM orca.recovery_file ORDER BY filename")).mappings().all()
         key = {"job_id": "op-1", "collection_id": "C___001", "granule_id": "g-1"}
-        times = {"request_time": moment(1), "last_update": moment(2)}
+        times = {"request_time": time_at(1), "last_update": time_at(2)}
         assert [dict(row) for row in rows] == [
             key | times | {
                 "filename": "a.h5", "key_path": "d/a.h5", "multipart_chunksize_mb": 250,
@@ -99,12 +99,13 @@ class TestNewJob:
             key | times | {
                 "filename": "x", "key_path": "d/x", "multipart_chunksize_mb": None,
                 "restore_destination": "dest",
-                "status_id": 3, "error_message": "not found", "completion_time": moment(3),
+                "status_id": 3, "error_message": "not found", "completion_time": time_at(3),
             },
         ]  # fmt: skip
         [row] = connection.execute(text("SELECT * FROM orca.recovery_job")).mappings().all()
         assert dict(row) == key | {
-            "archive_destination": "arch", "status_id": 1, "request_time": moment(0), "completion_time": None,
+            "archive_destination": "arch", "status_id": 1, "request_time": time_at(0),
+            "completion_time": None,
         }  # fmt: skip
 
     @pytest.mark.parametrize(
@@ -137,7 +138,7 @@ class TestNewJob:
         assert (
             (job(connection), file_row(connection))
             == before
-            == ((4, moment(6)), (4, moment(5), moment(6), None))
+            == ((4, time_at(6)), (4, time_at(5), time_at(6), None))
         )
 
     def test_again_without_files_does_not_touch_the_job(self, connection: Connection) -> None:
@@ -162,20 +163,20 @@ class TestNewJob:
 class TestUpdate:
     def test_writes_the_row_and_the_roll_up(self, connection: Connection) -> None:
         store(connection, new_job(file()), update(4, completionTime=at(6)))
-        assert file_row(connection) == (4, moment(5), moment(6), None)
-        assert job(connection) == (4, moment(6))
+        assert file_row(connection) == (4, time_at(5), time_at(6), None)
+        assert job(connection) == (4, time_at(6))
 
     def test_erases_what_it_does_not_name(self, connection: Connection) -> None:
         store(connection, new_job(file("a.h5", 3)), update(2))
-        assert file_row(connection) == (2, moment(5), None, None)
+        assert file_row(connection) == (2, time_at(5), None, None)
 
     @pytest.mark.parametrize(
         ("statuses", "expected"),
         [
             pytest.param((1, 4), (1, None), id="any pending: pending"),
             pytest.param((2, 3), (2, None), id="else any staged: staged"),
-            pytest.param((3, 4), (3, moment(7)), id="else any failed: failed"),
-            pytest.param((4, 4), (4, moment(7)), id="else success"),
+            pytest.param((3, 4), (3, time_at(7)), id="else any failed: failed"),
+            pytest.param((4, 4), (4, time_at(7)), id="else success"),
         ],
     )
     def test_rolls_up(
@@ -193,7 +194,7 @@ class TestUpdate:
 
     def test_of_success_after_failure_is_applied(self, connection: Connection) -> None:
         store(connection, new_job(file()), update(3, 5, errorMessage="x"), update(4, 6))
-        assert file_row(connection) == (4, moment(6), None, None)
+        assert file_row(connection) == (4, time_at(6), None, None)
 
     @pytest.mark.parametrize(
         "named", [{"jobId": "no"}, {"granuleId": "no"}, {"filename": "no"}, {"collectionId": "no"}]
@@ -207,7 +208,7 @@ class TestUpdate:
     @pytest.mark.parametrize(
         ("status", "reason"), [(7, "statusId"), (0, "statusId"), ("4", "statusId"), (True, "statusId")]
     )
-    def test_to_no_status_is_refused(self, connection: Connection, status: Any, reason: str) -> None:
+    def test_to_an_invalid_status_is_refused(self, connection: Connection, status: Any, reason: str) -> None:
         with pytest.raises(MalformedError, match=reason):
             store(connection, update(status))
 
@@ -238,7 +239,7 @@ class TestStaleUpdate:
             assert (job(connection), file_row(connection)) == before
         else:
             # The later of the two times is kept, whichever clock it came from.
-            assert file_row(connection) == (late, moment(8), None, None)
+            assert file_row(connection) == (late, time_at(8), None, None)
 
     @pytest.mark.parametrize(("stored", "equal"), [(3, 4), (4, 3), (4, 2)])
     def test_is_not_one_of_the_same_time(self, connection: Connection, stored: int, equal: int) -> None:
@@ -247,7 +248,7 @@ class TestStaleUpdate:
 
     def test_is_not_a_later_one_that_moves_back(self, connection: Connection) -> None:
         store(connection, new_job(file()), update(4, 8, completionTime=at(8)), update(2, 9))
-        assert file_row(connection) == (2, moment(9), None, None)
+        assert file_row(connection) == (2, time_at(9), None, None)
         assert job(connection) == (2, None)
 
 

@@ -1,4 +1,4 @@
-"""Status updates of one granule in concurrent transactions: no roll-up is lost, and nobody deadlocks."""
+"""Status updates of one granule in concurrent transactions: no roll-up is lost, and no two deadlock."""
 
 import asyncio
 import threading
@@ -137,7 +137,7 @@ class TestUnknownFile:
         await handle([deliver(success("a"), "granule")])
         assert await database.transact(statuses) == [4]
 
-    async def test_spoils_the_run_and_leaves_nothing_of_it(self, database: Database) -> None:
+    async def test_fails_the_run_and_nothing_of_it_is_stored(self, database: Database) -> None:
         with pytest.raises(Reject):
             await StatusUpdate(database)(
                 [deliver(new_job("a"), "request_files"), deliver(success("b"), "request_files")]
@@ -166,6 +166,6 @@ async def test_a_connection_that_lost_its_prepared_statements_is_replaced(databa
     await database.transact(apply, [new_job("a")], NOON)
     await database.transact(lambda connection: connection.execute(text("DEALLOCATE ALL")))
 
-    moved = await database.transact(apply, [success("a")], NOON)
+    outcome = await database.transact(apply, [success("a")], NOON)
 
-    assert [progress.status for progress in moved.updated.values()] == [RecoveryStatus.SUCCESS]
+    assert [progress.status for progress in outcome.updated.values()] == [RecoveryStatus.SUCCESS]

@@ -1,4 +1,4 @@
-"""Letters beyond ASCII are stored whatever the encoding of the database is."""
+"""Characters beyond ASCII are stored whatever the encoding of the database is."""
 
 import json
 from collections.abc import Iterator

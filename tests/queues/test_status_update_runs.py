@@ -1,4 +1,4 @@
-"""A run of status messages ends exactly as the same messages one by one would."""
+"""A run of status messages has the same result as the same messages one by one."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -17,14 +17,14 @@ from orca_daemon.wire.status import NewFile, NewJob, RecoveryStatus, StatusMessa
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 RANK = {1: 0, 2: 1, 3: 2, 4: 2}
 
-moments = st.integers(0, 5).map(lambda minutes: NOON + timedelta(minutes=minutes))
+times_of_day = st.integers(0, 5).map(lambda minutes: NOON + timedelta(minutes=minutes))
 jobs = st.sampled_from(["j1", "j2"])
 collections = st.sampled_from([None, "", "A", "UNKNOWN"])
 granules = st.sampled_from(["g1", "g2"])
 filenames = st.sampled_from(["a", "b"])
 
 
-def new_file(name: str, status: int, moment: datetime, chunk: int | None) -> NewFile:
+def new_file(name: str, status: int, time: datetime, chunk: int | None) -> NewFile:
     failed = status == RecoveryStatus.FAILED
     return NewFile(
         filename=name,
@@ -32,14 +32,14 @@ def new_file(name: str, status: int, moment: datetime, chunk: int | None) -> New
         restore_destination="dest",
         s3_multipart_chunksize_mb=chunk,
         status=RecoveryStatus(status),
-        request_time=moment,
-        last_update=moment,
-        completion_time=moment if failed else None,
+        request_time=time,
+        last_update=time,
+        completion_time=time if failed else None,
         error_message="missing" if failed else None,
     )
 
 
-# Hypothesis looks at signatures, and those of pydantic have the names of JSON.
+# Functions, because Hypothesis reads signatures, and those of pydantic's classes have the names of JSON.
 def new_job(**fields: Any) -> NewJob:
     return NewJob(**fields)
 
@@ -49,14 +49,14 @@ def update(**fields: Any) -> UpdateFile:
 
 
 files = st.builds(
-    new_file, filenames, st.sampled_from([1, 3]), moments, st.one_of(st.none(), st.integers(1, 9))
+    new_file, filenames, st.sampled_from([1, 3]), times_of_day, st.one_of(st.none(), st.integers(1, 9))
 )
 new_jobs = st.builds(
     new_job,
     job_id=jobs,
     collection_id=collections,
     granule_id=granules,
-    request_time=moments,
+    request_time=times_of_day,
     archive_destination=st.sampled_from(["x", "y"]),
     files=st.lists(files, max_size=2, unique_by=lambda file: file.filename).map(tuple),
 )
@@ -66,9 +66,9 @@ updates = st.builds(
     collection_id=collections,
     granule_id=granules,
     filename=filenames,
-    last_update=moments,
+    last_update=times_of_day,
     status=st.sampled_from(list(RecoveryStatus)),
-    completion_time=st.one_of(st.none(), moments),
+    completion_time=st.one_of(st.none(), times_of_day),
     error_message=st.sampled_from([None, "broken"]),
 )
 # Most runs begin with jobs, so that most updates find their file.
@@ -180,7 +180,7 @@ def test_a_run_of_a_hundred_takes_no_more_statements_than_one_of_a_few(connectio
 
 
 def model(messages: Sequence[StatusMessage]) -> tuple[list[Any], list[Any]]:
-    """The same told once more, as plainly as possible: dictionaries, one message after the other."""
+    """The expected tables: a second, simple implementation with dictionaries, one message after the other."""
     jobs: dict[tuple[str, str, str], list[Any]] = {}
     files: dict[tuple[str, str, str, str], list[Any]] = {}
     for message in messages:
@@ -205,7 +205,7 @@ def model(messages: Sequence[StatusMessage]) -> tuple[list[Any], list[Any]]:
                     ],
                 )
         else:
-            key = meant(message, files)
+            key = matched(message, files)
             if key is None:
                 continue
             row = files[key]
@@ -222,11 +222,11 @@ def model(messages: Sequence[StatusMessage]) -> tuple[list[Any], list[Any]]:
     )
 
 
-def meant(message: UpdateFile, files: dict[tuple[str, str, str, str], list[Any]]) -> Any:
+def matched(message: UpdateFile, files: dict[tuple[str, str, str, str], list[Any]]) -> Any:
     job, granule, name = message.job_id, message.granule_id, message.filename
     if message.collection_id is None:
-        found = [key for key in files if (key[0], key[2], key[3]) == (job, granule, name)]
-        return found[0] if len(found) == 1 else None
+        matches = [key for key in files if (key[0], key[2], key[3]) == (job, granule, name)]
+        return matches[0] if len(matches) == 1 else None
     for collection in (message.collection_id, "UNKNOWN"):
         if (job, collection, granule, name) in files:
             return (job, collection, granule, name)
@@ -234,9 +234,9 @@ def meant(message: UpdateFile, files: dict[tuple[str, str, str, str], list[Any]]
 
 
 def roll_up(jobs: dict[Any, list[Any]], files: dict[Any, list[Any]], owner: tuple[str, str, str]) -> None:
-    mine = [row for key, row in files.items() if key[:3] == owner]
-    if mine:
-        status = min(row[3] for row in mine)
-        times = [row[7] for row in mine if row[7] is not None]
+    rows = [row for key, row in files.items() if key[:3] == owner]
+    if rows:
+        status = min(row[3] for row in rows)
+        times = [row[7] for row in rows if row[7] is not None]
         jobs[owner][1] = status
         jobs[owner][3] = max(times) if status >= 3 and times else None

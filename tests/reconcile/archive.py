@@ -1,4 +1,4 @@
-"""An archive as its parts leave it: a catalog in Postgres, inventories in S3, reports in Postgres."""
+"""An archive for tests: a catalog in Postgres, inventories in S3, reports in Postgres."""
 
 import csv
 import gzip
@@ -134,9 +134,9 @@ class Archive:
         """Put an inventory into S3: one data file for each list of rows; `document` changes its manifest."""
         prefix = f"archive/inventory/{created:%Y-%m-%dT%H-%MZ}"
         entries = []
-        for place, rows in enumerate(files):
+        for number, rows in enumerate(files):
             body = encoded(form, schema, rows)
-            key = f"archive/inventory/data/{created:%Y%m%d%H%M%S%f}-{place}{_SUFFIX[form]}"
+            key = f"archive/inventory/data/{created:%Y%m%d%H%M%S%f}-{number}{_SUFFIX[form]}"
             self.s3.put_object(Bucket=self.reports, Key=key, Body=body)
             entries.append(
                 {
@@ -162,7 +162,7 @@ class Archive:
         )
 
     def stored(self, job: int, rows: Iterable[tuple[str, str, int, bool]], status: int) -> None:
-        """A job whose listing lies in Postgres, as ORCA loads it: key, ETag, size, delete marker."""
+        """A job whose listing is in Postgres, as ORCA loads it: key, ETag, size, delete marker."""
         with self.database.cursor() as cursor:
             cursor.execute(_PARTITION)
             cursor.execute(_JOB, (job, status))

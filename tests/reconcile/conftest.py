@@ -1,4 +1,4 @@
-"""A catalog in Postgres, inventories in S3, and what compares them."""
+"""A catalog in Postgres, inventories in S3, and the code that compares them."""
 
 import hashlib
 import tempfile
@@ -77,7 +77,7 @@ class Bench:
     folder: Path
     allow_empty: bool = False
     race_window: float = 0
-    found: Compared | ComparisonFailure | None = None
+    result: Compared | ComparisonFailure | None = None
 
     def compare(
         self, *files: Sequence[Listed], form: Form = "CSV", schema: Sequence[str] = ALL_VERSIONS
@@ -92,7 +92,7 @@ class Bench:
         schema: Sequence[str] = ALL_VERSIONS,
         **output: int | str | None,
     ) -> Compared | ComparisonFailure:
-        """Compare a listing of one file with these bytes; `output` is what the manifest says of it."""
+        """Compare a listing of one file with these bytes; `output` replaces facts in the manifest."""
         return self._compare([body], form, schema, **output)
 
     def _compare(
@@ -100,30 +100,30 @@ class Bench:
     ) -> Compared | ComparisonFailure:
         self.folder = Path(tempfile.mkdtemp(dir=self.folder))
         files = [
-            replace(self._file(place, body), **output)  # type: ignore[arg-type]  # a test knows the fields
-            for place, body in enumerate(bodies)
+            replace(self._file(index, body), **output)  # type: ignore[arg-type]  # a test knows the fields
+            for index, body in enumerate(bodies)
         ]
         columns = tuple(FIELDS.get(name, "") for name in schema)
-        what = Comparison(bucket="archive", created=CREATED, form=form, columns=columns)
-        ours = self.settings.reconcile.model_copy(
+        comparison = Comparison(bucket="archive", created=CREATED, form=form, columns=columns)
+        options = self.settings.reconcile.model_copy(
             update={"allow_empty": self.allow_empty, "race_window": self.race_window}
         )
-        settings = self.settings.model_copy(update={"reconcile": ours})
+        settings = self.settings.model_copy(update={"reconcile": options})
         url = settings.database.url
         assert url is not None
         output_lines: list[Message] = []
-        work = task(settings, parse(url.get_secret_value()), what, self.folder, 1)
-        self.found = compared(work, files, output_lines.append, lambda place, _: files[place].url)
-        return self.found
+        child_task = task(settings, parse(url.get_secret_value()), comparison, self.folder, 1)
+        self.result = compared(child_task, files, output_lines.append, lambda index, _: files[index].url)
+        return self.result
 
-    def _file(self, place: int, body: bytes) -> Remote:
-        path = self.folder / f"source-{place}"
+    def _file(self, index: int, body: bytes) -> Remote:
+        path = self.folder / f"source-{index}"
         path.write_bytes(body)
         md5 = hashlib.md5(body, usedforsecurity=False).hexdigest()
-        return Remote(key=f"data/{place}", size=len(body), md5=md5, url=path.as_uri())
+        return Remote(key=f"data/{index}", size=len(body), md5=md5, url=path.as_uri())
 
     def write(self) -> int:
-        """Write the reports of what was compared last; the job."""
+        """Write the reports of the last comparison; return the job."""
         url = self.settings.database.url
         assert url is not None
         engine = create_engine(
@@ -131,8 +131,8 @@ class Bench:
         )
         with engine.begin() as connection:
             job = open_job(connection, "archive", CREATED, None)
-            assert isinstance(self.found, Compared)
-            reports.write(connection, job, differences(self.folder), self.found)
+            assert isinstance(self.result, Compared)
+            reports.write(connection, job, differences(self.folder), self.result)
             return job.id
 
 

@@ -1,4 +1,4 @@
-"""Every column of the three reports holds what it is for."""
+"""Every column of the three reports has the right value."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""Data files from an S3 that does not always serve them: tried again, signed again, waited for, refused."""
+"""Data files from an S3 that fails: requests are retried, URLs signed again, messages wait or are refused."""
 
 import hashlib
 from collections.abc import AsyncIterator, Iterator
@@ -57,7 +57,7 @@ def fetch(s3: FlakyS3, folder: Path, md5: str | None = None) -> Path:
 
 
 @pytest.mark.parametrize("wrong", EXPIRED.values(), ids=EXPIRED)
-def test_a_signature_that_is_not_accepted_is_replaced(
+def test_a_signature_that_s3_does_not_accept_is_replaced(
     s3_that_lies: FlakyS3, tmp_path: Path, wrong: Answer
 ) -> None:
     s3_that_lies.answers = lambda _, path: GOOD if path == "/signed-again" else wrong
@@ -67,7 +67,7 @@ def test_a_signature_that_is_not_accepted_is_replaced(
 
 
 @pytest.mark.parametrize("wrong", (PASSING | THROTTLED).values(), ids=PASSING | THROTTLED)
-def test_what_passes_is_tried_again(s3_that_lies: FlakyS3, tmp_path: Path, wrong: Answer) -> None:
+def test_a_transient_failure_is_retried(s3_that_lies: FlakyS3, tmp_path: Path, wrong: Answer) -> None:
     s3_that_lies.answers = lambda *_: wrong if len(s3_that_lies.asked) < 20 else GOOD
 
     assert fetch(s3_that_lies, tmp_path).read_bytes() == BODY
@@ -84,7 +84,7 @@ def test_what_passes_is_tried_again(s3_that_lies: FlakyS3, tmp_path: Path, wrong
     ],
     ids=[*PASSING, *THROTTLED, "an expired token", "a clock", "a denial"],
 )
-def test_what_does_not_pass_is_reported_by_its_cause(
+def test_a_lasting_failure_is_reported_by_its_cause(
     s3_that_lies: FlakyS3,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -110,7 +110,7 @@ def test_what_does_not_pass_is_reported_by_its_cause(
     ],
     ids=["missing", "archived"],
 )
-def test_a_file_that_is_not_to_be_had_is_refused(
+def test_a_data_file_that_cannot_be_fetched_is_refused(
     s3_that_lies: FlakyS3, tmp_path: Path, wrong: Answer, output: str
 ) -> None:
     s3_that_lies.answers = lambda *_: wrong
@@ -120,16 +120,14 @@ def test_a_file_that_is_not_to_be_had_is_refused(
     assert len(s3_that_lies.asked) == 1
 
 
-def test_a_file_that_is_larger_than_it_may_be_is_not_fetched_whole(
-    s3_that_lies: FlakyS3, tmp_path: Path
-) -> None:
+def test_the_download_of_a_file_stops_at_its_size_limit(s3_that_lies: FlakyS3, tmp_path: Path) -> None:
     s3_that_lies.answers = lambda *_: Answer(200, b"x" * 2000, GOOD.headers)
 
     with pytest.raises(DataFileError, match="has more than 1000 bytes"):
         fetch(s3_that_lies, tmp_path)
 
 
-def test_another_file_than_the_manifest_names_is_refused_after_some_tries(
+def test_a_file_that_differs_from_the_manifest_is_refused_after_some_tries(
     s3_that_lies: FlakyS3, tmp_path: Path
 ) -> None:
     s3_that_lies.answers = lambda *_: GOOD
@@ -153,7 +151,7 @@ class TestWithAChild:
         async with connect(settings.model_copy(update={"aws": there})) as clients:
             yield Reconciler(settings, reconciler._database, clients.s3)
 
-    async def test_the_daemon_signs_again_what_the_child_asks_for(
+    async def test_the_daemon_signs_new_urls_at_the_childs_request(
         self, archive: Archive, reconciler: Reconciler, flaky: FlakyS3
     ) -> None:
         def answers(_: str, path: str) -> Answer | None:
@@ -182,7 +180,7 @@ class TestWithAChild:
         ],
         ids=lambda value: value if isinstance(value, str) else "",
     )
-    async def test_each_refusal_names_the_place(
+    async def test_each_failure_of_s3_names_the_place(
         self,
         archive: Archive,
         reconciler: Reconciler,
@@ -199,7 +197,7 @@ class TestWithAChild:
         if isinstance(raised.value, DependencyDown | Refused):
             assert (raised.value.dependency, raised.value.place) == ("s3", f"read {archive.reports}")
 
-    async def test_giving_up_on_a_manifest_that_may_not_be_read_needs_no_job(
+    async def test_giving_up_on_a_manifest_that_s3_denies_creates_no_job(
         self, archive: Archive, reconciler: Reconciler, flaky: FlakyS3
     ) -> None:
         flaky.answers = lambda _, path: error("AccessDenied", 403) if "manifest.json" in path else None

@@ -82,7 +82,7 @@ async def test_a_stored_listing_is_removed_with_its_job_once_its_partition_has_a
     assert archive.rows("SELECT count(*) FROM orca.reconcile_s3_object") == [(0,)]
 
 
-async def test_jobs_stay_while_their_deletion_would_read_a_large_listing(
+async def test_jobs_are_kept_while_their_deletion_would_read_a_large_listing(
     archive: Archive, database: Database
 ) -> None:
     archive.stored(1, [], status=2)

@@ -1,4 +1,4 @@
-"""Inventories of every kind, sound and unsound, read by the child's own code."""
+"""Inventories of every format, valid and damaged, read by the child's own code."""
 
 import errno
 import gzip
@@ -38,17 +38,17 @@ ODD_KEYS = [
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_keys_of_any_kind_find_their_rows(bench: Bench, form: Form) -> None:
+def test_keys_with_special_characters_match_their_rows(bench: Bench, form: Form) -> None:
     bench.archive.catalog([Filed(key) for key in ODD_KEYS])
 
-    found = bench.compare([Listed(key) for key in ODD_KEYS], form=form)
+    result = bench.compare([Listed(key) for key in ODD_KEYS], form=form)
 
-    assert isinstance(found, Compared)
-    assert (found.matched, found.phantoms, found.orphans) == (len(ODD_KEYS), 0, 0)
+    assert isinstance(result, Compared)
+    assert (result.matched, result.phantoms, result.orphans) == (len(ODD_KEYS), 0, 0)
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_odd_keys_come_into_the_reports_unharmed(bench: Bench, form: Form) -> None:
+def test_keys_with_special_characters_are_reported_unchanged(bench: Bench, form: Form) -> None:
     bench.compare([Listed(key) for key in ODD_KEYS], form=form)
 
     job = bench.write()
@@ -56,7 +56,7 @@ def test_odd_keys_come_into_the_reports_unharmed(bench: Bench, form: Form) -> No
     assert bench.archive.orphans(job) == set(ODD_KEYS)
 
 
-def test_keys_may_be_encoded_with_per_cent_alone(bench: Bench) -> None:
+def test_spaces_in_keys_may_be_encoded_as_percent_20(bench: Bench) -> None:
     bench.archive.catalog([Filed("a b+c/ü.h5")])
     line = ",".join(
         f'"{cell}"'
@@ -70,10 +70,10 @@ def test_keys_may_be_encoded_with_per_cent_alone(bench: Bench) -> None:
         )
     )
 
-    found = bench.compare_bytes(gzip.compress(f"{line}\n".encode()), schema=CURRENT_ONLY)
+    result = bench.compare_bytes(gzip.compress(f"{line}\n".encode()), schema=CURRENT_ONLY)
 
-    assert isinstance(found, Compared)
-    assert found.matched == 1
+    assert isinstance(result, Compared)
+    assert result.matched == 1
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -83,10 +83,10 @@ def test_columns_may_come_in_any_order_and_versions_be_left_out(
 ) -> None:
     bench.archive.catalog([Filed("a"), Filed("b")])
 
-    found = bench.compare([Listed("a"), Listed("b", "other")], form=form, schema=schema)
+    result = bench.compare([Listed("a"), Listed("b", "other")], form=form, schema=schema)
 
-    assert isinstance(found, Compared)
-    assert (found.matched, found.mismatched) == (1, 1)
+    assert isinstance(result, Compared)
+    assert (result.matched, result.mismatched) == (1, 1)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -95,36 +95,36 @@ def test_old_versions_and_deleted_objects_are_absent(bench: Bench, form: Form) -
     old = Listed("a", "old", latest=False)
     shadowed = Listed("deleted", latest=False)
 
-    found = bench.compare([Listed("a"), old, Listed("deleted").gone(), shadowed], form=form)
+    result = bench.compare([Listed("a"), old, Listed("deleted").gone(), shadowed], form=form)
 
-    assert isinstance(found, Compared)
-    assert (found.listed, found.matched, found.phantoms) == (1, 1, 1)
+    assert isinstance(result, Compared)
+    assert (result.listed, result.matched, result.phantoms) == (1, 1, 1)
 
 
 @pytest.mark.parametrize("form", ["CSV", "Parquet"])
 def test_many_files_make_one_listing(bench: Bench, form: Form) -> None:
     bench.archive.catalog([Filed(f"k{i}") for i in range(20)])
 
-    found = bench.compare(*[[Listed(f"k{i}")] for i in range(20)], form=form)
+    result = bench.compare(*[[Listed(f"k{i}")] for i in range(20)], form=form)
 
-    assert isinstance(found, Compared)
-    assert found.matched == 20
+    assert isinstance(result, Compared)
+    assert result.matched == 20
 
 
 def test_rows_of_other_buckets_in_the_catalog_are_not_compared(bench: Bench) -> None:
     bench.archive.catalog([Filed("a"), Filed("a", bucket="another"), Filed("b", bucket="another")])
 
-    found = bench.compare([Listed("a")])
+    result = bench.compare([Listed("a")])
 
-    assert isinstance(found, Compared)
-    assert (found.catalogued, found.matched, found.phantoms) == (1, 1, 0)
+    assert isinstance(result, Compared)
+    assert (result.catalogued, result.matched, result.phantoms) == (1, 1, 0)
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_rows_of_another_bucket_are_refused(bench: Bench, form: Form) -> None:
-    found = bench.compare([Listed("a"), Listed("b", bucket="another", latest=False)], form=form)
+    result = bench.compare([Listed("a"), Listed("b", bucket="another", latest=False)], form=form)
 
-    assert found == ComparisonFailure(
+    assert result == ComparisonFailure(
         kind=FailureKind.REJECT, reason="inventory refused: it holds rows of another bucket"
     )
 
@@ -133,14 +133,14 @@ def test_rows_of_another_bucket_are_refused(bench: Bench, form: Form) -> None:
 def test_rows_without_a_key_are_not_compared(bench: Bench, form: Form) -> None:
     if form == "CSV":
         line = b'"archive",,"10","2026-01-01T00:00:00.000Z","e","GLACIER"\n'
-        found = bench.compare_bytes(gzip.compress(line), schema=CURRENT_ONLY)
+        result = bench.compare_bytes(gzip.compress(line), schema=CURRENT_ONLY)
     else:
-        nameless = replace(Listed("a"), key=None)  # type: ignore[arg-type]  # as no inventory should be
-        found = bench.compare([nameless], form=form, schema=CURRENT_ONLY)
+        nameless = replace(Listed("a"), key=None)  # type: ignore[arg-type]  # invalid on purpose
+        result = bench.compare([nameless], form=form, schema=CURRENT_ONLY)
 
-    assert isinstance(found, Compared)
-    assert (found.listed, found.orphans, found.not_compared) == (1, 0, 1)
-    assert [output.rpartition(": ")[2] for output in found.not_compared_examples] == ["it has no key"]
+    assert isinstance(result, Compared)
+    assert (result.listed, result.orphans, result.not_compared) == (1, 0, 1)
+    assert [output.rpartition(": ")[2] for output in result.not_compared_examples] == ["it has no key"]
 
 
 @pytest.mark.parametrize("files", [[], [[]], [[Listed("a").gone()]]])
@@ -149,35 +149,37 @@ def test_an_empty_listing_is_refused_while_the_catalog_is_not_empty(
 ) -> None:
     bench.archive.catalog([Filed("a")])
 
-    found = bench.compare(*files)
+    result = bench.compare(*files)
 
-    assert isinstance(found, ComparisonFailure)
-    assert "it lists no object, but the catalog has 1" in found.reason
+    assert isinstance(result, ComparisonFailure)
+    assert "it lists no object, but the catalog has 1" in result.reason
 
 
-def test_an_empty_listing_is_accepted_where_a_setting_allows_it(bench: Bench) -> None:
+def test_an_empty_listing_is_accepted_if_a_setting_allows_it(bench: Bench) -> None:
     bench.archive.catalog([Filed("a")])
     bench.allow_empty = True
 
-    found = bench.compare([])
+    result = bench.compare([])
 
-    assert isinstance(found, Compared)
-    assert found.phantoms == 1
+    assert isinstance(result, Compared)
+    assert result.phantoms == 1
 
 
 def test_an_empty_listing_of_an_empty_catalog_is_fine(bench: Bench) -> None:
-    found = bench.compare()
+    result = bench.compare()
 
-    assert found == Compared(listed=0, catalogued=0, matched=0, mismatched=0, phantoms=0, recent=0, orphans=0)
+    assert result == Compared(
+        listed=0, catalogued=0, matched=0, mismatched=0, phantoms=0, recent=0, orphans=0
+    )
 
 
 @pytest.mark.parametrize("catalog", [[], [Filed("a")], [Filed("a", '"other"')]])
 def test_a_key_that_is_latest_twice_is_refused(bench: Bench, catalog: list[Filed]) -> None:
     bench.archive.catalog(catalog)
 
-    found = bench.compare([Listed("a"), Listed("a", "other"), Listed("b")])
+    result = bench.compare([Listed("a"), Listed("a", "other"), Listed("b")])
 
-    assert found == ComparisonFailure(
+    assert result == ComparisonFailure(
         kind=FailureKind.REJECT,
         reason="inventory refused: it lists 1 keys more than once as their latest version",
     )
@@ -215,47 +217,47 @@ DAMAGED = {
 
 
 @pytest.mark.parametrize(("body", "reason"), DAMAGED.values(), ids=DAMAGED)
-def test_a_damaged_file_is_refused_without_showing_what_is_in_it(
+def test_a_damaged_file_is_refused_without_quoting_its_content(
     bench: Bench, body: bytes, reason: str
 ) -> None:
-    found = bench.compare_bytes(body, schema=CURRENT_ONLY)
+    result = bench.compare_bytes(body, schema=CURRENT_ONLY)
 
-    assert found == ComparisonFailure(kind=FailureKind.REJECT, reason=f"inventory refused: {reason}")
+    assert result == ComparisonFailure(kind=FailureKind.REJECT, reason=f"inventory refused: {reason}")
 
 
-def test_without_an_md5_the_checksum_of_gzip_itself_counts(bench: Bench) -> None:
+def test_without_an_md5_the_checksum_of_gzip_is_checked(bench: Bench) -> None:
     broken = bytearray(GOOD)
     broken[-6] ^= 0xFF
 
-    found = bench.compare_bytes(bytes(broken), schema=CURRENT_ONLY, md5=None)
+    result = bench.compare_bytes(bytes(broken), schema=CURRENT_ONLY, md5=None)
 
-    assert isinstance(found, ComparisonFailure)
-    assert "is not sound gzip" in found.reason
+    assert isinstance(result, ComparisonFailure)
+    assert "is not sound gzip" in result.reason
 
 
 @pytest.mark.parametrize("form", ["Parquet", "ORC"])
 def test_a_damaged_binary_file_is_refused(bench: Bench, form: Form) -> None:
-    found = bench.compare_bytes(b"PAR1 or ORC, but not for long", form=form)
+    result = bench.compare_bytes(b"PAR1 or ORC, but not for long", form=form)
 
-    assert isinstance(found, ComparisonFailure)
-    assert found.kind == "reject"
-    assert form in found.reason
+    assert isinstance(result, ComparisonFailure)
+    assert result.kind == "reject"
+    assert form in result.reason
 
 
 def test_a_file_with_another_md5_is_refused_after_some_tries(bench: Bench) -> None:
-    found = bench.compare_bytes(
+    result = bench.compare_bytes(
         GOOD, schema=CURRENT_ONLY, md5=hashlib.md5(b"", usedforsecurity=False).hexdigest()
     )
 
-    assert isinstance(found, ComparisonFailure)
-    assert "the MD5 of the data file" in found.reason
+    assert isinstance(result, ComparisonFailure)
+    assert "the MD5 of the data file" in result.reason
 
 
 def test_a_shorter_file_than_the_manifest_says_is_refused(bench: Bench) -> None:
-    found = bench.compare_bytes(GOOD, schema=CURRENT_ONLY, size=len(GOOD) + 1)
+    result = bench.compare_bytes(GOOD, schema=CURRENT_ONLY, size=len(GOOD) + 1)
 
-    assert isinstance(found, ComparisonFailure)
-    assert f"has {len(GOOD)} bytes, the manifest says {len(GOOD) + 1}" in found.reason
+    assert isinstance(result, ComparisonFailure)
+    assert f"has {len(GOOD)} bytes, the manifest says {len(GOOD) + 1}" in result.reason
 
 
 def test_a_missing_field_is_named() -> None:
@@ -280,16 +282,16 @@ def test_a_missing_field_is_named() -> None:
         b'{"sourceBucket": 1, "creationTimestamp": "0"}',
     ],
 )
-def test_what_is_no_manifest_is_refused(text: bytes) -> None:
+def test_a_document_that_is_not_a_manifest_is_refused(text: bytes) -> None:
     with pytest.raises(ManifestError):
         parse(text)
 
 
 def test_a_binary_inventory_without_a_needed_column_is_refused(bench: Bench) -> None:
-    found = bench.compare([Listed("a")], form="Parquet", schema=("Bucket", "Key", "Size"))
+    result = bench.compare([Listed("a")], form="Parquet", schema=("Bucket", "Key", "Size"))
 
-    assert isinstance(found, ComparisonFailure)
-    assert "lacks LastModifiedDate, ETag, StorageClass" in found.reason
+    assert isinstance(result, ComparisonFailure)
+    assert "lacks LastModifiedDate, ETag, StorageClass" in result.reason
 
 
 def test_too_little_memory_is_reported(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -297,13 +299,13 @@ def test_too_little_memory_is_reported(bench: Bench, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(compare, "_LEAST", 2)
     rows = [Listed(f"{i:0200}") for i in range(20_000)]
 
-    found = bench.compare(rows)
+    result = bench.compare(rows)
 
-    assert isinstance(found, ComparisonFailure)
-    assert found.reason == "the comparison needs more memory than reconcile.memory_mib: raise it"
+    assert isinstance(result, ComparisonFailure)
+    assert result.reason == "the comparison needs more memory than reconcile.memory_mib: raise it"
 
 
-def test_a_full_disk_is_not_taken_for_an_outage_of_s3(tmp_path: Path) -> None:
+def test_a_full_disk_is_not_reported_as_an_outage_of_s3(tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.write_bytes(b"x" * 100)
     (tmp_path / "000000.csv").symlink_to("/dev/full")
@@ -319,20 +321,20 @@ def test_a_full_disk_is_not_taken_for_an_outage_of_s3(tmp_path: Path) -> None:
     )
 
 
-def test_a_disk_without_room_for_one_more_file_is_not_taken_for_an_outage_of_s3(
+def test_a_disk_that_cannot_create_a_file_is_not_reported_as_an_outage_of_s3(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def without_inodes(path: Path, _mode: str) -> NoReturn:
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
     monkeypatch.setattr(spool, "FileIO", without_inodes)
-    made = Spool(tmp_path, "CSV", None, 1000, lambda _: None, lambda *_: "")
+    spool_of_one = Spool(tmp_path, "CSV", None, 1000, lambda _: None, lambda *_: "")
 
     with pytest.raises(DiskFullError):
-        made.fetch(0, Remote(key="k", size=100, md5=None, url="http://127.0.0.1:1/k"))
+        spool_of_one.fetch(0, Remote(key="k", size=100, md5=None, url="http://127.0.0.1:1/k"))
 
 
-def test_a_disk_that_fills_while_orc_is_converted_is_no_fault_of_the_file(tmp_path: Path) -> None:
+def test_a_disk_that_fills_while_orc_is_converted_does_not_refuse_the_file(tmp_path: Path) -> None:
     source = tmp_path / "000000.orc"
     source.write_bytes(encoded("ORC", ALL_VERSIONS, [Listed("a")]))
     source.with_suffix(".parquet").symlink_to("/dev/full")
@@ -346,7 +348,7 @@ def test_a_disk_that_fills_while_orc_is_converted_is_no_fault_of_the_file(tmp_pa
 def test_several_gzip_members_without_an_md5_are_one_file(bench: Bench) -> None:
     lines = [f'"archive","k{i}","10","2026-01-01T00:00:00.000Z","e","GLACIER"\n'.encode() for i in range(2)]
 
-    found = bench.compare_bytes(b"".join(map(gzip.compress, lines)), schema=CURRENT_ONLY, md5=None)
+    result = bench.compare_bytes(b"".join(map(gzip.compress, lines)), schema=CURRENT_ONLY, md5=None)
 
-    assert isinstance(found, Compared)
-    assert found.orphans == 2
+    assert isinstance(result, Compared)
+    assert result.orphans == 2

@@ -1,4 +1,4 @@
-"""Jobs: one for each inventory, moved along where everybody can see it, and never worked on twice at once."""
+"""Jobs: one for each inventory, with a visible status, and never compared by two processes at one time."""
 
 import asyncio
 import os
@@ -22,17 +22,17 @@ def statuses(archive: Archive) -> list[int]:
     return [status for (status,) in archive.rows("SELECT status_id FROM orca.reconcile_job ORDER BY id")]
 
 
-async def test_everybody_can_see_how_far_a_job_is(archive: Archive, reconciler: Reconciler) -> None:
-    seen: dict[str, list[int]] = {}
+async def test_the_status_of_a_job_is_visible_while_it_runs(archive: Archive, reconciler: Reconciler) -> None:
+    statuses_at: dict[str, list[int]] = {}
 
     outcome = await reconciler.inventory(
         archive.inventory([Listed("a")]),
-        on_message=lambda line: seen.update({type(line).__name__: statuses(archive)}),
+        on_message=lambda message: statuses_at.update({type(message).__name__: statuses(archive)}),
     )
 
-    assert seen["Locked"] == []
-    assert seen["Staged"] == [GETTING_S3_LIST]
-    assert seen["Compared"] == [GENERATING_REPORTS]
+    assert statuses_at["Locked"] == []
+    assert statuses_at["Staged"] == [GETTING_S3_LIST]
+    assert statuses_at["Compared"] == [GENERATING_REPORTS]
     assert archive.job(outcome.job) == (SUCCESS, True, None)
 
 
@@ -51,7 +51,7 @@ async def test_an_inventory_compared_again_is_the_same_job_with_new_reports(
     assert archive.phantoms(second.job) == {"lost"}
 
 
-async def test_a_message_delivered_again_after_its_report_asks_for_nothing(
+async def test_a_message_that_is_redelivered_after_its_report_compares_nothing(
     archive: Archive, reconciler: Reconciler
 ) -> None:
     pointer, sent = archive.inventory([Listed("a")]), datetime.now(UTC)
@@ -77,25 +77,27 @@ async def test_two_replicas_with_one_inventory_take_turns(archive: Archive, reco
 
     assert sum(outcome.compared is not None for outcome in outcomes) == 1
     assert len({outcome.job for outcome in outcomes}) == 1
-    assert sum(isinstance(line, Waiting) for line in one + two) <= 1
+    assert sum(isinstance(message, Waiting) for message in one + two) <= 1
     assert statuses(archive) == [SUCCESS]
 
 
 async def test_different_inventories_run_at_the_same_time(archive: Archive, reconciler: Reconciler) -> None:
-    heard: list[Message] = []
+    messages: list[Message] = []
 
     await asyncio.gather(
-        reconciler.inventory(archive.inventory([Listed("a")]), on_message=heard.append),
+        reconciler.inventory(archive.inventory([Listed("a")]), on_message=messages.append),
         reconciler.inventory(
-            archive.inventory([Listed("a")], created=CREATED + timedelta(days=1)), on_message=heard.append
+            archive.inventory([Listed("a")], created=CREATED + timedelta(days=1)), on_message=messages.append
         ),
     )
 
-    assert not any(isinstance(line, Waiting) for line in heard)
+    assert not any(isinstance(message, Waiting) for message in messages)
     assert statuses(archive) == [SUCCESS, SUCCESS]
 
 
-async def test_a_killed_child_is_an_error_and_nothing_else(archive: Archive, reconciler: Reconciler) -> None:
+async def test_a_killed_child_is_an_error_that_another_attempt_may_mend(
+    archive: Archive, reconciler: Reconciler
+) -> None:
     pointer = archive.inventory([Listed("a")])
 
     with pytest.raises(
@@ -104,7 +106,7 @@ async def test_a_killed_child_is_an_error_and_nothing_else(archive: Archive, rec
         await reconciler.inventory(pointer, on_message=Killer())
 
     assert statuses(archive) == [GENERATING_REPORTS]
-    # Delivered again, it is the same job, and nobody holds its lock.
+    # The redelivered message uses the same job, whose lock is free.
     outcome = await reconciler.inventory(pointer)
     assert archive.job(outcome.job) == (SUCCESS, True, None)
     assert archive.orphans(outcome.job) == {"a"}
@@ -115,10 +117,10 @@ class Killer:
 
     pid = 0
 
-    def __call__(self, line: Message) -> None:
-        if isinstance(line, Locked):
-            self.pid = line.pid
-        if isinstance(line, Staged):
+    def __call__(self, message: Message) -> None:
+        if isinstance(message, Locked):
+            self.pid = message.pid
+        if isinstance(message, Staged):
             os.kill(self.pid, signal.SIGKILL)
 
 
@@ -128,10 +130,10 @@ async def test_cancelled_work_leaves_nothing_behind(
     pointer = archive.inventory([Listed("a")])
     children: list[int] = []
 
-    def on_message(line: Message) -> None:
-        if isinstance(line, Locked):
-            children.append(line.pid)
-        if isinstance(line, Compared):
+    def on_message(message: Message) -> None:
+        if isinstance(message, Locked):
+            children.append(message.pid)
+        if isinstance(message, Compared):
             work.cancel()
 
     work = asyncio.create_task(reconciler.inventory(pointer, on_message=on_message))
@@ -150,8 +152,10 @@ async def test_cancelled_work_leaves_nothing_behind(
 async def test_a_comparison_that_takes_too_long_is_killed(
     archive: Archive, settings: Settings, reconciler: Reconciler
 ) -> None:
-    ours = settings.reconcile.model_copy(update={"deadline": 0.0})
-    hasty = Reconciler(settings.model_copy(update={"reconcile": ours}), reconciler._database, reconciler._s3)
+    options = settings.reconcile.model_copy(update={"deadline": 0.0})
+    hasty = Reconciler(
+        settings.model_copy(update={"reconcile": options}), reconciler._database, reconciler._s3
+    )
 
     with pytest.raises(Reject, match=r"took longer than reconcile\.deadline"):
         await hasty.inventory(archive.inventory([Listed("a")]))
@@ -159,7 +163,7 @@ async def test_a_comparison_that_takes_too_long_is_killed(
     assert archive.orphans(1) == set()
 
 
-async def test_what_a_killed_daemon_left_on_disk_is_swept_away(
+async def test_folders_of_a_killed_daemon_are_removed(
     archive: Archive, reconciler: Reconciler, settings: Settings
 ) -> None:
     work_dir = settings.reconcile.work_dir
@@ -209,13 +213,13 @@ async def test_a_failed_job_that_is_compared_again_succeeds(archive: Archive, re
     assert archive.job(1) == (SUCCESS, True, None)
 
 
-async def test_young_files_are_no_phantoms(
+async def test_young_files_are_not_reported_as_phantoms(
     archive: Archive, settings: Settings, reconciler: Reconciler
 ) -> None:
     archive.catalog([Filed("young", ingested=CREATED - timedelta(hours=1)), Filed("old")])
-    ours = settings.reconcile.model_copy(update={"race_window": 86_400.0})
+    options = settings.reconcile.model_copy(update={"race_window": 86_400.0})
     patient = Reconciler(
-        settings.model_copy(update={"reconcile": ours}), reconciler._database, reconciler._s3
+        settings.model_copy(update={"reconcile": options}), reconciler._database, reconciler._s3
     )
 
     outcome = await patient.inventory(archive.inventory([Listed("x")]))
@@ -225,15 +229,15 @@ async def test_young_files_are_no_phantoms(
     assert outcome.compared.recent == 1
 
 
-@pytest.mark.parametrize("found", ["", "{}"])
+@pytest.mark.parametrize("manifest", ["", "{}"])
 async def test_without_a_manifest_there_is_no_job(
-    archive: Archive, reconciler: Reconciler, found: str
+    archive: Archive, reconciler: Reconciler, manifest: str
 ) -> None:
     pointer = InventoryPointer(
         report_bucket_region="us-west-2", report_bucket_name=archive.reports, manifest_key="x/manifest.json"
     )
-    if found:
-        archive.s3.put_object(Bucket=archive.reports, Key="x/manifest.json", Body=found.encode())
+    if manifest:
+        archive.s3.put_object(Bucket=archive.reports, Key="x/manifest.json", Body=manifest.encode())
 
     with pytest.raises(Reject, match="manifest"):
         await reconciler.inventory(pointer)
@@ -262,12 +266,12 @@ async def test_the_checksum_of_the_manifest_is_honoured(
             await reconciler.inventory(pointer)
 
 
-async def test_a_data_file_that_is_gone_is_named(archive: Archive, reconciler: Reconciler) -> None:
+async def test_a_missing_data_file_is_named(archive: Archive, reconciler: Reconciler) -> None:
     pointer = archive.inventory([Listed("a")])
-    for found in archive.s3.list_objects_v2(Bucket=archive.reports, Prefix="archive/inventory/data/")[
+    for manifest in archive.s3.list_objects_v2(Bucket=archive.reports, Prefix="archive/inventory/data/")[
         "Contents"
     ]:
-        archive.s3.delete_object(Bucket=archive.reports, Key=found["Key"])
+        archive.s3.delete_object(Bucket=archive.reports, Key=manifest["Key"])
 
     with pytest.raises(
         Reject, match=r"the data file archive/inventory/data/.* cannot be fetched: S3 answers 404"
@@ -275,7 +279,7 @@ async def test_a_data_file_that_is_gone_is_named(archive: Archive, reconciler: R
         await reconciler.inventory(pointer)
 
 
-async def test_without_s3_the_work_waits(settings: Settings, reconciler: Reconciler) -> None:
+async def test_without_s3_the_message_waits(settings: Settings, reconciler: Reconciler) -> None:
     from orca_daemon.aws.clients import connect
 
     nowhere = settings.aws.model_copy(update={"endpoint_url": "http://127.0.0.1:9"})
@@ -288,7 +292,7 @@ async def test_without_s3_the_work_waits(settings: Settings, reconciler: Reconci
             await lost.inventory(pointer)
 
 
-async def test_a_listing_that_orca_stored_is_compared_the_same_way(
+async def test_a_listing_that_orca_stored_is_compared_in_the_same_way(
     archive: Archive, reconciler: Reconciler
 ) -> None:
     archive.catalog([Filed("a b"), Filed("gone")])
@@ -305,14 +309,14 @@ async def test_a_listing_that_orca_stored_is_compared_the_same_way(
     assert archive.job(1) == (SUCCESS, True, None)
 
 
-async def test_a_stored_listing_of_nobody_is_refused(archive: Archive, reconciler: Reconciler) -> None:
+async def test_a_stored_listing_without_a_job_is_refused(archive: Archive, reconciler: Reconciler) -> None:
     archive.stored(1, [], status=STAGED)
     for job, bucket in ((2, "archive"), (1, "another")):
         with pytest.raises(Reject, match=f"there is no job {job} for the bucket {bucket}"):
             await reconciler.stored(StoredListing(job_id=job, orca_archive_location=bucket))
 
 
-async def test_a_stored_listing_that_is_being_loaded_is_tried_again(
+async def test_a_stored_listing_that_is_being_loaded_is_retried(
     archive: Archive, reconciler: Reconciler
 ) -> None:
     from orca_daemon.reconcile.jobs import NotStagedError
@@ -323,7 +327,7 @@ async def test_a_stored_listing_that_is_being_loaded_is_tried_again(
         await reconciler.stored(StoredListing(job_id=1, orca_archive_location="archive"))
 
 
-async def test_the_work_folder_is_for_us_alone(tmp_path: Path) -> None:
+async def test_the_work_folder_is_readable_by_its_user_only(tmp_path: Path) -> None:
     from orca_daemon.reconcile.workspace import workspace
 
     async with workspace(tmp_path / "new") as folder:

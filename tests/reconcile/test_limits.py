@@ -1,4 +1,4 @@
-"""Inventories that are small and become large: each is refused by name, within the memory that is set."""
+"""Small inventories that unpack to very large ones: each is refused by name, within the memory limit."""
 
 import gzip
 import io
@@ -31,12 +31,12 @@ MIB = 1 << 20
 
 
 def streamed(tmp_path: Path, *bodies: bytes, most: int = 1 << 40) -> tuple[bytes, Inflated]:
-    """What the reader of these gzip files gets, and the stream."""
+    """The text that the reader of these gzip files gets, and the stream."""
     files = []
-    for place, body in enumerate(bodies):
-        path = tmp_path / f"{place}.gz"
+    for number, body in enumerate(bodies):
+        path = tmp_path / f"{number}.gz"
         path.write_bytes(body)
-        files.append((path, f"data/{place}"))
+        files.append((path, f"data/{number}"))
     stream = Inflated(files, most)
     stream.start()
     rows = Path(stream.path).read_bytes()
@@ -46,7 +46,7 @@ def streamed(tmp_path: Path, *bodies: bytes, most: int = 1 << 40) -> tuple[bytes
 
 @pytest.fixture
 def strict(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Limits that a test can reach at once."""
+    """Limits that are low enough for a fast test."""
     monkeypatch.setattr(inflate, "_FREE", MIB)
     monkeypatch.setattr(binary, "_FREE", MIB)
     monkeypatch.setattr(binary, "_BASE_ROWS", 10_000)
@@ -65,12 +65,12 @@ BOMBS = {
 
 @pytest.mark.usefixtures("strict")
 @pytest.mark.parametrize("text", BOMBS.values(), ids=BOMBS)
-def test_a_gzip_file_may_not_become_anything(bench: Bench, text: bytes) -> None:
-    found = bench.compare_bytes(gzip.compress(text), schema=CURRENT_ONLY)
+def test_a_gzip_file_that_unpacks_to_too_much_is_refused(bench: Bench, text: bytes) -> None:
+    result = bench.compare_bytes(gzip.compress(text), schema=CURRENT_ONLY)
 
-    assert isinstance(found, ComparisonFailure)
-    assert found.kind == "reject"
-    assert "data/0" in found.reason
+    assert isinstance(result, ComparisonFailure)
+    assert result.kind == "reject"
+    assert "data/0" in result.reason
 
 
 @pytest.mark.usefixtures("strict")
@@ -95,7 +95,7 @@ def test_all_files_together_have_a_limit(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "before", [0, MIB - 1, MIB - 40_000, MIB], ids=lambda before: f"after {before} bytes"
 )
-def test_a_line_has_a_limit_wherever_blocks_end(tmp_path: Path, length: int, before: int) -> None:
+def test_the_length_of_a_line_is_limited_also_across_blocks(tmp_path: Path, length: int, before: int) -> None:
     filled = b"".join(b"x" * 99 + b"\n" for _ in range(before // 100)) + b"y" * (before % 100)
     text = filled + (b"\n" if before % 100 else b"") + b"z" * length + b"\nrest\n"
 
@@ -110,7 +110,7 @@ def test_a_line_has_a_limit_wherever_blocks_end(tmp_path: Path, length: int, bef
             stream.check()
 
 
-def test_files_become_one_text_whatever_their_lines_end_in(tmp_path: Path) -> None:
+def test_files_are_joined_to_one_text_whatever_their_line_ends(tmp_path: Path) -> None:
     rows, stream = streamed(
         tmp_path,
         gzip.compress(b"\xef\xbb\xbfa\r\nb\r\n"),
@@ -130,7 +130,7 @@ def test_files_become_one_text_whatever_their_lines_end_in(tmp_path: Path) -> No
     ]
 
 
-def test_a_reader_that_has_enough_ends_the_stream(tmp_path: Path) -> None:
+def test_a_reader_that_stops_early_ends_the_stream(tmp_path: Path) -> None:
     path = tmp_path / "0.gz"
     path.write_bytes(gzip.compress(ROW % 1 * 100_000))
     stream = Inflated([(path, "data/0")], 1 << 40)
@@ -146,15 +146,17 @@ def test_a_reader_that_has_enough_ends_the_stream(tmp_path: Path) -> None:
         stream.check()
 
 
-async def test_a_megabyte_that_becomes_a_gigabyte_takes_no_more_memory_than_is_set(
+async def test_a_megabyte_that_unpacks_to_a_gigabyte_takes_no_more_memory_than_the_setting(
     archive: Archive, reconciler: Reconciler, settings: Settings
 ) -> None:
-    """As a real child does it: 1.2 MiB that become 1.2 GiB of keys of 900,000 letters."""
+    """In a real child: 1.2 MiB that unpack to 1.2 GiB of keys with 900,000 letters each."""
     row = b'"archive","' + b"k" * 900_000 + b'","10","2026-01-01T00:00:00.000Z","e","GLACIER"\n'
     body = gzip.compress(row * 70) * 20
     pointer = put(archive, body)
-    ours = settings.reconcile.model_copy(update={"memory_mib": 512})
-    small = Reconciler(settings.model_copy(update={"reconcile": ours}), reconciler._database, reconciler._s3)
+    options = settings.reconcile.model_copy(update={"memory_mib": 512})
+    small = Reconciler(
+        settings.model_copy(update={"reconcile": options}), reconciler._database, reconciler._s3
+    )
 
     with pytest.raises(Reject, match=r"line 1 of the data file bomb/data\.csv\.gz has more than 65536 bytes"):
         await small.inventory(pointer)
@@ -202,18 +204,20 @@ def written(form: Form, rows: pa.Table) -> bytes:
     ],
     ids=["rows", "bytes"],
 )
-def test_a_binary_file_may_not_become_anything(bench: Bench, form: Form, rows: pa.Table, output: str) -> None:
+def test_a_binary_file_that_unpacks_to_too_much_is_refused(
+    bench: Bench, form: Form, rows: pa.Table, output: str
+) -> None:
     if form == "Parquet" and output.startswith("unpacks"):
-        # In a dictionary, that is no bomb: its one value is held once.
+        # Without a dictionary, which would hold the one value only once.
         target = io.BytesIO()
         parquet.write_table(rows, target, compression="zstd", use_dictionary=False)
         body = target.getvalue()
     else:
         body = written(form, rows)
 
-    found = bench.compare_bytes(body, form=form, schema=CURRENT_ONLY)
+    result = bench.compare_bytes(body, form=form, schema=CURRENT_ONLY)
 
-    assert found == ComparisonFailure(
+    assert result == ComparisonFailure(
         kind=FailureKind.REJECT, reason=f"inventory refused: the data file data/0 {output}"
     )
 
@@ -222,14 +226,14 @@ def test_a_footer_that_claims_to_be_larger_than_its_file_is_refused(bench: Bench
     body = written("Parquet", table(1))
     lying = body[:-8] + (1 << 30).to_bytes(4, "little") + b"PAR1"
 
-    found = bench.compare_bytes(lying, form="Parquet", schema=CURRENT_ONLY)
+    result = bench.compare_bytes(lying, form="Parquet", schema=CURRENT_ONLY)
 
-    assert found == ComparisonFailure(
+    assert result == ComparisonFailure(
         kind=FailureKind.REJECT, reason="inventory refused: the data file data/0 is not sound Parquet"
     )
 
 
-def test_a_child_that_takes_more_memory_than_it_may_says_so_and_ends() -> None:
+def test_a_child_that_exceeds_its_memory_reports_that_and_ends() -> None:
     script = "from orca_daemon.reconcile import child; child._watch_memory(1)"
 
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
@@ -253,7 +257,7 @@ def test_a_manifest_has_limits(text: bytes, output: str) -> None:
         parse(text)
 
 
-def test_a_manifest_names_so_many_files_and_no_more() -> None:
+def test_the_number_of_files_in_a_manifest_is_limited() -> None:
     many = b",".join([b'{"key":"k"}'] * (MOST_FILES + 1))
     manifest = parse(b'{"sourceBucket":"bucket","creationTimestamp":"0","files":[' + many + b"]}")
 
@@ -264,26 +268,26 @@ def test_a_manifest_names_so_many_files_and_no_more() -> None:
 async def test_a_manifest_that_is_too_large_is_not_read_whole(
     archive: Archive, reconciler: Reconciler
 ) -> None:
-    heard: list[Message] = []
+    messages: list[Message] = []
     pointer = archive.inventory([Listed("a")], padding="x" * MOST_BYTES)
 
     with pytest.raises(Reject, match="the manifest is larger than 16 MiB"):
-        await reconciler.inventory(pointer, on_message=heard.append)
+        await reconciler.inventory(pointer, on_message=messages.append)
 
-    assert heard == []
+    assert messages == []
 
 
 def test_a_listing_of_many_files_is_read_in_their_order(bench: Bench) -> None:
-    found = bench.compare(*[[Listed(f"{file}-{row}") for row in range(50)] for file in range(30)])
+    result = bench.compare(*[[Listed(f"{file}-{row}") for row in range(50)] for file in range(30)])
 
-    assert isinstance(found, Compared)
-    assert found.orphans == 1500
+    assert isinstance(result, Compared)
+    assert result.orphans == 1500
 
 
-def test_random_cuts_of_a_file_never_pass_for_the_whole(tmp_path: Path) -> None:
-    whole = gzip.compress(b"".join(ROW % i for i in range(500)))
-    for length in range(0, len(whole), 97):
-        _, stream = streamed(tmp_path, whole[:length])
+def test_a_file_that_is_cut_off_anywhere_is_never_taken_as_complete(tmp_path: Path) -> None:
+    complete = gzip.compress(b"".join(ROW % i for i in range(500)))
+    for length in range(0, len(complete), 97):
+        _, stream = streamed(tmp_path, complete[:length])
         with pytest.raises(DataFileError):
             stream.check()
-    assert zlib.crc32(streamed(tmp_path, whole)[0]) == zlib.crc32(gzip.decompress(whole))
+    assert zlib.crc32(streamed(tmp_path, complete)[0]) == zlib.crc32(gzip.decompress(complete))

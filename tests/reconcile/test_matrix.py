@@ -1,4 +1,4 @@
-"""The worked matrix of what each pair of catalog row and listed object is reported as."""
+"""A table of pairs of a catalog row and a listed object, and the report of each."""
 
 import pytest
 
@@ -46,7 +46,7 @@ async def test_each_pair_is_reported_as_it_should_be(
         "5/all": "etag, size_in_bytes, storage_class",
         "9/unquoted": "etag",
     }
-    # Unlike ORCA: deleted is absent, where ORCA reports a mismatch in everything.
+    # Unlike ORCA: a deleted object counts as absent, and ORCA reports a mismatch of all columns.
     assert archive.phantoms(outcome.job) == {"6/absent", "7/deleted"}
-    # Unlike ORCA: the encoded key is no orphan and its row no phantom, and a deleted orphan is no orphan.
+    # Unlike ORCA: an encoded key matches its row, and a deleted object is not reported as an orphan.
     assert archive.orphans(outcome.job) == {"orphan"}

@@ -1,4 +1,4 @@
-"""A row that cannot be compared or stored costs nobody else anything: the rest is compared, it is named."""
+"""A row that cannot be compared or stored is named, and does not affect the comparison of the other rows."""
 
 import gzip
 import io
@@ -62,79 +62,81 @@ ODD = {
 
 
 @pytest.mark.parametrize(("odd", "output"), ODD.values(), ids=ODD)
-def test_all_other_rows_are_compared_and_the_odd_one_is_named(bench: Bench, odd: str, output: str) -> None:
+def test_all_other_rows_are_compared_and_the_odd_row_is_reported(bench: Bench, odd: str, output: str) -> None:
     bench.archive.catalog([Filed("same"), Filed("gone"), Filed("odd")])
 
-    found = compare(bench, line("same"), line("new"), odd)
+    result = compare(bench, line("same"), line("new"), odd)
 
-    assert isinstance(found, Compared)
-    assert (found.listed, found.matched, found.not_compared) == (3, 1, 1)
-    assert found.not_compared_examples in {(f"data/0 line 3: {output}",), (f"data/0 line 1: {output}",)}
+    assert isinstance(result, Compared)
+    assert (result.listed, result.matched, result.not_compared) == (3, 1, 1)
+    assert result.not_compared_examples in {(f"data/0 line 3: {output}",), (f"data/0 line 1: {output}",)}
     job = bench.write()
     assert bench.archive.orphans(job) == {"new"}
-    # What stands for an object is no phantom, whatever else is wrong with it.
+    # A row of an existing object is not reported as a phantom, whatever its problem is.
     assert bench.archive.phantoms(job) == {"gone"} | (set() if '"odd"' in odd else {"odd"})
     assert bench.archive.mismatches(job) == {}
-    note = f"1 listed objects could not be compared: {found.not_compared_examples[0]}"
+    note = f"1 listed objects could not be compared: {result.not_compared_examples[0]}"
     assert bench.archive.job(job) == (5, True, note)
 
 
-def test_a_key_that_the_catalog_has_as_it_stands_in_the_listing_is_no_phantom(bench: Bench) -> None:
+def test_an_odd_key_that_the_catalog_has_unchanged_is_not_reported_as_a_phantom(bench: Bench) -> None:
     bench.archive.catalog([Filed("caf%E9.h5"), Filed("a%00b")])
 
-    found = compare(bench, line("caf%E9.h5"), line("a%00b"))
+    result = compare(bench, line("caf%E9.h5"), line("a%00b"))
 
-    assert isinstance(found, Compared)
-    assert (found.not_compared, found.phantoms, found.orphans) == (2, 0, 0)
+    assert isinstance(result, Compared)
+    assert (result.not_compared, result.phantoms, result.orphans) == (2, 0, 0)
 
 
-def test_odd_rows_of_several_files_are_found_where_they_stand(bench: Bench) -> None:
+def test_odd_rows_of_several_files_are_reported_with_file_and_line(bench: Bench) -> None:
     first, second = line("k") * 1 + line("j"), line("l") + line("a%00b") + line("caf%E9")
     bodies = [gzip.compress(text.encode()) for text in (first, second)]
 
-    found = bench._compare(bodies, "CSV", VERSIONS)
+    result = bench._compare(bodies, "CSV", VERSIONS)
 
-    assert isinstance(found, Compared)
-    assert sorted(found.not_compared_examples) == [
+    assert isinstance(result, Compared)
+    assert sorted(result.not_compared_examples) == [
         "data/1 line 2: its key holds a NUL character",
         "data/1 line 3: its key is not UTF-8",
     ]
 
 
-def test_a_listing_that_is_odd_as_a_whole_is_refused(bench: Bench) -> None:
-    found = compare(bench, *(line(f"k{place}", Size="x") for place in range(150)), line("k"))
+def test_a_listing_with_too_many_odd_rows_is_refused(bench: Bench) -> None:
+    result = compare(bench, *(line(f"k{number}", Size="x") for number in range(150)), line("k"))
 
-    assert found == ComparisonFailure(
+    assert result == ComparisonFailure(
         kind=FailureKind.REJECT,
         reason="inventory refused: 150 of its 151 objects cannot be compared; "
         "mostly, its size is not a number",
     )
 
 
-def test_an_old_version_may_be_as_odd_as_it_likes(bench: Bench) -> None:
-    found = compare(bench, line("k"), line("a%00b", IsLatest="false"), line("x", IsDeleteMarker="true"))
+def test_old_versions_with_odd_values_are_ignored(bench: Bench) -> None:
+    result = compare(bench, line("k"), line("a%00b", IsLatest="false"), line("x", IsDeleteMarker="true"))
 
-    assert isinstance(found, Compared)
-    assert (found.listed, found.not_compared) == (1, 0)
+    assert isinstance(result, Compared)
+    assert (result.listed, result.not_compared) == (1, 0)
 
 
 @pytest.mark.parametrize("flag", ["", "TRUE", "True"])
 def test_a_flag_may_be_empty_or_in_capitals(bench: Bench, flag: str) -> None:
-    found = compare(bench, line("k", IsLatest=flag, IsDeleteMarker="" if not flag else "False"))
+    result = compare(bench, line("k", IsLatest=flag, IsDeleteMarker="" if not flag else "False"))
 
-    assert isinstance(found, Compared)
-    assert (found.listed, found.not_compared) == (1, 0)
+    assert isinstance(result, Compared)
+    assert (result.listed, result.not_compared) == (1, 0)
 
 
 @pytest.mark.parametrize(
-    "moment", ["", "soon", "infinity", "1969-12-31T23:59:59.999Z", "29999-01-01T00:00:00Z"]
+    "modified", ["", "soon", "infinity", "1969-12-31T23:59:59.999Z", "29999-01-01T00:00:00Z"]
 )
-def test_an_orphan_without_a_time_is_reported_with_one_that_cannot_be(bench: Bench, moment: str) -> None:
+def test_an_orphan_without_a_time_is_reported_with_the_time_1970(bench: Bench, modified: str) -> None:
     bench.archive.catalog([Filed("changed", '"other"')])
 
-    found = compare(bench, line("new", LastModifiedDate=moment), line("changed", LastModifiedDate=moment))
+    result = compare(
+        bench, line("new", LastModifiedDate=modified), line("changed", LastModifiedDate=modified)
+    )
 
-    assert isinstance(found, Compared)
+    assert isinstance(result, Compared)
     job = bench.write()
     for table, column in (("orphan_report", "last_update"), ("catalog_mismatch_report", "s3_last_update")):
         assert bench.archive.rows(f"SELECT {column} FROM orca.reconcile_{table} WHERE job_id = %s", job) == [
@@ -178,28 +180,28 @@ def test_binary_formats_have_odd_rows_too(bench: Bench, form: Form) -> None:
     bench.archive.catalog([Filed("same"), Filed("gone")])
     keys = ["same", "a\0b", "k" * 1025, None, "new"]
 
-    found = bench.compare_bytes(binary(form, columns(keys)), form=form, schema=CURRENT_ONLY)
+    result = bench.compare_bytes(binary(form, columns(keys)), form=form, schema=CURRENT_ONLY)
 
-    assert isinstance(found, Compared)
-    assert (found.matched, found.phantoms, found.orphans, found.not_compared) == (1, 1, 1, 3)
-    assert sorted(found.not_compared_examples) == [
+    assert isinstance(result, Compared)
+    assert (result.matched, result.phantoms, result.orphans, result.not_compared) == (1, 1, 1, 3)
+    assert sorted(result.not_compared_examples) == [
         "data/0 row 2: its key holds a NUL character",
         "data/0 row 3: its key has more than 1024 bytes",
         "data/0 row 4: it has no key",
     ]
 
 
-def test_columns_of_parquet_that_do_not_say_they_are_text_are_read_as_such(bench: Bench) -> None:
+def test_parquet_columns_of_bytes_are_read_as_text(bench: Bench) -> None:
     bench.archive.catalog([Filed("ü")])
     keys = ["ü".encode(), b"caf\xe9", b"a\0b"]
 
-    found = bench.compare_bytes(
+    result = bench.compare_bytes(
         binary("Parquet", columns(keys, pa.binary())), form="Parquet", schema=CURRENT_ONLY
     )
 
-    assert isinstance(found, Compared)
-    assert (found.matched, found.orphans, found.not_compared) == (1, 0, 2)
-    assert sorted(found.not_compared_examples) == [
+    assert isinstance(result, Compared)
+    assert (result.matched, result.orphans, result.not_compared) == (1, 0, 2)
+    assert sorted(result.not_compared_examples) == [
         "data/0 row 2: its key is not UTF-8",
         "data/0 row 3: its key holds a NUL character",
     ]
@@ -230,46 +232,46 @@ def test_columns_of_other_types_are_read(bench: Bench, other: dict[str, pa.Array
     bench.archive.catalog([Filed("k")])
     bench.allow_empty = True
 
-    found = bench.compare_bytes(
+    result = bench.compare_bytes(
         binary("Parquet", columns(["k"], **other)), form="Parquet", schema=CURRENT_ONLY
     )
 
-    assert isinstance(found, Compared)
-    assert (found.matched, found.not_compared) == (matched, 0)
+    assert isinstance(result, Compared)
+    assert (result.matched, result.not_compared) == (matched, 0)
 
 
 def test_a_column_that_cannot_be_read_is_named(bench: Bench) -> None:
     numbers = columns(["k"], e_tag=pa.array([1.5]))
 
-    found = bench.compare_bytes(binary("Parquet", numbers), form="Parquet", schema=CURRENT_ONLY)
+    result = bench.compare_bytes(binary("Parquet", numbers), form="Parquet", schema=CURRENT_ONLY)
 
-    assert isinstance(found, ComparisonFailure)
-    assert found.reason == (
+    assert isinstance(result, ComparisonFailure)
+    assert result.reason == (
         "inventory refused: the column e_tag of a data file is of type DOUBLE, which is not text"
     )
 
 
 @pytest.mark.parametrize("form", ["Parquet", "ORC"])
-def test_files_that_differ_in_a_flag_are_refused_and_revive_nothing(bench: Bench, form: Form) -> None:
+def test_files_that_differ_in_a_flag_are_refused(bench: Bench, form: Form) -> None:
     bench.archive.catalog([Filed("k"), Filed("deleted")])
     without = columns(["k"])
     marked = columns(["deleted"], is_delete_marker=pa.array([True]))
 
-    found = bench._compare([binary(form, without), binary(form, marked)], form, CURRENT_ONLY)
+    result = bench._compare([binary(form, without), binary(form, marked)], form, CURRENT_ONLY)
 
     reason = "inventory refused: its data files differ in the column is_delete_marker"
-    assert found == ComparisonFailure(kind=FailureKind.REJECT, reason=reason)
+    assert result == ComparisonFailure(kind=FailureKind.REJECT, reason=reason)
 
 
 @pytest.mark.parametrize("first", [TEXT, pa.binary()], ids=["text", "bytes"])
-def test_files_that_differ_in_what_a_key_is_are_refused(bench: Bench, first: pa.DataType) -> None:
+def test_files_that_differ_in_the_type_of_keys_are_refused(bench: Bench, first: pa.DataType) -> None:
     other = TEXT if first == pa.binary() else pa.binary()
     bodies = [binary("Parquet", columns(["ü".encode()], kind)) for kind in (first, other)]
 
-    found = bench._compare(bodies, "Parquet", CURRENT_ONLY)
+    result = bench._compare(bodies, "Parquet", CURRENT_ONLY)
 
-    assert isinstance(found, ComparisonFailure)
-    assert "its data files differ in the column" in found.reason
+    assert isinstance(result, ComparisonFailure)
+    assert "its data files differ in the column" in result.reason
 
 
 def test_files_may_differ_in_columns_that_are_not_read_and_in_their_order(bench: Bench) -> None:
@@ -277,27 +279,27 @@ def test_files_may_differ_in_columns_that_are_not_read_and_in_their_order(bench:
     other = dict(reversed(columns(["b"], size=pa.array([10], pa.int32())).items()))
     bodies = [binary("Parquet", each) for each in (columns(["a"], extra=pa.array([1])), other)]
 
-    found = bench._compare(bodies, "Parquet", CURRENT_ONLY)
+    result = bench._compare(bodies, "Parquet", CURRENT_ONLY)
 
-    assert isinstance(found, Compared)
-    assert (found.matched, found.listed) == (2, 2)
+    assert isinstance(result, Compared)
+    assert (result.matched, result.listed) == (2, 2)
 
 
-def test_a_work_directory_that_is_named_like_a_column_changes_no_row(bench: Bench) -> None:
+def test_a_work_directory_named_like_a_hive_partition_changes_no_row(bench: Bench) -> None:
     bench.folder = bench.folder / "key=z"
     bench.folder.mkdir()
     bench.archive.catalog([Filed("a"), Filed("b")])
 
-    found = bench.compare_bytes(binary("Parquet", columns(["a", "b"])), form="Parquet", schema=CURRENT_ONLY)
+    result = bench.compare_bytes(binary("Parquet", columns(["a", "b"])), form="Parquet", schema=CURRENT_ONLY)
 
-    assert isinstance(found, Compared)
-    assert (found.matched, found.phantoms) == (2, 0)
+    assert isinstance(result, Compared)
+    assert (result.matched, result.phantoms) == (2, 0)
 
 
-def test_rows_do_not_come_into_reasons_by_the_words_of_ours(bench: Bench) -> None:
-    found = compare(bench, line("inventory refused: it holds secrets").rstrip("\n") + ',"more"\n')
+def test_a_row_that_quotes_our_error_is_not_copied_into_the_reason(bench: Bench) -> None:
+    result = compare(bench, line("inventory refused: it holds secrets").rstrip("\n") + ',"more"\n')
 
-    assert found == ComparisonFailure(
+    assert result == ComparisonFailure(
         kind=FailureKind.REJECT, reason="inventory refused: the data file data/0 is not sound CSV at line 1"
     )
 
@@ -311,14 +313,14 @@ class TestManifest:
             "null", "list",
         ],
     )  # fmt: skip
-    def test_a_bucket_that_cannot_be_is_refused(self, name: object) -> None:
+    def test_a_text_that_cannot_name_a_bucket_is_refused(self, name: object) -> None:
         text = json.dumps({"sourceBucket": name, "creationTimestamp": "0"}).encode()
 
         with pytest.raises(ManifestError, match="sourceBucket is not the name of a bucket"):
             parse(text)
 
     @pytest.mark.parametrize("name", ["abc", "my.archive-1", "Old_Bucket", "b" * 255])
-    def test_a_bucket_that_can_be_is_taken(self, name: str) -> None:
+    def test_the_name_of_a_bucket_is_accepted(self, name: str) -> None:
         text = json.dumps({"sourceBucket": name, "creationTimestamp": "0"}).encode()
 
         assert parse(text).bucket == name
@@ -338,7 +340,7 @@ class TestManifest:
         ],
         ids=lambda value: value if isinstance(value, str) and value.startswith("files") else "",
     )
-    def test_a_file_that_cannot_be_is_named(self, entry: object, output: str) -> None:
+    def test_an_invalid_data_file_is_named(self, entry: object, output: str) -> None:
         manifest = parse(
             json.dumps(
                 {"sourceBucket": "bucket", "creationTimestamp": "0", "files": [{"key": "k"}, entry]}
@@ -369,7 +371,7 @@ class TestManifest:
 
         assert archive.rows("SELECT 1 FROM orca.reconcile_job") == []
 
-    async def test_a_reason_that_postgres_cannot_hold_is_written_as_far_as_it_can(
+    async def test_the_storable_part_of_a_reason_is_written(
         self, archive: Archive, reconciler: Reconciler
     ) -> None:
         await reconciler.give_up(archive.inventory([Listed("a")]), "no \0 and no \ud800")
@@ -407,13 +409,13 @@ def test_the_command_prints_what_was_not_compared(
     monkeypatch.setenv("DATABASE_URL", settings.database.url.get_secret_value())
     monkeypatch.setenv("AWS_ENDPOINT_URL", settings.aws.endpoint_url or "")
     monkeypatch.setenv("AWS_REGION", "us-west-2")
-    place = f"s3://{pointer.report_bucket_name}/{pointer.manifest_key}"
+    uri = f"s3://{pointer.report_bucket_name}/{pointer.manifest_key}"
 
-    shown = CliRunner().invoke(app, ["reconcile", place])
-    as_json = CliRunner().invoke(app, ["reconcile", place, "--json"])
+    output_text = CliRunner().invoke(app, ["reconcile", uri])
+    as_json = CliRunner().invoke(app, ["reconcile", uri, "--json"])
 
-    assert "could not be compared" in shown.stdout
-    assert "not compared: data.csv.gz line 2: its key holds a NUL character" in shown.stdout
+    assert "could not be compared" in output_text.stdout
+    assert "not compared: data.csv.gz line 2: its key holds a NUL character" in output_text.stdout
     assert json.loads(as_json.stdout)["compared"]["not_compared"] == 1
     assert json.loads(as_json.stdout)["compared"]["not_compared_examples"] == [
         "data.csv.gz line 2: its key holds a NUL character"
@@ -421,7 +423,7 @@ def test_the_command_prints_what_was_not_compared(
 
 
 class TestCatalog:
-    """An error is never emptiness."""
+    """An error of the database is never read as an empty catalog."""
 
     @pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
     def test_an_encoding_that_the_database_prescribes_changes_nothing(
@@ -430,10 +432,10 @@ class TestCatalog:
         self._set(bench, f"client_encoding TO '{encoding}'")
         bench.archive.catalog([Filed("plain"), Filed("ünïcödé/日本")])
 
-        found = bench.compare([Listed("plain"), Listed("ünïcödé/日本")])
+        result = bench.compare([Listed("plain"), Listed("ünïcödé/日本")])
 
-        assert isinstance(found, Compared)
-        assert (found.catalogued, found.matched, found.orphans) == (2, 2, 0)
+        assert isinstance(result, Compared)
+        assert (result.catalogued, result.matched, result.orphans) == (2, 2, 0)
 
     def test_backslashes_that_the_database_escapes_change_nothing(self, bench: Bench) -> None:
         self._set(bench, "standard_conforming_strings TO off")
@@ -449,14 +451,14 @@ class TestCatalog:
         bench.archive.execute("CREATE ROLE kept_short LOGIN")
         try:
             bench.archive.execute("GRANT orca_app TO kept_short")
-            found = self._as(bench, "kept_short").compare([Listed("seen"), Listed("hidden")])
+            result = self._as(bench, "kept_short").compare([Listed("seen"), Listed("hidden")])
         finally:
             bench.archive.execute("DROP OWNED BY kept_short")
             bench.archive.execute("DROP ROLE kept_short")
 
-        assert isinstance(found, ComparisonFailure)
-        assert (found.kind, found.sqlstate) == ("sql", "42501")
-        assert 'row-level security policy for table "files"' in found.reason
+        assert isinstance(result, ComparisonFailure)
+        assert (result.kind, result.sqlstate) == ("sql", "42501")
+        assert 'row-level security policy for table "files"' in result.reason
 
     def _set(self, bench: Bench, what: str) -> None:
         ((name,),) = bench.archive.rows("SELECT current_database()")
@@ -466,7 +468,7 @@ class TestCatalog:
         url = bench.settings.database.url
         assert url is not None
         there = login(url.get_secret_value(), role)
-        ours = bench.settings.model_copy(
+        options = bench.settings.model_copy(
             update={"database": bench.settings.database.model_validate({"url": there})}
         )
-        return Bench(bench.archive, ours, bench.folder)
+        return Bench(bench.archive, options, bench.folder)

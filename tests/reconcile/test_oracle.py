@@ -1,4 +1,4 @@
-"""The reports are those of a naive comparison of sets, whatever catalog and listing hold."""
+"""The reports equal those of a simple comparison of sets, for random catalogs and listings."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -48,11 +48,11 @@ def as_listed(row: Listed, state: str) -> list[Listed]:
     return [row.gone(), replace(row, latest=False)] if state == "deleted" else [replace(row, latest=False)]
 
 
-def label(row: Filed, found: Listed) -> str:
+def label(row: Filed, result: Listed) -> str:
     differs = {
-        "etag": row.etag != f'"{found.etag}"',
-        "size_in_bytes": row.size != (found.size or 0),
-        "storage_class": row.storage_class != found.storage_class,
+        "etag": row.etag != f'"{result.etag}"',
+        "size_in_bytes": row.size != (result.size or 0),
+        "storage_class": row.storage_class != result.storage_class,
     }
     return ", ".join(name for name, yes in differs.items() if yes)
 
@@ -67,17 +67,19 @@ def test_the_reports_are_those_of_a_naive_comparison(
     bench.race_window, bench.allow_empty = window, True
     rows = [version for row, state in listing for version in as_listed(row, state)]
 
-    found = bench.compare(rows[::2], rows[1::2], form=form)
+    result = bench.compare(rows[::2], rows[1::2], form=form)
     job = bench.write()
 
-    ours = {row.key: row for row in catalog if row.bucket == "archive"}
-    theirs = {row.key: row for row, state in listing if state == "there"}
-    missing = set(ours.keys() - theirs.keys())
-    young = {key for key in missing if window and ours[key].ingested > CREATED - timedelta(seconds=window)}
-    labels = {key: label(ours[key], theirs[key]) for key in ours.keys() & theirs.keys()}
+    catalogued = {row.key: row for row in catalog if row.bucket == "archive"}
+    listed = {row.key: row for row, state in listing if state == "there"}
+    missing = set(catalogued.keys() - listed.keys())
+    young = {
+        key for key in missing if window and catalogued[key].ingested > CREATED - timedelta(seconds=window)
+    }
+    labels = {key: label(catalogued[key], listed[key]) for key in catalogued.keys() & listed.keys()}
     assert bench.archive.phantoms(job) == missing - young
-    assert bench.archive.orphans(job) == theirs.keys() - ours.keys()
+    assert bench.archive.orphans(job) == listed.keys() - catalogued.keys()
     assert bench.archive.mismatches(job) == {key: text for key, text in labels.items() if text}
-    assert isinstance(found, Compared)
-    assert (found.listed, found.catalogued, found.recent) == (len(theirs), len(ours), len(young))
-    assert found.matched == list(labels.values()).count("")
+    assert isinstance(result, Compared)
+    assert (result.listed, result.catalogued, result.recent) == (len(listed), len(catalogued), len(young))
+    assert result.matched == list(labels.values()).count("")

@@ -1,4 +1,4 @@
-"""The comparison is SQL of no one database: Postgres runs the same text and finds the same."""
+"""The SQL of the comparison is portable: Postgres runs the same text with the same result."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The internal-report queue: every body it carries, and what becomes of it."""
+"""The internal-report queue: every kind of body, and its effect."""
 
 import json
 from contextlib import closing
@@ -43,12 +43,12 @@ def body(pointer: InventoryPointer) -> dict[str, object]:
 
 
 def event(pointer: InventoryPointer, key: str | None = None) -> dict[str, object]:
-    thing = {"bucket": {"name": pointer.report_bucket_name}, "object": {"key": key or pointer.manifest_key}}
+    s3_part = {"bucket": {"name": pointer.report_bucket_name}, "object": {"key": key or pointer.manifest_key}}
     record = {
         "eventSource": "aws:s3",
         "eventName": "ObjectCreated:Put",
         "awsRegion": "us-west-2",
-        "s3": thing,
+        "s3": s3_part,
     }
     return {"Records": [record]}
 
@@ -65,7 +65,7 @@ async def test_an_event_of_a_manifest_is_compared(archive: Archive, work: Route[
     assert archive.job(1) == (5, True, None)
 
 
-async def test_events_of_other_objects_and_tests_of_s3_ask_for_nothing(
+async def test_events_of_other_objects_and_test_events_compare_nothing(
     archive: Archive, work: Route[Any]
 ) -> None:
     await handle(work, event(archive.inventory([Listed("a")]), "archive/inventory/data/x.csv.gz"))
@@ -82,7 +82,7 @@ async def test_a_stored_listing_is_compared(archive: Archive, work: Route[Any]) 
     assert archive.job(1) == (5, True, None)
 
 
-async def test_giving_up_says_why_on_the_job(archive: Archive, work: Route[Any]) -> None:
+async def test_giving_up_writes_the_reason_to_the_job(archive: Archive, work: Route[Any]) -> None:
     archive.catalog([Filed("a")])
     pointer = archive.inventory([])
     with pytest.raises(Reject) as refused:
@@ -98,7 +98,7 @@ async def test_giving_up_says_why_on_the_job(archive: Archive, work: Route[Any])
     assert len(archive.rows("SELECT 1 FROM orca.reconcile_job")) == 1
 
 
-async def test_giving_up_on_what_could_not_be_read_needs_no_job(archive: Archive, work: Route[Any]) -> None:
+async def test_giving_up_on_an_unreadable_manifest_creates_no_job(archive: Archive, work: Route[Any]) -> None:
     assert work.gave_up is not None
     await work.gave_up(None, envelope({}), "no JSON")
 
@@ -123,7 +123,7 @@ async def test_differences_and_the_last_success_are_metrics(
     assert value("orca_daemon_reconcile_duration_seconds_count", {"outcome": "success"}) == 1
 
 
-async def test_another_process_knows_the_latest_reports_from_the_database(
+async def test_another_process_reads_the_latest_reports_from_the_database(
     archive: Archive, work: Route[Any], services: Services, settings: Settings
 ) -> None:
     await handle(work, body(archive.inventory([Listed("new")])))
@@ -147,7 +147,7 @@ async def test_old_jobs_are_removed_after_a_comparison(archive: Archive, work: R
     assert archive.rows("SELECT id FROM orca.reconcile_job") == [(2,)]
 
 
-def test_how_far_it_is_is_logged_now_and_then() -> None:
+def test_progress_is_logged_twice_a_minute_at_most() -> None:
     now = 0.0
     logger = ProgressLogger(clock=lambda: now)
 
@@ -169,8 +169,8 @@ async def test_only_buckets_that_the_settings_name_are_compared(
     archive: Archive, services: Services, settings: Settings, allowed: str
 ) -> None:
     patterns = allowed.replace("REPORTS", archive.reports)
-    ours = settings.reconcile.model_validate(settings.reconcile.model_dump() | {"sources": patterns})
-    limited = settings.model_copy(update={"reconcile": ours})
+    options = settings.reconcile.model_validate(settings.reconcile.model_dump() | {"sources": patterns})
+    limited = settings.model_copy(update={"reconcile": options})
     work = route(replace(services, settings=limited))
     pointer = archive.inventory([Listed("a")])
     archive.stored(7, [("a", '"e"', 10, False)], status=2)
@@ -190,7 +190,7 @@ async def test_only_buckets_that_the_settings_name_are_compared(
             await handle(work, {"jobId": 7, "orcaArchiveLocation": "archive"})
 
 
-async def test_what_could_not_be_compared_is_a_warning_and_a_metric(
+async def test_objects_that_could_not_be_compared_are_a_warning_and_a_metric(
     archive: Archive, work: Route[Any], services: Services
 ) -> None:
     with structlog.testing.capture_logs() as logs:
@@ -203,7 +203,7 @@ async def test_what_could_not_be_compared_is_a_warning_and_a_metric(
     assert services.metrics.registry.get_sample_value("orca_daemon_reconcile_not_compared", labels) == 1
 
 
-async def test_what_is_waited_for_is_logged(services: Services) -> None:
+async def test_a_wait_is_logged_with_its_reason(services: Services) -> None:
     async def full(_: object) -> ComparisonOutcome:
         raise NotYet("the disk of /work is full: 3 MiB are free")
 

@@ -1,4 +1,4 @@
-"""The folder of a comparison, in a directory where everybody may leave things with names like ours."""
+"""The folder of a comparison, in a directory where other users may create entries named like ours."""
 
 import asyncio
 import errno
@@ -16,7 +16,7 @@ from orca_daemon.reconcile.run import Reconciler
 from tests.reconcile.archive import Archive, Listed
 
 
-async def test_what_others_named_like_a_folder_of_ours_is_neither_followed_nor_waited_for(
+async def test_foreign_entries_named_like_our_folders_are_neither_followed_nor_waited_for(
     tmp_path: Path,
 ) -> None:
     victim = tmp_path / "victim"
@@ -62,7 +62,7 @@ async def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:
     [(timedelta(minutes=1), NotYet), (timedelta(hours=13), ComparisonFailedError)],
     ids=["young", "old"],
 )
-async def test_a_full_disk_is_waited_for_and_named(
+async def test_a_message_waits_for_a_full_disk_and_the_reason_names_it(
     archive: Archive,
     reconciler: Reconciler,
     monkeypatch: pytest.MonkeyPatch,
@@ -79,7 +79,7 @@ async def test_a_full_disk_is_waited_for_and_named(
         await reconciler.inventory(archive.inventory([Listed("a")]), sent=datetime.now(UTC) - age)
 
 
-async def test_a_disk_that_fills_in_the_child_is_waited_for(
+async def test_a_message_waits_for_a_disk_that_fills_in_the_child(
     archive: Archive, reconciler: Reconciler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def until(dialogue: Dialogue, _: object) -> None:
@@ -122,18 +122,18 @@ def test_the_child_is_given_no_secrets() -> None:
     assert environment(secrets | needed) == needed
 
 
-async def test_what_runs_has_no_secrets(
+async def test_the_command_line_and_environment_of_the_child_have_no_secrets(
     archive: Archive, reconciler: Reconciler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
     monkeypatch.setenv("PGPASSWORD", "hunter2")
-    seen: list[bytes] = []
+    environments: list[bytes] = []
 
-    def look(line: object) -> None:
-        environ = Path(f"/proc/{getattr(line, 'pid', 'none')}/environ")
+    def record_environment(message: object) -> None:
+        environ = Path(f"/proc/{getattr(message, 'pid', 'none')}/environ")
         if environ.exists():
-            seen.append(environ.read_bytes())
+            environments.append(environ.read_bytes())
 
-    await reconciler.inventory(archive.inventory([Listed("a")]), on_message=look)
+    await reconciler.inventory(archive.inventory([Listed("a")]), on_message=record_environment)
 
-    assert not any(b"hunter2" in environ for environ in seen)
+    assert not any(b"hunter2" in environ for environ in environments)

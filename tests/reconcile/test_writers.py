@@ -1,4 +1,4 @@
-"""Two that write the reports of one job: the lock of a job is gone with its connection."""
+"""Two processes that write the reports of one job, after one has lost the job's lock with its connection."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -37,5 +37,5 @@ def begun(engine: Engine, bench: Bench, job: ReconcileJob) -> Written:
 
 
 def written(connection: Connection, bench: Bench, job: ReconcileJob) -> Written:
-    assert isinstance(bench.found, Compared)
-    return reports.write(connection, job, differences(bench.folder), bench.found)
+    assert isinstance(bench.result, Compared)
+    return reports.write(connection, job, differences(bench.folder), bench.result)

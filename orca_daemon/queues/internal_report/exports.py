@@ -13,7 +13,7 @@ from orca_daemon.export.bucket import Bucket
 from orca_daemon.export.catalog import RelationMissingError
 from orca_daemon.export.framing import UnstorableError
 from orca_daemon.export.run import ExportBusyError, ExportRun, Report
-from orca_daemon.export.source import elsewhere, source
+from orca_daemon.export.source import other_database, source
 from orca_daemon.export.table import ExportOptions, NoChangeTimeError, TableOutcome
 from orca_daemon.export.tables import Table, TableNotAllowedError, allowed, choose
 from orca_daemon.ops.metrics.exports import ExportMetrics, ExportOutcome
@@ -83,7 +83,7 @@ async def _export(services: Services, bucket: str, tables: Sequence[Table]) -> R
         log.critical("export.failed", reason=str(error))
         raise Reject(str(error)) from error
     except DependencyDown as error:
-        if elsewhere(settings) is not None and not error.place:
+        if other_database(settings) is not None and not error.place:
             # Named apart from "postgres", whose probe asks our own database.
             raise DependencyDown(SOURCE, error.reason) from error
         raise

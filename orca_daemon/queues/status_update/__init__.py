@@ -4,7 +4,8 @@ The queue carries two kinds of messages: `NewJob` starts the recovery of a granu
 `UpdateFile` changes the status of one file.  The path of a message:
 
 1. `wire.status.decode` turns its body into one of the two.
-2. `StatusUpdate`, below, hands a run of up to 100 messages to one transaction (`Database.transact`).
+2. `StatusUpdate`, below, runs one transaction for up to 100 messages: `Database.transact` retries it after a
+   deadlock, `db.pool` gives it a thread and a connection, `db.unit_of_work` commits it.
 3. `store.apply`, in that transaction, locks the jobs and reads their files, calls `rules.fold`, which decides
    what to write, and writes it.
 4. After the commit the engine deletes the messages from the queue.

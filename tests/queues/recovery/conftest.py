@@ -1,4 +1,4 @@
-"""The handler of the recovery queue with everything real around it but the engine."""
+"""The handler of the recovery queue with real S3, SQS and Postgres, but without the engine."""
 
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -52,10 +52,10 @@ class Job:
 
 @dataclass
 class World:
-    """The handler, and what it did."""
+    """The handler with its dependencies, and the effects of its work."""
 
     handler: Recovery
-    closing: FailureReporter
+    failure_reporter: FailureReporter
     metrics: Metrics
     database_url: str | None
     read_posts: Callable[[], list[dict[str, Any]]]
@@ -63,8 +63,8 @@ class World:
 
     async def handle(self, body: object, *, held: float = 0.0, **envelope: Any) -> None:
         text = json.dumps(body)
-        made = Envelope(**{"id": "m-1", "receipt": "r-1", "body": text, "sent_at": SENT, **envelope})
-        delivery = Delivery(wire.decode(text), made, held_seconds=held)
+        received = Envelope(**{"id": "m-1", "receipt": "r-1", "body": text, "sent_at": SENT, **envelope})
+        delivery = Delivery(wire.decode(text), received, held_seconds=held)
         try:
             await self.handler([delivery])
         finally:
@@ -72,10 +72,10 @@ class World:
 
     async def give_up(self, body: object, reason: str) -> None:
         text = json.dumps(body)
-        await self.closing(wire.decode(text), Envelope(id="m-1", receipt="r-1", body=text), reason)
+        await self.failure_reporter(wire.decode(text), Envelope(id="m-1", receipt="r-1", body=text), reason)
 
     def posted(self) -> list[tuple[str, str, int]]:
-        """Job, filename and status of what was posted since the last look."""
+        """Job, filename and status of each post since the last call."""
         return [(post["jobId"], post["filename"], post["statusId"]) for post in self.read_posts()]
 
     def add(self, *jobs: Job) -> None:
@@ -122,14 +122,14 @@ class World:
 
 @pytest.fixture
 def status_queue(aws_endpoint: str) -> Iterator[tuple[str, Callable[[], list[dict[str, Any]]]]]:
-    """URL of a FIFO queue, and a reader of all bodies that came since the last look."""
+    """URL of a FIFO queue, and a function that reads all bodies that were sent since its last call."""
     with closing(boto3.client("sqs", endpoint_url=aws_endpoint, region_name=REGION)) as sqs:
         url = sqs.create_queue(QueueName=f"{uuid4().hex}.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
 
         def read() -> list[dict[str, Any]]:
             bodies: list[dict[str, Any]] = []
-            while found := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
-                for message in found:
+            while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+                for message in messages:
                     bodies.append(json.loads(message["Body"]))
                     sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
             return bodies
@@ -148,7 +148,7 @@ async def make_world(
     database_url: str,
     status_queue: tuple[str, Callable[[], list[dict[str, Any]]]],
 ) -> AsyncIterator[MakeWorld]:
-    """Makes handlers; `database=False` for one without a database, `rules` for one that may not do all."""
+    """Makes handlers; `database=False` makes one without a database, `rules` one with restricted buckets."""
     config = AioConfig(retries={"total_max_attempts": 1, "mode": "standard"}, max_pool_connections=40)
     async with AsyncExitStack() as stack:
 
@@ -177,8 +177,8 @@ async def make_world(
                 rules,
                 telemetry,
             )
-            ending = FailureReporter(copier, status_reporter, db, rules)
-            return World(handler, ending, metrics, database_url if database else None, read)
+            reporter = FailureReporter(copier, status_reporter, db, rules)
+            return World(handler, reporter, metrics, database_url if database else None, read)
 
         yield make
 

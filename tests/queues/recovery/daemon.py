@@ -1,4 +1,4 @@
-"""The daemon's own engine and routes over real queues, until what was sent is settled."""
+"""The daemon's own engine and routes on real queues, in the process of the test."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -16,7 +16,7 @@ from orca_daemon.queues.services import Services
 from orca_daemon.settings import Settings
 
 SECONDS = 180
-"""After which a test has failed; it takes a few."""
+"""Time limit of a wait; a test takes a few seconds."""
 
 
 class Daemon:
@@ -62,15 +62,15 @@ class Daemon:
         return [event for event in self.events if isinstance(event, Settled)]
 
     async def settle(self, count: int) -> list[Settled]:
-        """Wait until so many messages have left."""
+        """Wait until so many messages are settled."""
         async with asyncio.timeout(SECONDS):
             while len(self.settled) < count:
                 self._changed.clear()
                 await self._changed.wait()
         return self.settled
 
-    async def seen(self, kind: type[Event]) -> None:
-        """Wait for an event of a kind."""
+    async def wait_for(self, kind: type[Event]) -> None:
+        """Wait for an event of this kind."""
         async with asyncio.timeout(SECONDS):
             while not any(isinstance(event, kind) for event in self.events):
                 self._changed.clear()

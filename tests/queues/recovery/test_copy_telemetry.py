@@ -1,4 +1,4 @@
-"""What long copies tell while they last."""
+"""Log lines about the progress of long copies."""
 
 import asyncio
 from dataclasses import replace
@@ -26,7 +26,12 @@ HALF = CopyProgress(
     ("seconds", "logged", "step", "is_due"),
     [(29.9, 0, 1, False), (30, 0, 1, True), (50, 30, 1, False), (60, 30, 1, True), (60, 0, 0, False)],
 )
-def test_a_line_is_due_now_and_then(seconds: float, logged: float, step: int, is_due: bool) -> None:  # noqa: FBT001
+def test_a_progress_line_is_due_after_half_a_minute(
+    seconds: float,
+    logged: float,
+    step: int,
+    is_due: bool,  # noqa: FBT001  pytest passes it
+) -> None:
     assert due(replace(HALF, seconds=seconds, step=step), logged, 30) is is_due
 
 
@@ -41,7 +46,7 @@ def test_a_line_has_bytes_rate_and_time_left() -> None:
     }
 
 
-async def test_a_copy_that_was_cancelled_is_no_failure() -> None:
+async def test_a_cancelled_copy_is_not_counted_as_a_failure() -> None:
     metrics = Metrics()
     with pytest.raises(asyncio.CancelledError):
         async with CopyTelemetry(metrics.copies).timed(HALF.target):
@@ -51,11 +56,11 @@ async def test_a_copy_that_was_cancelled_is_no_failure() -> None:
 
 def test_long_copies_are_logged_and_short_ones_are_not() -> None:
     metrics = Metrics()
-    watch = CopyTelemetry(metrics.copies)
+    telemetry = CopyTelemetry(metrics.copies)
     with capture_logs() as logs:
         for seconds in (0.0, 10.0, 31.0, 40.0, 62.0):
-            watch.moved(replace(HALF, seconds=seconds))
-        watch.moved(replace(HALF, done=HALF.size, seconds=99.0))
+            telemetry.moved(replace(HALF, seconds=seconds))
+        telemetry.moved(replace(HALF, done=HALF.size, seconds=99.0))
     assert [entry["event"] for entry in logs] == ["copy.progress"] * 2
     assert metrics.registry.get_sample_value("orca_daemon_copy_bytes_total") == 6 * GIB
-    assert watch._logged == {}
+    assert telemetry._logged == {}

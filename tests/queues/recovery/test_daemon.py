@@ -1,4 +1,4 @@
-"""Recoveries from queue to queue: the daemon's engine, and everything real around it."""
+"""Recoveries from queue to queue: the daemon's engine with real S3, SQS and Postgres."""
 
 import asyncio
 import json
@@ -42,19 +42,19 @@ class Queues:
         self.sqs.set_queue_attributes(QueueUrl=self.url, Attributes={"RedrivePolicy": policy})
 
     def dead_lettered(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.sqs.receive_message(
+        messages: list[dict[str, Any]] = self.sqs.receive_message(
             QueueUrl=self.dead, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
         ).get("Messages", [])
-        return found
+        return messages
 
 
 @pytest.fixture
 def queues(aws_endpoint: str) -> Iterator[Queues]:
     with closing(boto3.client("sqs", endpoint_url=aws_endpoint, region_name=REGION)) as sqs:
         dead = sqs.create_queue(QueueName=f"dead-{uuid4().hex}")["QueueUrl"]
-        made = Queues(sqs, sqs.create_queue(QueueName=uuid4().hex)["QueueUrl"], dead)
-        made.last_receive_is(5)
-        yield made
+        queues = Queues(sqs, sqs.create_queue(QueueName=uuid4().hex)["QueueUrl"], dead)
+        queues.last_receive_is(5)
+        yield queues
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def statuses(queue: Status) -> list[int]:
     return [post["statusId"] for post in queue[1]()]
 
 
-async def test_a_failing_copy_is_posted_once_dead_lettered_with_evidence_and_mended_by_redrive(
+async def test_a_failing_copy_is_posted_once_dead_lettered_with_evidence_and_succeeds_after_a_redrive(
     s3: S3Client, bucket: MakeBucket, queues: Queues, settings: Settings, status_queue: Status, faulty: Faulty
 ) -> None:
     here, there = bucket(), bucket()
@@ -101,7 +101,7 @@ async def test_a_failing_copy_is_posted_once_dead_lettered_with_evidence_and_men
 
 
 @pytest.mark.slow
-async def test_s3_out_of_reach_for_a_while_costs_no_message_anything(
+async def test_an_outage_of_s3_charges_no_message_an_attempt(
     s3: S3Client, bucket: MakeBucket, queues: Queues, settings: Settings, status_queue: Status, faulty: Faulty
 ) -> None:
     here, there = bucket(), bucket()
@@ -110,7 +110,7 @@ async def test_s3_out_of_reach_for_a_while_costs_no_message_anything(
         queues.send(request(here, there, f"{number}", filename=f"{number}"))
     outage = faulty.fail(Fault(lambda _: True, cut=True))
     async with Daemon(settings) as daemon:
-        await daemon.seen(BreakerChanged)
+        await daemon.wait_for(BreakerChanged)
         outage.times = 0
         ends = await daemon.settle(5)
         assert {(end.outcome, end.attempts) for end in ends} == {("deleted", 1)}
@@ -119,7 +119,7 @@ async def test_s3_out_of_reach_for_a_while_costs_no_message_anything(
 
 
 @pytest.mark.slow
-async def test_credentials_that_expire_for_a_while_cost_no_message_anything(
+async def test_expired_credentials_charge_no_message_an_attempt(
     s3: S3Client, bucket: MakeBucket, queues: Queues, settings: Settings, status_queue: Status, faulty: Faulty
 ) -> None:
     here, there = bucket(), bucket()
@@ -127,14 +127,14 @@ async def test_credentials_that_expire_for_a_while_cost_no_message_anything(
     expired = faulty.fail(Fault(lambda _: True, 400, "ExpiredToken"))
     async with Daemon(settings) as daemon:
         queues.send(request(here, there))
-        await daemon.seen(Attempted)  # alone, it waits: three would be needed to call S3 down
+        await daemon.wait_for(Attempted)  # alone, it waits: three would be needed to call S3 down
         expired.times = 0
         [end] = await daemon.settle(1)
         assert (end.outcome, end.attempts) == ("deleted", 1)
     assert statuses(status_queue) == [4]
 
 
-async def test_an_event_ahead_of_its_job_is_worked_when_the_job_comes(
+async def test_an_event_ahead_of_its_job_is_handled_when_the_job_arrives(
     s3: S3Client,
     bucket: MakeBucket,
     queues: Queues,
@@ -146,7 +146,7 @@ async def test_an_event_ahead_of_its_job_is_worked_when_the_job_comes(
     put_restored(s3, here, "d/g.h5")
     async with Daemon(settings) as daemon:
         queues.send(event(record(here)))
-        await daemon.seen(Attempted)
+        await daemon.wait_for(Attempted)
         make_world().add(Job(here, "d/g.h5", there))
         [end] = await daemon.settle(1)
         assert (end.outcome, end.attempts, end.facts["result"]) == ("deleted", 1, "copied")
@@ -156,7 +156,7 @@ async def test_an_event_ahead_of_its_job_is_worked_when_the_job_comes(
 
 @pytest.fixture
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With releases at the end of a drain, which a busy machine may not get done in five seconds."""
+    """More time for releases at the end of a drain: a busy machine may need more than five seconds."""
     monkeypatch.setattr("orca_daemon.engine.engine.FLUSH_SECONDS", SECONDS)
 
 

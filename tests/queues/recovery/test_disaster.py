@@ -1,4 +1,4 @@
-"""Disaster recovery: restored objects are copied by rule, and no database is there."""
+"""Disaster recovery: restored objects are copied by a rule, without a database."""
 
 import json
 from collections.abc import Callable
@@ -44,7 +44,7 @@ def test_data_files_are_protected_and_the_rest_is_public(key: str, bucket: str) 
     assert destination(key, rule(protected_bucket="protected", public_bucket="public")) == bucket
 
 
-def test_the_map_wins_and_other_is_its_fallback() -> None:
+def test_the_map_has_priority_and_other_is_its_fallback() -> None:
     mapped = rule(
         bucket_map={".hdf": "hdf", "TXT": "text", "other": "rest"}, protected_bucket="p", public_bucket="q"
     )
@@ -56,7 +56,7 @@ def test_the_map_wins_and_other_is_its_fallback() -> None:
     ]
 
 
-def test_a_kind_without_a_bucket_is_rejected_by_name() -> None:
+def test_files_without_a_bucket_are_rejected_and_their_extension_is_named() -> None:
     with pytest.raises(Reject, match=r"no bucket is set for \.txt files"):
         destination("a.txt", rule(bucket_map={".hdf": "hdf"}))
     with pytest.raises(Reject, match="no bucket is set for files without an extension"):
@@ -80,14 +80,14 @@ def test_the_names_of_the_first_disaster_recovery_are_accepted(case: Callable[[s
     assert settings.recovery.bucket_map == {".hdf": "h", "other": "o"}
 
 
-def test_postgres_is_needed_unless_the_disaster_took_it() -> None:
+def test_postgres_is_needed_unless_a_disaster_recovery_has_none() -> None:
     alone = load(environ={**BASE, "PROTECTED_BUCKET": "p"})
     assert needs(alone, database=False) == frozenset()
     assert needs(alone, database=True) == {"postgres"}
     assert needs(Settings(), database=False) == {"postgres"}
 
 
-async def test_the_example_event_of_the_seed_is_copied_without_a_database(
+async def test_orcas_example_event_is_copied_without_a_database(
     make_world: Callable[..., World], s3: S3Client, bucket: MakeBucket
 ) -> None:
     archive, protected, public = bucket(), bucket(), bucket()
@@ -110,7 +110,7 @@ async def test_the_example_event_of_the_seed_is_copied_without_a_database(
     ]
 
 
-async def test_a_daemon_with_the_names_of_the_seed_and_without_a_database_works_such_an_event(
+async def test_a_daemon_with_orcas_variables_and_without_a_database_copies_such_an_event(
     s3: S3Client, bucket: MakeBucket, queues: Queues, aws_endpoint: str
 ) -> None:
     archive, protected, public = bucket(), bucket(), bucket()
@@ -130,17 +130,17 @@ async def test_a_daemon_with_the_names_of_the_seed_and_without_a_database_works_
     )
     async with Daemon(settings) as daemon:
         queues.send(example(archive, KEY))
-        [whole] = await daemon.settle(1)
+        [first] = await daemon.settle(1)
         queues.send(example(archive, KEY, "gone.txt"))
-        [_, half] = await daemon.settle(2)
-    assert (whole.outcome, whole.facts["result"]) == ("deleted", "copied")
+        [_, second] = await daemon.settle(2)
+    assert (first.outcome, first.facts["result"]) == ("deleted", "copied")
     assert s3.get_object(Bucket=protected, Key=KEY)["Body"].read() == b"granule"
-    assert (half.outcome, half.facts["files_skipped"], half.facts["files_failed"]) == (
+    assert (second.outcome, second.facts["files_skipped"], second.facts["files_failed"]) == (
         "dead_lettered",
         "1",
         "1",
     )
-    assert half.reason == f"s3://{archive}/gone.txt does not exist"
+    assert second.reason == f"s3://{archive}/gone.txt does not exist"
 
 
 def example(archive: str, *keys: str) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""S3 events: who waits for the object, what is copied, what is waited for."""
+"""S3 events: which rows wait for the object, which copies are made, and when a message waits."""
 
 import asyncio
 import json
@@ -49,7 +49,7 @@ def put_restored(s3: S3Client, bucket: str, key: str) -> None:
 
 
 def keys(s3: S3Client, bucket: str) -> list[str]:
-    return [found["Key"] for found in s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
+    return [entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
 
 
 async def test_a_pending_row_is_staged_copied_and_succeeds(
@@ -106,7 +106,7 @@ async def test_jobs_that_wait_for_one_object_share_a_copy_per_destination(
     ]
 
 
-async def test_an_event_sent_again_is_for_the_rows_that_failed_after_it_and_for_no_others(
+async def test_an_event_that_is_sent_again_recovers_only_rows_that_failed_after_it(
     s3: S3Client, world: World, archive: str, bucket: MakeBucket
 ) -> None:
     there, elsewhere = bucket(), bucket()
@@ -120,7 +120,7 @@ async def test_an_event_sent_again_is_for_the_rows_that_failed_after_it_and_for_
     assert world.facts == {"outcome": "duplicate"}
 
 
-async def test_rows_of_the_same_key_in_another_bucket_are_not_meant(
+async def test_rows_of_the_same_key_in_another_bucket_do_not_match(
     world: World, archive: str, bucket: MakeBucket
 ) -> None:
     world.add(Job(bucket(), KEY, bucket()))
@@ -128,7 +128,7 @@ async def test_rows_of_the_same_key_in_another_bucket_are_not_meant(
         await world.handle(event(record(archive)))
 
 
-async def test_a_restore_that_is_still_running_is_acknowledged(
+async def test_an_event_of_a_restore_that_still_runs_is_acknowledged(
     s3: S3Client, world: World, bucket: MakeBucket, aws_endpoint: str, faulty: Faulty
 ) -> None:
     archive, there = bucket(), bucket()
@@ -142,7 +142,7 @@ async def test_a_restore_that_is_still_running_is_acknowledged(
     assert world.posted() == []
 
 
-async def test_a_post_event_of_a_restored_object_is_worth_a_copy(
+async def test_a_post_event_of_a_restored_object_is_copied(
     s3: S3Client, world: World, archive: str, bucket: MakeBucket
 ) -> None:
     there = bucket()
@@ -207,7 +207,7 @@ async def test_envelopes_of_sns_and_eventbridge_are_opened(
     assert keys(s3, two) == [KEY]
 
 
-async def test_many_records_in_one_body_are_all_worked_though_one_fails(
+async def test_all_records_of_a_body_are_handled_even_if_one_fails(
     s3: S3Client, world: World, archive: str, bucket: MakeBucket
 ) -> None:
     there = bucket()
@@ -285,7 +285,7 @@ async def test_an_expired_restore_closes_the_rows_that_waited(
     assert world.posted() == [("op-1", "g.h5", 3)]
 
 
-async def test_s3_down_wins_over_a_rejection_of_a_neighbour(
+async def test_an_outage_of_s3_has_priority_over_a_rejection_in_the_same_message(
     world: World, archive: str, bucket: MakeBucket, faulty: Faulty
 ) -> None:
     world.add(Job(archive, KEY, bucket()))

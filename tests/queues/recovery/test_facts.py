@@ -1,4 +1,4 @@
-"""What the line of a finished message says of its copies."""
+"""The facts of copies in the log line of a finished message."""
 
 import json
 
@@ -11,9 +11,9 @@ DONE = Copied(size=7, parts=1, skipped=False, by="ETag", seconds=1.0)
 
 def test_a_line_of_many_files_names_those_that_failed() -> None:
     copied = [Result(S3Object("archive", f"{n}"), S3Object("public", f"{n}"), DONE) for n in range(MOST)]
-    found = AttemptResults(copied)
-    found.failed(S3Object("archive", "z"), Reject("no bucket is set for .z files"))
-    facts = found.facts()
+    attempt = AttemptResults(copied)
+    attempt.failed(S3Object("archive", "z"), Reject("no bucket is set for .z files"))
+    facts = attempt.facts()
     assert (facts["files_copied"], facts["files_failed"]) == (str(MOST), "1")
     reported = json.loads(facts["results"])
     assert len(reported) == MOST
@@ -27,7 +27,7 @@ def test_a_line_of_many_files_names_those_that_failed() -> None:
 
 
 def test_a_copy_that_failed_is_reported_once() -> None:
-    place, error = S3Object("archive", "k"), Reject("gone")
-    found = AttemptResults([Result(place, S3Object("public", "k"), error=error)])
-    found.failed(place, error)
-    assert found.facts() == {"target": "s3://public/k", "result": "failed", "error": "gone"}
+    source, error = S3Object("archive", "k"), Reject("gone")
+    attempt = AttemptResults([Result(source, S3Object("public", "k"), error=error)])
+    attempt.failed(source, error)
+    assert attempt.facts() == {"target": "s3://public/k", "result": "failed", "error": "gone"}

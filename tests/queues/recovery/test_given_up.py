@@ -1,4 +1,4 @@
-"""A message that is given up is told about, whatever it holds; and telling never fails for what it tells."""
+"""A message that is given up is reported as FAILED, whatever it contains."""
 
 import json
 from collections.abc import Callable
@@ -30,7 +30,7 @@ async def refused(world: World, body: object) -> str:
     text = json.dumps(body)
     with pytest.raises(MalformedError) as caught:
         recovery.decode(text)
-    await world.closing(None, Envelope(id="m", receipt="r", body=text), str(caught.value))
+    await world.failure_reporter(None, Envelope(id="m", receipt="r", body=text), str(caught.value))
     return str(caught.value)
 
 
@@ -70,14 +70,14 @@ async def test_no_status_is_posted_for_a_message_that_names_no_file(world: World
     assert world.posted() == []
 
 
-async def test_a_reason_that_cannot_be_stored_is_posted_as_far_as_it_can(world: World) -> None:
+async def test_the_storable_part_of_a_reason_is_posted(world: World) -> None:
     await world.give_up(request("a", "b", sourceKey="no/such"), "is\0not\ud800there " + "\U0001f680" * 2000)
     [post] = world.read_posts()
     assert post["errorMessage"].startswith("is\ufffdnot\ufffdthere \U0001f680")
     assert len(json.dumps(post)) < LARGEST_MESSAGE
 
 
-async def test_ids_as_long_as_may_be_leave_room_for_the_reason(world: World) -> None:
+async def test_the_longest_ids_leave_room_for_the_reason(world: World) -> None:
     longest = "\x01" * (LARGEST_ROW_KEY - len("C___001g-1g.h5"))
     await world.give_up(request("a", "b", sourceKey="no/such", jobId=longest), "gone")
     [post] = world.read_posts()
@@ -87,7 +87,7 @@ async def test_ids_as_long_as_may_be_leave_room_for_the_reason(world: World) -> 
 async def test_a_row_whose_progress_cannot_be_posted_is_rejected_and_keeps_nothing(
     s3: S3Client, world: World, bucket: MakeBucket
 ) -> None:
-    # The index holds it, as it can be compressed; nobody's reader of the status queue would take it.
+    # The index stores it, as it can be compressed; but no reader of the status queue would accept it.
     archive, there = bucket(), bucket()
     put_restored(s3, archive, KEY)
     world.add(Job(archive, KEY, there, job="j" * 9000), Job(archive, KEY, there, job="op-2"))
@@ -105,7 +105,7 @@ async def test_an_event_without_records_is_acknowledged(world: World) -> None:
     assert world.facts == {"outcome": "empty"}
 
 
-async def test_a_request_that_no_update_can_describe_is_set_aside_at_once(
+async def test_a_request_that_no_update_can_describe_is_dead_lettered_at_once(
     queues: Queues, settings: Settings, status_queue: Status
 ) -> None:
     async with Daemon(settings) as daemon:

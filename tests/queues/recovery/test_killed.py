@@ -1,4 +1,4 @@
-"""The daemon as a process of its own, ended in the middle of a copy."""
+"""The daemon as a process of its own, stopped or killed in the middle of a copy."""
 
 import asyncio
 import os
@@ -75,7 +75,7 @@ async def test_ctrl_c_on_a_copy_by_hand_leaves_no_upload(
 
 
 async def line_with(process: asyncio.subprocess.Process, text: str) -> None:
-    """Read its log until a line says this."""
+    """Read its log until a line contains this text."""
     assert process.stdout
     async for line in process.stdout:
         if text in line.decode():
@@ -84,15 +84,15 @@ async def line_with(process: asyncio.subprocess.Process, text: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("blow", [signal.SIGTERM, signal.SIGKILL])
-async def test_a_copy_that_was_ended_is_done_again_and_nothing_is_torn(
+@pytest.mark.parametrize("sent_signal", [signal.SIGTERM, signal.SIGKILL])
+async def test_a_copy_that_was_killed_is_repeated_and_leaves_no_partial_object(
     s3: S3Client,
     bucket: MakeBucket,
     queues: Queues,
     environment: dict[str, str],
     status_queue: Status,
     faulty: Faulty,
-    blow: signal.Signals,
+    sent_signal: signal.Signals,
 ) -> None:
     here, there = bucket(), bucket()
     s3.put_object(Bucket=here, Key="d/g.h5", Body=BODY)
@@ -101,16 +101,16 @@ async def test_a_copy_that_was_ended_is_done_again_and_nothing_is_torn(
         first = await start(environment)
         queues.send(request(here, there))
         await hung.reached.wait()
-        first.send_signal(blow)
+        first.send_signal(sent_signal)
         await first.communicate()
         assert "Contents" not in s3.list_objects_v2(Bucket=there)
         left = len(s3.list_multipart_uploads(Bucket=there).get("Uploads", []))
-        assert left == (1 if blow is signal.SIGKILL else 0)
+        assert left == (1 if sent_signal is signal.SIGKILL else 0)
         second = await start(environment)
         await line_with(second, '"verified_by"')
         second.send_signal(signal.SIGTERM)
         await second.communicate()
-    assert first.returncode == (-signal.SIGKILL if blow is signal.SIGKILL else OUT_OF_TIME)
+    assert first.returncode == (-signal.SIGKILL if sent_signal is signal.SIGKILL else OUT_OF_TIME)
     assert second.returncode == CLEAN
     assert s3.get_object(Bucket=there, Key="d/g.h5")["Body"].read() == BODY
     assert statuses(status_queue) == [4]

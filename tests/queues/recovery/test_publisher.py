@@ -1,4 +1,4 @@
-"""Status updates on their way to the queue."""
+"""Publishing status updates to the queue."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
@@ -42,8 +42,8 @@ async def sqs(aws_endpoint: str, session: AioSession) -> AsyncIterator[Any]:
 async def sent(sqs: Any, url: str) -> dict[str, Any]:
     answer = await sqs.receive_message(QueueUrl=url, AttributeNames=["All"], MessageAttributeNames=["All"])
     [message] = answer["Messages"]
-    found: dict[str, Any] = message
-    return found
+    received: dict[str, Any] = message
+    return received
 
 
 async def test_an_update_is_sent_as_orca_sends_it(
@@ -65,20 +65,20 @@ async def test_groups_are_those_of_the_settings(
 
 
 async def test_a_queue_that_does_not_exist_is_down_until_it_does(sqs: Any, aws_endpoint: str) -> None:
-    met: list[tuple[str, str]] = []
-    places.listen(lambda *where: met.append(where))
+    succeeded: list[tuple[str, str]] = []
+    places.listen(lambda *place: succeeded.append(place))
     publisher = Publisher(sqs, f"{aws_endpoint}/123456789012/late.fifo")
     with pytest.raises(DependencyDown, match=r"QueueDoesNotExist|NonExistentQueue") as caught:
         await publisher.post(STAGED)
-    assert (caught.value.dependency, caught.value.place, met) == ("sqs", "send late.fifo", [])
-    made = await sqs.create_queue(QueueName="late.fifo", Attributes={"FifoQueue": "true"})
+    assert (caught.value.dependency, caught.value.place, succeeded) == ("sqs", "send late.fifo", [])
+    created = await sqs.create_queue(QueueName="late.fifo", Attributes={"FifoQueue": "true"})
     await publisher.post(STAGED)
-    assert (await sent(sqs, made["QueueUrl"]))["Body"] == BODY
-    assert met == [("sqs", "send late.fifo")]
+    assert (await sent(sqs, created["QueueUrl"]))["Body"] == BODY
+    assert succeeded == [("sqs", "send late.fifo")]
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "AccessDeniedException", "KmsAccessDenied", "KmsDisabled"])
-async def test_a_queue_that_denies_to_send_is_no_fault_of_the_copy(code: str) -> None:
+async def test_a_queue_that_denies_to_send_is_down_and_not_the_fault_of_the_copy(code: str) -> None:
     class Denying:
         async def send_message(self, **_: Any) -> None:
             answer = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": 403}}
@@ -89,7 +89,7 @@ async def test_a_queue_that_denies_to_send_is_no_fault_of_the_copy(code: str) ->
     assert (caught.value.dependency, caught.value.place) == ("sqs", "send q")
 
 
-async def test_an_update_that_the_queue_does_not_take_is_an_error_that_says_so() -> None:
+async def test_an_update_that_the_queue_refuses_is_an_error_with_the_reason() -> None:
     class Refusing:
         async def send_message(self, **_: Any) -> None:
             answer = {
@@ -111,7 +111,7 @@ async def test_an_update_that_the_queue_does_not_take_is_an_error_that_says_so()
         (503, "ServiceUnavailable"),
     ],
 )
-async def test_what_passes_is_waited_for_and_charged_to_no_copy(status: int, code: str) -> None:
+async def test_a_transient_failure_is_waited_for_and_not_charged_to_the_copy(status: int, code: str) -> None:
     class Refusing:
         calls = 0
 

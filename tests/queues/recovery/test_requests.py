@@ -1,4 +1,4 @@
-"""Copy requests: what is copied, what is posted, what is given up."""
+"""Copy requests: copies, posted statuses, and requests that are given up."""
 
 from collections.abc import Callable
 from typing import Any
@@ -29,17 +29,17 @@ def request(source: str, target: str, key: str = "d/g.h5", **changes: Any) -> di
 
 
 @pytest.fixture
-def asked(s3: S3Client, bucket: MakeBucket) -> dict[str, Any]:
+def copy_request(s3: S3Client, bucket: MakeBucket) -> dict[str, Any]:
     source = bucket()
     s3.put_object(Bucket=source, Key="d/g.h5", Body=b"granule")
     return request(source, bucket())
 
 
 async def test_a_copy_is_made_and_success_is_posted(
-    s3: S3Client, world: World, asked: dict[str, Any]
+    s3: S3Client, world: World, copy_request: dict[str, Any]
 ) -> None:
-    await world.handle(asked)
-    assert s3.get_object(Bucket=asked["restoreDestination"], Key="d/g.h5")["Body"].read() == b"granule"
+    await world.handle(copy_request)
+    assert s3.get_object(Bucket=copy_request["restoreDestination"], Key="d/g.h5")["Body"].read() == b"granule"
     [post] = world.read_posts()
     assert list(post) == [
         "jobId",
@@ -55,9 +55,9 @@ async def test_a_copy_is_made_and_success_is_posted(
     assert world.count("copy_seconds_count", outcome="copied") == 1
 
 
-async def test_the_log_line_says_what_was_done(world: World, asked: dict[str, Any]) -> None:
-    await world.handle(asked)
-    target = f"s3://{asked['restoreDestination']}/d/g.h5"
+async def test_the_log_line_says_what_was_done(world: World, copy_request: dict[str, Any]) -> None:
+    await world.handle(copy_request)
+    target = f"s3://{copy_request['restoreDestination']}/d/g.h5"
     seconds = world.facts.pop("copy_seconds")
     assert float(seconds) >= 0
     assert world.facts == {
@@ -69,59 +69,61 @@ async def test_the_log_line_says_what_was_done(world: World, asked: dict[str, An
     }
 
 
-async def test_a_second_delivery_copies_nothing_and_says_success_again(
-    world: World, asked: dict[str, Any], faulty: Faulty
+async def test_a_second_delivery_copies_nothing_and_posts_success_again(
+    world: World, copy_request: dict[str, Any], faulty: Faulty
 ) -> None:
-    await world.handle(asked)
+    await world.handle(copy_request)
     faulty.seen.clear()
-    await world.handle(asked)
+    await world.handle(copy_request)
     assert "CopyObject" not in faulty.seen
     assert world.posted() == [("op-1", "g.h5", 4)] * 2
     assert world.facts["result"] == "skipped"
 
 
-async def test_a_request_without_a_collection_is_answered_without_one(
-    world: World, asked: dict[str, Any]
+async def test_updates_of_a_request_without_a_collection_have_none(
+    world: World, copy_request: dict[str, Any]
 ) -> None:
-    del asked["collectionId"]
-    await world.handle(asked)
+    del copy_request["collectionId"]
+    await world.handle(copy_request)
     assert "collectionId" not in world.read_posts()[0]
 
 
 async def test_the_chunk_size_of_the_message_is_used(
-    s3: S3Client, world: World, asked: dict[str, Any]
+    s3: S3Client, world: World, copy_request: dict[str, Any]
 ) -> None:
-    s3.put_object(Bucket=asked["sourceBucket"], Key="d/g.h5", Body=bytes(13 * 1024**2))
-    await world.handle({**asked, "s3MultipartChunksizeMb": 6})
+    s3.put_object(Bucket=copy_request["sourceBucket"], Key="d/g.h5", Body=bytes(13 * 1024**2))
+    await world.handle({**copy_request, "s3MultipartChunksizeMb": 6})
     assert world.facts["parts"] == "3"
 
 
 async def test_a_missing_source_is_rejected_and_nothing_is_posted_yet(
-    world: World, asked: dict[str, Any]
+    world: World, copy_request: dict[str, Any]
 ) -> None:
     with pytest.raises(Reject, match=r"/no/such does not exist"):
-        await world.handle({**asked, "sourceKey": "no/such"})
+        await world.handle({**copy_request, "sourceKey": "no/such"})
     assert world.posted() == []
     assert world.facts["result"] == "failed"
     assert world.count("copy_seconds_count", outcome="failed") == 1
 
 
-async def test_an_archived_source_is_rejected_with_a_sentence(
-    s3: S3Client, world: World, asked: dict[str, Any]
+async def test_an_archived_source_is_rejected_with_a_readable_reason(
+    s3: S3Client, world: World, copy_request: dict[str, Any]
 ) -> None:
-    s3.put_object(Bucket=asked["sourceBucket"], Key="d/g.h5", Body=b"granule", StorageClass="DEEP_ARCHIVE")
+    s3.put_object(
+        Bucket=copy_request["sourceBucket"], Key="d/g.h5", Body=b"granule", StorageClass="DEEP_ARCHIVE"
+    )
     with pytest.raises(Reject, match="is in DEEP_ARCHIVE and not restored"):
-        await world.handle(asked)
+        await world.handle(copy_request)
 
 
 async def test_a_failure_is_posted_when_it_is_given_up_and_not_before(
-    world: World, asked: dict[str, Any], faulty: Faulty
+    world: World, copy_request: dict[str, Any], faulty: Faulty
 ) -> None:
     faulty.fail(Fault(operation("CopyObject"), 403, "AccessDenied"))
     with pytest.raises(Refused):
-        await world.handle(asked)
+        await world.handle(copy_request)
     assert world.posted() == []
-    await world.give_up(asked, "Refused: access denied: CopyObject from s3://a/k to s3://b/k")
+    await world.give_up(copy_request, "Refused: access denied: CopyObject from s3://a/k to s3://b/k")
     [post] = world.read_posts()
     assert post["statusId"] == 3
     assert post["errorMessage"] == "access denied: CopyObject from s3://a/k to s3://b/k"
@@ -129,46 +131,52 @@ async def test_a_failure_is_posted_when_it_is_given_up_and_not_before(
 
 
 async def test_given_up_after_the_object_has_arrived_is_a_success(
-    world: World, asked: dict[str, Any]
+    world: World, copy_request: dict[str, Any]
 ) -> None:
-    await world.handle(asked)
+    await world.handle(copy_request)
     world.posted()
-    await world.give_up(asked, "the daemon had to give it back on the last receive that its queue allows")
+    await world.give_up(
+        copy_request, "the daemon had to give it back on the last receive that its queue allows"
+    )
     assert world.posted() == [("op-1", "g.h5", 4)]
 
 
-async def test_a_redriven_message_turns_failed_into_success(world: World, asked: dict[str, Any]) -> None:
-    await world.give_up({**asked, "sourceKey": "no/such"}, "s3://a/no/such does not exist")
-    await world.handle(asked)
+async def test_a_redriven_message_turns_failed_into_success(
+    world: World, copy_request: dict[str, Any]
+) -> None:
+    await world.give_up({**copy_request, "sourceKey": "no/such"}, "s3://a/no/such does not exist")
+    await world.handle(copy_request)
     assert [status for _, _, status in world.posted()] == [3, 4]
 
 
-async def test_s3_down_costs_nothing(world: World, asked: dict[str, Any], faulty: Faulty) -> None:
+async def test_an_outage_of_s3_is_not_charged_to_the_message(
+    world: World, copy_request: dict[str, Any], faulty: Faulty
+) -> None:
     faulty.fail(Fault(lambda _: True, cut=True))
     with pytest.raises(DependencyDown) as caught:
-        await world.handle(asked)
+        await world.handle(copy_request)
     assert caught.value.dependency == "s3"
-    # Nor may it block the end of a message that was given up meanwhile.
-    await world.give_up(asked, "gone")
+    # An outage must not block the report of a message that was given up meanwhile either.
+    await world.give_up(copy_request, "gone")
     assert world.posted() == [("op-1", "g.h5", 3)]
 
 
 async def test_a_status_queue_out_of_reach_is_waited_for(
-    make_world: Callable[..., World], asked: dict[str, Any]
+    make_world: Callable[..., World], copy_request: dict[str, Any]
 ) -> None:
     world = make_world()
     status_reporter = world.handler._status_reporter
     assert status_reporter
     real, status_reporter._publisher._sqs = status_reporter._publisher._sqs, Unreachable()
     with pytest.raises(NotYet, match="the status queue cannot be reached"):
-        await world.handle(asked)
+        await world.handle(copy_request)
     status_reporter._publisher._sqs = real
-    await world.handle(asked)
+    await world.handle(copy_request)
     assert world.posted() == [("op-1", "g.h5", 4)]
 
 
 class Unreachable:
-    """Nobody listens."""
+    """Refuses every connection."""
 
     async def send_message(self, **_: Any) -> None:
         raise ConnectionError("refused")

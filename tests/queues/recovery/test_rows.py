@@ -1,4 +1,4 @@
-"""What rows of one object have in common."""
+"""The part size of rows of one object."""
 
 import pytest
 
@@ -20,7 +20,7 @@ def row(chunk_mb: int | None) -> Row:
 
 
 @pytest.mark.parametrize(
-    ("asked", "chunk"),
+    ("chunks", "chunk"),
     [
         ([], None),
         ([None], None),
@@ -31,7 +31,5 @@ def row(chunk_mb: int | None) -> Row:
         ([2**31 - 1], (2**31 - 1) * MIB),
     ],
 )
-def test_the_first_row_that_asks_for_a_size_of_parts_gets_it(
-    asked: list[int | None], chunk: int | None
-) -> None:
-    assert chunk_of(row(chunk_mb) for chunk_mb in asked) == chunk
+def test_the_first_row_with_a_part_size_decides(chunks: list[int | None], chunk: int | None) -> None:
+    assert chunk_of(row(chunk_mb) for chunk_mb in chunks) == chunk

@@ -1,4 +1,4 @@
-"""What a message may touch is a setting: a request outside of it is rejected, and told as FAILED."""
+"""Settings limit the buckets of copies: requests for others are rejected and reported as FAILED."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,7 +24,7 @@ def archive(s3: S3Client, bucket: MakeBucket) -> str:
 
 
 async def refused(world: World, body: dict[str, Any], faulty: Faulty) -> str:
-    """Why a message is rejected; S3 must not be asked for that, nor when it is given up."""
+    """The reason of the rejection; neither the rejection nor the report of it may call S3."""
     faulty.seen.clear()
     with pytest.raises(Reject) as caught:
         await world.handle(body)
@@ -44,12 +44,12 @@ async def test_a_request_may_not_plant_a_file_among_exports(
     assert world.posted() == [("op-1", "g.h5", 3)]
 
 
-async def test_a_request_may_not_copy_an_export_out(
+async def test_a_request_may_not_copy_an_export_to_another_bucket(
     s3: S3Client, make_world: Callable[..., World], bucket: MakeBucket, faulty: Faulty
 ) -> None:
     exports, public = bucket(), bucket()
     s3.put_object(Bucket=exports, Key=KEY, Body=b"rows")
-    # It is there already: to say SUCCESS would tell what is in a bucket that nobody may read.
+    # The object is in the target already: SUCCESS would reveal the content of a bucket that may not be read.
     s3.put_object(Bucket=public, Key=KEY, Body=b"rows")
     world = make_world(rules=CopyRules(export=exports))
     await refused(world, request(exports, public, KEY), faulty)
@@ -80,14 +80,14 @@ async def test_a_row_may_not_name_another_destination(
     assert sorted(world.posted()) == [("op-1", "g.h5", 4), ("op-2", "g.h5", 3)]
 
 
-async def test_a_row_may_not_name_what_is_no_bucket(make_world: Callable[..., World], archive: str) -> None:
+async def test_a_row_must_name_a_valid_bucket(make_world: Callable[..., World], archive: str) -> None:
     world = make_world()
     world.add(Job(archive, KEY, ".."))
     with pytest.raises(Reject, match=r"nothing is copied to '\.\.': it is not the name of a bucket"):
         await world.handle(event(record(archive)))
 
 
-async def test_an_event_of_another_bucket_is_rejected_unseen(
+async def test_an_event_of_another_bucket_is_rejected_without_a_call_to_s3(
     make_world: Callable[..., World], archive: str, bucket: MakeBucket, faulty: Faulty
 ) -> None:
     world = make_world(rules=CopyRules(sources=("my-archive",)))
@@ -109,7 +109,7 @@ async def test_a_disaster_recovery_keeps_to_the_same_rules(
         await elsewhere.handle(event(record(archive)))
 
 
-async def test_what_the_rules_name_is_copied(
+async def test_buckets_that_the_rules_name_are_copied(
     s3: S3Client, make_world: Callable[..., World], archive: str, bucket: MakeBucket
 ) -> None:
     there = bucket()
