@@ -1,6 +1,6 @@
 """Pairs the queues of the settings with their routes, after reading and judging queues and database.
 
-The judgement is that of `orca-daemon check` (`app/checkup`).  This is its second voice: the start refuses,
+`orca-daemon check` makes the same judgement (`app/checkup`) and prints it.  The start acts on it: it refuses,
 waits or logs a warning, as each finding says.
 """
 
@@ -71,7 +71,7 @@ async def _bind_queue(services: Services, name: str, queue: QueueSection, route:
 
 
 async def _use_database(postgres: Database, by_queue: Mapping[str, Route[Any]]) -> None:
-    """Read and judge the schema and the role, and name the tables to write to the probe."""
+    """Read and judge the schema and the role, and set the tables to which the probe writes."""
 
     async def read() -> tuple[schema.Schema, role.Role]:
         tables = await postgres.transact(schema.read)
@@ -90,13 +90,15 @@ async def _use_database(postgres: Database, by_queue: Mapping[str, Route[Any]]) 
 
 
 def _apply(findings: Iterable[Finding]) -> None:
-    """Refuse the start by the first finding that asks for it; log a warning for each other one."""
+    """Refuse the start by the first finding that asks for it; log each other one."""
     for finding in findings:
         if finding.at_start is StartAction.REFUSE:
             raise StartConfigurationError(finding.sentence)
         if finding.grade is not Grade.OK:
             facts = finding.facts or {"subject": finding.subject}
-            _log.warning(finding.event, **{"reason": finding.text, "do": finding.do, **facts})
+            # Advice without an event of its own is not a warning: alarms count warnings, and all works.
+            log = _log.warning if finding.warns else _log.info
+            log(finding.event, **{"reason": finding.text, "do": finding.do, **facts})
 
 
 def _options(settings: Settings, queue: QueueSection, route: Route[Any]) -> ConsumerOptions:

@@ -58,7 +58,7 @@ def inspect_link(address: DatabaseAddress, settings: DatabaseSettings) -> Link:
         closing(connect(address, settings, statement_timeout=limit)) as other,
     ):
         one.autocommit = other.autocommit = True
-        # A pooler invents the process id that it announces to its client.
+        # A pooler sends its client a process id of its own, not that of a process of the server.
         pooled = one.info.backend_pid != _server_process(one)
         return Link(
             host=one.info.host or "",

@@ -1,4 +1,4 @@
-"""One dependency of the work that has a probe: up, or down and probed until it is up again."""
+"""One dependency that has a probe: it is up, or it is down and is probed until it is up again."""
 
 import asyncio
 import random
@@ -52,7 +52,7 @@ class Breaker:
         """A run found the dependency down.  Probe it: return True if it is down, False if it answers."""
         if self.open:
             return True
-        # Reports come in crowds: one probe answers them all, and goes on if one of the reporters is
+        # Many runs report at the same time.  They share one probe, which goes on if one of the runs is
         # cancelled.
         if self._probing is None or self._probing.done():
             self._probing = asyncio.create_task(self._probe_and_count(), name=f"probe of {self.name}")
@@ -64,13 +64,13 @@ class Breaker:
 
     @property
     def watched(self) -> bool:
-        """Whether a message is suspected of failing here alone, so that results of others are recorded."""
+        """Whether a message failed here although the probe succeeded: then others' successes are counted."""
         return asyncio.get_running_loop().time() < self._watch_until
 
     def watch(self, seconds: float) -> None:
-        """Probe for so long although the dependency seems to be up: a message failed, and the probe did not.
+        """Probe for `seconds` although the dependency seems up: a message failed here, the probe succeeded.
 
-        In a single FIFO group no other message can show meanwhile that the dependency works.
+        If all messages are in one FIFO group, only probes can show meanwhile that the dependency works.
         """
         self._watch_until = max(self._watch_until, asyncio.get_running_loop().time() + seconds + self._every)
         self._wanted.set()
@@ -132,4 +132,4 @@ def _reason(error: BaseException | None) -> str | None:
 
 def _forget(ended: asyncio.Future[None]) -> None:
     if not ended.cancelled():
-        ended.exception()  # mark it as retrieved: the probe may have failed after its time was up
+        ended.exception()  # read it, or asyncio logs it: the probe may have failed after its time limit

@@ -1,7 +1,7 @@
 """One queue: its poller fills lanes, runs take messages from them to the handler, and each is settled.
 
-A message that is not at work is in its lane, with its lease kept: that is what stopping, losing a lease and
-waiting for a dependency or for the next attempt have in common.
+A message that no run works on is in its lane, with its lease kept.  A run that is stopped, loses a lease, or
+has to wait for a dependency or for the next attempt returns its messages to their lanes.
 """
 
 import asyncio
@@ -99,7 +99,7 @@ class Consumer:
         self._dispatcher.cancel(run, StopReason.ENDED if run.last else StopReason.EXPIRED)
 
     def expire(self, now: float) -> None:
-        """Part with messages that have waited nearly as long as a delivery may last."""
+        """Give back or dead-letter messages that have waited nearly as long as a delivery may last."""
         self._dispatcher.expire(now)
 
     # Closing, in the order of the engine's drain.
@@ -111,7 +111,7 @@ class Consumer:
         self.permits.changed()
 
     def release_waiting(self) -> None:
-        """Give back what is not at work.  Only after the poller has ended: it would receive it again."""
+        """Give back the messages that no run works on.  Call it after the last poll, which would get them."""
         self._dispatcher.empty()
 
     def cancel_runs(self) -> None:

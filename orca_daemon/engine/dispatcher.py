@@ -58,7 +58,7 @@ class Dispatcher:
 
     @property
     def since(self) -> float | None:
-        """When the oldest attempt under way began, or what followed it; settlements do not count."""
+        """When the oldest step under way (an attempt, or what follows it) began; settlements do not count."""
         working = [run for run in self._runs if _is_working(run)]
         return min((run.started for run in working), default=None)
 
@@ -151,7 +151,7 @@ class Dispatcher:
         self.pump()
 
     def expire(self, now: float) -> None:
-        """Part with messages that have waited nearly as long as a delivery may last."""
+        """Give back or dead-letter messages that have waited nearly as long as a delivery may last."""
         if not self._closed and self._expire(now):
             self.pump()
 
@@ -181,7 +181,7 @@ class Dispatcher:
         self._closed = True
 
     def empty(self) -> None:
-        """Give back what waits, now and when a run ends.  Only after the last poll: it would take it."""
+        """Give back what waits, now and when a run ends.  Call it after the last poll, which would get it."""
         self._emptying = True
         self._in_flight.release([message for lane in self._lanes for message in self._lanes.cut(lane)])
 

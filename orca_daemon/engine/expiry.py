@@ -33,7 +33,7 @@ class Expiry:
         return any(self._is_due(part[0], now) and part[0].dead_letter_reason is None for _, part in run.parts)
 
     def check(self, now: float, *, nothing_runs: bool) -> list[Lane]:
-        """Part with what is due; return the lanes whose head is to be dead-lettered, or was taken away."""
+        """Give back or give up what is due; return the lanes whose head was given up, or was taken away."""
         changed = []
         for lane in self._lanes:
             if not lane.waiting or not self._is_due(lane.waiting[0], now, nothing_runs=nothing_runs):

@@ -90,11 +90,11 @@ class InFlightMessage:
     waits_for: Place | None = None
     """The place that is down and that it is held for."""
     outlasts: bool = False
-    """Whether an attempt at it, as the first of its run, did not end before its delivery."""
+    """Whether it was the first of a run whose attempt the engine stopped at the end of the delivery."""
     failed_alone: bool = False
     """Whether an attempt at it alone failed at a dependency, or came too early."""
     not_yet_count: int = 0
-    """How often it came before what it needs, or while that was away."""
+    """How often it was tried too early: what it needs had not come yet, or was down."""
     dead_letter_reason: str | None = None
     """Why it is given up; None if it is not."""
     error: str = ""

@@ -1,7 +1,7 @@
 """The messages in flight of one queue: how many there may be, and how each leaves.
 
 They are deleted, dead-lettered, given back or lost.  Permits are reserved before a receive and given back
-after it on every path, so no message is ever received that there is no place for.
+after it on every path, so the daemon never receives a message for which it has no capacity.
 """
 
 import asyncio
@@ -114,7 +114,7 @@ class InFlightTable:
         self._by_id[message.envelope.id] = message
         self.permits.held += 1
 
-    # Out, with their work done.
+    # Messages leave because their work is done.
 
     async def delete(self, run: Run) -> None:
         """Delete the messages of a run, and return when that is confirmed."""
@@ -145,7 +145,7 @@ class InFlightTable:
                 self.drop_lost(lane)
 
     def _to_delete(self, run: Run) -> list[InFlightMessage]:
-        """The messages of a run to delete: of each lane those before the first whose lease is over."""
+        """The messages of a run to delete: in each lane, all before the first one whose lease is over."""
         now = asyncio.get_running_loop().time()
         kept: list[InFlightMessage] = []
         for _, part in run.parts:
@@ -157,7 +157,7 @@ class InFlightTable:
                 kept.append(message)
         return kept
 
-    # Out, without.
+    # Messages leave although their work is not done.
 
     async def dead_letter(self, lane: Lane, message: InFlightMessage) -> None:
         """Send the dead letter of a message, then delete the message.  May raise anything."""

@@ -45,7 +45,7 @@ class LeasedQueue(Protocol):
         ...
 
     def expire(self, now: float) -> None:
-        """Part with messages that have waited nearly as long as a delivery may last."""
+        """Give back or dead-letter messages that have waited nearly as long as a delivery may last."""
         ...
 
 
@@ -132,7 +132,7 @@ class LeaseKeeper:
 def _batches(
     due: Sequence[InFlightMessage], queue: LeasedQueue, now: float
 ) -> Iterator[Sequence[InFlightMessage]]:
-    """Batches of messages that may be extended for as long: a call has one length for all of its entries."""
+    """Batches of messages with an equal longest extension: a call has one length for all of its entries."""
     by_length: dict[int, list[InFlightMessage]] = {}
     for message in due:
         length = int(message.longest_extension(now, queue.lease, queue.longest))

@@ -22,7 +22,7 @@ POLL_BACKOFF = Backoff(base=1.0, cap=30.0)
 WATCHDOG = 10.0
 """Seconds past its wait after which a receive is given up: a half-open connection never answers."""
 AT_ONCE = 1.0
-"""Seconds: an empty answer that is quicker did not wait for a message, as the shortest long poll does."""
+"""Seconds: an empty answer that came sooner was no long poll, as even the shortest one takes this long."""
 QUICKEST = Backoff(base=AT_ONCE, cap=5.0, jitter=0.0)
 """From one receive that was answered empty at once to the next."""
 RECEIVE_MARGIN = 2.0
@@ -39,7 +39,7 @@ class PollGate(Protocol):
         ...
 
     async def pause(self, seconds: float) -> None:
-        """Wait, but no longer than until the queue is not to be read any more."""
+        """Wait for so many seconds, but stop waiting as soon as the queue must not be read any more."""
         ...
 
 
@@ -207,7 +207,7 @@ class Poller:
         self._context.observe(Settled(self._context.name, envelope, SettledOutcome.DUPLICATE))
 
     def _hide(self, envelope: Envelope) -> None:
-        """Leave a delivery to its lease, as if it had never come."""
+        """Do nothing with a delivery: it stays hidden until its lease ends.  Only report it."""
         self._context.observe(Settled(self._context.name, envelope, SettledOutcome.HIDDEN))
 
     def _rest(self, began: float, *, empty: bool) -> float:

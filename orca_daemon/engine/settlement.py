@@ -173,9 +173,9 @@ class Settlement:
 
 
 def _settleable(messages: Sequence[InFlightMessage], now: float) -> Iterator[InFlightMessage]:
-    """The messages whose leases hold, without those to delete behind one of their FIFO group that is lost.
+    """The messages whose leases hold, except deletes that follow a lost message of the same FIFO group.
 
-    Those are withheld, because none may be deleted before a message that comes again.
+    Such deletes are withheld: SQS delivers the lost message again, and it must be deleted before them.
     """
     lost: set[str] = set()
     for message in messages:

@@ -37,7 +37,7 @@ class Decision:
     charges: int = 0
     """Failed attempts that its one message is charged with."""
     cause: Cause = Cause.ATTEMPTS
-    """Why its message is given up; likewise the reason."""
+    """Why its message is given up, as a label; `reason` is the same as a sentence."""
     reason: str = ""
 
 

@@ -94,7 +94,7 @@ def arrays(element: str, kind: pa.DataType, nested: pa.DataType) -> Callable[[pa
         # Checked here, because Postgres does not enforce the declared number of dimensions, and Arrow
         # converts a text in place of a list to the list of its characters.
         if any(value and _dimensions(value) != declared for value in parsed):
-            raise ArraySyntaxError("it has not the declared number of dimensions")
+            raise ArraySyntaxError("it does not have the declared number of dimensions")
         if from_text:
             parsed = [_map(from_text, value) for value in parsed]
         try:
@@ -186,6 +186,7 @@ def _wrapped(values: pa.Array, nested: pa.DataType) -> pa.Array:
 
 
 def _since_2000(values: pa.Array, code: str, kind: pa.DataType, largest: int, epoch: int) -> pa.Array:
+    """Numbers that count from 2000 become numbers that count from 1970; infinities become +-`largest`."""
     numbers = _numbers(values, code, kind)
     extremes = pc.min_max(numbers)
     low, high = extremes["min"].as_py(), extremes["max"].as_py()
@@ -225,5 +226,5 @@ def _digits(values: pa.Array) -> bytes:
 
 
 def _validity(values: pa.Array) -> pa.Buffer | None:
-    # By `is_valid`, which starts at bit 0, as the new arrays do; the validity of a slice may have an offset.
+    # `is_valid` makes a bitmap from bit 0, which the new arrays need; that of a slice may have an offset.
     return pc.is_valid(values).buffers()[1] if values.null_count else None

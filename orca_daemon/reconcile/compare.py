@@ -73,10 +73,10 @@ def compare(engine: duckdb.DuckDBPyConnection, listing: Listing, catalogued: Cal
 
 
 def _repeated(engine: duckdb.DuckDBPyConnection, counts: Compared) -> int:
-    """Number of listed keys beyond the first of each.
+    """How many rows of the listing repeat a key: all but the first row of each key.
 
-    Keys are unique in the catalog, so a row of the catalog that was joined twice shows in the sums.  Only
-    orphans have to be counted by key.
+    Keys are unique in the catalog, so a repeated key that is in the catalog makes the joined rows more than
+    the rows of the catalog.  Orphans join no row of the catalog, so their keys are counted.
     """
     joined = counts.matched + counts.mismatched + counts.phantoms + counts.recent
     odd, orphans = engine.execute(
@@ -91,6 +91,7 @@ def _refuse_many(engine: duckdb.DuckDBPyConnection, counts: Compared) -> None:
     """Raise ListingRefusedError if so many rows are odd that the inventory as a whole is unusable."""
     if counts.not_compared <= max(_FEW, counts.listed // _ONE_IN):
         return
+    # A row that cannot be compared (`odd`) has its problem in the column `s3_etag`: see compare.sql.
     (reason,) = engine.execute(
         "SELECT s3_etag FROM differences WHERE kind = 'odd' GROUP BY 1 ORDER BY sum(times) DESC LIMIT 1"
     ).fetchall()[0]

@@ -30,7 +30,7 @@ class ReconcileJob:
 
 
 def lock_of(bucket: str, what: str) -> int:
-    """The key of a job's advisory lock: 64 bits, signed."""
+    """The key of an advisory lock (64 bits, signed) of a bucket; `what` is one job, or `jobs` for all."""
     digest = hashlib.sha256(f"orca-daemon reconcile\n{bucket}\n{what}".encode()).digest()
     return int.from_bytes(digest[:8], "big", signed=True)
 
@@ -98,7 +98,7 @@ def fail(connection: Connection, job: int, reason: str) -> None:
 
 
 def fail_inventory(connection: Connection, bucket: str, created: datetime, reason: str) -> None:
-    """The same for the job of an inventory; it is created if it does not exist."""
+    """Mark the job of an inventory as failed, as `fail` does; it is created if it does not exist."""
     connection.execute(_SQL["lock_jobs_of_bucket"], {"key": lock_of(bucket, "jobs")})
     key = {"bucket": bucket, "created": created}
     row = connection.execute(_SQL["of_inventory"], key).one_or_none()
@@ -107,7 +107,7 @@ def fail_inventory(connection: Connection, bucket: str, created: datetime, reaso
 
 
 def fail_stored(connection: Connection, job: int, bucket: str, reason: str) -> None:
-    """The same for the job of a stored listing, if it exists."""
+    """Mark the job of a stored listing as failed, as `fail` does, if it exists."""
     if connection.execute(_SQL["by_id"], {"job": job, "bucket": bucket}).one_or_none():
         fail(connection, job, reason)
 

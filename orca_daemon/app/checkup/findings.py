@@ -19,11 +19,14 @@ class StartAction(StrEnum):
     """What the start of the daemon does about a finding."""
 
     PROCEED = "proceed"
-    """Log a warning, unless the finding is OK, and go on."""
+    """Log it, unless it is OK, and go on."""
     WAIT = "wait"
     """Try again until it is gone: it may pass without a change of ours."""
     REFUSE = "refuse"
     """End with exit code 78: waiting cannot fix it."""
+
+
+FINDING = "start.finding"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +40,15 @@ class Finding:
     do: str = ""
     """What would fix it."""
     at_start: StartAction = StartAction.PROCEED
-    event: str = "start.finding"
+    event: str = FINDING
     """The log event of the start's warning."""
     facts: Mapping[str, object] = field(default_factory=dict)
     """Fields of that log event, besides `reason` and `do`."""
+
+    @property
+    def warns(self) -> bool:
+        """Whether the start logs it as a warning."""
+        return self.grade is Grade.WRONG or self.event != FINDING
 
     @property
     def sentence(self) -> str:
@@ -54,7 +62,7 @@ def ok(subject: str, text: str) -> Finding:
 
 
 def advice(
-    subject: str, text: str, do: str, event: str = "start.finding", facts: Mapping[str, object] | None = None
+    subject: str, text: str, do: str, event: str = FINDING, facts: Mapping[str, object] | None = None
 ) -> Finding:
     """It works, and could be better."""
     return Finding(subject, Grade.ADVICE, text, do, event=event, facts=facts or {})

@@ -27,7 +27,7 @@ async def abort_abandoned(requests: Requests, target: S3Object, *, idle: float) 
 async def _abort_if_idle(
     requests: Requests, target: S3Object, upload: Mapping[str, Any], *, now: datetime, idle: float
 ) -> None:
-    with suppress(S3RequestError):  # it ended meanwhile, or we may not abort it
+    with suppress(S3RequestError):  # the upload has ended, or we lack the permission to abort it
         if await _idle_seconds(requests, target, upload, now) >= idle:
             await abort(requests, target, upload["UploadId"])
 

@@ -61,12 +61,12 @@ class Shelf:
     def candidates(self) -> Generator[Stored]:
         """Visible messages in order of delivery.
 
-        Each is to be taken or removed before the next is asked for.
+        Call `take` or `remove` for each message before you ask for the next one.
         """
         return self._line.candidates()
 
     def take(self, message: Stored) -> None:
-        """A visible message is on its way to a receiver; `hide` or `show` is to follow."""
+        """Mark a visible message as in flight.  The caller must call `hide` or `show` afterwards."""
         message.state = State.IN_FLIGHT
         self.in_flight += 1
 

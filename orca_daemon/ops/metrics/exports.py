@@ -1,4 +1,4 @@
-"""Exports of tables: number, size, duration, and the age of each table's last one."""
+"""Exports of tables: number, size, duration, and the time of each table's last successful export."""
 
 import time
 from collections.abc import Callable

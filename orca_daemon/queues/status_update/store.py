@@ -45,7 +45,7 @@ def apply(connection: Connection, messages: Sequence[StatusMessage], now: dateti
         UnmatchedUpdateError: an update matches no row, or several; the caller must roll back.
     """
     _prepare(connection)
-    # Whoever changes a granule's files holds the lock of its job, so no roll-up can miss another's change.
+    # Each run locks the jobs whose files it changes, so a roll-up sees every change of earlier transactions.
     jobs, files = _lock_and_read(connection, _opened(messages), sorted(_affected(connection, messages)), now)
     outcome = fold(messages, files)
     _write(
