@@ -68,12 +68,13 @@ class RunExecutor:
         A cancellation raised inside the handler, by a task that it awaited, is a failure like any other.
         """
         now = asyncio.get_running_loop().time
+        begun = now()
         error: BaseException | None = None
         places.listen(partial(self._dependencies.succeeded, run))
         try:
             await self._route.handle(
                 [
-                    Delivery(one.decoded, one.envelope, one.attempts + 1, one.facts, now() - one.received)
+                    Delivery(one.decoded, one.envelope, one.attempts + 1, one.facts, begun - one.received)
                     for one in run.messages
                 ]
             )
