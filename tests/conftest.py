@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import boto3
 import botocore.loaders
+import hypothesis
 import psycopg2
 import pytest
 
@@ -32,6 +33,15 @@ if TYPE_CHECKING:
 _FAULTS = Path(__file__).parent / "faults"
 _REMOVED_PREFIXES = ("AWS_", "ORCA_", "DATABASE_", "PREFIX", "PG")
 _KEPT = {"AWS_CA_BUNDLE", "ORCA_PG_BIN"}
+
+# A slow or busy machine fails no test: Hypothesis has no time limit here.  Fixtures of a function serve
+# all examples: their tests clean up, or only add.
+hypothesis.settings.register_profile(
+    "here",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.function_scoped_fixture],
+)
+hypothesis.settings.load_profile("here")
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

@@ -13,7 +13,7 @@ import psycopg2.extras
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from psycopg2 import sql
 from sqlalchemy import Connection, create_engine, text
@@ -172,7 +172,7 @@ def same(one: Any, other: Any) -> bool:
     return bool(one == other or (one != one and other != other))  # noqa: PLR0124  NaN is NaN
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30)
 @given(rows=rows)
 def test_pyarrow_reads_every_value_as_it_was(session: Connection, rows: list[dict[str, Any]]) -> None:
     session.connection.rollback()
@@ -189,7 +189,7 @@ def test_pyarrow_reads_every_value_as_it_was(session: Connection, rows: list[dic
             assert same(actual[name], stored(name, value)), name
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15)
 @given(rows=rows)
 def test_duckdb_reads_every_value_as_it_was(
     session: Connection, rows: list[dict[str, Any]], tmp_path: Path

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, event, text
 
@@ -109,7 +109,7 @@ def one_by_one(connection: Connection, messages: Sequence[StatusMessage]) -> lis
     return refused
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80)
 @given(mix=mixes, cuts=st.sets(st.integers(1, 17), max_size=3))
 def test_any_mix_as_runs_ends_as_the_same_messages_one_by_one(
     connection: Connection, mix: list[StatusMessage], cuts: set[int]
@@ -133,7 +133,7 @@ def test_any_mix_as_runs_ends_as_the_same_messages_one_by_one(
     connection.rollback()
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30)
 @given(mix=mixes)
 def test_a_run_delivered_twice_in_a_row_of_single_messages_changes_nothing_more(
     connection: Connection, mix: list[StatusMessage]

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orca_daemon.reconcile.protocol import Compared
@@ -57,7 +57,7 @@ def label(row: Filed, result: Listed) -> str:
     return ", ".join(name for name, yes in differs.items() if yes)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(catalogs, listings, st.sampled_from(FORMS), st.sampled_from([0.0, WINDOW]))
 def test_the_reports_are_those_of_a_naive_comparison(
     bench: Bench, catalog: list[Filed], listing: list[tuple[Listed, str]], form: Form, window: float

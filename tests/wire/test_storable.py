@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, create_engine
 
@@ -216,9 +216,7 @@ def rolled_back(connection: Connection) -> Iterator[None]:
         connection.rollback()
 
 
-stored = settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+stored = settings(max_examples=100)
 
 
 @stored

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import psycopg2
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from orca_daemon.wire import times
@@ -39,7 +39,7 @@ MOMENTS = st.builds(
 )
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=300)
 @given(text=MOMENTS)
 @example(text="2026-02-29T00:00:00+00:00")
 @example(text="2026-12-31T23:59:59.9999999+00:00")
