@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from orca_daemon.engine.poller import POLL_BACKOFF
 from orca_daemon.engine.state import EngineState, QueueState
 
 
@@ -30,9 +31,9 @@ class HealthLimits:
     loop_lag: float = 5.0
 
     @classmethod
-    def of(cls, *, wait: float, backoff_cap: float = 30.0) -> "HealthLimits":
+    def of(cls, *, wait: float) -> "HealthLimits":
         """Limits for a long poll of `wait` seconds: its own time limit, and three of the longest backoffs."""
-        cycle = wait + 10.0 + 3 * backoff_cap
+        cycle = wait + 10.0 + 3 * POLL_BACKOFF.cap
         return cls(poll_cycle=cycle, fresh_poll=max(120.0, cycle))
 
 

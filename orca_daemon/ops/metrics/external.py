@@ -116,7 +116,7 @@ class RecoveryMetrics:
         self.read = Gauge(
             f"{PREFIX}_recovery_files_read_timestamp_seconds",
             "Unix time of the last successful read of the recovery counts (daemon start time until the first "
-            "read; 0 if no database is configured).",
+            "read; 0 if no queue needs the database).",
             registry=registry,
         )
 

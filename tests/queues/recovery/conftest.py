@@ -107,15 +107,6 @@ class World:
                     ),
                 )
 
-    def set_status(self, status: int) -> None:
-        assert self.database_url
-        with (
-            closing(psycopg2.connect(self.database_url)) as connection,
-            connection,
-            connection.cursor() as at,
-        ):
-            at.execute("UPDATE orca.recovery_file SET status_id = %s", (status,))
-
     def count(self, name: str, **labels: str) -> float:
         return self.metrics.registry.get_sample_value(f"orca_daemon_{name}", labels) or 0.0
 
