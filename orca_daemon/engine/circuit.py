@@ -78,12 +78,13 @@ class Places:
         if place is None:
             return
         place.tally.success(message)
-        if place.open:
-            self._close(place, "an operation succeeded")
         if place.tally.idle:
             del self._by_key[key]
         else:
             self._by_key.move_to_end(key)
+        if place.open:
+            # Last, because a message that it wakes may forget the place.
+            self._close(place, "an operation succeeded")
 
     def failed(self, message: str, key: Key, reason: str, *, refused: bool = False) -> Place:
         """An attempt of this message failed there, or was refused."""

@@ -158,7 +158,8 @@ class Dispatcher:
     def _expire(self, now: float) -> bool:
         changed = self._expiry.check(now, nothing_runs=self.blocked)
         for lane in changed:
-            if lane.waiting:
+            # If the head was taken away, its follower keeps what it met.
+            if lane.waiting and lane.waiting[0].dead_letter_reason is not None:
                 self._dependencies.forget_message(lane.waiting[0])
             self._lanes.unpark(lane)
         return bool(changed)

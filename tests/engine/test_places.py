@@ -471,6 +471,24 @@ def test_the_table_of_places_is_bounded() -> None:
     on_virtual_time(story())
 
 
+def test_a_message_that_is_woken_by_a_success_may_forget_the_place() -> None:
+    async def story() -> None:
+        places, key = Places(Rules(), observe=lambda _: None, rng=random.Random(1)), ("store", WRITE)
+        for message in ("a", "b", "c"):
+            places.failed(message, key, "500")
+
+        def leave() -> bool:
+            for message in ("a", "b", "c"):
+                places.forget(key, message)
+            return False
+
+        places.wait(places.down[key], "b", leave, tried=True)
+        places.succeeded("d", key)
+        assert (len(places), places.down) == (0, {})
+
+    on_virtual_time(story())
+
+
 async def answers() -> None:
     """A probe of something that answers."""
 

@@ -76,7 +76,7 @@ class Requests:
                 response = await self._once(operation, parameters, limit)
             except CALL_ERRORS as error:
                 failure = S3RequestError(operation, place, error)
-                if failure.meaning in _PLACE_WORKS:
+                if failure.answered and failure.meaning in _PLACE_WORKS:
                     succeeded(S3, place)
                 if attempt >= tries or failure.meaning not in {Meaning.THROTTLED, Meaning.PASSING}:
                     raise failure from error

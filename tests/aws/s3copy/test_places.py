@@ -7,6 +7,7 @@ from types_boto3_s3 import S3Client
 
 from orca_daemon.aws.s3copy import Copier, ObjectMissingError, S3Object
 from orca_daemon.aws.s3copy.plan import MIB
+from orca_daemon.aws.s3copy.requests import S3RequestError
 from orca_daemon.engine import places
 from orca_daemon.engine.errors import DependencyDown, NotYet, Refused
 from tests.aws.s3copy.faulty import Fault, Faulty, operation
@@ -58,6 +59,14 @@ async def test_a_missing_object_is_a_success_of_the_place(
     with pytest.raises(ObjectMissingError):
         await copier().head(target)
     assert successes == [f"s3 read {target.bucket}"]
+
+
+async def test_a_request_that_was_never_sent_says_nothing_about_the_place(
+    copier: MakeCopier, successes: list[str]
+) -> None:
+    with pytest.raises(S3RequestError, match="Invalid bucket name"):
+        await copier().requests.call("head_object", Bucket="no bucket", Key="k")
+    assert successes == []
 
 
 FAULTS = {
