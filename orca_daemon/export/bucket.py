@@ -11,10 +11,12 @@ from orca_daemon.aws.call_errors import CALL_ERRORS
 from orca_daemon.aws.errors import code_of
 from orca_daemon.aws.s3_places import S3, at_place, reading, writing
 from orca_daemon.engine import places
-from orca_daemon.engine.errors import DependencyDown, Refused
+from orca_daemon.engine.errors import Refused
 from orca_daemon.export import files
 from orca_daemon.export.window import Last
 
+PARQUET = "application/vnd.apache.parquet"
+_CHECKSUMS = ("ChecksumCRC32", "ChecksumCRC32C", "ChecksumCRC64NVME", "ChecksumSHA1", "ChecksumSHA256")
 _TAIL = 64 << 10
 """Bytes of a file's end that are read first; most footers fit."""
 _MAGIC = b"PAR1"
@@ -47,7 +49,7 @@ class Bucket:
         answer = await self._writing(
             self._s3.create_multipart_upload(Bucket=self.name, Key=key, ContentType=PARQUET)
         )
-        return str(self._needed(answer, "UploadId"))
+        return str(answer["UploadId"])
 
     async def part(self, key: str, upload: str, number: int, body: bytes) -> dict[str, Any]:
         """Upload one part, and return its entry for CompleteMultipartUpload."""
@@ -55,16 +57,15 @@ class Bucket:
             self._s3.upload_part(Bucket=self.name, Key=key, UploadId=upload, PartNumber=number, Body=body)
         )
         checksums = {name: value for name, value in answer.items() if name in _CHECKSUMS}
-        return {"PartNumber": number, "ETag": self._needed(answer, "ETag"), **checksums}
+        return {"PartNumber": number, "ETag": answer["ETag"], **checksums}
 
     async def complete(self, key: str, upload: str, parts: list[dict[str, Any]]) -> None:
         """Complete a multipart upload."""
-        answer = await self._writing(
+        await self._writing(
             self._s3.complete_multipart_upload(
                 Bucket=self.name, Key=key, UploadId=upload, MultipartUpload={"Parts": parts}
             )
         )
-        self._needed(answer, "ETag")
 
     async def abort(self, key: str, upload: str) -> None:
         """Abort a multipart upload."""
@@ -106,11 +107,11 @@ class Bucket:
             page = await self._reading(
                 self._s3.list_objects_v2(Bucket=self.name, Prefix=prefix, Delimiter="/", **token)
             )
-            folders += [self._needed(entry, "Prefix") for entry in page.get("CommonPrefixes", ())]
-            listed += [self._needed(entry, "Key") for entry in page.get("Contents", ())]
+            folders += [entry["Prefix"] for entry in page.get("CommonPrefixes", ())]
+            listed += [entry["Key"] for entry in page.get("Contents", ())]
             if not page.get("IsTruncated"):
                 return folders, listed
-            token = {"ContinuationToken": self._needed(page, "NextContinuationToken")}
+            token = {"ContinuationToken": page["NextContinuationToken"]}
 
     async def _metadata(self, key: str) -> dict[bytes, bytes] | None:
         """The key-value metadata of a Parquet file; None if it is not Parquet.  Reads only its end."""
@@ -144,12 +145,6 @@ class Bucket:
     async def _writing(self, call: Awaitable[Any]) -> Any:
         return await _at(writing(self.name), call)
 
-    def _needed(self, answer: Any, name: str) -> Any:
-        """A field that every answer of S3 has.  If it is missing, the answer does not come from S3."""
-        if value := answer.get(name):
-            return value
-        raise DependencyDown(S3, f"an answer without {name} proves nothing", place=writing(self.name))
-
 
 async def _at(place: str, call: Awaitable[Any]) -> Any:
     """Await the call, and report its success or failure for the place."""
@@ -162,7 +157,3 @@ async def _at(place: str, call: Awaitable[Any]) -> Any:
         raise verdict from error
     places.succeeded(S3, place)
     return answer
-
-
-PARQUET = "application/vnd.apache.parquet"
-_CHECKSUMS = ("ChecksumCRC32", "ChecksumCRC32C", "ChecksumCRC64NVME", "ChecksumSHA1", "ChecksumSHA256")

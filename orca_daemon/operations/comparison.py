@@ -9,8 +9,9 @@ from orca_daemon.aws.clients import connect
 from orca_daemon.engine.errors import NotYet, Refused, Reject
 from orca_daemon.operations.database import database
 from orca_daemon.operations.errors import NotFoundError
+from orca_daemon.reconcile.jobs import NotStagedError
 from orca_daemon.reconcile.protocol import Message
-from orca_daemon.reconcile.reports import find_jobs, report
+from orca_daemon.reconcile.reports import TornError, find_jobs, report
 from orca_daemon.reconcile.run import ComparisonFailedError, ComparisonOutcome, Reconciler
 from orca_daemon.settings import Settings
 from orca_daemon.wire.inventory import InventoryPointer, StoredListing
@@ -33,7 +34,7 @@ async def compare(
         on_message: called with each message of the child process.
 
     Raises:
-        Reject: the comparison failed; its job is marked as failed.
+        Reject: the comparison failed, and its job is marked as failed; or ORCA's listing is not complete.
         AddressError, DependencyDown, PostgresError, SettingsError: the database or AWS cannot be used.
     """
     async with connect(settings) as clients, database(settings) as opened:
@@ -42,7 +43,10 @@ async def compare(
             if isinstance(listing, InventoryPointer):
                 return await reconciler.inventory(listing, on_message=on_message)
             return await reconciler.stored(listing, on_message=on_message)
-        except (ComparisonFailedError, NotYet, Refused, Reject) as error:
+        except NotStagedError as error:
+            # The job is ORCA's, which still loads the listing: it has not failed.
+            raise Reject(str(error)) from None
+        except (ComparisonFailedError, NotYet, Refused, Reject, TornError) as error:
             # By hand there is no other attempt: the job is over.
             await reconciler.give_up(listing, str(error))
             raise Reject(str(error)) from None

@@ -10,7 +10,7 @@ from http.client import HTTPException, IncompleteRead
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
-from orca_daemon.aws.errors import Meaning, meaning
+from orca_daemon.aws.errors import REQUEST_IDS, Meaning, meaning
 
 _CHUNK = 1 << 20
 _SILENCE = 60
@@ -19,8 +19,6 @@ _LARGEST_ANSWER = 64 << 10
 """Bytes of an error answer that are read."""
 _CODE = re.compile(rb"<Code>([^<]{1,100})</Code>")
 _MESSAGE = re.compile(rb"<Message>([^<]{1,500})</Message>")
-_REQUEST_IDS = ("x-amz-request-id", "x-amzn-requestid")
-"""Every answer of S3 has one of these headers; answers of proxies and captive portals do not."""
 
 
 class DataFileError(Exception):
@@ -91,4 +89,4 @@ def _meaning_of(status: int, headers: Message, body: bytes) -> tuple[str, Meanin
 
 
 def _of_s3(headers: Message) -> bool:
-    return any(headers.get(name) for name in _REQUEST_IDS)
+    return any(headers.get(name) for name in REQUEST_IDS)

@@ -68,7 +68,7 @@ def open_stored(connection: Connection, job: int, bucket: str, sent: datetime | 
     """
     row = connection.execute(_SQL["by_id"], {"job": job, "bucket": bucket}).one_or_none()
     if row is None:
-        raise Reject(f"there is no job {job} for the bucket {bucket}")
+        raise _no_such_job(job, bucket)
     if row.status_id == ReconcileStatus.GETTING_S3_LIST:
         raise NotStagedError(f"the listing of job {job} is not complete")
     done = row.status_id == ReconcileStatus.SUCCESS and sent is not None and row.end_time >= sent
@@ -114,11 +114,14 @@ def fail_stored(connection: Connection, job: int, bucket: str, reason: str) -> N
 
 def created_of(connection: Connection, job: int, bucket: str) -> datetime:
     """When the inventory of this job was made.  Raises Reject if the job does not exist."""
-    row = connection.execute(_SQL["by_id"], {"job": job, "bucket": bucket}).one_or_none()
-    if row is None:
-        raise Reject(f"there is no job {job} for the bucket {bucket}")
-    created: datetime = row.inventory_creation_time
+    created: datetime | None = connection.scalar(_SQL["created_of_job"], {"job": job, "bucket": bucket})
+    if created is None:
+        raise _no_such_job(job, bucket)
     return created
+
+
+def _no_such_job(job: int, bucket: str) -> Reject:
+    return Reject(f"there is no job {job} for the bucket {bucket}")
 
 
 def storable(reason: str) -> str:

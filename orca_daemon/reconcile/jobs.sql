@@ -3,7 +3,7 @@
 SELECT pg_advisory_xact_lock(:key);
 
 -- name: of_inventory
-SELECT j.id, j.status_id, j.start_time, j.end_time, j.inventory_creation_time
+SELECT j.id, j.status_id, j.start_time
 FROM orca.reconcile_job AS j
 WHERE j.orca_archive_location = :bucket AND j.inventory_creation_time = :created
 ORDER BY j.id
@@ -11,10 +11,16 @@ LIMIT 1
 FOR UPDATE;
 
 -- name: by_id
-SELECT j.id, j.status_id, j.start_time, j.end_time, j.inventory_creation_time
+SELECT j.id, j.status_id, j.start_time, j.end_time
 FROM orca.reconcile_job AS j
 WHERE j.id = :job AND j.orca_archive_location = :bucket
 FOR UPDATE;
+
+-- name: created_of_job
+-- Without a lock on the row: a comparison that writes its reports holds that for long.
+SELECT j.inventory_creation_time
+FROM orca.reconcile_job AS j
+WHERE j.id = :job AND j.orca_archive_location = :bucket;
 
 -- name: insert_job
 INSERT INTO orca.reconcile_job

@@ -97,6 +97,17 @@ def test_a_listing_that_orca_stored_is_compared_by_the_id_of_its_job(
     assert archive.orphans(1) == {"a"}
 
 
+def test_a_listing_that_orca_still_loads_is_refused_and_its_job_goes_on(
+    archive: Archive, invoke: Invoke
+) -> None:
+    archive.stored(1, [("a", '"e"', 10, False)], status=1)
+
+    result = invoke("reconcile", "1", "--bucket", "archive")
+
+    assert (result.exit_code, result.stderr) == (1, "orca-daemon: the listing of job 1 is not complete\n")
+    assert archive.job(1)[0] == 1
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from orca_daemon.engine.errors import DependencyDown, Reject
+from orca_daemon.reconcile import jobs
 from orca_daemon.reconcile.protocol import Compared, Locked, Message, Staged, Waiting
 from orca_daemon.reconcile.run import ComparisonFailedError, Reconciler
 from orca_daemon.settings import Settings
@@ -333,3 +334,14 @@ async def test_the_work_folder_is_readable_by_its_user_only(tmp_path: Path) -> N
     async with workspace(tmp_path / "new") as folder:
         assert folder.stat().st_mode & 0o077 == 0
     assert not folder.exists()
+
+
+async def test_the_time_of_a_job_is_read_while_another_process_writes_its_reports(
+    archive: Archive, reconciler: Reconciler
+) -> None:
+    archive.stored(1, [("a", '"e"', 10, False)], status=STAGED)
+    with archive.database.cursor() as cursor:
+        cursor.execute("BEGIN; SELECT 1 FROM orca.reconcile_job WHERE id = 1 FOR UPDATE")
+        created = await reconciler._database.transact(jobs.created_of, 1, "archive")
+        cursor.execute("COMMIT")
+    assert created == archive.rows("SELECT inventory_creation_time FROM orca.reconcile_job")[0][0]
