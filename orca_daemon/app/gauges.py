@@ -3,12 +3,14 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import structlog
 
 from orca_daemon.aws.sqs import SqsSource
 from orca_daemon.db import recoveries
+from orca_daemon.db.database import Database
 from orca_daemon.engine.errors import SourceError
 from orca_daemon.queues.internal_report.comparisons import show_latest
 from orca_daemon.queues.services import Services
@@ -22,23 +24,24 @@ _log: Any = structlog.get_logger()
 class Gauges:
     """Asks the queues and the database at intervals; a failure must not disturb the work."""
 
-    def __init__(self, services: Services, *, recoveries: bool) -> None:
+    def __init__(self, services: Services, database: Database | None) -> None:
+        """`database` is None if no queue needs it: then nothing is read from it."""
         self._services = services
         clients = services.clients
         self._queues = {
             name: SqsSource(clients.poll, clients.control, queue.url or "")
             for name, queue in services.settings.bound.items()
         }
-        self._recoveries = recoveries
+        self._database = database
 
     async def run(self) -> None:
         """Read for ever; a supervised task."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._every(QUEUE_SECONDS, self._depths))
-            if self._recoveries:
+            if database := self._database:
                 self._services.metrics.recovery.start_reading(time.time())
-                tasks.create_task(self._every(RECOVERY_SECONDS, self._open_recoveries))
-                tasks.create_task(self._every(REPORT_SECONDS, self._latest_reports))
+                tasks.create_task(self._every(RECOVERY_SECONDS, partial(self._open_recoveries, database)))
+                tasks.create_task(self._every(REPORT_SECONDS, partial(show_latest, self._services, database)))
             else:
                 await asyncio.Event().wait()
 
@@ -60,12 +63,6 @@ class Gauges:
                 name, visible=depth.visible, inflight=depth.inflight, delayed=depth.delayed
             )
 
-    async def _open_recoveries(self) -> None:
-        if self._services.database is None:
-            return
-        counts = await self._services.database.transact(recoveries.overview)
+    async def _open_recoveries(self, database: Database) -> None:
+        counts = await database.transact(recoveries.overview)
         self._services.metrics.recovery.set_counts(counts.files, counts.oldest_open, time.time())
-
-    async def _latest_reports(self) -> None:
-        if self._services.database is not None:
-            await show_latest(self._services, self._services.database)

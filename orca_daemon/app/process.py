@@ -16,6 +16,7 @@ from orca_daemon.aws.clients import Clients, connect
 from orca_daemon.aws.metering import meter
 from orca_daemon.aws.operations import OPERATIONS
 from orca_daemon.aws.secret_reader import SecretReader
+from orca_daemon.db.address import DEPENDENCY
 from orca_daemon.db.database import Database
 from orca_daemon.engine.charges import Rules
 from orca_daemon.engine.engine import Drained, Engine, EngineOptions
@@ -61,7 +62,7 @@ class Process:
         engine = self.settings.engine
         bound = await bindings.bind(services)
         probes = bindings.probes(services, bound)
-        self._gauges = gauges.Gauges(services, recoveries="postgres" in probes)
+        self._gauges = gauges.Gauges(services, services.database if DEPENDENCY in probes else None)
         for binding in bound:
             self._metrics.queues.configured(binding.name, binding.facts)
         self._engine = Engine(

@@ -52,7 +52,7 @@ async def connect(settings: Settings) -> AsyncIterator[Clients]:
         "poll": ("sqs", _options(pool=polls, read=engine.wait + 10, tries=1)),
         "control": ("sqs", _options(pool=32, read=10, tries=4)),
         # A CopyObject of 5 GiB answers only when it is done, after minutes.
-        "s3": ("s3", _options(pool=copies.parts + 8, read=900, tries=4).merge(_SIGNED_URLS)),
+        "s3": ("s3", _options(pool=copies.parts + 8, read=900, tries=4).merge(SIGNED_URLS)),
         "secrets": ("secretsmanager", _options(pool=2, read=10, tries=4)),
         "ssm": ("ssm", _options(pool=2, read=10, tries=4)),
         "sts": ("sts", _options(pool=2, read=10, tries=2)),
@@ -90,7 +90,7 @@ def endpoint(aws: AwsSection, service: str) -> str | None:
 
 
 # By default botocore presigns URLs with signature version 2, which S3 refuses for objects encrypted with KMS.
-_SIGNED_URLS = AioConfig(signature_version="s3v4")
+SIGNED_URLS = AioConfig(signature_version="s3v4")
 
 
 def _options(*, pool: int, read: float, tries: int) -> AioConfig:

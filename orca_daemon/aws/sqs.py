@@ -14,6 +14,7 @@ from orca_daemon.engine.errors import SourceError, SourceErrorKind
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.size import size
 from orca_daemon.engine.source import EntryOutcome, QueueFacts
+from orca_daemon.engine.tasks import being_cancelled
 from orca_daemon.wire.queue_url import host_of, is_legacy, normalised, region_of
 
 T = TypeVar("T")
@@ -211,7 +212,7 @@ async def translated(call: Awaitable[T]) -> T:
         )
         raise SourceError(kind, reason) from error
     except asyncio.CancelledError as error:
-        if (task := asyncio.current_task()) and task.cancelling():
+        if being_cancelled():
             raise
         # This task was not cancelled: another call was, which shared a DNS lookup or a connection.
         raise SourceError(SourceErrorKind.UNAVAILABLE, "cancelled with another call") from error

@@ -155,6 +155,11 @@ async def _optional(value: str | SecretStr | None, secrets: Secrets | None) -> s
     return await _value(value.get_secret_value() if isinstance(value, SecretStr) else value, secrets)
 
 
+def is_reference(value: str) -> bool:
+    """Whether a setting names a parameter or a secret of AWS instead of holding the value; see `_value`."""
+    return value.strip().startswith(("ssm:", "secret:"))
+
+
 async def _value(value: str, secrets: Secrets | None) -> str:
     """The value itself, or the value that `ssm:NAME`, `secret:NAME` or `secret:NAME#key` refers to."""
     kind, _, name = value.strip().partition(":")

@@ -11,6 +11,7 @@ from typing import TypeVar
 from orca_daemon.engine.errors import SourceError, SourceErrorKind
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.source import EntryOutcome, Source
+from orca_daemon.engine.tasks import being_cancelled
 
 T = TypeVar("T")
 NO_ANSWER = SourceErrorKind.UNAVAILABLE
@@ -62,7 +63,7 @@ async def _answer(call: Callable[[], Awaitable[T]]) -> T:
     except SourceError:
         raise
     except asyncio.CancelledError as error:
-        if (task := asyncio.current_task()) and task.cancelling():
+        if being_cancelled():
             raise
         raise SourceError(NO_ANSWER, "cancelled, and not by us") from error
     except Exception as error:

@@ -71,9 +71,9 @@ class DeadLetterSender:
         message.dead_letter_failed()
         self._failed(Operation.DEAD_LETTER, error)
 
-    async def notify_on_last_receive(self, message: InFlightMessage, max_receives: int | None) -> None:
+    async def notify_on_last_receive(self, message: InFlightMessage) -> None:
         """Notify for a message that is given back on its last receive, because SQS will move it itself."""
-        if max_receives is None or message.envelope.receive_count < max_receives:
+        if not self._context.is_last_receive(message.envelope):
             return
         try:
             await self.notify(message)

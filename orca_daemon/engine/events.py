@@ -166,7 +166,6 @@ class DrainPhase(StrEnum):
 
     STARTED = "started"
     POLLS_JOINED = "polls_joined"
-    RELEASED = "released"
     DEADLINE = "deadline"
     FINISHED = "finished"
 

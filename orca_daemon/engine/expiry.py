@@ -23,7 +23,7 @@ class Expiry:
     def __init__(self, context: QueueContext, lanes: Lanes, in_flight: InFlightTable) -> None:
         self._longest_wait = context.dependencies.rules.longest_wait
         self._longest_lease = context.dependencies.rules.longest_lease
-        self._max_receives = context.facts.max_receives
+        self._is_last = context.is_last_receive
         self._lanes, self._in_flight = lanes, in_flight
 
     def due(self, run: Run, now: float) -> bool:
@@ -40,7 +40,7 @@ class Expiry:
                 continue
             head = lane.waiting[0]
             is_at_fault = head.dead_letter_reason is not None or head.stuck
-            if nothing_runs or not (self._is_last(head) and is_at_fault):
+            if nothing_runs or not (self._is_last(head.envelope) and is_at_fault):
                 self._in_flight.release(self._lanes.cut(lane))
             else:
                 self._end(lane)
@@ -50,7 +50,7 @@ class Expiry:
     def _is_due(self, message: InFlightMessage, now: float, *, nothing_runs: bool = False) -> bool:
         if message.received > now - self._longest_wait:
             return False
-        if nothing_runs or not self._is_last(message) or self._ends(message, now):
+        if nothing_runs or not self._is_last(message.envelope) or self._ends(message, now):
             return True
         # A message that only stood behind others is tried once, because it will not be delivered again.
         return message.dead_letter_reason is not None or message.stuck
@@ -58,10 +58,6 @@ class Expiry:
     def _ends(self, message: InFlightMessage, now: float) -> bool:
         """Whether there is no time left to try a message: SQS takes it back in a moment."""
         return message.received <= now - self._longest_lease + END_MARGIN + LAST_CALL
-
-    def _is_last(self, message: InFlightMessage) -> bool:
-        most = self._max_receives
-        return most is not None and message.envelope.receive_count >= most
 
     def _end(self, lane: Lane) -> None:
         head = lane.waiting[0]

@@ -193,7 +193,7 @@ class InFlightTable:
 
     async def _give_back(self, messages: list[InFlightMessage], seconds: float) -> None:
         for message in messages:
-            await self._dead_letter_sender.notify_on_last_receive(message, self._context.facts.max_receives)
+            await self._dead_letter_sender.notify_on_last_receive(message)
         stuck = await self._settlement.release(messages[1:] if seconds else messages)
         if seconds:
             stuck += await self._settlement.release(messages[:1], seconds)
@@ -218,7 +218,6 @@ class InFlightTable:
         self.permits.held -= 1
         self.permits.changed()
         now = asyncio.get_running_loop().time()
-        given_up = message.dead_letter_reason is not None
         described = context.route.describe(message.decoded) if message.decoded is not None else {}
         context.observe(
             Settled(
@@ -226,8 +225,8 @@ class InFlightTable:
                 message.envelope,
                 outcome,
                 reason=message.dead_letter_reason or "",
-                error=message.error if given_up else "",
-                cause=message.cause if given_up else None,
+                error=message.error,
+                cause=message.cause,
                 attempts=message.attempts + (outcome is DELETED),
                 held_seconds=now - message.received,
                 lease_left=max(message.deadline - now, 0.0),

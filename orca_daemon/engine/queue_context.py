@@ -47,6 +47,11 @@ class QueueContext:
     """Facts of the process for the evidence of dead letters: its version."""
     failure: FirstFailure = field(default_factory=FirstFailure)
 
+    def is_last_receive(self, envelope: Envelope) -> bool:
+        """Whether this was the last delivery: SQS would move the message to the dead-letter queue."""
+        most = self.facts.max_receives
+        return most is not None and envelope.receive_count >= most
+
     def lane_of(self, envelope: Envelope) -> str:
         """The key of a message's lane: its group on a FIFO queue, the message itself on a standard queue."""
         return envelope.group or "" if self.facts.fifo else envelope.id

@@ -17,6 +17,7 @@ from orca_daemon.engine.in_flight_table import InFlightTable
 from orca_daemon.engine.lanes import Run, StopReason
 from orca_daemon.engine.message import Delivery
 from orca_daemon.engine.queue_context import QueueContext
+from orca_daemon.engine.tasks import being_cancelled
 from orca_daemon.engine.verdict import Decision, Failure, Next, decide
 
 OUTCOMES: Mapping[type[BaseException], AttemptOutcome] = {
@@ -79,7 +80,7 @@ class RunExecutor:
                 ]
             )
         except asyncio.CancelledError as problem:
-            if run.stop is None and _being_cancelled():
+            if run.stop is None and being_cancelled():
                 raise
             error = problem
         except Exception as problem:  # noqa: BLE001  any error is an outcome
@@ -163,11 +164,6 @@ class RunExecutor:
                 await self._dead_lettering.end(run)
 
 
-def _being_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
-
-
 def _forget_cancellation() -> None:
     if task := asyncio.current_task():
         task.uncancel()
@@ -176,7 +172,7 @@ def _forget_cancellation() -> None:
 def _outcome(run: Run, error: BaseException | None) -> AttemptOutcome:
     if error is None:
         return AttemptOutcome.DONE
-    if run.stop is not None and isinstance(error, StoppedError | TimeoutError):
+    if run.stop is not None:
         return AttemptOutcome(run.stop)
     return next(
         (outcome for kind, outcome in OUTCOMES.items() if isinstance(error, kind)), AttemptOutcome.FAILED

@@ -1,4 +1,4 @@
-"""The queue as the engine sees it: five calls, and how each entry of a batch ended."""
+"""The queue as the engine sees it: four calls, and how each entry of a batch ended."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

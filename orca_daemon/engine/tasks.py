@@ -118,3 +118,9 @@ class Tasks:
             self._failure.report(error)
         elif until is None or not until.is_set():
             self._failure.report(RuntimeError(f"the {task.get_name()} ended by itself"))
+
+
+def being_cancelled() -> bool:
+    """Whether the current task itself was cancelled: a task or call that it awaits may be, without that."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

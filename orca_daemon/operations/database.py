@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from orca_daemon.db.address import AddressError, DatabaseAddress, resolve
+from orca_daemon.db.address import AddressError, DatabaseAddress, is_reference, resolve
 from orca_daemon.db.database import Database
 from orca_daemon.settings import Settings
 
@@ -61,4 +61,4 @@ def _names_secret(settings: Settings) -> bool:
         return True
     hidden = [value.get_secret_value() for value in (section.url, section.password) if value]
     plain = [value for value in (section.host, str(section.port), section.name, section.user) if value]
-    return any(value.startswith(("ssm:", "secret:")) for value in hidden + plain)
+    return any(is_reference(value) for value in hidden + plain)

@@ -1,13 +1,15 @@
 """Names of the places in S3 that a message needs; handlers report success and failure by the same names."""
 
-S3 = "s3"
+from orca_daemon.aws.s3_places import S3, reading, writing
+
+__all__ = ["S3", "read", "write"]
 
 
 def read(bucket: str) -> tuple[str, str]:
     """The place for reads from a bucket."""
-    return (S3, f"read {bucket}")
+    return (S3, reading(bucket))
 
 
 def write(bucket: str) -> tuple[str, str]:
     """The place for writes to a bucket."""
-    return (S3, f"write {bucket}")
+    return (S3, writing(bucket))

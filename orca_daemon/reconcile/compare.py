@@ -5,7 +5,7 @@ from pathlib import Path
 
 import duckdb
 
-from orca_daemon.reconcile.listing import HASHES, ODD, Listing
+from orca_daemon.reconcile.listing import HASHES, ODD, Listing, literal
 from orca_daemon.reconcile.protocol import COLUMNS, Compared, Task
 
 _OUTSIDE_DUCKDB = 224
@@ -122,9 +122,8 @@ def write(engine: duckdb.DuckDBPyConnection, listing: Listing, target: Path) -> 
     columns = ", ".join(
         f"{listing.stamp} AS {name}" if name == "s3_last_update" else name for name in COLUMNS
     )
-    path = str(target).replace("'", "''")
     engine.execute(
         # Built from our own column names and our own path; no values of rows.
         f"COPY (SELECT {columns} FROM differences WHERE kind IN ('phantom', 'orphan', 'mismatch')) "
-        f"TO '{path}' (FORMAT csv, HEADER false, NULLSTR '\\N', FORCE_QUOTE *)"
+        f"TO {literal(str(target))} (FORMAT csv, HEADER false, NULLSTR '\\N', FORCE_QUOTE *)"
     )

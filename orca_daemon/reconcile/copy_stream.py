@@ -1,23 +1,21 @@
 """Streams rows out of Postgres by COPY, as Arrow batches, and checks their number."""
 
-import fcntl
 import io
 import os
 import re
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import Any
 
 import pyarrow as pa
 from pyarrow import csv
 
+from orca_daemon.reconcile.pipe import PIPE_SIZE, large_pipe
 from orca_daemon.reconcile.protocol import Statement
 
 QUOTE = "\x01"
 """Occurs in no key and no ETag, so Postgres never has to quote; the default quote is in every ETag."""
 _BLOCK = 1 << 20
-_PIPE = 1 << 20
 _COLUMN = re.compile(r"CSV column #(\d+)")
 
 
@@ -76,12 +74,12 @@ class CopyStream:
             )
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
-        inlet, outlet = _pipe()
+        inlet, outlet = large_pipe()
         thread = threading.Thread(target=self._copy, args=(outlet,), name="copy", daemon=True)
         thread.start()
         try:
             # The pipe is closed on every path: without a reader, the thread of the COPY would block for ever.
-            with io.BufferedReader(io.FileIO(inlet), _PIPE) as pipe:
+            with io.BufferedReader(io.FileIO(inlet), PIPE_SIZE) as pipe:
                 yield from self._parsed(pipe)
         except pa.ArrowInvalid as error:
             self._fail(UnreadableError(f"{self._name} cannot be read: {self._describe(error)}"))
@@ -128,18 +126,10 @@ class CopyStream:
 
     def _copy(self, outlet: int) -> None:
         try:
-            with os.fdopen(outlet, "wb", buffering=_PIPE) as pipe, self._connection.cursor() as cursor:
+            with os.fdopen(outlet, "wb", buffering=PIPE_SIZE) as pipe, self._connection.cursor() as cursor:
                 cursor.copy_expert(
                     cursor.mogrify(self._statement.text, self._statement.values).decode(), pipe
                 )
                 self._sent = cursor.rowcount
         except BaseException as error:  # noqa: BLE001  `check` raises it in the thread that reads
             self._fail(error)
-
-
-def _pipe() -> tuple[int, int]:
-    inlet, outlet = os.pipe()
-    if set_size := getattr(fcntl, "F_SETPIPE_SZ", None):
-        with suppress(OSError):  # above the limit of this user: the default size works, but is slower
-            fcntl.fcntl(outlet, set_size, _PIPE)
-    return inlet, outlet

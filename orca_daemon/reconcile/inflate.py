@@ -5,16 +5,15 @@ gigabyte, NUL bytes, and a file without its checksum.  Here every block is check
 and `where` maps a line of the whole stream, which DuckDB's errors name, to a line of one file.
 """
 
-import fcntl
 import os
 import threading
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from itertools import chain, islice
 from pathlib import Path
 
 from orca_daemon.reconcile.download import DataFileError
+from orca_daemon.reconcile.pipe import large_pipe
 
 LONGEST_LINE = 64 << 10
 """Bytes: a key of S3 has up to 1,024, three times that if it is encoded, and the other fields are short."""
@@ -22,7 +21,6 @@ _RATIO, _FREE = 250, 64 << 20
 """Limit of unpacked bytes: `_FREE`, and `_RATIO` for each byte of the file.  Inventories have 5 to 30."""
 _READ = 64 << 10
 _BLOCK = 1 << 20
-_PIPE = 1 << 20
 _GZIP = 31
 """zlib's window size, and its flag for the gzip format."""
 _BOM = b"\xef\xbb\xbf"
@@ -40,7 +38,7 @@ class Inflated:
 
     def __init__(self, files: Sequence[tuple[Path, str]], most: int) -> None:
         self._files, self._most = files, most
-        self._inlet, self._outlet = _pipe()
+        self._inlet, self._outlet = large_pipe()
         self.error: BaseException | None = None
         """The error that ended the stream early; the thread writes it, `check` reads it."""
         self._ended = False
@@ -200,11 +198,3 @@ def _write_all(pipe: int, block: bytes) -> None:
     rest = memoryview(block)
     while rest:
         rest = rest[os.write(pipe, rest) :]
-
-
-def _pipe() -> tuple[int, int]:
-    inlet, outlet = os.pipe()
-    if set_size := getattr(fcntl, "F_SETPIPE_SZ", None):
-        with suppress(OSError):  # above the limit of this user: the default size works, but is slower
-            fcntl.fcntl(outlet, set_size, _PIPE)
-    return inlet, outlet

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
-from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
 from botocore.exceptions import BotoCoreError
 from botocore.httpsession import get_cert_path
 
 from orca_daemon.aws.call_errors import CALL_ERRORS
+from orca_daemon.aws.clients import SIGNED_URLS
 from orca_daemon.aws.errors import Meaning, code_of, meaning_of
 from orca_daemon.aws.s3_places import S3, at_place, reading
 from orca_daemon.engine import places
@@ -84,7 +84,7 @@ def _has_own_endpoint(s3: Any) -> bool:
 
 def _client_of(region: str) -> Any:
     # A client of the bucket's own region: S3 redirects calls from another region, but refuses presigned URLs.
-    return AioSession().create_client("s3", region_name=region, config=AioConfig(signature_version="s3v4"))
+    return AioSession().create_client("s3", region_name=region, config=SIGNED_URLS)
 
 
 async def _checksum(s3: Any, bucket: str, key: str) -> str:

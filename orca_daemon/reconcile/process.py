@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from orca_daemon.aws.s3_places import S3, reading
+from orca_daemon.db.address import DEPENDENCY
 from orca_daemon.db.failures import SqlstateMeaning, meaning
 from orca_daemon.engine.errors import DependencyDown, NotYet, Refused, Reject
 from orca_daemon.reconcile.protocol import (
@@ -41,10 +42,6 @@ _NOT_NEEDED = frozenset({"PGPASSWORD"})
 """The task has the password, and travels by pipe: all processes of a user can read an environment."""
 
 
-class ChildDiedError(Exception):
-    """The child ended without an answer."""
-
-
 class ComparisonFailedError(Exception):
     """The comparison failed, and another attempt may succeed."""
 
@@ -59,22 +56,17 @@ class Child:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
 
-    @property
-    def pid(self) -> int:
-        """Its process id."""
-        return self._process.pid
-
     async def receive(self) -> Message:
         """Its next message.
 
         Raises:
-            ChildDiedError: it has ended; the text says how, as far as that is known.
+            ComparisonFailedError: it has ended; the text says how, as far as that is known.
         """
         assert self._process.stdout is not None  # noqa: S101  `start` asks for a pipe
         line = await self._process.stdout.readline()
         if line:
             return decode(line)
-        raise ChildDiedError(_how_it_ended(await self._process.wait()))
+        raise ComparisonFailedError(_how_it_ended(await self._process.wait()))
 
     async def send(self, message: Message) -> None:
         """Send it a message.  If the child has died, nothing is raised here: `receive` raises it."""
@@ -154,10 +146,7 @@ class Dialogue:
             Refused: S3 denies to read.
         """
         while True:
-            try:
-                message = await self.child.receive()
-            except ChildDiedError as error:
-                raise ComparisonFailedError(str(error)) from None
+            message = await self.child.receive()
             self.on_message(message)
             if isinstance(message, kind):
                 return message
@@ -189,7 +178,7 @@ def _of_postgres(failure: ComparisonFailure) -> Exception:
     text = f"{failure.reason} (SQLSTATE {failure.sqlstate})" if failure.sqlstate else failure.reason
     match meaning(failure.sqlstate):
         case SqlstateMeaning.DOWN | SqlstateMeaning.UNREADY:
-            return DependencyDown("postgres", text)
+            return DependencyDown(DEPENDENCY, text)
         case SqlstateMeaning.REJECT:
             return Reject(text)
         case _:

@@ -1,6 +1,5 @@
 """Messages on the status-update queue: a granule's recovery begins, or a file has a new status."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -149,7 +148,7 @@ class Grouping(StrEnum):
 
 def granule_group(job_id: str, collection_id: str | None, granule_id: str) -> str:
     """The message group of one granule.  It is a hash, because SQS limits ids to 128 ASCII characters."""
-    return hashlib.sha256(dump([job_id, collection_id, granule_id]).encode()).hexdigest()
+    return digest(dump([job_id, collection_id, granule_id]))
 
 
 def group_of(document: Mapping[str, Any], grouping: Grouping) -> str:

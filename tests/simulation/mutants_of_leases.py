@@ -192,9 +192,9 @@ class _Closing:
 def _silent_where(where: Callable[[type[_Closing]], bool]) -> AbstractContextManager[object]:
     notify_on_last_receive, close = DeadLetterSender.notify_on_last_receive, Consumer.close
 
-    async def _last_receive(self: DeadLetterSender, message: InFlightMessage, most: int | None) -> None:
+    async def _last_receive(self: DeadLetterSender, message: InFlightMessage) -> None:
         if not where(_Closing):
-            await notify_on_last_receive(self, message, most)
+            await notify_on_last_receive(self, message)
 
     def _close(self: Consumer) -> None:
         _Closing.closing = True
@@ -290,4 +290,10 @@ def work_past_twelve_hours() -> AbstractContextManager[object]:
 @breaks("i13_poison_hurts_nobody")
 def leave_the_last_receive_to_sqs() -> AbstractContextManager[object]:
     """Give back what waits also on its last receive: SQS moves it, and all that was received as often."""
-    return patch.object(Expiry, "_is_last", lambda *_: False)
+    init = Expiry.__init__
+
+    def _init(self: Expiry, *arguments: Any) -> None:
+        init(self, *arguments)
+        self._is_last = lambda _: False
+
+    return patch.object(Expiry, "__init__", _init)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from orca_daemon.app.checkup.findings import Finding, Grade, StartAction, advice, ok, wrong
+from orca_daemon.app.checkup.settings import needing_postgres
 from orca_daemon.db import role, schema
 from orca_daemon.db.address import AddressError
 from orca_daemon.db.database import Database
@@ -93,9 +94,7 @@ def _judge_standby(by_queue: Mapping[str, Route[Any]]) -> Finding:
 
     It does not wait if only `internal_report` is on, because exports work on a standby.
     """
-    only_reads = {route.name for route in by_queue.values() if "postgres" in route.needs} <= {
-        internal_report.NAME
-    }
+    only_reads = {by_queue[name].name for name in needing_postgres(by_queue)} <= {internal_report.NAME}
     effect = "comparisons wait, exports work" if only_reads else "nothing can be written"
     return wrong(
         SUBJECT,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from orca_daemon.app.checkup.findings import Finding, StartAction, advice, ok, wrong
+from orca_daemon.db.address import DEPENDENCY
 from orca_daemon.engine.route import Route, index
 from orca_daemon.queues import internal_report, recovery, routes
 from orca_daemon.queues.services import Services
@@ -61,7 +62,7 @@ def judge_routes(settings: Settings, by_queue: Mapping[str, Route[Any]]) -> Iter
 
 def needing_postgres(by_queue: Mapping[str, Route[Any]]) -> list[str]:
     """The queues whose route needs Postgres."""
-    return sorted(name for name, route in by_queue.items() if "postgres" in route.needs)
+    return sorted(name for name, route in by_queue.items() if DEPENDENCY in route.needs)
 
 
 def _judge_bucket_rules(settings: Settings) -> Iterator[Finding]:

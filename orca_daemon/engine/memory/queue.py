@@ -34,9 +34,8 @@ class MemoryQueue:
     """A standard or FIFO queue.  All of it runs on one event loop; only `receive` waits.
 
     `clock` returns seconds since the epoch.  Nothing happens by itself: leases, delays and retention are
-    looked
-    at when the queue is called, and by a timer of the running loop while a long poll waits.  Every call may
-    raise `RequestRefusedError`.
+    looked at when the queue is called, and by a timer of the running loop while a long poll waits.  Every
+    call may raise `RequestRefusedError`.
     """
 
     def __init__(

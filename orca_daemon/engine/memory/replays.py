@@ -4,6 +4,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from orca_daemon.engine.memory.errors import invalid
+from orca_daemon.engine.memory.receipts import holds
 from orca_daemon.engine.memory.stored import Received, State
 
 INTERVAL = 300.0
@@ -34,7 +35,7 @@ class Replays:
         """The same deliveries again, while their leases hold; nothing where there is nothing to repeat.
 
         Raises:
-            Refused: one of the messages was deleted or had its visibility changed since.
+            RequestRefusedError: one of the messages was deleted or had its visibility changed since.
         """
         while self._ends and self._ends[0][0] <= now:
             ends, old = self._ends.popleft()
@@ -46,8 +47,5 @@ class Replays:
         pairs = list(zip(past.deliveries, past.modified, strict=True))
         if any(each.message.state is State.GONE or each.message.modified != then for each, then in pairs):
             raise invalid("ReceiveRequestAttemptId", attempt_id, "Its messages were modified since.")
-        leased = all(
-            each.message.state is State.IN_FLIGHT and each.message.receipt == each.receipt
-            for each in past.deliveries
-        )
+        leased = all(holds(each.message, each.receipt) for each in past.deliveries)
         return past.deliveries if leased else []

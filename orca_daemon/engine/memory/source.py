@@ -1,4 +1,4 @@
-"""A queue in memory as the engine sees it: the same five calls as SQS itself."""
+"""A queue in memory as the engine sees it: the same four calls as SQS itself."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar

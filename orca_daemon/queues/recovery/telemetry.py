@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 
 from orca_daemon.aws.s3copy import Copied, CopyProgress, S3Object
+from orca_daemon.aws.s3copy.plan import MIB
 from orca_daemon.engine.verdict import reason
 from orca_daemon.ops.metrics.copies import CopyMetrics, CopyOutcome
 from orca_daemon.wire.copy import CopyRequest
@@ -21,7 +22,6 @@ EVERY = 30.0
 """Seconds between two log lines about one copy."""
 MOST = 20
 """Results that one log line lists one by one."""
-MIB = 1024**2
 _log: Any = structlog.get_logger()
 
 
