@@ -294,6 +294,6 @@ def leave_the_last_receive_to_sqs() -> AbstractContextManager[object]:
 
     def _init(self: Expiry, *arguments: Any) -> None:
         init(self, *arguments)
-        self._is_last = lambda _: False
+        self._is_last = lambda envelope: False  # noqa: ARG005  the name is part of the type
 
     return patch.object(Expiry, "__init__", _init)
