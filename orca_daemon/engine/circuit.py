@@ -37,6 +37,8 @@ class Place:
         """When the next trial may begin."""
         self.waiters: tuple[OrderedDict[str, Wake], OrderedDict[str, Wake]] = (OrderedDict(), OrderedDict())
         """Messages that never failed here, and those that did: the former come first, as they prove more."""
+        self.without_result: set[str] = set()
+        """Messages whose trial had no result: they wait behind those that never failed here."""
         self.timer: asyncio.TimerHandle | None = None
 
     @property
@@ -121,7 +123,7 @@ class Places:
 
     def wait(self, place: Place, message: str, wake: Wake, *, tried: bool) -> None:
         """Call `wake` when the place is up again, or when it is this message's turn to try it."""
-        place.waiters[tried][message] = wake
+        place.waiters[tried or message in place.without_result][message] = wake
         self._arm(place)
 
     def tried(self, message: str) -> None:
@@ -131,6 +133,7 @@ class Places:
             if place.trial == message:
                 if place.due <= now:
                     self._put_off(place, failures=place.failures)
+                    place.without_result.add(message)
                 self._end_trial(place, message)
                 self._dismiss(place)
 
@@ -139,6 +142,7 @@ class Places:
         for place in tuple(self.down.values()):
             for waiters in place.waiters:
                 waiters.pop(message, None)
+            place.without_result.discard(message)
             self._end_trial(place, message)
             self._dismiss(place)
 
@@ -162,6 +166,7 @@ class Places:
 
     def _close(self, place: Place, why: str) -> None:
         place.open_since = place.trial = None
+        place.without_result.clear()
         del self.down[place.key]
         if place.timer is not None:
             place.timer.cancel()

@@ -388,6 +388,31 @@ def test_a_message_that_needs_two_places_that_are_down_gets_its_turn() -> None:
     on_virtual_time(story())
 
 
+def test_a_trial_without_a_result_comes_behind_the_others() -> None:
+    async def story() -> None:
+        places, key = Places(Rules(), observe=lambda _: None, rng=random.Random(1)), ("store", WRITE)
+        for message in ("a", "b", "c"):
+            places.failed(message, key, "500")
+        woken: list[str] = []
+
+        def waits(message: str, *, tried: bool) -> None:
+            def wake() -> bool:
+                woken.append(message)
+                return True
+
+            places.wait(places.down[key], message, wake, tried=tried)
+
+        waits("hangs", tried=False)
+        waits("a", tried=True)
+        await asyncio.sleep(HOUR)
+        places.tried("hangs")
+        waits("hangs", tried=False)
+        await asyncio.sleep(HOUR)
+        assert woken == ["hangs", "a"]
+
+    on_virtual_time(story())
+
+
 def test_of_a_merged_run_only_the_messages_that_need_the_place_wait() -> None:
     async def story() -> None:
         rig = Rig(fifo=True)
