@@ -1,7 +1,5 @@
 """A proxy that refuses requests with a wrong clock as AWS does; the embedded servers accept any time."""
 
-import asyncio
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -9,6 +7,7 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from tests.aws.s3copy.faulty import Fault, Faulty
+from tests.faults.threaded import in_thread
 
 LIMITS = {"sqs": 300.0, "s3": 900.0}
 """Seconds by which a request's time may differ (AWS: Signature Version 4; S3's RequestTimeTooSkewed)."""
@@ -43,15 +42,5 @@ class Skewed(Faulty):
 @contextmanager
 def skewed(url: str, service: str) -> Iterator[Skewed]:
     """Run a `Skewed` proxy in front of `url`, with its event loop in a thread."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name=service)
-    thread.start()
-    proxy = Skewed(url, service)
-    asyncio.run_coroutine_threadsafe(proxy.__aenter__(), loop).result()
-    try:
+    with in_thread(Skewed(url, service)) as proxy:
         yield proxy
-    finally:
-        asyncio.run_coroutine_threadsafe(proxy.__aexit__(None, None, None), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()

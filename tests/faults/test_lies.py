@@ -1,8 +1,6 @@
 """SQS sends each kind of wrong response to each operation: no message is lost, and the daemon continues."""
 
-import asyncio
 import json
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +12,7 @@ from aiohttp import web
 from tests.aws.s3copy.faulty import Fault, Faulty
 from tests.end_to_end.conftest import Deployment
 from tests.faults.conftest import receive_as_often_as_it_takes
+from tests.faults.threaded import in_thread
 from tests.faults.workload import Workload, everything_is_accounted_for
 
 OPERATIONS = ("ReceiveMessage", "DeleteMessageBatch", "ChangeMessageVisibilityBatch", "SendMessage")
@@ -95,16 +94,8 @@ class Lying(Faulty):
 @contextmanager
 def lying(url: str, kinds: list[str]) -> Iterator[Lying]:
     """Run a `Lying` proxy in front of `url`, with its event loop in a thread."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="lies")
-    thread.start()
-    proxy = Lying(url, kinds)
-    asyncio.run_coroutine_threadsafe(proxy.__aenter__(), loop).result()
-    yield proxy
-    asyncio.run_coroutine_threadsafe(proxy.__aexit__(None, None, None), loop).result()
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
+    with in_thread(Lying(url, kinds)) as proxy:
+        yield proxy
 
 
 @pytest.mark.parametrize(
