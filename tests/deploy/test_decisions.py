@@ -17,13 +17,6 @@ each_record = pytest.mark.parametrize("record", RECORDS, ids=lambda path: path.s
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
 
 
-@pytest.fixture(scope="module")
-def defined() -> set[str]:
-    """Every function of the tests."""
-    files = (ROOT / "tests").rglob("*.py")
-    return {name for file in files for name in re.findall(r"def (\w+)\(", file.read_text("utf-8"))}
-
-
 @each_record
 def test_a_record_has_its_four_parts_in_order(record: Path) -> None:
     assert re.findall(r"^## (.+)$", record.read_text("utf-8"), re.MULTILINE) == PARTS

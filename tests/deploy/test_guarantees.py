@@ -10,13 +10,6 @@ PAGE = (ROOT / "docs" / "guarantees.md").read_text("utf-8")
 NAMED = sorted(set(re.findall(r"`((?:test|i\d+)_\w+)`", PAGE)))
 
 
-@pytest.fixture(scope="module")
-def defined() -> set[str]:
-    """Every function of the tests."""
-    files = (ROOT / "tests").rglob("*.py")
-    return {name for file in files for name in re.findall(r"def (\w+)\(", file.read_text("utf-8"))}
-
-
 @pytest.mark.parametrize("name", NAMED)
 def test_a_promise_names_a_test_that_exists(name: str, defined: set[str]) -> None:
     assert name in defined
