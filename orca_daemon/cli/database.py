@@ -7,7 +7,8 @@ import typer
 
 from orca_daemon.cli.exits import FAILED, USAGE, errors_exit, fail, run, settings_or_exit
 from orca_daemon.cli.options import AsJson, Config
-from orca_daemon.cli.output import print_json, print_table
+from orca_daemon.cli.output import print_json
+from orca_daemon.cli.view import print_pairs
 
 if TYPE_CHECKING:
     from orca_daemon.db.schema import Schema
@@ -38,6 +39,7 @@ def status(config: Config = None, as_json: AsJson = False) -> None:
     schema = state.schema
     if as_json:
         print_json(
+            "db status",
             {
                 "verdict": schema.verdict.name.lower(),
                 "version": schema.version,
@@ -45,7 +47,7 @@ def status(config: Config = None, as_json: AsJson = False) -> None:
                 "missing_indexes": list(schema.missing_indexes),
                 "usable": state.usable,
                 "steps": state.steps,
-            }
+            },
         )
     else:
         _print_schema(schema)
@@ -98,15 +100,14 @@ def _confirm(*, as_json: bool) -> None:
 
 def _print_end(steps: list[str], *, as_json: bool, done: bool) -> None:
     if as_json:
-        print_json({"steps": steps, "done": done})
+        print_json("db upgrade", {"steps": steps, "done": done})
     elif done:
         typer.echo("The database is up to date.")
 
 
 def _print_schema(schema: "Schema") -> None:
     version = "not an ORCA of version 5 or later" if schema.version is None else schema.version or "none"
-    print_table(
-        ("check", "result"),
+    print_pairs(
         [
             ("state", schema.verdict.value),
             ("schema version, by its columns", version),

@@ -147,7 +147,8 @@ def test_a_redrive_keeps_order_and_attributes_and_removes_the_evidence(
 
     result = run(url, "redrive", "q", "--rate", "0", "--yes", "--json")
 
-    assert result == {"moved": 25, "failed": 0, "passed_over": 0}
+    counts = {"moved": 25, "failed": 0, "passed_over": 0}
+    assert result == {"kind": "dlq redrive", "format": 1, **counts}
     messages = drain(sqs, url)
     assert numbers(messages) == list(range(25))
     assert all(set(message["MessageAttributes"]) == {"RequestMethod"} for message in messages)

@@ -3,13 +3,12 @@
 import csv
 import io
 import json
-import sys
 from collections.abc import Callable
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from orca_daemon.cli import app, reports
+from orca_daemon.cli import app
 from tests.reconcile.archive import Archive, Filed, Listed
 from tests.reconcile.conftest import archive
 
@@ -141,13 +140,3 @@ def test_csv_has_no_formulas_and_json_is_exact(archive: Archive, invoke: Invoke)
     assert {row["key_path"] for row in exact["rows"]["orphan"]} == set(KEYS)
     keys = {row["key_path"] for row in csv.DictReader(io.StringIO(output, newline=""))}
     assert keys == {f"'{key}" for key in KEYS[:6]} | set(KEYS[6:])
-
-
-def test_csv_on_a_terminal_has_no_control_characters(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
-
-    reports._print_csv([{"key_path": "esc\x1b[2J", "size": 1}])
-
-    assert capsys.readouterr().out.splitlines() == ["key_path,size", "esc\N{REPLACEMENT CHARACTER}[2J,1"]
