@@ -15,7 +15,7 @@ FINDINGS = (
     Column(name="subject", header="CHECK", least=12, identifies=True),
     Column(name="text", header="RESULT", rank=2, least=24, prose=True),
     Column(name="do", header="FIX", rank=3, least=24, prose=True),
-    Column(name="start", header="AT START", rank=4),
+    Column(name="start", header="AT START", rank=4, extra=True),
 )
 
 

@@ -37,7 +37,7 @@ LETTERS = (
     Column(name="group", rank=4, least=16, middle=True),
     Column(name="error", rank=3, least=16),
     Column(name="attempts", number=True, rank=5),
-    Column(name="message_id", header="MESSAGE ID", rank=6, least=36),
+    Column(name="message_id", header="MESSAGE ID", rank=6, extra=True),
     Column(name="reason", rank=1, least=20, prose=True),
 )
 ChosenColumns = Annotated[str | None, columns_option(LETTERS)]

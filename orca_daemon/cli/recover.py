@@ -29,7 +29,7 @@ FILES = (
     Column(name="object", rank=6, least=24, middle=True),
     Column(name="status", rank=1),
     Column(name="last_update", header="LAST UPDATE (UTC)", rank=4),
-    Column(name="finding", header="ITS OBJECT", rank=2, least=20, prose=True),
+    Column(name="finding", rank=2, least=20, prose=True),
 )
 SENT = (
     Column(name="collection_id"),

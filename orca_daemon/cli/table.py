@@ -33,7 +33,7 @@ class Column:
     """Cut it in the middle, as both ends of a key or a file name tell it from others."""
     number: bool = False
     identifies: bool = False
-    """What is left of its values after a cut is still different for each."""
+    """It tells the rows apart: if its end is cut, what is left is still different for each."""
     prose: bool = False
     """Sentences, which are repeated below the table if they are cut."""
     extra: bool = False
@@ -168,7 +168,7 @@ def _floor(column: Column, rows: Iterable[Row], natural: int) -> int:
     if column.least is None:
         return natural
     least = max(column.least, len(column.heading))
-    if column.identifies:
+    if column.identifies and not column.middle:
         least = max(least, _telling(row[column.name] for row in rows))
     return min(natural, least)
 
