@@ -21,6 +21,7 @@ T = TypeVar("T")
 FORMAT = 1
 """Changes if a key of `--json` is removed or gets another meaning; new keys do not change it."""
 _FEWEST_FOR_A_BAR = 11
+_UNKNOWN_WIDTH = 80
 
 
 def envelope(kind: str, document: Mapping[str, Any]) -> dict[str, Any]:
@@ -40,8 +41,8 @@ def print_any_json(document: object, *, indent: int | None = 2) -> None:
 
 def note(text: str) -> None:
     """Print a sentence about the result on standard error, so that a pipe gets the result only."""
-    width = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
-    typer.echo(wrapped(printable(text), width) if width else printable(text), err=True)
+    text = printable(text)
+    typer.echo(wrapped(text, _width()) if sys.stderr.isatty() else text, err=True)
 
 
 def wrapped(text: str, width: int, *, indent: str = "") -> str:
@@ -51,9 +52,24 @@ def wrapped(text: str, width: int, *, indent: str = "") -> str:
     )
 
 
+def say(text: str) -> None:
+    """Print a line of a result; a terminal gets a question mark for what its encoding does not have.
+
+    Raises UnicodeEncodeError without a terminal; `typer.echo` would write question marks there too.
+    """
+    if sys.stdout.isatty() and (encoding := sys.stdout.encoding):
+        text = text.encode(encoding, "replace").decode(encoding)
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
 def terminal_width() -> int | None:
     """The width of the terminal that standard output is; None for a pipe or a file."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    return _width() if sys.stdout.isatty() else None
+
+
+def _width() -> int:
+    return shutil.get_terminal_size().columns or _UNKNOWN_WIDTH
 
 
 def has_colours() -> bool:

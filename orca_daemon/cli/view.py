@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-import click
 import typer
 from rich.cells import cell_len
 
@@ -83,10 +82,10 @@ class View:
         width = None if self.wide else output.terminal_width()
         layout = fitted(columns, rows, width, keep=bool(self.names))
         if title:
-            typer.echo(printable(title))
-        typer.echo(GAP.join(layout.headings()))
+            output.say(printable(title))
+        output.say(GAP.join(layout.headings()))
         for row in rows:
-            typer.echo(GAP.join(_coloured(row, layout)))
+            output.say(GAP.join(_coloured(row, layout)))
         if width is not None and (layout.cut or layout.left_out):
             _complete(layout, rows, width)
         return len(rows)
@@ -124,9 +123,9 @@ def print_pairs(pairs: Sequence[tuple[str, object]], title: str | None = None) -
     rows = rows_of(columns, ({"name": name, "value": value} for name, value in pairs))
     layout = fitted(columns, rows, None)
     if title:
-        typer.echo(printable(title))
+        output.say(printable(title))
     for row in rows:
-        typer.echo(GAP.join(layout.cells(row)))
+        output.say(GAP.join(layout.cells(row)))
 
 
 def _chosen(names: str | None, columns: Sequence[Column]) -> tuple[str, ...]:
@@ -149,7 +148,7 @@ def _coloured(row: Row, layout: Layout) -> list[str]:
         return cells
     colours = (_COLOURS.get(row[column.name]) for column in layout.columns)
     return [
-        click.style(text, fg=colour) if colour else text for text, colour in zip(cells, colours, strict=True)
+        typer.style(text, fg=colour) if colour else text for text, colour in zip(cells, colours, strict=True)
     ]
 
 
@@ -159,7 +158,7 @@ def _complete(layout: Layout, rows: Sequence[Row], width: int) -> None:
     if every:
         typer.echo()
     for sentence in every[:_MOST_SENTENCES]:
-        typer.echo(output.wrapped(shortened(sentence, _LONGEST_SENTENCE), width, indent="  "))
+        output.say(output.wrapped(shortened(sentence, _LONGEST_SENTENCE), width, indent="  "))
     if len(every) > _MOST_SENTENCES:
         output.note(f"and {len(every) - _MOST_SENTENCES:,} more")
     what = ", ".join(column.name for column in layout.left_out)

@@ -14,7 +14,7 @@ from contextlib import suppress
 import pytest
 from sqlalchemy import Connection
 
-from tests.cli.archived import insert_jobs
+from tests.cli.archived import JOB, insert_jobs
 from tests.cli.test_listings import FOLDER
 
 JOBS = [sys.executable, "-m", "orca_daemon", "jobs"]
@@ -66,6 +66,21 @@ def test_a_table_fits_the_terminal(columns: int, variables: dict[str, str], *, c
     assert (written != plain) is coloured
     assert plain.replace("\n", "").isprintable()
     assert all(len(line) <= columns for line in plain.splitlines())
+
+
+def test_a_terminal_of_another_encoding_gets_question_marks_and_a_pipe_an_error() -> None:
+    variables = {"TERM": "dumb", "PYTHONIOENCODING": "ascii"}
+    written = on_terminal(80, variables)
+    assert "evil?[31m?" in written
+    assert JOB in written
+    result = subprocess.run(JOBS, env=os.environ | variables, capture_output=True, check=False)
+    assert result.returncode == 1
+    assert result.stderr.decode().startswith("orca-daemon: standard output is not in UTF-8")
+
+
+def test_a_terminal_without_a_width_counts_as_eighty_columns() -> None:
+    written = on_terminal(0, {"TERM": "dumb"})
+    assert written.splitlines()[:4] == expected("80 columns")
 
 
 def test_a_pipe_gets_a_whole_table_and_nothing_else() -> None:
