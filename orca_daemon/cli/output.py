@@ -7,7 +7,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import typer
 
@@ -61,6 +61,12 @@ def say(text: str) -> None:
         text = text.encode(encoding, "replace").decode(encoding)
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
+
+
+def reader_has_gone() -> NoReturn:
+    """Exit 1 without a word, as when `head` has read enough; the interpreter's last flush fails no more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise typer.Exit(1)
 
 
 def terminal_width() -> int | None:

@@ -68,9 +68,12 @@ class View:
             printed = (
                 _write_csv(chosen, records) if self.form is Form.CSV else self._table(chosen, records, title)
             )
+            sys.stdout.flush()
         except UnicodeEncodeError:
             with errors_exit():
                 raise
+        except BrokenPipeError:
+            output.reader_has_gone()
         if not printed and empty:
             output.note(empty)
         return printed

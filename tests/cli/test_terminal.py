@@ -14,10 +14,11 @@ from contextlib import suppress
 import pytest
 from sqlalchemy import Connection
 
-from tests.cli.archived import JOB, insert_jobs
+from tests.cli.archived import JOB, insert_jobs, insert_reports
 from tests.cli.test_listings import FOLDER
 
-JOBS = [sys.executable, "-m", "orca_daemon", "jobs"]
+COMMAND = [sys.executable, "-m", "orca_daemon"]
+JOBS = [*COMMAND, "jobs"]
 _COLOUR = re.compile(r"\x1b\[\d+m")
 
 
@@ -81,6 +82,20 @@ def test_a_terminal_of_another_encoding_gets_question_marks_and_a_pipe_an_error(
 def test_a_terminal_without_a_width_counts_as_eighty_columns() -> None:
     written = on_terminal(0, {"TERM": "dumb"})
     assert written.splitlines()[:4] == expected("80 columns")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["jobs"], ["report", "4711", "--kind", "orphan", "--csv"]], ids=["table", "CSV"]
+)
+def test_a_reader_that_has_gone_ends_the_command_without_a_word(
+    connection: Connection, arguments: list[str]
+) -> None:
+    insert_reports(connection)
+    reader, writer = os.pipe()
+    os.close(reader)
+    result = subprocess.run([*COMMAND, *arguments], stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
+    assert (result.returncode, result.stderr) == (1, b"")
 
 
 def test_a_pipe_gets_a_whole_table_and_nothing_else() -> None:
