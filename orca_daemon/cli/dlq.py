@@ -1,6 +1,5 @@
 """`orca-daemon dlq`: list dead letters with their reasons, and send them back."""
 
-import json
 import sys
 from collections.abc import Coroutine, Iterable
 from datetime import UTC, datetime
@@ -8,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from orca_daemon.cli.dead_letter_text import for_people
 from orca_daemon.cli.exits import FAILED, fail, run, settings_or_exit
 from orca_daemon.cli.options import AsCsv, AsJson, Config, Wide, parse_time
-from orca_daemon.cli.output import note, print_json, printable, progress_bar
+from orca_daemon.cli.output import note, print_json, progress_bar
 from orca_daemon.cli.table import Column
 from orca_daemon.cli.view import Form, View, columns_option, view_of
 from orca_daemon.settings import Settings
@@ -122,7 +122,7 @@ def show(
         print_json("dlq show", record)
         return
     for name, value in record.items():
-        typer.echo(f"{name}: {_text(name, value)}")
+        typer.echo(f"{name}: {for_people(name, value)}")
 
 
 def redrive(
@@ -285,20 +285,3 @@ def _print_letters(view: View, letters: "Iterable[DeadLetter]") -> int:
             for letter in letters
         ),
     )
-
-
-def _text(name: str, value: object) -> str:
-    """For people: times in ISO 8601 and lines as lines, without other control characters."""
-    if isinstance(value, dict):
-        value = json.dumps({key: _iso(key, item) for key, item in value.items()}, indent=2)
-    return "\n".join(printable(line.expandtabs(4)) for line in str(_iso(name, value)).splitlines())
-
-
-def _iso(name: str, value: object) -> object:
-    """ISO 8601 for a number whose name ends in `_at`; any other value unchanged."""
-    if not name.endswith("_at") or isinstance(value, bool) or not isinstance(value, int | float):
-        return value
-    try:
-        return datetime.fromtimestamp(value, UTC).isoformat(timespec="milliseconds")
-    except (ValueError, OverflowError, OSError):  # evidence may hold any number
-        return value

@@ -125,7 +125,7 @@ def _print_files(view: View, open_files: "OpenFiles") -> None:
         left_out = f" ({_files(open_files.left_out, 'failed')}; use --failed)" if open_files.left_out else ""
         note(f"nothing to recover: no open files{left_out}")
         return
-    most = len(files) if output.terminal_width() is None else _MOST_ROWS
+    most = len(files) if view.wide or output.terminal_width() is None else _MOST_ROWS
     view.show(
         FILES, (_row(checked) for checked in files[:most]), title=f"open files of job {open_files.job_id}"
     )

@@ -76,14 +76,16 @@ def insert_reports(connection: Connection) -> None:
 
 def replace_operations(monkeypatch: pytest.MonkeyPatch) -> None:
     """Replace those operations whose results have ids, addresses or durations that no test can know."""
-    monkeypatch.setattr(checkup, "findings", _returning(FINDINGS))
-    monkeypatch.setattr(dead_letters, "peek", _returning(Peeked(LETTERS, 7)))
-    monkeypatch.setattr(exports, "export", _returning(EXPORTED))
-    monkeypatch.setattr(comparison, "compare", _returning(COMPARED))
-    monkeypatch.setattr(recovery, "check_open_files", _returning(OpenFiles(JOB, OPEN_FILES, left_out=0)))
+    monkeypatch.setattr(checkup, "findings", returning(FINDINGS))
+    monkeypatch.setattr(dead_letters, "peek", returning(Peeked(LETTERS, 7)))
+    monkeypatch.setattr(exports, "export", returning(EXPORTED))
+    monkeypatch.setattr(comparison, "compare", returning(COMPARED))
+    monkeypatch.setattr(recovery, "check_open_files", returning(OpenFiles(JOB, OPEN_FILES, left_out=0)))
 
 
-def _returning(result: Any) -> Callable[..., Awaitable[Any]]:
+def returning(result: Any) -> Callable[..., Awaitable[Any]]:
+    """An operation that returns this, whatever it is asked."""
+
     async def operation(*_: object, **__: object) -> Any:
         return result
 

@@ -12,16 +12,20 @@ import pytest
 from typer.testing import CliRunner
 
 from orca_daemon.cli import app, output
+from orca_daemon.operations import recovery
+from orca_daemon.operations.recovery import OpenFiles
 from tests.cli.archived import (
     ARCHIVE,
     GRANULE,
     HOSTILE,
     JOB,
     KEY,
+    OPEN_FILES,
     OTHER_JOB,
     insert_jobs,
     insert_reports,
     replace_operations,
+    returning,
 )
 from tests.cli.conftest import connected
 from tests.conftest import Server
@@ -184,3 +188,17 @@ def test_columns_are_chosen_by_name_or_heading_and_printed_in_this_order(
     )
     assert lines[0].split() == ["FAILED", "STATUS", "REQUESTED", "(UTC)", "JOB", "ID"]
     assert lines[-1].split() == ["0", "pending", "2026-11-27T22:30:00Z", OTHER_JOB]
+
+
+def test_many_files_are_all_listed_in_a_pipe_and_the_first_of_them_above_a_question(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(
+        recovery, "check_open_files", returning(OpenFiles(JOB, OPEN_FILES[:1] * 205, left_out=0))
+    )
+    command = ["recover", JOB, "--dry-run"]
+    assert CliRunner().invoke(app, command).stdout.count(f"{GRANULE}.hdf  s3://") == 205
+    monkeypatch.setattr(output, "terminal_width", lambda: 80)
+    shown = CliRunner().invoke(app, command)
+    assert (shown.stdout.count("can be copied"), "and 5 more files" in shown.stderr) == (200, True)
+    assert CliRunner().invoke(app, [*command, "--wide"]).stdout.count("can be copied") == 205
