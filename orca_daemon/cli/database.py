@@ -7,8 +7,7 @@ import typer
 
 from orca_daemon.cli.exits import FAILED, USAGE, errors_exit, fail, run, settings_or_exit
 from orca_daemon.cli.options import AsJson, Config
-from orca_daemon.cli.output import print_json
-from orca_daemon.cli.view import print_pairs
+from orca_daemon.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
     from orca_daemon.db.schema import Schema
@@ -107,7 +106,8 @@ def _print_end(steps: list[str], *, as_json: bool, done: bool) -> None:
 
 def _print_schema(schema: "Schema") -> None:
     version = "not an ORCA of version 5 or later" if schema.version is None else schema.version or "none"
-    print_pairs(
+    print_table(
+        ("check", "result"),
         [
             ("state", schema.verdict.value),
             ("schema version, by its columns", version),

@@ -5,23 +5,34 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import typer
 
-from orca_daemon.cli.table import format_time, printable
+from orca_daemon.cli.table import GAP, Column, fitted, format_time, printable, rows_of
 
 if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
 
-__all__ = ["counted", "counter", "envelope", "format_time", "note", "print_json", "printable", "progress_bar"]
+__all__ = [
+    "counted",
+    "counter",
+    "envelope",
+    "format_time",
+    "note",
+    "print_json",
+    "print_table",
+    "printable",
+    "progress_bar",
+]
 T = TypeVar("T")
 FORMAT = 1
 """Changes if a key of `--json` is removed or gets another meaning; new keys do not change it."""
 _FEWEST_FOR_A_BAR = 11
 _UNKNOWN_WIDTH = 80
+_LEAST = 20
 
 
 def envelope(kind: str, document: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,6 +72,34 @@ def say(text: str) -> None:
         text = text.encode(encoding, "replace").decode(encoding)
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None) -> None:
+    """Print a small table without options of its own; a listing has a `View`.
+
+    A column whose name begins with `#` holds numbers.  The first column is never cut, and the last is left
+    out first.
+    """
+    described = tuple(
+        Column(
+            name=str(index),
+            header=name.removeprefix("#").upper(),
+            number=name.startswith("#"),
+            rank=index,
+            least=_LEAST if index and not name.startswith("#") else None,
+            middle=True,
+        )
+        for index, name in enumerate(columns)
+    )
+    texts = rows_of(described, ({str(index): value for index, value in enumerate(row)} for row in rows))
+    layout = fitted(described, texts, terminal_width())
+    if title:
+        say(printable(title))
+    for cells in (layout.headings(), *map(layout.cells, texts)):
+        say(GAP.join(cells))
+    if layout.left_out:
+        hidden = ", ".join(column.heading.lower() for column in layout.left_out)
+        note(f"the terminal is too narrow for: {hidden}; a pipe gets everything")
 
 
 def reader_has_gone() -> NoReturn:

@@ -9,8 +9,7 @@ import typer
 
 from orca_daemon.cli.exits import run, settings_or_exit
 from orca_daemon.cli.options import AsJson, Config
-from orca_daemon.cli.output import note, print_json, progress_bar
-from orca_daemon.cli.view import print_pairs
+from orca_daemon.cli.output import note, print_json, print_table, progress_bar
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -130,7 +129,8 @@ def _print_outcome(outcome: "ComparisonOutcome", *, as_json: bool) -> None:
         ("orphans: in S3, but not catalogued", written.orphans),
         ("mismatches: in both, but different", written.mismatches),
     ]
-    print_pairs(counts, title=f"job {outcome.job}: {outcome.bucket}, {outcome.seconds:.1f} s")
+    title = f"job {outcome.job}: {outcome.bucket}, {outcome.seconds:.1f} s"
+    print_table(("result", "#count"), counts, title=title)
     for example in compared.not_compared_examples:
         note(f"not compared: {example}")
     if any(written.by_kind.values()):

@@ -117,20 +117,6 @@ def columns_option(*tables: Columns) -> "typer.models.OptionInfo":
     return option
 
 
-def print_pairs(pairs: Sequence[tuple[str, object]], title: str | None = None) -> None:
-    """Print what is known of one thing: a line for each name and value; numbers are aligned."""
-    columns = (
-        Column(name="name"),
-        Column(name="value", number=all(isinstance(value, int) for _, value in pairs)),
-    )
-    rows = rows_of(columns, ({"name": name, "value": value} for name, value in pairs))
-    layout = fitted(columns, rows, None)
-    if title:
-        output.say(printable(title))
-    for row in rows:
-        output.say(GAP.join(layout.cells(row)))
-
-
 def _chosen(names: str | None, columns: Sequence[Column]) -> tuple[str, ...]:
     known = {key: column.name for column in columns for key in (_key(column.heading), _key(column.name))}
     wanted = [name for name in (names or "").split(",") if name.strip()]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from orca_daemon.cli import output
-from orca_daemon.cli.output import counted, counter, note, print_json
+from orca_daemon.cli.output import counted, counter, note, print_json, print_table
 from orca_daemon.cli.table import Column
 from orca_daemon.cli.view import Form, View
 
@@ -81,3 +81,24 @@ def test_a_bar_is_shown_neither_quietly_nor_in_a_pipe(
     with counter("sending", quiet=True) as count:
         count(1, 100)
     assert "sending" not in capsys.readouterr().err
+
+
+def test_a_small_table_is_cut_to_a_terminal_and_says_what_it_leaves_out(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    columns, rows = ("name", "#count", "key"), [("n", 1234, "k" * 40), (None, 7, "\x1b[31m")]
+    print_table(columns, rows, title="title")
+    assert capsys.readouterr().out.splitlines() == [
+        "title",
+        "NAME  COUNT  KEY",
+        f"n     1,234  {'k' * 40}",
+        "-         7  \N{REPLACEMENT CHARACTER}[31m",
+    ]
+    monkeypatch.setattr(output, "terminal_width", lambda: 34)
+    print_table(columns, rows)
+    assert capsys.readouterr().out.splitlines()[1] == "n     1,234  kkkkkkkkkk…kkkkkkkkkk"
+    monkeypatch.setattr(output, "terminal_width", lambda: 20)
+    print_table(columns, rows)
+    out, err = capsys.readouterr()
+    assert out.splitlines()[0] == "NAME  COUNT"
+    assert err == "the terminal is too narrow for: key; a pipe gets everything\n"
