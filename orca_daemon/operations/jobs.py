@@ -97,7 +97,7 @@ async def find_job(opened: Database, text: str) -> str:
     """
     found = await opened.transact(jobs.job_ids, text.removesuffix("…"), limit=_MOST_CANDIDATES + 1)
     if not found:
-        raise job_not_found(text, None)
+        raise NotFoundError(f"there is no job {text!r}")
     if len(found) > 1:
         raise AmbiguousJobError(text, found[:_MOST_CANDIDATES], more=len(found) > _MOST_CANDIDATES)
     return found[0]

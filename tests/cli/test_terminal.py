@@ -41,7 +41,7 @@ def on_terminal(columns: int, variables: Mapping[str, str]) -> str:
             while chunk := os.read(ours, 65536):
                 written += chunk
     os.close(ours)
-    assert process.returncode == 0
+    assert process.returncode == 0, written
     return written.decode().replace("\r\n", "\n")
 
 
