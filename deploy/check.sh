@@ -29,6 +29,7 @@ fi
 step() { printf '%s ... ' "$1"; shift; if out=$("$@" 2>&1); then echo ok; else echo FAILED; echo "$out"; exit 1; fi; }
 skip() { echo "$1 ... skipped: $2"; }
 
+step "a wheel is built, installed and run" .venv/bin/python -m pytest -q -m outside tests/deploy/test_wheel.py
 step "Dockerfile (hadolint)" hadolint Dockerfile
 step "compose.yaml (compose specification)" check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
 if command -v kubectl >/dev/null; then
