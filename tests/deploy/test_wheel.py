@@ -15,15 +15,15 @@ pytestmark = pytest.mark.outside
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The programs of a new environment that has the wheel; libraries come from the environment of the tests."""
+    """The programs of a new environment that has the wheel, and the libraries of the tests' environment."""
     folder = tmp_path_factory.mktemp("wheel")
     venv.create(folder / "venv", with_pip=True)
     programs = folder / "venv/bin"
-    pip = [programs / "python", "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    pip = [str(programs / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check"]
     # pip fetches the build backend.
-    subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", folder, ROOT], check=True)
+    subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", str(folder), str(ROOT)], check=True)
     (wheel,) = folder.glob("orca_daemon-*.whl")
-    subprocess.run([*pip, "install", "--no-deps", "--no-index", wheel], check=True)
+    subprocess.run([*pip, "install", "--no-deps", "--no-index", str(wheel)], check=True)
     version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
     libraries = programs.parent / "lib" / version / "site-packages/libraries.pth"
     libraries.write_text(sysconfig.get_path("purelib"), "utf-8")
@@ -32,14 +32,14 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("command", FILES)
 def test_the_wheel_prints_the_files_of_the_project(command: str, environment: Path, tmp_path: Path) -> None:
-    program = [environment / "orca-daemon", command]
+    program = [str(environment / "orca-daemon"), command]
     printed = subprocess.run(program, cwd=tmp_path, env={}, check=True, capture_output=True, text=True)
 
     assert printed.stdout == (ROOT / FILES[command]).read_text("utf-8")
 
 
 def test_the_daemon_of_the_wheel_is_the_one_that_runs(environment: Path, tmp_path: Path) -> None:
-    program = [environment / "python", "-c", "import orca_daemon; print(orca_daemon.__file__)"]
+    program = [str(environment / "python"), "-c", "import orca_daemon; print(orca_daemon.__file__)"]
     printed = subprocess.run(program, cwd=tmp_path, env={}, check=True, capture_output=True, text=True)
 
     assert Path(printed.stdout.strip()).is_relative_to(environment.parent)
