@@ -13,6 +13,7 @@ import yaml
 from botocore.validate import ParamValidator
 
 from orca_daemon.settings import ORCA_NAMES, load
+from tests.deploy.cluster import pod_template
 
 ROOT = Path(__file__).parents[2]
 ECS = ROOT / "deploy/ecs"
@@ -92,10 +93,10 @@ def test_ecs_accepts_the_overrides_of_the_migration() -> None:
 
 
 def containers() -> list[Any]:
-    pods = [
-        yaml.safe_load((K8S / name).read_text("utf-8"))["spec"]["template"]["spec"]
-        for name in ("base/deployment.yaml", "migration/job.yaml")
-    ]
+    owners = ("base/deployment.yaml", "migration/job.yaml", "examples/export-cronjob.yaml")
+    templates = [pod_template(yaml.safe_load((K8S / name).read_text("utf-8"))) for name in owners]
+    pods = [template["spec"] for template in templates if template]
+    # The namespace enforces the profile "restricted".
     for pod in pods:
         assert pod["securityContext"]["runAsNonRoot"]
         assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
