@@ -165,6 +165,22 @@ def test_the_health_check_of_postgres_uses_the_address_of_the_migration() -> Non
     assert asked[asked.index("-h") + 1] == "127.0.0.1"
 
 
+def test_the_services_of_compose_find_what_they_refer_to() -> None:
+    compose = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))
+    services = compose["services"]
+    for service in services.values():
+        for name, wanted in service.get("depends_on", {}).items():
+            assert name in services
+            assert wanted["condition"] != "service_healthy" or "healthcheck" in services[name]
+        for volume in service.get("volumes", []):
+            source = volume.partition(":")[0]
+            assert (ROOT / source).exists() if source.startswith(".") else source in compose["volumes"]
+        hosts = re.findall(
+            r"//(?:[^@/]*@)?([a-z]+):", " ".join(map(str, service.get("environment", {}).values()))
+        )
+        assert set(hosts) <= services.keys()
+
+
 def test_the_unit_keeps_proc_stat_for_process_metrics() -> None:
     assert "ProcSubset=pid" not in UNIT.read_text("utf-8").splitlines()
 
