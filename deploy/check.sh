@@ -31,6 +31,7 @@ step() { printf '%s ... ' "$1"; shift; if out=$("$@" 2>&1); then echo ok; else e
 skip() { echo "$1 ... skipped: $2"; }
 
 step "a wheel is built, installed and run" .venv/bin/python -m pytest -q -m outside tests/deploy/test_wheel.py
+step "kubectl and docker accept the documented commands" .venv/bin/python -m pytest -q -m outside tests/deploy/test_clients.py
 step "Dockerfile (hadolint)" hadolint Dockerfile
 step "shell scripts (shellcheck)" shellcheck dev deploy/*.sh deploy/*/*.sh deploy/systemd/orca-daemon
 step "compose.yaml (compose specification)" check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
