@@ -32,7 +32,7 @@ class Account:
         """
         _, service, operation, *rest = command
         if service not in {"ecs", "logs"}:
-            raise UnknownCommandError(" ".join(command))
+            raise UnknownCommandError(command)
         if (service, operation) in _OF_THE_CLI:
             self._need("log group", rest[0])
             return
@@ -54,7 +54,7 @@ class Account:
             case "run-task" | "create-service" | "update-service" | "describe-tasks":
                 self._use(operation, given)
             case _:
-                raise UnknownCommandError(" ".join(command))
+                raise UnknownCommandError(command)
 
     def _use(self, operation: str, given: dict[str, Any]) -> None:
         self._need("cluster", given["cluster"])

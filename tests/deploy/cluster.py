@@ -45,7 +45,10 @@ class MissingError(AssertionError):
 
 
 class UnknownCommandError(AssertionError):
-    """A model does not know a command."""
+    """A document has a command that the model does not know."""
+
+    def __init__(self, command: Command) -> None:
+        super().__init__(f"teach tests/deploy what this needs and makes: {' '.join(command)}")
 
 
 @dataclass
@@ -77,7 +80,7 @@ class Cluster:
                 kind, _, name = target.partition("/")
                 self._find(SHORT[kind], namespace, name)
             case _:
-                raise UnknownCommandError(" ".join(command))
+                raise UnknownCommandError(command)
 
     def _create(self, made: Object, namespace: str) -> None:
         key = _key(made, namespace)

@@ -50,7 +50,7 @@ class Machine:
                 self._need("/usr/local/bin/orca-daemon")
                 self._unit_is_complete()
             case _:
-                raise UnknownCommandError(" ".join(command))
+                raise UnknownCommandError(command)
 
     def _need(self, place: str) -> None:
         if place not in self.files and not (ROOT / place).exists():
@@ -102,7 +102,7 @@ class Machine:
             self.containers |= {values[name] for name in ("--name",) if name in values}
         else:
             if verb not in {"exec", "kill", "start", "stop"}:
-                raise UnknownCommandError(f"docker {verb}")
+                raise UnknownCommandError(["docker", verb, *rest])
             if words[0] not in self.containers:
                 raise MissingError(f"there is no container {words[0]}")
 

@@ -99,10 +99,10 @@ def test_commands_in_sentences_tables_and_comments_find_what_they_need() -> None
 
 def test_commands_of_other_pages_find_what_they_need() -> None:
     run = runners()
-    for command in ELSEWHERE:
+    for command in (each for each in ELSEWHERE if each[0] in run):
         # A page may also name what the models do not know, such as queues and triggers of the reader's own.
         with suppress(UnknownCommandError):
-            run.get(command[0], lambda _: None)(command)
+            run[command[0]](command)
 
 
 def test_the_roles_of_the_task_are_named_in_the_text() -> None:
