@@ -7,10 +7,13 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 import yaml
 
+from orca_daemon.cli import app
 from tests.deploy.account import Account
 from tests.deploy.cluster import Cluster, MissingError, UnknownCommandError, rendered
 from tests.deploy.commands import MANIFESTS, PAGES, ROOT, Command, blocks, comments, parsed, sections, spans
@@ -103,6 +106,30 @@ def test_commands_of_other_pages_find_what_they_need() -> None:
         # A page may also name what the models do not know, such as queues and triggers of the reader's own.
         with suppress(UnknownCommandError):
             run[command[0]](command)
+
+
+def inner(command: Command) -> Command:
+    """The arguments of orca-daemon in a command that runs it in a container or a task; empty without."""
+    if "--overrides" in command and command[-1].startswith("{"):
+        (override,) = json.loads(command[-1])["containerOverrides"]
+        return list(override["command"])
+    if command[0] != "orca-daemon" and not {"exec", "run"} & set(command):
+        return []
+    positions = [index for index, word in enumerate(command) if word == "orca-daemon"]
+    return command[positions[-1] + 1 :] if positions else []
+
+
+INNER = [words for words in map(inner, [*CONTAINER, *ECS, *SYSTEMD, *AFTER]) if words]
+
+
+@pytest.mark.parametrize("words", INNER, ids=[f"{number}-{words[0]}" for number, words in enumerate(INNER)])
+def test_orca_daemon_accepts_what_it_is_given_in_a_container(words: Command) -> None:
+    command: Any = typer.main.get_command(app)
+    rest = list(words)
+    while hasattr(command, "commands"):
+        command = command.commands[rest.pop(0)]
+
+    assert command.make_context("orca-daemon", rest) is not None
 
 
 def test_the_roles_of_the_task_are_named_in_the_text() -> None:
