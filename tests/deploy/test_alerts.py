@@ -15,7 +15,7 @@ from tests.deploy.alerts import promtool
 from tests.deploy.alerts.cases import ALL, Play
 from tests.deploy.alerts.scrapes import Phase, Sample, Scrape
 from tests.deploy.alerts.stage import Stage
-from tests.deploy.alerts.stretch import stretched
+from tests.deploy.alerts.stretch import Grid, stretched
 from tests.end_to_end import messages
 from tests.end_to_end.conftest import Deployment, deployment
 from tests.faults.conftest import MakeLink, make_link
@@ -148,12 +148,14 @@ def test_counters_go_on_times_move_or_stand_still_and_gauges_repeat() -> None:
     gone = Phase((Scrape(1020.0, {}),), 2, frozenset())
 
     found = stretched(
-        [first, second, gone], ["c_total", "polled_timestamp_seconds", "held_timestamp_seconds", "free"]
+        [first, second, gone],
+        ["c_total", "polled_timestamp_seconds", "held_timestamp_seconds", "free"],
+        Grid(),
     )
 
     assert {name: text for (name, _), text in found.items()} == {
         "c_total": "5.000000+0.000000x2 7.000000+60.000000x1 stale _x1",
-        "polled_timestamp_seconds": "-1.000000+60.000000x2 177.000000+0.000000x1 stale _x1",
+        "polled_timestamp_seconds": "-1.000000+60.000000x2 179.000000+0.000000x1 stale _x1",
         "held_timestamp_seconds": "0.000000+0.000000x2 0.000000+0.000000x1 stale _x1",
         "free": "1.000000+0.000000x2 2 4 stale _x1",
     }

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from tests.deploy.alerts.scrapes import Phase
-from tests.deploy.alerts.stretch import lead, selector, stretched
+from tests.deploy.alerts.stretch import Grid, selector, stretched
 
 RULES = Path(__file__).parents[3] / "deploy/prometheus/alerts.yml"
 PROMTOOL = shutil.which("promtool")
@@ -31,17 +31,17 @@ def queried() -> set[str]:
 def judge(name: str, phases: Sequence[Phase], folder: Path) -> None:
     """Fail unless exactly the alerts that each phase names fire at its end, and no others during it."""
     file = folder / "alerts_test.yml"
-    before = lead(phases)
-    series = stretched(phases, queried(), before)
+    grid = Grid.of(phases)
+    series = stretched(phases, queried(), grid)
     document = {
         "rule_files": [str(RULES)],
-        "evaluation_interval": "1m",
+        "evaluation_interval": f"{grid.step}m",
         "tests": [
             {
                 "name": name,
-                "interval": "1m",
+                "interval": f"{grid.step}m",
                 "input_series": [{"series": selector(key), "values": text} for key, text in series.items()],
-                "promql_expr_test": list(_expectations(phases, before)),
+                "promql_expr_test": list(_expectations(phases, grid)),
             }
         ],
     }
@@ -52,14 +52,14 @@ def judge(name: str, phases: Sequence[Phase], folder: Path) -> None:
     assert done.returncode == 0, f"{done.stdout}{done.stderr}"
 
 
-def _expectations(phases: Sequence[Phase], end: int) -> Iterator[dict[str, Any]]:
-    before = frozenset[str]()
+def _expectations(phases: Sequence[Phase], grid: Grid) -> Iterator[dict[str, Any]]:
+    end, before = grid.before, frozenset[str]()
     for phase in phases:
         end += phase.minutes
-        at = f"{end - 1}m"
+        at = f"{end - grid.step}m"
         yield _expect('group by (alertname) (ALERTS{alertstate="firing"})', at, phase.firing)
         allowed = "|".join(sorted(phase.firing | phase.meanwhile | before)) or "none"
-        during = f'{{alertstate="firing", alertname!~"{allowed}"}}[{phase.minutes - 1}m]'
+        during = f'{{alertstate="firing", alertname!~"{allowed}"}}[{phase.minutes - grid.step}m]'
         yield _expect(f"group by (alertname) (last_over_time(ALERTS{during}))", at, ())
         before = phase.firing
 
