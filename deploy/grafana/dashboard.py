@@ -101,6 +101,8 @@ def _defaults(panel: Panel) -> dict[str, Any]:
         shown = "off" if panel.red is None else "dashed+area"
         defaults["custom"] = {"fillOpacity": 10, "thresholdsStyle": {"mode": shown}}
         defaults["min"] = 0
+    if panel.kind == "stat":
+        defaults["noValue"] = "0"  # no alert fires; "No data" would look like a fault
     return defaults
 
 
