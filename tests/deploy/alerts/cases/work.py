@@ -95,7 +95,14 @@ def a_pool_that_is_too_small(stage: Stage) -> None:
     stage.jobs(5)
     waited = stage.read().value("db_pool_wait_seconds_count")
     stage.until(lambda now: now.value("db_pool_wait_seconds_count") > waited + 1)
-    stage.phase(20, "OrcaDaemonPoolWait", between=lambda: stage.jobs(5))
+
+    def served() -> None:
+        # Each message takes longer than the pause between two scrapes, but none is stuck.
+        oldest = stage.read().value("oldest_held_timestamp_seconds")
+        stage.jobs(5)
+        stage.until(lambda now: abs(now.value("oldest_held_timestamp_seconds") - oldest) > 1)
+
+    stage.phase(20, "OrcaDaemonPoolWait", between=served)
     link.proxy.delay = 0.0
     stage.deployment.await_empty("status_update")
     stage.phase(HOUR)
