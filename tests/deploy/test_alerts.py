@@ -21,6 +21,7 @@ from tests.end_to_end.conftest import Deployment, deployment
 from tests.faults.conftest import MakeLink, make_link
 
 __all__ = ["deployment", "make_link"]
+DASHBOARD = Path(__file__).parents[2] / "deploy/grafana/orca-daemon.json"
 PAGE = Path(__file__).parents[2] / "docs/operate.md"
 RULES = promtool.rules()
 FROZEN = """
@@ -29,6 +30,11 @@ NotificationAbandoned NoDeadLetterQueue MessageStuck UnprovenWait Retrying NoPer
 DrainSlow LogLinesDropped QueueDelay RecoveryOverdue RecoveriesFailed RecoveriesUnknown Phantoms NoReport
 """
 """Names that routes of other people's Alertmanagers have."""
+FROM_THE_FIRST_REPORT_OR_EXPORT = """
+reconcile_differences reconcile_not_compared reconcile_rows_per_second reconcile_peak_memory_bytes
+reconcile_last_success_timestamp_seconds export_last_success_timestamp_seconds
+"""
+"""Metrics that have the label of a bucket or a table."""
 each_rule = pytest.mark.parametrize("rule", RULES.values(), ids=RULES.keys())
 
 
@@ -107,6 +113,15 @@ def test_permits_are_free_while_receives_hang_and_none_is_while_they_wait_for_th
     stage.until(lambda now: now.value("messages_held", queue="status_update") == 10)
     assert permits(stage.read()) == queues | {"status_update": 0}
     stage.kill()
+
+
+def test_what_alerts_and_panels_ask_for_is_exported_by_a_real_daemon(stage: Stage) -> None:
+    asked = promtool.queried() | set(promtool.METRIC.findall(DASHBOARD.read_text("utf-8")))
+    stage.start()
+
+    exported = {name for name, _ in stage.read().samples}
+
+    assert asked - exported == {f"orca_daemon_{name}" for name in FROM_THE_FIRST_REPORT_OR_EXPORT.split()}
 
 
 def permits(found: Scrape) -> dict[str, float]:
