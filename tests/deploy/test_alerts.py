@@ -14,7 +14,7 @@ import pytest
 from tests.deploy.alerts import promtool
 from tests.deploy.alerts.cases import ALL, Play
 from tests.deploy.alerts.scrapes import Phase, Sample, Scrape
-from tests.deploy.alerts.stage import Stage
+from tests.deploy.alerts.stage import QUEUES, Stage
 from tests.deploy.alerts.stretch import Grid, stretched
 from tests.end_to_end import messages
 from tests.end_to_end.conftest import Deployment, deployment
@@ -58,19 +58,15 @@ def test_every_alert_fires_in_a_state_of_a_real_daemon() -> None:
 
 def fired(play: Play) -> Iterator[str]:
     """The alerts that a case expects at the end of a phase."""
-    tree = ast.parse(textwrap.dedent(inspect.getsource(play)))
-    for call in ast.walk(tree):
+    for call in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(play)))):
         if (
             isinstance(call, ast.Call)
             and isinstance(call.func, ast.Attribute)
             and call.func.attr in {"phase", "gone"}
         ):
-            for argument in call.args[1:]:
-                yield from (
-                    each.value
-                    for each in ast.walk(argument)
-                    if isinstance(each, ast.Constant) and isinstance(each.value, str)
-                )
+            nodes = (node for argument in call.args[1:] for node in ast.walk(argument))
+            texts = (node.value for node in nodes if isinstance(node, ast.Constant))
+            yield from (text.split()[0] for text in texts if isinstance(text, str))
 
 
 def test_the_names_of_alerts_stay() -> None:
@@ -125,8 +121,7 @@ def test_what_alerts_and_panels_ask_for_is_exported_by_a_real_daemon(stage: Stag
 
 
 def permits(found: Scrape) -> dict[str, float]:
-    names = ("status_update", "recovery", "internal_report")
-    return {name: found.value("permits_free", queue=name) for name in names}
+    return {name: found.value("permits_free", queue=name) for name in QUEUES}
 
 
 def test_dead_letters_are_counted_and_the_time_since_their_queue_was_empty_stands_still(stage: Stage) -> None:

@@ -58,13 +58,18 @@ def _expectations(phases: Sequence[Phase], grid: Grid) -> Iterator[dict[str, Any
     for phase in phases:
         end += phase.minutes
         at = f"{end - grid.step}m"
-        yield _expect('group by (alertname) (ALERTS{alertstate="firing"})', at, phase.firing)
-        allowed = "|".join(sorted(phase.firing | phase.meanwhile | before)) or "none"
+        yield _expect('group by (alertname, queue) (ALERTS{alertstate="firing"})', at, phase.firing)
+        names = {alert.split()[0] for alert in phase.firing | phase.meanwhile | before}
+        allowed = "|".join(sorted(names)) or "none"
         during = f'{{alertstate="firing", alertname!~"{allowed}"}}[{phase.minutes - grid.step}m]'
         yield _expect(f"group by (alertname) (last_over_time(ALERTS{during}))", at, ())
         before = phase.firing
 
 
 def _expect(query: str, at: str, alerts: Iterable[str]) -> dict[str, Any]:
-    samples = [{"labels": f'{{alertname="{alert}"}}', "value": 1} for alert in sorted(alerts)]
+    samples = [{"labels": _labels(*alert.split()), "value": 1} for alert in sorted(alerts)]
     return {"expr": query, "eval_time": at, "exp_samples": samples}
+
+
+def _labels(alert: str, queue: str = "") -> str:
+    return f'{{alertname="{alert}", queue="{queue}"}}' if queue else f'{{alertname="{alert}"}}'

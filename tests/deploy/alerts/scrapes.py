@@ -47,7 +47,7 @@ class Phase:
     scrapes: tuple[Scrape, ...]
     minutes: int
     firing: frozenset[str]
-    """The alerts that fire at its end, and no others."""
+    """The alerts that fire at its end, and no others, each with its queue if it is about one."""
     meanwhile: frozenset[str] = frozenset()
     """Alerts that may also have fired during it."""
 

@@ -20,6 +20,12 @@ SPACING = 1.1
 """Seconds between two scrapes of a phase: a long poll takes one, and in each phase some must have ended."""
 HOUR = 60
 """Minutes."""
+QUEUES = ("status_update", "recovery", "internal_report")
+
+
+def of_each_queue(alert: str) -> list[str]:
+    """The alert, once for each queue."""
+    return [f"{alert} {queue}" for queue in QUEUES]
 
 
 @dataclass
@@ -64,6 +70,8 @@ class Stage:
         between: Callable[[], None] = lambda: None,
     ) -> Phase:
         """Scrape the present state, which is to last for `minutes` and in which just these alerts fire.
+
+        An alert about a queue is named with it: `OrcaDaemonNoPermits recovery`.
 
         `between` is done before each further scrape.
         """

@@ -17,7 +17,7 @@ def a_dead_letter_that_is_dealt_with_at_once(stage: Stage) -> None:
     stage.start()
     stage.phase(HOUR)
     _dead_lettered(stage)
-    stage.phase(8, "OrcaDaemonDeadLetters")
+    stage.phase(8, "OrcaDaemonDeadLetters status_update")
     stage.empty("status_update")
     stage.until(lambda now: now.value("dead_letter_queue_messages") == 0)
     stage.phase(2 * HOUR)
@@ -29,8 +29,12 @@ def dead_letters_that_are_left(stage: Stage) -> None:
     stage.start()
     stage.phase(10)
     _dead_lettered(stage)
-    stage.phase(HOUR + 10, "OrcaDaemonDeadLetterQueueNotEmpty", meanwhile=["OrcaDaemonDeadLetters"])
-    stage.phase(HOUR, "OrcaDaemonDeadLetterQueueNotEmpty", "OrcaDaemonDeadLettersExpiring")
+    stage.phase(
+        HOUR + 10, "OrcaDaemonDeadLetterQueueNotEmpty status_update", meanwhile=["OrcaDaemonDeadLetters"]
+    )
+    stage.phase(
+        HOUR, "OrcaDaemonDeadLetterQueueNotEmpty status_update", "OrcaDaemonDeadLettersExpiring status_update"
+    )
     stage.empty("status_update")
     stage.until(lambda now: now.value("dead_letter_queue_messages") == 0)
     stage.phase(HOUR)
@@ -49,7 +53,7 @@ def a_dead_letter_queue_that_was_deleted(stage: Stage) -> None:
         seen = stage.read().value("settlement_failures_total", **failures)
         stage.until(lambda now: now.value("settlement_failures_total", **failures) > seen)
 
-    stage.phase(HOUR, "OrcaDaemonCannotDeadLetter", between=once_more)
+    stage.phase(HOUR, "OrcaDaemonCannotDeadLetter status_update", between=once_more)
     stage.kill()
 
 
@@ -61,7 +65,7 @@ def a_request_that_is_given_up_without_notifying(stage: Stage) -> None:
     work.send_copies(1)
     stage.deployment.s3.delete_object(Bucket=stage.deployment.buckets["archive"], Key="d/0.hdf")
     stage.until(lambda now: now.value("notifications_abandoned_total") > 0)
-    stage.phase(8, "OrcaDaemonNotificationAbandoned", "OrcaDaemonDeadLetters")
+    stage.phase(8, "OrcaDaemonNotificationAbandoned recovery", "OrcaDaemonDeadLetters recovery")
     stage.empty("recovery")
     stage.until(lambda now: now.value("dead_letter_queue_messages") == 0)
     stage.phase(HOUR)

@@ -4,7 +4,7 @@ import signal
 from datetime import timedelta
 
 from tests.deploy.alerts.cases.register import case
-from tests.deploy.alerts.stage import HOUR, Stage
+from tests.deploy.alerts.stage import HOUR, Stage, of_each_queue
 from tests.faults.workload import Workload
 
 
@@ -15,7 +15,7 @@ def receives_that_hang(stage: Stage) -> None:
     stage.start(AWS_ENDPOINT_URL_SQS=link.url)
     stage.phase(HOUR)
     link.proxy.silent = True
-    stage.phase(HOUR, "OrcaDaemonNotPolling")
+    stage.phase(HOUR, *of_each_queue("OrcaDaemonNotPolling"))
     link.restore()
     before = stage.read().value("polls_total", outcome="empty")
     stage.until(lambda now: now.value("polls_total", outcome="empty") >= before + 3)
@@ -23,12 +23,12 @@ def receives_that_hang(stage: Stage) -> None:
 
 
 @case
-def a_poller_that_died_while_another_queue_is_read(stage: Stage) -> None:
+def a_queue_that_was_deleted_while_others_are_read(stage: Stage) -> None:
     stage.start()
     stage.phase(5)
     stage.deployment.sqs.delete_queue(QueueUrl=stage.deployment.queues["recovery"])
     stage.until(lambda now: now.value("polls_total", outcome="error", queue="recovery") > 0)
-    stage.phase(HOUR, "OrcaDaemonNotPolling")
+    stage.phase(HOUR, "OrcaDaemonNotPolling recovery")
 
 
 @case
@@ -59,7 +59,7 @@ def copies_that_are_slower_than_they_come(stage: Stage) -> None:
             and now.value("queue_visible_messages", **recovery) > 20
         )
     )
-    stage.phase(20, "OrcaDaemonNoPermits")
+    stage.phase(20, "OrcaDaemonNoPermits recovery")
     link.proxy.delay = 0.0
     stage.deployment.await_empty("recovery", "status_update")
     stage.until(lambda now: now.value("queue_visible_messages") == 0)
@@ -72,7 +72,7 @@ def messages_that_were_sent_ten_minutes_ago(stage: Stage) -> None:
     stage.start("messages are late")
     stage.phase(10)
     stage.jobs(5)
-    stage.phase(30, "OrcaDaemonQueueDelay", between=lambda: stage.jobs(5))
+    stage.phase(30, "OrcaDaemonQueueDelay status_update", between=lambda: stage.jobs(5))
     stage.deployment.await_empty("status_update")
     stage.phase(HOUR)
 
@@ -82,7 +82,7 @@ def a_queue_without_a_dead_letter_queue(stage: Stage) -> None:
     stage.attribute("recovery", RedrivePolicy="")
     stage.start()
     stage.phase(HOUR - 5)
-    stage.phase(15, "OrcaDaemonNoDeadLetterQueue")
+    stage.phase(15, "OrcaDaemonNoDeadLetterQueue recovery")
 
 
 @case

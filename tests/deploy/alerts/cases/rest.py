@@ -7,7 +7,7 @@ import psycopg2
 
 from orca_daemon.wire.inventory import inventory_message
 from tests.deploy.alerts.cases.register import case
-from tests.deploy.alerts.stage import HOUR, Stage
+from tests.deploy.alerts.stage import HOUR, Stage, of_each_queue
 from tests.faults.workload import Workload
 from tests.reconcile.archive import Archive, Listed
 
@@ -70,7 +70,7 @@ def waiting_in_its_start(stage: Stage) -> None:
     stage.start(wait=False, ORCA_DATABASE__URL=link.url)
     stage.until(lambda now: now.value("build_info") == 1)
     stage.phase(4)
-    stage.phase(HOUR, "OrcaDaemonNotStarted")
+    stage.phase(HOUR, *of_each_queue("OrcaDaemonNotStarted"))
     link.restore()
     stage.daemon.ready()
     stage.until(lambda now: now.value("last_poll_success_timestamp_seconds") > 0)

@@ -44,7 +44,7 @@ def a_message_that_fails_alone(stage: Stage) -> None:
         Workload(stage.deployment).send_copies(1)
         stage.until(lambda now: now.value("unproven_wait_timestamp_seconds") > 0)
         stage.phase(14)
-        stage.phase(HOUR, "OrcaDaemonUnprovenWait")
+        stage.phase(HOUR, "OrcaDaemonUnprovenWait recovery")
         s3.answers = lambda *_: None
         stage.deployment.await_empty("recovery", "status_update")
         stage.phase(HOUR)
@@ -57,7 +57,7 @@ def a_handler_that_hangs(stage: Stage) -> None:
     stage.jobs(1)
     stage.until(lambda now: now.value("messages_held", state="running") > 0)
     stage.phase(5)
-    stage.phase(10, "OrcaDaemonMessageStuck")
+    stage.phase(10, "OrcaDaemonMessageStuck status_update")
     stage.kill()
 
 
@@ -68,7 +68,7 @@ def a_handler_that_fails_again_and_again(stage: Stage) -> None:
     stage.phase(10)
     stage.jobs(10)
     stage.until(lambda now: now.value("handler_errors_total", error_class="failed") > 0)
-    stage.phase(15, "OrcaDaemonRetrying", between=lambda: stage.jobs(10))
+    stage.phase(15, "OrcaDaemonRetrying status_update", between=lambda: stage.jobs(10))
     stage.deployment.await_empty("status_update")
     stage.phase(HOUR)
 
@@ -81,7 +81,7 @@ def messages_that_another_consumer_deleted(stage: Stage) -> None:
     stage.until(lambda now: now.value("messages_held", state="running") > 0)
     stage.deployment.sqs.purge_queue(QueueUrl=stage.deployment.queues["status_update"])
     stage.until(lambda now: now.value("messages_settled_total", outcome="lease_lost") > 0)
-    stage.phase(10, "OrcaDaemonLeaseLost")
+    stage.phase(10, "OrcaDaemonLeaseLost status_update")
     stage.phase(HOUR)
 
 
