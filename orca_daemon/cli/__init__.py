@@ -32,6 +32,7 @@ COMMANDS: tuple[str, ...] = (
     "jobs",
     "recover",
     "copy",
+    "catalog",
     "reconcile",
     "reports",
     "export",
