@@ -29,6 +29,7 @@ ORCA_NAMES: Mapping[str, str] = {
     "STATUS_UPDATE_QUEUE_URL": "queues.status_update.url",
     "RECOVERY_QUEUE_URL": "queues.recovery.url",
     "INTERNAL_REPORT_QUEUE_URL": "queues.internal_report.url",
+    "METADATA_DB_QUEUE_URL": "queues.catalog.url",
     "DB_CONNECT_INFO_SECRET_ARN": "database.secret_arn",
     "PREFIX": "database.prefix",
     "DATABASE_URL": "database.url",

@@ -61,7 +61,7 @@ def test_the_data_of_a_directory_survives_a_restart(run: Run, tmp_path: Path) ->
     password = urlsplit(stack["database_url"]).password
     assert password
     assert set(stack["buckets"]) == {"archive", "protected", "public", "reports", "export"}
-    queues = {"status_update", "recovery", "internal_report"}
+    queues = {"status_update", "recovery", "internal_report", "catalog"}
     assert set(stack["queues"]) == queues | {f"{name}_dead_letter" for name in queues}
     client = _client("sqs", stack)
     send(new_job("op-1", ["a.hdf"]), stack["queues"]["status_update"], client=client)
