@@ -91,7 +91,7 @@ def of_fields(kind: str, document: dict[str, Any], fields: dict[str, Any]) -> It
             yield f"{kind}, {field} {name}", kind, changed(document, field, value), row(kind, field, value)
 
 
-def row(kind: str, field: str, value: object) -> str | None:  # noqa: PLR0911  a table
+def row(kind: str, field: str, value: object) -> str | None:  # noqa: C901, PLR0911  a table
     """The row of the page that says how this field with this value differs; None if no row does."""
     match kind, field, value:
         case "new_job" | "update_file", "collectionId", _ if value is ABSENT:
