@@ -8,7 +8,7 @@ paused between attempts.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from orca_daemon.settings.corrections import Correction
+from orca_daemon.settings.corrections import LONGEST_VALUE, Correction
 
 HOST_PARAMETER = "ssm:drdb-host"
 PASSWORD_PARAMETER = "ssm:drdb-user-pass"  # noqa: S105  the name of a parameter
@@ -50,7 +50,7 @@ def _rule(tree: Mapping[str, Any], variables: Variables) -> Iterator[Correction]
     if given and not others and not _is_set(tree, "recovery", "unknown_keys"):
         reason = "neither a database nor a status queue is set, so only this rule says where objects go"
         spelled, value = variables[given]
-        yield Correction(spelled, "recovery.unknown_keys", value, "route", reason)
+        yield Correction(spelled, "recovery.unknown_keys", value[:LONGEST_VALUE], "route", reason)
 
 
 def _located(tree: Mapping[str, Any]) -> bool:
