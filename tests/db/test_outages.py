@@ -233,7 +233,7 @@ class TestFailOver:
     ) -> None:
         database = make_database(database_url)
         large = "".join(map(str, range(3000)))
-        with pytest.raises(Reject, match="54000 program_limit_exceeded"):
+        with pytest.raises(Reject, match="54000, program_limit_exceeded"):
             await database.transact(add, large)
         # A server that has run out of transaction ids reports the same SQLSTATE.
         with refusing(owner, "54000"), pytest.raises(DependencyDown, match="54000"):
