@@ -12,7 +12,7 @@ from orca_daemon.engine.errors import SourceError
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.source import QueueFacts
 from orca_daemon.queues import recovery
-from orca_daemon.settings import Settings
+from orca_daemon.settings import Settings, shown
 from orca_daemon.wire.queue_url import identity
 
 ENOUGH_RECEIVES = 5
@@ -76,7 +76,7 @@ def judge_failure(name: str, url: str, error: Exception) -> Finding:
     match getattr(error, "kind", ""):
         case "missing":
             text = f"{url} does not exist"
-            do = f"create it, or correct ORCA_QUEUES__{name.upper()}__URL"
+            do = f"create it, or correct {shown(f'queues.{name}.url')}"
             return wrong(subject(name), text, do, StartAction.REFUSE)
         case "denied":
             do = "allow this role to use it: see deploy/iam/policy.json"
