@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from orca_daemon.export.run import Report
     from orca_daemon.export.table import TableOutcome
-    from orca_daemon.settings import Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -60,6 +59,7 @@ def export(
     """
     from orca_daemon.export.tables import allowed, choose
     from orca_daemon.operations import exports
+    from orca_daemon.ops.logs import configure
 
     if full and since:
         raise typer.BadParameter("--full and --since contradict each other")
@@ -70,7 +70,7 @@ def export(
     tables, refused = choose(names, allowed(settings.export))
     if refused:
         raise typer.BadParameter(str(refused))
-    _log_to_stderr(settings)
+    configure("warning", "console", sys.stderr)  # the table below says what the daemon logs
     now = datetime.now(UTC)
     start = parse_time(since, now, "--since")
     with _progress(quiet=as_json) as progress:
@@ -82,16 +82,6 @@ def export(
     _print_report(report, target, dry_run=dry_run, as_json=as_json)
     if report.failed:
         raise typer.Exit(FAILED)
-
-
-def _log_to_stderr(settings: "Settings") -> None:
-    """Log as the settings say; on a terminal, which shows progress, log only warnings."""
-    from orca_daemon.ops.logs import configure
-
-    if sys.stderr.isatty():
-        configure("warning", "console", sys.stderr)
-    else:
-        configure(settings.log.level, settings.log.format, sys.stderr)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from orca_daemon.cli.confirm import confirm, refuse_unless_answered
 from orca_daemon.cli.exits import FAILED, errors_exit, run, settings_or_exit
 from orca_daemon.cli.options import AsJson, Config
 from orca_daemon.cli.output import counted, counter, format_time, print_json, print_table
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from orca_daemon.producer.batch import Sent
 
 _MOST_ROWS = 200
+_QUEUE = "recovery"
 
 
 def register(app: typer.Typer) -> None:
@@ -31,8 +33,9 @@ def recover(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the files, post nothing.")] = False,
     queue: Annotated[
-        str, typer.Option("--queue", help="The queue: its name in the settings, or its URL.")
-    ] = "recovery",
+        str | None,
+        typer.Option("--queue", help="The queue: its name in the settings, or its URL.", show_default=_QUEUE),
+    ] = None,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
@@ -46,21 +49,21 @@ def recover(
     orca-daemon recover 8f3a61c2 --dry-run
     orca-daemon recover 8f3a61c2 --failed --yes
     """
-    if as_json and not (yes or dry_run):
-        raise typer.BadParameter("--json cannot ask; pass --yes or --dry-run")
+    refuse_unless_answered(yes=yes or dry_run, as_json=as_json)
     settings = settings_or_exit(config)
+    if queue is not None:
+        queue_url_or_exit(settings, queue)  # before any work, which may take long
     open_files = _check(settings, job_id, granule, failed=failed, quiet=as_json)
     ready = [checked for checked in open_files.files if _is_ready(checked)]
     if not as_json:
         _print_files(open_files)
     sent: list[Sent] = []
     if ready and not dry_run:
-        url = queue_url_or_exit(settings, queue)
-        if not yes:
-            name = url.rpartition("/")[2]
-            typer.confirm(f"Post copy requests for {_files(len(ready))} to {name}?", abort=True)
+        url = queue_url_or_exit(settings, queue or _QUEUE)
+        name = url.rpartition("/")[2]
+        confirm(f"Post copy requests for {_files(len(ready))} to {name}?", yes=yes, as_json=as_json)
         sent = _post(settings, job_id, ready, url, quiet=as_json)
-    _print_result(job_id, open_files.files, sent, as_json=as_json)
+    _print_result(job_id, open_files, sent, as_json=as_json)
     if any(result.message_id is None for result in sent):
         raise typer.Exit(FAILED)
 
@@ -91,8 +94,8 @@ def _is_ready(checked: "CheckedFile") -> bool:
 def _print_files(open_files: "OpenFiles") -> None:
     files = open_files.files
     if not files:
-        left_out = f" ({_files(open_files.left_out, 'failed')}; use --failed)" if open_files.left_out else ""
-        typer.echo(f"nothing to recover: no open files{left_out}")
+        typer.echo("nothing to recover: no open files")
+        _print_left_out(open_files.left_out)
         return
     print_table(
         ("granule", "file", "status", "last update", "object"),
@@ -108,6 +111,17 @@ def _print_files(open_files: "OpenFiles") -> None:
         typer.echo(f"and {_files(len(files) - _MOST_ROWS, 'more')}")
     for state, count in Counter(checked.file_state for checked in files).items():
         typer.echo(f"{count} {'object' if count == 1 else 'objects'}: {state.value}")
+    _print_left_out(open_files.left_out)
+
+
+def _print_left_out(count: int) -> None:
+    if count:
+        verb = "is" if count == 1 else "are"
+        typer.echo(f"{_files(count, 'failed')} {verb} left out; --failed includes {_them(count)}")
+
+
+def _them(count: int) -> str:
+    return "it" if count == 1 else "them"
 
 
 def _files(count: int, adjective: str = "") -> str:
@@ -119,12 +133,12 @@ def _state(checked: "CheckedFile") -> str:
     return f"{checked.file_state.value}: {checked.reason}" if checked.reason else checked.file_state.value
 
 
-def _print_result(
-    job_id: str, files: "Sequence[CheckedFile]", sent: "Sequence[Sent]", *, as_json: bool
-) -> None:
+def _print_result(job_id: str, open_files: "OpenFiles", sent: "Sequence[Sent]", *, as_json: bool) -> None:
+    files, left_out = open_files.files, open_files.left_out
     posted = sum(result.message_id is not None for result in sent)
     if as_json:
-        print_json({"job_id": job_id, "posted": posted, "files": list(_records(files, sent))})
+        records = list(_records(files, sent))
+        print_json({"job_id": job_id, "posted": posted, "left_out": left_out, "files": records})
         return
     if files:
         typer.echo(f"copy requests posted: {posted}")

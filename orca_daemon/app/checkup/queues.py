@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orca_daemon.app.checkup.findings import Finding, Grade, StartAction, advice, ok, remedy, wrong
+from orca_daemon.app.checkup.findings import ALLOW, Finding, Grade, StartAction, advice, ok, remedy, wrong
 from orca_daemon.app.checkup.settings import handlers
 from orca_daemon.aws.clients import Clients
 from orca_daemon.aws.sqs import SqsSource, other_host, other_region
@@ -79,8 +79,7 @@ def judge_failure(name: str, url: str, error: Exception) -> Finding:
             do = f"create it, or correct {shown(f'queues.{name}.url')}"
             return wrong(subject(name), text, do, StartAction.REFUSE)
         case "denied":
-            do = "allow this role to use it: see deploy/iam/policy.json"
-            return wrong(subject(name), f"{url}: {error}", do, StartAction.REFUSE)
+            return wrong(subject(name), f"{url}: {error}", ALLOW, StartAction.REFUSE)
         case _:
             return wrong(subject(name), f"cannot be read: {error}", remedy(error), StartAction.WAIT)
 
@@ -200,4 +199,4 @@ async def _permissions(named: str, source: SqsSource) -> list[Finding]:
                 denied.append(action)
     if not denied:
         return []
-    return [wrong(named, f"this role may not {' and '.join(denied)}", "see deploy/iam/policy.json")]
+    return [wrong(named, f"this role may not {' and '.join(denied)}", ALLOW)]
