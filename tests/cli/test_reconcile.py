@@ -155,6 +155,27 @@ def test_wrong_usage_exits_2(invoke: Invoke, arguments: tuple[str, ...]) -> None
     assert invoke(*arguments).exit_code == 2
 
 
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("s3://…/manifest.json",), "not a valid manifest: report_bucket_name is not the name of a bucket"),
+        (("s3://b/x.json",), "manifest_key does not end in a file named manifest.json"),
+        (("reports/manifest.json",), "'reports/manifest.json' is not of the form s3://bucket/key"),
+        (("s3://b/manifest.json", "--region", "?"), "report_bucket_region is not the name of a region"),
+        (("1", "--bucket", ".."), "not a valid job: orca_archive_location is not the name of a bucket"),
+        (("9" * 30, "--bucket", "b-1"), "not a valid job: job_id is too large"),
+    ],
+    ids=["bucket", "key", "URL", "region", "bucket of a job", "id"],
+)
+def test_what_cannot_be_compared_is_named_in_our_words(
+    invoke: Invoke, arguments: tuple[str, ...], reason: str
+) -> None:
+    result = invoke("reconcile", *arguments)
+
+    assert result.exit_code == 2
+    assert reason in " ".join(result.stderr.split())
+
+
 def test_an_unknown_job_exits_1(invoke: Invoke) -> None:
     result = invoke("report", "7")
 
