@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from orca_daemon.reconcile.run import ComparisonOutcome
     from orca_daemon.wire.inventory import InventoryPointer, StoredListing
 
+_LONGEST_ID = 40
+"""Digits; Python refuses to read a number of more than 4,300."""
 _STAGES = {
     "listing": "fetching the listing",
     "catalog": "reading the catalog",
@@ -79,7 +81,7 @@ def _listing(text: str, region: str | None, bucket: str | None) -> "InventoryPoi
     from orca_daemon.wire.wire_model import MalformedError, make
 
     try:
-        if text.isdecimal():
+        if text.isdecimal() and len(text) <= _LONGEST_ID:
             if bucket is None:
                 raise typer.BadParameter("the id of a job needs --bucket")
             return make(StoredListing, "job", job_id=int(text), orca_archive_location=bucket)

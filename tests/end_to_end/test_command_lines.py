@@ -57,6 +57,8 @@ def stack(deployment: Deployment, monkeypatch: pytest.MonkeyPatch, logs_as_befor
     for name, value in (deployment.environment | addresses).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("orca_daemon.cli.confirm.is_terminal", lambda: True)
+    # Short polls: our SQS, unlike AWS's, finds every message with one.
+    monkeypatch.setattr("orca_daemon.aws.dead_letter_queue.WAIT", 0.0)
     monkeypatch.chdir(ROOT)
     return deployment
 
