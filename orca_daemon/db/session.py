@@ -139,10 +139,8 @@ def open_session(parameters: Mapping[str, Any], settings: Mapping[str, str]) -> 
 
 def unreachable(error: psycopg2.Error, parameters: Mapping[str, Any]) -> UnreachableError:
     """The error to raise in place of the driver's: the cause, and the server of these parameters of libpq."""
-    password = str(parameters.get("password") or "")
-    server = _server(parameters)
-    shown = "" if password and password in server else f" ({server})"
-    return UnreachableError(f"{cause(str(error), password)}{shown}")
+    reason = cause(str(error), str(parameters.get("password") or ""))
+    return UnreachableError(f"{reason} ({_server(parameters)})")
 
 
 def _server(parameters: Mapping[str, Any]) -> str:

@@ -162,9 +162,9 @@ def test_a_refused_connection_is_reported_without_the_password(text: str, report
         ({"host": "db", "port": 5432, "dbname": "orca", "user": "u"}, " (host db, port 5432, dbname orca)"),
         ({"host": "a,b", "port": "1,2"}, " (host a,b, port 1,2)"),
         ({}, " (the default server of libpq)"),
-        ({"host": "db-hunter2", "password": "hunter2"}, ""),
+        ({"host": "db", "dbname": "orca", "password": "orca"}, " (host db, dbname orca)"),
     ],
-    ids=["one host", "two hosts", "no host", "a host with the password in its name"],
+    ids=["one host", "two hosts", "no host", "a password like a name"],
 )
 def test_a_refused_connection_names_the_server(parameters: dict[str, object], server: str) -> None:
     refused = psycopg2.OperationalError("connection failed: Connection refused")
