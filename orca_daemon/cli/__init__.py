@@ -38,6 +38,8 @@ COMMANDS: tuple[str, ...] = (
     "dlq",
     "check",
     "database",
+    "config",
+    "policy",
 )
 """Modules of this package; each has `register(app)`.  Listed in the order of `--help`."""
 

@@ -27,7 +27,8 @@ class Moto(Endpoint):
     def __init__(self, state: Path | None = None, *, port: int = 0, restore_seconds: float = 0.0) -> None:
         if missing := [name for name in ("moto", "flask", "flask_cors") if find_spec(name) is None]:
             raise NotStartedError(
-                f"missing: {', '.join(missing)}; install the extra 'local' (pip install 'orca-daemon[local]')"
+                f"missing: {', '.join(missing)}; "
+                "install the extra 'local' (in a checkout: pip install '.[local]')"
             )
         state_file = (str(state),) if state else ()
         arguments = (str(port), str(restore_seconds), *state_file)

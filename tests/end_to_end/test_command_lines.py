@@ -3,7 +3,9 @@
 import json
 import logging
 import re
+import shutil
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pytest
 import structlog
@@ -49,7 +51,9 @@ def logs_as_before() -> Iterator[None]:
 
 
 @pytest.fixture
-def stack(deployment: Deployment, monkeypatch: pytest.MonkeyPatch, logs_as_before: None) -> Deployment:
+def stack(
+    deployment: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logs_as_before: None
+) -> Deployment:
     """A deployment that the environment names, with somebody at a terminal who answers yes."""
     addresses = daemon_environment(
         deployment.database_url, "http://127.0.0.1:0", deployment.queues, deployment.buckets
@@ -59,7 +63,11 @@ def stack(deployment: Deployment, monkeypatch: pytest.MonkeyPatch, logs_as_befor
     monkeypatch.setattr("orca_daemon.cli.confirm.is_terminal", lambda: True)
     # Short polls: our SQS, unlike AWS's, finds every message with one.
     monkeypatch.setattr("orca_daemon.aws.dead_letter_queue.WAIT", 0.0)
-    monkeypatch.chdir(ROOT)
+    # The settings files that command lines name; `orca-daemon config` makes one.
+    (tmp_path / "config").mkdir()
+    for name in ("orca-daemon.toml", "config/orca-daemon.toml"):
+        shutil.copy(ROOT / "config" / "orca-daemon.toml", tmp_path / name)
+    monkeypatch.chdir(tmp_path)
     return deployment
 
 

@@ -27,7 +27,7 @@ class StartAction(StrEnum):
 
 
 FINDING = "start.finding"
-ALLOW = "allow this role to do it ('orca-daemon policy' prints all that it needs), or correct the endpoint"
+ALLOW = "allow this role to do it: 'orca-daemon policy' prints what it needs; or correct the endpoint"
 """The fix of a refusal: by AWS, or by something else that answers at a wrong endpoint."""
 
 
