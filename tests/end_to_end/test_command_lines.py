@@ -1,14 +1,12 @@
 """Every command line in the documents and in `--help` parses, and works on the embedded stack if it can."""
 
 import json
-import logging
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-import structlog
 from typer.testing import CliRunner, Result
 
 from orca_daemon.cli import app
@@ -41,19 +39,7 @@ DONE = {0, 1}
 
 
 @pytest.fixture
-def logs_as_before() -> Iterator[None]:
-    """A command logs to the standard error of its process, which here ends with each call."""
-    handlers, level = logging.getLogger().handlers[:], logging.getLogger().level
-    yield
-    structlog.reset_defaults()
-    logging.getLogger().handlers[:] = handlers
-    logging.getLogger().setLevel(level)
-
-
-@pytest.fixture
-def stack(
-    deployment: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logs_as_before: None
-) -> Deployment:
+def stack(deployment: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Deployment:
     """A deployment that the environment names, with somebody at a terminal who answers yes."""
     addresses = daemon_environment(
         deployment.database_url, "http://127.0.0.1:0", deployment.queues, deployment.buckets
