@@ -14,6 +14,7 @@ from orca_daemon.local.stack import daemon_environment
 from orca_daemon.wire.outgoing import Outgoing
 from tests.command_lines import ROOT, CommandLine, documented, filled, problem
 from tests.end_to_end.conftest import Deployment
+from tests.queues.catalog import messages as catalog
 
 LINES = documented()
 RUN = frozenset(
@@ -118,9 +119,11 @@ def test_reasons_in_the_documents_are_those_that_the_daemon_writes(stack: Deploy
             "sourceBucket": stack.buckets["archive"],
         }
     )
+    archived = catalog.body(catalog.file(storageClass="UNKNOWN_TO_ORCA"))
     stack.send("recovery", Outgoing(body=body))
+    stack.send("catalog", Outgoing(body=json.dumps(archived), group="g"))
     stack.start()
-    stack.until(lambda: len(letters("dlq", "list", "recovery")), 1)
+    stack.until(lambda: [len(letters("dlq", "list", queue)) for queue in ("recovery", "catalog")], [1, 1])
 
     by_reason = [line for line in LINES if {"dlq", "--reason"} <= {*line.arguments}]
     lines = [filled(line, VALUES) for line in by_reason]
