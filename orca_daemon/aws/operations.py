@@ -34,5 +34,8 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "sqs:ReceiveMessage": ("sqs:ReceiveMessage",),
     "sqs:SendMessage": ("sqs:SendMessage",),
     "ssm:GetParameter": ("ssm:GetParameter",),
+    "stepfunctions:SendTaskFailure": ("states:SendTaskFailure",),
+    "stepfunctions:SendTaskHeartbeat": ("states:SendTaskHeartbeat",),
+    "stepfunctions:SendTaskSuccess": ("states:SendTaskSuccess",),
     "sts:GetCallerIdentity": (),
 }
