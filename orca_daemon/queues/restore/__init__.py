@@ -1,0 +1,1 @@
+"""restore queue: asks S3 to restore archived objects, and has what is readable copied at once."""
