@@ -3,8 +3,7 @@
 A token is a credential: whoever has it can end the task.  It is in no text that this module makes.
 """
 
-import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -18,7 +17,7 @@ from orca_daemon.engine.errors import DependencyDown, NotYet
 STATES = "states"
 """Name of the dependency; its places are the calls."""
 LARGEST_OUTPUT = 262_144
-"""Bytes of UTF-8 in an output (AWS: SendTaskSuccess, Step Functions quotas)."""
+"""Bytes of UTF-8 in an output (AWS: SendTaskSuccess)."""
 LONGEST_ERROR = 256
 LONGEST_CAUSE = 32_768
 """Characters of the error and the cause of a failure (AWS: SendTaskFailure)."""
@@ -92,24 +91,3 @@ class StepFunctions:
         if answer is not TaskAnswer.ACCEPTED:
             _log.warning("task.not_told", told=what, answer=answer.value, code=code)
         return answer
-
-
-def outputs(job_id: str, granules: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The texts that may end the task, the fullest first, without those that are too large.
-
-    The first is what `request_from_archive` returns (contract C13): the job, and the granules with their
-    `recoverFiles`.  The next has the granules without them, the last the job alone.
-
-    Args:
-        job_id: the job.
-        granules: the granules of the request, each with `recoverFiles` added.
-    """
-    lean = [{name: value for name, value in one.items() if name != "recoverFiles"} for one in granules]
-    job = {"asyncOperationId": job_id}
-    documents: tuple[dict[str, Any], ...] = (
-        {"granules": list(granules), **job},
-        {"granules": lean, **job},
-        job,
-    )
-    texts = [json.dumps(document) for document in documents]
-    return [text for text in texts if len(text.encode()) <= LARGEST_OUTPUT]

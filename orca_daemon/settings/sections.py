@@ -232,6 +232,8 @@ class RestoreSection(Section):
     """Further attempts at a request that failed (ORCA: `RESTORE_REQUEST_RETRIES`)."""
     retry_sleep: Annotated[float, Field(ge=0)] = 1.0
     """Base of the backoff between them, seconds (ORCA: `RESTORE_RETRY_SLEEP_SECS`)."""
+    heartbeat: Seconds = 60.0
+    """Seconds between two heartbeats to a state machine that waits for an answer."""
     recovery_url: QueueUrl | None = None
     """Queue where readable objects are announced, to be copied at once (ORCA: `ARCHIVE_RECOVERY_QUEUE_URL`);
     default: the URL of the queue `recovery`.
