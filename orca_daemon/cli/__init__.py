@@ -29,6 +29,7 @@ COMMANDS: tuple[str, ...] = (
     "run",
     "local",
     "send",
+    "restore",
     "jobs",
     "recover",
     "copy",
