@@ -51,6 +51,8 @@ CODES: Mapping[Meaning, frozenset[str]] = {
             "ThrottlingException",
             "TooManyRequests",
             "TooManyRequestsException",
+            # No capacity for Expedited restores now (AWS: RestoreObject).
+            "GlacierExpeditedRetrievalNotAvailable",
             # A synonym of S3's SlowDown ("Reduce your request rate").
             "ServiceUnavailable",
             # S3's response to a HEAD: it has no body with a code.
@@ -168,6 +170,7 @@ CODES: Mapping[Meaning, frozenset[str]] = {
             "ObjectAlreadyInActiveTierError",
             "ObjectNotInActiveTierError",
             "PermanentRedirect",
+            "RestoreAlreadyInProgress",
             "UnknownOperationException",
         }
     ),
