@@ -85,6 +85,7 @@ async def _use_database(postgres: Database, by_queue: Mapping[str, Route[Any]]) 
 
     tables, current_role = await patiently("the database", read, database.judge_failure)
     _apply(database.judge_schema(tables))
+    _apply(database.judge_own_tables(tables, by_queue))
     _apply(database.judge_role(current_role, by_queue))
     postgres.writes(current_role.writable)
 

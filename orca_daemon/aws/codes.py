@@ -52,6 +52,8 @@ CODES: Mapping[Meaning, frozenset[str]] = {
             "ThrottlingException",
             "TooManyRequests",
             "TooManyRequestsException",
+            # No capacity for Expedited restores now (AWS: RestoreObject).
+            "GlacierExpeditedRetrievalNotAvailable",
             # A synonym of S3's SlowDown ("Reduce your request rate").
             "ServiceUnavailable",
             # S3's response to a HEAD: it has no body with a code.
@@ -174,6 +176,7 @@ CODES: Mapping[Meaning, frozenset[str]] = {
             "ObjectAlreadyInActiveTierError",
             "ObjectNotInActiveTierError",
             "PermanentRedirect",
+            "RestoreAlreadyInProgress",
             "UnknownOperationException",
         }
     ),

@@ -24,6 +24,7 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "s3:ListObjectsV2": ("s3:ListBucket",),
     "s3:ListParts": ("s3:ListMultipartUploadParts",),
     "s3:PutObject": _WRITE,
+    "s3:RestoreObject": ("s3:RestoreObject",),
     "s3:UploadPart": _WRITE,
     "s3:UploadPartCopy": (*_READ, *_WRITE),
     "secretsmanager:GetSecretValue": ("secretsmanager:GetSecretValue",),

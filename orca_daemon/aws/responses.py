@@ -84,6 +84,11 @@ def _other_server(response: Response) -> str | None:
         return "it has no x-amz-request-id"
     if response.operation == "s3.AbortMultipartUpload" and response.status != HTTPStatus.NO_CONTENT:
         return f"its status is {response.status}"
+    if response.operation == "s3.RestoreObject" and response.status not in {
+        HTTPStatus.OK,
+        HTTPStatus.ACCEPTED,
+    }:
+        return f"its status is {response.status}"
     return None
 
 

@@ -217,7 +217,9 @@ class RestoreSection(Section):
     bucket: str | None = None
     """Archive of a request that names none (ORCA: `ORCA_DEFAULT_BUCKET`)."""
     sources: Buckets | None = None
-    """Archive buckets that a request may name: names or patterns (`*`).  Default: those of `copies.sources`."""
+    """Archive buckets that a request may name: names or patterns (`*`).
+    Default: those of `copies.sources`.
+    """
     targets: Buckets | None = None
     """Buckets that a request may name as destinations.  Default: those of `copies.targets`."""
     max_files: Count = 100_000
@@ -241,8 +243,8 @@ class RestoreSection(Section):
     destinations: Annotated[dict[str, str], BeforeValidator(_json_object), AfterValidator(_patterns)] = Field(
         default_factory=dict
     )
-    """Where `orca-daemon restore` sends files: regular expression, found in the filename, to bucket; the first
-    that fits counts.
+    """Where `orca-daemon restore` sends files: regular expression, found in the filename, to bucket.  The
+    first that fits counts.
     """
 
 

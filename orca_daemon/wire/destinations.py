@@ -1,8 +1,8 @@
 """Which bucket a restored file goes to: the first pattern that is found anywhere in its name (contract 12).
 
 The patterns come from messages, so they are matched by an engine whose time is linear in the text (Rust's
-`regex`, which pydantic uses): Python's `re` could hold the event loop for hours.  It has neither look-around nor
-back references; a pattern that needs them is refused.
+`regex`, which pydantic uses): Python's `re` could hold the event loop for hours.  It has neither look-around
+nor back references; a pattern that needs them is refused.
 """
 
 from collections.abc import Callable, Iterable

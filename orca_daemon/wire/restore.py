@@ -1,8 +1,9 @@
-"""The message on the restore queue: which archived files to bring back, and where to (contracts 12 to 14).
+"""The message on the restore queue: which archived files to bring back, and to which buckets.
 
-Three bodies are accepted: the input of ORCA's Lambda `request_from_archive` alone, with its envelope (`input`,
-`config`, `optionalValues`), and the input of ORCA's recovery workflow (`payload`, `config`), whose destinations
-follow from `fileBucketMaps`.  `taskToken` beside them names the Step Functions task that waits for the answer.
+Three bodies are accepted (contracts 12 to 14): the input of ORCA's Lambda `request_from_archive` alone; the
+same with its envelope (`input`, `config`, `optionalValues`); and the input of ORCA's recovery workflow
+(`payload`, `config`), whose destinations follow from `fileBucketMaps`.  `taskToken` beside them names the
+Step Functions task that waits for the answer.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

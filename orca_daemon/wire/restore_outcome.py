@@ -1,4 +1,4 @@
-"""What became of a restore request: files pending or failed, and the output that ORCA's Lambda returns for it."""
+"""What became of a restore request, and the output that ORCA's Lambda returns for it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -8,12 +8,12 @@ from orca_daemon.wire.restore_outcome import RestoreOutcome
 class Answers(Protocol):
     """Answers the Step Functions task that a request's `taskToken` names.
 
-    A task that is over already, or a token that is not valid, is logged and is no error.  While Step Functions
-    cannot be reached these raise `NotYet` or `DependencyDown`, and the message waits.
+    A task that is over already, or a token that is not valid, is logged and is no error.  While Step
+    Functions cannot be reached these raise `NotYet` or `DependencyDown`, and the message waits.
     """
 
     async def waiting(self, token: str) -> None:
-        """A heartbeat: the request is being worked, or waits.  Called at each attempt, and during long ones."""
+        """Send a heartbeat: the request is worked or waits.  Called at each attempt, and in long ones."""
 
     async def succeeded(self, token: str, outcome: RestoreOutcome) -> None:
         """Something was asked for, or nothing had to be: the answer is `restore_outcome.output(outcome)`."""
