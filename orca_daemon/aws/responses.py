@@ -66,7 +66,7 @@ def flaw(response: Response) -> str | None:
     return _other_server(response) or _missing_field(response) or _other_request(response)
 
 
-def _other_server(response: Response) -> str | None:
+def _other_server(response: Response) -> str | None:  # noqa: PLR0911  a table
     service = response.operation.partition(".")[0]
     if service == "sqs":
         content_type = response.headers.get("content-type", "")

@@ -111,8 +111,7 @@ def test_a_file_without_a_destination_is_named_with_the_patterns_that_were_tried
     [sentence] = refusal(granule(file("a.h5"), file("a.xml")))
     tried = r"\.(h5|nc)$, BROWSE, \.met$"
     assert sentence == (
-        "a.xml of granule G has no destination: no pattern of restore.destinations matches;"
-        f" tried: {tried}"
+        f"a.xml of granule G has no destination: no pattern of restore.destinations matches; tried: {tried}"
     )
     assert refusal(granule(file("a.h5")), destinations={}) == (
         "a.h5 of granule G has no destination: restore.destinations is not set; set it, or pass --to",

@@ -17,6 +17,7 @@ from functools import partial
 
 from orca_daemon.aws.publisher import SQS, Publisher
 from orca_daemon.aws.s3copy.requests import Requests
+from orca_daemon.aws.step_functions import STATES, StepFunctions
 from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.route import GaveUp, Handler, Route
@@ -28,6 +29,7 @@ from orca_daemon.queues.restore.handler import Parts, Restore
 from orca_daemon.queues.restore.pace import Pace
 from orca_daemon.queues.restore.posts import Posts
 from orca_daemon.queues.restore.rules import RestoreRules
+from orca_daemon.queues.restore.task_tokens import TaskAnswers
 from orca_daemon.queues.services import Services
 from orca_daemon.wire import restore as wire
 from orca_daemon.wire.restore import RestoreRequest
@@ -43,6 +45,8 @@ def route(services: Services, answers: Answers | None = None) -> Route[RestoreRe
     """The restore queue.  Needs a database, where it records what it asked for."""
     settings = services.settings
     retry_sleep = settings.restore.retry_sleep
+    if answers is None:
+        answers = TaskAnswers(StepFunctions(services.clients.states), settings.restore.heartbeat)
     handle, gave_up = handlers(services, answers)
     return Route(
         name=NAME,
@@ -50,7 +54,7 @@ def route(services: Services, answers: Answers | None = None) -> Route[RestoreRe
         handle=handle,
         gave_up=gave_up,
         needs=frozenset({"postgres"}),
-        by_place=frozenset({S3, SQS}),
+        by_place=frozenset({S3, SQS, STATES}),
         places=partial(needed_places, settings.restore.bucket),
         concurrency=2,
         max_attempts=settings.restore.retries + 1,
