@@ -36,6 +36,7 @@ ORCA_NAMES: Mapping[str, str] = {
     "RESTORE_EXPIRE_DAYS": "restore.days",
     "RESTORE_REQUEST_RETRIES": "restore.retries",
     "RESTORE_RETRY_SLEEP_SECS": "restore.retry_sleep",
+    "METADATA_DB_QUEUE_URL": "queues.catalog.url",
     "DB_CONNECT_INFO_SECRET_ARN": "database.secret_arn",
     "PREFIX": "database.prefix",
     "DATABASE_URL": "database.url",

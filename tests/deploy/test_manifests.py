@@ -64,7 +64,7 @@ def test_the_settings_of_a_platform_are_settings(environment: dict[str, str], tm
     empty.touch()
     settings = load(empty, environment)
 
-    assert {"status_update", "recovery", "internal_report"} == set(settings.bound)
+    assert {"status_update", "recovery", "internal_report", "catalog"} == set(settings.bound)
     assert settings.database.configured
     foreign = {name for name in environment if not name.startswith(("ORCA_", "AWS_", "PYTHON"))}
     assert foreign <= ORCA_NAMES.keys()
