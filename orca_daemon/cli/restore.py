@@ -75,7 +75,7 @@ def restore(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Restore granules from the archive, and have their files copied to their buckets.
+    """Bring granules back from the archive, to their buckets.
 
     Finds the files in the catalog, shows the plan, and posts requests to the restore queue, all for one job.
     It asks before it restores more than 1 TiB.  A command that was interrupted is repeated with its --job:

@@ -327,7 +327,11 @@ def message(request: RestoreRequest, *, fifo: bool = False) -> Outgoing:
     On a FIFO queue each granule list has a group of its own, so that requests do not wait for each other, and
     the same request within five minutes is one message.
     """
-    body = dump(document(request))
+    return outgoing(dump(document(request)), fifo=fifo)
+
+
+def outgoing(body: str, *, fifo: bool) -> Outgoing:
+    """This body as a message, in the same way."""
     if not fifo:
         return Outgoing(body=body)
     return Outgoing(body=body, group=f"{RESTORE_GROUP}-{digest(body)[:32]}", deduplication_id=digest(body))
