@@ -17,9 +17,8 @@ class RestoreMetrics:
         self.files = filled(
             Counter(
                 f"{PREFIX}_restore_files",
-                "Files of restore requests, by what was done: S3 was asked (ask), was restoring it (wait), kept its"
-                "  restored copy longer (extend), it is readable and copied at once (copy), it failed "
-                "(fail).",
+                "Files of restore requests: S3 was asked (ask), was restoring it already (wait), keeps its "
+                "restored copy longer (extend), or did not need to be asked (copy); or it failed (fail).",
                 ["step"],
                 registry=registry,
             ),
