@@ -60,6 +60,7 @@ QUEUES: Mapping[str, QueueSpec] = {
         f"{PREFIX}-orca-metadata-deadletter-queue.fifo",
         900,
         9 * _DAY,
+    ),
     "restore": QueueSpec(
         f"{PREFIX}-orca-restore-queue",
         f"{PREFIX}-orca-restore-deadletter-queue",

@@ -10,7 +10,6 @@
 import json
 import threading
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,6 +22,9 @@ from moto.s3 import models, notifications
 
 _IN_PROGRESS = "IN_PROGRESS"
 _A_DAY = 86_400.0
+_QUEUES: dict[tuple[str, str, str], tuple[Any, str]] = {}
+_MAKING = threading.Lock()
+"""Held by the thread that makes a client, which boto3 allows to one thread at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,8 +115,16 @@ def _sending(url: str) -> Callable[[str, object, str, str], None]:
 
 def _deliver(url: str, event: object, queue: str, region: str) -> None:
     try:
-        with closing(boto3.client("sqs", endpoint_url=url, region_name=region)) as client:
-            address = client.get_queue_url(QueueName=queue)["QueueUrl"]
-            client.send_message(QueueUrl=address, MessageBody=json.dumps(event))
+        client, address = _queue(url, queue, region)
+        client.send_message(QueueUrl=address, MessageBody=json.dumps(event))
     except (BotoCoreError, ClientError):
         return
+
+
+def _queue(url: str, queue: str, region: str) -> tuple[Any, str]:
+    """A client and the URL of the queue, made once: making a client takes longer than sending."""
+    with _MAKING:
+        if (url, queue, region) not in _QUEUES:
+            client = boto3.client("sqs", endpoint_url=url, region_name=region)
+            _QUEUES[url, queue, region] = client, client.get_queue_url(QueueName=queue)["QueueUrl"]
+        return _QUEUES[url, queue, region]

@@ -1,5 +1,6 @@
 """Starts and stops the embedded Postgres, SQS and S3 with a daemon on them, in order."""
 
+import json
 import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
@@ -30,6 +31,8 @@ from orca_daemon.local.state import LOG_FILE, StateDirectory, Whereabouts
 
 RESTORE_SECONDS = 2.0
 """Duration of a restore, of every tier."""
+_PUBLIC = r"\.(jpg|json)$"
+"""Files of these kinds are restored to the public bucket."""
 DATABASE = f"{PREFIX}_orca"
 APPLICATION_USER = f"{PREFIX}_orcauser"
 """The daemon's role: a member of `orca_app` with the same rights as in a deployment."""
@@ -215,4 +218,6 @@ def daemon_environment(
         "ORCA_DATABASE__URL": database_url,
         "ORCA_HTTP__PORT": http_url.rpartition(":")[2],
         "ORCA_EXPORT__BUCKET": buckets["export"],
+        "ORCA_RESTORE__BUCKET": buckets["archive"],
+        "ORCA_RESTORE__DESTINATIONS": json.dumps({_PUBLIC: buckets["public"], ".": buckets["protected"]}),
     }
