@@ -148,7 +148,8 @@ def deployment(
     tmp_path: Path,
 ) -> Iterator[Deployment]:
     urls = {}
-    for name, fifo in {"status_update": True, "recovery": False, "internal_report": True}.items():
+    types = {"status_update": True, "recovery": False, "internal_report": True, "restore": False}
+    for name, fifo in types.items():
         pair = queues(fifo=fifo)
         urls[name], urls[name + DEAD_LETTER] = pair.url, pair.dead_letter_url
     deployed = Deployment(
