@@ -39,5 +39,5 @@ class Moto(Endpoint):
             raise NotStartedError(
                 f"missing: {', '.join(missing)}; install the extra 'local' (pip install 'orca-daemon[local]')"
             )
-        arguments = (str(port), str(restore_seconds), str(day_seconds), sqs, str(state or ""))
+        arguments = (str(port), str(restore_seconds), str(state or ""), str(day_seconds), sqs)
         super().__init__("orca_daemon.local.moto_server", arguments, CREDENTIALS)

@@ -1,6 +1,6 @@
 """The server process of S3, Secrets Manager and STS in local mode: moto behind our corrections.
 
-`python -m orca_daemon.local.moto_server [PORT [RESTORE_SECONDS [DAY_SECONDS [SQS_URL [STATE]]]]]` listens on
+`python -m orca_daemon.local.moto_server [PORT [RESTORE_SECONDS [STATE [DAY_SECONDS [SQS_URL]]]]]` listens on
 loopback, prints its port, or why it does not start, and serves until SIGTERM.
 """
 
@@ -63,7 +63,7 @@ def _stop(_number: int, _frame: object) -> None:
 
 
 if __name__ == "__main__":
-    _port, _seconds, _day, _sqs, _state = [*sys.argv[1:], *("0", "0", "86400", "", "")[len(sys.argv) - 1 :]]
+    _port, _seconds, _state, _day, _sqs = [*sys.argv[1:], *("0", "0", "", "86400", "")[len(sys.argv) - 1 :]]
     try:
         main(
             int(_port),

@@ -1,8 +1,9 @@
 """Makes moto's restores as S3's: they take time, are announced, and their copies expire.
 
 1. A restore takes the time that was set, from the request; moto counts from when the object was made.
-2. `ObjectRestore:Post` and `ObjectRestore:Completed` are sent when they happen, to the queue that the bucket's
-   notifications name, on a server of ours; moto knows its own queues only, and completes when it is asked.
+2. `ObjectRestore:Post` and `ObjectRestore:Completed` are sent when they happen, to the queue that the
+   bucket's notifications name, on a server of ours; moto knows its own queues only, and completes a restore
+   when it is asked for the object.
 3. A restored copy expires at the midnight after its days, and the object is archived again; moto's stays.
 4. Another request for a restored object changes its expiry, at once; moto starts over.
 """

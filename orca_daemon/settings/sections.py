@@ -243,8 +243,8 @@ class RestoreSection(Section):
     destinations: Annotated[dict[str, str], BeforeValidator(_json_object), AfterValidator(_patterns)] = Field(
         default_factory=dict
     )
-    """Where `orca-daemon restore` sends files: regular expression, found in the filename, to bucket.  The
-    first that fits counts.
+    """Where an operator's restores go, if the operator names no bucket: regular expression, found in the
+    filename, to bucket.  The first that fits counts.
     """
 
 

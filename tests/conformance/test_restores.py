@@ -76,7 +76,8 @@ def slow_s3(bare_environment: None) -> Iterator[S3Client]:
 
 
 def client(url: str) -> S3Client:
-    return boto3.client("s3", endpoint_url=url, region_name=REGION)
+    made: S3Client = boto3.client("s3", endpoint_url=url, region_name=REGION)
+    return made
 
 
 @pytest.mark.parametrize("storage_class", ARCHIVES)

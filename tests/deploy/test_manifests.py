@@ -12,7 +12,7 @@ import pytest
 import yaml
 from botocore.validate import ParamValidator
 
-from orca_daemon.settings import ORCA_NAMES, load
+from orca_daemon.settings import ORCA_NAMES, STANDARD_QUEUES, load
 
 ROOT = Path(__file__).parents[2]
 ECS = ROOT / "deploy/ecs"
@@ -64,7 +64,7 @@ def test_the_settings_of_a_platform_are_settings(environment: dict[str, str], tm
     empty.touch()
     settings = load(empty, environment)
 
-    assert {"status_update", "recovery", "internal_report", "catalog"} == set(settings.bound)
+    assert set(STANDARD_QUEUES) == set(settings.bound)
     assert settings.database.configured
     foreign = {name for name in environment if not name.startswith(("ORCA_", "AWS_", "PYTHON"))}
     assert foreign <= ORCA_NAMES.keys()
