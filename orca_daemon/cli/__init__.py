@@ -33,6 +33,7 @@ COMMANDS: tuple[str, ...] = (
     "jobs",
     "recover",
     "copy",
+    "catalog",
     "reconcile",
     "reports",
     "export",
