@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orca_daemon.wire import inventory, recovery, status
+from orca_daemon.wire import inventory, recovery, restore, status
 from orca_daemon.wire.wire_model import MalformedError
 
 MOMENT = "2026-11-21T00:13:35.439458+00:00"
@@ -23,7 +23,22 @@ FILE = {
     "lastUpdate": MOMENT,
 }
 RECORD = {"eventSource": "aws:s3", "awsRegion": "r", "s3": {"bucket": {"name": "b"}, "object": {"key": "k"}}}
+GRANULE = {"collectionId": "c", "granuleId": "g", "keys": [{"key": "d/f", "destBucket": "b"}]}
+WORKFLOW = {
+    "payload": {
+        "granules": [{"collectionId": "c", "granuleId": "g", "files": [{"fileName": "f", "key": "d/f"}]}],
+        "recoveryBucketOverride": None,
+    },
+    "config": {
+        "buckets": {"b": {"name": "bucket", "type": "public"}},
+        "fileBucketMaps": [{"regex": "f", "bucket": "b"}],
+        "excludedFileExtensions": [".x"],
+    },
+}
 VALID: list[dict[str, Any]] = [
+    {"input": {"granules": [GRANULE]}, "config": {"asyncOperationId": "j"}, "taskToken": "t"},
+    {"granules": [GRANULE], "optionalValues": {"config": {"asyncOperationId": "granules.x"}}},
+    WORKFLOW,
     {**NAMES, "lastUpdate": MOMENT, "statusId": 3, "completionTime": MOMENT, "errorMessage": "e"},
     {**NAMES, "requestTime": MOMENT, "archiveDestination": "a", "files": [FILE]},
     {**NAMES, "restoreDestination": "b", "s3MultipartChunksizeMb": 1, "sourceKey": "k", "targetKey": "k"},
@@ -39,6 +54,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "update_file": lambda body: status.decode(body, {"RequestMethod": "update_file"}),
     "recovery": recovery.decode,
     "internal_report": inventory.decode,
+    "restore": restore.decode,
 }
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just("a\0%00\ud800")
