@@ -247,6 +247,12 @@ class RestoreSection(Section):
     filename, to bucket.  The first that fits counts.
     """
 
+    @model_validator(mode="after")
+    def _allows_its_own_tier(self) -> "RestoreSection":
+        if self.tier not in self.tiers:
+            raise ValueError("tier is not among tiers: every request that names none would be refused")
+        return self
+
 
 class CopiesSection(Section):
     """What may be copied, and how."""

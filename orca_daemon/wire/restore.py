@@ -33,6 +33,8 @@ RESTORE_GROUP = "restore"
 _A_JOB_ID = "x" * 36
 """As long as the UUID that a request without a job id gets."""
 _NAME = "restore request"
+_MOST_NESTED = 50
+"""Levels of `optionalValues`."""
 
 
 class Tier(StrEnum):
@@ -227,16 +229,18 @@ def _with_optional_values(document: Mapping[str, Any]) -> dict[str, Any]:
     tree = document.get("optionalValues")
     filled = dict(document)
     if isinstance(tree, Mapping):
-        _fill(filled, tree, document)
+        _fill(filled, tree, document, _MOST_NESTED)
     return filled
 
 
-def _fill(target: dict[str, Any], tree: Mapping[str, Any], event: Mapping[str, Any]) -> None:
+def _fill(target: dict[str, Any], tree: Mapping[str, Any], event: Mapping[str, Any], levels: int) -> None:
+    if not levels:
+        raise MalformedError(f"not a valid {_NAME}: optionalValues is nested too deeply")
     for name, leaf in tree.items():
         if isinstance(leaf, Mapping):
             below = target.get(name)
             target[name] = dict(below) if isinstance(below, Mapping) else {}
-            _fill(target[name], leaf, event)
+            _fill(target[name], leaf, event, levels - 1)
         elif isinstance(leaf, str):
             target[name] = _at(event, leaf)
 

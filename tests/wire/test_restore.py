@@ -106,6 +106,10 @@ def granules(*documents: object) -> dict[str, object]:
 
 
 REFUSED: Mapping[str, tuple[object, str]] = {
+    "nested for ever": (
+        {"input": {}, "optionalValues": json.loads('{"a":' * 60 + "{}" + "}" * 60)},
+        "optionalValues is nested too deeply",
+    ),
     "no granules": ({}, "granules is missing"),
     "granules of another type": ({"granules": 1}, "granules is not an array"),
     "input of another type": ({"input": []}, "input is not an object"),

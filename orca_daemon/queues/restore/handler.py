@@ -15,6 +15,7 @@ from orca_daemon.aws.restore import (
     RestoreAnswer,
     RestoreError,
     expected_expiry,
+    expiry,
     has_no_days,
     restore_object,
 )
@@ -254,6 +255,8 @@ class Restore:
             return replace(row, done_at=now)
         if row.step in {RestoreStep.COPY, RestoreStep.EXTEND}:
             await posts.readable(row)
+            head = attempt.heads[row.name]
+            row = replace(row, expires_at=row.expires_at or expiry(head))
         return replace(row, done_at=now, error=None)
 
     async def _ask(self, attempt: Attempt, row: RestoreRow) -> RestoreRow:
@@ -291,6 +294,7 @@ class Restore:
             if not self._parts.expedited_fallback:
                 attempt.busy += 1
                 raise
+            await self._parts.pace.wait()
             return await restore_object(self._parts.asks, source, Tier.STANDARD, days), Tier.STANDARD
         except NotYet:
             attempt.busy += 1

@@ -11,8 +11,10 @@ from typing import Any
 import psycopg2
 import pytest
 from aiohttp import web
+from structlog.testing import capture_logs
 
 from orca_daemon.engine.errors import DependencyDown, NotYet, Refused
+from orca_daemon.queues.restore import handler
 from orca_daemon.queues.restore.posts import job_messages
 from orca_daemon.wire import restore as wire
 from orca_daemon.wire.outgoing import LARGEST_MESSAGE
@@ -300,3 +302,26 @@ def test_a_job_with_more_files_than_a_message_takes_is_posted_in_parts() -> None
     assert len(messages) == 8
     names = [file.filename for job in decoded for file in job.files]  # type: ignore[union-attr]
     assert names == [file.filename for file in large.files]
+
+
+async def test_a_large_request_logs_how_far_it_is(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handler, "PROGRESS_EVERY", 0.0)
+    world.put("a", "b")
+    with capture_logs() as logged:
+        await world.handle(request(granule("a"), granule("b", id_="g-2")))
+    steps = [
+        (line["job_id"], line["files_done"], line["files_left"])
+        for line in logged
+        if line["event"] == "restore.progress"
+    ]
+    assert steps == [("op-1", 1, 1), ("op-1", 2, 0)]
+
+
+async def test_the_expiry_of_a_restored_copy_is_recorded(make_world: MakeWorld) -> None:
+    world = await make_world(at_once=True)
+    world.put("a")
+    world.restore("a", days=9)
+    await world.handle(request(granule("a")))
+    [(expires,)] = world.rows("expires_at")
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    assert expires == midnight + timedelta(days=10)
