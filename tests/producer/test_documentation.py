@@ -7,16 +7,23 @@ from pathlib import Path
 
 import boto3
 
-from orca_daemon.wire import copy, restore, status
+from orca_daemon.wire import catalog, copy, restore, status
 from tests.producer.conftest import Queue
 
 PAGE = Path(__file__).parents[2] / "docs" / "producer.md"
 
 
-def test_the_examples_send_the_documented_messages(fifo: Queue, standard: Queue) -> None:
+def test_the_examples_send_the_documented_messages(fifo: Queue, standard: Queue, metadata: Queue) -> None:
     with closing(boto3.client("sqs", region_name="us-west-2")) as client:
         restores = Queue(client, fifo=False)
-        _run({"status_queue": fifo.url, "recovery_queue": standard.url, "restore_queue": restores.url})
+        _run(
+            {
+                "status_queue": fifo.url,
+                "recovery_queue": standard.url,
+                "metadata_queue": metadata.url,
+                "restore_queue": restores.url,
+            }
+        )
         (request,) = restores.take()
     assert restore.decode(request["Body"]).tier is restore.Tier.BULK
     sent = fifo.take()
@@ -25,6 +32,8 @@ def test_the_examples_send_the_documented_messages(fifo: Queue, standard: Queue)
     for message in sent:
         method = message["MessageAttributes"]["RequestMethod"]["StringValue"]
         assert status.decode(message["Body"], {"RequestMethod": method}).collection_id == "MOD09GQ___061"
+    (record,) = metadata.take()
+    assert catalog.decode(record["Body"]).collection.collection_id == "MOD09GQ___061"
     (request,) = standard.take()
     assert copy.decode(request["Body"]).restore_destination == "protected"
 
