@@ -9,11 +9,11 @@ class Answers(Protocol):
     """Answers the Step Functions task that a request's `taskToken` names.
 
     A task that is over already, or a token that is not valid, is logged and is no error.  While Step
-    Functions cannot be reached these raise `NotYet` or `DependencyDown`, and the message waits.
+    Functions cannot be reached, answers raise `NotYet` or `DependencyDown`, and the message waits.
     """
 
     async def waiting(self, token: str) -> None:
-        """Send a heartbeat: the request is worked or waits.  Called at each attempt, and in long ones."""
+        """An attempt begins: send heartbeats from now on, until the answer.  Raises nothing."""
 
     async def succeeded(self, token: str, outcome: RestoreOutcome) -> None:
         """Something was asked for, or nothing had to be: the answer is `restore_outcome.output(outcome)`."""

@@ -2,8 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -24,7 +23,7 @@ from orca_daemon.aws.s3copy.requests import Requests, S3RequestError, failed_at_
 from orca_daemon.db import restores
 from orca_daemon.db.database import Database
 from orca_daemon.db.restores import DayFullError, FileName, PlannedJob, RestoreRow, RestoreStep
-from orca_daemon.engine.errors import DependencyDown, NotYet, Refused
+from orca_daemon.engine.errors import NotYet, Refused
 from orca_daemon.engine.message import Delivery
 from orca_daemon.ops.metrics.restores import RestoreMetrics
 from orca_daemon.queues.recovery.handler import verdict
@@ -39,7 +38,7 @@ from orca_daemon.wire.restore import RestoreFile, RestoreGranule, RestoreRequest
 
 T = TypeVar("T")
 PROGRESS_EVERY = 30.0
-"""Seconds between two log lines about one request, and between two heartbeats for its task token."""
+"""Seconds between two log lines about one request."""
 HEAD_PATIENCE = 60.0
 """Seconds after which an object that S3 does not describe no longer keeps the others waiting."""
 _AT_ONCE = 16
@@ -119,12 +118,13 @@ class Restore:
             days=request.days or parts.rules.days,
             logged=time.monotonic(),
         )
-        async with self._heartbeats(request.task_token):
-            try:
-                await self._work(attempt, delivery)
-            finally:
-                counted = outcomes.counted([row for row in attempt.rows.values() if row.done])
-                delivery.facts.update({f"files_{step.value}": str(count) for step, count in counted.items()})
+        if request.task_token and parts.answers:
+            await parts.answers.waiting(request.task_token)
+        try:
+            await self._work(attempt, delivery)
+        finally:
+            counted = outcomes.counted([row for row in attempt.rows.values() if row.done])
+            delivery.facts.update({f"files_{step.value}": str(count) for step, count in counted.items()})
         if request.task_token and parts.answers:
             await self._answer(attempt, request.task_token)
 
@@ -312,29 +312,6 @@ class Restore:
             await answers.failed(token, "RestoreFailed", "; ".join(outcome.reasons) or "there are no files")
         else:
             await answers.succeeded(token, outcome)
-
-    @asynccontextmanager
-    async def _heartbeats(self, token: str | None) -> AsyncIterator[None]:
-        """Send a heartbeat at the beginning of the attempt, and in intervals during a long one."""
-        answers = self._parts.answers
-        if not token or not answers:
-            yield
-            return
-        await answers.waiting(token)
-
-        async def beat() -> None:
-            while True:
-                await asyncio.sleep(PROGRESS_EVERY)
-                try:
-                    await answers.waiting(token)
-                except (NotYet, DependencyDown) as error:
-                    _log.info("restore.no_heartbeat", reason=str(error))
-
-        beating = asyncio.create_task(beat())
-        try:
-            yield
-        finally:
-            beating.cancel()
 
     def _progress(self, attempt: Attempt) -> None:
         now = time.monotonic()
