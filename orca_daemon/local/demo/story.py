@@ -21,9 +21,9 @@ from orca_daemon.local.demo.scene import Scene, Step
 from orca_daemon.local.stack import Stack
 from orca_daemon.local.state import Whereabouts
 
-ARCHIVED = 600
+ARCHIVED = 500
 """Granules in the archive, each of four files."""
-RECOVERED = 60
+RECOVERED = 40
 _SPARE = 3
 
 
