@@ -33,20 +33,21 @@ Archived = dict[str, bytes]
 """Key to content."""
 
 
+@pytest.fixture(scope="session")
+def restoring_endpoint(sqs_endpoint: str) -> Iterator[str]:
+    """URL of an S3 that takes half a second for a restore, and announces it."""
+    with Moto(restore_seconds=0.5, sqs=sqs_endpoint) as moto:
+        yield moto.url
+
+
 @pytest.fixture
-def loop(deployment: Deployment, sqs_endpoint: str) -> Iterator[Deployment]:
-    """A deployment whose S3 takes half a second for a restore, and announces it to the recovery queue."""
-    with (
-        Moto(restore_seconds=0.5, sqs=sqs_endpoint) as moto,
-        closing(boto3.client("s3", endpoint_url=moto.url, region_name=REGION)) as s3,
-    ):
+def loop(deployment: Deployment, restoring_endpoint: str, sqs_endpoint: str) -> Iterator[Deployment]:
+    """A deployment on that S3, whose events go to the recovery queue."""
+    with closing(boto3.client("s3", endpoint_url=restoring_endpoint, region_name=REGION)) as s3:
         for name in deployment.buckets.values():
             s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
         _announce(s3, deployment)
-        yield replace(deployment, s3=s3, environment=clients_environment(moto.url, sqs_endpoint))
-        # Before their S3 ends; the list of daemons is that of `deployment`.
-        for daemon in deployment.daemons:
-            daemon.stop()
+        yield replace(deployment, s3=s3, environment=clients_environment(restoring_endpoint, sqs_endpoint))
 
 
 def _announce(s3: Any, deployment: Deployment) -> None:

@@ -23,7 +23,7 @@ from orca_daemon.local.state import Whereabouts
 
 ARCHIVED = 500
 """Granules in the archive, each of four files."""
-RECOVERED = 40
+RECOVERED = 30
 _SPARE = 3
 
 
