@@ -310,6 +310,7 @@ def test_a_restore_that_a_setting_forbids_is_not_sent(
     standard: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ORCA_RESTORE__TIERS", "Bulk")
+    monkeypatch.setenv("ORCA_RESTORE__TIER", "Bulk")
     flags = ("--collection", "c", "--granule", "g", "--archive", "a", "--destination", "b", "--key", "k")
     result = run("restore", *flags, "--tier", "Standard", "--queue", standard.url)
     assert result.exit_code == 2

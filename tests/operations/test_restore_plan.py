@@ -159,7 +159,7 @@ def test_all_reasons_are_told_at_once() -> None:
         ({"ORCA_RESTORE__MAX_FILES": "1"}, "restore.max_files is 1"),
         ({"ORCA_RESTORE__MAX_BYTES": "19"}, "restore.max_bytes is 19"),
         ({"ORCA_RESTORE__BYTES_PER_DAY": "19"}, "restore.bytes_per_day is 19"),
-        ({"ORCA_RESTORE__TIERS": "Bulk"}, "restore.tiers"),
+        ({"ORCA_RESTORE__TIERS": "Bulk", "ORCA_RESTORE__TIER": "Bulk"}, "restore.tiers"),
         ({"ORCA_RESTORE__SOURCES": "other-*"}, "restore.sources"),
         ({"ORCA_RESTORE__TARGETS": "other-*"}, "restore.targets"),
         ({"ORCA_COPIES__SOURCES": "other-*"}, "copies.sources"),
