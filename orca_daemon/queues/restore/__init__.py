@@ -4,8 +4,7 @@ The path of a message:
 
 1. `wire.restore.decode` turns any of three bodies into a `RestoreRequest`.
 2. `rules` refuses what the settings forbid, before anything is posted or asked.
-3. `look` asks S3 about every object (HeadObject), `plan` decides what to do for each, and `db.restores` records
-   it.
+3. `look` asks S3 about every object (HeadObject), `plan` decides what to do, and `db.restores` records it.
 4. For each granule `handler` posts its new job, asks S3, and records what S3 answered.
 5. If the message is given up, `failures` reports what nothing was asked for.
 
