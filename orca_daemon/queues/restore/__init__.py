@@ -4,8 +4,8 @@ The path of a message:
 
 1. `wire.restore.decode` turns any of three bodies into a `RestoreRequest`.
 2. `rules` refuses what the settings forbid, before anything is posted or asked.
-3. `handler` looks at every object (HeadObject), `plan` decides what to do for each, and `db.restores`
-records it. 4. For each granule `handler` posts its new job, asks S3, and records what S3 answered.
+3. `look` asks S3 about every object (HeadObject), `plan` decides what to do, and `db.restores` records it.
+4. For each granule `handler` posts its new job, asks S3, and records what S3 answered.
 5. If the message is given up, `failures` reports what nothing was asked for.
 
 A message that is delivered twice asks nothing twice: what was asked is recorded, and what was asked and
@@ -24,8 +24,9 @@ from orca_daemon.engine.route import GaveUp, Handler, Route
 from orca_daemon.queues import places
 from orca_daemon.queues.places import S3
 from orca_daemon.queues.restore.answers import Answers
+from orca_daemon.queues.restore.attempt import Parts
 from orca_daemon.queues.restore.failures import RestoreFailureReporter
-from orca_daemon.queues.restore.handler import Parts, Restore
+from orca_daemon.queues.restore.handler import Restore
 from orca_daemon.queues.restore.pace import Pace
 from orca_daemon.queues.restore.posts import Posts
 from orca_daemon.queues.restore.rules import RestoreRules

@@ -1,19 +1,19 @@
 """Reports a request that is given up: FAILED for what was not asked for, and an answer to its requester."""
 
 from dataclasses import replace
+from functools import partial
 
 from orca_daemon.db import restores
 from orca_daemon.db.restores import FileName, PlannedJob, RestoreRow, RestoreStep
 from orca_daemon.engine.message import Envelope
 from orca_daemon.queues.recovery.handler import verdict
 from orca_daemon.queues.restore import outcomes, plan
-from orca_daemon.queues.restore.handler import Parts, at_most, recorded
+from orca_daemon.queues.restore.attempt import AT_ONCE, Parts, at_most, recorded
 from orca_daemon.queues.restore.jobs import digest_of, job_of
 from orca_daemon.queues.restore.rules import PREFIX
 from orca_daemon.wire import restore as wire
 from orca_daemon.wire.restore import RestoreGranule, RestoreRequest
 
-_AT_ONCE = 16
 REFUSED, FAILED = "RestoreRefused", "RestoreFailed"
 """The names of errors that a state machine may match."""
 
@@ -65,9 +65,8 @@ class RestoreFailureReporter:
             for granule in request.granules
             if not granule.files or any(plan.name_of(granule, file) in changed for file in granule.files)
         ]
-        results = await at_most(
-            _AT_ONCE, (self._post(request, job, granule, after, changed, envelope) for granule in granules)
-        )
+        planned = PlannedJob(job=job, request=digest_of(envelope), rows=())
+        results = await at_most(AT_ONCE, partial(self._post, request, planned, after, changed), granules)
         if failures := [result for result in results if isinstance(result, BaseException)]:
             raise verdict(failures)
         return after
@@ -93,13 +92,12 @@ class RestoreFailureReporter:
     async def _post(
         self,
         request: RestoreRequest,
-        job: str,
-        granule: RestoreGranule,
+        planned: PlannedJob,
         rows: dict[FileName, RestoreRow],
         changed: set[FileName],
-        envelope: Envelope,
+        granule: RestoreGranule,
     ) -> None:
-        parts, now = self._parts, self._parts.clock()
+        parts, job, now = self._parts, planned.job, self._parts.clock()
         mine = [rows[plan.name_of(granule, file)] for file in granule.files]
         requested = min((row.requested_at for row in mine), default=now)
         archive = request.bucket or parts.rules.bucket or ""
@@ -112,6 +110,5 @@ class RestoreFailureReporter:
             await parts.posts.failed(job, row, row.error or "", now)
         if failed:
             ended = [replace(row, done_at=now) if row.step is RestoreStep.FAIL else row for row in failed]
-            planned = PlannedJob(job=job, request=digest_of(envelope), rows=failed)
-            await parts.database.transact(restores.plan, planned, now, None)
+            await parts.database.transact(restores.plan, replace(planned, rows=failed), now, None)
             await parts.database.transact(restores.end, job, ended)

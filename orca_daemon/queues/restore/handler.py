@@ -1,97 +1,32 @@
 """Handles one restore request: looks at every object, plans, posts the new jobs, and asks S3."""
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from typing import Any, TypeVar
-
-import structlog
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 
 from orca_daemon.aws.restore import (
     NoCapacityError,
     RestoreAnswer,
-    RestoreError,
     expected_expiry,
     expiry,
     has_no_days,
     restore_object,
 )
-from orca_daemon.aws.s3copy import ObjectHead, ObjectMissingError, S3Object, head_object
-from orca_daemon.aws.s3copy.requests import Requests, S3RequestError, failed_at_place
+from orca_daemon.aws.s3copy import S3Object
 from orca_daemon.db import restores
-from orca_daemon.db.database import Database
-from orca_daemon.db.restores import DayFullError, FileName, PlannedJob, RestoreRow, RestoreStep
-from orca_daemon.engine.errors import NotYet, Refused
+from orca_daemon.db.restores import DayFullError, PlannedJob, RestoreRow, RestoreStep
+from orca_daemon.engine.errors import NotYet
 from orca_daemon.engine.message import Delivery
-from orca_daemon.ops.metrics.restores import RestoreMetrics
 from orca_daemon.queues.recovery.handler import verdict
 from orca_daemon.queues.restore import outcomes, plan
-from orca_daemon.queues.restore.answers import Answers
+from orca_daemon.queues.restore.attempt import AT_ONCE, Attempt, Parts, at_most, recorded
 from orca_daemon.queues.restore.jobs import digest_of, job_of
-from orca_daemon.queues.restore.pace import Pace
-from orca_daemon.queues.restore.plan import Denied, Found
-from orca_daemon.queues.restore.posts import Posts
-from orca_daemon.queues.restore.rules import RestoreRules
-from orca_daemon.wire.restore import RestoreFile, RestoreGranule, RestoreRequest, Tier
+from orca_daemon.queues.restore.look import look
+from orca_daemon.wire.restore import RestoreGranule, RestoreRequest, Tier
 
-T = TypeVar("T")
-PROGRESS_EVERY = 30.0
-"""Seconds between two log lines about one request."""
-HEAD_PATIENCE = 60.0
-"""Seconds after which an object that S3 does not describe no longer keeps the others waiting."""
-_AT_ONCE = 16
-"""Granules, and objects without a granule's order, worked at one time."""
 _BUSY = 3
 """Refusals in a row for lack of capacity after which S3 is asked nothing more in this attempt."""
-_log: Any = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """What the handler works with."""
-
-    heads: Requests
-    asks: Requests
-    """Without retries of its own: the message is tried again."""
-    database: Database
-    posts: Posts
-    rules: RestoreRules
-    pace: Pace
-    metrics: RestoreMetrics
-    answers: Answers | None = None
-    expedited_fallback: bool = False
-    """`restore.expedited_fallback`."""
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-    head_patience: float = HEAD_PATIENCE
-
-
-@dataclass(slots=True, kw_only=True)
-class Attempt:
-    """One attempt at one request."""
-
-    request: RestoreRequest
-    job: str
-    archive: str
-    tier: Tier
-    days: int
-    rows: dict[FileName, RestoreRow] = field(default_factory=dict)
-    """Everything recorded of the job."""
-    known: frozenset[FileName] = frozenset()
-    """The files that were recorded before this attempt, whose jobs may have been posted."""
-    reopened: frozenset[FileName] = frozenset()
-    """The files that were reported as failed when the message was given up; it has been sent again."""
-    heads: dict[FileName, ObjectHead] = field(default_factory=dict)
-    busy: int = 0
-    """Refusals for lack of capacity, in a row."""
-    logged: float = 0.0
-    done: int = 0
-
-    def ended(self, row: RestoreRow) -> None:
-        """A step was taken."""
-        self.rows[row.name] = row
-        self.done += 1
 
 
 class Restore:
@@ -131,7 +66,7 @@ class Restore:
     async def _work(self, attempt: Attempt, delivery: Delivery[RestoreRequest]) -> None:
         failures = await self._plan(attempt, delivery)
         granules = [granule for granule in attempt.request.granules if self._is_planned(attempt, granule)]
-        results = await at_most(_AT_ONCE, (self._granule(attempt, granule) for granule in granules))
+        results = await at_most(AT_ONCE, partial(self._granule, attempt), granules)
         failures += [result for result in results if isinstance(result, BaseException)]
         if failures:
             raise verdict(failures)
@@ -146,7 +81,7 @@ class Restore:
         attempt.known = frozenset(attempt.rows)
         attempt.reopened = frozenset(name for name, row in attempt.rows.items() if plan.given_up(row))
         left = plan.left_of(request, attempt.rows)
-        found, failures = await self._look(attempt, left, waited=delivery.held_seconds > parts.head_patience)
+        found, failures = await look(parts, attempt, left, waited=delivery.held_seconds > parts.head_patience)
         planned = []
         for granule, file in left:
             name = plan.name_of(granule, file)
@@ -166,57 +101,16 @@ class Restore:
         attempt.rows |= again
         return failures
 
-    async def _look(
-        self, attempt: Attempt, files: Sequence[tuple[RestoreGranule, RestoreFile]], *, waited: bool
-    ) -> tuple[dict[FileName, Found], list[BaseException]]:
-        """What S3 says of each object, and the failures of those that it does not describe now.
-
-        Raises:
-            NotYet, DependencyDown, Refused: objects are not described, and the limits need them all; after
-                `head_patience` the others go on.
-        """
-        results = await at_most(
-            2 * _AT_ONCE, (self._head(S3Object(attempt.archive, file.key)) for _, file in files)
-        )
-        found: dict[FileName, Found] = {}
-        denied: list[tuple[FileName, Refused]] = []
-        failures: list[BaseException] = []
-        for (granule, file), result in zip(files, results, strict=True):
-            name = plan.name_of(granule, file)
-            match result:
-                case Refused():
-                    denied.append((name, result))
-                case BaseException():
-                    failures.append(result)
-                case _:
-                    found[name] = result
-                    if result is not None:
-                        attempt.heads[name] = result
-        if denied and not found:
-            failures += [error for _, error in denied]
-        else:
-            # Others can be read, so the place works: these may not be read, or do not exist.
-            found |= {name: Denied(error.reason) for name, error in denied}
-        if failures and not (waited and found):
-            raise verdict(failures)
-        return found, failures
-
-    async def _head(self, source: S3Object) -> ObjectHead | None:
-        try:
-            return await head_object(self._parts.heads, source)
-        except ObjectMissingError:
-            return None
-        except S3RequestError as failure:
-            error = failed_at_place(failure)
-            if error is failure:
-                raise RestoreError(f"S3 does not describe {source}: {failure.code}") from failure
-            raise error from failure
-
     @staticmethod
     def _is_planned(attempt: Attempt, granule: RestoreGranule) -> bool:
         """Whether everything is known of its files, and something is left to do."""
         rows = [attempt.rows.get(plan.name_of(granule, file)) for file in granule.files]
-        return None not in rows and not (rows and all(row and row.done for row in rows))
+        known = [
+            row
+            for row in rows
+            if row and (row.done or row.step is RestoreStep.FAIL or row.name in attempt.heads)
+        ]
+        return len(known) == len(rows) and not (rows and all(row.done for row in known))
 
     # Post and ask.
 
@@ -228,14 +122,14 @@ class Restore:
         requested = min((row.requested_at for row in rows), default=None) or parts.clock()
         await parts.posts.job(attempt.job, granule, attempt.archive, requested, files)
         left = [row for row in rows if not row.done]
-        results = await at_most(_AT_ONCE, (self._file(attempt, row) for row in left))
+        results = await at_most(AT_ONCE, partial(self._file, attempt), left)
         ended = [result for result in results if isinstance(result, RestoreRow)]
         if ended:
             await parts.database.transact(restores.end, attempt.job, ended)
         for row in ended:
             attempt.ended(row)
             parts.metrics.ended(row.step.value)
-        self._progress(attempt)
+        attempt.progress()
         if failures := [result for result in results if isinstance(result, BaseException)]:
             raise verdict(failures)
 
@@ -312,30 +206,3 @@ class Restore:
             await answers.failed(token, "RestoreFailed", "; ".join(outcome.reasons) or "there are no files")
         else:
             await answers.succeeded(token, outcome)
-
-    def _progress(self, attempt: Attempt) -> None:
-        now = time.monotonic()
-        if now - attempt.logged < PROGRESS_EVERY:
-            return
-        attempt.logged = now
-        left = sum(not row.done for row in attempt.rows.values())
-        _log.info("restore.progress", job_id=attempt.job, files_done=attempt.done, files_left=left)
-
-
-async def recorded(database: Database, job: str, request: RestoreRequest) -> dict[FileName, RestoreRow]:
-    """What is recorded of the files of a request.  Other messages may have other files of the same job."""
-    granules = [granule.granule_id for granule in request.granules]
-    rows = await database.transact(restores.of_job, job, granules)
-    names = (plan.name_of(granule, file) for granule, file in request.files)
-    return {name: rows[name] for name in names if name in rows}
-
-
-async def at_most(limit: int, work: Iterable[Awaitable[T]]) -> list[T | BaseException]:
-    """The results and exceptions of all of them, in order, with so many under way at a time."""
-    permits = asyncio.Semaphore(limit)
-
-    async def one(each: Awaitable[T]) -> T:
-        async with permits:
-            return await each
-
-    return await asyncio.gather(*(one(each) for each in work), return_exceptions=True)

@@ -21,8 +21,9 @@ from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.message import Delivery, Envelope
 from orca_daemon.local.moto import REGION, Moto
 from orca_daemon.ops.metrics import Metrics
+from orca_daemon.queues.restore.attempt import Parts
 from orca_daemon.queues.restore.failures import RestoreFailureReporter
-from orca_daemon.queues.restore.handler import Parts, Restore
+from orca_daemon.queues.restore.handler import Restore
 from orca_daemon.queues.restore.pace import Pace
 from orca_daemon.queues.restore.posts import Posts
 from orca_daemon.queues.restore.rules import RestoreRules

@@ -26,7 +26,7 @@ CASES: Mapping[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         "a destination that restore.targets does not name",
     ),
     "tier": (
-        {"tiers": ["Bulk"]},
+        {"tiers": ["Bulk"], "tier": "Bulk"},
         {"defaultRecoveryTypeOverride": "Expedited"},
         "the tier Expedited is not among restore.tiers",
     ),
@@ -60,10 +60,10 @@ async def test_a_request_beyond_a_limit_is_refused_before_anything_is_done(
 async def test_what_may_not_be_copied_is_not_restored(
     make_world: MakeWorld, section: dict[str, Any], sentence: str
 ) -> None:
-    world = await make_world(settings={"copies": section})
+    world = await make_world(settings={"copies": section}, bucket=None)
     world.put("a")
     with pytest.raises(RefusedRequestError, match=sentence):
-        await world.handle(request(granule("a")))
+        await world.handle(request(granule("a"), defaultBucketOverride=world.archive))
 
 
 async def test_readable_objects_do_not_count_towards_the_bytes(make_world: MakeWorld) -> None:

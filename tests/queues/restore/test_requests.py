@@ -14,7 +14,7 @@ from aiohttp import web
 from structlog.testing import capture_logs
 
 from orca_daemon.engine.errors import DependencyDown, NotYet, Refused
-from orca_daemon.queues.restore import handler
+from orca_daemon.queues.restore import attempt
 from orca_daemon.queues.restore.posts import job_messages
 from orca_daemon.wire import restore as wire
 from orca_daemon.wire.outgoing import LARGEST_MESSAGE
@@ -305,16 +305,16 @@ def test_a_job_with_more_files_than_a_message_takes_is_posted_in_parts() -> None
 
 
 async def test_a_large_request_logs_how_far_it_is(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handler, "PROGRESS_EVERY", 0.0)
+    monkeypatch.setattr(attempt, "PROGRESS_EVERY", 0.0)
     world.put("a", "b")
     with capture_logs() as logged:
         await world.handle(request(granule("a"), granule("b", id_="g-2")))
     steps = [
-        (line["job_id"], line["files_done"], line["files_left"])
+        (line["job_id"], line["files"], line["files_seen"], line["files_done"])
         for line in logged
         if line["event"] == "restore.progress"
     ]
-    assert steps == [("op-1", 1, 1), ("op-1", 2, 0)]
+    assert steps == [("op-1", 2, 1, 0), ("op-1", 2, 2, 0), ("op-1", 2, 2, 1), ("op-1", 2, 2, 2)]
 
 
 async def test_the_expiry_of_a_restored_copy_is_recorded(make_world: MakeWorld) -> None:
