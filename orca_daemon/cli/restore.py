@@ -225,15 +225,18 @@ def _print_plan(settings: Settings, plan: "RestorePlan") -> None:
             )
             for share in plan.shares
         ),
-        title=f"{len(plan.granules):,} granules, {plan.objects:,} objects, {format_bytes(plan.bytes)}",
+        title=", ".join(
+            (
+                _counted(len(plan.granules), "granule"),
+                _counted(plan.objects, "object"),
+                format_bytes(plan.bytes),
+            )
+        ),
     )
     classes = sorted({share.storage_class for share in plan.shares} & ARCHIVED)
     if classes:
-        print_table(
-            ("tier", *classes),
-            ((each, *(how_long(one, each) for one in classes)) for each in Tier),
-            title="how long AWS says a restore takes",
-        )
+        typer.echo("How long AWS says a restore takes:")
+        print_table(("tier", *classes), ((each, *(how_long(one, each) for one in classes)) for each in Tier))
         archived = sum(share.objects for share in plan.shares if share.storage_class in ARCHIVED)
         rate = settings.restore.per_second
         typer.echo(
@@ -241,7 +244,11 @@ def _print_plan(settings: Settings, plan: "RestorePlan") -> None:
             f" a second (restore.per_second); AWS accepts {REQUESTS_PER_SECOND:,} per account and region."
         )
     if plan.excluded:
-        typer.echo(f"{plan.excluded:,} files left out by --exclude")
+        typer.echo(f"{_counted(plan.excluded, 'file')} left out by --exclude")
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _print_result(
