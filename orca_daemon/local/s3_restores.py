@@ -11,9 +11,10 @@
 import json
 import threading
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from queue import SimpleQueue
 from typing import Any
 
 import boto3
@@ -21,6 +22,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from moto.core.utils import utcnow
 from moto.moto_api import state_manager
 from moto.s3 import models, notifications
+
+from orca_daemon.local.moto import REGION
 
 _IN_PROGRESS = "IN_PROGRESS"
 _A_DAY = 86_400.0
@@ -103,19 +106,23 @@ def _complete_after(seconds: float, key: Any) -> None:
 
 
 def _sending(url: str) -> Callable[[str, object, str, str], None]:
-    def send(_account: str, event: object, queue: str, region: str) -> None:
-        if not url:
-            return
-        # S3 delivers events in its own time, so its answer does not wait, and a lost event is not its error.
-        threading.Thread(target=_deliver, args=(url, event, queue, region), daemon=True).start()
+    events: SimpleQueue[tuple[object, str]] = SimpleQueue()
+    if url:
+        # S3 delivers events in its own time, so its answer does not wait for that.
+        threading.Thread(target=_deliver, args=(url, events), daemon=True).start()
+
+    def send(_account: str, event: object, queue: str, _region: str) -> None:
+        if url:
+            events.put((event, queue))
 
     return send
 
 
-def _deliver(url: str, event: object, queue: str, region: str) -> None:
-    try:
-        with closing(boto3.client("sqs", endpoint_url=url, region_name=region)) as client:
+def _deliver(url: str, events: SimpleQueue[tuple[object, str]]) -> None:
+    """Send the events for ever, one after the other; one that cannot be delivered is lost."""
+    client = boto3.client("sqs", endpoint_url=url, region_name=REGION)
+    while True:
+        event, queue = events.get()
+        with suppress(BotoCoreError, ClientError):
             address = client.get_queue_url(QueueName=queue)["QueueUrl"]
             client.send_message(QueueUrl=address, MessageBody=json.dumps(event))
-    except (BotoCoreError, ClientError):
-        return
