@@ -13,6 +13,8 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     python -m pip --python /opt/orca-daemon/bin/python install \
         --require-hashes --only-binary :all: --no-deps -r requirements/run.txt
 COPY deploy/image deploy/image
+COPY config/orca-daemon.toml config/orca-daemon.toml
+COPY deploy/iam deploy/iam
 COPY orca_daemon orca_daemon
 COPY pyproject.toml pyproject.toml
 RUN /opt/orca-daemon/bin/python deploy/image/finish.py

@@ -5,6 +5,7 @@ import py_compile
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 SITE = Path(sys.prefix) / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
@@ -33,7 +34,7 @@ LOADED = "orca_daemon.app, orca_daemon.cli, alembic, duckdb, pyarrow.csv, pyarro
 
 def main() -> None:
     """Copy, trim, compile, and check that everything can still be imported."""
-    shutil.copytree("orca_daemon", SITE / "orca_daemon", dirs_exist_ok=True)
+    copy_package(SITE)
     _command()
     trim()
     # Sources in the image never change, so Python need not compare compiled files with them at each import.
@@ -41,6 +42,15 @@ def main() -> None:
     compileall.compile_dir(SITE, quiet=1, invalidation_mode=mode, workers=0)
     # If `trim` removed too much, fail the build and not the first start.
     subprocess.run([sys.executable, "-c", f"import {LOADED}"], check=True)
+
+
+def copy_package(site: Path) -> None:
+    """Copy the package and the files that the wheel adds to it; the current directory is the project's."""
+    shutil.copytree("orca_daemon", site / "orca_daemon", dirs_exist_ok=True)
+    build = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["build"]
+    for source, target in build["targets"]["wheel"]["force-include"].items():
+        (site / target).parent.mkdir(exist_ok=True)
+        shutil.copy(source, site / target)
 
 
 def _command() -> None:

@@ -1,4 +1,6 @@
-"""Runs the image as in production (read-only, without capabilities, not as root), stops it, prints figures.
+"""Runs the image as in production (read-only, without capabilities, not as root), and prints figures.
+
+It runs commands in the container and pauses it, as docs/deploy.md says, and stops it.
 
 `try.py docker|podman IMAGE`.  The container uses an embedded Postgres, SQS and S3.
 """
@@ -9,7 +11,7 @@ import sys
 import time
 from contextlib import closing
 from pathlib import Path
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 from orca_daemon.local.ports import free_port
@@ -25,6 +27,15 @@ PODMAN = ("--cgroup-manager=cgroupfs", "--events-backend=file")
 """podman's defaults need systemd, which a build container does not have."""
 LIMITS = ("--pull=never", "--ulimit=nofile=1024:1024", "--ulimit=nproc=4096:4096")
 """podman's default limits are higher than a nested container may set."""
+COMMANDS = {
+    "health_check_exit": ("/opt/orca-daemon/bin/python", "-m", "orca_daemon.ops.probe"),
+    "check_exit": ("orca-daemon", "check"),
+    "jobs_exit": ("orca-daemon", "jobs", "--since", "1d"),
+    "config_exit": ("orca-daemon", "config"),
+    "policy_exit": ("orca-daemon", "policy"),
+}
+PAUSES = (("kill", "--signal=USR2", NAME), ("exec", NAME, "sh", "-c", "kill -USR2 1"))
+"""Each pauses the daemon, and resumes it if it is sent again."""
 HYBRID_CGROUP = Path("/sys/fs/cgroup/unified")
 
 
@@ -42,7 +53,7 @@ def main() -> None:
     finally:
         stack.stop()
     print(json.dumps(figures, indent=2))  # noqa: T201  a command prints
-    sys.exit(any(figures[name] for name in ("health_check_exit", "exit")))
+    sys.exit(any(figures[name] for name in (*COMMANDS, "exit")))
 
 
 def try_image(tool: str, image: str, environment: dict[str, str], port: str) -> dict[str, float]:
@@ -53,10 +64,19 @@ def try_image(tool: str, image: str, environment: dict[str, str], port: str) -> 
     container = subprocess.Popen(
         command(tool, "run", *FLAGS, *limits, *variables, image), stdout=subprocess.DEVNULL
     )
-    await_ok(f"http://127.0.0.1:{port}/readyz")
+    readiness = f"http://127.0.0.1:{port}/readyz"
+    await_status(readiness, 200)
     ready = time.monotonic() - began
-    probe = command(tool, "exec", NAME, "/opt/orca-daemon/bin/python", "-m", "orca_daemon.ops.probe")
-    probe_code = subprocess.run(probe, check=False, stdout=subprocess.DEVNULL).returncode
+    codes = {
+        name: subprocess.run(
+            command(tool, "exec", NAME, *words), check=False, stdout=subprocess.DEVNULL
+        ).returncode
+        for name, words in COMMANDS.items()
+    }
+    for pause in PAUSES:
+        for status in (503, 200):
+            subprocess.run(command(tool, *pause), check=True, stdout=subprocess.DEVNULL)
+            await_status(readiness, status)
     began = time.monotonic()
     container.terminate()  # docker and podman forward SIGTERM to the container
     code = container.wait(PATIENCE)
@@ -66,7 +86,7 @@ def try_image(tool: str, image: str, environment: dict[str, str], port: str) -> 
     return {
         "size_mb": round(size / 1e6),
         "start_to_ready": round(ready, 2),
-        "health_check_exit": probe_code,
+        **codes,
         "stop_of_an_idle_one": round(stopped, 2),
         "exit": code,
     }
@@ -83,19 +103,25 @@ def command(tool: str, *arguments: str) -> list[str]:
     return ["unshare", "--mount", "sh", "-c", without_v2, "sh", *podman] if HYBRID_CGROUP.is_dir() else podman
 
 
-def await_ok(url: str) -> None:
-    """Wait until the URL returns 200; raises the last error after `PATIENCE` seconds."""
+def await_status(url: str, expected: int) -> None:
+    """Wait until the URL returns this status.  Raises TimeoutError after `PATIENCE` seconds."""
     deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            with closing(urlopen(url, timeout=2)):  # noqa: S310  our own address
-                return
-        except (URLError, OSError) as error:
-            if isinstance(error, HTTPError):
-                error.close()
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
+    while status_of(url) != expected:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{url} did not return {expected}")
+        time.sleep(0.05)
+
+
+def status_of(url: str) -> int:
+    """The status that the URL returns; 0 if nothing answers."""
+    try:
+        with closing(urlopen(url, timeout=2)) as answer:  # noqa: S310  our own address
+            return int(answer.status)
+    except HTTPError as error:
+        with closing(error):
+            return error.code
+    except OSError:
+        return 0
 
 
 if __name__ == "__main__":

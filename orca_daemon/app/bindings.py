@@ -23,14 +23,17 @@ from orca_daemon.engine.engine import Binding
 from orca_daemon.engine.errors import DependencyDown
 from orca_daemon.engine.queue_context import ConsumerOptions
 from orca_daemon.engine.route import Route
+from orca_daemon.ops.health import StartWait
 from orca_daemon.queues.services import Services
 from orca_daemon.settings import QueueSection, Settings
 
 _log: Any = structlog.get_logger()
 
 
-async def bind(services: Services) -> list[Binding]:
+async def bind(services: Services, report: Callable[[StartWait], None] = lambda _: None) -> list[Binding]:
     """Read every queue and the database, judge them, and pair queues with routes.
+
+    `report` gets what is waited for.
 
     Raises:
         StartConfigurationError: a queue or the database is missing, forbidden, or not as it must be.
@@ -42,9 +45,10 @@ async def bind(services: Services) -> list[Binding]:
     _apply(judge_routes(settings, by_queue))
     _apply(queues.judge_urls(settings, services.clients.control))
     if services.database is not None and needing_postgres(by_queue):
-        await _use_database(services.database, by_queue)
+        await _use_database(services.database, by_queue, report)
     return [
-        await _bind_queue(services, name, queue, by_queue[name]) for name, queue in settings.bound.items()
+        await _bind_queue(services, name, queue, by_queue[name], report)
+        for name, queue in settings.bound.items()
     ]
 
 
@@ -59,18 +63,29 @@ def probes(services: Services, bound: Sequence[Binding]) -> dict[str, Callable[[
     return {DEPENDENCY: services.database.probe}
 
 
-async def _bind_queue(services: Services, name: str, queue: QueueSection, route: Route[Any]) -> Binding:
+async def _bind_queue(
+    services: Services,
+    name: str,
+    queue: QueueSection,
+    route: Route[Any],
+    report: Callable[[StartWait], None],
+) -> Binding:
     url = queue.url or ""
     source = SqsSource(services.clients.poll, services.clients.control, url)
     facts = await patiently(
-        queues.subject(name), partial(source.describe, warm=True), partial(queues.judge_failure, name, url)
+        queues.subject(name),
+        partial(source.describe, warm=True),
+        partial(queues.judge_failure, name, url),
+        report,
     )
     _apply(queues.judge_facts(name, route.name, facts))
     options = _options(services.settings, queue, route)
     return Binding(name=name, route=route, source=source, facts=facts, options=options)
 
 
-async def _use_database(postgres: Database, by_queue: Mapping[str, Route[Any]]) -> None:
+async def _use_database(
+    postgres: Database, by_queue: Mapping[str, Route[Any]], report: Callable[[StartWait], None]
+) -> None:
     """Read and judge the schema and the role, and set the tables to which the probe writes."""
 
     async def read() -> tuple[schema.Schema, role.Role]:
@@ -83,7 +98,7 @@ async def _use_database(postgres: Database, by_queue: Mapping[str, Route[Any]]) 
                 raise DependencyDown(DEPENDENCY, finding.text)
         return tables, current_role
 
-    tables, current_role = await patiently("the database", read, database.judge_failure)
+    tables, current_role = await patiently("the database", read, database.judge_failure, report)
     _apply(database.judge_schema(tables))
     _apply(database.judge_own_tables(tables, by_queue))
     _apply(database.judge_role(current_role, by_queue))

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import structlog
@@ -13,6 +14,7 @@ from orca_daemon.app.exits import StartConfigurationError
 from orca_daemon.aws.errors import Meaning, behind, meaning_of, reason_of
 from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.errors import SourceError
+from orca_daemon.ops.health import StartWait
 
 T = TypeVar("T")
 BACKOFF = Backoff(base=1.0, cap=15.0)
@@ -21,19 +23,27 @@ CREDENTIALS_SETTLE = 300.0
 _log: Any = structlog.get_logger()
 
 
-async def patiently(what: str, ask: Callable[[], Awaitable[T]], judge: Callable[[Exception], Finding]) -> T:
+async def patiently(
+    what: str,
+    ask: Callable[[], Awaitable[T]],
+    judge: Callable[[Exception], Finding],
+    report: Callable[[StartWait], None],
+) -> T:
     """Repeat `ask` until it succeeds.
 
     Args:
-        what: what is read, for the log.
+        what: what is read, for the log and for `/readyz`.
         ask: reads it.
         judge: what a failure means; the start ends if the finding says REFUSE.
+        report: gets what is waited for, before the first attempt and after each failure.
 
     Raises:
         StartConfigurationError: waiting will not help, or AWS has refused the credentials for too long.
     """
     rng, clock = random.Random(), asyncio.get_running_loop().time
     failures, refused_since = 0, None
+    wait = StartWait(what, clock())
+    report(wait)
     while True:
         try:
             return await ask()
@@ -48,6 +58,7 @@ async def patiently(what: str, ask: Callable[[], Awaitable[T]], judge: Callable[
                     f"{what}: {refused}: correct the key, the profile or the role"
                 ) from error
             failures += 1
+            report(replace(wait, reason=str(error)))
             _log.warning("start.waiting", waiting_for=what, reason=str(error), failures=failures)
             await asyncio.sleep(BACKOFF.delay(failures, rng))
 

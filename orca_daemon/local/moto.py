@@ -37,7 +37,8 @@ class Moto(Endpoint):
     ) -> None:
         if missing := [name for name in ("moto", "flask", "flask_cors") if find_spec(name) is None]:
             raise NotStartedError(
-                f"missing: {', '.join(missing)}; install the extra 'local' (pip install 'orca-daemon[local]')"
+                f"missing: {', '.join(missing)}; "
+                "install the extra 'local' (in a checkout: pip install '.[local]')"
             )
         arguments = (str(port), str(restore_seconds), str(state or ""), str(day_seconds), sqs)
         super().__init__("orca_daemon.local.moto_server", arguments, CREDENTIALS)

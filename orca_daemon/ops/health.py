@@ -37,6 +37,23 @@ class HealthLimits:
         return cls(poll_cycle=cycle, fresh_poll=max(120.0, cycle))
 
 
+@dataclass(frozen=True, slots=True)
+class StartWait:
+    """What the start waits for.  `/readyz` shows the texts, so they hold no secret."""
+
+    what: str
+    """What is read: `the database`, `queue recovery`."""
+    since: float
+    """When it was first read; seconds of the monotonic clock."""
+    reason: str = ""
+    """Why the latest attempt failed; empty before the first failure."""
+
+    def describe(self, now: float) -> str:
+        """One sentence for an operator."""
+        waiting = f"the start waits for {self.what} for {now - self.since:.0f} s"
+        return f"{waiting}: {self.reason}" if self.reason else waiting
+
+
 class LoopLag:
     """Measures how late the event loop runs timers, in seconds: a blocking call delays all other tasks."""
 
@@ -61,10 +78,13 @@ def liveness(state: EngineState, limits: HealthLimits, *, now: float, loop_lag: 
     return (lag, *(_poller(state, queue, limits, now) for queue in state.queues))
 
 
-def readiness(state: EngineState, limits: HealthLimits, *, now: float) -> tuple[Check, ...]:
+def readiness(
+    state: EngineState, limits: HealthLimits, *, now: float, start_wait: StartWait | None = None
+) -> tuple[Check, ...]:
     """The checks of `/readyz`: the process receives and processes messages if all hold."""
+    starting = start_wait.describe(now) if start_wait else "still starting"
     return (
-        Check("started", state.started, "queues are resolved" if state.started else "still starting"),
+        Check("started", state.started, "queues are resolved" if state.started else starting),
         Check("draining", not state.draining, "the process is stopping" if state.draining else "no"),
         Check("paused", not state.paused, "an operator paused the intake" if state.paused else "no"),
         *(_dependency(state, name, since, now) for name, since in sorted(state.breakers.items())),

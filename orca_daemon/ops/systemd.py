@@ -13,6 +13,8 @@ from orca_daemon.engine.state import EngineState
 from orca_daemon.ops.health import Check, holds
 
 STATUS_SECONDS = 60.0
+START_SECONDS = 120.0
+"""Time for one attempt of the start and the pause after it; the unit's TimeoutStartSec is the same."""
 
 
 class Notifier:
@@ -34,6 +36,11 @@ class Notifier:
         """The start, or a reload, is complete."""
         return self.send("READY=1")
 
+    def starting(self, waiting: str) -> bool:
+        """The start goes on and waits: systemd grants it more time and shows the text."""
+        # Without it, systemd restarts a daemon whose database stays away for longer than TimeoutStartSec.
+        return self.send(f"EXTEND_TIMEOUT_USEC={START_SECONDS * 1e6:.0f}", _status(waiting))
+
     def reloading(self) -> bool:
         """Settings are being read again; call `ready` afterwards."""
         # systemd compares this with its own clock (Type=notify-reload).
@@ -50,7 +57,7 @@ class Notifier:
 
     def status(self, text: str) -> bool:
         """One line for `systemctl status`."""
-        return self.send(f"STATUS={' '.join(text.split())}")
+        return self.send(_status(text))
 
     def send(self, *assignments: str) -> bool:
         """Send one datagram; returns whether the socket accepted it."""
@@ -63,6 +70,10 @@ class Notifier:
         except OSError:
             return False
         return True
+
+
+def _status(text: str) -> str:
+    return f"STATUS={' '.join(text.split())}"
 
 
 def _watchdog(environ: Mapping[str, str]) -> float | None:

@@ -366,7 +366,7 @@ class LogSection(Section):
     """`json`, one object per line, or `console`, lines for people."""
 
 
-STANDARD_QUEUES = ("status_update", "recovery", "internal_report", "restore")
+STANDARD_QUEUES = ("status_update", "recovery", "internal_report", "catalog", "restore")
 
 
 class Settings(Section):
@@ -419,8 +419,8 @@ class Settings(Section):
         """Which setting a process lacks to consume its queues, as a sentence; None if it lacks none."""
         if not self.bound:
             return (
-                "no queue has a URL: set ORCA_QUEUES__STATUS_UPDATE__URL, ORCA_QUEUES__RECOVERY__URL or "
-                "ORCA_QUEUES__INTERNAL_REPORT__URL"
+                "no queue has a URL: set ORCA_QUEUES__STATUS_UPDATE__URL, ORCA_QUEUES__RECOVERY__URL, "
+                "ORCA_QUEUES__INTERNAL_REPORT__URL or ORCA_QUEUES__CATALOG__URL"
             )
         routes = {queue.route or name for name, queue in self.bound.items()}
         recovers = "recovery" in routes and self.recovery.unknown_keys == "reject"

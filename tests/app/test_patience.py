@@ -1,6 +1,6 @@
 """What the start waits for, and for how long: new access keys, a wrong clock, unproven answers."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -14,6 +14,7 @@ from orca_daemon.aws.clients import connect
 from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.engine import Binding
 from orca_daemon.local.moto import REGION
+from orca_daemon.ops.health import StartWait
 from orca_daemon.ops.metrics import Metrics
 from orca_daemon.queues.services import Services
 from orca_daemon.settings import Settings
@@ -34,7 +35,9 @@ async def proxy(sqs_endpoint: str) -> AsyncIterator[Faulty]:
         yield made
 
 
-async def bind(proxy: Faulty, url: str) -> list[Binding]:
+async def bind(
+    proxy: Faulty, url: str, report: Callable[[StartWait], None] = lambda _: None
+) -> list[Binding]:
     settings = Settings.model_validate(
         {
             "aws": {"region": REGION, "endpoint_url": proxy.url},
@@ -50,7 +53,7 @@ async def bind(proxy: Faulty, url: str) -> list[Binding]:
             database=None,
             metrics=Metrics(handlers(settings), operations=()),
         )
-        return await bindings.bind(services)
+        return await bindings.bind(services, report)
 
 
 def refusal(code: str, message: str = "no", times: int = 3) -> Fault:
@@ -73,6 +76,22 @@ async def test_the_start_waits_for_a_new_access_key(proxy: Faulty, queues: Any, 
         pair.dead_letter_url.split("/")[2], proxy.url.split("/")[2]
     )
     assert waited(logs) == [f"AWS does not accept the credentials ({code} on GetQueueAttributes)"] * 3
+
+
+async def test_what_the_start_waits_for_is_reported_before_the_first_attempt_and_after_each_failure(
+    proxy: Faulty, queues: Any
+) -> None:
+    proxy.fail(refusal("InvalidClientTokenId", times=2))
+    reports: list[StartWait] = []
+    await bind(proxy, queues().url, reports.append)
+
+    reason = "AWS does not accept the credentials (InvalidClientTokenId on GetQueueAttributes)"
+    assert [(each.what, each.reason) for each in reports] == [
+        ("queue recovery", ""),
+        ("queue recovery", reason),
+        ("queue recovery", reason),
+    ]
+    assert len({each.since for each in reports}) == 1
 
 
 async def test_the_start_refuses_a_key_that_stays_refused(

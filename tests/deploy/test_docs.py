@@ -1,10 +1,13 @@
-"""The operator's page: its tables match the code, and its links have targets."""
+"""The operators' pages: their tables match the code, and their links have targets."""
 
 import re
 import runpy
 from pathlib import Path
 
+import pytest
+
 DOCS = Path(__file__).parents[2] / "docs"
+PAGES = ["operate.md", "deploy.md"]
 
 
 def test_the_tables_are_up_to_date() -> None:
@@ -19,17 +22,30 @@ def test_every_setting_is_explained() -> None:
     assert [row for row in rows if row.endswith("|  |")] == []
 
 
-def test_links_within_the_page_lead_to_headings() -> None:
-    text = (DOCS / "operate.md").read_text("utf-8")
+def anchors(page: str) -> set[str]:
+    text = (DOCS / page).read_text("utf-8")
     headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
-    anchors = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
-
-    assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= anchors
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
 
 
-def test_files_that_the_page_names_exist() -> None:
-    text = (DOCS / "operate.md").read_text("utf-8")
+@pytest.mark.parametrize("page", PAGES)
+def test_links_within_the_page_lead_to_headings(page: str) -> None:
+    text = (DOCS / page).read_text("utf-8")
+
+    assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= anchors(page)
+
+
+@pytest.mark.parametrize("page", sorted(path.name for path in DOCS.glob("*.md")))
+def test_links_to_a_heading_of_another_page_lead_there(page: str) -> None:
+    links = re.findall(r"\]\((\w[\w-]*\.md)#([^)]+)\)", (DOCS / page).read_text("utf-8"))
+
+    assert [link for link in links if link[1] not in anchors(link[0])] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_files_that_the_page_names_exist(page: str) -> None:
+    text = (DOCS / page).read_text("utf-8")
     root = DOCS.parent
 
-    named = set(re.findall(r"\b(?:deploy|requirements|docs)/[\w./-]+\w", text))
+    named = set(re.findall(r"(?<![\w/])(?:deploy|requirements|docs|config)/[\w./-]+\w", text))
     assert [path for path in sorted(named) if not (root / path).exists()] == []

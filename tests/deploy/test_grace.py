@@ -1,12 +1,14 @@
-"""Every platform's file gives the daemon more time to stop than its drain may take."""
+"""Every platform lets the daemon wait in its start, and gives it more time to stop than its drain takes."""
 
 import configparser
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from orca_daemon.ops.systemd import START_SECONDS
 from orca_daemon.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -46,11 +48,36 @@ def test_compose_waits_for_the_drain() -> None:
     assert float(daemon["stop_grace_period"].rstrip("s")) >= drain(daemon["environment"]) + LATEST_POLL
 
 
-def test_systemd_waits_for_the_drain() -> None:
-    unit = configparser.ConfigParser(strict=False, interpolation=None)
-    unit.optionxform = str  # type: ignore[assignment,method-assign]  # the documented way to keep case
-    unit.read(ROOT / "deploy/systemd/orca-daemon.service")
+def unit() -> configparser.SectionProxy:
+    parser = configparser.ConfigParser(strict=False, interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]  # the documented way to keep case
+    parser.read(ROOT / "deploy/systemd/orca-daemon.service")
+    return parser["Service"]
 
-    assert float(unit["Service"]["TimeoutStopSec"]) >= Settings().engine.drain_seconds + LATEST_POLL
-    assert unit["Service"]["RestartPreventExitStatus"] == "78"
-    assert unit["Service"]["Type"] == "notify"
+
+def test_systemd_waits_for_the_drain() -> None:
+    assert float(unit()["TimeoutStopSec"]) >= Settings().engine.drain_seconds + LATEST_POLL
+    assert unit()["RestartPreventExitStatus"] == "78"
+    assert unit()["Type"] == "notify"
+
+
+def test_systemd_starts_with_the_time_that_the_daemon_asks_for_again_while_it_waits() -> None:
+    assert float(unit()["TimeoutStartSec"]) == START_SECONDS
+
+
+def test_no_probe_that_restarts_a_container_asks_for_readiness() -> None:
+    pod = load("deploy/k8s/base/deployment.yaml")["spec"]["template"]["spec"]
+    ecs = load("deploy/ecs/task-definition.json")["containerDefinitions"][0]["healthCheck"]["command"]
+    (image,) = re.findall(
+        r"^HEALTHCHECK .*\\\n +CMD (.+)$", (ROOT / "Dockerfile").read_text("utf-8"), re.MULTILINE
+    )
+
+    assert [
+        pod["containers"][0][probe]["httpGet"]["path"] for probe in ("startupProbe", "livenessProbe")
+    ] == [
+        "/livez",
+        "/livez",
+    ]
+    # Without a path, the probe asks for /livez.
+    assert ecs[1:] == json.loads(image)
+    assert ecs[-1] == "orca_daemon.ops.probe"

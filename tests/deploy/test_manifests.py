@@ -13,6 +13,7 @@ import yaml
 from botocore.validate import ParamValidator
 
 from orca_daemon.settings import ORCA_NAMES, STANDARD_QUEUES, load
+from tests.deploy.cluster import pod_template
 
 ROOT = Path(__file__).parents[2]
 ECS = ROOT / "deploy/ecs"
@@ -92,10 +93,10 @@ def test_ecs_accepts_the_overrides_of_the_migration() -> None:
 
 
 def containers() -> list[Any]:
-    pods = [
-        yaml.safe_load((K8S / name).read_text("utf-8"))["spec"]["template"]["spec"]
-        for name in ("base/deployment.yaml", "migration/job.yaml")
-    ]
+    owners = ("base/deployment.yaml", "migration/job.yaml", "examples/export-cronjob.yaml")
+    templates = [pod_template(yaml.safe_load((K8S / name).read_text("utf-8"))) for name in owners]
+    pods = [template["spec"] for template in templates if template]
+    # The namespace enforces the profile "restricted".
     for pod in pods:
         assert pod["securityContext"]["runAsNonRoot"]
         assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
@@ -162,6 +163,22 @@ def test_the_health_check_of_postgres_uses_the_address_of_the_migration() -> Non
 
     # During its initialisation the image of Postgres answers on the socket only.
     assert asked[asked.index("-h") + 1] == "127.0.0.1"
+
+
+def test_the_services_of_compose_find_what_they_refer_to() -> None:
+    compose = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))
+    services = compose["services"]
+    for service in services.values():
+        for name, wanted in service.get("depends_on", {}).items():
+            assert name in services
+            assert wanted["condition"] != "service_healthy" or "healthcheck" in services[name]
+        for volume in service.get("volumes", []):
+            source = volume.partition(":")[0]
+            assert (ROOT / source).exists() if source.startswith(".") else source in compose["volumes"]
+        hosts = re.findall(
+            r"//(?:[^@/]*@)?([a-z]+):", " ".join(map(str, service.get("environment", {}).values()))
+        )
+        assert set(hosts) <= services.keys()
 
 
 def test_the_unit_keeps_proc_stat_for_process_metrics() -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from orca_daemon.engine.state import EngineState, QueueState
-from orca_daemon.ops.health import HealthLimits, holds, liveness, readiness
+from orca_daemon.ops.health import HealthLimits, StartWait, holds, liveness, readiness
 
 NOW = 10_000.0
 LIMITS = HealthLimits.of(wait=10)
@@ -90,3 +90,16 @@ def test_readiness_names_the_places_that_are_down() -> None:
     [check] = [check for check in readiness(state, LIMITS, now=NOW) if check.name == "dependency:s3"]
 
     assert check.detail == "down for 60 s: read a, write b"
+
+
+def test_a_start_that_waits_says_for_what_and_why() -> None:
+    wait = StartWait("the database", NOW - 12)
+    sentences = [
+        readiness(EngineState(), LIMITS, now=NOW, start_wait=waiting)[0].detail
+        for waiting in (None, wait, replace(wait, reason="Connection refused"))
+    ]
+    assert sentences == [
+        "still starting",
+        "the start waits for the database for 12 s",
+        "the start waits for the database for 12 s: Connection refused",
+    ]

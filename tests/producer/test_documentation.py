@@ -4,14 +4,18 @@ import json
 import re
 from pathlib import Path
 
-from orca_daemon.wire import copy, status
+from orca_daemon.wire import catalog, copy, status
 from tests.producer.conftest import Queue
 
 PAGE = Path(__file__).parents[2] / "docs" / "producer.md"
 
 
-def test_the_examples_send_the_documented_messages(fifo: Queue, standard: Queue) -> None:
-    names: dict[str, object] = {"status_queue": fifo.url, "recovery_queue": standard.url}
+def test_the_examples_send_the_documented_messages(fifo: Queue, standard: Queue, metadata: Queue) -> None:
+    names: dict[str, object] = {
+        "status_queue": fifo.url,
+        "recovery_queue": standard.url,
+        "metadata_queue": metadata.url,
+    }
     for example in re.findall(r"^```python\n(.*?)^```", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL):
         exec(compile(example, str(PAGE), "exec"), names)  # noqa: S102  the page is ours
     sent = fifo.take()
@@ -20,5 +24,7 @@ def test_the_examples_send_the_documented_messages(fifo: Queue, standard: Queue)
     for message in sent:
         method = message["MessageAttributes"]["RequestMethod"]["StringValue"]
         assert status.decode(message["Body"], {"RequestMethod": method}).collection_id == "MOD09GQ___061"
+    (record,) = metadata.take()
+    assert catalog.decode(record["Body"]).collection.collection_id == "MOD09GQ___061"
     (request,) = standard.take()
     assert copy.decode(request["Body"]).restore_destination == "protected"

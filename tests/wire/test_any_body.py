@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orca_daemon.wire import inventory, recovery, restore, status
+from orca_daemon.wire import catalog, inventory, recovery, restore, status
 from orca_daemon.wire.wire_model import MalformedError
+from tests.queues.catalog.messages import body as catalog_body
+from tests.queues.catalog.messages import file as catalog_file
 
 MOMENT = "2026-11-21T00:13:35.439458+00:00"
 NAMES = {"jobId": "j", "collectionId": "c", "granuleId": "g", "filename": "f"}
@@ -48,12 +50,14 @@ VALID: list[dict[str, Any]] = [
     {"reportBucketRegion": "r", "reportBucketName": "b", "manifestKey": "manifest.json"},
     {"jobId": 1, "orcaArchiveLocation": "b"},
     {"tables_to_query": ["t"]},
+    catalog_body(catalog_file(), catalog_file("b")),
 ]
 READERS: dict[str, Callable[[str], object]] = {
     "new_job": lambda body: status.decode(body, {"RequestMethod": "new_job"}),
     "update_file": lambda body: status.decode(body, {"RequestMethod": "update_file"}),
     "recovery": recovery.decode,
     "internal_report": inventory.decode,
+    "catalog": catalog.decode,
     "restore": restore.decode,
 }
 

@@ -79,7 +79,7 @@ def remedy(error: BaseException) -> str:
 
     match meaning_of(behind(error) or error.__cause__ or error):
         case Meaning.DENIED:
-            return "allow this role to do it: see deploy/iam/policy.json"
+            return "allow this role to do it: 'orca-daemon policy' prints what it needs"
         case Meaning.CREDENTIALS:
             return "correct the key, the profile or the role"
         case Meaning.CLOCK:

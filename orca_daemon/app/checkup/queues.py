@@ -80,7 +80,7 @@ def judge_failure(name: str, url: str, error: Exception) -> Finding:
             do = f"create it, or correct ORCA_QUEUES__{name.upper()}__URL"
             return wrong(subject(name), text, do, StartAction.REFUSE)
         case "denied":
-            do = "allow this role to use it: see deploy/iam/policy.json"
+            do = "allow this role to use it: 'orca-daemon policy' prints what it needs"
             return wrong(subject(name), f"{url}: {error}", do, StartAction.REFUSE)
         case _:
             return wrong(subject(name), f"cannot be read: {error}", remedy(error), StartAction.WAIT)
@@ -201,4 +201,6 @@ async def _permissions(named: str, source: SqsSource) -> list[Finding]:
                 denied.append(action)
     if not denied:
         return []
-    return [wrong(named, f"this role may not {' and '.join(denied)}", "see deploy/iam/policy.json")]
+    return [
+        wrong(named, f"this role may not {' and '.join(denied)}", "'orca-daemon policy' prints what it needs")
+    ]

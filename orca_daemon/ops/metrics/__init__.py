@@ -19,6 +19,7 @@ from orca_daemon.engine.events import (
     SettlementFailed,
 )
 from orca_daemon.engine.state import EngineState
+from orca_daemon.ops.metrics.catalog import CatalogMetrics
 from orca_daemon.ops.metrics.copies import CopyMetrics
 from orca_daemon.ops.metrics.engine_state import EngineStateMetrics
 from orca_daemon.ops.metrics.exports import ExportMetrics
@@ -63,6 +64,7 @@ class Metrics:
         self.exports = ExportMetrics(self.registry, wall)
         self.reconcile = ReconcileMetrics(self.registry)
         self.recovery = RecoveryMetrics(self.registry)
+        self.catalog = CatalogMetrics(self.registry)
         self.restores = RestoreMetrics(self.registry)
         self.status = StatusMetrics(self.registry)
 
