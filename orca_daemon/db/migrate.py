@@ -70,9 +70,9 @@ def plan(current: Schema) -> list[str]:
             pass
     if current.recorded != schema.CURRENT:
         steps.append("record version 7 as the latest, so that ORCA's deployment leaves the schema alone")
-    steps += [f"create the table {name}, which is the daemon's own" for name in current.missing_tables]
     if misnamed := len(current.misnamed_constraints):
         steps.append(f"rename {misnamed} constraints to the names that ORCA gives them")
+    steps += [f"create the table {name}, which is the daemon's own" for name in current.missing_tables]
     steps += [f"build the index {name}, beside running work" for name in current.missing_indexes]
     steps += [f"drop the index {name}, which another one replaces" for name in current.superseded_indexes]
     return steps + [f"index {part} by job, beside running work" for part in current.scanned_partitions]

@@ -11,13 +11,11 @@ from panels.panel import Panel
 from panels.process import PROCESS
 from panels.reconciliation import RECONCILIATION
 from panels.recoveries import RECOVERIES
-from panels.restores import RESTORES
 from panels.sqs import SQS
 
 ROWS: Mapping[str, Sequence[Panel]] = {
     "Now: backlog and dead letters": NOW,
     "Recoveries": RECOVERIES,
-    "Restores": RESTORES,
     "Messages": MESSAGES,
     "Handlers": HANDLERS,
     "SQS and other calls to AWS": SQS,
