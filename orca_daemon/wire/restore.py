@@ -320,9 +320,13 @@ def granule_document(granule: RestoreGranule) -> dict[str, Any]:
         **granule.document,
         "collectionId": granule.collection_id,
         "granuleId": granule.granule_id,
-        "keys": granule.document.get("keys")
-        or [{"key": file.key, "destBucket": file.destination} for file in granule.files],
+        "keys": granule.document.get("keys") or [file_document(file) for file in granule.files],
     }
+
+
+def file_document(file: RestoreFile) -> dict[str, Any]:
+    """The file as a JSON object, as ORCA has it among a granule's `keys`."""
+    return {"key": file.key, "destBucket": file.destination}
 
 
 def message(request: RestoreRequest, *, fifo: bool = False) -> Outgoing:
