@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from orca_daemon.settings.buckets import contradictions
+from orca_daemon.settings.conflicts import SettingsConflictError
 from orca_daemon.settings.corrections import Correction
 from orca_daemon.wire.queue_url import host_of, identity, normalised
 from orca_daemon.wire.status import Grouping
@@ -51,6 +52,18 @@ def _not_empty(patterns: tuple[str, ...]) -> tuple[str, ...]:
     return patterns
 
 
+def _reference(text: str) -> str:
+    if not re.match(r"(ssm|secret):.", text):
+        raise ValueError("must be ssm:NAME or secret:ARN")
+    return text
+
+
+def _table_name(name: str) -> str:
+    if not name or "/" in name:
+        raise ValueError("must have a name that is not empty and has no slash")
+    return name
+
+
 Names = Annotated[tuple[str, ...], BeforeValidator(_comma_separated)]
 Buckets = Annotated[Names, AfterValidator(_not_empty)]
 """Names of buckets, or patterns with `*`, `?` and `[…]`."""
@@ -59,14 +72,14 @@ QueueUrl = Annotated[HttpUrl, AfterValidator(normalised)]
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Port = Annotated[int, Field(ge=1, le=65535)]
-SecretReference = Annotated[str, Field(pattern=r"^(ssm|secret):.+")]
+SecretReference = Annotated[str, AfterValidator(_reference)]
 """Names a value in Parameter Store or Secrets Manager."""
 
 
 class Section(BaseModel):
     """A table of the settings file; unknown keys are a mistake."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
 
 
 class AwsSection(Section):
@@ -188,7 +201,15 @@ class RecoverySection(Section):
         if self.unknown_keys == "route" and not (
             self.bucket_map or self.protected_bucket or self.public_bucket
         ):
-            raise ValueError("unknown_keys is route: set bucket_map, or protected_bucket and public_bucket")
+            raise SettingsConflictError(
+                (
+                    "recovery.unknown_keys",
+                    (
+                        "is route: set recovery.bucket_map (ORCA_RECOVERY__BUCKET_MAP), or "
+                        "recovery.protected_bucket and recovery.public_bucket"
+                    ),
+                )
+            )
         return self
 
 
@@ -252,7 +273,7 @@ class ReconcileSection(Section):
     """Days after which jobs and reports are removed; 0 keeps them."""
 
 
-TableName = Annotated[str, Field(pattern=r"^[^/]+$")]
+TableName = Annotated[str, AfterValidator(_table_name)]
 """Name of an entry; the keys of its files begin with it."""
 
 
@@ -342,15 +363,18 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _destinations_are_allowed(self) -> "Settings":
-        if sentences := "; ".join(contradictions(self)):
-            raise ValueError(sentences)
+        if conflicts := list(contradictions(self)):
+            raise SettingsConflictError(*conflicts)
         return self
 
     @model_validator(mode="after")
     def _distinct_queues(self) -> "Settings":
-        identities = [identity(queue.url) for queue in self.bound.values() if queue.url]
-        if len(set(identities)) != len(identities):
-            raise ValueError("two queues have the same URL")
+        first: dict[str, str] = {}
+        for name, queue in self.bound.items():
+            other = first.setdefault(str(identity(queue.url or "")), name)
+            if other != name:
+                text = f"is that of queues.{other}.url: two queues have the same URL"
+                raise SettingsConflictError((f"queues.{name}.url", text))
         return self
 
     @property
@@ -358,14 +382,16 @@ class Settings(Section):
         """Which setting a process lacks to consume its queues, as a sentence; None if it lacks none."""
         if not self.bound:
             return (
-                "no queue has a URL: set ORCA_QUEUES__STATUS_UPDATE__URL, ORCA_QUEUES__RECOVERY__URL, "
-                "ORCA_QUEUES__INTERNAL_REPORT__URL or ORCA_QUEUES__CATALOG__URL"
+                "no queue has a URL: set queues.status_update.url (ORCA_QUEUES__STATUS_UPDATE__URL), "
+                "queues.recovery.url (ORCA_QUEUES__RECOVERY__URL), queues.internal_report.url "
+                "(ORCA_QUEUES__INTERNAL_REPORT__URL) or queues.catalog.url (ORCA_QUEUES__CATALOG__URL)"
             )
         recovers = any((queue.route or name) == "recovery" for name, queue in self.bound.items())
         if recovers and self.recovery.unknown_keys == "reject" and not self.status_url:
             return (
                 "recoveries post their progress, and no status queue has a URL: set "
-                "ORCA_QUEUES__STATUS_UPDATE__URL, or ORCA_RECOVERY__STATUS_URL where another process reads it"
+                "queues.status_update.url (ORCA_QUEUES__STATUS_UPDATE__URL), or recovery.status_url "
+                "(ORCA_RECOVERY__STATUS_URL) where another process reads it"
             )
         return None
 

@@ -80,6 +80,14 @@ def test_a_table_that_fails_is_exit_1_and_the_others_are_written(invoke: Invoke)
     assert "/staff/" in result.stdout
 
 
+def test_standard_error_has_the_failures_in_a_line_each_and_no_log_of_what_the_table_says(
+    invoke: Invoke,
+) -> None:
+    assert invoke("staff").stderr == ""
+    result = invoke("absent", "staff")
+    assert result.stderr == "orca-daemon: absent: there is no table absent; the search path has staff\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "output"),
     [
