@@ -18,6 +18,7 @@ from orca_daemon.settings.sections import (
     QueueSection,
     ReconcileSection,
     RecoverySection,
+    RestoreSection,
     Section,
     Settings,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "QueueSection",
     "ReconcileSection",
     "RecoverySection",
+    "RestoreSection",
     "Section",
     "Settings",
     "SettingsError",

@@ -45,7 +45,7 @@ def test_yes_answers_the_question(as_json: bool, capsys: pytest.CaptureFixture[s
 
 @pytest.mark.parametrize(
     ("as_json", "reason"),
-    [(False, "stdin is not a terminal"), (True, "--json cannot ask")],
+    [(False, "stdin is not a terminal"), (True, "--json and --csv cannot ask")],
     ids=["no terminal", "JSON"],
 )
 def test_a_command_that_cannot_ask_exits_2(

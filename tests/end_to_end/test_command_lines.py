@@ -1,14 +1,12 @@
 """Every command line in the documents and in `--help` parses, and works on the embedded stack if it can."""
 
 import json
-import logging
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-import structlog
 from typer.testing import CliRunner, Result
 
 from orca_daemon.cli import app
@@ -16,6 +14,7 @@ from orca_daemon.local.stack import daemon_environment
 from orca_daemon.wire.outgoing import Outgoing
 from tests.command_lines import ROOT, CommandLine, documented, filled, problem
 from tests.end_to_end.conftest import Deployment
+from tests.queues.catalog import messages as catalog
 
 LINES = documented()
 RUN = frozenset(
@@ -41,19 +40,7 @@ DONE = {0, 1}
 
 
 @pytest.fixture
-def logs_as_before() -> Iterator[None]:
-    """A command logs to the standard error of its process, which here ends with each call."""
-    handlers, level = logging.getLogger().handlers[:], logging.getLogger().level
-    yield
-    structlog.reset_defaults()
-    logging.getLogger().handlers[:] = handlers
-    logging.getLogger().setLevel(level)
-
-
-@pytest.fixture
-def stack(
-    deployment: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logs_as_before: None
-) -> Deployment:
+def stack(deployment: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Deployment:
     """A deployment that the environment names, with somebody at a terminal who answers yes."""
     addresses = daemon_environment(
         deployment.database_url, "http://127.0.0.1:0", deployment.queues, deployment.buckets
@@ -132,9 +119,11 @@ def test_reasons_in_the_documents_are_those_that_the_daemon_writes(stack: Deploy
             "sourceBucket": stack.buckets["archive"],
         }
     )
+    archived = catalog.body(catalog.file(storageClass="UNKNOWN_TO_ORCA"))
     stack.send("recovery", Outgoing(body=body))
+    stack.send("catalog", Outgoing(body=json.dumps(archived), group="g"))
     stack.start()
-    stack.until(lambda: len(letters("dlq", "list", "recovery")), 1)
+    stack.until(lambda: [len(letters("dlq", "list", queue)) for queue in ("recovery", "catalog")], [1, 1])
 
     by_reason = [line for line in LINES if {"dlq", "--reason"} <= {*line.arguments}]
     lines = [filled(line, VALUES) for line in by_reason]

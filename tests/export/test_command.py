@@ -1,12 +1,10 @@
 """`orca-daemon export`."""
 
 import json
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import structlog
 from typer.testing import CliRunner, Result
 from types_boto3_s3 import S3Client
 
@@ -14,16 +12,6 @@ from orca_daemon.cli import app
 from tests.export.conftest import Source
 
 Invoke = Callable[..., Result]
-
-
-@pytest.fixture(autouse=True)
-def logs_as_before() -> Iterator[None]:
-    """A command logs to the standard error of its process, which here ends with each call."""
-    handlers, level = logging.getLogger().handlers[:], logging.getLogger().level
-    yield
-    structlog.reset_defaults()
-    logging.getLogger().handlers[:] = handlers
-    logging.getLogger().setLevel(level)
 
 
 @pytest.fixture
