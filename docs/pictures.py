@@ -32,7 +32,7 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in 
 }
 LAST_LINE = "Every check passed."
 STYLE = """
-text{font:13px ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;fill:#1f2328}
+text{font:13.3px ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;fill:#1f2328}
 .page{fill:#f6f8fa;stroke:#d1d9e0}.bold{font-weight:600}
 .red{fill:#b3261e}.green{fill:#116329}.yellow{fill:#7d4e00}
 @media(prefers-color-scheme:dark){text{fill:#e6edf3}.page{fill:#0d1117;stroke:#3d444d}
