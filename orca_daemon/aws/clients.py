@@ -36,6 +36,8 @@ class Clients:
     secrets: Any
     ssm: Any
     sts: Any
+    states: Any
+    """Step Functions, for the tasks that wait for a restore."""
 
 
 @asynccontextmanager
@@ -56,6 +58,7 @@ async def connect(settings: Settings) -> AsyncIterator[Clients]:
         "secrets": ("secretsmanager", _options(pool=2, read=10, tries=4)),
         "ssm": ("ssm", _options(pool=2, read=10, tries=4)),
         "sts": ("sts", _options(pool=2, read=10, tries=2)),
+        "states": ("stepfunctions", _options(pool=8, read=10, tries=4)),
     }
     session = checked_session()
     reload_refused_credentials(session)

@@ -12,6 +12,7 @@ from orca_daemon.cli.exits import FAILED, fail, run, settings_or_exit
 from orca_daemon.cli.options import AsJson, Config, parse_time
 from orca_daemon.cli.output import format_time, print_json, print_table, printable, progress_bar
 from orca_daemon.settings import Settings
+from orca_daemon.wire.task_token import hidden
 
 if TYPE_CHECKING:
     from orca_daemon.aws.dead_letter import DeadLetter
@@ -84,6 +85,8 @@ def show(
 ) -> None:
     """Show one dead letter: its evidence, attributes and body.  Exits 1 if SQS does not return it.
 
+    The token of a state machine's task is hidden in the body.
+
     \b
     orca-daemon dlq show recovery 7f4c2a10-52e4-4d0b-9d3e-0c1f6a7b8e90
     """
@@ -94,7 +97,7 @@ def show(
     letters = _run(settings, queue, peek(settings, queue, wanted, 1)).letters
     if not letters:
         fail(f"no dead letter {message_id!r} among those that SQS returns")
-    record = _record(letters[0]) | {"body": letters[0].envelope.body}
+    record = _record(letters[0]) | {"body": hidden(letters[0].envelope.body)}
     if as_json:
         print_json(record)
         return

@@ -17,6 +17,7 @@ from orca_daemon.operations.messages import Document, Template
 from orca_daemon.settings import Settings
 from orca_daemon.settings.buckets import CopyRules
 from orca_daemon.wire.outgoing import Outgoing
+from orca_daemon.wire.restore import Tier
 from orca_daemon.wire.status import Grouping
 
 send = typer.Typer(
@@ -164,6 +165,112 @@ def copy(
     send_all(_messages(template, file, fields), settings, queue, dry_run=dry_run, as_json=as_json)
 
 
+@send.command("catalog")
+def catalog(
+    provider: Annotated[str | None, typer.Option(help="Id of the granule's provider.")] = None,
+    collection: Annotated[
+        str | None, typer.Option("--collection", help="Id of the collection: SHORTNAME___VERSION.")
+    ] = None,
+    granule: Granule = None,
+    execution: Annotated[str | None, typer.Option(help="Id of the execution that archived it.")] = None,
+    archived: Annotated[
+        str | None, typer.Option("--object", help="s3://bucket/key of a file in the archive.")
+    ] = None,
+    cumulus_bucket: Annotated[str | None, typer.Option(help="Bucket that Cumulus has the file in.")] = None,
+    size: Annotated[int | None, typer.Option(help="Its size in bytes.")] = None,
+    etag: Annotated[str | None, typer.Option(help="Its ETag in S3, with the double quotes.")] = None,
+    version: Annotated[str | None, typer.Option(help="Its version id in S3.")] = None,
+    storage_class: Annotated[str | None, typer.Option(help="Its storage class in S3.")] = None,
+    file: File = None,
+    queue: Queue = "catalog",
+    config: Config = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write a granule and its archived files to the catalog.
+
+    A message of several files comes from --file.  Its lines may leave out times, the shortname and version of
+    the collection, the name of the provider, and the name, hash and hashType of a file.
+
+    \b
+    orca-daemon send catalog --provider p --collection C___001 --granule g-1 --execution e-1 \\
+        --object s3://orca-archive/d/g.h5 --cumulus-bucket protected --size 6 \\
+        --etag '"9b2c"' --version v1 --storage-class GLACIER
+    orca-daemon send catalog --file granules.jsonl
+    """
+    settings = settings_or_exit(config)
+    bucket, key = _bucket_and_key(archived)
+    one = {
+        "cumulusArchiveLocation": cumulus_bucket,
+        "orcaArchiveLocation": bucket,
+        "keyPath": key,
+        "sizeInBytes": size,
+        "storageClass": storage_class,
+        "version": version,
+        "etag": etag,
+    }
+    fields = {
+        "provider": _given({"providerId": provider}),
+        "collection": _given({"collectionId": collection}),
+        "granule": _given(
+            {
+                "cumulusGranuleId": granule,
+                "executionId": execution,
+                "files": [given] if (given := _given(one)) else None,
+            }
+        ),
+    }
+    template = messages.catalog_record(datetime.now(UTC))
+    send_all(_messages(template, file, fields), settings, queue, dry_run=dry_run, as_json=as_json)
+
+
+@send.command("restore")
+def restore(
+    job: Job = None,
+    collection: Collection = None,
+    granule: Granule = None,
+    archive: Annotated[str | None, typer.Option(help="Archive bucket that the files are in.")] = None,
+    destination: Annotated[str | None, typer.Option(help="Bucket that the files go to.")] = None,
+    key: Annotated[list[str] | None, typer.Option(help="Key of a file; repeatable.")] = None,
+    tier: Annotated[
+        Tier | None, typer.Option(case_sensitive=False, help="How fast S3 restores; default: the setting.")
+    ] = None,
+    days: Annotated[int | None, typer.Option(help="Days for which S3 keeps a restored object.")] = None,
+    chunk_mb: Chunk = None,
+    file: File = None,
+    queue: Queue = "restore",
+    config: Config = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Request the restore of archived files by their keys.
+
+    Lines of --file are as ORCA's request_from_archive takes them, with or without input and config, or as its
+    recovery workflow does.  To restore granules of the catalog, see orca-daemon restore.
+
+    \b
+    orca-daemon send restore --collection C___001 --granule g-1 --archive orca-archive \\
+        --destination protected --key d/g.h5 --tier Bulk
+    orca-daemon send restore --file requests.jsonl
+    """
+    from orca_daemon.queues.restore.rules import RestoreRules
+
+    fields = _request_fields(collection, granule, destination, key)
+    config_fields = {
+        "asyncOperationId": job,
+        "defaultBucketOverride": archive,
+        "defaultRecoveryTypeOverride": tier,
+        "expireDays": days,
+        "s3MultipartChunksizeMb": chunk_mb,
+    }
+    given = {name: value for name, value in config_fields.items() if value is not None}
+    settings = settings_or_exit(config)
+    url = queue if "://" in queue else section.url if (section := settings.queues.get(queue)) else None
+    template = messages.restore_request(RestoreRules.of(settings), fifo=bool(url and url.endswith(".fifo")))
+    requests = _messages(template, file, {"input": fields, "config": given or None})
+    send_all(requests, settings, queue, dry_run=dry_run, as_json=as_json)
+
+
 @send.command("inventory")
 def inventory(
     manifest: Annotated[
@@ -213,6 +320,16 @@ def _grouping(settings: Settings, queue: str, chosen: Grouping | None) -> Groupi
     return chosen or (section.grouping if section else Grouping.QUEUE)
 
 
+def _request_fields(
+    collection: str | None, granule: str | None, destination: str | None, keys: list[str] | None
+) -> Document | None:
+    """The granule of a restore request; None if no flag names a part of it."""
+    files = [{"key": key, "destBucket": destination} for key in keys or ()]
+    parts = {"collectionId": collection, "granuleId": granule, "keys": files or None}
+    given = {name: value for name, value in parts.items() if value is not None}
+    return {"granules": [given]} if given or destination else None
+
+
 def _bucket_and_key(url: str | None) -> tuple[str | None, str | None]:
     if url is None:
         return None, None
@@ -220,6 +337,11 @@ def _bucket_and_key(url: str | None) -> tuple[str | None, str | None]:
     if not (url.startswith("s3://") and bucket and slash and key):
         raise typer.BadParameter(f"{url!r} is not of the form s3://bucket/key")
     return bucket, key
+
+
+def _given(fields: Document) -> Document | None:
+    """The fields with a value; None if none has one."""
+    return {name: value for name, value in fields.items() if value is not None} or None
 
 
 def _messages(template: Template, file: str | None, fields: Document) -> Callable[[], Iterator[Outgoing]]:

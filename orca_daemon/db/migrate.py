@@ -23,6 +23,8 @@ from orca_daemon.db.sql import load
 _ROLES = load("orca_daemon.db.migrations", "roles.sql")
 _NAME = "orca-daemon-upgrade"
 _CONNECT_SECONDS = 10
+_ORCAS = "0001"
+"""The step that makes ORCA's tables; those after it make ours."""
 _LOCK = 0x6F726361  # "orca": one upgrade of a database at a time
 
 
@@ -68,6 +70,7 @@ def plan(current: Schema) -> list[str]:
             pass
     if current.recorded != schema.CURRENT:
         steps.append("record version 7 as the latest, so that ORCA's deployment leaves the schema alone")
+    steps += [f"create the table {name}, which is the daemon's own" for name in current.missing_tables]
     steps += [f"build the index {name}, beside running work" for name in current.missing_indexes]
     steps += [f"drop the index {name}, which another one replaces" for name in current.superseded_indexes]
     return steps + [f"index {part} by job, beside running work" for part in current.scanned_partitions]
@@ -151,6 +154,8 @@ def _migrate(connection: Connection, current: Schema) -> None:
     if current.verdict in {SchemaVerdict.ABSENT, SchemaVerdict.OLD} or current.recorded != schema.CURRENT:
         # Alembic's own record may be wrong: the tables may have been dropped, or restored from an old backup.
         command.stamp(config, "base")
+    elif current.missing_tables:
+        command.stamp(config, _ORCAS)
     command.upgrade(config, "head")
     connection.commit()
     connection.execution_options(isolation_level="AUTOCOMMIT")

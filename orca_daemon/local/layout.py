@@ -23,7 +23,7 @@ _MAX_RECEIVES: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class QueueSpec:
-    """One queue and its dead-letter queue (contract 1.1; seconds)."""
+    """One queue and its dead-letter queue (contract 1.1 and, for `catalog`, 10; seconds)."""
 
     name: str
     dead_letter: str
@@ -53,6 +53,18 @@ QUEUES: Mapping[str, QueueSpec] = {
         f"{PREFIX}-orca-internal-report-queue.fifo",
         f"{PREFIX}-orca-internal-report-deadletter-queue.fifo",
         4320,
+        5 * _DAY,
+    ),
+    "catalog": QueueSpec(
+        f"{PREFIX}-orca-metadata-queue.fifo",
+        f"{PREFIX}-orca-metadata-deadletter-queue.fifo",
+        900,
+        9 * _DAY,
+    ),
+    "restore": QueueSpec(
+        f"{PREFIX}-orca-restore-queue",
+        f"{PREFIX}-orca-restore-deadletter-queue",
+        1800,
         5 * _DAY,
     ),
 }
@@ -108,3 +120,20 @@ def make_buckets(s3: "S3Client") -> None:
             if code_of(error) != "BucketAlreadyOwnedByYou":
                 raise
     s3.put_bucket_versioning(Bucket=BUCKETS["archive"], VersioningConfiguration={"Status": "Enabled"})
+
+
+def announce_restores(s3: "S3Client", sqs: "SQSClient", recovery_url: str) -> None:
+    """Have the archive's restore events sent to the recovery queue, as ORCA's deployment does."""
+    attributes = sqs.get_queue_attributes(QueueUrl=recovery_url, AttributeNames=["QueueArn"])["Attributes"]
+    s3.put_bucket_notification_configuration(
+        Bucket=BUCKETS["archive"],
+        NotificationConfiguration={
+            "QueueConfigurations": [
+                {
+                    "Id": "orca-daemon-restores",
+                    "QueueArn": attributes["QueueArn"],
+                    "Events": ["s3:ObjectRestore:*"],
+                }
+            ]
+        },
+    )

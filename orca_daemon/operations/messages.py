@@ -5,8 +5,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from orca_daemon.engine.errors import Reject
+from orca_daemon.queues.restore.rules import RestoreRules
 from orca_daemon.settings.buckets import CopyRules
-from orca_daemon.wire import copy, inventory, status
+from orca_daemon.wire import catalog, copy, inventory, restore, status
+from orca_daemon.wire.catalog import CatalogFile, CatalogGranule, Collection, Provider
 from orca_daemon.wire.copy import CopyRequest
 from orca_daemon.wire.inventory import ExportRequest, InventoryPointer, StoredListing
 from orca_daemon.wire.outgoing import INTERNAL_REPORT_GROUP, Outgoing, digest, dump
@@ -65,6 +68,20 @@ def copy_request(rules: CopyRules) -> Template:
     return template
 
 
+def restore_request(rules: RestoreRules, *, fifo: bool) -> Template:
+    """Makes restore requests that these rules allow, in any form that the queue accepts."""
+
+    def template(given: Document) -> Outgoing:
+        message = restore.outgoing(dump(given), fifo=fifo)
+        try:
+            rules.check(restore.decode(message.body))
+        except Reject as refusal:
+            raise MalformedError(f"the daemon would reject it: {refusal}") from None
+        return message
+
+    return template
+
+
 def inventory_pointer(given: Document) -> Outgoing:
     """The request to compare an inventory, or a listing that ORCA stored."""
     body = dump(given)
@@ -77,6 +94,30 @@ def export_request(given: Document) -> Outgoing:
     """The request for an export."""
     read(ExportRequest, given, "export request")
     return _report(dump(given))
+
+
+def catalog_record(now: datetime) -> Template:
+    """Makes catalog records; times, names that ids and keys have, and what may be null may be missing."""
+    time = format_time(now)
+
+    def template(given: Document) -> Outgoing:
+        document = dict(given)
+        parts: dict[str, tuple[type[WireModel], Callable[[Document], Document]]] = {
+            "provider": (Provider, lambda _: {"name": None}),
+            "collection": (Collection, _names_of_collection),
+            "granule": (CatalogGranule, lambda granule: _parts_of_granule(granule, time)),
+        }
+        for name, (model, defaults) in parts.items():
+            if isinstance(part := given.get(name), dict):
+                document[name] = _filled(part, model, defaults(part))
+        if isinstance(granule := document.get("granule"), dict) and isinstance(granule.get("files"), list):
+            files = [_archived_file(file, time) for file in granule["files"]]
+            document["granule"] = {**granule, "files": files}
+        message = catalog.outgoing(document)
+        catalog.decode(message.body)
+        return message
+
+    return template
 
 
 def fill(lines: Iterable[tuple[int, str]], template: Template) -> Iterator[Outgoing]:
@@ -111,6 +152,24 @@ def _new_file(given: object, now: datetime) -> object:
         "lastUpdate": time,
     }
     return _filled(given, NewFile, defaults)
+
+
+def _names_of_collection(given: Document) -> Document:
+    """Short name and version of `shortname___version`."""
+    shortname, separator, version = str(given.get("collectionId")).rpartition("___")
+    return {"shortname": shortname, "version": version} if separator else {}
+
+
+def _parts_of_granule(given: Document, time: str) -> Document:
+    ingested = given.get("ingestTime", time)
+    return {"cumulusCreateTime": ingested, "ingestTime": time, "lastUpdate": ingested, "files": []}
+
+
+def _archived_file(given: object, time: str) -> object:
+    if not isinstance(given, dict):
+        return given
+    defaults = {"name": _base_name(given.get("keyPath")), "hash": None, "hashType": None, "ingestTime": time}
+    return _filled(given, CatalogFile, defaults)
 
 
 def _filled(given: Document, model: type[WireModel], defaults: Mapping[str, Any]) -> Document:

@@ -6,6 +6,7 @@ The `OrcaStatus` of recoveries is in `recovery` (and here), that of reconciliati
 """
 
 from orca_daemon.producer.batch import Sent, send_batch
+from orca_daemon.producer.catalog import post_all_to_metadata_queue, post_to_metadata_queue
 from orca_daemon.producer.queue import SendError, get_aws_region, send
 from orca_daemon.producer.recovery import (
     OrcaStatus,
@@ -18,6 +19,7 @@ from orca_daemon.producer.recovery import (
     update_status_for_file,
     update_status_for_files,
 )
+from orca_daemon.producer.restore import post_restore_request
 from orca_daemon.wire.status import Grouping, RequestMethod
 
 __all__ = [
@@ -29,10 +31,13 @@ __all__ = [
     "create_status_for_job",
     "create_status_for_jobs",
     "get_aws_region",
+    "post_all_to_metadata_queue",
     "post_entries_to_fifo_queue",
     "post_entries_to_standard_queue",
     "post_entry_to_fifo_queue",
     "post_entry_to_standard_queue",
+    "post_restore_request",
+    "post_to_metadata_queue",
     "send",
     "send_batch",
     "update_status_for_file",

@@ -3,7 +3,7 @@
 from typing import Any
 
 from orca_daemon.engine.route import Route
-from orca_daemon.queues import internal_report, recovery, status_update
+from orca_daemon.queues import catalog, internal_report, recovery, restore, status_update
 from orca_daemon.queues.services import Services
 
 
@@ -13,4 +13,6 @@ def routes(services: Services) -> list[Route[Any]]:
         status_update.route(services),
         recovery.route(services),
         internal_report.route(services),
+        restore.route(services),
+        catalog.route(services),
     ]

@@ -17,6 +17,7 @@ from orca_daemon.settings.sections import (
     QueueSection,
     ReconcileSection,
     RecoverySection,
+    RestoreSection,
     Section,
     Settings,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "QueueSection",
     "ReconcileSection",
     "RecoverySection",
+    "RestoreSection",
     "Section",
     "Settings",
     "SettingsError",

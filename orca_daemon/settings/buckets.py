@@ -85,6 +85,9 @@ def contradictions(settings: "Settings") -> Iterator[str]:
     rules = CopyRules.of(settings)
     if any(set(pattern) == {"*"} for pattern in rules.sources or ()):
         yield "copies.sources: * names every bucket, which leaves none to copy to"
+    archive = settings.restore.bucket
+    if archive is not None and (refusal := rules.source_refusal(archive)):
+        yield f"restore.bucket: {refusal}"
     for setting, bucket in _destinations(settings):
         if refusal := rules.target_refusal(bucket):
             yield f"{setting}: {refusal}"
@@ -93,6 +96,7 @@ def contradictions(settings: "Settings") -> Iterator[str]:
 def _destinations(settings: "Settings") -> Iterator[tuple[str, str]]:
     """The destinations that settings name, each as the setting and its bucket."""
     yield from (("copies.targets", name) for name in settings.copies.targets or () if is_bucket(name))
+    yield from (("restore.destinations", name) for name in settings.restore.destinations.values())
     recovery = settings.recovery
     if recovery.unknown_keys != "route":
         return

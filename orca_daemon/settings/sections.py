@@ -19,7 +19,9 @@ from pydantic import (
 
 from orca_daemon.settings.buckets import contradictions
 from orca_daemon.settings.corrections import Correction
+from orca_daemon.wire.destinations import PatternError, pattern
 from orca_daemon.wire.queue_url import host_of, identity, normalised
+from orca_daemon.wire.restore import Tier
 from orca_daemon.wire.status import Grouping
 
 
@@ -49,6 +51,15 @@ def _not_empty(patterns: tuple[str, ...]) -> tuple[str, ...]:
     if not all(patterns) or not patterns:
         raise ValueError("must name buckets, or be left out")
     return patterns
+
+
+def _patterns(destinations: dict[str, str]) -> dict[str, str]:
+    for expression in destinations:
+        try:
+            pattern(expression)
+        except PatternError as error:
+            raise ValueError(f"the pattern {expression} {error}") from None
+    return destinations
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_comma_separated)]
@@ -192,6 +203,57 @@ class RecoverySection(Section):
         return self
 
 
+class RestoreSection(Section):
+    """How objects of the archive are restored, and how much may be.  Beyond a limit a message is refused."""
+
+    tier: Tier = Tier.STANDARD
+    """Tier of a request that names none: Standard, Bulk or Expedited (ORCA: `DEFAULT_RECOVERY_TYPE`)."""
+    tiers: Annotated[tuple[Tier, ...], BeforeValidator(_comma_separated)] = tuple(Tier)
+    """Tiers that a request may name."""
+    expedited_fallback: bool = False
+    """If S3 has no capacity for Expedited, ask for Standard; else the message waits for capacity."""
+    days: Annotated[int, Field(ge=1, le=36_500)] = 5
+    """Days for which S3 keeps a restored copy (ORCA: `RESTORE_EXPIRE_DAYS`)."""
+    bucket: str | None = None
+    """Archive of a request that names none (ORCA: `ORCA_DEFAULT_BUCKET`)."""
+    sources: Buckets | None = None
+    """Archive buckets that a request may name: names or patterns (`*`).
+    Default: those of `copies.sources`.
+    """
+    targets: Buckets | None = None
+    """Buckets that a request may name as destinations.  Default: those of `copies.targets`."""
+    max_files: Count = 100_000
+    """Largest number of files of one message."""
+    max_bytes: Count = 10 * 1024**4
+    """Largest number of bytes that one message may restore; 10 TiB."""
+    bytes_per_day: Count | None = None
+    """Largest number of bytes that all daemons together restore in one day (UTC).  Default: no limit."""
+    per_second: Seconds = 100.0
+    """Restore requests that one daemon sends to S3 per second, at most."""
+    retries: Annotated[int, Field(ge=0)] = 3
+    """Further attempts at a request that failed (ORCA: `RESTORE_REQUEST_RETRIES`)."""
+    retry_sleep: Annotated[float, Field(ge=0)] = 1.0
+    """Base of the backoff between them, seconds (ORCA: `RESTORE_RETRY_SLEEP_SECS`)."""
+    heartbeat: Seconds = 60.0
+    """Seconds between two heartbeats to a state machine that waits for an answer."""
+    recovery_url: QueueUrl | None = None
+    """Queue where readable objects are announced, to be copied at once (ORCA: `ARCHIVE_RECOVERY_QUEUE_URL`);
+    default: the URL of the queue `recovery`.
+    """
+    destinations: Annotated[dict[str, str], BeforeValidator(_json_object), AfterValidator(_patterns)] = Field(
+        default_factory=dict
+    )
+    """Where an operator's restores go, if the operator names no bucket: regular expression, found in the
+    filename, to bucket.  The first that fits counts.
+    """
+
+    @model_validator(mode="after")
+    def _allows_its_own_tier(self) -> "RestoreSection":
+        if self.tier not in self.tiers:
+            raise ValueError("tier is not among tiers: every request that names none would be refused")
+        return self
+
+
 class CopiesSection(Section):
     """What may be copied, and how."""
 
@@ -306,7 +368,7 @@ class LogSection(Section):
     """`json`, one object per line, or `console`, lines for people."""
 
 
-STANDARD_QUEUES = ("status_update", "recovery", "internal_report")
+STANDARD_QUEUES = ("status_update", "recovery", "internal_report", "restore", "catalog")
 
 
 class Settings(Section):
@@ -317,6 +379,7 @@ class Settings(Section):
     queues: dict[str, QueueSection] = Field(default_factory=dict)
     engine: EngineSection = Field(default_factory=EngineSection)
     recovery: RecoverySection = Field(default_factory=RecoverySection)
+    restore: RestoreSection = Field(default_factory=RestoreSection)
     copies: CopiesSection = Field(default_factory=CopiesSection)
     reconcile: ReconcileSection = Field(default_factory=ReconcileSection)
     export: ExportSection = Field(default_factory=ExportSection)
@@ -358,16 +421,28 @@ class Settings(Section):
         """Which setting a process lacks to consume its queues, as a sentence; None if it lacks none."""
         if not self.bound:
             return (
-                "no queue has a URL: set ORCA_QUEUES__STATUS_UPDATE__URL, ORCA_QUEUES__RECOVERY__URL or "
-                "ORCA_QUEUES__INTERNAL_REPORT__URL"
+                "no queue has a URL: set ORCA_QUEUES__STATUS_UPDATE__URL, ORCA_QUEUES__RECOVERY__URL, "
+                "ORCA_QUEUES__INTERNAL_REPORT__URL or ORCA_QUEUES__CATALOG__URL"
             )
-        recovers = any((queue.route or name) == "recovery" for name, queue in self.bound.items())
-        if recovers and self.recovery.unknown_keys == "reject" and not self.status_url:
+        routes = {queue.route or name for name, queue in self.bound.items()}
+        recovers = "recovery" in routes and self.recovery.unknown_keys == "reject"
+        if (recovers or "restore" in routes) and not self.status_url:
             return (
                 "recoveries post their progress, and no status queue has a URL: set "
                 "ORCA_QUEUES__STATUS_UPDATE__URL, or ORCA_RECOVERY__STATUS_URL where another process reads it"
             )
+        if "restore" in routes and not self.recovery_url:
+            return (
+                "readable objects are copied by way of the recovery queue, and none has a URL: set "
+                "ORCA_QUEUES__RECOVERY__URL, or ORCA_RESTORE__RECOVERY_URL where another process reads it"
+            )
         return None
+
+    @property
+    def recovery_url(self) -> str | None:
+        """The queue where objects that can be copied are announced."""
+        recovery = self.queues.get("recovery")
+        return self.restore.recovery_url or (recovery.url if recovery else None)
 
     @property
     def status_url(self) -> str | None:

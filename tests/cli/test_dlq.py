@@ -138,6 +138,20 @@ def test_a_dead_letter_is_shown_by_the_message_id_of_the_log(
     run(url, "show", "q", "m-8", code=1)
 
 
+@pytest.mark.parametrize("form", [(), ("--json",)], ids=["text", "JSON"])
+def test_the_token_of_a_task_is_not_shown(
+    sqs: Any, make_queue: Callable[[str], UrlPair], run: Callable[..., Any], form: tuple[str, ...]
+) -> None:
+    url, dead = make_queue("")
+    sqs.send_message(QueueUrl=dead, MessageBody=json.dumps({"taskToken": "AQC4+secret==", "payload": 7}))
+    letters = run(url, "list", "q", "--json")["letters"]
+
+    shown = run(url, "show", "q", letters[0]["id"], *form)
+
+    body = shown["body"] if form else shown.partition("body: ")[2]
+    assert json.loads(body) == {"taskToken": "(hidden)", "payload": 7}
+
+
 def test_a_redrive_keeps_order_and_attributes_and_removes_the_evidence(
     sqs: Any, make_queue: Callable[[str], UrlPair], run: Callable[..., Any]
 ) -> None:

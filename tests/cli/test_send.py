@@ -10,8 +10,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from orca_daemon.cli import app
-from orca_daemon.wire import copy, inventory, status
+from orca_daemon.wire import catalog, copy, inventory, status
 from tests.producer.conftest import Queue, environment, fifo, standard
+from tests.queues.catalog.messages import body
+from tests.queues.catalog.messages import file as archived
 
 __all__ = ["environment", "fifo", "standard"]
 UPDATE = {"jobId": "j", "collectionId": "c", "granuleId": "g", "filename": "f", "statusId": 2}
@@ -75,6 +77,36 @@ def test_a_copy_request_from_flags(standard: Queue) -> None:
     document = json.loads(result.stdout)
     assert (document["queue"], document["sent"], document["failed"]) == (standard.url, 1, 0)
     assert document["messages"] == [{"index": 0, "message_id": message["MessageId"], "error": None}]
+
+
+def test_a_catalog_record_from_flags(fifo: Queue) -> None:
+    result = run(
+        *("catalog", "--provider", "p", "--collection", "C___001", "--granule", "g", "--execution", "e"),
+        *("--object", "s3://a/d/g.h5", "--cumulus-bucket", "protected", "--size", "6", "--etag", '"9b"'),
+        *("--version", "v1", "--storage-class", "GLACIER", "--queue", fifo.url),
+    )
+    assert result.exit_code == 0, result.output
+    (message,) = fifo.take()
+    record = catalog.decode(message["Body"])
+    assert (record.collection.shortname, record.collection.version) == ("C", "001")
+    (file,) = record.granule.files
+    assert (file.name, file.orca_archive_location, file.key_path, file.hash) == ("g.h5", "a", "d/g.h5", None)
+    assert file.ingest_time == record.granule.ingest_time == record.granule.last_update
+    assert "MessageAttributes" not in message
+
+
+def test_complete_catalog_records_from_a_file_are_sent_to_the_byte(fifo: Queue, tmp_path: Path) -> None:
+    documents = [body(archived("a"), archived("b")), body(granule_id="g2")]
+    result = run("catalog", "--file", json_lines(tmp_path, documents), "--queue", fifo.url)
+    assert result.exit_code == 0, result.output
+    assert sorted(message["Body"] for message in fifo.take()) == sorted(map(json.dumps, documents))
+
+
+def test_a_catalog_record_that_would_be_rejected_is_not_sent(fifo: Queue) -> None:
+    result = run("catalog", "--granule", "g", "--object", "s3://a/k", "--queue", fifo.url)
+    assert result.exit_code == 2
+    assert "nothing sent: not a valid catalog record: provider is missing" in result.stderr
+    assert fifo.take() == []
 
 
 def test_an_inventory_and_an_export_from_arguments(fifo: Queue) -> None:
@@ -228,3 +260,60 @@ def test_a_queue_can_be_named_as_in_the_settings(fifo: Queue, tmp_path: Path) ->
     assert result.exit_code == 0, result.output
     (message,) = fifo.take()
     assert message["Attributes"]["MessageGroupId"] == status.granule_group("j", "c", "g")
+
+
+def test_a_restore_from_flags(standard: Queue) -> None:
+    result = run(
+        *("restore", "--job", "j", "--collection", "c", "--granule", "g", "--archive", "archive"),
+        *("--destination", "protected", "--key", "p/q.h5", "--tier", "bulk", "--days", "9"),
+        *("--queue", standard.url),
+    )
+    assert result.exit_code == 0, result.output
+    (message,) = standard.take()
+    assert json.loads(message["Body"]) == {
+        "input": {
+            "granules": [
+                {
+                    "collectionId": "c",
+                    "granuleId": "g",
+                    "keys": [{"key": "p/q.h5", "destBucket": "protected"}],
+                }
+            ]
+        },
+        "config": {
+            "asyncOperationId": "j",
+            "defaultBucketOverride": "archive",
+            "defaultRecoveryTypeOverride": "Bulk",
+            "expireDays": 9,
+        },
+    }
+
+
+@pytest.mark.parametrize("kind", ["fifo", "standard"])
+def test_restores_from_a_file_are_sent_as_they_are(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    queue: Queue = request.getfixturevalue(kind)
+    granule = {"collectionId": "c", "granuleId": "g", "keys": [{"key": "k", "destBucket": "b"}]}
+    bodies = [
+        {"granules": [granule], "config": {"defaultBucketOverride": "a"}, "more": 1},
+        {"input": {"granules": [granule]}, "config": {"defaultBucketOverride": "a"}},
+    ]
+    result = run("restore", "--file", json_lines(tmp_path, bodies), "--queue", queue.url)
+    assert result.exit_code == 0, result.output
+    assert sorted(json.dumps(json.loads(message["Body"])) for message in queue.take()) == sorted(
+        json.dumps(body) for body in bodies
+    )
+
+
+def test_a_restore_that_a_setting_forbids_is_not_sent(
+    standard: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORCA_RESTORE__TIERS", "Bulk")
+    monkeypatch.setenv("ORCA_RESTORE__TIER", "Bulk")
+    flags = ("--collection", "c", "--granule", "g", "--archive", "a", "--destination", "b", "--key", "k")
+    result = run("restore", *flags, "--tier", "Standard", "--queue", standard.url)
+    assert result.exit_code == 2
+    assert "the daemon would reject it" in result.output
+    assert "restore.tiers" in result.output
+    assert standard.take() == []

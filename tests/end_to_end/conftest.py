@@ -15,7 +15,7 @@ import pytest
 
 from orca_daemon.aws.sqs_messages import EVIDENCE
 from orca_daemon.local.daemon import Daemon, foreign_removed
-from orca_daemon.local.layout import DEAD_LETTER
+from orca_daemon.local.layout import DEAD_LETTER, QUEUES
 from orca_daemon.local.ports import free_port
 from orca_daemon.local.stack import clients_environment, daemon_environment
 from orca_daemon.producer import send
@@ -148,8 +148,8 @@ def deployment(
     tmp_path: Path,
 ) -> Iterator[Deployment]:
     urls = {}
-    for name, fifo in {"status_update": True, "recovery": False, "internal_report": True}.items():
-        pair = queues(fifo=fifo)
+    for name, spec in QUEUES.items():
+        pair = queues(fifo=spec.fifo)
         urls[name], urls[name + DEAD_LETTER] = pair.url, pair.dead_letter_url
     deployed = Deployment(
         s3=s3,

@@ -11,13 +11,19 @@ from pyarrow import BufferReader
 
 from orca_daemon.local.moto import REGION
 from orca_daemon.producer import OrcaStatus
+from orca_daemon.wire import catalog
 from orca_daemon.wire.copy import CopyRequest, copy_message
 from orca_daemon.wire.inventory import ExportRequest, InventoryPointer, export_message, inventory_message
 from orca_daemon.wire.outgoing import Outgoing
 from tests.end_to_end.conftest import Deployment
 from tests.end_to_end.messages import COLLECTION, START, new_job, update
+from tests.queues.catalog.messages import body, file
 
 JOBS = "SELECT granule_id, status_id FROM orca.recovery_job WHERE job_id = %s ORDER BY 1"
+CATALOG = """
+    SELECT key_path, cumulus_granule_id
+    FROM orca.files JOIN orca.granules AS granule ON granule.id = granule_id ORDER BY 1
+"""
 FILES = "SELECT filename, status_id, error_message FROM orca.recovery_file WHERE job_id = %s ORDER BY 1"
 
 
@@ -29,6 +35,20 @@ def test_status_updates_become_rows(deployment: Deployment) -> None:
     deployment.send("status_update", update("op-1", "b.hdf", OrcaStatus.FAILED, seconds=2))
     deployment.await_rows([("g-1", 3)], JOBS, "op-1")
     deployment.await_empty("status_update")
+
+
+def test_catalog_records_become_rows_and_a_bad_one_costs_no_other(deployment: Deployment) -> None:
+    granules = [f"g-{number}" for number in range(9)]
+    bodies = [body(file(f"d/{granule}.h5"), granule_id=granule) for granule in granules]
+    bad = body(file("d/bad.h5", storageClass="GLACIER_IR"), granule_id="bad")
+    for document in [*bodies[:4], bad, *bodies[4:]]:
+        deployment.send("catalog", catalog.outgoing(document))
+    deployment.start()
+    deployment.await_rows([(f"d/{granule}.h5", granule) for granule in granules], CATALOG)
+    (letter,) = deployment.dead_letters("catalog", 1)
+    assert json.loads(letter.body) == bad
+    assert "GLACIER_IR" in letter.evidence["reason"]
+    deployment.await_empty("catalog")
 
 
 def test_a_copy_request_becomes_an_object_and_a_status(deployment: Deployment) -> None:

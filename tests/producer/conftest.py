@@ -59,6 +59,13 @@ def fifo(environment: None) -> Iterator[Queue]:
 
 
 @pytest.fixture
+def metadata(environment: None) -> Iterator[Queue]:
+    """A second FIFO queue."""
+    with closing(boto3.client("sqs", region_name="us-west-2")) as client:
+        yield Queue(client, fifo=True)
+
+
+@pytest.fixture
 def standard(environment: None) -> Iterator[Queue]:
     with closing(boto3.client("sqs", region_name="us-west-2")) as client:
         yield Queue(client, fifo=False)

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
-from orca_daemon.wire import inventory, recovery, status
+from orca_daemon.wire import catalog, inventory, recovery, status
 from orca_daemon.wire.s3_event import S3Notification
 from orca_daemon.wire.status import UpdateFile
 from orca_daemon.wire.wire_model import MalformedError, json_object
+from tests.queues.catalog.messages import body as catalog_body
+from tests.queues.catalog.messages import file as catalog_file
 from tests.wire.test_recovery import COPY, POINTER, bridged, events, from_s3, record, sns
 from tests.wire.test_status import UPDATE, new_file, new_job, update
 
@@ -22,12 +24,15 @@ BODIES: dict[str, dict[str, Any]] = {
     "EventBridge event": bridged("k"),
     "pointer": POINTER,
     "export request": {"tables_to_query": ["a"]},
+    "catalog record": catalog_body(catalog_file()),
 }
 
 
 def decode(kind: str, body: str) -> object:
     if kind in {"update_file", "new_job"}:
         return status.decode(body, {"RequestMethod": kind})
+    if kind == "catalog record":
+        return catalog.decode(body)
     return (inventory if kind in {"pointer", "export request"} else recovery).decode(body)
 
 

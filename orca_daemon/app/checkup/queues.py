@@ -11,7 +11,7 @@ from orca_daemon.aws.sqs import SqsSource, other_host, other_region
 from orca_daemon.engine.errors import SourceError
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.source import QueueFacts
-from orca_daemon.queues import recovery
+from orca_daemon.queues import recovery, restore
 from orca_daemon.settings import Settings
 from orca_daemon.wire.queue_url import identity
 
@@ -53,7 +53,8 @@ def subject(name: str) -> str:
 
 def foreign_status_url(settings: Settings) -> str | None:
     """The queue that recoveries post their progress to, if another process reads it."""
-    posted = settings.status_url if recovery.NAME in handlers(settings).values() else None
+    posting = {recovery.NAME, restore.NAME} & set(handlers(settings).values())
+    posted = settings.status_url if posting else None
     own = {identity(queue.url or "") for queue in settings.bound.values()}
     return posted if posted and identity(posted) not in own else None
 

@@ -19,6 +19,7 @@ from orca_daemon.engine.events import (
     SettlementFailed,
 )
 from orca_daemon.engine.state import EngineState
+from orca_daemon.ops.metrics.catalog import CatalogMetrics
 from orca_daemon.ops.metrics.copies import CopyMetrics
 from orca_daemon.ops.metrics.engine_state import EngineStateMetrics
 from orca_daemon.ops.metrics.exports import ExportMetrics
@@ -26,6 +27,7 @@ from orca_daemon.ops.metrics.external import AwsMetrics, DatabaseMetrics, QueueM
 from orca_daemon.ops.metrics.messages import MessageMetrics
 from orca_daemon.ops.metrics.process import ProcessMetrics
 from orca_daemon.ops.metrics.reconcile import ReconcileMetrics
+from orca_daemon.ops.metrics.restores import RestoreMetrics
 from orca_daemon.ops.metrics.status import StatusMetrics
 from orca_daemon.ops.metrics.work import WorkMetrics
 
@@ -62,6 +64,8 @@ class Metrics:
         self.exports = ExportMetrics(self.registry, wall)
         self.reconcile = ReconcileMetrics(self.registry)
         self.recovery = RecoveryMetrics(self.registry)
+        self.restores = RestoreMetrics(self.registry)
+        self.catalog = CatalogMetrics(self.registry)
         self.status = StatusMetrics(self.registry)
 
     def watch(self, state: Callable[[], EngineState]) -> None:

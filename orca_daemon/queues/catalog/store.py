@@ -1,0 +1,163 @@
+"""Writes a run of catalog records in one transaction: two round trips for any number of messages."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+
+from sqlalchemy import Connection, TextClause, text
+from sqlalchemy.exc import IntegrityError
+
+from orca_daemon.db.failures import sqlstate_of
+from orca_daemon.db.sql import load
+from orca_daemon.engine.errors import Reject
+from orca_daemon.queues.catalog.rows import FileRow, GranuleKey, Rows, rows
+from orca_daemon.wire.catalog import CatalogRecord
+
+_SQL = load(__package__, "statements.sql")
+_UNIQUE_VIOLATION = "23505"
+_ARCHIVE_KEY = "(orca_archive_location, key_path)="
+"""How Postgres names the second unique key of `files` in the detail of a violation, in every language."""
+# Non-ASCII characters unescaped: a server with the encoding SQL_ASCII rejects `\u` escapes for them.
+_json = json.JSONEncoder(ensure_ascii=False).encode
+
+
+@cache
+def _joined(*names: str) -> TextClause:
+    """Several statements for one round trip; each sees what was committed before it started."""
+    return text(";\n".join(_SQL[name].text for name in names))
+
+
+def apply(connection: Connection, messages: Sequence[CatalogRecord]) -> frozenset[int]:
+    """Write the whole run, with the same result as if its messages came one by one.
+
+    Args:
+        connection: in a transaction of its own.
+        messages: in order.
+
+    Returns:
+        The positions of the stale messages: a part of them changed nothing, because a newer version of it is
+        stored.
+
+    Raises:
+        Reject: the table of storage classes lacks one that a message names, or a file is archived as an
+            object that the catalog has for another file; the caller must roll back.
+        EntangledError: the messages can only be written one by one.
+    """
+    planned = rows(messages)
+    classes = _storage_classes(connection, messages)
+    ids, stale = _write_granules(connection, planned)
+    for statement in planned.files:
+        stale |= _write_files(connection, statement, ids, classes)
+    return planned.superseded | stale
+
+
+def _storage_classes(connection: Connection, messages: Iterable[CatalogRecord]) -> Mapping[str, int]:
+    """The ids of the storage classes; rows of that table never change, so a connection keeps them."""
+    named = {file.storage_class for message in messages for file in message.granule.files}
+    classes: dict[str, int] = connection.info.setdefault(__name__, {})
+    if not named <= classes.keys():
+        classes.update((value, number) for value, number in connection.execute(_SQL["read_storage_classes"]))
+    for message in messages:
+        for index, file in enumerate(message.granule.files):
+            if file.storage_class not in classes:
+                field = f"granule.files[{index}].storageClass"
+                raise Reject(f"{field}: the table storage_class has no class {file.storage_class!r}")
+    return classes
+
+
+def _write_granules(connection: Connection, planned: Rows) -> tuple[dict[GranuleKey, int], set[int]]:
+    """Write everything but the files.  Returns the granules' ids, and the positions of stale messages."""
+    granules = [
+        {
+            "number": number,
+            "provider": row.newest.provider.provider_id,
+            "collection": key.collection_id,
+            "granule": key.granule_id,
+            "execution": row.newest.granule.execution_id,
+            "ingested": row.first.granule.ingest_time.isoformat(),
+            "created": row.first.granule.cumulus_create_time.isoformat(),
+            "updated": row.newest.granule.last_update.isoformat(),
+        }
+        for number, (key, row) in enumerate(planned.granules.items())
+    ]
+    collections = [
+        {"id": id_, "shortname": message.collection.shortname, "version": message.collection.version}
+        for id_, message in planned.collections.items()
+    ]
+    parameters = {
+        "providers": _json([{"id": id_, "name": name} for id_, name in planned.providers.items()]),
+        "collections": _json(collections),
+        "granules": _json(granules),
+    }
+    statements = ("plan", "insert_providers", "insert_collections", "write_granules", "read_granules")
+    keys = list(planned.granules)
+    ids: dict[GranuleKey, int] = {}
+    stale: set[int] = set()
+    for number, id_, is_stale in connection.execute(_joined(*statements), parameters):
+        ids[keys[number]] = id_
+        if is_stale:
+            stale.add(planned.granules[keys[number]].position)
+    return ids, stale
+
+
+def _write_files(
+    connection: Connection,
+    statement: Sequence[FileRow],
+    ids: Mapping[GranuleKey, int],
+    classes: Mapping[str, int],
+) -> set[int]:
+    """Write the files of one statement.  Returns the positions of stale messages."""
+    parameters = {"files": _json([_file_row(row, ids, classes) for row in statement])}
+    try:
+        result = connection.execute(_SQL["write_files"], parameters)
+    except IntegrityError as error:
+        raise _conflict(error, statement) or error from None
+    if result.rowcount == len(statement):
+        return set()
+    # Files of which nothing changed were not written either: only a query tells the stale ones from them.
+    stale = connection.execute(_SQL["find_stale_files"], {"files": _json(_versions(statement))})
+    return {statement[number].position for (number,) in stale}
+
+
+def _file_row(row: FileRow, ids: Mapping[GranuleKey, int], classes: Mapping[str, int]) -> dict[str, object]:
+    file = row.file
+    return {
+        "granule": ids[row.granule],
+        "name": file.name,
+        "archive": file.orca_archive_location,
+        "cumulus": file.cumulus_archive_location,
+        "key": file.key_path,
+        "ingested": file.ingest_time.isoformat(),
+        "etag": file.etag,
+        "version": file.version,
+        "size": file.size_in_bytes,
+        "hash": file.hash,
+        "hash_type": file.hash_type,
+        "class": classes[file.storage_class],
+    }
+
+
+def _versions(statement: Sequence[FileRow]) -> list[dict[str, object]]:
+    return [
+        {
+            "number": number,
+            "cumulus": row.file.cumulus_archive_location,
+            "key": row.file.key_path,
+            "ingested": row.file.ingest_time.isoformat(),
+        }
+        for number, row in enumerate(statement)
+    ]
+
+
+def _conflict(error: IntegrityError, statement: Sequence[FileRow]) -> Reject | None:
+    """The rejection for a file whose object in the archive is in the catalog for another file."""
+    detail = getattr(getattr(error.orig, "diag", None), "message_detail", None) or ""
+    if sqlstate_of(error) != _UNIQUE_VIOLATION or _ARCHIVE_KEY not in detail:
+        return None
+    for row in statement:
+        if f"{_ARCHIVE_KEY}({row.file.orca_archive_location}, {row.file.key_path})" in detail:
+            return Reject(
+                f"granule.files[{row.index}]: the catalog has the object of this orcaArchiveLocation and "
+                "keyPath already, as the copy of a file in another cumulusArchiveLocation"
+            )
+    return None
