@@ -21,6 +21,7 @@ app = typer.Typer(
     orca-daemon run               consume the queues
     """,
     no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,  # rich keeps the line breaks of docstrings even if the terminal is narrower
     pretty_exceptions_enable=False,
 )

@@ -9,7 +9,7 @@ import typer
 
 from orca_daemon.cli.exits import run, settings_or_exit
 from orca_daemon.cli.options import AsJson, Config
-from orca_daemon.cli.output import print_json, progress_bar
+from orca_daemon.cli.output import print_json, printable, progress_bar
 from orca_daemon.wire.s3_names import key_problem
 
 if TYPE_CHECKING:
@@ -48,11 +48,10 @@ def copy(
         copied = run(copying.copy(settings, source_object, target_object, chunk_mib=chunk, progress=progress))
     if as_json:
         # One line for each copy, so that the output of several runs is JSON lines.
-        print_json(
-            {"source": str(source_object), "target": str(target_object), **asdict(copied)}, indent=None
-        )
+        document = {"source": str(source_object), "target": str(target_object), **asdict(copied)}
+        print_json("copy", document, indent=None)
     else:
-        typer.echo(_summary(copied, target_object))
+        typer.echo(printable(_summary(copied, target_object)))
 
 
 def _object(url: str) -> "S3Object":

@@ -38,6 +38,7 @@ def status(config: Config = None, as_json: AsJson = False) -> None:
     schema = state.schema
     if as_json:
         print_json(
+            "db status",
             {
                 "verdict": schema.verdict.name.lower(),
                 "version": schema.version,
@@ -45,7 +46,7 @@ def status(config: Config = None, as_json: AsJson = False) -> None:
                 "missing_indexes": list(schema.missing_indexes),
                 "usable": state.usable,
                 "steps": state.steps,
-            }
+            },
         )
     else:
         _print_schema(schema)
@@ -98,7 +99,7 @@ def _confirm(*, as_json: bool) -> None:
 
 def _print_end(steps: list[str], *, as_json: bool, done: bool) -> None:
     if as_json:
-        print_json({"steps": steps, "done": done})
+        print_json("db upgrade", {"steps": steps, "done": done})
     elif done:
         typer.echo("The database is up to date.")
 

@@ -1,6 +1,5 @@
 """`orca-daemon dlq`: list dead letters with their reasons, and send them back."""
 
-import json
 import sys
 from collections.abc import Coroutine, Iterable
 from datetime import UTC, datetime
@@ -8,9 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from orca_daemon.cli.dead_letter_text import for_people
 from orca_daemon.cli.exits import FAILED, fail, run, settings_or_exit
-from orca_daemon.cli.options import AsJson, Config, parse_time
-from orca_daemon.cli.output import format_time, print_json, print_table, printable, progress_bar
+from orca_daemon.cli.options import AsCsv, AsJson, Config, Wide, parse_time
+from orca_daemon.cli.output import note, print_json, progress_bar
+from orca_daemon.cli.table import Column
+from orca_daemon.cli.view import Form, View, columns_option, view_of
 from orca_daemon.settings import Settings
 from orca_daemon.wire.task_token import hidden
 
@@ -30,7 +32,16 @@ Since = Annotated[
 Until = Annotated[
     str | None, typer.Option(help="Only dead-lettered before this time: ISO 8601, or a span before now.")
 ]
-_LONGEST_CELL = 500
+LETTERS = (
+    Column(name="id", least=36, identifies=True),
+    Column(name="buried_at", header="DEAD-LETTERED (UTC)", rank=2),
+    Column(name="group", rank=4, least=16, middle=True),
+    Column(name="error", rank=3, least=16),
+    Column(name="attempts", number=True, rank=5),
+    Column(name="message_id", header="MESSAGE ID", rank=6, extra=True),
+    Column(name="reason", rank=1, least=20, prose=True),
+)
+ChosenColumns = Annotated[str | None, columns_option(LETTERS)]
 
 
 def register(app: typer.Typer) -> None:
@@ -50,6 +61,9 @@ def list_(
     since: Since = None,
     until: Until = None,
     most: Annotated[int, typer.Option("--max", min=1, help="The most to show.")] = 100,
+    wide: Wide = False,
+    columns: ChosenColumns = None,
+    as_csv: AsCsv = False,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
@@ -64,15 +78,24 @@ def list_(
     """
     from orca_daemon.operations.dead_letters import peek
 
+    view = view_of(LETTERS, wide=wide, columns=columns, as_csv=as_csv, as_json=as_json)
     wanted = _wanted((), reason, error, group, since, until)
     settings = settings_or_exit(config)
     peeked = _run(settings, queue, peek(settings, queue, wanted, most))
     if as_json:
         letters = [_record(letter) for letter in peeked.letters]
-        print_json({"queue": queue, "approximate_count": peeked.approximate_count, "letters": letters})
+        document = {"queue": queue, "approximate_count": peeked.approximate_count, "letters": letters}
+        print_json("dlq list", document)
         return
-    _print_letters(queue, peeked.letters)
-    typer.echo(f"{len(peeked.letters)} shown; the queue has about {peeked.approximate_count}.")
+    if _print_letters(view, peeked.letters):
+        note(f"{len(peeked.letters)} shown; the dead-letter queue has about {peeked.approximate_count}.")
+    elif peeked.approximate_count:
+        note(
+            f"No dead letter matches among those that SQS returned; "
+            f"the dead-letter queue has about {peeked.approximate_count}."
+        )
+    else:
+        note(f"The dead-letter queue of {queue} is empty.")
 
 
 def show(
@@ -99,10 +122,10 @@ def show(
         fail(f"no dead letter {message_id!r} among those that SQS returns")
     record = _record(letters[0]) | {"body": hidden(letters[0].envelope.body)}
     if as_json:
-        print_json(record)
+        print_json("dlq show", record)
         return
     for name, value in record.items():
-        typer.echo(f"{name}: {_text(name, value)}")
+        typer.echo(f"{name}: {for_people(name, value)}")
 
 
 def redrive(
@@ -119,6 +142,9 @@ def redrive(
         bool, typer.Option("--dry-run", help="Show what would be sent, send nothing.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    wide: Wide = False,
+    columns: ChosenColumns = None,
+    as_csv: AsCsv = False,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
@@ -131,10 +157,13 @@ def redrive(
     orca-daemon dlq redrive recovery --reason "does not exist" --dry-run
     orca-daemon dlq redrive status_update --max 100 --rate 5 --yes
     """
+    if not dry_run and (wide or columns or as_csv):
+        raise typer.BadParameter("--wide, --columns and --csv are for the list of --dry-run")
+    view = view_of(LETTERS, wide=wide, columns=columns, as_csv=as_csv, as_json=as_json)
     wanted = _wanted(tuple(ids or ()), reason, error, group, since, until)
     settings = settings_or_exit(config)
     if dry_run:
-        _print_plan(settings, queue, wanted, most, as_json=as_json)
+        _print_plan(settings, queue, wanted, most, view)
         return
     if not yes:
         if not sys.stdin.isatty():
@@ -146,17 +175,15 @@ def redrive(
         raise typer.Exit(FAILED)
 
 
-def _print_plan(
-    settings: Settings, queue: str, wanted: "DeadLetterFilter", most: int, *, as_json: bool
-) -> None:
+def _print_plan(settings: Settings, queue: str, wanted: "DeadLetterFilter", most: int, view: View) -> None:
     from orca_daemon.operations.dead_letters import peek
 
     letters = _run(settings, queue, peek(settings, queue, wanted, most)).letters
-    if as_json:
-        print_json({"would_move": [_record(letter) for letter in letters]})
+    if view.form is Form.JSON:
+        print_json("dlq redrive", {"would_move": [_record(letter) for letter in letters]})
         return
-    _print_letters(queue, letters)
-    typer.echo(f"{len(letters)} of those that SQS returns would be sent back to {queue}.")
+    _print_letters(view, letters)
+    note(f"{len(letters)} of those that SQS returns would be sent back to {queue}.")
 
 
 def _redrive(
@@ -191,11 +218,11 @@ def _print_result(result: "RedriveResult", *, as_json: bool) -> None:
     reasons = sorted(result.reasons) if result.failed else []
     if as_json:
         counts = {"moved": result.moved, "failed": result.failed, "passed_over": result.passed_over}
-        print_json(counts | ({"reasons": reasons} if result.failed else {}))
+        print_json("dlq redrive", counts | ({"reasons": reasons} if result.failed else {}))
     else:
         typer.echo(f"{result.moved} sent back, {result.failed} failed, {result.passed_over} did not match.")
     for reason in reasons:
-        typer.echo(f"orca-daemon: {reason}", err=True)
+        note(f"orca-daemon: {reason}")
 
 
 def _run(settings: Settings, queue: str, work: "Coroutine[Any, Any, T]") -> T:
@@ -245,42 +272,19 @@ def _record(letter: "DeadLetter") -> dict[str, Any]:
     }
 
 
-def _print_letters(queue: str, letters: "Iterable[DeadLetter]") -> None:
-    print_table(
-        ("id", "dead-lettered", "group", "error", "#attempts", "reason"),
+def _print_letters(view: View, letters: "Iterable[DeadLetter]") -> int:
+    return view.show(
+        LETTERS,
         (
-            (
-                letter.id,
-                format_time(datetime.fromtimestamp(letter.dead_lettered_at, UTC)),
-                letter.envelope.group,
-                _shortened(letter.evidence.get("error")),
-                _shortened(letter.evidence.get("attempts")),
-                _shortened(letter.reason),
-            )
+            {
+                "id": letter.id,
+                "buried_at": datetime.fromtimestamp(letter.dead_lettered_at, UTC),
+                "group": letter.envelope.group,
+                "error": letter.evidence.get("error"),
+                "attempts": letter.evidence.get("attempts"),
+                "message_id": letter.original_id,
+                "reason": letter.reason,
+            }
             for letter in letters
         ),
-        title=f"dead letters of {queue}",
     )
-
-
-def _shortened(value: object) -> str | None:
-    """The value as a cell can hold it: anybody may have written the evidence."""
-    text = None if value is None else str(value)
-    return text if text is None or len(text) <= _LONGEST_CELL else text[: _LONGEST_CELL - 1] + "…"
-
-
-def _text(name: str, value: object) -> str:
-    """For people: times in ISO 8601 and lines as lines, without other control characters."""
-    if isinstance(value, dict):
-        value = json.dumps({key: _iso(key, item) for key, item in value.items()}, indent=2)
-    return "\n".join(printable(line.expandtabs(4)) for line in str(_iso(name, value)).splitlines())
-
-
-def _iso(name: str, value: object) -> object:
-    """ISO 8601 for a number whose name ends in `_at`; any other value unchanged."""
-    if not name.endswith("_at") or isinstance(value, bool) or not isinstance(value, int | float):
-        return value
-    try:
-        return datetime.fromtimestamp(value, UTC).isoformat(timespec="milliseconds")
-    except (ValueError, OverflowError, OSError):  # evidence may hold any number
-        return value

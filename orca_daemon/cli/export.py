@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orca_daemon.cli.exits import FAILED, WRONG_SETTINGS, fail, run, settings_or_exit
-from orca_daemon.cli.options import AsJson, Config, parse_time
-from orca_daemon.cli.output import format_time, print_json, print_table, progress_bar
+from orca_daemon.cli.options import AsCsv, AsJson, Config, Wide, parse_time
+from orca_daemon.cli.output import note, print_json, progress_bar
+from orca_daemon.cli.table import Column
+from orca_daemon.cli.view import Form, View, columns_option, view_of
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -18,6 +20,16 @@ if TYPE_CHECKING:
     from orca_daemon.export.run import Report
     from orca_daemon.export.table import TableOutcome
     from orca_daemon.settings import Settings
+
+OUTCOMES = (
+    Column(name="table"),
+    Column(name="result", rank=1),
+    Column(name="start", header="FROM (UTC)", rank=5),
+    Column(name="rows", number=True, rank=2),
+    Column(name="bytes", number=True, rank=4),
+    Column(name="seconds", number=True, rank=6),
+    Column(name="file", rank=3, least=30, middle=True),
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -42,6 +54,9 @@ def export(
     bucket: Annotated[
         str | None, typer.Option("--bucket", help="Default: the setting export.bucket.")
     ] = None,
+    wide: Wide = False,
+    columns: Annotated[str | None, columns_option(OUTCOMES)] = None,
+    as_csv: AsCsv = False,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
@@ -63,6 +78,7 @@ def export(
 
     if full and since:
         raise typer.BadParameter("--full and --since contradict each other")
+    view = view_of(OUTCOMES, wide=wide, columns=columns, as_csv=as_csv, as_json=as_json)
     settings = settings_or_exit(config, {"export.bucket": bucket})
     target = settings.export.bucket
     if target is None:
@@ -79,7 +95,7 @@ def export(
                 settings, target, tables, now, since=start, full=full, dry_run=dry_run, progress=progress
             )
         )
-    _print_report(report, target, dry_run=dry_run, as_json=as_json)
+    _print_report(view, report, target, dry_run=dry_run)
     if report.failed:
         raise typer.Exit(FAILED)
 
@@ -111,28 +127,33 @@ def _progress(*, quiet: bool) -> Iterator[Callable[[str, int], None]]:
         yield progress
 
 
-def _print_report(report: "Report", bucket: str, *, dry_run: bool, as_json: bool) -> None:
-    if as_json:
-        print_json(
-            {
-                "now": report.now,
-                "bucket": bucket,
-                "dry_run": dry_run,
-                "keys": {} if dry_run else report.keys,
-                "tables": [_record(outcome) for outcome in report.outcomes],
-            }
-        )
+def _print_report(view: View, report: "Report", bucket: str, *, dry_run: bool) -> None:
+    if view.form is Form.JSON:
+        document = {
+            "now": report.now,
+            "bucket": bucket,
+            "dry_run": dry_run,
+            "keys": {} if dry_run else report.keys,
+            "tables": [_record(outcome) for outcome in report.outcomes],
+        }
+        print_json("export", document)
         return
-    columns = ("table", "from", "#rows", "#bytes", "#seconds", "would be" if dry_run else "file")
-    print_table(columns, (_row(outcome, bucket) for outcome in report.outcomes))
+    view.show(OUTCOMES, (_row(outcome, bucket, dry_run=dry_run) for outcome in report.outcomes))
     for outcome in report.failed:
-        typer.echo(f"orca-daemon: {outcome.table}: {_reason(outcome)}", err=True)
+        note(f"orca-daemon: {outcome.table}: {_reason(outcome)}")
 
 
-def _row(outcome: "TableOutcome", bucket: str) -> tuple[object, ...]:
-    result = f"s3://{bucket}/{outcome.key}" if outcome.key else "failed" if outcome.error else "nothing new"
-    figures = (f"{outcome.rows:,}", f"{outcome.bytes:,}", f"{outcome.seconds:.1f}")
-    return (outcome.table, format_time(outcome.start), *figures, result)
+def _row(outcome: "TableOutcome", bucket: str, *, dry_run: bool) -> dict[str, Any]:
+    done = "would be written" if dry_run else "written"
+    return {
+        "table": outcome.table,
+        "result": done if outcome.key else "failed" if outcome.error else "nothing new",
+        "start": outcome.start,
+        "rows": outcome.rows,
+        "bytes": outcome.bytes,
+        "seconds": round(outcome.seconds, 3),
+        "file": f"s3://{bucket}/{outcome.key}" if outcome.key else None,
+    }
 
 
 def _record(outcome: "TableOutcome") -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """`orca-daemon jobs` and `orca-daemon job`: the state of recoveries."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,17 +7,59 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orca_daemon.cli.exits import run, settings_or_exit
-from orca_daemon.cli.options import AsJson, Config, StatusName, parse_span, parse_time
-from orca_daemon.cli.output import format_time, print_json, print_table
+from orca_daemon.cli.options import AsCsv, AsJson, Config, StatusName, Wide, parse_span, parse_time
+from orca_daemon.cli.output import note, print_json
+from orca_daemon.cli.table import Column
+from orca_daemon.cli.view import Form, columns_option, view_of
 from orca_daemon.operations.errors import NotFoundError
 
 if TYPE_CHECKING:
     from orca_daemon.db.jobs import Chosen, File, Granule, Job
-    from orca_daemon.operations.jobs import JobDetails, JobPage
+    from orca_daemon.operations.jobs import JobPage
     from orca_daemon.settings import Settings
 
 GranuleId = Annotated[str | None, typer.Option("--granule", help="Only with this granule.")]
+JobId = Annotated[
+    str, typer.Argument(metavar="JOB", help="Id of the job, or as much of its beginning as no other job has.")
+]
 _WHEN = "ISO 8601, or a span before now such as 7d."
+_NO_JOBS = "There are no recovery jobs yet: the first new_job on the queue status_update makes one."
+_NO_MATCH = "No recovery job matches."
+_ID_WIDTH = 36
+"""Cells of a UUID, which is never cut."""
+JOBS = (
+    Column(name="job_id", least=_ID_WIDTH, identifies=True),
+    Column(name="status", rank=1),
+    Column(name="request_time", header="REQUESTED (UTC)", rank=2),
+    Column(name="completion_time", header="COMPLETED (UTC)", rank=9),
+    Column(name="last_update", header="LAST UPDATE (UTC)", rank=8),
+    Column(name="granules", number=True, rank=7),
+    Column(name="pending", number=True, rank=4),
+    Column(name="staged", number=True, rank=5),
+    Column(name="failed", number=True, rank=3),
+    Column(name="success", number=True, rank=6),
+)
+GRANULES = (
+    Column(name="collection_id", header="COLLECTION", rank=3, least=16, middle=True),
+    Column(name="granule_id", header="GRANULE", rank=1, least=24, middle=True),
+    Column(name="archive_destination", header="ARCHIVE", rank=4, extra=True, least=16, middle=True),
+    Column(name="status"),
+    Column(name="request_time", header="REQUESTED (UTC)", rank=5, extra=True),
+    Column(name="completion_time", header="COMPLETED (UTC)", rank=2),
+)
+FILES = (
+    Column(name="collection_id", header="COLLECTION", rank=9, extra=True, least=16, middle=True),
+    Column(name="granule_id", header="GRANULE", rank=4, least=20, middle=True),
+    Column(name="filename", header="FILE", least=24, middle=True, identifies=True),
+    Column(name="key_path", header="KEY", rank=7, extra=True, least=24, middle=True),
+    Column(name="archive_destination", header="ARCHIVE", rank=8, extra=True, least=16, middle=True),
+    Column(name="restore_destination", header="TO", rank=6, extra=True, least=16, middle=True),
+    Column(name="status", rank=1),
+    Column(name="request_time", header="REQUESTED (UTC)", rank=10, extra=True),
+    Column(name="last_update", header="LAST UPDATE (UTC)", rank=3),
+    Column(name="completion_time", header="COMPLETED (UTC)", rank=5, extra=True),
+    Column(name="error_message", header="ERROR", rank=2, least=16, prose=True),
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -39,6 +80,9 @@ def jobs(
     archive: Annotated[str | None, typer.Option(help="Only from this archive bucket.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="Jobs on a page.")] = 50,
     after: Annotated[str | None, typer.Option(help="The page after this job.")] = None,
+    wide: Wide = False,
+    columns: Annotated[str | None, columns_option(JOBS)] = None,
+    as_csv: AsCsv = False,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
@@ -51,6 +95,7 @@ def jobs(
     """
     from orca_daemon.db.jobs import Chosen
 
+    view = view_of(JOBS, wide=wide, columns=columns, as_csv=as_csv, as_json=as_json)
     now = datetime.now(UTC)
     chosen = Chosen(
         status=status.status if status else None,
@@ -62,40 +107,55 @@ def jobs(
         idle_since=parse_span(stuck, now, "--stuck"),
     )
     page = _page(settings_or_exit(config), chosen, limit, after)
+    records = [_record(job) for job in page.jobs]
     if as_json:
-        print_json({"jobs": [_record(job) for job in page.jobs], "next": page.next})
+        print_json("jobs", {"jobs": records, "next": page.next})
         return
-    _print_jobs(page.jobs)
+    view.show(JOBS, records, empty=_NO_MATCH if chosen != Chosen() or after else _NO_JOBS)
     if page.next:
-        typer.echo(f"there are more: --after {page.next}")
+        note(f"there are more: --after {page.next}")
 
 
 def job(
-    job_id: Annotated[str, typer.Argument(metavar="JOB", help="Id of the job.")],
+    job_id: JobId,
     granule: GranuleId = None,
     status: Annotated[StatusName | None, typer.Option(help="Only files with this status.")] = None,
     limit: Annotated[int, typer.Option(min=0, help="The most files; 0 is all.")] = 200,
+    wide: Wide = False,
+    columns: Annotated[str | None, columns_option(GRANULES, FILES)] = None,
+    as_csv: AsCsv = False,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
     """Show one job: its granules and files, with times and errors.  Exits 1 if the job does not exist.
+
+    CSV has the files.
 
     \b
     orca-daemon job 8f3a61c2 --status failed
     """
     from orca_daemon.operations.jobs import read_job
 
+    view = view_of(GRANULES, FILES, wide=wide, columns=columns, as_csv=as_csv, as_json=as_json)
     settings = settings_or_exit(config)
     chosen_status = status.status if status else None
     details = run(read_job(settings, job_id, granule=granule, status=chosen_status, limit=limit))
+    granules = [_record(granule) for granule in details.granules]
+    files = [_record(file) for file in details.files]
     if as_json:
-        granules = [_record(granule) for granule in details.granules]
-        files = [_record(file) for file in details.files]
-        print_json({"job_id": job_id, "granules": granules, "files": files, "more_files": details.more_files})
+        document = {"job_id": details.job_id, "granules": granules, "files": files}
+        print_json("job", document | {"more_files": details.more_files})
         return
-    _print_job(job_id, details)
+    if view.form is Form.TABLE and view.show(GRANULES, granules, title=f"job {details.job_id}"):
+        typer.echo()
+    view.show(
+        FILES,
+        files,
+        title="files",
+        empty="No file of this job matches." if status else "The job has no files.",
+    )
     if details.more_files:
-        typer.echo(f"only {limit} files are shown; --limit 0 shows all")
+        note(f"only {limit} files are shown; --limit 0 shows all")
 
 
 def _page(settings: "Settings", chosen: "Chosen", limit: int, after: str | None) -> "JobPage":
@@ -108,48 +168,6 @@ def _page(settings: "Settings", chosen: "Chosen", limit: int, after: str | None)
             raise typer.BadParameter(str(error), param_hint="--after") from error
 
     return run(listed())
-
-
-def _print_jobs(jobs: "Sequence[Job]") -> None:
-    columns = ("job", "status", "requested", "completed", "last update")
-    counts = ("#granules", "#pending", "#staged", "#failed", "#success")
-    print_table(
-        columns + counts,
-        (
-            (
-                *(job.job_id, job.status.name.lower(), format_time(job.request_time)),
-                *(format_time(job.completion_time), format_time(job.last_update)),
-                *(job.granules, job.pending, job.staged, job.failed, job.success),
-            )
-            for job in jobs
-        ),
-    )
-
-
-def _print_job(job_id: str, details: "JobDetails") -> None:
-    print_table(
-        ("collection", "granule", "archive", "status", "requested", "completed"),
-        (
-            (
-                *(granule.collection_id, granule.granule_id, granule.archive_destination),
-                *(granule.status.name.lower(), format_time(granule.request_time)),
-                format_time(granule.completion_time),
-            )
-            for granule in details.granules
-        ),
-        title=f"job {job_id}",
-    )
-    print_table(
-        ("granule", "file", "to", "status", "last update", "completed", "error"),
-        (
-            (
-                *(file.granule_id, file.filename, file.restore_destination, file.status.name.lower()),
-                *(format_time(file.last_update), format_time(file.completion_time), file.error_message),
-            )
-            for file in details.files
-        ),
-        title="files",
-    )
 
 
 def _record(row: "Job | Granule | File") -> dict[str, Any]:

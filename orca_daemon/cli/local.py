@@ -1,6 +1,5 @@
 """`orca-daemon local`: the daemon with everything it needs, embedded."""
 
-import json
 import signal
 import time
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from orca_daemon.cli.exits import INTERRUPTED, WRONG_SETTINGS, fail
+from orca_daemon.cli.output import print_json
 from orca_daemon.ops.bootstrap import ends_the_process
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _run(stack: "Stack", *, demo: bool, leave: bool, as_json: bool) -> int:
                 code = INTERRUPTED  # if Ctrl-C ends the demo before it returns
                 code = _demo(stack, whereabouts, as_json=as_json, stays=not leave)
             elif as_json:
-                typer.echo(json.dumps(whereabouts.without_passwords()))
+                print_json("local", whereabouts.without_passwords(), indent=None)
             else:
                 _announce(whereabouts, stack.state.path)
             if not leave:

@@ -14,6 +14,8 @@ Config = Annotated[
     Path | None, typer.Option("--config", "-c", help="Settings file (TOML).", envvar="ORCA_CONFIG")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
+Wide = Annotated[bool, typer.Option("--wide", help="Cut nothing to the width of the terminal.")]
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 

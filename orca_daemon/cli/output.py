@@ -1,65 +1,129 @@
-"""What commands print: tables and JSON on standard output, progress bars on standard error."""
+"""What commands print: JSON on standard output, notes and progress bars on standard error."""
 
 import json
+import os
+import shutil
+import sys
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import typer
+
+from orca_daemon.cli.table import GAP, Column, fitted, format_time, printable, rows_of
 
 if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
 
+__all__ = [
+    "counted",
+    "counter",
+    "envelope",
+    "format_time",
+    "note",
+    "print_json",
+    "print_table",
+    "printable",
+    "progress_bar",
+]
 T = TypeVar("T")
+FORMAT = 1
+"""Changes if a key of `--json` is removed or gets another meaning; new keys do not change it."""
 _FEWEST_FOR_A_BAR = 11
-_PIPED_WIDTH = 240
-"""Columns of a table that is not printed on a terminal, so that cells are not folded."""
-_STYLES: Mapping[str, str] = {
-    "pending": "yellow",
-    "staged": "cyan",
-    "failed": "red",
-    "success": "green",
-}
-"""Colours of words that stand alone in a cell."""
+_UNKNOWN_WIDTH = 80
+_LEAST = 20
 
 
-def print_json(document: object, *, indent: int | None = 2) -> None:
-    """Print JSON; times in ISO 8601."""
+def envelope(kind: str, document: Mapping[str, Any]) -> dict[str, Any]:
+    """The object, with what every object of `--json` has: its command, and the number of the format."""
+    return {"kind": kind, "format": FORMAT, **document}
+
+
+def print_json(kind: str, document: Mapping[str, Any], *, indent: int | None = 2) -> None:
+    """Print one object in its envelope."""
+    print_any_json(envelope(kind, document), indent=indent)
+
+
+def print_any_json(document: object, *, indent: int | None = 2) -> None:
+    """Print JSON as it is; times in ISO 8601."""
     typer.echo(json.dumps(document, indent=indent, default=lambda value: value.isoformat()))
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None) -> None:
-    """Print a table.  A column whose name begins with `#` holds numbers."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(title=Text(title) if title else None, title_justify="left")
-    for column in columns:
-        table.add_column(
-            column.removeprefix("#"), justify="right" if column.startswith("#") else "left", overflow="fold"
-        )
-    for row in rows:
-        cells = [printable("-" if cell is None else str(cell)) for cell in row]
-        # As `Text`, because rich would take brackets in a string for its markup.
-        table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in cells))
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=_PIPED_WIDTH)
-    console.print(table)
+def note(text: str) -> None:
+    """Print a sentence about the result on standard error, so that a pipe gets the result only."""
+    text = printable(text)
+    typer.echo(wrapped(text, _width()) if sys.stderr.isatty() else text, err=True)
 
 
-def printable(text: str) -> str:
-    """The text without control characters, which a terminal would obey."""
-    return "".join(
-        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
+def wrapped(text: str, width: int, *, indent: str = "") -> str:
+    """The text in lines of this width; ids and keys stay whole, so that they can be copied."""
+    return textwrap.fill(
+        text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )
 
 
-def format_time(when: datetime | None) -> str:
-    """To the second, in UTC; a dash for None."""
-    return f"{when.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if when else "-"
+def say(text: str) -> None:
+    """Print a line of a result; a terminal gets a question mark for what its encoding does not have.
+
+    Raises UnicodeEncodeError without a terminal; `typer.echo` would write question marks there too.
+    """
+    if sys.stdout.isatty() and (encoding := sys.stdout.encoding):
+        text = text.encode(encoding, "replace").decode(encoding)
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None) -> None:
+    """Print a small table without options of its own; a listing has a `View`.
+
+    A column whose name begins with `#` holds numbers.  The first column is never cut, and the last is left
+    out first.
+    """
+    described = tuple(
+        Column(
+            name=str(index),
+            header=name.removeprefix("#").upper(),
+            number=name.startswith("#"),
+            rank=index,
+            least=_LEAST if index and not name.startswith("#") else None,
+            middle=True,
+        )
+        for index, name in enumerate(columns)
+    )
+    texts = rows_of(described, ({str(index): value for index, value in enumerate(row)} for row in rows))
+    layout = fitted(described, texts, terminal_width())
+    if title:
+        say(printable(title))
+    for cells in (layout.headings(), *map(layout.cells, texts)):
+        say(GAP.join(cells))
+    if layout.left_out:
+        hidden = ", ".join(column.heading.lower() for column in layout.left_out)
+        note(f"the terminal is too narrow for: {hidden}; a pipe gets everything")
+
+
+def reader_has_gone() -> NoReturn:
+    """Exit 1 without a word, as when `head` has read enough; the interpreter's last flush fails no more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise typer.Exit(1)
+
+
+def terminal_width() -> int | None:
+    """The width of the terminal that standard output is; None for a pipe or a file."""
+    return _width() if sys.stdout.isatty() else None
+
+
+def _width() -> int:
+    return shutil.get_terminal_size().columns or _UNKNOWN_WIDTH
+
+
+def has_colours() -> bool:
+    """Whether the reader of standard output wants colours; see https://no-color.org."""
+    return (
+        sys.stdout.isatty()
+        and not os.environ.get("NO_COLOR")
+        and os.environ.get("TERM") not in {"dumb", "unknown"}
+    )
 
 
 def format_bytes(size: int) -> str:

@@ -9,7 +9,7 @@ import typer
 
 from orca_daemon.cli.exits import run, settings_or_exit
 from orca_daemon.cli.options import AsJson, Config
-from orca_daemon.cli.output import print_json, print_table, progress_bar
+from orca_daemon.cli.output import note, print_json, print_table, progress_bar
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -116,20 +116,22 @@ def _print_outcome(outcome: "ComparisonOutcome", *, as_json: bool) -> None:
         raise AssertionError("a comparison by hand never reuses the reports of an earlier one")
     if as_json:
         document = {"job": outcome.job, "bucket": outcome.bucket, "seconds": round(outcome.seconds, 3)}
-        print_json(document | {"compared": asdict(compared), "reports": dict(written.by_kind)})
+        document |= {"compared": asdict(compared), "reports": dict(written.by_kind)}
+        print_json("reconcile", document)
         return
-    rows = [
-        ("objects listed", f"{compared.listed:,}"),
-        ("files in the catalog", f"{compared.catalogued:,}"),
-        ("agree", f"{compared.matched:,}"),
-        *([("could not be compared", f"{compared.not_compared:,}")] if compared.not_compared else []),
-        ("not in S3, but too new to be reported", f"{compared.recent:,}"),
-        ("phantoms: catalogued, but not in S3", f"{written.phantoms:,}"),
-        ("orphans: in S3, but not catalogued", f"{written.orphans:,}"),
-        ("mismatches: in both, but different", f"{written.mismatches:,}"),
+    counts = [
+        ("objects listed", compared.listed),
+        ("files in the catalog", compared.catalogued),
+        ("agree", compared.matched),
+        *([("could not be compared", compared.not_compared)] if compared.not_compared else []),
+        ("not in S3, but too new to be reported", compared.recent),
+        ("phantoms: catalogued, but not in S3", written.phantoms),
+        ("orphans: in S3, but not catalogued", written.orphans),
+        ("mismatches: in both, but different", written.mismatches),
     ]
-    print_table(("", "#"), rows, title=f"job {outcome.job}: {outcome.bucket}, {outcome.seconds:.1f} s")
+    title = f"job {outcome.job}: {outcome.bucket}, {outcome.seconds:.1f} s"
+    print_table(("result", "#count"), counts, title=title)
     for example in compared.not_compared_examples:
-        typer.echo(f"not compared: {example}")
+        note(f"not compared: {example}")
     if any(written.by_kind.values()):
-        typer.echo(f"to list them: orca-daemon report {outcome.job}")
+        note(f"to list them: orca-daemon report {outcome.job}")

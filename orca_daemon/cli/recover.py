@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from orca_daemon.cli import output
 from orca_daemon.cli.exits import FAILED, errors_exit, run, settings_or_exit
-from orca_daemon.cli.options import AsJson, Config
-from orca_daemon.cli.output import counted, counter, format_time, print_json, print_table
+from orca_daemon.cli.jobs import JobId
+from orca_daemon.cli.options import AsCsv, AsJson, Config, Wide
+from orca_daemon.cli.output import counted, counter, note, print_json
 from orca_daemon.cli.sending import queue_url_or_exit
+from orca_daemon.cli.table import Column
+from orca_daemon.cli.view import Form, View, columns_option, view_of
 from orca_daemon.settings import Settings
 
 if TYPE_CHECKING:
@@ -17,6 +21,28 @@ if TYPE_CHECKING:
     from orca_daemon.producer.batch import Sent
 
 _MOST_ROWS = 200
+"""Rows on a terminal, above the question."""
+FILES = (
+    Column(name="collection_id", header="COLLECTION", rank=5, least=16, middle=True),
+    Column(name="granule_id", header="GRANULE", rank=3, least=20, middle=True),
+    Column(name="filename", header="FILE", least=20, middle=True, identifies=True),
+    Column(name="object", rank=6, least=24, middle=True),
+    Column(name="status", rank=1),
+    Column(name="last_update", header="LAST UPDATE (UTC)", rank=4),
+    Column(name="finding", rank=2, least=20, prose=True),
+)
+SENT = (
+    Column(name="collection_id"),
+    Column(name="granule_id"),
+    Column(name="filename"),
+    Column(name="status"),
+    Column(name="object"),
+    Column(name="finding"),
+    Column(name="reason"),
+    Column(name="message_id"),
+    Column(name="error"),
+)
+"""Columns of CSV."""
 
 
 def register(app: typer.Typer) -> None:
@@ -25,7 +51,7 @@ def register(app: typer.Typer) -> None:
 
 
 def recover(
-    job_id: Annotated[str, typer.Argument(metavar="JOB", help="Id of the job.")],
+    job_id: JobId,
     granule: Annotated[str | None, typer.Option("--granule", help="Only this granule.")] = None,
     failed: Annotated[bool, typer.Option("--failed", help="Include files that failed.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
@@ -33,6 +59,9 @@ def recover(
     queue: Annotated[
         str, typer.Option("--queue", help="The queue: its name in the settings, or its URL.")
     ] = "recovery",
+    wide: Wide = False,
+    columns: Annotated[str | None, columns_option(FILES, SENT)] = None,
+    as_csv: AsCsv = False,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
@@ -46,21 +75,23 @@ def recover(
     orca-daemon recover 8f3a61c2 --dry-run
     orca-daemon recover 8f3a61c2 --failed --yes
     """
-    if as_json and not (yes or dry_run):
-        raise typer.BadParameter("--json cannot ask; pass --yes or --dry-run")
+    if (as_json or as_csv) and not (yes or dry_run):
+        raise typer.BadParameter(f"--{'json' if as_json else 'csv'} cannot ask; pass --yes or --dry-run")
+    view = view_of(FILES, SENT, wide=wide, columns=columns, as_csv=as_csv, as_json=as_json)
+    quiet = view.form is not Form.TABLE
     settings = settings_or_exit(config)
-    open_files = _check(settings, job_id, granule, failed=failed, quiet=as_json)
+    open_files = _check(settings, job_id, granule, failed=failed, quiet=quiet)
     ready = [checked for checked in open_files.files if _is_ready(checked)]
-    if not as_json:
-        _print_files(open_files)
+    if not quiet:
+        _print_files(view, open_files)
     sent: list[Sent] = []
     if ready and not dry_run:
         url = queue_url_or_exit(settings, queue)
         if not yes:
             name = url.rpartition("/")[2]
             typer.confirm(f"Post copy requests for {_files(len(ready))} to {name}?", abort=True)
-        sent = _post(settings, job_id, ready, url, quiet=as_json)
-    _print_result(job_id, open_files.files, sent, as_json=as_json)
+        sent = _post(settings, open_files.job_id, ready, url, quiet=quiet)
+    _print_result(view, open_files, sent)
     if any(result.message_id is None for result in sent):
         raise typer.Exit(FAILED)
 
@@ -88,26 +119,20 @@ def _is_ready(checked: "CheckedFile") -> bool:
     return checked.file_state is FileState.READY
 
 
-def _print_files(open_files: "OpenFiles") -> None:
+def _print_files(view: View, open_files: "OpenFiles") -> None:
     files = open_files.files
     if not files:
         left_out = f" ({_files(open_files.left_out, 'failed')}; use --failed)" if open_files.left_out else ""
-        typer.echo(f"nothing to recover: no open files{left_out}")
+        note(f"nothing to recover: no open files{left_out}")
         return
-    print_table(
-        ("granule", "file", "status", "last update", "object"),
-        (
-            (
-                *(checked.file.granule_id, checked.file.filename, checked.file.status.name.lower()),
-                *(format_time(checked.file.last_update), _state(checked)),
-            )
-            for checked in files[:_MOST_ROWS]
-        ),
+    most = len(files) if view.wide or output.terminal_width() is None else _MOST_ROWS
+    view.show(
+        FILES, (_row(checked) for checked in files[:most]), title=f"open files of job {open_files.job_id}"
     )
-    if len(files) > _MOST_ROWS:
-        typer.echo(f"and {_files(len(files) - _MOST_ROWS, 'more')}")
+    if len(files) > most:
+        note(f"and {_files(len(files) - most, 'more')}")
     for state, count in Counter(checked.file_state for checked in files).items():
-        typer.echo(f"{count} {'object' if count == 1 else 'objects'}: {state.value}")
+        note(f"{count} {'object' if count == 1 else 'objects'}: {state.value}")
 
 
 def _files(count: int, adjective: str = "") -> str:
@@ -115,37 +140,45 @@ def _files(count: int, adjective: str = "") -> str:
     return f"{count} {adjective} {noun}" if adjective else f"{count} {noun}"
 
 
-def _state(checked: "CheckedFile") -> str:
-    return f"{checked.file_state.value}: {checked.reason}" if checked.reason else checked.file_state.value
+def _row(checked: "CheckedFile") -> dict[str, Any]:
+    state = f"{checked.file_state.value}: {checked.reason}" if checked.reason else checked.file_state.value
+    return _record(checked) | {"last_update": checked.file.last_update, "finding": state}
 
 
-def _print_result(
-    job_id: str, files: "Sequence[CheckedFile]", sent: "Sequence[Sent]", *, as_json: bool
-) -> None:
+def _print_result(view: View, open_files: "OpenFiles", sent: "Sequence[Sent]") -> None:
     posted = sum(result.message_id is not None for result in sent)
-    if as_json:
-        print_json({"job_id": job_id, "posted": posted, "files": list(_records(files, sent))})
-        return
-    if files:
-        typer.echo(f"copy requests posted: {posted}")
+    records = _records(open_files.files, sent)
+    match view.form:
+        case Form.JSON:
+            document = {"job_id": open_files.job_id, "posted": posted, "files": list(records)}
+            print_json("recover", document)
+        case Form.CSV:
+            view.show(SENT, records)
+        case Form.TABLE if open_files.files:
+            typer.echo(f"copy requests posted: {posted}")
     for result in sent:
-        if result.message_id is None:
-            typer.echo(f"  not posted: {result.error}", err=True)
+        if result.message_id is None and view.form is not Form.JSON:
+            note(f"  not posted: {result.error}")
 
 
 def _records(files: "Iterable[CheckedFile]", sent: "Sequence[Sent]") -> Iterator[dict[str, Any]]:
     results = iter(sent)
     for checked in files:
         result = next(results, None) if _is_ready(checked) else None
-        file = checked.file
-        yield {
-            "collection_id": file.collection_id,
-            "granule_id": file.granule_id,
-            "filename": file.filename,
-            "status": file.status.name.lower(),
-            "object": f"s3://{file.archive_destination}/{file.key_path}",
-            "finding": checked.file_state.name.lower(),
-            "reason": checked.reason,
+        yield _record(checked) | {
             "message_id": result.message_id if result else None,
             "error": result.error if result else None,
         }
+
+
+def _record(checked: "CheckedFile") -> dict[str, Any]:
+    file = checked.file
+    return {
+        "collection_id": file.collection_id,
+        "granule_id": file.granule_id,
+        "filename": file.filename,
+        "status": file.status.name.lower(),
+        "object": f"s3://{file.archive_destination}/{file.key_path}",
+        "finding": checked.file_state.name.lower(),
+        "reason": checked.reason,
+    }

@@ -1,24 +1,84 @@
 """`orca-daemon reports` and `orca-daemon report`: the results of comparisons of S3 with the catalog."""
 
-import csv
-import sys
-from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from orca_daemon.cli.exits import run, settings_or_exit
-from orca_daemon.cli.options import AsJson, Config
-from orca_daemon.cli.output import format_time, print_json, print_table, printable
+from orca_daemon.cli.options import AsCsv, AsJson, Config, Wide
+from orca_daemon.cli.output import envelope, note, print_any_json, print_json
+from orca_daemon.cli.table import Column
+from orca_daemon.cli.view import Columns, Form, View, columns_option, view_of
 from orca_daemon.wire.reconciliation import DifferenceKind
 
 if TYPE_CHECKING:
     from orca_daemon.settings import Settings
 
 Row = dict[str, Any]
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
-"""With one of these at its beginning, a spreadsheet takes a text for a formula (OWASP: CSV injection)."""
+_NO_COMPARISONS = (
+    "There are no comparisons yet: an inventory on the queue internal_report makes one, or by hand "
+    "orca-daemon reconcile s3://BUCKET/.../manifest.json."
+)
+COMPARISONS = (
+    Column(name="id"),
+    Column(name="bucket", rank=1, least=14, middle=True),
+    Column(name="inventory_creation_time", header="INVENTORY (UTC)", rank=6),
+    Column(name="status", rank=2),
+    Column(name="start_time", header="STARTED (UTC)", rank=9, extra=True),
+    Column(name="last_update", header="LAST UPDATE (UTC)", rank=10, extra=True),
+    Column(name="end_time", header="FINISHED (UTC)", rank=8, extra=True),
+    Column(name="phantom", number=True, rank=3),
+    Column(name="orphan", number=True, rank=4),
+    Column(name="mismatch", number=True, rank=5),
+    Column(name="error_message", header="ERROR", rank=7, least=20, prose=True),
+)
+_KEY = Column(name="key_path", header="KEY", least=30, middle=True, identifies=True)
+_CATALOG_NAMES = (
+    Column(name="collection_id", header="COLLECTION", rank=7, extra=True, least=16, middle=True),
+    Column(name="granule_id", header="GRANULE", rank=4, least=20, middle=True),
+    Column(name="filename", header="FILE", rank=8, extra=True, least=20, middle=True),
+)
+_SIZE, _TIME, _CLASS, _ETAG = 1, 3, 6, 9
+DIFFERENCES: Mapping[DifferenceKind, Columns] = {
+    DifferenceKind.PHANTOM: (
+        _KEY,
+        *_CATALOG_NAMES,
+        Column(name="orca_etag", rank=_ETAG, extra=True),
+        Column(name="orca_last_update", header="ORCA LAST UPDATE (UTC)", rank=_TIME, extra=True),
+        Column(name="orca_size_in_bytes", header="ORCA BYTES", number=True, rank=_SIZE),
+        Column(name="orca_storage_class", rank=_CLASS, extra=True),
+    ),
+    DifferenceKind.ORPHAN: (
+        _KEY,
+        Column(name="s3_etag", rank=_ETAG, extra=True),
+        Column(name="s3_last_update", header="S3 LAST UPDATE (UTC)", rank=_TIME, extra=True),
+        Column(name="s3_size_in_bytes", header="S3 BYTES", number=True, rank=_SIZE),
+        Column(name="s3_storage_class", rank=_CLASS, extra=True),
+    ),
+    DifferenceKind.MISMATCH: (
+        _KEY,
+        Column(name="discrepancy_type", header="DIFFERENT IN", rank=1),
+        *_CATALOG_NAMES,
+        Column(name="cumulus_archive_location", header="ARCHIVE", rank=11, extra=True, least=16, middle=True),
+        Column(name="orca_etag", rank=_ETAG, extra=True),
+        Column(name="s3_etag", header="S3 ETAG", rank=_ETAG, extra=True),
+        Column(name="orca_last_update", header="ORCA LAST UPDATE (UTC)", rank=_TIME + 2, extra=True),
+        Column(name="s3_last_update", header="S3 LAST UPDATE (UTC)", rank=_TIME + 2, extra=True),
+        Column(name="orca_size_in_bytes", header="ORCA BYTES", number=True, rank=_SIZE + 1),
+        Column(name="s3_size_in_bytes", header="S3 BYTES", number=True, rank=_SIZE + 1),
+        Column(name="orca_storage_class", rank=_CLASS, extra=True),
+        Column(name="s3_storage_class", header="S3 STORAGE CLASS", rank=_CLASS, extra=True),
+        Column(name="may_be_a_race", rank=10, extra=True),
+    ),
+}
+"""Of the report of each kind; what S3 says, and what ORCA's catalog says."""
+_TITLES = {
+    DifferenceKind.PHANTOM: "phantoms: in the catalog, but not in S3",
+    DifferenceKind.ORPHAN: "orphans: in S3, but not in the catalog",
+    DifferenceKind.MISMATCH: "mismatches: in both, but different",
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -30,6 +90,9 @@ def register(app: typer.Typer) -> None:
 def reports(
     bucket: Annotated[str | None, typer.Option(help="Only of this archive bucket.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="The most jobs.")] = 50,
+    wide: Wide = False,
+    columns: Annotated[str | None, columns_option(COMPARISONS)] = None,
+    as_csv: AsCsv = False,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
@@ -40,17 +103,25 @@ def reports(
     """
     from orca_daemon.operations.comparison import list_comparisons
 
+    view = view_of(COMPARISONS, wide=wide, columns=columns, as_csv=as_csv, as_json=as_json)
     comparisons = run(list_comparisons(settings_or_exit(config), bucket=bucket, limit=limit))
     if as_json:
-        print_json(comparisons)
-    else:
-        _print_comparisons(comparisons)
+        # An array, as it always was: an array has no keys, so its elements have those of the envelope.
+        print_any_json([envelope("reports", comparison) for comparison in comparisons])
+        return
+    view.show(
+        COMPARISONS,
+        comparisons,
+        empty=f"No comparison of the bucket {bucket}." if bucket else _NO_COMPARISONS,
+    )
 
 
 def report(
     job: Annotated[int, typer.Argument(metavar="ID", help="Id of the job, as `reports` lists it.")],
     kind: Annotated[DifferenceKind | None, typer.Option(help="Only differences of this kind.")] = None,
     limit: Annotated[int, typer.Option(min=0, help="The most rows of a kind; 0 is all.")] = 100,
+    wide: Wide = False,
+    columns: Annotated[str | None, columns_option(*DIFFERENCES.values())] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV; needs --kind.")] = False,
     config: Config = None,
     as_json: AsJson = False,
@@ -66,18 +137,22 @@ def report(
 
     if as_csv and (kind is None or as_json):
         raise typer.BadParameter("--csv prints one kind: name it with --kind, and leave --json out")
+    kinds = [kind] if kind else list(DifferenceKind)
+    tables = [DIFFERENCES[each] for each in kinds]
+    view = view_of(*tables, wide=wide, columns=columns, as_csv=as_csv, as_json=as_json)
     settings = settings_or_exit(config)
     comparison = run(read_comparison(settings, job))
-    kinds = [kind] if kind else list(DifferenceKind)
-    if as_csv:
-        _read(settings, job, kinds, limit, lambda _, rows: _print_csv(rows))
-    elif as_json:
+    if as_json:
         lists: dict[str, list[Row]] = {}
         _read(settings, job, kinds, limit, lambda kind, rows: lists.update({kind: list(rows)}))
-        print_json(comparison | {"rows": lists})
-    else:
-        _print_comparisons([comparison])
-        _read(settings, job, kinds, limit, _print_rows)
+        print_json("report", comparison | {"rows": lists})
+        return
+    if view.form is Form.TABLE:
+        View(wide=wide).show(COMPARISONS, [comparison])
+    shown = _Shown(view, comparison)
+    _read(settings, job, kinds, limit, shown.show)
+    if not shown.rows:
+        note(_nothing(comparison, kind))
 
 
 def _read(
@@ -92,44 +167,25 @@ def _read(
     run(read_report(settings, job, kinds, limit or None, take))
 
 
-def _print_comparisons(comparisons: Iterable[Row]) -> None:
-    columns = ("id", "bucket", "inventory of", "status", "finished")
-    counts = ("#phantoms", "#orphans", "#mismatches", "error")
-    print_table(
-        columns + counts,
-        (
-            (
-                *(row["id"], row["bucket"], format_time(row["inventory_creation_time"]), row["status"]),
-                *(format_time(row["end_time"]), row["phantom"], row["orphan"], row["mismatch"]),
-                row["error_message"],
-            )
-            for row in comparisons
-        ),
-    )
+@dataclass(slots=True)
+class _Shown:
+    """Prints the differences as they are read, and counts them."""
+
+    view: View
+    comparison: Row
+    rows: int = 0
+
+    def show(self, kind: DifferenceKind, rows: Iterable[Row]) -> None:
+        found = self.comparison[kind]
+        if self.view.form is Form.TABLE and found:
+            typer.echo()
+        shown = self.view.show(DIFFERENCES[kind], rows, title=_TITLES[kind])
+        self.rows += shown
+        if 0 < shown < found:
+            note(f"{shown:,} of {found:,} are shown; --limit 0 shows all")
 
 
-def _print_rows(kind: DifferenceKind, rows: Iterable[Row]) -> None:
-    limited = list(rows)
-    if limited:
-        cells = (tuple(_iso(value) for value in row.values()) for row in limited)
-        print_table(list(limited[0]), cells, title=kind)
-
-
-def _print_csv(rows: Iterable[Row]) -> None:
-    writer, terminal = csv.writer(sys.stdout), sys.stdout.isatty()
-    for number, row in enumerate(rows):
-        if number == 0:
-            writer.writerow(row)
-        writer.writerow(_cell(value, terminal=terminal) for value in row.values())
-
-
-def _cell(value: object, *, terminal: bool) -> object:
-    """The value for a cell of CSV: never a formula, and on a terminal without control characters."""
-    if not isinstance(value, str):
-        return _iso(value)
-    text = f"'{value}" if value.startswith(_FORMULAS) else value
-    return printable(text) if terminal else text
-
-
-def _iso(value: object) -> object:
-    return value.isoformat() if isinstance(value, datetime) else value
+def _nothing(comparison: Row, kind: DifferenceKind | None) -> str:
+    if comparison["status"] != "success":
+        return f"The comparison has the status {comparison['status']}: it has no reports."
+    return f"The report has no {kind}." if kind else "The bucket and the catalog agree: no differences."

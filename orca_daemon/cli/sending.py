@@ -1,13 +1,14 @@
 """Sends from the command line: all messages are checked first, and the result of each is printed."""
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import typer
 
 from orca_daemon.cli.exits import FAILED, USAGE, errors_exit, fail
-from orca_daemon.cli.output import counted, print_json
+from orca_daemon.cli.output import counted, note, print_json, printable
 from orca_daemon.operations.errors import UnknownQueueError
 from orca_daemon.settings import Settings
 from orca_daemon.wire.outgoing import Outgoing
@@ -48,7 +49,9 @@ def send_all(
     total = _count_or_exit(messages())
     if dry_run:
         for message in messages():
-            typer.echo(json.dumps(message.parameters()) if as_json else message.body)
+            # Without a terminal a body is printed as it is, so that it can be sent by other means.
+            body = printable(message.body) if sys.stdout.isatty() else message.body
+            typer.echo(json.dumps(message.parameters()) if as_json else body)
         return
     url = queue_url_or_exit(settings, queue)
     with errors_exit():
@@ -78,7 +81,7 @@ def _print_json_result(sent: "Iterator[Sent]", url: str) -> int:
     messages = [
         {"index": result.index, "message_id": result.message_id, "error": result.error} for result in results
     ]
-    print_json({"queue": url, "sent": len(results) - failed, "failed": failed, "messages": messages})
+    print_json("send", {"queue": url, "sent": len(results) - failed, "failed": failed, "messages": messages})
     return failed
 
 
@@ -96,7 +99,7 @@ def _print_result(sent: "Iterator[Sent]", url: str, total: int) -> int:
     else:
         typer.echo(f"sent {total - len(failures)} of {total} to {name}")
     for failure in failures[:_MOST_FAILURES]:
-        typer.echo(f"  message {failure.index + 1}: {failure.error}", err=True)
+        note(f"  message {failure.index + 1}: {failure.error}")
     if len(failures) > _MOST_FAILURES:
-        typer.echo(f"  and {len(failures) - _MOST_FAILURES} more", err=True)
+        note(f"  and {len(failures) - _MOST_FAILURES} more")
     return len(failures)

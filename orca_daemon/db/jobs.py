@@ -98,6 +98,14 @@ def jobs(connection: Connection, chosen: Chosen, *, limit: int, after: str | Non
     return [Job(**_row(row)) for row in connection.execute(_SQL["jobs"], parameters)]
 
 
+def job_ids(connection: Connection, text: str, *, limit: int) -> list[str]:
+    """The job of this id or, if there is none, at most `limit` jobs whose ids begin with the text."""
+    exact = connection.execute(_SQL["job_id"], {"job": text}).scalars().all()
+    if exact or not text:
+        return list(exact)
+    return list(connection.execute(_SQL["job_ids"], {"start": text, "limit": limit}).scalars())
+
+
 def granules(connection: Connection, job: str, *, granule: str | None = None) -> list[Granule]:
     """The granules of a job; an empty list if the job does not exist."""
     rows = connection.execute(_SQL["granules"], {"job": job, "granule": granule})

@@ -43,6 +43,12 @@ CROSS JOIN LATERAL (
 ) AS files
 ORDER BY page.request_time DESC, page.job_id DESC;
 
+-- name: job_id
+SELECT job_id FROM orca.recovery_job WHERE job_id = :job LIMIT 1;
+
+-- name: job_ids
+SELECT DISTINCT job_id FROM orca.recovery_job WHERE starts_with(job_id, :start) ORDER BY job_id LIMIT :limit;
+
 -- name: granules
 SELECT collection_id, granule_id, archive_destination, status_id, request_time, completion_time
 FROM orca.recovery_job

@@ -1,10 +1,20 @@
 """Why an operation cannot begin: the operator named something that does not exist."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class NotFoundError(Exception):
     """The database has no record of what the operator named."""
+
+
+class AmbiguousJobError(NotFoundError):
+    """Several jobs have ids that begin with what the operator named."""
+
+    def __init__(self, text: str, candidates: Sequence[str], *, more: bool) -> None:
+        """`candidates` are some of these jobs; `more`, whether there are others."""
+        self.candidates = candidates
+        names = ", ".join([*(repr(name) for name in candidates), *(["…"] if more else [])])
+        super().__init__(f"the ids of several jobs begin with {text!r}: {names}")
 
 
 class UnknownQueueError(Exception):

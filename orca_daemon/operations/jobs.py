@@ -3,11 +3,14 @@
 from dataclasses import dataclass
 
 from orca_daemon.db import jobs
+from orca_daemon.db.database import Database
 from orca_daemon.db.jobs import Chosen, File, Granule, Job
 from orca_daemon.operations.database import database
-from orca_daemon.operations.errors import NotFoundError
+from orca_daemon.operations.errors import AmbiguousJobError, NotFoundError
 from orca_daemon.settings import Settings
 from orca_daemon.wire.status import RecoveryStatus
+
+_MOST_CANDIDATES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,8 @@ class JobPage:
 class JobDetails:
     """One job."""
 
+    job_id: str
+    """Its whole id."""
     granules: list[Granule]
     files: list[File]
     more_files: bool
@@ -30,17 +35,16 @@ class JobDetails:
 
 
 async def list_jobs(settings: Settings, chosen: Chosen, *, limit: int, after: str | None = None) -> JobPage:
-    """A page of at most `limit` jobs; `after` is the last job of the page before.
+    """A page of at most `limit` jobs; `after` is the last job of the page before, as `find_job` takes it.
 
     Raises:
-        NotFoundError: `after` is not the id of a job.
+        NotFoundError: `after` is not the id of a job, or names several.
         AddressError, DependencyDown, PostgresError: the database cannot be read.
     """
     async with database(settings) as opened:
-        rows = await opened.transact(jobs.jobs, chosen, limit=limit + 1, after=after)
         # Paging after an unknown job id returns no rows, which looks like the last page.
-        if after and not rows and not await opened.transact(jobs.granules, after):
-            raise NotFoundError(f"there is no job {after!r}")
+        last = await find_job(opened, after) if after is not None else None
+        rows = await opened.transact(jobs.jobs, chosen, limit=limit + 1, after=last)
     page = rows[:limit]
     return JobPage(page, page[-1].job_id if len(rows) > limit else None)
 
@@ -55,11 +59,19 @@ async def read_job(
 ) -> JobDetails:
     """A job with at most `limit` of its files (0 is all), or only the files with this status.
 
+    Args:
+        settings: of the database.
+        job_id: the job, as `find_job` takes it.
+        granule: only this granule.
+        status: only the files with this status.
+        limit: the most files.
+
     Raises:
-        NotFoundError: the job does not exist, or does not have this granule.
+        NotFoundError: the job does not exist, does not have this granule, or is not the only one.
         AddressError, DependencyDown, PostgresError: the database cannot be read.
     """
     async with database(settings) as opened:
+        job_id = await find_job(opened, job_id)
         granules = await opened.transact(jobs.granules, job_id, granule=granule)
         files = await opened.transact(
             jobs.files,
@@ -71,7 +83,24 @@ async def read_job(
     if not granules:
         raise job_not_found(job_id, granule)
     more = bool(limit) and len(files) > limit
-    return JobDetails(granules, files[:limit] if limit else files, more)
+    return JobDetails(job_id, granules, files[:limit] if limit else files, more)
+
+
+async def find_job(opened: Database, text: str) -> str:
+    """The id of the job that has this id, or else of the only one whose id begins so.
+
+    An ellipsis at the end, which stands for what a table cut, is ignored.
+
+    Raises:
+        NotFoundError: there is none.
+        AmbiguousJobError: there are several.
+    """
+    found = await opened.transact(jobs.job_ids, text.removesuffix("…"), limit=_MOST_CANDIDATES + 1)
+    if not found:
+        raise NotFoundError(f"there is no job {text!r}")
+    if len(found) > 1:
+        raise AmbiguousJobError(text, found[:_MOST_CANDIDATES], more=len(found) > _MOST_CANDIDATES)
+    return found[0]
 
 
 def job_not_found(job_id: str, granule: str | None) -> NotFoundError:

@@ -12,7 +12,7 @@ from orca_daemon.db import jobs
 from orca_daemon.db.jobs import OPEN, File
 from orca_daemon.engine.backoff import Backoff
 from orca_daemon.operations.database import database
-from orca_daemon.operations.jobs import job_not_found
+from orca_daemon.operations.jobs import find_job, job_not_found
 from orca_daemon.operations.sending import sqs_client
 from orca_daemon.producer.batch import Sent, send_batch
 from orca_daemon.settings import Settings
@@ -49,6 +49,8 @@ class CheckedFile:
 class OpenFiles:
     """The files of a job that are candidates for a recovery."""
 
+    job_id: str
+    """Its whole id."""
     files: list[CheckedFile]
     left_out: int
     """Number of failed files that are not included."""
@@ -66,27 +68,29 @@ async def check_open_files(
 
     Args:
         settings: of the database, of AWS, and of the buckets that may be copied.
-        job_id: the job.
+        job_id: the job, as `find_job` takes it.
         granule: only this granule.
         failed: include the files that failed.
         progress: called with the number of objects read so far, and the number of all.
 
     Raises:
-        NotFoundError: the job does not exist, or does not have this granule.
+        NotFoundError: the job does not exist, does not have this granule, or is not the only one.
         AddressError, DependencyDown, PostgresError: the database cannot be read.
         SettingsError: AWS is not set up.
         botocore.exceptions.BotoCoreError: S3 cannot be reached.
     """
     statuses = (*OPEN, RecoveryStatus.FAILED)
     async with database(settings) as opened:
+        job_id = await find_job(opened, job_id)
         granules = await opened.transact(jobs.granules, job_id, granule=granule)
         rows = await opened.transact(jobs.files, job_id, granule=granule, statuses=statuses)
     if not granules:
         raise job_not_found(job_id, granule)
     files = [file for file in rows if failed or file.status is not RecoveryStatus.FAILED]
     if not files:
-        return OpenFiles([], left_out=len(rows))
-    return OpenFiles(await _check(settings, job_id, files, progress), left_out=len(rows) - len(files))
+        return OpenFiles(job_id, [], left_out=len(rows))
+    checked = await _check(settings, job_id, files, progress)
+    return OpenFiles(job_id, checked, left_out=len(rows) - len(files))
 
 
 def post_copy_requests(

@@ -1,6 +1,7 @@
 """A database with recoveries, for the commands that read and recover them."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,7 +16,14 @@ NOW = datetime.now(UTC)
 def connection(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
     """A connection to the database of the commands; it commits each statement."""
     monkeypatch.setenv("DATABASE_URL", database_url)
-    engine = create_engine(database_url.replace("postgresql:", "postgresql+psycopg2:"))
+    with connected(database_url) as connection:
+        yield connection
+
+
+@contextmanager
+def connected(url: str) -> Iterator[Connection]:
+    """A connection that commits each statement."""
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg2:"))
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         yield connection
     engine.dispose()

@@ -31,6 +31,8 @@ def test_a_copy_is_made_once_and_reported(
     assert result.stdout.endswith("verified by CRC32\n")
     second = invoke(source, target, "--json")
     assert json.loads(second.stdout) == {
+        "kind": "copy",
+        "format": 1,
         "source": source,
         "target": target,
         "size": 7,

@@ -49,7 +49,8 @@ def test_an_upgrade_reports_its_steps_and_a_second_one_has_none(database: str) -
     document = json.loads(first.stdout)
     assert document["done"]
     assert document["steps"]
-    assert json.loads(call("upgrade", "--yes", "--json").stdout) == {"steps": [], "done": True}
+    second = json.loads(call("upgrade", "--yes", "--json").stdout)
+    assert second == {"kind": "db upgrade", "format": 1, "steps": [], "done": True}
 
 
 def test_status_exits_0_only_if_the_daemon_can_work(database: str) -> None:

@@ -125,6 +125,17 @@ def test_filters_select_by_reason_error_and_time(
     assert run(url, "list", "q", "--until", "1d", "--json")["letters"] == []
 
 
+def test_an_empty_list_says_whether_the_queue_is_empty(
+    sqs: Any, make_queue: Callable[[str], UrlPair], run: Callable[..., Any]
+) -> None:
+    url, dead = make_queue("")
+    assert run(url, "list", "q") == "The dead-letter queue of q is empty.\n"
+    send_dead_letter(sqs, dead, 1)
+    assert run(url, "list", "q", "--reason", "other") == (
+        "No dead letter matches among those that SQS returned; the dead-letter queue has about 1.\n"
+    )
+
+
 def test_a_dead_letter_is_shown_by_the_message_id_of_the_log(
     sqs: Any, make_queue: Callable[[str], UrlPair], run: Callable[..., Any]
 ) -> None:
@@ -161,7 +172,8 @@ def test_a_redrive_keeps_order_and_attributes_and_removes_the_evidence(
 
     result = run(url, "redrive", "q", "--rate", "0", "--yes", "--json")
 
-    assert result == {"moved": 25, "failed": 0, "passed_over": 0}
+    counts = {"moved": 25, "failed": 0, "passed_over": 0}
+    assert result == {"kind": "dlq redrive", "format": 1, **counts}
     messages = drain(sqs, url)
     assert numbers(messages) == list(range(25))
     assert all(set(message["MessageAttributes"]) == {"RequestMethod"} for message in messages)

@@ -37,5 +37,14 @@ def test_the_list_of_commands_has_whole_sentences(group: tuple[str, ...]) -> Non
     assert "..." not in listed
 
 
+@pytest.mark.parametrize(
+    "path",
+    [*commands(typer.main.get_command(app)), (), ("send",), ("dlq",), ("db",)],
+    ids=lambda path: " ".join(path) or "orca-daemon",
+)
+def test_h_is_help(path: tuple[str, ...]) -> None:
+    assert output(*path, "-h") == output(*path, "--help")
+
+
 def test_the_version_is_printed() -> None:
     assert output("--version") == f"orca-daemon {__version__}\n"

@@ -112,6 +112,58 @@ def test_a_table_prints_markup_as_text_and_replaces_control_characters(connectio
     assert "failed" in run("jobs").stdout
 
 
+UUIDS = ("8f3a61c2-52e4-4d0b-9d3e-0c1f6a7b8e90", "8f3a61ff-867a-14a7-53c9-c5499e9bb311", "9d3e0c1f")
+
+
+@pytest.fixture
+def uuids(connection: Connection) -> None:
+    for age, job in enumerate(UUIDS):
+        insert_recovery(connection, job, PENDING, age=age)
+
+
+@pytest.mark.parametrize("start", ["8f3a61c", UUIDS[0], "8f3a61c2-52e4…"], ids=["short", "whole", "as cut"])
+def test_a_job_is_found_by_as_much_of_its_id_as_no_other_has(uuids: None, start: str) -> None:
+    assert read_job(start)["job_id"] == UUIDS[0]
+    assert job_ids("--after", start) == [UUIDS[1], UUIDS[2]]
+    assert f"job {UUIDS[0]}" in run("job", start).stdout
+
+
+def test_an_ambiguous_id_is_answered_with_the_candidates(uuids: None) -> None:
+    expected = f"the ids of several jobs begin with '8f3a61': '{UUIDS[0]}', '{UUIDS[1]}'"
+    for command in (["job"], ["recover", "--yes"]):
+        result = run(*command, "8f3a61")
+        assert (result.exit_code, result.stderr) == (1, f"orca-daemon: {expected}\n")
+    result = run("jobs", "--after", "8f3a61")
+    assert (result.exit_code, expected in result.stderr) == (2, True)
+
+
+def test_of_many_candidates_ten_are_named(connection: Connection) -> None:
+    for number in range(12):
+        insert_recovery(connection, f"op-{number:02}", PENDING)
+    names = ", ".join(f"'op-{number:02}'" for number in range(10))
+    assert run("job", "op").stderr.endswith(f"begin with 'op': {names}, …\n")
+
+
+def test_a_whole_id_is_found_though_others_begin_with_it(connection: Connection) -> None:
+    for job in ("op-1", "op-10", "op_1", "op%1"):
+        insert_recovery(connection, job, PENDING)
+    assert read_job("op-1")["job_id"] == "op-1"
+    assert read_job("op%")["job_id"] == "op%1"
+    assert run("job", "").exit_code == 1
+
+
+def test_an_empty_list_says_so_beside_the_pipe(connection: Connection) -> None:
+    nothing = run("jobs")
+    assert (nothing.exit_code, nothing.stdout) == (0, "")
+    assert nothing.stderr == (
+        "There are no recovery jobs yet: the first new_job on the queue status_update makes one.\n"
+    )
+    insert_recovery(connection, "j", SUCCESS)
+    assert run("jobs", "--granule", "other").stderr == "No recovery job matches.\n"
+    assert run("job", "j", "--status", "failed").stderr == "No file of this job matches.\n"
+    assert run("jobs", "--granule", "other", "--csv").stdout.startswith("job_id,status,")
+
+
 def test_an_unknown_job_exits_1(connection: Connection) -> None:
     result = run("job", "nothing")
     assert result.exit_code == 1

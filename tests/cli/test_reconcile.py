@@ -3,13 +3,13 @@
 import csv
 import io
 import json
-import sys
 from collections.abc import Callable
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from orca_daemon.cli import app, reports
+from orca_daemon.cli import app
+from orca_daemon.cli.reports import DIFFERENCES
 from tests.reconcile.archive import Archive, Filed, Listed
 from tests.reconcile.conftest import archive
 
@@ -122,6 +122,33 @@ def test_wrong_usage_exits_2(invoke: Invoke, arguments: tuple[str, ...]) -> None
     assert invoke(*arguments).exit_code == 2
 
 
+def test_an_empty_list_says_what_is_not_there(archive: Archive, invoke: Invoke) -> None:
+    nothing = invoke("reports")
+    assert (nothing.stdout, nothing.stderr.partition(":")[0]) == ("", "There are no comparisons yet")
+    archive.catalog([Filed("same")])
+    assert invoke("reconcile", manifest(archive, Listed("same"))).exit_code == 0
+    assert invoke("reports", "--bucket", "b").stderr == "No comparison of the bucket b.\n"
+    assert invoke("report", "1").stderr == "The bucket and the catalog agree: no differences.\n"
+    assert invoke("report", "1", "--kind", "phantom").stderr == "The report has no phantom.\n"
+
+
+def test_the_columns_of_a_report_are_those_that_the_database_returns(
+    archive: Archive, invoke: Invoke
+) -> None:
+    archive.catalog([Filed("lost"), Filed("other", size=1)])
+    url = manifest(archive, Listed("new"), Listed("other", size=2))
+    assert invoke("reconcile", url).exit_code == 0
+    for kind, columns in DIFFERENCES.items():
+        rows = json.loads(invoke("report", "1", "--kind", kind, "--json").stdout)["rows"][kind]
+        assert list(rows[0]) == [column.name for column in columns]
+
+
+def test_a_report_that_is_not_whole_says_so(archive: Archive, invoke: Invoke) -> None:
+    assert invoke("reconcile", manifest(archive, *(Listed(f"new{i}") for i in range(3)))).exit_code == 0
+    result = invoke("report", "1", "--limit", "2")
+    assert "2 of 3 are shown; --limit 0 shows all" in result.stderr
+
+
 def test_an_unknown_job_exits_1(invoke: Invoke) -> None:
     result = invoke("report", "7")
 
@@ -141,13 +168,3 @@ def test_csv_has_no_formulas_and_json_is_exact(archive: Archive, invoke: Invoke)
     assert {row["key_path"] for row in exact["rows"]["orphan"]} == set(KEYS)
     keys = {row["key_path"] for row in csv.DictReader(io.StringIO(output, newline=""))}
     assert keys == {f"'{key}" for key in KEYS[:6]} | set(KEYS[6:])
-
-
-def test_csv_on_a_terminal_has_no_control_characters(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
-
-    reports._print_csv([{"key_path": "esc\x1b[2J", "size": 1}])
-
-    assert capsys.readouterr().out.splitlines() == ["key_path,size", "esc\N{REPLACEMENT CHARACTER}[2J,1"]

@@ -112,6 +112,15 @@ def test_the_command_asks_before_it_posts(archive: Archive) -> None:
     assert len(archive.requests()) == 1
 
 
+def test_a_copy_request_has_the_whole_id_of_a_job_that_was_named_by_its_beginning(
+    archive: Archive, connection: Connection
+) -> None:
+    insert_recovery(connection, "8f3a61c2", STAGED, archive=archive.bucket)
+    document = json.loads(run("8f3a", "--yes", "--json").stdout)
+    assert (document["job_id"], document["posted"]) == ("8f3a61c2", 1)
+    assert [request.job_id for request in archive.requests()] == ["8f3a61c2"]
+
+
 def test_a_job_without_open_files_reports_how_many_failed(archive: Archive, connection: Connection) -> None:
     insert_recovery(connection, "done", SUCCESS)
     assert run("done").output == "nothing to recover: no open files\n"

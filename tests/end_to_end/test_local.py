@@ -17,6 +17,7 @@ import boto3
 import psycopg2
 import pytest
 
+from orca_daemon.cli.output import FORMAT
 from orca_daemon.local.state import StateDirectory
 from orca_daemon.producer import OrcaStatus, send
 from tests.end_to_end.messages import new_job, update
@@ -71,7 +72,7 @@ def test_the_data_of_a_directory_survives_a_restart(run: Run, tmp_path: Path) ->
     printed = "".join(process.communicate(timeout=PATIENCE))
     assert process.returncode == 0
     assert password not in printed
-    assert set(json.loads(printed.splitlines()[0])) == KEYS
+    assert set(json.loads(printed.splitlines()[0])) == {"kind", "format", *KEYS}
     assert not (tmp_path / "state" / "stack.json").exists()
 
     process = run("--state", "state", "--json")
@@ -156,6 +157,7 @@ def test_the_demo_exits_with_0_and_every_step_passes(run: Run) -> None:
     output, log = process.communicate(timeout=4 * PATIENCE)
     assert process.returncode == 0, log
     report = json.loads(output)
+    assert (report["kind"], report["format"]) == ("local", FORMAT)
     assert [step["title"] for step in report["steps"] if not step["ok"]] == []
     assert report["steps"][0]["facts"]["objects"] >= 2000
 

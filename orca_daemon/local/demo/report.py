@@ -53,6 +53,8 @@ def _short(value: object) -> str:
 def as_json(steps: Sequence[Step], whereabouts: Whereabouts) -> None:
     """Print the results as one JSON object."""
     document = {
+        "kind": "local",  # what every command's --json has (docs/operate.md)
+        "format": 1,
         "ok": all(step.holds for step in steps),
         "steps": [
             {
