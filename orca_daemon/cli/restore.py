@@ -248,7 +248,7 @@ def _print_result(
     job_id: str, plan: "RestorePlan", sent: "Sequence[Sent]", *, as_json: bool, dry_run: bool
 ) -> None:
     if as_json:
-        print_json(_document(job_id, plan, sent, dry_run=dry_run))
+        print_json("restore", _document(job_id, plan, sent, dry_run=dry_run))
         return
     if dry_run or not plan.objects:
         typer.echo("nothing was posted" if dry_run else "nothing to restore")
