@@ -18,7 +18,8 @@ PREFIX = "local"
 DEAD_LETTER = "_dead_letter"
 """Suffix of the names of dead-letter queues in `stack.json`."""
 _DAY = 86_400
-_MAX_RECEIVES: Final = 3
+_MAX_RECEIVES: Final = 5
+"""ORCA's own deployment has 3, of which the daemon warns: a restart may cost a receive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class QueueSpec:
         return self.name.endswith(".fifo")
 
 
-QUEUES: Mapping[str, QueueSpec] = {
+QUEUES: dict[str, QueueSpec] = {
     "status_update": QueueSpec(
         f"{PREFIX}-orca-status-update-queue.fifo",
         f"{PREFIX}-orca-status_update-deadletter-queue.fifo",
@@ -80,10 +81,16 @@ BUCKETS: Mapping[str, str] = {
 """By role."""
 
 
-def make_queues(sqs: "SQSClient") -> dict[str, str]:
-    """Create the missing queues.  Returns URLs by name, including dead-letter queues."""
+def more_queue(name: str, *, fifo: bool) -> QueueSpec:
+    """A queue that ORCA does not have, by its name in the settings."""
+    base, kind = f"{PREFIX}-{name.replace('_', '-')}", ".fifo" if fifo else ""
+    return QueueSpec(f"{base}-queue{kind}", f"{base}-deadletter-queue{kind}", 900, 5 * _DAY)
+
+
+def make_queues(sqs: "SQSClient", more: dict[str, QueueSpec]) -> dict[str, str]:
+    """Create the missing queues, ORCA's and others.  Returns URLs by name, including dead-letter queues."""
     urls: dict[str, str] = {}
-    for name, spec in QUEUES.items():
+    for name, spec in (QUEUES | more).items():
         urls[name], urls[name + DEAD_LETTER] = make_queue(sqs, spec)
     return urls
 
@@ -98,16 +105,17 @@ def make_queue(sqs: "SQSClient", spec: QueueSpec) -> tuple[str, str]:
         "QueueArn"
     ]
     redrive = {"deadLetterTargetArn": arn, "maxReceiveCount": _MAX_RECEIVES}
-    url = sqs.create_queue(
-        QueueName=spec.name,
+    url = sqs.create_queue(QueueName=spec.name, Attributes=kind)["QueueUrl"]
+    # Set apart, because SQS refuses to create a queue that exists with other values: of an earlier version.
+    sqs.set_queue_attributes(
+        QueueUrl=url,
         Attributes={
-            **kind,
             "VisibilityTimeout": str(spec.visibility),
             "MessageRetentionPeriod": str(spec.retention),
             "MaximumMessageSize": "262144",
             "RedrivePolicy": json.dumps(redrive),
         },
-    )["QueueUrl"]
+    )
     return url, dead_letter
 
 
