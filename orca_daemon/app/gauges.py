@@ -1,8 +1,9 @@
-"""Reads gauges at intervals: depths of queues, open recoveries, latest comparison reports."""
+"""Reads gauges at intervals: depths of queues and dead-letter queues, open recoveries, latest reports."""
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -25,14 +26,21 @@ _log: Any = structlog.get_logger()
 class Gauges:
     """Asks the queues and the database at intervals; a failure must not disturb the work."""
 
-    def __init__(self, services: Services, database: Database | None) -> None:
-        """`database` is None if no queue needs it: then nothing is read from it."""
+    def __init__(
+        self, services: Services, database: Database | None, dead_letter_queues: Mapping[str, str | None]
+    ) -> None:
+        """`database` is None if no queue needs it: then nothing is read from it.
+
+        `dead_letter_queues`: the URL of each queue's dead-letter queue, None if it has none.
+        """
         self._services = services
         clients = services.clients
-        self._queues = {
-            name: SqsSource(clients.poll, clients.control, queue.url or "")
-            for name, queue in services.settings.bound.items()
-        }
+
+        def sources(urls: Mapping[str, str | None]) -> dict[str, SqsSource]:
+            return {name: SqsSource(clients.poll, clients.control, url) for name, url in urls.items() if url}
+
+        self._queues = sources({name: queue.url for name, queue in services.settings.bound.items()})
+        self._dead_letter_queues = sources(dead_letter_queues)
         self._database = database
 
     async def run(self) -> None:
@@ -56,13 +64,19 @@ class Gauges:
             await asyncio.sleep(seconds)
 
     async def _depths(self) -> None:
+        metrics = self._services.metrics.queues
         for name, source in self._queues.items():
+            with suppress(SourceError):  # the poller logs the same failure
+                depth = await source.depth()
+                metrics.depth(name, visible=depth.visible, inflight=depth.inflight, delayed=depth.delayed)
+        for name, source in self._dead_letter_queues.items():
             try:
                 depth = await source.depth()
-            except SourceError:
-                continue  # the poller logs the same failure
-            self._services.metrics.queues.depth(
-                name, visible=depth.visible, inflight=depth.inflight, delayed=depth.delayed
+            except SourceError as error:
+                _log.debug("gauge.unread", error=type(error).__name__, queue=name, dead_letter_queue=True)
+                continue
+            metrics.dead_letter_queue(
+                name, messages=depth.messages, retention=depth.retention, wall=time.time()
             )
 
     async def _open_recoveries(self, database: Database) -> None:

@@ -63,7 +63,11 @@ class Process:
         engine = self.settings.engine
         bound = await bindings.bind(services, self._wait_for)
         probes = bindings.probes(services, bound)
-        self._gauges = gauges.Gauges(services, services.database if DEPENDENCY in probes else None)
+        self._gauges = gauges.Gauges(
+            services,
+            services.database if DEPENDENCY in probes else None,
+            {binding.name: binding.facts.dead_letter for binding in bound},
+        )
         for binding in bound:
             self._metrics.queues.configured(binding.name, binding.facts)
         self._engine = Engine(

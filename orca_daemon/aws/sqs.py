@@ -20,6 +20,8 @@ from orca_daemon.wire.queue_url import host_of, is_legacy, normalised, region_of
 T = TypeVar("T")
 DEFAULT_LIMIT = 262_144
 """Bytes that a dead-letter queue is assumed to take if it reports no limit: SQS's default until 2025."""
+DEFAULT_RETENTION = 345_600
+"""Seconds for which SQS keeps a message unless the queue says otherwise: four days."""
 _GONE = frozenset({"ReceiptHandleIsInvalid", "MessageNotInflight", "InvalidParameterValue"})
 _TOO_LONG = "Total VisibilityTimeout"
 """Part of SQS's message for a lease of more than twelve hours; the code is that of an expired handle."""
@@ -39,6 +41,13 @@ class Depth:
     visible: int
     inflight: int
     delayed: int
+    retention: float
+    """Seconds after which SQS deletes a message."""
+
+    @property
+    def messages(self) -> int:
+        """All messages."""
+        return self.visible + self.inflight + self.delayed
 
 
 class SqsSource:
@@ -69,7 +78,7 @@ class SqsSource:
                 visibility=float(attributes.get("VisibilityTimeout", 30)),
                 dead_letter=dead_letter,
                 max_receives=int(policy["maxReceiveCount"]) if "maxReceiveCount" in policy else None,
-                retention=float(attributes.get("MessageRetentionPeriod", 345_600)),
+                retention=float(attributes.get("MessageRetentionPeriod", DEFAULT_RETENTION)),
                 largest=_optional_int(attributes.get("MaximumMessageSize")),
                 dead_letter_largest=limit,
             )
@@ -87,6 +96,7 @@ class SqsSource:
                 int(attributes.get("ApproximateNumberOfMessages", 0)),
                 int(attributes.get("ApproximateNumberOfMessagesNotVisible", 0)),
                 int(attributes.get("ApproximateNumberOfMessagesDelayed", 0)),
+                float(attributes.get("MessageRetentionPeriod", DEFAULT_RETENTION)),
             )
         except ValueError as error:
             raise SourceError(SourceErrorKind.UNAVAILABLE, "the number of messages cannot be read") from error

@@ -1,18 +1,46 @@
 """`orca-daemon catalog`: what ORCA's catalog has of a granule, and how much it has in all."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from orca_daemon.cli.exits import run, settings_or_exit
-from orca_daemon.cli.options import AsJson, Config
-from orca_daemon.cli.output import format_time, print_json, print_table
+from orca_daemon.cli.options import AsCsv, AsJson, Config, Wide
+from orca_daemon.cli.output import print_json
+from orca_daemon.cli.table import Column
+from orca_daemon.cli.view import Form, columns_option, view_of
 
-if TYPE_CHECKING:
-    from orca_daemon.db.catalog import CatalogCount, CatalogGranule
+GRANULES = (
+    Column(name="collection_id", header="COLLECTION", rank=2, least=16, middle=True),
+    Column(name="granule_id", header="GRANULE", least=24, middle=True, identifies=True),
+    Column(name="provider_id", header="PROVIDER", rank=4, least=12, middle=True),
+    Column(name="execution_id", header="EXECUTION", rank=6, extra=True, least=16, middle=True),
+    Column(name="cumulus_create_time", header="CREATED (UTC)", rank=5, extra=True),
+    Column(name="ingest_time", header="INGESTED (UTC)", rank=3, extra=True),
+    Column(name="last_update", header="LAST UPDATE (UTC)", rank=1),
+)
+FILES = (
+    Column(name="granule_id", header="GRANULE", rank=8, extra=True, least=20, middle=True),
+    Column(name="key_path", header="KEY", least=24, middle=True, identifies=True),
+    Column(name="orca_archive_location", header="ARCHIVE", rank=2, least=16, middle=True),
+    Column(name="cumulus_archive_location", header="CUMULUS", rank=5, extra=True, least=16, middle=True),
+    Column(name="size_in_bytes", header="BYTES", rank=1, number=True),
+    Column(name="storage_class", header="CLASS", rank=3),
+    Column(name="etag", rank=6, extra=True, least=16),
+    Column(name="version", rank=7, extra=True, least=16),
+    Column(name="hash_type", rank=10, extra=True),
+    Column(name="hash", rank=9, extra=True, least=16),
+    Column(name="ingest_time", header="INGESTED (UTC)", rank=4),
+)
+COUNTS = (
+    Column(name="name", least=24, middle=True, identifies=True),
+    Column(name="granules", number=True),
+    Column(name="files", number=True),
+    Column(name="bytes", number=True),
+)
+Collection = Annotated[str | None, typer.Option("--collection", help="Only in this collection.")]
 
 
 class By(StrEnum):
@@ -34,13 +62,19 @@ def register(app: typer.Typer) -> None:
 
 def show(
     name: Annotated[
-        str, typer.Argument(metavar="GRANULE|KEY", help="Id of a granule, key of a file, or s3://bucket/key.")
+        str,
+        typer.Argument(metavar="GRANULE|KEY", help="Id of a granule, key of a file, or s3://bucket/key."),
     ],
-    collection: Annotated[str | None, typer.Option("--collection", help="Only in this collection.")] = None,
+    collection: Collection = None,
+    wide: Wide = False,
+    columns: Annotated[str | None, columns_option(GRANULES, FILES)] = None,
+    as_csv: AsCsv = False,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
     """Show a granule with its files, in every collection that has it.  Exits 1 if there is none.
+
+    CSV has the files.
 
     \b
     orca-daemon catalog show MOD09GQ.A2017025
@@ -48,16 +82,25 @@ def show(
     """
     from orca_daemon.operations.catalog import find_granules
 
-    granules = run(find_granules(settings_or_exit(config), name, collection=collection))
+    view = view_of(GRANULES, FILES, wide=wide, columns=columns, as_csv=as_csv, as_json=as_json)
+    found = run(find_granules(settings_or_exit(config), name, collection=collection))
+    granules = [asdict(granule) for granule in found]
     if as_json:
-        print_json({"granules": [asdict(granule) for granule in granules]})
+        print_json("catalog show", {"granules": granules})
         return
-    for granule in granules:
-        _print_granule(granule)
+    if view.form is Form.TABLE and view.show(GRANULES, granules):
+        typer.echo()
+    files = [
+        {"granule_id": granule["granule_id"], **file} for granule in granules for file in granule["files"]
+    ]
+    view.show(FILES, files, title="files", empty="The catalog has no file of it.")
 
 
 def count(
     by: Annotated[By, typer.Option("--by", help="What to count by.")] = By.COLLECTION,
+    wide: Wide = False,
+    columns: Annotated[str | None, columns_option(COUNTS)] = None,
+    as_csv: AsCsv = False,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
@@ -70,44 +113,9 @@ def count(
     from orca_daemon.db.catalog import CountBy
     from orca_daemon.operations.catalog import count_catalog
 
-    counts = run(count_catalog(settings_or_exit(config), CountBy(by)))
+    view = view_of(COUNTS, wide=wide, columns=columns, as_csv=as_csv, as_json=as_json)
+    counts = [asdict(each) for each in run(count_catalog(settings_or_exit(config), CountBy(by)))]
     if as_json:
-        print_json({"by": by.value, "counts": [asdict(each) for each in counts]})
+        print_json("catalog count", {"by": by.value, "counts": counts})
         return
-    _print_counts(by, counts)
-
-
-def _print_granule(granule: "CatalogGranule") -> None:
-    provider = granule.provider_id
-    if granule.provider_name:
-        provider = f"{provider} ({granule.provider_name})"
-    print_table(
-        ("granule", "collection", "provider", "execution", "created", "ingested", "last update"),
-        [
-            (
-                *(granule.granule_id, granule.collection_id, provider, granule.execution_id),
-                *(format_time(granule.cumulus_create_time), format_time(granule.ingest_time)),
-                format_time(granule.last_update),
-            )
-        ],
-    )
-    print_table(
-        ("archived as", "Cumulus bucket", "#bytes", "class", "ETag", "version", "hash", "ingested"),
-        (
-            (
-                f"s3://{file.orca_archive_location}/{file.key_path}",
-                *(file.cumulus_archive_location, f"{file.size_in_bytes:,}", file.storage_class, file.etag),
-                *(
-                    file.version,
-                    file.hash and f"{file.hash_type}: {file.hash}",
-                    format_time(file.ingest_time),
-                ),
-            )
-            for file in granule.files
-        ),
-    )
-
-
-def _print_counts(by: By, counts: "Sequence[CatalogCount]") -> None:
-    rows = [(each.name, f"{each.granules:,}", f"{each.files:,}", f"{each.bytes:,}") for each in counts]
-    print_table((by.value, "#granules", "#files", "#bytes"), rows)
+    view.show(COUNTS, counts, empty="The catalog is empty.")

@@ -11,7 +11,7 @@ import typer
 
 from orca_daemon.cli.exits import FAILED, USAGE, errors_exit, fail, run, settings_or_exit
 from orca_daemon.cli.options import AsJson, Config
-from orca_daemon.cli.output import counted, format_bytes, print_json, print_table
+from orca_daemon.cli.output import counted, format_bytes, note, print_json, print_table
 from orca_daemon.cli.sending import queue_url_or_exit
 from orca_daemon.settings import Settings
 from orca_daemon.wire.restore import Tier
@@ -225,23 +225,30 @@ def _print_plan(settings: Settings, plan: "RestorePlan") -> None:
             )
             for share in plan.shares
         ),
-        title=f"{len(plan.granules):,} granules, {plan.objects:,} objects, {format_bytes(plan.bytes)}",
+        title=", ".join(
+            (
+                _counted(len(plan.granules), "granule"),
+                _counted(plan.objects, "object"),
+                format_bytes(plan.bytes),
+            )
+        ),
     )
     classes = sorted({share.storage_class for share in plan.shares} & ARCHIVED)
     if classes:
-        print_table(
-            ("tier", *classes),
-            ((each, *(how_long(one, each) for one in classes)) for each in Tier),
-            title="how long AWS says a restore takes",
-        )
+        typer.echo("How long AWS says a restore takes:")
+        print_table(("tier", *classes), ((each, *(how_long(one, each) for one in classes)) for each in Tier))
         archived = sum(share.objects for share in plan.shares if share.storage_class in ARCHIVED)
         rate = settings.restore.per_second
-        typer.echo(
+        note(
             f"Asking takes {max(1, round(archived / rate)):,} s or more: each daemon sends {rate:g} requests"
             f" a second (restore.per_second); AWS accepts {REQUESTS_PER_SECOND:,} per account and region."
         )
     if plan.excluded:
-        typer.echo(f"{plan.excluded:,} files left out by --exclude")
+        note(f"{_counted(plan.excluded, 'file')} left out by --exclude")
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _print_result(
@@ -251,16 +258,16 @@ def _print_result(
         print_json("restore", _document(job_id, plan, sent, dry_run=dry_run))
         return
     if dry_run or not plan.objects:
-        typer.echo("nothing was posted" if dry_run else "nothing to restore")
+        note("nothing was posted" if dry_run else "nothing to restore")
         return
     failures = [result for result in sent if result.message_id is None]
     for result in failures[:_MOST_REASONS]:
-        typer.echo(f"  not posted: {result.error}", err=True)
+        note(f"  not posted: {result.error}")
     typer.echo(f"requests posted: {len(sent) - len(failures)} of {len(sent)}")
     if failures:
-        typer.echo(f"repeat the command with --job {job_id}: nothing is asked for twice", err=True)
+        note(f"repeat the command with --job {job_id}: nothing is asked for twice")
     else:
-        typer.echo(f"to follow it: orca-daemon job {job_id}")
+        note(f"to follow it: orca-daemon job {job_id}")
 
 
 def _document(job_id: str, plan: "RestorePlan", sent: "Sequence[Sent]", *, dry_run: bool) -> dict[str, Any]:

@@ -8,11 +8,11 @@ with another transaction (`AGAIN`), or unknown (`RETRY`; `DOUBTFUL` if a probe c
 from enum import Enum
 
 import psycopg2
-from psycopg2 import errorcodes
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from orca_daemon.db.address import DEPENDENCY
+from orca_daemon.db.sentences import sentence
 from orca_daemon.db.session import UnreachableError
 from orca_daemon.engine.errors import DependencyDown, Reject
 
@@ -80,12 +80,6 @@ _CLASSES = {
 _WITHOUT_VALUES = frozenset({"25", "3D", "3F", "42", "53", "54", "55", "57"})
 """Classes whose messages name tables, limits and reasons, and never quote values of rows."""
 
-_EXPLAINED = {
-    # A database with the encoding SQL_ASCII reports this about its own rows.
-    "22021": "text that is not UTF-8",
-    "22P05": "a character that the encoding of the database does not have",
-}
-
 
 def meaning(sqlstate: str | None) -> SqlstateMeaning:
     """What to do about this SQLSTATE.  None means that the server did not answer at all.
@@ -142,7 +136,7 @@ def described(error: BaseException) -> Exception:
 
 
 def describe(error: BaseException) -> str:
-    """Code, name and the identifiers involved; the server's own message only if it cannot quote values."""
+    """A sentence about the error; it has the server's own message only if that cannot quote values."""
     if isinstance(error, UnreachableError):
         return str(error)
     if isinstance(error, UnicodeDecodeError):
@@ -152,19 +146,12 @@ def describe(error: BaseException) -> str:
     origin = error.orig if isinstance(error, DBAPIError) else error
     if not isinstance(origin, psycopg2.Error) or origin.pgcode is None:
         return "the connection was lost"
-    parts = [origin.pgcode, _name(origin.pgcode)]
-    diagnostics = origin.diag
-    if identifier := diagnostics.constraint_name or diagnostics.column_name or diagnostics.table_name:
-        parts.append(f"on {identifier}")
-    if explanation := _EXPLAINED.get(origin.pgcode):
-        parts.append(f"({explanation})")
-    if origin.pgcode[:2] in _WITHOUT_VALUES and diagnostics.message_primary:
-        parts.append(f"({diagnostics.message_primary})")
-    return " ".join(parts)
+    words = origin.diag.message_primary if origin.pgcode[:2] in _WITHOUT_VALUES else None
+    return sentence(origin.pgcode, place=_place(origin), message=words or "")
 
 
-def _name(sqlstate: str) -> str:
-    try:
-        return errorcodes.lookup(sqlstate).lower()
-    except KeyError:
-        return "unknown condition"
+def _place(error: psycopg2.Error) -> str:
+    """The constraint, column or table that an error is about."""
+    about = error.diag
+    named = {"constraint": about.constraint_name, "column": about.column_name, "table": about.table_name}
+    return next((f"{kind} {name}" for kind, name in named.items() if name), "")

@@ -12,7 +12,7 @@ from alembic.config import Config
 from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
-from orca_daemon.db import schema
+from orca_daemon.db import constraints, schema
 from orca_daemon.db.address import DatabaseAddress, parse
 from orca_daemon.db.connect import opened, parameters
 from orca_daemon.db.failures import described, is_ours
@@ -70,6 +70,8 @@ def plan(current: Schema) -> list[str]:
             pass
     if current.recorded != schema.CURRENT:
         steps.append("record version 7 as the latest, so that ORCA's deployment leaves the schema alone")
+    if misnamed := len(current.misnamed_constraints):
+        steps.append(f"rename {misnamed} constraints to the names that ORCA gives them")
     steps += [f"create the table {name}, which is the daemon's own" for name in current.missing_tables]
     steps += [f"build the index {name}, beside running work" for name in current.missing_indexes]
     steps += [f"drop the index {name}, which another one replaces" for name in current.superseded_indexes]
@@ -159,6 +161,7 @@ def _migrate(connection: Connection, current: Schema) -> None:
     command.upgrade(config, "head")
     connection.commit()
     connection.execution_options(isolation_level="AUTOCOMMIT")
+    constraints.rename(connection, current.misnamed_constraints)
     connection.execute(text("SET lock_timeout = 0"))
 
 

@@ -17,6 +17,8 @@ from orca_daemon.db.sql import load
 _SQL = load(__package__, "probe.sql")
 _TABLES = ("recovery_job", "recovery_file", "reconcile_job")
 """In the order of their foreign keys."""
+_CATALOG = ("providers", "collections", "granules", "files")
+"""The same; a row of each refers to rows of those before it, so all of them are written, or none."""
 _TEMP_FILE_LIMIT = "53400"
 """configuration_limit_exceeded: `temp_file_limit` is less than the probe writes; not a failure."""
 
@@ -50,6 +52,9 @@ def ask(connection: Connection, written: Iterable[str] | None, *, must_write: bo
     savepoint = connection.begin_nested()
     for table in _TABLES:
         if table in wanted:
+            _execute(connection, table, name)
+    if wanted.issuperset(_CATALOG):
+        for table in _CATALOG:
             _execute(connection, table, name)
     savepoint.rollback()
 

@@ -6,7 +6,9 @@ SELECT
         FROM pg_catalog.pg_class AS table_
         JOIN pg_catalog.pg_namespace AS schema_ ON schema_.oid = table_.relnamespace
         WHERE schema_.nspname = 'orca'
-            AND table_.relname IN ('recovery_job', 'recovery_file', 'reconcile_job')
+            AND table_.relname IN (
+                'recovery_job', 'recovery_file', 'reconcile_job', 'providers', 'collections', 'granules', 'files'
+            )
             AND has_schema_privilege(schema_.oid, 'USAGE')
             AND has_table_privilege(table_.oid, 'INSERT')
     ) AS writable;
@@ -36,3 +38,22 @@ VALUES (:name, :name, :name, :name, :name, :name, 1, now(), now());
 INSERT INTO orca.reconcile_job
     (id, orca_archive_location, status_id, inventory_creation_time, start_time, last_update)
 VALUES (-1 - pg_backend_pid(), :name, 1, now(), now(), now());
+
+-- name: providers
+INSERT INTO orca.providers (provider_id) VALUES (:name);
+
+-- name: collections
+INSERT INTO orca.collections (collection_id, shortname, version) VALUES (:name, :name, :name);
+
+-- name: granules
+INSERT INTO orca.granules (
+    id, provider_id, collection_id, cumulus_granule_id, execution_id, ingest_time, cumulus_create_time, last_update
+)
+VALUES (-1 - pg_backend_pid(), :name, :name, :name, :name, now(), now(), now());
+
+-- name: files
+INSERT INTO orca.files (
+    id, granule_id, name, orca_archive_location, cumulus_archive_location, key_path, ingest_time, etag, version,
+    size_in_bytes, storage_class_id
+)
+VALUES (-1 - pg_backend_pid(), -1 - pg_backend_pid(), :name, :name, :name, :name, now(), :name, :name, 0, 1);

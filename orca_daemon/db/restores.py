@@ -183,7 +183,7 @@ def counts(connection: Connection, now: datetime) -> RestoreCounts:
     """Count now; nothing if the table does not exist."""
     if not connection.scalar(_SQL["exists"]):
         return RestoreCounts({}, None, 0)
-    found = connection.execute(_SQL["in_progress"], {"now": now}).all()
+    found = connection.execute(_SQL["in_progress"]).all()
     expiring = connection.execute(_SQL["expiring"], {"now": now}).scalar_one()
     return RestoreCounts(
         {row.tier: row.files for row in found}, min((row.oldest for row in found), default=None), expiring

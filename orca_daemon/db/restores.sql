@@ -47,17 +47,19 @@ WHERE restore.job_id = :job AND restore.collection_id = :collection AND restore.
     AND restore.filename = ended.filename;
 
 -- name: in_progress
+-- An index of ours serves the open jobs, primary keys serve the joins: the cost is that of the open jobs.
 SELECT restore.tier, count(*) AS files, extract(epoch FROM min(restore.requested_at))::float8 AS oldest
-FROM orca.orca_daemon_restore AS restore
-JOIN orca.recovery_file AS file USING (job_id, collection_id, granule_id, filename)
-WHERE file.status_id = 1 AND restore.step IN ('ask', 'wait') AND restore.error_message IS NULL
-    AND restore.requested_at > CAST(:now AS timestamptz) - interval '14 days'
+FROM orca.recovery_job AS job
+JOIN orca.recovery_file AS file USING (job_id, collection_id, granule_id)
+JOIN orca.orca_daemon_restore AS restore USING (job_id, collection_id, granule_id, filename)
+WHERE job.status_id < 3 AND file.status_id = 1
+    AND restore.step IN ('ask', 'wait') AND restore.error_message IS NULL
 GROUP BY restore.tier;
 
 -- name: expiring
 SELECT count(*)
-FROM orca.orca_daemon_restore AS restore
-JOIN orca.recovery_file AS file USING (job_id, collection_id, granule_id, filename)
-WHERE file.status_id IN (1, 2) AND restore.error_message IS NULL
-    AND restore.expires_at BETWEEN CAST(:now AS timestamptz) AND CAST(:now AS timestamptz) + interval '1 day'
-    AND restore.requested_at > CAST(:now AS timestamptz) - interval '400 days';
+FROM orca.recovery_job AS job
+JOIN orca.recovery_file AS file USING (job_id, collection_id, granule_id)
+JOIN orca.orca_daemon_restore AS restore USING (job_id, collection_id, granule_id, filename)
+WHERE job.status_id < 3 AND file.status_id IN (1, 2) AND restore.error_message IS NULL
+    AND restore.expires_at BETWEEN CAST(:now AS timestamptz) AND CAST(:now AS timestamptz) + interval '1 day';

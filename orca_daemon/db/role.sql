@@ -17,7 +17,10 @@ SELECT
 FROM pg_catalog.pg_class AS table_
 JOIN pg_catalog.pg_namespace AS schema_ ON schema_.oid = table_.relnamespace
 WHERE schema_.nspname = 'orca'
-    AND table_.relname IN ('recovery_job', 'recovery_file', 'reconcile_job', 'reconcile_orphan_report')
+    AND table_.relname IN (
+        'recovery_job', 'recovery_file', 'reconcile_job', 'reconcile_orphan_report',
+        'providers', 'collections', 'granules', 'files'
+    )
 ORDER BY table_.relname;
 
 -- name: hidden

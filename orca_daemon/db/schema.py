@@ -6,6 +6,7 @@ from enum import Enum
 
 from sqlalchemy import Connection
 
+from orca_daemon.db.constraints import Named, to_rename
 from orca_daemon.db.sql import load
 
 _SQL = load(__package__, "schema.sql")
@@ -42,6 +43,8 @@ class Schema:
     """The bounds of the partitions of `reconcile_s3_object`."""
     scanned_partitions: tuple[str, ...] = ()
     """The partitions without an index of jobs; the expiry of any job would scan them."""
+    misnamed_constraints: tuple[Named, ...] = ()
+    """Constraints under a name that earlier versions of ours used, and not ORCA's."""
 
     @property
     def version(self) -> int | None:
@@ -107,4 +110,7 @@ def read(connection: Connection) -> Schema:
         recorded=recorded,
         partitions=tuple(connection.scalars(_SQL["partitions"])),
         scanned_partitions=tuple(connection.scalars(_SQL["partitions_without_job_index"])),
+        misnamed_constraints=tuple(
+            to_rename({(row[0], row[1]) for row in connection.execute(_SQL["constraints"])})
+        ),
     )

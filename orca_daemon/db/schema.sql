@@ -13,6 +13,13 @@ JOIN pg_catalog.pg_namespace AS schema_ ON schema_.oid = index_.relnamespace
 JOIN pg_catalog.pg_index AS entry ON entry.indexrelid = index_.oid
 WHERE schema_.nspname = 'orca' AND entry.indisvalid;
 
+-- name: constraints
+SELECT table_.relname, entry.conname
+FROM pg_catalog.pg_constraint AS entry
+JOIN pg_catalog.pg_class AS table_ ON table_.oid = entry.conrelid
+JOIN pg_catalog.pg_namespace AS schema_ ON schema_.oid = table_.relnamespace
+WHERE schema_.nspname = 'orca';
+
 -- name: may_read_versions
 SELECT has_schema_privilege(schema_.oid, 'USAGE') AND has_table_privilege(table_.oid, 'SELECT')
 FROM pg_catalog.pg_class AS table_

@@ -151,7 +151,7 @@ class Consumer:
             running=sum(message.phase is Phase.RUNNING for message in messages),
             settling=sum(message.phase is Phase.SETTLING for message in messages),
             bytes_held=sum(len(message.envelope.body) for message in messages),
-            permits_free=max(self.permits.free, 0),
+            permits_free=self.permits.room,
             groups=len(self._lanes) if context.facts.fifo else 0,
             oldest_held=min((message.received for message in messages), default=None),
             at_work_since=self._dispatcher.since,

@@ -38,14 +38,23 @@ class Permits:
         self._changed = asyncio.Event()
 
     @property
+    def _unused(self) -> int:
+        """How many more messages the limits admit, those that a receive under way may bring included."""
+        active = self.held - self._parked() - self.settling
+        return min(self._held_limit - self.held, self._active_limit - active)
+
+    @property
     def free(self) -> int:
         """How many messages one receive may ask for now."""
-        active = self.held - self._parked() - self.settling
-        return min(
-            BATCH,
-            self._held_limit - self.held - self.reserved,
-            self._active_limit - active - self.reserved,
-        )
+        return min(BATCH, self._unused - self.reserved)
+
+    @property
+    def room(self) -> int:
+        """How many more messages may come before receives have to wait; 0 while they do.
+
+        A receive under way takes nothing from it: one that hangs must not look like a queue at its limit.
+        """
+        return self._unused if self._unused >= self._least else 0
 
     @property
     def full(self) -> bool:

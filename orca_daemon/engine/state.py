@@ -30,6 +30,7 @@ class QueueState:
     """Messages whose work is done and whose delete is not confirmed."""
     bytes_held: int = 0
     permits_free: int = 0
+    """Messages that may still come before receives have to wait; 0 while they do."""
     groups: int = 0
     """FIFO groups with a message in flight."""
     oldest_held: float | None = None

@@ -69,11 +69,11 @@ def reason(error: BaseException) -> str:
     """
     if not type(error).__module__.startswith(OURS) and not isinstance(error, TimeoutError):
         return _with_place(error)
-    line = " ".join(str(error).split()) or type(error).__name__
+    line = " ".join(str(error).split()) or f"an unexpected {type(error).__name__}"
     return line if len(line) <= REASON_LENGTH else line[: REASON_LENGTH - 1] + "…"
 
 
 def _with_place(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
-    name = type(error).__name__
+    name = f"an unexpected {type(error).__name__}"
     return f"{name} at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else name

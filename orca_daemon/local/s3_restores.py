@@ -11,8 +11,10 @@
 import json
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from queue import SimpleQueue
 from typing import Any
 
 import boto3
@@ -21,11 +23,10 @@ from moto.core.utils import utcnow
 from moto.moto_api import state_manager
 from moto.s3 import models, notifications
 
+from orca_daemon.local.moto import REGION
+
 _IN_PROGRESS = "IN_PROGRESS"
 _A_DAY = 86_400.0
-_QUEUES: dict[tuple[str, str, str], tuple[Any, str]] = {}
-_MAKING = threading.Lock()
-"""Held by the thread that makes a client, which boto3 allows to one thread at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,27 +106,23 @@ def _complete_after(seconds: float, key: Any) -> None:
 
 
 def _sending(url: str) -> Callable[[str, object, str, str], None]:
-    def send(_account: str, event: object, queue: str, region: str) -> None:
-        if not url:
-            return
-        # S3 delivers events in its own time, so its answer does not wait, and a lost event is not its error.
-        threading.Thread(target=_deliver, args=(url, event, queue, region), daemon=True).start()
+    events: SimpleQueue[tuple[object, str]] = SimpleQueue()
+    if url:
+        # S3 delivers events in its own time, so its answer does not wait for that.
+        threading.Thread(target=_deliver, args=(url, events), daemon=True).start()
+
+    def send(_account: str, event: object, queue: str, _region: str) -> None:
+        if url:
+            events.put((event, queue))
 
     return send
 
 
-def _deliver(url: str, event: object, queue: str, region: str) -> None:
-    try:
-        client, address = _queue(url, queue, region)
-        client.send_message(QueueUrl=address, MessageBody=json.dumps(event))
-    except (BotoCoreError, ClientError):
-        return
-
-
-def _queue(url: str, queue: str, region: str) -> tuple[Any, str]:
-    """A client and the URL of the queue, made once: making a client takes longer than sending."""
-    with _MAKING:
-        if (url, queue, region) not in _QUEUES:
-            client = boto3.client("sqs", endpoint_url=url, region_name=region)
-            _QUEUES[url, queue, region] = client, client.get_queue_url(QueueName=queue)["QueueUrl"]
-        return _QUEUES[url, queue, region]
+def _deliver(url: str, events: SimpleQueue[tuple[object, str]]) -> None:
+    """Send the events for ever, one after the other; one that cannot be delivered is lost."""
+    client = boto3.client("sqs", endpoint_url=url, region_name=REGION)
+    while True:
+        event, queue = events.get()
+        with suppress(BotoCoreError, ClientError):
+            address = client.get_queue_url(QueueName=queue)["QueueUrl"]
+            client.send_message(QueueUrl=address, MessageBody=json.dumps(event))

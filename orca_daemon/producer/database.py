@@ -109,7 +109,7 @@ def retry_operational_error(
             for attempt in range(retries):
                 try:
                     return function(*args, **kwargs)
-                except OperationalError:
+                except OperationalError:  # noqa: PERF203  an attempt that fails costs a pause
                     sleep(pause(attempt, backoff_in_seconds, backoff_factor, random.random()))
             return function(*args, **kwargs)
 

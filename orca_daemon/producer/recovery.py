@@ -11,7 +11,7 @@ Members of enumerations of `orca_shared`, or of your own, are replaced by their 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import Enum
 from typing import Any
 
@@ -28,6 +28,7 @@ from orca_daemon.wire.status import (
     outgoing,
     update_message,
 )
+from orca_daemon.wire.times import UTC
 from orca_daemon.wire.wire_model import make
 
 OrcaStatus = RecoveryStatus

@@ -13,6 +13,6 @@ def routes(services: Services) -> list[Route[Any]]:
         status_update.route(services),
         recovery.route(services),
         internal_report.route(services),
-        restore.route(services),
         catalog.route(services),
+        restore.route(services),
     ]

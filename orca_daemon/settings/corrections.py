@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 Value = str | int | float
-_LONGEST_VALUE = 40
+LONGEST_VALUE = 40
 """Characters of a wrong value that are reported."""
 
 
@@ -32,7 +32,7 @@ def corrected(variable: str, setting: str, given: str) -> tuple[Value, Correctio
     used, reason = _READERS[setting](given) if setting in _READERS else (given, "")
     if not reason:
         return used, None
-    return used, Correction(variable, setting, given[:_LONGEST_VALUE], used, reason)
+    return used, Correction(variable, setting, given[:LONGEST_VALUE], used, reason)
 
 
 def _level(given: str) -> tuple[Value, str]:

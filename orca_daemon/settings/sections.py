@@ -370,7 +370,7 @@ class LogSection(Section):
     """`json`, one object per line, or `console`, lines for people."""
 
 
-STANDARD_QUEUES = ("status_update", "recovery", "internal_report", "restore", "catalog")
+STANDARD_QUEUES = ("status_update", "recovery", "internal_report", "catalog", "restore")
 
 
 class Settings(Section):

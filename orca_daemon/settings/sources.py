@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from orca_daemon.settings.corrections import Correction, corrected
+from orca_daemon.settings.first_versions import completions
 from orca_daemon.settings.sections import Settings
 
 DEFAULT_FILE = Path("config/orca-daemon.toml")
@@ -29,6 +30,7 @@ ORCA_NAMES: Mapping[str, str] = {
     "STATUS_UPDATE_QUEUE_URL": "queues.status_update.url",
     "RECOVERY_QUEUE_URL": "queues.recovery.url",
     "INTERNAL_REPORT_QUEUE_URL": "queues.internal_report.url",
+    "METADATA_DB_QUEUE_URL": "queues.catalog.url",
     "RESTORE_QUEUE_URL": "queues.restore.url",
     "ARCHIVE_RECOVERY_QUEUE_URL": "restore.recovery_url",
     "ORCA_DEFAULT_BUCKET": "restore.bucket",
@@ -36,7 +38,6 @@ ORCA_NAMES: Mapping[str, str] = {
     "RESTORE_EXPIRE_DAYS": "restore.days",
     "RESTORE_REQUEST_RETRIES": "restore.retries",
     "RESTORE_RETRY_SLEEP_SECS": "restore.retry_sleep",
-    "METADATA_DB_QUEUE_URL": "queues.catalog.url",
     "DB_CONNECT_INFO_SECRET_ARN": "database.secret_arn",
     "PREFIX": "database.prefix",
     "DATABASE_URL": "database.url",
@@ -86,6 +87,9 @@ def load(
     for dotted, flag in (flags or {}).items():
         if flag is not None:
             _put(tree, dotted, flag)
+    for added in completions(tree, _spelled(environ)):
+        _put(tree, added.setting, added.used)
+        corrections.append(added)
     settings = _validated(_trimmed(tree), mistakes)
     if settings and need_queue and settings.missing:
         mistakes.append(settings.missing)
@@ -114,13 +118,11 @@ def _from_environment(
 ) -> list[tuple[str, object]]:
     """The settings in the environment; ORCA's own names come first, so that ours win."""
     values: list[tuple[str, object]] = []
-    for name, dotted in ORCA_NAMES.items():
-        for variable in (name, name.lower()):
-            if given := _without_blanks(dotted, environ.get(variable, "")):
-                used, correction = corrected(variable, dotted, given)
-                values.append((dotted, used))
-                corrections += [correction] if correction else []
-                break
+    for name, (variable, given) in _spelled(environ).items():
+        dotted = ORCA_NAMES[name]
+        used, correction = corrected(variable, dotted, given)
+        values.append((dotted, used))
+        corrections += [correction] if correction else []
     for name, value in sorted(environ.items()):
         if match := _OURS.match(name):
             if match[1].lower() in Settings.model_fields:
@@ -128,6 +130,16 @@ def _from_environment(
             else:
                 mistakes.append(f"{name}: there is no section [{match[1].lower()}]")
     return values
+
+
+def _spelled(environ: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """ORCA's variables that are set, by their name in capitals: the name as it is spelled, and the value."""
+    found: dict[str, tuple[str, str]] = {}
+    for name, dotted in ORCA_NAMES.items():
+        for variable in (name, name.lower()):
+            if name not in found and (given := _without_blanks(dotted, environ.get(variable, ""))):
+                found[name] = variable, given
+    return found
 
 
 def _trimmed(value: Any, name: str = "") -> Any:

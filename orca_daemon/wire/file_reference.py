@@ -1,7 +1,6 @@
 """How messages name a file of a job: by the primary key of `recovery_file`."""
 
 from collections.abc import Mapping
-from typing import Self
 
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
@@ -28,7 +27,7 @@ class FileReference(WireModel):
     filename: Text
 
     @model_validator(mode="after")
-    def _fits_the_tables(self) -> Self:
+    def _fits_the_tables(self) -> "FileReference":
         job, collection, granule, filename = self.job_id, self.collection_id, self.granule_id, self.filename
         if len(job) + len(collection or "") + len(granule) + len(filename) > ALWAYS_FITS:
             check_row_key(job, collection, granule, {"filename": filename})

@@ -1,6 +1,6 @@
 """Messages on the internal-report queue: compare an inventory or a stored listing, or export tables."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
@@ -54,8 +54,12 @@ InternalReportMessage = InventoryPointer | StoredListing | ExportRequest | S3Not
 
 
 def decode(body: str) -> InternalReportMessage:
-    """Read the message in this body; its keys decide of which kind it is.  Raises `MalformedError`."""
-    document = json_object(body)
+    """Read the message in this body; its keys decide of which kind it is.  Raises `MalformedError`.
+
+    The state machine of ORCA gives its second step `{"event": {…}}` (contract 4.5), which is read as what is
+    in it.
+    """
+    document = _without_step(json_object(body))
     if s3_event.is_notification(document):
         return s3_event.decode_object(document)
     if "tables_to_query" in document:
@@ -66,6 +70,11 @@ def decode(body: str) -> InternalReportMessage:
     if pointer.report_bucket_region is None:
         raise MalformedError("not a valid inventory pointer: reportBucketRegion is missing")
     return pointer
+
+
+def _without_step(document: dict[str, Any]) -> dict[str, Any]:
+    inner = document.get("event")
+    return inner if len(document) == 1 and isinstance(inner, dict) else document
 
 
 def pointer(record: S3Record) -> InventoryPointer | None:

@@ -1,6 +1,8 @@
 """Reconciliation, which compares S3 with the catalog: the status of a job, and the kinds of differences."""
 
-from enum import IntEnum, StrEnum
+from enum import IntEnum
+
+from orca_daemon.wire.text_enum import TextEnum
 
 
 class ReconcileStatus(IntEnum):
@@ -13,7 +15,7 @@ class ReconcileStatus(IntEnum):
     SUCCESS = 5
 
 
-class DifferenceKind(StrEnum):
+class DifferenceKind(TextEnum):
     """A kind of difference between a bucket and the catalog; each has a report of its own."""
 
     PHANTOM = "phantom"

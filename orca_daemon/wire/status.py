@@ -3,14 +3,15 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from enum import IntEnum, StrEnum
-from typing import Annotated, Any, Self
+from enum import IntEnum
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from orca_daemon.wire.file_reference import ALWAYS_FITS, FileReference, check_row_key
 from orca_daemon.wire.outgoing import LARGEST_MESSAGE, Outgoing, digest, dump
+from orca_daemon.wire.text_enum import TextEnum
 from orca_daemon.wire.texts import truncated
 from orca_daemon.wire.times import OrcaTime, format_time
 from orca_daemon.wire.wire_model import MalformedError, Megabytes, Text, WireModel, json_object, read
@@ -21,7 +22,7 @@ GROUP = "request_files"
 """The message group of all of ORCA's own producers."""
 
 
-class RequestMethod(StrEnum):
+class RequestMethod(TextEnum):
     """The kind of a message; the value of its attribute."""
 
     NEW_JOB = "new_job"
@@ -97,7 +98,7 @@ class NewJob(WireModel):
         return files
 
     @model_validator(mode="after")
-    def _fits_the_tables(self) -> Self:
+    def _fits_the_tables(self) -> "NewJob":
         job, collection, granule = self.job_id, self.collection_id, self.granule_id
         longest = max((len(file.filename) for file in self.files), default=0)
         if len(job) + len(collection or "") + len(granule) + longest > ALWAYS_FITS:
@@ -137,7 +138,7 @@ def decode(body: str, attributes: Mapping[str, str]) -> StatusMessage:
             raise MalformedError(f"the message attribute {ATTRIBUTE} is neither new_job nor update_file")
 
 
-class Grouping(StrEnum):
+class Grouping(TextEnum):
     """The message groups of status messages; all producers of a queue must use the same grouping."""
 
     QUEUE = "queue"

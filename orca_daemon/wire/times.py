@@ -1,13 +1,16 @@
 """ORCA time: the format of times in ORCA's messages."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Annotated
 
 from pydantic import PlainSerializer, PlainValidator
 from pydantic_core import PydanticCustomError
 
-_MICROSECONDS = 6
+UTC = timezone.utc
+"""`datetime.UTC` of Python 3.11."""
+_READ_AS_THEY_ARE = frozenset({0, 3, 6})
+"""Digits of a fraction that `fromisoformat` of every Python reads."""
 _GRAMMAR = re.compile(
     r"(\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d)"
     r"(?:\.(\d+))?Z?\+00:00",
@@ -29,8 +32,8 @@ def parse(text: str) -> datetime:
         raise ValueError("is not a time of the form YYYY-MM-DDTHH:MM:SS[.ffffff]+00:00")
     second, fraction = match.groups()
     try:
-        if len(fraction or "") <= _MICROSECONDS and text[-7] != "Z":
-            # Fast path for the usual format: every message has one or two times.
+        if len(fraction or "") in _READ_AS_THEY_ARE and text[-7] != "Z":
+            # Fast path for the usual formats: every message has one or two times.
             return datetime.fromisoformat(text)
         within_second = timedelta(microseconds=round(float(f"0.{fraction or 0}") * 1_000_000))
         return datetime.fromisoformat(f"{second}+00:00") + within_second

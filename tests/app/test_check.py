@@ -54,7 +54,7 @@ def test_a_corrected_setting_is_advice() -> None:
     settings = load(None, {"STATUS_UPDATE_QUEUE_URL": "http://h/1/q.fifo", "COPY_RETRIES": "0"})
 
     texts = [each.text for each in judge_settings(settings) if each.grade is Grade.ADVICE]
-    assert texts == ["COPY_RETRIES is '0': 1 is used (the least is 1)"]
+    assert texts == ["COPY_RETRIES is '0': copies.attempts is 1 (the least is 1)"]
 
 
 def test_a_missing_temporary_directory_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,7 +81,9 @@ def test_every_alert_can_be_evaluated_and_a_pause_begins_one(running: Running, p
 
 def test_every_panel_can_be_drawn(prometheus: Server) -> None:
     dashboard = json.loads((DEPLOY / "grafana/orca-daemon.json").read_text("utf-8"))
-    queries = [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", [])]
+    rows = dashboard["panels"]
+    panels = [*rows, *(panel for row in rows for panel in row.get("panels", []))]
+    queries = [target["expr"] for panel in panels for target in panel.get("targets", [])]
     for variable in ("$instance", "$queue"):
         queries = [query.replace(variable, ".*") for query in queries]
 

@@ -105,6 +105,7 @@ CALLS = (
     _s3("create_multipart_upload", PLACE, f"{_NAMED}<UploadId>u</UploadId></R>"),
     _s3("upload_part_copy", _PART | SOURCE, "<CopyPartResult><ETag>e</ETag></CopyPartResult>"),
     _s3("upload_part", _PART | {"Body": b"x"}, ETag='"e"'),
+    _s3("restore_object", PLACE | {"RestoreRequest": {"Days": 1}}, status=202),
     _s3("put_object", PLACE | {"Body": b"x"}, ETag='"e"'),
     _s3("complete_multipart_upload", _UPLOAD, f"{_NAMED}<ETag>e</ETag></R>"),
     _s3("abort_multipart_upload", _UPLOAD, status=204),

@@ -93,7 +93,7 @@ class TestShow:
 
     def test_prints_tables_for_people(self) -> None:
         output = run("show", "g1").stdout
-        assert "s3://archive/a/2" in output
+        assert "a/2" in output
         assert "DEEP_ARCHIVE" in output
 
 

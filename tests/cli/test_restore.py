@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 from typer.testing import CliRunner, Result
 
 from orca_daemon.cli import app
-from orca_daemon.cli.output import format_bytes
+from orca_daemon.cli.output import FORMAT, format_bytes
 from orca_daemon.wire.restore import RestoreFile, RestoreRequest, Tier, decode
 from tests.producer.conftest import Queue
 
@@ -132,6 +132,8 @@ def test_a_dry_run_tells_everything_and_posts_nothing(catalog: Catalog) -> None:
     told = document("G", "--dry-run", "--job", "j")
 
     assert told == {
+        "kind": "restore",
+        "format": FORMAT,
         "job_id": "j",
         "dry_run": True,
         "tier": "Standard",

@@ -16,7 +16,7 @@ CREATE TABLE orca.schema_versions (
 CREATE UNIQUE INDEX idx_uniq_schema_versions_latest ON orca.schema_versions (is_latest) WHERE is_latest;
 INSERT INTO orca.schema_versions VALUES (5, 'reconciliation', now(), true);
 CREATE TABLE orca.recovery_status (
-    id int2 CONSTRAINT pk_recovery_status PRIMARY KEY, value text NOT NULL CONSTRAINT uniq_recovery_status UNIQUE
+    id int2 CONSTRAINT pk_recovery_status PRIMARY KEY, value text NOT NULL CONSTRAINT unique_recovery_status_value UNIQUE
 );
 INSERT INTO orca.recovery_status VALUES (1, 'pending'), (2, 'staged'), (3, 'error'), (4, 'success');
 CREATE TABLE orca.recovery_job (
@@ -40,29 +40,29 @@ CREATE TABLE orca.collections (
 );
 CREATE TABLE orca.granules (
     id bigserial CONSTRAINT pk_granules PRIMARY KEY,
-    provider_id text NOT NULL CONSTRAINT fk_granules_provider REFERENCES orca.providers,
-    collection_id text NOT NULL CONSTRAINT fk_granules_collection REFERENCES orca.collections,
+    provider_id text NOT NULL CONSTRAINT fk_provider_granule REFERENCES orca.providers,
+    collection_id text NOT NULL CONSTRAINT fk_collection_granule REFERENCES orca.collections,
     cumulus_granule_id text NOT NULL, execution_id text NOT NULL, ingest_time timestamptz NOT NULL,
     cumulus_create_time timestamptz NOT NULL, last_update timestamptz NOT NULL,
-    CONSTRAINT uniq_collection_granule UNIQUE (collection_id, cumulus_granule_id)
+    CONSTRAINT unique_collection_granule_id UNIQUE (collection_id, cumulus_granule_id)
 );
 CREATE TABLE orca.files (
     id bigserial CONSTRAINT pk_files PRIMARY KEY,
-    granule_id bigint NOT NULL CONSTRAINT fk_files_granule REFERENCES orca.granules,
+    granule_id bigint NOT NULL CONSTRAINT fk_granule_file REFERENCES orca.granules,
     name text NOT NULL, orca_archive_location text NOT NULL, cumulus_archive_location text NOT NULL,
     key_path text NOT NULL, ingest_time timestamptz NOT NULL, etag text NOT NULL, version text NOT NULL,
     size_in_bytes int8 NOT NULL, hash text, hash_type text,
-    CONSTRAINT uniq_orca_archive_location_key_path UNIQUE (orca_archive_location, key_path),
-    CONSTRAINT uniq_cumulus_archive_location_key_path UNIQUE (cumulus_archive_location, key_path)
+    CONSTRAINT unique_orca_archive_location_key_path UNIQUE (orca_archive_location, key_path),
+    CONSTRAINT unique_cumulus_archive_location_key_path UNIQUE (cumulus_archive_location, key_path)
 );
 CREATE TABLE orca.reconcile_status (
-    id int2 CONSTRAINT pk_reconcile_status PRIMARY KEY, value text NOT NULL CONSTRAINT uniq_reconcile_status UNIQUE
+    id int2 CONSTRAINT pk_reconcile_status PRIMARY KEY, value text NOT NULL CONSTRAINT unique_reconcile_status_value UNIQUE
 );
 INSERT INTO orca.reconcile_status
 VALUES (1, 'getting S3 list'), (2, 'staged'), (3, 'generating reports'), (4, 'error'), (5, 'success');
 CREATE TABLE orca.reconcile_job (
     id bigserial CONSTRAINT pk_reconcile_job PRIMARY KEY, orca_archive_location text NOT NULL,
-    status_id int2 NOT NULL CONSTRAINT fk_reconcile_status REFERENCES orca.reconcile_status,
+    status_id int2 NOT NULL CONSTRAINT fk_reconcile_job_status REFERENCES orca.reconcile_status,
     inventory_creation_time timestamptz NOT NULL, start_time timestamptz NOT NULL,
     last_update timestamptz NOT NULL, end_time timestamptz, error_message text
 );
@@ -72,18 +72,18 @@ CREATE TABLE orca.reconcile_s3_object (
     delete_marker bool NOT NULL DEFAULT false
 ) PARTITION BY LIST (orca_archive_location);
 CREATE TABLE orca.reconcile_phantom_report (
-    job_id int8 NOT NULL CONSTRAINT fk_phantom_reconcile_job REFERENCES orca.reconcile_job,
+    job_id int8 NOT NULL CONSTRAINT fk_reconcile_job_phantom_report REFERENCES orca.reconcile_job,
     collection_id text NOT NULL, granule_id text NOT NULL, filename text NOT NULL, key_path text NOT NULL,
     orca_etag text NOT NULL, orca_last_update timestamptz NOT NULL, orca_size int8 NOT NULL,
     CONSTRAINT pk_reconcile_phantom_report PRIMARY KEY (job_id, collection_id, granule_id, key_path)
 );
 CREATE TABLE orca.reconcile_orphan_report (
-    job_id int8 NOT NULL CONSTRAINT fk_orphan_reconcile_job REFERENCES orca.reconcile_job,
+    job_id int8 NOT NULL CONSTRAINT fk_reconcile_job_orphan_report REFERENCES orca.reconcile_job,
     key_path text NOT NULL, etag text NOT NULL, last_update timestamptz NOT NULL, size_in_bytes int8 NOT NULL,
     storage_class text NOT NULL, CONSTRAINT pk_reconcile_orphan_report PRIMARY KEY (job_id, key_path)
 );
 CREATE TABLE orca.reconcile_catalog_mismatch_report (
-    job_id int8 NOT NULL CONSTRAINT fk_mismatch_reconcile_job REFERENCES orca.reconcile_job,
+    job_id int8 NOT NULL CONSTRAINT fk_reconcile_job_mismatch_report REFERENCES orca.reconcile_job,
     collection_id text NOT NULL, granule_id text NOT NULL, filename text NOT NULL, key_path text NOT NULL,
     cumulus_archive_location text NOT NULL, orca_etag text NOT NULL, s3_etag text NOT NULL,
     orca_last_update timestamptz NOT NULL, s3_last_update timestamptz NOT NULL,
@@ -93,16 +93,16 @@ CREATE TABLE orca.reconcile_catalog_mismatch_report (
 
 -- name: to_version_6
 CREATE TABLE orca.storage_class (
-    id int2 CONSTRAINT pk_storage_class PRIMARY KEY, value text NOT NULL CONSTRAINT uniq_storage_class UNIQUE
+    id int2 CONSTRAINT pk_storage_class PRIMARY KEY, value text NOT NULL CONSTRAINT unique_storage_class_value UNIQUE
 );
 INSERT INTO orca.storage_class VALUES (1, 'GLACIER'), (2, 'DEEP_ARCHIVE');
 ALTER TABLE orca.files ADD COLUMN storage_class_id int2 NOT NULL
     CONSTRAINT fk_recovery_file_storage_class REFERENCES orca.storage_class;
 ALTER TABLE orca.reconcile_phantom_report ADD COLUMN orca_storage_class_id int2 NOT NULL
-    CONSTRAINT fk_phantom_storage_class REFERENCES orca.storage_class;
+    CONSTRAINT fk_phantom_orca_storage_class REFERENCES orca.storage_class;
 ALTER TABLE orca.reconcile_catalog_mismatch_report
     ADD COLUMN orca_storage_class_id int2 NOT NULL
-        CONSTRAINT fk_mismatch_storage_class REFERENCES orca.storage_class,
+        CONSTRAINT fk_mismatch_orca_storage_class REFERENCES orca.storage_class,
     ADD COLUMN s3_storage_class text NOT NULL;
 UPDATE orca.schema_versions SET is_latest = false;
 INSERT INTO orca.schema_versions VALUES (6, 'storage class', now(), true);

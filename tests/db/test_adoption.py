@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from orca_daemon.db import migrate, schema
+from orca_daemon.db.constraints import ORCA_NAMES
 from orca_daemon.db.failures import PostgresError
 from orca_daemon.db.schema import SchemaVerdict
 from orca_daemon.queues.status_update.store import apply
@@ -329,9 +330,8 @@ def test_an_index_whose_building_is_cancelled_is_not_left_behind(database_url: s
     with upgrade_that_waits(database_url, database_url, owner) as (connection, failures):
         connection.execute(text(f"SELECT pg_cancel_backend(pid) {BUILDS}"))
 
-    assert [str(error) for error in failures] == [
-        "57014 query_canceled (canceling statement due to user request)"
-    ]
+    reason = "the server cancelled a statement: canceling statement due to user request (SQLSTATE 57014, "
+    assert [str(error) for error in failures] == [f"{reason}query_canceled)"]
     with owner.connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM pg_index WHERE NOT indisvalid")) == 0
 
@@ -351,3 +351,71 @@ def test_an_index_of_an_earlier_version_is_replaced(database_url: str, owner: En
     migrate.upgrade(database_url)
     now = migrate.status(database_url)
     assert (now.verdict, now.superseded_indexes, migrate.plan(now)) == (SchemaVerdict.OK, (), [])
+
+
+ORCA_CONSTRAINTS = {
+    "collections": {"pk_collections"},
+    "files": {
+        "fk_granule_file",
+        "fk_recovery_file_storage_class",
+        "pk_files",
+        "unique_cumulus_archive_location_key_path",
+        "unique_orca_archive_location_key_path",
+    },
+    "granules": {
+        "fk_collection_granule",
+        "fk_provider_granule",
+        "pk_granules",
+        "unique_collection_granule_id",
+    },
+    "providers": {"pk_providers"},
+    "reconcile_catalog_mismatch_report": {
+        "fk_mismatch_orca_storage_class",
+        "fk_reconcile_job_mismatch_report",
+        "pk_reconcile_catalog_mismatch_report",
+    },
+    "reconcile_job": {"fk_reconcile_job_status", "pk_reconcile_job"},
+    "reconcile_orphan_report": {"fk_reconcile_job_orphan_report", "pk_reconcile_orphan_report"},
+    "reconcile_phantom_report": {
+        "fk_phantom_orca_storage_class",
+        "fk_reconcile_job_phantom_report",
+        "pk_reconcile_phantom_report",
+    },
+    "reconcile_status": {"pk_reconcile_status", "unique_reconcile_status_value"},
+    "recovery_file": {"fk_recovery_file_recoverjob", "fk_recovery_file_status", "pk_recovery_file"},
+    "recovery_job": {"fk_recovery_job_status", "pk_recovery_job"},
+    "recovery_status": {"pk_recovery_status", "unique_recovery_status_value"},
+    "schema_versions": {"pk_schema_versions"},
+    "storage_class": {"pk_storage_class", "unique_storage_class_value"},
+}
+"""What ORCA's `db_deploy` names its constraints at version 7 (its install, release 10.1.2)."""
+
+
+def constraint_names(url: str) -> dict[str, set[str]]:
+    """The constraints of ORCA's tables, by table; NOT NULL has names of its own from Postgres 18 on."""
+    names: dict[str, set[str]] = {}
+    with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT conrelid::regclass::text, conname FROM pg_constraint "
+            "WHERE connamespace = 'orca'::regnamespace AND contype <> 'n'"
+        )
+        for table, name in cursor.fetchall():
+            names.setdefault(table.removeprefix("orca."), set()).add(name)
+    return {table: found for table, found in names.items() if not table.startswith("orca_daemon_")}
+
+
+def test_a_new_database_names_its_constraints_as_orca_does(database_url: str) -> None:
+    assert constraint_names(database_url) == ORCA_CONSTRAINTS
+
+
+def test_an_upgrade_renames_the_constraints_that_an_earlier_version_created(database_url: str) -> None:
+    execute(
+        database_url,
+        *(f"ALTER TABLE orca.{table} RENAME CONSTRAINT {new} TO {old}"
+          for (table, old), new in ORCA_NAMES.items()),
+    )  # fmt: skip
+    current = migrate.status(database_url)
+    assert current.verdict is SchemaVerdict.OK
+    assert migrate.upgrade(database_url) == ["rename 15 constraints to the names that ORCA gives them"]
+    assert constraint_names(database_url) == ORCA_CONSTRAINTS
+    assert migrate.plan(migrate.status(database_url)) == []

@@ -1,11 +1,14 @@
 """The meaning of each SQLSTATE, and that errors name only identifiers."""
 
+import re
+
 import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from orca_daemon.db.connect import cause
 from orca_daemon.db.failures import PostgresError, SqlstateMeaning, doubtful, meaning, translate
+from orca_daemon.db.sentences import sentence
 from orca_daemon.engine.errors import DependencyDown, Reject
 
 DECISIONS: dict[str, tuple[SqlstateMeaning, list[str | None]]] = {
@@ -52,6 +55,26 @@ def test_each_sqlstate_has_one_meaning(expected: SqlstateMeaning, sqlstates: lis
     assert {sqlstate: meaning(sqlstate) for sqlstate in sqlstates} == dict.fromkeys(sqlstates, expected)
 
 
+@pytest.mark.parametrize(
+    "sqlstate", sorted({code for _, codes in DECISIONS.values() for code in codes if code})
+)
+def test_each_sqlstate_is_a_sentence_that_ends_with_its_code(sqlstate: str) -> None:
+    told = sentence(sqlstate)
+    assert re.fullmatch(rf"[a-z][^:()]+ [^:()]+ \(SQLSTATE {sqlstate}(, [a-z0-9_]+)?\)", told)
+    assert " ".join(told.split()) == told
+
+
+def test_every_condition_that_postgres_names_has_a_sentence_of_its_class_or_its_own() -> None:
+    from psycopg2 import errorcodes
+
+    codes = {value for name, value in vars(errorcodes).items() if name.isupper() and len(str(value)) == 5}
+    # Successes and warnings are no errors; the rest is of SQL features that our statements do not use.
+    unused = {"00", "01", "02", "03", "09", "0B", "10", "0F", "0L", "0P", "0Z", "20", "24", "27", "2B",
+              "2D", "2F", "34", "38", "39", "3B"}  # fmt: skip
+    general = sentence("ZZZZZ").partition(" (")[0]
+    assert {code[:2] for code in codes if sentence(code).startswith(general)} == unused
+
+
 def test_limits_and_cancellations_are_doubtful() -> None:
     assert [code for code in ("54000", "54001", "57014", "22001", "57P01", None) if doubtful(code)] == [
         "54000",
@@ -60,7 +83,13 @@ def test_limits_and_cancellations_are_doubtful() -> None:
     ]
 
 
-NOWHERE = '42P01 undefined_table (relation "nowhere" does not exist)'
+NOWHERE = 'a table does not exist: relation "nowhere" does not exist (SQLSTATE 42P01, undefined_table)'
+CANCELLED = (
+    "the server cancelled a statement: canceling statement due to statement timeout "
+    "(SQLSTATE 57014, query_canceled)"
+)
+LIMIT = "SQLSTATE 54000, program_limit_exceeded"
+ANY_TOO_LARGE = "index row requires 9632 bytes, maximum size is 8191"
 TOO_LARGE = 'index row size 6432 exceeds btree version 4 maximum 2704 for index "pk_recovery_job"'
 JOB_OF_DIGESTS = (
     "INSERT INTO orca.recovery_job VALUES ((SELECT string_agg(md5(i::text), '') FROM "
@@ -74,13 +103,22 @@ JOB_OF_DIGESTS = (
         (
             "INSERT INTO orca.recovery_status VALUES (1, 'row-content')",
             Reject,
-            "23505 unique_violation on pk_recovery_status",
+            "another row has the same key (constraint pk_recovery_status, SQLSTATE 23505, unique_violation)",
         ),
-        ("SELECT CAST('row-content' AS integer)", Reject, "22P02 invalid_text_representation"),
+        (
+            "SELECT CAST('row-content' AS integer)",
+            Reject,
+            "a text is not a value of the type that is needed (SQLSTATE 22P02, invalid_text_representation)",
+        ),
+        (
+            "SELECT CAST('row-content' AS timestamptz)",
+            Reject,
+            "a text is not a date or time that Postgres can read (SQLSTATE 22007, invalid_datetime_format)",
+        ),
         (
             "INSERT INTO orca.recovery_status VALUES (9, NULL)",
             Reject,
-            "23502 not_null_violation on value",
+            "a column that needs a value has none (column value, SQLSTATE 23502, not_null_violation)",
         ),
         (
             "SELECT 'row-content' FROM nowhere",
@@ -90,20 +128,20 @@ JOB_OF_DIGESTS = (
         (
             "SELECT 'row-content' FROM pg_sleep(60)",
             PostgresError,
-            "57014 query_canceled (canceling statement due to statement timeout)",
+            CANCELLED,
         ),
         (
             JOB_OF_DIGESTS.format(300),
             Reject,
-            "54000 program_limit_exceeded (index row requires 9632 bytes, maximum size is 8191)",
+            f"a limit of the server is exceeded: {ANY_TOO_LARGE} ({LIMIT})",
         ),
         (
             JOB_OF_DIGESTS.format(200),
             Reject,
-            f"54000 program_limit_exceeded on pk_recovery_job ({TOO_LARGE})",
+            f"a limit of the server is exceeded: {TOO_LARGE} (constraint pk_recovery_job, {LIMIT})",
         ),
     ],
-    ids=["23505", "22P02", "23502", "42P01", "57014", "54000 of any index", "54000 of a B-tree"],
+    ids=["23505", "22P02", "22007", "23502", "42P01", "57014", "54000 of any index", "54000 of a B-tree"],
 )
 def test_an_error_is_reported_without_the_values_of_rows(
     owner: Engine, statement: str, kind: type[Exception], output: str

@@ -12,13 +12,17 @@ from orca_daemon.db import database as databases
 from orca_daemon.db import pool, role
 from orca_daemon.db.failures import PostgresError
 from orca_daemon.engine.errors import DependencyDown, Reject
+from orca_daemon.queues.catalog.store import apply as write_catalog
 from orca_daemon.queues.status_update.store import apply
 from orca_daemon.wire.status import NewFile, NewJob, RecoveryStatus
 from tests.db.conftest import Make, Secret, address_parts
 from tests.proxy import Proxy
+from tests.queues.catalog.messages import file as archived
+from tests.queues.catalog.messages import record
 from tests.roles import login
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+CATALOG = ("providers", "collections", "granules", "files")
 ADD = text("INSERT INTO orca.providers (provider_id) VALUES (:name)")
 COUNT = text("SELECT count(*) FROM orca.providers")
 
@@ -188,7 +192,7 @@ class TestFailOver:
         with owner.connect() as connection:
             before = connection.execute(numbers).one()
             await database.probe()
-            for table in ("recovery_job", "recovery_file", "reconcile_job"):
+            for table in ("recovery_job", "recovery_file", "reconcile_job", *CATALOG):
                 assert connection.scalar(text(f"SELECT count(*) FROM orca.{table}")) == 0
             assert connection.execute(numbers).one() == before
 
@@ -229,7 +233,7 @@ class TestFailOver:
     ) -> None:
         database = make_database(database_url)
         large = "".join(map(str, range(3000)))
-        with pytest.raises(Reject, match="54000 program_limit_exceeded"):
+        with pytest.raises(Reject, match="54000, program_limit_exceeded"):
             await database.transact(add, large)
         # A server that has run out of transaction ids reports the same SQLSTATE.
         with refusing(owner, "54000"), pytest.raises(DependencyDown, match="54000"):
@@ -266,6 +270,28 @@ class TestFailOver:
             finally:
                 end_sessions(connection, "robbed")
                 connection.execute(text("DROP ROLE robbed"))
+
+    @pytest.mark.parametrize("table", CATALOG)
+    async def test_the_catalog_is_probed_where_it_is_written(
+        self, database_url: str, make_database: Make, owner: Engine, table: str
+    ) -> None:
+        with owner.connect() as connection:
+            connection.execute(text("CREATE ROLE limited LOGIN; GRANT orca_app TO limited"))
+            try:
+                database = make_database(login(database_url, "limited"))
+                database.writes((await database.transact(role.read)).writable)
+                await database.probe()
+                connection.execute(text(f"REVOKE INSERT ON orca.{table} FROM orca_app"))
+                with pytest.raises(DependencyDown):
+                    await database.transact(write_catalog, [record(archived())])
+                with pytest.raises(DependencyDown):
+                    await database.probe()
+                connection.execute(text(f"GRANT INSERT ON orca.{table} TO orca_app"))
+                await database.probe()
+                database.close()
+            finally:
+                end_sessions(connection, "limited")
+                connection.execute(text("DROP ROLE limited"))
 
     async def test_a_read_only_server_is_down_for_work_that_writes(
         self, database_url: str, make_database: Make, owner: Engine

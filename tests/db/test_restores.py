@@ -100,3 +100,28 @@ def add_job(connection: Connection, files: dict[str, int]) -> None:
             ),
             {"name": name, "status": status, "now": NOW},
         )
+
+
+MANY_JOBS = """
+    INSERT INTO orca.recovery_job
+            (job_id, collection_id, granule_id, archive_destination, status_id, request_time)
+        SELECT 'J' || n, 'C', 'G', 'b', CASE WHEN n <= 3 THEN 1 ELSE 4 END, now()
+        FROM generate_series(1, 20000) AS n;
+    INSERT INTO orca.recovery_file (job_id, collection_id, granule_id, filename, key_path,
+            restore_destination, status_id, request_time, last_update)
+        SELECT job_id, 'C', 'G', 'f', 'k', 'p', status_id, now(), now() FROM orca.recovery_job;
+    INSERT INTO orca.orca_daemon_restore (job_id, collection_id, granule_id, filename, archive, key_path,
+            size_in_bytes, step, tier, requested_at, request)
+        SELECT job_id, 'C', 'G', 'f', 'b', 'k', 1, 'ask', 'Bulk', now(), 'r' FROM orca.recovery_job;
+    ANALYZE orca.recovery_job, orca.recovery_file, orca.orca_daemon_restore
+"""
+
+
+def test_the_gauges_cost_what_the_open_jobs_cost(connection: Connection) -> None:
+    connection.execute(text(MANY_JOBS))
+    for block in ("in_progress", "expiring"):
+        statement = restores._SQL[block].text
+        values = {"now": NOW} if ":now" in statement else {}
+        plan = "\n".join(connection.scalars(text(f"EXPLAIN {statement}"), values))
+        assert "daemon_recovery_job_open" in plan
+        assert "Seq Scan" not in plan

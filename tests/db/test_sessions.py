@@ -166,7 +166,7 @@ async def test_of_a_database_in_latin1(encoded: Callable[[str], str], make_datab
     await database.transact(lambda connection: connection.execute(add, {"name": "café"}))
     read = text("SELECT provider_id FROM orca.providers")
     assert await database.transact(lambda connection: connection.scalar(read)) == "café"
-    with pytest.raises(Reject, match=r"22P05 .*a character that the encoding"):
+    with pytest.raises(Reject, match=r"a character that the encoding of the database does not have .*22P05"):
         await database.transact(lambda connection: connection.execute(add, {"name": "日本"}))
 
 
@@ -178,7 +178,9 @@ async def test_bytes_that_are_not_utf8_are_reported_without_their_value(
         cursor.execute(b"INSERT INTO orca.providers (provider_id) VALUES ('caf\xe9')")
     database = make_database(url)
     read = text("SELECT provider_id FROM orca.providers")
-    with pytest.raises(Reject, match=r"22021 .* [(]text that is not UTF-8[)]$"):
+    with pytest.raises(
+        Reject, match=r"^a text is not UTF-8 [(]SQLSTATE 22021, character_not_in_repertoire[)]$"
+    ):
         await database.transact(lambda connection: connection.scalar(read))
 
 

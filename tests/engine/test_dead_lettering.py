@@ -63,7 +63,7 @@ def test_a_notification_that_fails_for_its_own_reasons_is_given_up_after_five_at
         assert rig.failures("gave_up") == 5
         [abandoned] = [one for one in rig.events if isinstance(one, NotificationAbandoned)]
         reported = evidence(rig)
-        assert reported["reason"].startswith("ValueError at ")
+        assert reported["reason"].startswith("an unexpected ValueError at ")
         assert reported["gave_up"] == abandoned.reason
         [left] = [one for one in rig.events if isinstance(one, Settled) and one.envelope.body == "bad"]
         assert 60 < left.held_seconds < 240
@@ -178,7 +178,7 @@ def test_a_dead_letter_queue_that_is_enlarged_takes_it_with_its_evidence() -> No
 
         await rig.live(rig.engine(fail, max_attempts=1), HOUR, side=enlarge())
         assert rig.settled()[-1][1] == "dead_lettered"
-        assert evidence(rig)["reason"].startswith("ValueError at ")
+        assert evidence(rig)["reason"].startswith("an unexpected ValueError at ")
 
     on_virtual_time(story())
 

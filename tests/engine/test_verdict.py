@@ -29,7 +29,7 @@ def test_a_run_is_taken_apart_and_a_message_retried_until_it_is_used_up(
 def test_a_reason_is_one_short_line() -> None:
     assert reason(Reject("no such\n  file")) == "no such file"
     assert reason(DependencyDown("s3", "no answer")) == "s3 is down: no answer"
-    assert reason(ValueError()) == "ValueError"
+    assert reason(ValueError()) == "an unexpected ValueError"
     assert len(reason(Reject("x" * 9999))) == REASON_LENGTH
 
 
@@ -37,7 +37,7 @@ def test_a_reason_does_not_quote_what_others_choked_on() -> None:
     with pytest.raises(ValueError, match="password") as caught:
         int("the password")
     reported = reason(caught.value)
-    assert reported.startswith("ValueError at test_verdict.py:")
+    assert reported.startswith("an unexpected ValueError at test_verdict.py:")
     assert "password" not in reported
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing
 from typing import Any
@@ -16,6 +17,7 @@ from types_boto3_s3 import S3Client
 
 from orca_daemon.aws.clients import connect
 from orca_daemon.db.database import Database
+from orca_daemon.db.failures import PostgresError
 from orca_daemon.engine import places
 from orca_daemon.engine.errors import DependencyDown, NotYet, Refused, Reject
 from orca_daemon.local.moto import REGION
@@ -28,6 +30,10 @@ from tests.export.conftest import Source
 from tests.flaky_s3 import Answer, FlakyS3, error
 
 Open = Callable[..., Any]
+CANCEL = """
+    SELECT pg_cancel_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
 RUNNING = """
     SELECT count(*) > 0 FROM pg_locks JOIN pg_database d ON d.oid = database
     WHERE locktype = 'advisory' AND datname = current_database()
@@ -72,6 +78,13 @@ def request(*tables: str) -> ExportRequest:
     return message
 
 
+def critical(logs: list[Any]) -> list[str]:
+    """The reasons of the log's CRITICAL lines, which are all of one event."""
+    lines = [entry for entry in logs if entry["log_level"] == "critical"]
+    assert {entry["event"] for entry in lines} <= {"export.failed"}
+    return [entry["reason"] for entry in lines]
+
+
 async def test_a_message_gets_its_tables_exported_once(services: Open, s3: S3Client) -> None:
     async with services() as opened:
         keys = await export_tables(opened, request("staff"))
@@ -108,16 +121,36 @@ async def test_a_table_that_is_not_allowed_is_rejected_after_the_others_are_done
     services: Open, s3: S3Client
 ) -> None:
     async with services() as opened:
-        with pytest.raises(Reject, match=r"not to be exported: pg_authid; allowed by the settings: .*staff"):
+        refusal = r"not to be exported: pg_authid; allowed by the settings: .*staff"
+        with capture_logs() as logs, pytest.raises(Reject, match=refusal):
             await export_tables(opened, request("pg_authid", "staff"))
 
+        (reason,) = critical(logs)
+        assert re.match(refusal, reason)
         assert s3.list_objects_v2(Bucket=opened.settings.export.bucket)["KeyCount"] == 1
 
 
 async def test_without_a_bucket_the_message_is_rejected(services: Open) -> None:
     async with services(export={"bucket": None}) as opened:
-        with pytest.raises(Reject, match=r"export\.bucket"):
+        with capture_logs() as logs, pytest.raises(Reject, match=r"export\.bucket"):
             await export_tables(opened, request("staff"))
+    assert critical(logs) == ["no bucket for exports is set (export.bucket)"]
+
+
+async def test_an_export_that_the_server_ends_as_a_whole_is_logged_as_critical(
+    services: Open, shop: Source
+) -> None:
+    async with services(database={"url": shop.url, "lock_timeout": 60}) as opened:
+        with closing(psycopg2.connect(shop.url)) as other, other.cursor() as cursor:
+            cursor.execute("LOCK TABLE staff IN ACCESS EXCLUSIVE MODE")
+            running = asyncio.create_task(export_tables(opened, request("staff")))
+            with capture_logs() as logs:
+                while shop.run(CANCEL) != [(True,)]:  # noqa: ASYNC110  only the server knows it
+                    await asyncio.sleep(0)
+                with pytest.raises(PostgresError, match="57014"):
+                    await running
+    (reason,) = critical(logs)
+    assert reason.startswith("the server cancelled a statement")
 
 
 async def test_a_bucket_that_does_not_exist_is_retried(services: Open) -> None:

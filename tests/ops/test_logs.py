@@ -111,7 +111,7 @@ def test_the_text_of_a_foreign_error_is_not_logged(stream: io.StringIO) -> None:
     assert "secret-row" not in stream.getvalue()
     (line,) = lines(stream)
     assert line["error"] == "ValueError"
-    assert line["reason"].startswith("ValueError at test_logs.py:")
+    assert line["reason"].startswith("an unexpected ValueError at test_logs.py:")
 
 
 def test_the_text_of_our_own_errors_is_logged(stream: io.StringIO) -> None:

@@ -55,6 +55,27 @@ def test_an_undeclared_key_may_hold_anything(kind: str, undeclared: str) -> None
     assert decode(kind, f'{{"undeclared": {undeclared}, {plain[1:]}') == decode(kind, plain)
 
 
+STORED = {"jobId": 7, "orcaArchiveLocation": "archive", "messageReceiptHandle": "AQEB"}
+
+
+@pytest.mark.parametrize(
+    "document", [STORED, POINTER, {"tables_to_query": ["a"]}], ids=lambda each: next(iter(each))
+)
+def test_what_the_state_machine_of_orca_wraps_is_read_as_what_is_in_it(document: dict[str, Any]) -> None:
+    wrapped = json.dumps({"event": document})
+    assert inventory.decode(wrapped) == inventory.decode(json.dumps(document))
+
+
+@pytest.mark.parametrize(
+    "document",
+    [{"event": {"event": STORED}}, {"event": [STORED]}, {"event": None}, {"event": STORED, "other": 1}],
+    ids=["wrapped twice", "an array", "null", "beside another key"],
+)
+def test_another_wrapper_is_refused(document: dict[str, Any]) -> None:
+    with pytest.raises(MalformedError):
+        inventory.decode(json.dumps(document))
+
+
 @pytest.mark.parametrize("kind", BODIES)
 def test_a_byte_order_mark_is_skipped(kind: str) -> None:
     plain = json.dumps(BODIES[kind])

@@ -35,7 +35,8 @@ def judge_settings(settings: Settings) -> Iterator[Finding]:
     """Findings about the settings alone."""
     yield ok("settings", f"{len(settings.bound)} queues: {', '.join(settings.bound)}")
     for each in settings.corrections:
-        text = f"{each.variable} is {each.given!r}: {each.used} is used ({each.reason})"
+        given = f"is {each.given!r}" if each.given else "is not set"
+        text = f"{each.variable} {given}: {each.setting} is {each.used} ({each.reason})"
         yield advice("settings", text, "set it so", "start.setting_corrected", asdict(each))
     engine = settings.engine
     if engine.wait + 2 > engine.drain_seconds:

@@ -6,11 +6,11 @@ ALTER TABLE orca.files
 ALTER TABLE orca.files ALTER COLUMN storage_class_id DROP DEFAULT;
 ALTER TABLE orca.reconcile_phantom_report
     ADD COLUMN orca_storage_class_id int2 NOT NULL DEFAULT 1
-        CONSTRAINT fk_phantom_storage_class REFERENCES orca.storage_class;
+        CONSTRAINT fk_phantom_orca_storage_class REFERENCES orca.storage_class;
 ALTER TABLE orca.reconcile_phantom_report ALTER COLUMN orca_storage_class_id DROP DEFAULT;
 ALTER TABLE orca.reconcile_catalog_mismatch_report
     ADD COLUMN orca_storage_class_id int2 NOT NULL DEFAULT 1
-        CONSTRAINT fk_mismatch_storage_class REFERENCES orca.storage_class,
+        CONSTRAINT fk_mismatch_orca_storage_class REFERENCES orca.storage_class,
     ADD COLUMN s3_storage_class text NOT NULL DEFAULT 'GLACIER';
 ALTER TABLE orca.reconcile_catalog_mismatch_report
     ALTER COLUMN orca_storage_class_id DROP DEFAULT,

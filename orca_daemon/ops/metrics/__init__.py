@@ -64,8 +64,8 @@ class Metrics:
         self.exports = ExportMetrics(self.registry, wall)
         self.reconcile = ReconcileMetrics(self.registry)
         self.recovery = RecoveryMetrics(self.registry)
-        self.restores = RestoreMetrics(self.registry)
         self.catalog = CatalogMetrics(self.registry)
+        self.restores = RestoreMetrics(self.registry)
         self.status = StatusMetrics(self.registry)
 
     def watch(self, state: Callable[[], EngineState]) -> None:

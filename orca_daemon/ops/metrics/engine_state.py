@@ -28,7 +28,8 @@ class EngineStateMetrics:
         )
         self.bytes_held = per_queue("message_bytes_held", "Bytes of the bodies in flight.")
         self.permits = per_queue(
-            "permits_free", "Messages that may still be received before the in-flight limit is reached."
+            "permits_free",
+            "Messages that may still be received before the in-flight limit; 0 while receives wait for it.",
         )
         self.lanes = per_queue("fifo_lanes", "FIFO groups with a message in flight.")
         self.oldest = per_queue(

@@ -33,6 +33,19 @@ class QueueMetrics:
         self.delayed = per_queue(
             "queue_delayed_messages", "Approximate number of messages whose delay has not passed."
         )
+        self.dead_letters = per_queue(
+            "dead_letter_queue_messages",
+            "Approximate number of messages on the dead-letter queue, received ones included.",
+        )
+        self.dead_letters_since = per_queue(
+            "dead_letter_queue_filled_timestamp_seconds",
+            "Unix time since which this process has seen the dead-letter queue never empty; 0 while it is.",
+        )
+        self.dead_letter_retention = per_queue(
+            "dead_letter_queue_retention_seconds",
+            "Seconds after which SQS deletes a message from the dead-letter queue; 0 if there is none.",
+        )
+        self._filled: dict[str, float] = {}
         self.config = Gauge(
             f"{PREFIX}_queue_config_info",
             "Always 1; the labels are attributes of the queue.",
@@ -55,6 +68,20 @@ class QueueMetrics:
         self.visible.labels(queue).set(visible)
         self.inflight.labels(queue).set(inflight)
         self.delayed.labels(queue).set(delayed)
+
+    def dead_letter_queue(self, queue: str, *, messages: int, retention: float, wall: float) -> None:
+        """The dead-letter queue of a queue was read at `wall`; `retention` in seconds.
+
+        SQS does not report the age of the oldest message, and receiving one would hide it from an operator.
+        The time since which the queue was never seen empty is what can be known without.
+        """
+        if messages:
+            self._filled.setdefault(queue, wall)
+        else:
+            self._filled.pop(queue, None)
+        self.dead_letters.labels(queue).set(messages)
+        self.dead_letters_since.labels(queue).set(self._filled.get(queue, 0))
+        self.dead_letter_retention.labels(queue).set(retention)
 
 
 class AwsMetrics:

@@ -32,8 +32,11 @@ WHERE excluded.last_update >= stored.last_update
     AND (excluded.provider_id, excluded.execution_id, excluded.last_update)
         IS DISTINCT FROM (stored.provider_id, stored.execution_id, stored.last_update);
 
--- name: read_granules
-SELECT new.number, stored.id, stored.last_update > new.updated AS stale
+-- name: read_ids
+-- Of granules, and of storage classes: only the last of several statements returns rows.
+SELECT NULL AS number, id, NULL AS stale, value AS class FROM orca.storage_class
+UNION ALL
+SELECT new.number, stored.id, stored.last_update > new.updated, NULL
 FROM json_to_recordset(CAST(:granules AS json)) AS new (
     number int, collection text, granule text, updated timestamptz
 )
@@ -73,6 +76,3 @@ SELECT new.number
 FROM json_to_recordset(CAST(:files AS json)) AS new (number int, cumulus text, key text, ingested timestamptz)
 JOIN orca.files AS stored ON (stored.cumulus_archive_location, stored.key_path) = (new.cumulus, new.key)
 WHERE stored.ingest_time > new.ingested;
-
--- name: read_storage_classes
-SELECT value, id FROM orca.storage_class;

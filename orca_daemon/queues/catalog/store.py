@@ -1,7 +1,8 @@
 """Writes a run of catalog records in one transaction: two round trips for any number of messages."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 
 from sqlalchemy import Connection, TextClause, text
@@ -44,29 +45,33 @@ def apply(connection: Connection, messages: Sequence[CatalogRecord]) -> frozense
         EntangledError: the messages can only be written one by one.
     """
     planned = rows(messages)
-    classes = _storage_classes(connection, messages)
-    ids, stale = _write_granules(connection, planned)
+    ids = _write_granules(connection, planned)
+    _check_classes(messages, ids.classes)
+    stale = set(planned.superseded | ids.stale)
     for statement in planned.files:
-        stale |= _write_files(connection, statement, ids, classes)
-    return planned.superseded | stale
+        stale |= _write_files(connection, statement, ids)
+    return frozenset(stale)
 
 
-def _storage_classes(connection: Connection, messages: Iterable[CatalogRecord]) -> Mapping[str, int]:
-    """The ids of the storage classes; rows of that table never change, so a connection keeps them."""
-    named = {file.storage_class for message in messages for file in message.granule.files}
-    classes: dict[str, int] = connection.info.setdefault(__name__, {})
-    if not named <= classes.keys():
-        classes.update((value, number) for value, number in connection.execute(_SQL["read_storage_classes"]))
+@dataclass(slots=True)
+class _Ids:
+    """Ids that the rows of `files` refer to, and the positions of messages whose granule is stale."""
+
+    granules: dict[GranuleKey, int] = field(default_factory=dict)
+    classes: dict[str, int] = field(default_factory=dict)
+    stale: set[int] = field(default_factory=set)
+
+
+def _check_classes(messages: Iterable[CatalogRecord], classes: Container[str]) -> None:
     for message in messages:
         for index, file in enumerate(message.granule.files):
             if file.storage_class not in classes:
-                field = f"granule.files[{index}].storageClass"
-                raise Reject(f"{field}: the table storage_class has no class {file.storage_class!r}")
-    return classes
+                name = f"granule.files[{index}].storageClass"
+                raise Reject(f"{name}: the table storage_class has no class {file.storage_class!r}")
 
 
-def _write_granules(connection: Connection, planned: Rows) -> tuple[dict[GranuleKey, int], set[int]]:
-    """Write everything but the files.  Returns the granules' ids, and the positions of stale messages."""
+def _write_granules(connection: Connection, planned: Rows) -> _Ids:
+    """Write everything but the files."""
     granules = [
         {
             "number": number,
@@ -89,25 +94,21 @@ def _write_granules(connection: Connection, planned: Rows) -> tuple[dict[Granule
         "collections": _json(collections),
         "granules": _json(granules),
     }
-    statements = ("plan", "insert_providers", "insert_collections", "write_granules", "read_granules")
-    keys = list(planned.granules)
-    ids: dict[GranuleKey, int] = {}
-    stale: set[int] = set()
-    for number, id_, is_stale in connection.execute(_joined(*statements), parameters):
-        ids[keys[number]] = id_
+    statements = ("plan", "insert_providers", "insert_collections", "write_granules", "read_ids")
+    keys, ids = list(planned.granules), _Ids()
+    for number, id_, is_stale, storage_class in connection.execute(_joined(*statements), parameters):
+        if storage_class is not None:
+            ids.classes[storage_class] = id_
+            continue
+        ids.granules[keys[number]] = id_
         if is_stale:
-            stale.add(planned.granules[keys[number]].position)
-    return ids, stale
+            ids.stale.add(planned.granules[keys[number]].position)
+    return ids
 
 
-def _write_files(
-    connection: Connection,
-    statement: Sequence[FileRow],
-    ids: Mapping[GranuleKey, int],
-    classes: Mapping[str, int],
-) -> set[int]:
+def _write_files(connection: Connection, statement: Sequence[FileRow], ids: _Ids) -> set[int]:
     """Write the files of one statement.  Returns the positions of stale messages."""
-    parameters = {"files": _json([_file_row(row, ids, classes) for row in statement])}
+    parameters = {"files": _json([_file_row(row, ids) for row in statement])}
     try:
         result = connection.execute(_SQL["write_files"], parameters)
     except IntegrityError as error:
@@ -119,10 +120,10 @@ def _write_files(
     return {statement[number].position for (number,) in stale}
 
 
-def _file_row(row: FileRow, ids: Mapping[GranuleKey, int], classes: Mapping[str, int]) -> dict[str, object]:
+def _file_row(row: FileRow, ids: _Ids) -> dict[str, object]:
     file = row.file
     return {
-        "granule": ids[row.granule],
+        "granule": ids.granules[row.granule],
         "name": file.name,
         "archive": file.orca_archive_location,
         "cumulus": file.cumulus_archive_location,
@@ -133,7 +134,7 @@ def _file_row(row: FileRow, ids: Mapping[GranuleKey, int], classes: Mapping[str,
         "size": file.size_in_bytes,
         "hash": file.hash,
         "hash_type": file.hash_type,
-        "class": classes[file.storage_class],
+        "class": ids.classes[file.storage_class],
     }
 
 

@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 import structlog
 
 from orca_daemon.aws.secret_reader import SecretReader
 from orca_daemon.db.address import AddressError
+from orca_daemon.db.failures import PostgresError
 from orca_daemon.engine.errors import DependencyDown, NotYet, Refused, Reject
 from orca_daemon.export.bucket import Bucket
 from orca_daemon.export.catalog import RelationMissingError
@@ -22,6 +24,7 @@ from orca_daemon.settings import ExportSection as ExportSettings
 from orca_daemon.wire.inventory import ExportRequest
 
 log = structlog.get_logger(__name__)
+E = TypeVar("E", bound=Exception)
 SOURCE = "export_source"
 """The dependency's name for a Postgres to export from that is not the application's own.
 
@@ -53,8 +56,10 @@ async def export_tables(services: Services, request: ExportRequest) -> Mapping[s
     """
     bucket = services.settings.export.bucket
     if bucket is None:
-        raise Reject("no bucket for exports is set (export.bucket)")
+        raise _ended(Reject("no bucket for exports is set (export.bucket)"))
     tables, refused = choose(request.tables_to_query, allowed(services.settings.export))
+    if refused:
+        _ended(refused)
     log.info("export.started", tables=[table.name for table in tables], bucket=bucket)
     report = await _export(services, bucket, tables)
     if verdict := judge(report, refused):
@@ -80,13 +85,23 @@ async def _export(services: Services, bucket: str, tables: Sequence[Table]) -> R
         log.info("export.waits", reason=str(error))
         raise NotYet(str(error)) from error
     except AddressError as error:
-        log.critical("export.failed", reason=str(error))
-        raise Reject(str(error)) from error
+        raise _ended(Reject(str(error))) from error
+    except PostgresError as error:
+        raise _ended(error) from None
     except DependencyDown as error:
         if other_database(settings) is not None and not error.place:
             # Named apart from "postgres", whose probe asks our own database.
             raise DependencyDown(SOURCE, error.reason) from error
         raise
+
+
+def _ended(error: E) -> E:
+    """The same error, after CRITICAL in the log: a table is not exported, or none is.
+
+    `ExportRun` itself logs the tables that fail while they are exported.
+    """
+    log.critical("export.failed", reason=str(error))
+    return error
 
 
 def export_options(settings: ExportSettings, now: datetime) -> ExportOptions:

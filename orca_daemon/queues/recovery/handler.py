@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine, Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from orca_daemon.aws.s3copy import Copier, S3Object
@@ -78,7 +79,8 @@ class Recovery:
         try:
             outcome = await self._recover(source, record, age, attempt)
         except Exception as error:
-            attempt.failed(source, error)
+            if not attempt.recorded(source):
+                attempt.failed(source, await self._buckets_of(source, error), error)
             raise
         attempt.outcomes[outcome] += 1
         self._telemetry.metrics.event(outcome)
@@ -108,6 +110,17 @@ class Recovery:
         if rows:
             return EventOutcome.DUPLICATE
         return await self._recover_without_rows(source, age, attempt)
+
+    async def _buckets_of(self, source: S3Object, error: Exception) -> list[str]:
+        """Where an object that failed would have been copied to, as far as that is known without S3."""
+        with suppress(Exception):  # it is about the log line of a failure, which is raised all the same
+            if self._database is None and self._settings.unknown_keys == "route":
+                return [destination(source.key, self._settings)]
+            # Only if no other attempt follows: a failure that is waited for would ask again and again.
+            if self._database is not None and isinstance(error, Reject):
+                rows = await self._database.transact(of_object, source)
+                return list(by_destination(row for row in rows if row.open))
+        return []
 
     async def _recover_without_rows(
         self, source: S3Object, age: float, attempt: AttemptResults

@@ -3,7 +3,7 @@
 import json
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -117,7 +117,7 @@ class Result:
 
     source: S3Object
     target: S3Object | None
-    """None if no copy was started."""
+    """None if it is not known, because no copy was started."""
     copied: Copied | None = None
     error: Exception | None = None
 
@@ -135,10 +135,14 @@ class AttemptResults:
     outcomes: Counter[str] = field(default_factory=Counter)
     """Number of records of S3 events, by `EventOutcome`."""
 
-    def failed(self, source: S3Object, error: Exception) -> None:
-        """Record that an object failed, unless one of its copies already recorded the failure."""
-        if not any(result.source == source and result.error for result in self.results):
-            self.results.append(Result(source, None, error=error))
+    def recorded(self, source: S3Object) -> bool:
+        """Whether one of the copies of this object recorded that it failed."""
+        return any(result.source == source and result.error for result in self.results)
+
+    def failed(self, source: S3Object, buckets: Collection[str], error: Exception) -> None:
+        """Record that no copy of an object was started to these buckets; there are none if none is known."""
+        targets = [S3Object(bucket, source.key) for bucket in buckets]
+        self.results += [Result(source, target, error=error) for target in targets or (None,)]
 
     def facts(self) -> dict[str, str]:
         """All of it, for the log line."""

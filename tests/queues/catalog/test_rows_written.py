@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, event, text
 
 from orca_daemon.engine.errors import Reject
 from orca_daemon.queues.catalog.rows import EntangledError
@@ -122,6 +122,13 @@ def test_the_same_message_again_writes_no_row(connection: Connection) -> None:
     assert apply(connection, messages) == frozenset()
     connection.commit()
     assert connection.execute(versions).all() == before
+
+
+def test_a_run_of_fifty_takes_two_round_trips(connection: Connection) -> None:
+    statements: list[str] = []
+    event.listen(connection, "before_cursor_execute", lambda *given: statements.append(given[2]))
+    apply(connection, [record(file(f"d/{number}"), granule_id=str(number)) for number in range(50)])
+    assert len(statements) == 2
 
 
 def test_an_unknown_storage_class_is_rejected_by_name_and_writes_nothing(connection: Connection) -> None:

@@ -141,6 +141,7 @@ async def test_a_daemon_with_orcas_variables_and_without_a_database_copies_such_
         "1",
     )
     assert second.reason == f"s3://{archive}/gone.txt does not exist"
+    assert [each["target_bucket"] for each in json.loads(second.facts["results"])] == [public, protected]
 
 
 def example(archive: str, *keys: str) -> dict[str, object]:

@@ -225,7 +225,7 @@ async def test_all_records_of_a_body_are_handled_even_if_one_fails(
         "success": False,
         "source_bucket": archive,
         "source_key": "d/gone.h5",
-        "target_bucket": "",
+        "target_bucket": there,
         "err_msg": f"s3://{archive}/d/gone.h5 does not exist",
     }
     assert world.facts["outcome"] == "5 recovered"

@@ -72,7 +72,7 @@ def test_long_copies_are_logged_and_short_ones_are_not() -> None:
 def test_a_line_of_many_files_names_those_that_failed() -> None:
     copied = [Result(S3Object("archive", f"{n}"), S3Object("public", f"{n}"), DONE) for n in range(MOST)]
     attempt = AttemptResults(copied)
-    attempt.failed(S3Object("archive", "z"), Reject("no bucket is set for .z files"))
+    attempt.failed(S3Object("archive", "z"), [], Reject("no bucket is set for .z files"))
     facts = attempt.facts()
     assert (facts["files_copied"], facts["files_failed"]) == (str(MOST), "1")
     reported = json.loads(facts["results"])
@@ -89,5 +89,16 @@ def test_a_line_of_many_files_names_those_that_failed() -> None:
 def test_a_copy_that_failed_is_reported_once() -> None:
     source, error = S3Object("archive", "k"), Reject("gone")
     attempt = AttemptResults([Result(source, S3Object("public", "k"), error=error)])
-    attempt.failed(source, error)
+    assert attempt.recorded(source)
+    assert not attempt.recorded(S3Object("archive", "other"))
     assert attempt.facts() == {"target": "s3://public/k", "result": "failed", "error": "gone"}
+
+
+def test_an_object_that_cannot_be_read_is_reported_for_each_of_its_targets() -> None:
+    attempt = AttemptResults()
+    attempt.failed(S3Object("archive", "k"), ["protected", "public"], Reject("gone"))
+    reported = json.loads(attempt.facts()["results"])
+    assert [(each["target_bucket"], each["err_msg"]) for each in reported] == [
+        ("protected", "gone"),
+        ("public", "gone"),
+    ]

@@ -1,0 +1,98 @@
+"""The process, its database connections and its drain."""
+
+from panels.panel import EVERY, I, Panel, quantile
+
+PROCESS = [
+    Panel(
+        title="CPU",
+        shows="CPU seconds each second, for each replica; 100 % is one core.",
+        do="No limit. Near the container's limit: raise it, or add replicas.",
+        queries={f"sum by (instance) (rate(process_cpu_seconds_total{I}{EVERY}))": "{{instance}}"},
+        unit="percentunit",
+        runbook="OrcaDaemonLoopLag",
+    ),
+    Panel(
+        title="Memory",
+        shows="Resident memory of each replica, without the child process of a comparison.",
+        do="No limit. Near the container's limit: raise it, or lower engine.held.",
+        queries={f"sum by (instance) (process_resident_memory_bytes{I})": "{{instance}}"},
+        unit="bytes",
+        runbook="OrcaDaemonRestarting",
+    ),
+    Panel(
+        title="Event loop lag",
+        shows="99 % of timers run at most so late.",
+        do="Red from 5 seconds: leases may be lost. Check CPU throttling, then send SIGUSR1.",
+        queries={quantile(0.99, "event_loop_lag_seconds", "instance", I): "{{instance}}"},
+        unit="s",
+        runbook="OrcaDaemonLoopLag",
+        red=5,
+    ),
+    Panel(
+        title="Wait for a database connection",
+        shows="99 % of transactions wait at most so long for a free connection.",
+        do="Red from 1 second: look for slow statements and locks, then raise database.pool_size.",
+        queries={quantile(0.99, "db_pool_wait_seconds", "instance", I): "{{instance}}"},
+        unit="s",
+        runbook="OrcaDaemonPoolWait",
+        red=1,
+    ),
+    Panel(
+        title="Database connections in use",
+        shows="Connections of each replica that run a transaction.",
+        do="No limit. At database.pool_size for long: see the wait beside it.",
+        queries={f"sum by (instance) (orca_daemon_db_pool_in_use{I})": "{{instance}}"},
+        runbook="OrcaDaemonPoolWait",
+    ),
+    Panel(
+        title="Dependencies that are up",
+        shows="0: a replica knows the dependency to be down.",
+        do="Red at 0: dependency.down in the log has the reason.",
+        queries={f"min by (dependency) (orca_daemon_dependency_up{I})": "{{dependency}}"},
+        runbook="OrcaDaemonDependencyDown",
+        red=1,
+        red_below=True,
+    ),
+    Panel(
+        title="Log lines dropped",
+        shows="Log lines that each replica dropped each second.",
+        do="Red above 0: the log reader has stopped, or its disk is full. Messages are still processed.",
+        queries={f"sum by (instance) (rate(orca_daemon_log_lines_dropped_total{I}{EVERY}))": "{{instance}}"},
+        unit="ops",
+        runbook="OrcaDaemonLogLinesDropped",
+        red=0.0001,
+    ),
+    Panel(
+        title="Drain: part of its time used",
+        shows="How much of engine.drain_seconds a replica that stops has used.",
+        do="Red from 80 %: raise engine.drain_seconds together with the platform's grace period.",
+        queries={
+            f"((time() - orca_daemon_drain_started_timestamp_seconds{I}) "
+            f"/ orca_daemon_drain_limit_seconds{I}) "
+            f"and on (instance) orca_daemon_draining{I} == 1": "{{instance}}"
+        },
+        unit="percentunit",
+        runbook="OrcaDaemonDrainSlow",
+        red=0.8,
+    ),
+    Panel(
+        title="Drain time",
+        shows="95 % of drains took at most so long.",
+        do="No limit. Near engine.drain_seconds: raise it together with the platform's grace period.",
+        queries={quantile(0.95, "drain_duration_seconds", "instance", I): "{{instance}}"},
+        unit="s",
+        runbook="OrcaDaemonDrainSlow",
+    ),
+    Panel(
+        title="Builds",
+        shows="The version that each replica runs, and of what it runs on.",
+        do="No limit. Two versions for long: a rollout has stopped half-way.",
+        queries={
+            f"max by (instance, version, python, aiobotocore, botocore) (orca_daemon_build_info{I})": ""
+        },
+        runbook="deploying-a-new-version",
+        kind="table",
+        width=24,
+        height=6,
+    ),
+]
