@@ -80,7 +80,10 @@ class Display:
 
 def main(command: list[str]) -> int:
     """Run the command; returns its exit code."""
-    progress, display = Progress(PINS.read_text("utf-8").count("==")), Display(sys.stderr.isatty())
+    progress, display = (
+        Progress(len(re.findall(r"^\S+==", PINS.read_text("utf-8"), re.MULTILINE))),
+        Display(sys.stderr.isatty()),
+    )
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     said: list[str] = []
     display.show(progress)

@@ -103,6 +103,7 @@ def env(
     It has the password of the database: it is for eval, not for a log.
 
     \b
+    orca-daemon local env --state ./orca-state
     eval "$(orca-daemon local env --state ./orca-state)"
     orca-daemon jobs
     """

@@ -130,11 +130,13 @@ def make_buckets(s3: "S3Client") -> None:
     s3.put_bucket_versioning(Bucket=BUCKETS["archive"], VersioningConfiguration={"Status": "Enabled"})
 
 
-def announce_restores(s3: "S3Client", sqs: "SQSClient", recovery_url: str) -> None:
+def announce_restores(
+    s3: "S3Client", sqs: "SQSClient", recovery_url: str, archive: str = BUCKETS["archive"]
+) -> None:
     """Have the archive's restore events sent to the recovery queue, as ORCA's deployment does."""
     attributes = sqs.get_queue_attributes(QueueUrl=recovery_url, AttributeNames=["QueueArn"])["Attributes"]
     s3.put_bucket_notification_configuration(
-        Bucket=BUCKETS["archive"],
+        Bucket=archive,
         NotificationConfiguration={
             "QueueConfigurations": [
                 {

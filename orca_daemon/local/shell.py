@@ -18,7 +18,7 @@ def lines(whereabouts: Whereabouts, environ: Mapping[str, str]) -> Iterator[str]
     """Shell commands: `export` for each variable, `unset` for those that name other queues or accounts."""
     wanted = variables(whereabouts)
     foreign = environ.keys() - foreign_removed(environ).keys() - wanted.keys()
-    for name in sorted(foreign):
+    for name in sorted(filter(str.isidentifier, foreign)):
         yield f"unset {name}"
     for name, value in wanted.items():
         yield f"export {name}={shlex.quote(value)}"
