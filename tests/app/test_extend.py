@@ -84,9 +84,8 @@ def test_the_commands_of_the_page_send_to_the_queue_that_local_made(stack: Path)
         for command in re.findall(r"^\$ (orca-daemon .*)$", PAGE, re.MULTILINE)
         if " local " not in command
     )
-    assert "message " in in_shell(stack, first)
+    assert in_shell(stack, f"{first}\n{second}").count("message ") == 2
     until(lambda: '"granule_id": "G1"' in (stack / "log").read_text("utf-8"))
-    in_shell(stack, second)
     until(lambda: "granuleId is missing" in in_shell(stack, listed))
     warnings = [
         line for line in (stack / "log").read_text("utf-8").splitlines() if '"level": "warning"' in line
