@@ -46,9 +46,9 @@ class Progress:
 
     def __str__(self) -> str:
         """One line, without the seconds."""
-        if self.step == "installing":
-            return f"installing {self.packages} packages"
         downloaded = f", {self.megabytes:.0f} MB downloaded" if self.megabytes >= 1 else ""
+        if self.step == "installing":
+            return f"installing {self.packages} packages{downloaded}"
         counted = f" {self.begun} of {self.packages}" if self.begun else f" {self.packages}"
         return f"fetching packages:{counted}{downloaded}"
 
@@ -84,7 +84,9 @@ def main(command: list[str]) -> int:
         Progress(len(re.findall(r"^\S+==", PINS.read_text("utf-8"), re.MULTILINE))),
         Display(sys.stderr.isatty()),
     )
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    # Else pip's lines come in blocks of some dozens.
+    unbuffered = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=unbuffered)
     said: list[str] = []
     display.show(progress)
     for line in _lines(process):

@@ -71,7 +71,7 @@ def local(
     code.
 
     All servers listen on 127.0.0.1 only.  The password of Postgres is in stack.json, which only you can read,
-    and is never printed; SQS and S3 accept every user of this machine.
+    and only env prints it; SQS and S3 accept every user of this machine.
 
     Exit codes: 0 stopped by Ctrl-C or SIGTERM, or every step of the demo passed; 1 a step failed; 70 a part
     of the stack ended by itself; 78 it did not start.
@@ -98,9 +98,10 @@ def local(
 def env(
     state: Annotated[Path, typer.Option(help="Directory of the running stack.")],
 ) -> None:
-    """Print the variables with which orca-daemon, aws and psql use a running stack, for a POSIX shell.
+    """Print the variables of a running stack, for eval in a shell.
 
-    It has the password of the database: it is for eval, not for a log.
+    With them orca-daemon, aws and psql use the stack, in any POSIX shell.  They include the password of its
+    database.
 
     \b
     orca-daemon local env --state ./orca-state

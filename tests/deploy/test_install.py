@@ -40,11 +40,14 @@ def run(script: Path, *command: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([sys.executable, script, *command], capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("printed", [PIP, UV], ids=["pip", "uv"])
-def test_a_pipe_gets_a_line_for_each_step(script: Path, printed: str) -> None:
+@pytest.mark.parametrize(("printed", "megabytes"), [(PIP, 21), (UV, 20)], ids=["pip", "uv"])
+def test_a_pipe_gets_a_line_for_each_step(script: Path, printed: str, megabytes: int) -> None:
     done = run(script, *installer(printed))
     assert (done.returncode, done.stdout) == (0, "")
-    assert done.stderr.splitlines() == ["  fetching packages: 3", "  installing 2 packages"]
+    assert done.stderr.splitlines() == [
+        "  fetching packages: 3",
+        f"  installing 2 packages, {megabytes} MB downloaded",
+    ]
 
 
 def test_a_failure_shows_what_the_installer_said_and_its_exit_code(script: Path) -> None:
