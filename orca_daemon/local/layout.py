@@ -18,6 +18,8 @@ PREFIX = "local"
 DEAD_LETTER = "_dead_letter"
 """Suffix of the names of dead-letter queues in `stack.json`."""
 _DAY = 86_400
+_DEAD_LETTERS_KEPT: Final = 14 * _DAY
+"""The longest that SQS allows, as the daemon advises; ORCA's own deployment keeps them as long as messages."""
 _MAX_RECEIVES: Final = 5
 """ORCA's own deployment has 3, of which the daemon warns: a restart may cost a receive."""
 
@@ -98,9 +100,10 @@ def make_queues(sqs: "SQSClient", more: dict[str, QueueSpec]) -> dict[str, str]:
 def make_queue(sqs: "SQSClient", spec: QueueSpec) -> tuple[str, str]:
     """Create one queue and its dead-letter queue, if they are missing.  Returns both URLs."""
     kind: dict[Any, str] = {"FifoQueue": "true", "ContentBasedDeduplication": "true"} if spec.fifo else {}
-    dead_letter = sqs.create_queue(
-        QueueName=spec.dead_letter, Attributes={**kind, "MessageRetentionPeriod": str(spec.retention)}
-    )["QueueUrl"]
+    dead_letter = sqs.create_queue(QueueName=spec.dead_letter, Attributes=kind)["QueueUrl"]
+    sqs.set_queue_attributes(
+        QueueUrl=dead_letter, Attributes={"MessageRetentionPeriod": str(_DEAD_LETTERS_KEPT)}
+    )
     arn = sqs.get_queue_attributes(QueueUrl=dead_letter, AttributeNames=["QueueArn"])["Attributes"][
         "QueueArn"
     ]
