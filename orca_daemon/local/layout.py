@@ -19,7 +19,7 @@ DEAD_LETTER = "_dead_letter"
 """Suffix of the names of dead-letter queues in `stack.json`."""
 _DAY = 86_400
 _DEAD_LETTERS_KEPT: Final = 14 * _DAY
-"""The longest that SQS allows, as the daemon advises; ORCA's own deployment keeps them as long as messages."""
+"""The most that SQS allows, as the daemon advises; ORCA's own deployment keeps them as long as messages."""
 _MAX_RECEIVES: Final = 5
 """ORCA's own deployment has 3, of which the daemon warns: a restart may cost a receive."""
 
