@@ -93,17 +93,19 @@ def make_queues(sqs: "SQSClient", more: dict[str, QueueSpec]) -> dict[str, str]:
     """Create the missing queues, ORCA's and others.  Returns URLs by name, including dead-letter queues."""
     urls: dict[str, str] = {}
     for name, spec in (QUEUES | more).items():
-        urls[name], urls[name + DEAD_LETTER] = make_queue(sqs, spec)
+        urls[name], urls[name + DEAD_LETTER] = make_queue(sqs, spec, _DEAD_LETTERS_KEPT)
     return urls
 
 
-def make_queue(sqs: "SQSClient", spec: QueueSpec) -> tuple[str, str]:
-    """Create one queue and its dead-letter queue, if they are missing.  Returns both URLs."""
+def make_queue(sqs: "SQSClient", spec: QueueSpec, dead_letters_kept: int | None = None) -> tuple[str, str]:
+    """Create one queue and its dead-letter queue, if they are missing.  Returns both URLs.
+
+    Dead letters are kept for as many seconds, by default for as many as messages.
+    """
     kind: dict[Any, str] = {"FifoQueue": "true", "ContentBasedDeduplication": "true"} if spec.fifo else {}
     dead_letter = sqs.create_queue(QueueName=spec.dead_letter, Attributes=kind)["QueueUrl"]
-    sqs.set_queue_attributes(
-        QueueUrl=dead_letter, Attributes={"MessageRetentionPeriod": str(_DEAD_LETTERS_KEPT)}
-    )
+    kept = dead_letters_kept or spec.retention
+    sqs.set_queue_attributes(QueueUrl=dead_letter, Attributes={"MessageRetentionPeriod": str(kept)})
     arn = sqs.get_queue_attributes(QueueUrl=dead_letter, AttributeNames=["QueueArn"])["Attributes"][
         "QueueArn"
     ]

@@ -70,6 +70,9 @@ def test_the_test_of_the_page_passes_with_its_code(copy: Path) -> None:
             "tests/queues/test_granule_notices.py",
         ],
         cwd=copy,
+        # A worker of pytest-xdist is told so by its environment.
+        env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,
