@@ -21,7 +21,7 @@ from orca_daemon.aws.authorities import AuthoritiesError, check_authorities
 from orca_daemon.aws.session import NoRedirectSession, checked_session, reload_refused_credentials
 from orca_daemon.settings import AwsSection, Settings, SettingsError
 
-NO_REGION = "no AWS region is known: set AWS_REGION or ORCA_AWS__REGION"
+NO_REGION = "no AWS region is known: set AWS_REGION, or aws.region (ORCA_AWS__REGION)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,12 +1,12 @@
 """`orca-daemon dlq`: list dead letters with their reasons, and send them back."""
 
-import sys
 from collections.abc import Coroutine, Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from orca_daemon.cli.confirm import confirm
 from orca_daemon.cli.dead_letter_text import for_people
 from orca_daemon.cli.exits import FAILED, fail, run, settings_or_exit
 from orca_daemon.cli.options import AsCsv, AsJson, Config, Wide, parse_time
@@ -165,10 +165,7 @@ def redrive(
     if dry_run:
         _print_plan(settings, queue, wanted, most, view)
         return
-    if not yes:
-        if not sys.stdin.isatty():
-            raise typer.BadParameter("stdin is not a terminal; pass --yes or --dry-run", param_hint="--yes")
-        typer.confirm(f"Send up to {most} dead letters back to {queue}?", abort=True)
+    confirm(f"Send up to {most} dead letters back to {queue}?", yes=yes, as_json=as_json)
     result = _redrive(settings, queue, wanted, most, rate, quiet=as_json)
     _print_result(result, as_json=as_json)
     if result.failed:

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import typer
 
+from orca_daemon.cli.confirm import confirm
 from orca_daemon.cli.exits import FAILED, USAGE, errors_exit, fail, run, settings_or_exit
 from orca_daemon.cli.options import AsJson, Config
 from orca_daemon.cli.output import counted, format_bytes, note, print_json, print_table
@@ -196,12 +197,8 @@ def _confirm(plan: "RestorePlan", url: str, *, yes: bool, as_json: bool) -> None
     """Ask if the plan is large."""
     if yes or plan.to_restore <= ASKS_ABOVE:
         return
-    size = format_bytes(plan.to_restore)
-    if as_json or not sys.stdin.isatty():
-        raise typer.BadParameter(
-            f"this restores {size}, which is more than 1 TiB; pass --yes or --dry-run", param_hint="--yes"
-        )
-    typer.confirm(f"Restore {size} by way of {url.rpartition('/')[2]}?", abort=True)
+    note(f"this restores {format_bytes(plan.to_restore)}, which is more than 1 TiB")
+    confirm(f"Send it to {url.rpartition('/')[2]}?", yes=yes, as_json=as_json)
 
 
 def _post(settings: Settings, messages: "Sequence[Outgoing]", url: str, *, quiet: bool) -> "list[Sent]":

@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from orca_daemon.cli.exits import settings_or_exit
-from orca_daemon.cli.options import AsJson, Config, StatusName
+from orca_daemon.cli.options import AsJson, Config, StatusName, s3_object
 from orca_daemon.cli.sending import queue_url_or_exit, send_all
 from orca_daemon.operations import messages
 from orca_daemon.operations.messages import Document, Template
@@ -395,10 +395,8 @@ def _request_fields(
 def _bucket_and_key(url: str | None) -> tuple[str | None, str | None]:
     if url is None:
         return None, None
-    bucket, slash, key = url.removeprefix("s3://").partition("/")
-    if not (url.startswith("s3://") and bucket and slash and key):
-        raise typer.BadParameter(f"{url!r} is not of the form s3://bucket/key")
-    return bucket, key
+    named = s3_object(url)
+    return named.bucket, named.key
 
 
 def _given(fields: Document) -> Document | None:

@@ -204,7 +204,7 @@ def _connected(place: str | DatabaseAddress) -> Iterator[Connection]:
 def _open(address: DatabaseAddress) -> Any:
     # Without limits, which the owner's role may have, because building an index may take hours.
     session = session_parameters(statement=0, lock=0, idle=0, all_rows=True)
-    return opened(address, parameters(address, _NAME, _CONNECT_SECONDS), session)
+    return opened(parameters(address, _NAME, _CONNECT_SECONDS), session)
 
 
 def _take_turn(connection: Connection) -> None:

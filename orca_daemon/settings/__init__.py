@@ -4,6 +4,7 @@ A later place wins: the TOML file, the environment (ORCA's own names, then `ORCA
 All mistakes are reported together, as one `SettingsError`, before the daemon connects to anything.
 """
 
+from orca_daemon.settings.names import shown
 from orca_daemon.settings.sections import (
     STANDARD_QUEUES,
     AwsSection,
@@ -42,4 +43,5 @@ __all__ = [
     "Settings",
     "SettingsError",
     "load",
+    "shown",
 ]

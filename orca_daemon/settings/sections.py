@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from orca_daemon.settings.buckets import contradictions
+from orca_daemon.settings.conflicts import SettingsConflictError
 from orca_daemon.settings.corrections import Correction
 from orca_daemon.wire.destinations import PatternError, pattern
 from orca_daemon.wire.queue_url import host_of, identity, normalised
@@ -53,6 +54,18 @@ def _not_empty(patterns: tuple[str, ...]) -> tuple[str, ...]:
     return patterns
 
 
+def _reference(text: str) -> str:
+    if not re.match(r"(ssm|secret):.", text):
+        raise ValueError("must be ssm:NAME or secret:ARN")
+    return text
+
+
+def _table_name(name: str) -> str:
+    if not name or "/" in name:
+        raise ValueError("must have a name that is not empty and has no slash")
+    return name
+
+
 def _patterns(destinations: dict[str, str]) -> dict[str, str]:
     for expression in destinations:
         try:
@@ -70,14 +83,14 @@ QueueUrl = Annotated[HttpUrl, AfterValidator(normalised)]
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Port = Annotated[int, Field(ge=1, le=65535)]
-SecretReference = Annotated[str, Field(pattern=r"^(ssm|secret):.+")]
+SecretReference = Annotated[str, AfterValidator(_reference)]
 """Names a value in Parameter Store or Secrets Manager."""
 
 
 class Section(BaseModel):
     """A table of the settings file; unknown keys are a mistake."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
 
 
 class AwsSection(Section):
@@ -201,7 +214,15 @@ class RecoverySection(Section):
         if self.unknown_keys == "route" and not (
             self.bucket_map or self.protected_bucket or self.public_bucket
         ):
-            raise ValueError("unknown_keys is route: set bucket_map, or protected_bucket and public_bucket")
+            raise SettingsConflictError(
+                (
+                    "recovery.unknown_keys",
+                    (
+                        "is route: set recovery.bucket_map (ORCA_RECOVERY__BUCKET_MAP), or "
+                        "recovery.protected_bucket and recovery.public_bucket"
+                    ),
+                )
+            )
         return self
 
 
@@ -252,7 +273,8 @@ class RestoreSection(Section):
     @model_validator(mode="after")
     def _allows_its_own_tier(self) -> "RestoreSection":
         if self.tier not in self.tiers:
-            raise ValueError("tier is not among tiers: every request that names none would be refused")
+            text = "does not have restore.tier, so every request that names no tier would be refused"
+            raise SettingsConflictError(("restore.tiers", text))
         return self
 
 
@@ -316,7 +338,7 @@ class ReconcileSection(Section):
     """Days after which jobs and reports are removed; 0 keeps them."""
 
 
-TableName = Annotated[str, Field(pattern=r"^[^/]+$")]
+TableName = Annotated[str, AfterValidator(_table_name)]
 """Name of an entry; the keys of its files begin with it."""
 
 
@@ -407,15 +429,18 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _destinations_are_allowed(self) -> "Settings":
-        if sentences := "; ".join(contradictions(self)):
-            raise ValueError(sentences)
+        if conflicts := list(contradictions(self)):
+            raise SettingsConflictError(*conflicts)
         return self
 
     @model_validator(mode="after")
     def _distinct_queues(self) -> "Settings":
-        identities = [identity(queue.url) for queue in self.bound.values() if queue.url]
-        if len(set(identities)) != len(identities):
-            raise ValueError("two queues have the same URL")
+        first: dict[str, str] = {}
+        for name, queue in self.bound.items():
+            other = first.setdefault(str(identity(queue.url or "")), name)
+            if other != name:
+                text = f"is that of queues.{other}.url: two queues have the same URL"
+                raise SettingsConflictError((f"queues.{name}.url", text))
         return self
 
     @property
@@ -423,20 +448,23 @@ class Settings(Section):
         """Which setting a process lacks to consume its queues, as a sentence; None if it lacks none."""
         if not self.bound:
             return (
-                "no queue has a URL: set ORCA_QUEUES__STATUS_UPDATE__URL, ORCA_QUEUES__RECOVERY__URL, "
-                "ORCA_QUEUES__INTERNAL_REPORT__URL or ORCA_QUEUES__CATALOG__URL"
+                "no queue has a URL: set queues.status_update.url (ORCA_QUEUES__STATUS_UPDATE__URL), "
+                "queues.recovery.url (ORCA_QUEUES__RECOVERY__URL), queues.internal_report.url "
+                "(ORCA_QUEUES__INTERNAL_REPORT__URL) or queues.catalog.url (ORCA_QUEUES__CATALOG__URL)"
             )
         routes = {queue.route or name for name, queue in self.bound.items()}
         recovers = "recovery" in routes and self.recovery.unknown_keys == "reject"
         if (recovers or "restore" in routes) and not self.status_url:
             return (
                 "recoveries post their progress, and no status queue has a URL: set "
-                "ORCA_QUEUES__STATUS_UPDATE__URL, or ORCA_RECOVERY__STATUS_URL where another process reads it"
+                "queues.status_update.url (ORCA_QUEUES__STATUS_UPDATE__URL), or recovery.status_url "
+                "(ORCA_RECOVERY__STATUS_URL) where another process reads it"
             )
         if "restore" in routes and not self.recovery_url:
             return (
                 "readable objects are copied by way of the recovery queue, and none has a URL: set "
-                "ORCA_QUEUES__RECOVERY__URL, or ORCA_RESTORE__RECOVERY_URL where another process reads it"
+                "queues.recovery.url (ORCA_QUEUES__RECOVERY__URL), or restore.recovery_url "
+                "(ORCA_RESTORE__RECOVERY_URL) where another process reads it"
             )
         return None
 

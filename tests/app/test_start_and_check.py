@@ -103,7 +103,7 @@ async def test_the_start_refuses_a_missing_queue_with_the_sentence_of_check(
     with pytest.raises(StartConfigurationError) as refused:
         await start(settings)
     assert str(refused.value) == found.sentence
-    assert found.do == "create it, or correct ORCA_QUEUES__STATUS_UPDATE__URL"
+    assert found.do == "create it, or correct queues.status_update.url (ORCA_QUEUES__STATUS_UPDATE__URL)"
 
 
 @pytest.mark.parametrize("missing", ["schema", "database"])

@@ -249,6 +249,13 @@ def test_a_redrive_without_a_terminal_needs_yes(
     assert "stdin is not a terminal; pass --yes or --dry-run" in output
 
 
+def test_a_redrive_whose_output_is_json_needs_yes(
+    make_queue: Callable[[str], UrlPair], run: Callable[..., Any]
+) -> None:
+    output = run(make_queue("")[0], "redrive", "q", "--json", code=2)
+    assert output == "orca-daemon: --json and --csv cannot ask; pass --yes or --dry-run\n"
+
+
 def test_the_error_of_a_missing_queue_names_it(
     make_queue: Callable[[str], UrlPair], run: Callable[..., Any]
 ) -> None:

@@ -170,7 +170,8 @@ def test_more_than_one_tebibyte_is_posted_only_with_consent(catalog: Catalog) ->
 
     refused = run("G")
     assert refused.exit_code == 2
-    assert "this restores 1.0 TiB, which is more than 1 TiB; pass --yes or --dry-run" in refused.output
+    assert "this restores 1.0 TiB, which is more than 1 TiB\n" in refused.stderr
+    assert "pass --yes or --dry-run" in refused.stderr
     assert run("G", "--json").exit_code == 2
     assert catalog.requests() == []
     assert run("G", "--yes").exit_code == 0

@@ -235,7 +235,10 @@ def test_a_missing_region_names_the_settings(monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
     result = run("export", "files", "--queue", "http://127.0.0.1:9/0/q")
-    assert (result.exit_code, "set AWS_REGION or ORCA_AWS__REGION" in result.output) == (78, True)
+    assert (result.exit_code, "set AWS_REGION, or aws.region (ORCA_AWS__REGION)" in result.output) == (
+        78,
+        True,
+    )
 
 
 def test_a_dry_run_prints_the_messages_and_sends_nothing(fifo: Queue) -> None:
@@ -260,6 +263,13 @@ def test_a_queue_can_be_named_as_in_the_settings(fifo: Queue, tmp_path: Path) ->
     assert result.exit_code == 0, result.output
     (message,) = fifo.take()
     assert message["Attributes"]["MessageGroupId"] == status.granule_group("j", "c", "g")
+
+
+def test_a_dry_run_refuses_a_queue_that_nobody_knows() -> None:
+    result = run("export", "files", "--queue", "nope", "--dry-run")
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith("orca-daemon: no queue 'nope' has a URL in the settings; those that do: ")
 
 
 def test_a_restore_from_flags(standard: Queue) -> None:
