@@ -15,7 +15,6 @@ import tempfile
 import termios
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import dropwhile
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -30,7 +29,7 @@ COLUMNS, CHARACTER, LINE, MARGIN = 100, 8.0, 17, 12
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in {"NO_COLOR", "COLUMNS"}} | {
     "TERM": "xterm-256color"
 }
-LAST_LINE = "Every check passed."
+LAST_LINE = "Every check passed"
 STYLE = """
 text{font:13.3px ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;fill:#1f2328}
 .page{fill:#f6f8fa;stroke:#d1d9e0}.bold{font-weight:600}
@@ -51,16 +50,15 @@ def main() -> None:
 
 @contextmanager
 def demo(state: Path) -> Iterator[list[Text]]:
-    """The lines of the demo's table, while its stack runs."""
+    """What the demo prints until its last check, while its stack runs."""
     with terminal() as (ours, theirs):
         command = [*PROGRAM, "local", "--demo", "--state", str(state)]
         process = subprocess.Popen(command, stdout=theirs, stderr=subprocess.DEVNULL, env=ENVIRONMENT)
         os.close(theirs)
         try:
             lines = [Text.from_ansi(line) for line in printed(ours, until=LAST_LINE)]
-            table = list(dropwhile(lambda line: not line.plain.startswith("Results"), lines))
-            end = next(index for index, line in enumerate(table) if line.plain.startswith("└"))
-            yield [Text("$ ./dev demo"), *table[: end + 1]]
+            end = next(index for index, line in enumerate(lines) if LAST_LINE in line.plain)
+            yield [Text("$ ./dev demo"), *lines[: end + 1]]
         finally:
             process.send_signal(signal.SIGINT)
             process.wait()

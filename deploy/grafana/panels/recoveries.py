@@ -41,8 +41,7 @@ RECOVERIES = [
     ),
     Panel(
         title="Stale messages",
-        shows="Status updates that changed nothing, because a later one had been stored, and catalog records of "
-        "which a part did.",
+        shows="Updates and catalog records of which a part changed nothing, as later ones had been stored.",
         do="No limit. Many of them: a producer sends late, or an old queue is being redriven.",
         queries={
             f"sum(rate(orca_daemon_status_stale_updates_total{I}{EVERY}))": "status updates",
