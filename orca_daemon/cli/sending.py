@@ -28,7 +28,7 @@ def queue_url_or_exit(settings: Settings, queue: str) -> str:
     try:
         return queue_url(settings, queue)
     except UnknownQueueError as error:
-        fail(f"{error}; or pass the URL with --queue", USAGE)
+        fail(f"{error}; or pass its URL", USAGE)
 
 
 def send_all(

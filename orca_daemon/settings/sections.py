@@ -102,6 +102,8 @@ class AwsSection(Section):
     """Endpoint of every service but SQS, for LocalStack and the like."""
     sqs_endpoint_url: HttpUrl | None = None
     """Endpoint of SQS; default: `endpoint_url`."""
+    embedded: bool = False
+    """Whether these are queues and buckets of `orca-daemon local`: then nobody advises to restrict them."""
 
 
 class DatabaseSection(Section):

@@ -327,3 +327,44 @@ def test_a_restore_that_a_setting_forbids_is_not_sent(
     assert "the daemon would reject it" in result.output
     assert "restore.tiers" in result.output
     assert standard.take() == []
+
+
+def test_any_body_goes_to_any_queue(standard: Queue) -> None:
+    result = run(standard.url, "--body", "no JSON, {", "--attribute", "kind=a=b")
+    (message,) = standard.take()
+    assert (message["Body"], attributes(message)) == ("no JSON, {", {"kind": "a=b"})
+    name = standard.url.rpartition("/")[2]
+    assert (result.exit_code, result.stdout) == (0, f"sent to {name}: message {message['MessageId']}\n")
+
+
+def test_the_same_body_sent_twice_to_a_fifo_queue_is_two_messages(
+    fifo: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # By its name in the settings, although `catalog` is a command too.
+    monkeypatch.setenv("ORCA_QUEUES__CATALOG__URL", fifo.url)
+    for _ in range(2):
+        assert run("catalog", "--body=-", "--group", "g", stdin="{}").exit_code == 0
+    messages = fifo.take()
+    assert [(each["Body"], each["Attributes"]["MessageGroupId"]) for each in messages] == [("{}", "g")] * 2
+
+
+def test_the_deduplication_id_can_be_given(fifo: Queue) -> None:
+    for text in ("first", "second"):
+        assert run(fifo.url, "--body", text, "--group", "g", "--dedup", "one").exit_code == 0
+    assert [each["Body"] for each in fifo.take()] == ["first"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("http://127.0.0.1/1/q.fifo", "--body", "b"), "--group"),
+        (("http://127.0.0.1/1/q", "--body", "b", "--group", "g"), "standard queue"),
+        (("http://127.0.0.1/1/q", "--body", "b", "--attribute", "kind"), "NAME=VALUE"),
+        (("nope", "--body", "b"), "no queue 'nope'"),
+        (("nope",), "No such command"),
+    ],
+    ids=["no group", "a group", "no value", "unknown queue", "no body"],
+)
+def test_a_body_without_what_its_queue_needs_is_not_sent(arguments: tuple[str, ...], hint: str) -> None:
+    result = run(*arguments)
+    assert (result.exit_code, hint in result.output) == (2, True), result.output

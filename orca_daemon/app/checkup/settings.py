@@ -68,6 +68,8 @@ def needing_postgres(by_queue: Mapping[str, Route[Any]]) -> list[str]:
 
 def _judge_bucket_rules(settings: Settings) -> Iterator[Finding]:
     """Advice for each section whose unset settings let a message name any bucket."""
+    if settings.aws.embedded:
+        return
     routes_on = handlers(settings).values()
     rules = CopyRules.of(settings).unset if recovery.NAME in routes_on else []
     sources = internal_report.NAME in routes_on and settings.reconcile.sources is None
