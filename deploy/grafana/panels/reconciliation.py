@@ -1,6 +1,6 @@
-"""Comparisons of S3 with the catalog, and the messages that fill it."""
+"""Comparisons of S3 with the catalog."""
 
-from panels.panel import EVERY, I, Panel, quantile, rate
+from panels.panel import I, Panel, quantile, rate
 
 RECONCILIATION = [
     Panel(
@@ -68,14 +68,5 @@ RECONCILIATION = [
         queries={f"max by (bucket) (orca_daemon_reconcile_peak_memory_bytes{I})": "{{bucket}}"},
         unit="bytes",
         runbook="OrcaDaemonRestarting",
-    ),
-    Panel(
-        title="Stale catalog messages",
-        shows="Messages of the queue catalog of which a part changed nothing, because a newer version had been "
-        "stored.",
-        do="No limit. Many of them: a producer sends late, or an old queue is being redriven.",
-        queries={f"sum(rate(orca_daemon_catalog_stale_messages_total{I}{EVERY}))": "stale"},
-        unit="ops",
-        runbook="the-catalog",
     ),
 ]
