@@ -65,7 +65,7 @@ def local(
     Postgres, SQS and S3 start and stop with it; Ctrl-C or SIGTERM ends it.
 
     With --state, DIR/stack.json is written as soon as the daemon is ready.  It has the addresses of
-    everything; orca-daemon local env prints the variables with which a shell uses this stack.
+    everything.  A shell uses this stack after: eval "$(orca-daemon local env --state DIR)"
 
     It makes ORCA's queues, every queue that the settings file names, and one for each other route of the
     code.
