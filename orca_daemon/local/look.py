@@ -47,7 +47,7 @@ def where_to_look(whereabouts: Whereabouts, state: Path, here: Path) -> Iterator
 
 
 def _is_everywhere() -> bool:
-    """Whether another terminal finds the command, too: that of an active venv, or of `./dev run`, it does not."""
+    """Whether another terminal finds the command; that of an active venv or of `./dev run` it does not."""
     found = shutil.which(COMMAND)
     return found is not None and (sys.prefix == sys.base_prefix or Path(found) != installed())
 
