@@ -104,6 +104,8 @@ def printed(ours: int, until: str | None = None) -> list[str]:
 def draw(name: str, lines: Sequence[Text]) -> None:
     """Write a picture of these lines."""
     width, height = COLUMNS * CHARACTER + 2 * MARGIN, len(lines) * LINE + 2 * MARGIN
+    for line in lines:
+        line.truncate(COLUMNS, overflow="ellipsis")
     words = "\n".join(piece for row, line in enumerate(lines) for piece in pieces(row, line))
     size = f'viewBox="0 0 {width:g} {height}" width="{width:g}"'
     page = f'<rect class="page" x="1" y="1" width="{width - 2:g}" height="{height - 2}" rx="8"/>'

@@ -11,9 +11,11 @@ import typer
 
 from orca_daemon.cli.confirm import confirm
 from orca_daemon.cli.exits import FAILED, USAGE, errors_exit, fail, run, settings_or_exit
-from orca_daemon.cli.options import AsJson, Config
+from orca_daemon.cli.options import AsCsv, AsJson, Config, Wide
 from orca_daemon.cli.output import counted, format_bytes, note, print_json, print_table
 from orca_daemon.cli.sending import queue_url_or_exit
+from orca_daemon.cli.table import Column
+from orca_daemon.cli.view import Form, View, columns_option, view_of
 from orca_daemon.settings import Settings
 from orca_daemon.wire.restore import Tier
 
@@ -27,6 +29,14 @@ ASKS_ABOVE = 1024**4
 """Bytes above which the command asks: 1 TiB."""
 _MOST_REASONS = 20
 """Reasons of a refusal that are printed one by one."""
+SHARES = (
+    Column(name="archive", header="FROM", rank=3, least=16, middle=True),
+    Column(name="destination", header="TO", least=16, middle=True),
+    Column(name="storage_class", header="CLASS", rank=1),
+    Column(name="objects", rank=2, number=True),
+    Column(name="bytes", rank=4, number=True),
+    Column(name="time", header="TIME UNTIL READABLE", rank=5),
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -73,6 +83,9 @@ def restore(
     queue: Annotated[
         str, typer.Option("--queue", help="The queue: its name in the settings, or its URL.")
     ] = "restore",
+    wide: Wide = False,
+    columns: Annotated[str | None, columns_option(SHARES)] = None,
+    as_csv: AsCsv = False,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
@@ -80,7 +93,7 @@ def restore(
 
     Finds the files in the catalog, shows the plan, and posts requests to the restore queue, all for one job.
     It asks before it restores more than 1 TiB.  A command that was interrupted is repeated with its --job:
-    nothing is asked for or copied twice.
+    nothing is asked for or copied twice.  CSV has the plan.
 
     Exit codes: 0 posted; 1 refused, or not all was posted; 2 usage; 78 settings are wrong.
 
@@ -89,23 +102,25 @@ def restore(
     orca-daemon restore --file granules.txt --collection MOD09GQ___006 --tier Bulk
     orca-daemon restore G1 G2 --to my-protected --days 10 --json
     """
+    view = view_of(SHARES, wide=wide, columns=columns, as_csv=as_csv, as_json=as_json)
     wanted = _wanted(granules or [], file, collection)
     settings = settings_or_exit(config)
     job_id = job or str(uuid4())
     made = _plan(settings, wanted, tier, days, to, archive, exclude)
     requests = _checked(settings, made, job_id)
-    if not as_json:
-        _print_plan(settings, made)
+    if view.form is not Form.JSON:
+        _print_plan(view, settings, made)
     if dry_run or not made.objects:
-        _print_result(job_id, made, [], as_json=as_json, dry_run=dry_run)
+        _print_result(view, job_id, made, [], dry_run=dry_run)
         return
     url = queue_url_or_exit(settings, queue)
     messages = _messages(settings, requests, url)
-    _confirm(made, url, yes=yes, as_json=as_json)
+    quiet = view.form is not Form.TABLE
+    _confirm(made, url, yes=yes, as_json=quiet)
     if not as_json:
-        typer.echo(f"job {job_id}")
-    sent = _post(settings, messages, url, quiet=as_json)
-    _print_result(job_id, made, sent, as_json=as_json, dry_run=False)
+        note(f"job {job_id}") if as_csv else typer.echo(f"job {job_id}")
+    sent = _post(settings, messages, url, quiet=quiet)
+    _print_result(view, job_id, made, sent, dry_run=False)
     if any(result.message_id is None for result in sent):
         raise typer.Exit(FAILED)
 
@@ -209,39 +224,42 @@ def _post(settings: Settings, messages: "Sequence[Outgoing]", url: str, *, quiet
         return list(counted(results, "posting requests", len(messages), quiet=quiet))
 
 
-def _print_plan(settings: Settings, plan: "RestorePlan") -> None:
-    from orca_daemon.aws.restore_times import ARCHIVED, REQUESTS_PER_SECOND, how_long
-
-    tier = plan.options.tier
-    print_table(
-        ("from", "to", "storage class", "#objects", "#size", f"time until readable ({tier})"),
-        (
-            (
-                *(share.archive, share.destination, share.storage_class, f"{share.objects:,}"),
-                *(format_bytes(share.bytes), how_long(share.storage_class, tier)),
-            )
-            for share in plan.shares
-        ),
-        title=", ".join(
-            (
-                _counted(len(plan.granules), "granule"),
-                _counted(plan.objects, "object"),
-                format_bytes(plan.bytes),
-            )
-        ),
-    )
-    classes = sorted({share.storage_class for share in plan.shares} & ARCHIVED)
-    if classes:
-        typer.echo("How long AWS says a restore takes:")
-        print_table(("tier", *classes), ((each, *(how_long(one, each) for one in classes)) for each in Tier))
-        archived = sum(share.objects for share in plan.shares if share.storage_class in ARCHIVED)
-        rate = settings.restore.per_second
-        note(
-            f"Asking takes {max(1, round(archived / rate)):,} s or more: each daemon sends {rate:g} requests"
-            f" a second (restore.per_second); AWS accepts {REQUESTS_PER_SECOND:,} per account and region."
-        )
+def _print_plan(view: View, settings: Settings, plan: "RestorePlan") -> None:
+    view.show(SHARES, _shares(plan), title=_title(plan))
+    if view.form is Form.TABLE and not view.names:
+        _print_times(settings, plan)
     if plan.excluded:
         note(f"{_counted(plan.excluded, 'file')} left out by --exclude")
+
+
+def _title(plan: "RestorePlan") -> str:
+    granules, objects = _counted(len(plan.granules), "granule"), _counted(plan.objects, "object")
+    return f"{granules}, {objects}, {format_bytes(plan.bytes)}, tier {plan.options.tier}"
+
+
+def _print_times(settings: Settings, plan: "RestorePlan") -> None:
+    """How long AWS says each tier takes for the classes of the plan, and how long asking takes."""
+    from orca_daemon.aws.restore_times import ARCHIVED, REQUESTS_PER_SECOND, how_long
+
+    classes = sorted({share.storage_class for share in plan.shares} & ARCHIVED)
+    if not classes:
+        return
+    typer.echo("How long AWS says a restore takes:")
+    print_table(("tier", *classes), ((each, *(how_long(one, each) for one in classes)) for each in Tier))
+    archived = sum(share.objects for share in plan.shares if share.storage_class in ARCHIVED)
+    rate = settings.restore.per_second
+    note(
+        f"Asking takes {max(1, round(archived / rate)):,} s or more: each daemon sends {rate:g} requests"
+        f" a second (restore.per_second); AWS accepts {REQUESTS_PER_SECOND:,} per account and region."
+    )
+
+
+def _shares(plan: "RestorePlan") -> list[dict[str, Any]]:
+    from orca_daemon.aws.restore_times import how_long
+
+    return [
+        asdict(share) | {"time": how_long(share.storage_class, plan.options.tier)} for share in plan.shares
+    ]
 
 
 def _counted(count: int, noun: str) -> str:
@@ -249,9 +267,9 @@ def _counted(count: int, noun: str) -> str:
 
 
 def _print_result(
-    job_id: str, plan: "RestorePlan", sent: "Sequence[Sent]", *, as_json: bool, dry_run: bool
+    view: View, job_id: str, plan: "RestorePlan", sent: "Sequence[Sent]", *, dry_run: bool
 ) -> None:
-    if as_json:
+    if view.form is Form.JSON:
         print_json("restore", _document(job_id, plan, sent, dry_run=dry_run))
         return
     if dry_run or not plan.objects:
@@ -260,7 +278,8 @@ def _print_result(
     failures = [result for result in sent if result.message_id is None]
     for result in failures[:_MOST_REASONS]:
         note(f"  not posted: {result.error}")
-    typer.echo(f"requests posted: {len(sent) - len(failures)} of {len(sent)}")
+    posted = f"requests posted: {len(sent) - len(failures)} of {len(sent)}"
+    note(posted) if view.form is Form.CSV else typer.echo(posted)
     if failures:
         note(f"repeat the command with --job {job_id}: nothing is asked for twice")
     else:
@@ -268,8 +287,6 @@ def _print_result(
 
 
 def _document(job_id: str, plan: "RestorePlan", sent: "Sequence[Sent]", *, dry_run: bool) -> dict[str, Any]:
-    from orca_daemon.aws.restore_times import how_long
-
     return {
         "job_id": job_id,
         "dry_run": dry_run,
@@ -280,10 +297,7 @@ def _document(job_id: str, plan: "RestorePlan", sent: "Sequence[Sent]", *, dry_r
         "bytes": plan.bytes,
         "bytes_to_restore": plan.to_restore,
         "excluded": plan.excluded,
-        "shares": [
-            asdict(share) | {"time": how_long(share.storage_class, plan.options.tier)}
-            for share in plan.shares
-        ],
+        "shares": _shares(plan),
         "posted": sum(result.message_id is not None for result in sent),
         "messages": [{"message_id": result.message_id, "error": result.error} for result in sent],
     }

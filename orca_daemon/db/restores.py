@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -177,6 +177,17 @@ def end(connection: Connection, job: str, rows: Sequence[RestoreRow]) -> None:
     columns = _columns(rows) | {"expires": [row.expires_at for row in rows]}
     names = {"job": job, "collection": first.collection_id, "granule": first.granule_id}
     connection.execute(_SQL["end"], columns | names)
+
+
+def expire(connection: Connection, age: timedelta, batch: int) -> int:
+    """Remove at most `batch` rows that nothing needs any more, and return how many.
+
+    Their job is final, and they were asked for and their restored copy expired longer than `age` ago.
+    Nothing if the table does not exist.
+    """
+    if not connection.scalar(_SQL["exists"]):
+        return 0
+    return connection.execute(_SQL["expire"], {"age": age, "batch": batch}).rowcount
 
 
 def counts(connection: Connection, now: datetime) -> RestoreCounts:

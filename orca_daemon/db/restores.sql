@@ -63,3 +63,23 @@ JOIN orca.recovery_file AS file USING (job_id, collection_id, granule_id)
 JOIN orca.orca_daemon_restore AS restore USING (job_id, collection_id, granule_id, filename)
 WHERE job.status_id < 3 AND file.status_id IN (1, 2) AND restore.error_message IS NULL
     AND restore.expires_at BETWEEN CAST(:now AS timestamptz) AND CAST(:now AS timestamptz) + interval '1 day';
+
+-- name: expire
+-- By the database's time, and by the index of `requested_at`.  What a gauge may still count stays: the open jobs.
+DELETE FROM orca.orca_daemon_restore AS expired
+WHERE expired.ctid = ANY(
+    ARRAY(
+        SELECT restore.ctid
+        FROM orca.orca_daemon_restore AS restore
+        WHERE restore.requested_at < now() - CAST(:age AS interval)
+            AND (restore.expires_at IS NULL OR restore.expires_at < now() - CAST(:age AS interval))
+            AND NOT EXISTS (
+                SELECT FROM orca.recovery_job AS job
+                WHERE job.job_id = restore.job_id AND job.collection_id = restore.collection_id
+                    AND job.granule_id = restore.granule_id AND job.status_id < 3
+            )
+        ORDER BY restore.requested_at
+        LIMIT :batch
+        FOR UPDATE SKIP LOCKED
+    )
+);

@@ -1,8 +1,9 @@
 """What a restore by hand would ask for, or why it is refused: functions of values."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from orca_daemon.aws.restore_times import ARCHIVED
 from orca_daemon.db.archived import ArchivedFile
@@ -12,6 +13,8 @@ from orca_daemon.wire import restore
 from orca_daemon.wire.outgoing import Outgoing, dump
 from orca_daemon.wire.restore import RestoreFile, RestoreGranule, RestoreRequest, Tier
 from orca_daemon.wire.wire_model import MalformedError, make
+
+T = TypeVar("T")
 
 
 class RefusedRestoreError(Exception):
@@ -161,7 +164,10 @@ def check(plan: RestorePlan, rules: RestoreRules, job_id: str) -> list[RestoreRe
 
 
 def messages(requests: Iterable[RestoreRequest], largest: int, *, fifo: bool) -> list[Outgoing]:
-    """The requests as messages, cut between granules so that each fits the queue.
+    """The requests as messages, cut so that each fits the queue.
+
+    A granule that fits is in one message.  Of a larger one, each message has a part of the files; the daemon
+    adds them all to the same job.
 
     Args:
         requests: each for one archive bucket.
@@ -169,27 +175,54 @@ def messages(requests: Iterable[RestoreRequest], largest: int, *, fifo: bool) ->
         fifo: whether the queue is FIFO.
 
     Raises:
-        RefusedRestoreError: one granule alone does not fit.
+        RefusedRestoreError: one file alone does not fit.
     """
     return [restore.message(part, fifo=fifo) for request in requests for part in _parts(request, largest)]
 
 
 def _parts(request: RestoreRequest, largest: int) -> Iterator[RestoreRequest]:
-    empty = len(restore.message(request.model_copy(update={"granules": ()})).body)
-    part: list[RestoreGranule] = []
-    size = empty
-    for granule in request.granules:
-        # JSON of ours is ASCII, and granules are separated by a comma and a blank.
-        added = len(dump(restore.granule_document(granule))) + 2
-        if empty + added > largest:
+    """The request in parts.  No part has two parts of one granule, which a request may not have."""
+    room = largest - len(restore.message(request.model_copy(update={"granules": ()})).body)
+    granules = (part for granule in request.granules for part in _granule_parts(granule, room))
+    for packed in _packed(granules, room, _size):
+        yield request.model_copy(update={"granules": packed})
+
+
+def _granule_parts(granule: RestoreGranule, room: int) -> Iterator[RestoreGranule]:
+    """The granule, or, if it has no room in one message, parts of it that cannot have one file more."""
+    if _size(granule) <= room:
+        yield granule
+        return
+    left = room - _size(granule.model_copy(update={"files": ()}))
+    for file in granule.files:
+        if _file_size(file) > left:
             raise RefusedRestoreError(
-                f"granule {granule.granule_id} has {len(granule.files):,} files, which make a message of"
-                f" {empty + added:,} bytes, and the queue takes {largest:,}: raise its MaximumMessageSize"
+                f"a message with the file {file.key} of granule {granule.granule_id} alone has more than the"
+                " bytes that the queue takes: raise its MaximumMessageSize"
             )
-        if part and size + added > largest:
-            yield request.model_copy(update={"granules": tuple(part)})
-            part, size = [], empty
-        part.append(granule)
-        size += added
-    if part:
-        yield request.model_copy(update={"granules": tuple(part)})
+    for files in _packed(granule.files, left, _file_size):
+        yield granule.model_copy(update={"files": files})
+
+
+def _packed(things: Iterable[T], room: int, size_of: Callable[[T], int]) -> Iterator[tuple[T, ...]]:
+    """The things in order, in groups that have room; a group begins where the next thing has none."""
+    group: list[T] = []
+    used = 0
+    for thing in things:
+        size = size_of(thing)
+        if group and used + size > room:
+            yield tuple(group)
+            group, used = [], 0
+        group.append(thing)
+        used += size
+    if group:
+        yield tuple(group)
+
+
+def _size(granule: RestoreGranule) -> int:
+    # JSON of ours is ASCII, and the elements of a list are separated by a comma and a blank.
+    return len(dump(restore.granule_document(granule))) + 2
+
+
+def _file_size(file: RestoreFile) -> int:
+    return len(dump(restore.file_document(file))) + 2

@@ -41,7 +41,7 @@ def messages(settings: Settings, requests: Sequence[RestoreRequest], queue_url: 
     """The requests as messages that fit this queue.
 
     Raises:
-        RefusedRestoreError: one granule alone does not fit.
+        RefusedRestoreError: one file alone does not fit.
         SettingsError: AWS is not set up.
         botocore.exceptions.BotoCoreError, ClientError, SendError: the queue cannot be read.
     """

@@ -259,6 +259,10 @@ class RestoreSection(Section):
     """Base of the backoff between them, seconds (ORCA: `RESTORE_RETRY_SLEEP_SECS`)."""
     heartbeat: Seconds = 60.0
     """Seconds between two heartbeats to a state machine that waits for an answer."""
+    record_days: Annotated[int, Field(ge=0)] = 90
+    """Days for which the record of a file is kept after its restore was asked for and its restored copy
+    expired, if its job is final; 0 keeps it.  A request that is repeated later is a new one.
+    """
     recovery_url: QueueUrl | None = None
     """Queue where readable objects are announced, to be copied at once (ORCA: `ARCHIVE_RECOVERY_QUEUE_URL`);
     default: the URL of the queue `recovery`.

@@ -1,5 +1,6 @@
 """What the listings of the tests show: long ids and keys as they are in real archives, and hostile ones."""
 
+import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -17,12 +18,15 @@ from orca_daemon.export.table import TableOutcome
 from orca_daemon.operations import comparison, dead_letters, exports, recovery
 from orca_daemon.operations.dead_letters import Peeked
 from orca_daemon.operations.recovery import CheckedFile, FileState, OpenFiles
+from orca_daemon.queues.catalog.store import apply
 from orca_daemon.reconcile.protocol import Compared
 from orca_daemon.reconcile.reports import Written
 from orca_daemon.reconcile.run import ComparisonOutcome
+from orca_daemon.wire import catalog
 from orca_daemon.wire.status import RecoveryStatus
 from tests.cli import conftest
 from tests.cli.conftest import insert_recovery
+from tests.queues.catalog.messages import body, file
 
 PENDING, STAGED, FAILED, SUCCESS = RecoveryStatus
 T0 = datetime(2026, 11, 29, 4, 30, tzinfo=UTC)
@@ -72,6 +76,25 @@ def insert_reports(connection: Connection) -> None:
     }
     for statement in _DIFFERENCES.split(";")[:-1]:
         connection.execute(text(statement), values)
+
+
+def insert_catalog(connection: Connection) -> None:
+    """Two granules of a catalog: a real one, and one with hostile names."""
+    hdf = {"name": f"{GRANULE}.hdf", "sizeInBytes": 3 * 1024**4 // 2, "storageClass": "DEEP_ARCHIVE"}
+    for granule, files in {
+        GRANULE: [catalog_file(f"{KEY}.hdf", **hdf), catalog_file(f"{KEY}.met", version="v2")],
+        HOSTILE: [catalog_file(HOSTILE)],
+    }.items():
+        document = body(*files, granule_id=granule) | {
+            "collection": {"collectionId": "MOD09GQ___006", "shortname": "MOD09GQ", "version": "006"}
+        }
+        apply(connection, [catalog.decode(json.dumps(document))])
+
+
+def catalog_file(key: str, **more: Any) -> dict[str, Any]:
+    """A file of the catalog in the archive bucket."""
+    places = {"orcaArchiveLocation": ARCHIVE, "cumulusArchiveLocation": "podaac-ops-cumulus-protected"}
+    return file(key, **(places | more))
 
 
 def replace_operations(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,8 +58,8 @@ def send_dead_letter(sqs: "SQSClient", pair: QueuePair, body: str, evidence: str
 def exceed_max_receives(sqs: "SQSClient", pair: QueuePair, body: str, **more: Any) -> None:
     """Send a message and receive it until SQS itself moves it to the dead-letter queue."""
     sqs.send_message(QueueUrl=pair.url, MessageBody=body, **more)
-    for _ in range(6):
-        sqs.receive_message(QueueUrl=pair.url, VisibilityTimeout=0, WaitTimeSeconds=1)
+    while sqs.receive_message(QueueUrl=pair.url, VisibilityTimeout=0).get("Messages"):
+        pass
 
 
 FORGED = {

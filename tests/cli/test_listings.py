@@ -24,6 +24,7 @@ from tests.cli.archived import (
     KEY,
     OPEN_FILES,
     OTHER_JOB,
+    insert_catalog,
     insert_jobs,
     insert_reports,
     replace_operations,
@@ -44,6 +45,10 @@ LISTINGS = {
     "recover": ["recover", JOB, "--dry-run"],
     "export": ["export", "recovery_file", "files"],
     "check": ["check"],
+    "catalog-show": ["catalog", "show", GRANULE],
+    "catalog-show-hostile": ["catalog", "show", HOSTILE],
+    "catalog-count": ["catalog", "count", "--by", "storage-class"],
+    "restore": ["restore", GRANULE, "--to", "podaac-ops-cumulus-protected", "--job", JOB, "--dry-run"],
 }
 NO_TABLES = {"reconcile": ["reconcile", "s3://reports/a/manifest.json"], "db-status": ["db", "status"]}
 FORMS = {"80 columns": 80, "120 columns": 120, "200 columns": 200, "a pipe": None}
@@ -54,6 +59,8 @@ WHOLE = {
     "dlq-list": [f"s3://{ARCHIVE}/{KEY}.hdf does not exist", f"{JOB}/{GRANULE}", JOB],
     "recover": [f"s3://{ARCHIVE}/{KEY}.hdf", GRANULE, "copies.targets does not name it"],
     "export": ["s3://exports/recovery_file/2026/11/29/043000000000.parquet"],
+    "catalog-show": [GRANULE, f"{KEY}.hdf", f"{KEY}.met", ARCHIVE],
+    "restore": [ARCHIVE, "podaac-ops-cumulus-protected", "1,649,267,441,664"],
     "check": [
         "Cannot connect to host sqs.us-west-2.amazonaws.com:443",
         "check the endpoint, the network and the proxy",
@@ -71,6 +78,12 @@ KEYS = {
     "recover": {"job_id", "posted", "files"},
     "export": {"now", "bucket", "dry_run", "keys", "tables"},
     "check": {"works", "findings"},
+    "catalog-show": {"granules"},
+    "catalog-count": {"by", "counts"},
+    "restore": {
+        *("job_id", "dry_run", "tier", "days", "granules", "objects", "bytes", "bytes_to_restore"),
+        *("excluded", "shares", "posted", "messages"),
+    },
     "reconcile": {"job", "bucket", "seconds", "compared", "reports"},
     "db-status": {"verdict", "version", "recorded_version", "missing_indexes", "usable", "steps"},
 }
@@ -84,6 +97,7 @@ def archive(postgres: Server) -> Iterator[str]:
     with connected(url) as connection, pytest.MonkeyPatch.context() as monkeypatch:
         insert_jobs(connection, monkeypatch)
         insert_reports(connection)
+        insert_catalog(connection)
     yield url
     postgres.drop(url)
 

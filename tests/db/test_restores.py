@@ -102,6 +102,37 @@ def add_job(connection: Connection, files: dict[str, int]) -> None:
         )
 
 
+def test_old_records_of_final_jobs_are_removed_and_no_others(connection: Connection) -> None:
+    connection.execute(text(OLD_AND_NEW))
+    age = timedelta(days=90)
+
+    removed = [restores.expire(connection, age, 1) for _ in range(4)]
+
+    assert removed == [1, 1, 1, 0]
+    left = "SELECT job_id FROM orca.orca_daemon_restore ORDER BY 1"
+    assert connection.scalars(text(left)).all() == ["final, new", "final, readable", "open, old"]
+
+
+def test_without_the_table_nothing_is_removed(connection: Connection) -> None:
+    connection.execute(text("DROP TABLE orca.orca_daemon_restore"))
+    assert restores.expire(connection, timedelta(days=1), 1) == 0
+
+
+OLD_AND_NEW = """
+    WITH of_job (job, status, asked, expired) AS (VALUES
+        ('failed, old', 3, 91, NULL), ('final, new', 4, 89, NULL), ('final, old', 4, 120, 91),
+        ('final, readable', 4, 120, 1), ('open, old', 1, 120, 91), ('without a job', NULL, 91, NULL)
+    ), jobs AS (
+        INSERT INTO orca.recovery_job
+                (job_id, collection_id, granule_id, archive_destination, status_id, request_time)
+            SELECT job, 'C', 'G', 'b', status, now() FROM of_job WHERE status IS NOT NULL
+    )
+    INSERT INTO orca.orca_daemon_restore (job_id, collection_id, granule_id, filename, archive, key_path,
+            size_in_bytes, step, tier, requested_at, expires_at, request)
+        SELECT job, 'C', 'G', 'f', 'b', 'k', 1, 'ask', 'Bulk', now() - asked * interval '1 day',
+            now() - expired * interval '1 day', 'r'
+        FROM of_job
+"""
 MANY_JOBS = """
     INSERT INTO orca.recovery_job
             (job_id, collection_id, granule_id, archive_destination, status_id, request_time)

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.deploy.alerts.promtool import METRIC, queried
+
 GRAFANA = Path(__file__).parents[2] / "deploy/grafana"
 DOCS = Path(__file__).parents[2] / "docs"
 ALIKE = re.compile(
@@ -81,6 +83,18 @@ def test_no_panel_query_or_id_is_there_twice() -> None:
     ids = Counter(panel["id"] for panel in [*panels(), *rows()])
 
     assert [key for counted in (titles, asked, ids) for key, count in counted.items() if count > 1] == []
+
+
+def test_every_documented_metric_is_in_a_panel_or_an_alert() -> None:
+    documented = set(
+        re.findall(r"^\| `(orca_daemon_\w+)`", (DOCS / "operate.md").read_text("utf-8"), re.MULTILINE)
+    )
+    shown = {name for panel in panels() for query in queries(panel) for name in METRIC.findall(query)}
+
+    assert len(documented) > 60
+    assert {
+        each for each in documented if not {each, f"{each}_bucket", f"{each}_sum"} & (shown | queried())
+    } == set()
 
 
 def test_no_panel_covers_another() -> None:

@@ -218,10 +218,34 @@ def test_a_queue_that_takes_more_gets_fewer_messages() -> None:
     assert len(messages(requests, 1_048_576, fifo=False)) < len(messages(requests, 262_144, fifo=False))
 
 
-def test_a_granule_that_alone_is_too_large_is_refused() -> None:
+def test_a_granule_that_alone_is_too_large_is_cut_between_its_files() -> None:
+    names = [f"{number}.h5" for number in range(100)]
+    large = granule(*(file(name) for name in names))
+    requests = check(
+        planned(granule(file("a.h5"), name="A"), large, granule(file("z.h5"), name="Z")), rules(), "j"
+    )
+
+    cut = messages(requests, 1_500, fifo=True)
+
+    assert max(message.size for message in cut) <= 1_500
+    read = [restore.decode(message.body) for message in cut]
+    granules = [one for request in read for one in request.granules]
+    assert [one.granule_id for one in granules] == ["A", *["G"] * (len(granules) - 2), "Z"]
+    assert [key.filename for one in granules[1:-1] for key in one.files] == names
+    assert {(request.job_id, request.bucket) for request in read} == {("j", "archive")}
+    assert len(cut) > 3
+
+
+def test_a_granule_that_just_fits_is_in_one_message() -> None:
     requests = check(planned(granule(*(file(f"{number}.h5") for number in range(100)))), rules(), "job")
     size = len(json.dumps(restore.document(requests[0]))) + 2
 
     assert len(messages(requests, size, fifo=False)) == 1
-    with pytest.raises(RefusedRestoreError, match=r"granule G has 100 files.*raise its MaximumMessageSize"):
-        messages(requests, size - 1, fifo=False)
+    assert len(messages(requests, size - 1, fifo=False)) == 2
+
+
+def test_a_file_that_no_message_takes_is_refused() -> None:
+    requests = check(planned(granule(file(f"{'a' * 1_000}.h5"))), rules(), "job")
+
+    with pytest.raises(RefusedRestoreError, match=r"file .*\.h5 of granule G.*raise its MaximumMessageSize"):
+        messages(requests, 1_024, fifo=False)

@@ -1,7 +1,7 @@
 """Prints the results of the demo, step by step."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from orca_daemon.local.demo.scene import DemoCheck, Step
 from orca_daemon.local.state import Whereabouts
+from orca_daemon.wire.status import RecoveryStatus
 
 
 def print_step(step: Step) -> None:
@@ -41,6 +42,9 @@ def _format_check(check: DemoCheck) -> str:
 
 
 def _short(value: object) -> str:
+    """A list by its length, counts by status in words."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{count} {RecoveryStatus(status).name.lower()}" for status, count in value.items())
     return str(len(value)) if isinstance(value, list) else str(value)
 
 

@@ -27,6 +27,7 @@ from orca_daemon.queues.restore.answers import Answers
 from orca_daemon.queues.restore.attempt import Parts
 from orca_daemon.queues.restore.failures import RestoreFailureReporter
 from orca_daemon.queues.restore.handler import Restore
+from orca_daemon.queues.restore.old_records import OldRecords
 from orca_daemon.queues.restore.pace import Pace
 from orca_daemon.queues.restore.posts import Posts
 from orca_daemon.queues.restore.rules import RestoreRules
@@ -87,6 +88,7 @@ def handlers(
         pace=Pace(settings.restore.per_second),
         metrics=services.metrics.restores,
         answers=answers,
+        old_records=OldRecords(services.database, settings.restore.record_days),
         expedited_fallback=settings.restore.expedited_fallback,
     )
     return Restore(parts), RestoreFailureReporter(parts)

@@ -17,6 +17,7 @@ from orca_daemon.db.restores import FileName, RestoreRow
 from orca_daemon.ops.metrics.restores import RestoreMetrics
 from orca_daemon.queues.restore import plan
 from orca_daemon.queues.restore.answers import Answers
+from orca_daemon.queues.restore.old_records import OldRecords
 from orca_daemon.queues.restore.pace import Pace
 from orca_daemon.queues.restore.posts import Posts
 from orca_daemon.queues.restore.rules import RestoreRules
@@ -46,6 +47,7 @@ class Parts:
     pace: Pace
     metrics: RestoreMetrics
     answers: Answers | None = None
+    old_records: OldRecords | None = None
     expedited_fallback: bool = False
     """`restore.expedited_fallback`."""
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)

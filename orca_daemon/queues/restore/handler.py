@@ -62,6 +62,8 @@ class Restore:
             delivery.facts.update({f"files_{step.value}": str(count) for step, count in counted.items()})
         if request.task_token and parts.answers:
             await self._answer(attempt, request.task_token)
+        if parts.old_records:
+            await parts.old_records.remove()
 
     async def _work(self, attempt: Attempt, delivery: Delivery[RestoreRequest]) -> None:
         failures = await self._plan(attempt, delivery)

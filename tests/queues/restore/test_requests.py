@@ -325,3 +325,27 @@ async def test_the_expiry_of_a_restored_copy_is_recorded(make_world: MakeWorld) 
     [(expires,)] = world.rows("expires_at")
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     assert expires == midnight + timedelta(days=10)
+
+
+async def test_a_request_that_is_cancelled_ends_at_once_and_its_next_attempt_asks_nothing_twice(
+    world: World,
+) -> None:
+    keys = [f"f{number:02}" for number in range(40)]
+    world.put(*keys)
+    body = request(*(granule(key, id_=key) for key in keys))
+    held = Fault(of_key("f20"), hold=asyncio.Event())
+    world.proxy.faults.append(held)
+    working = asyncio.create_task(world.handle(body))
+    await held.reached.wait()
+    working.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(working, 5)
+    world.proxy.faults.clear()
+    before, left = world.asked(), [key for key in keys if not world.header(key)]
+
+    await world.handle(body)
+
+    assert "f20" in left
+    assert 0 < world.asked() - before <= len(left) < len(keys)
+    assert [name for name, _, _ in world.rows()] == keys
+    assert {(step, error) for _, step, error in world.rows()} <= {("ask", None), ("wait", None)}
