@@ -217,7 +217,8 @@ def _print_result(result: "RedriveResult", *, as_json: bool) -> None:
         counts = {"moved": result.moved, "failed": result.failed, "passed_over": result.passed_over}
         print_json("dlq redrive", counts | ({"reasons": reasons} if result.failed else {}))
     else:
-        typer.echo(f"{result.moved} sent back, {result.failed} failed, {result.passed_over} did not match.")
+        left = f"{result.passed_over} left: no match, or newer"
+        typer.echo(f"{result.moved} sent back, {result.failed} failed, {left}.")
     for reason in reasons:
         note(f"orca-daemon: {reason}")
 

@@ -29,6 +29,8 @@ _COLOURS: Mapping[str, str] = {
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 """With one of these at its beginning, a spreadsheet takes a text for a formula (OWASP: CSV injection)."""
 _MOST_SENTENCES, _LONGEST_SENTENCE = 10, 1000
+_URGENT = ("wrong", "advice")
+"""Grades whose sentences come first, because only so many are printed."""
 
 
 class Form(Enum):
@@ -161,12 +163,16 @@ def _sentences(layout: Layout, rows: Sequence[Row]) -> Iterator[str]:
     prose = [column for column in columns if column.prose]
     widths = dict(zip(layout.columns, layout.widths, strict=True))
     subjects: dict[str, list[str]] = {}
-    for row in rows:
+    for row in sorted(rows, key=_urgency):
         said = {column: row[column.name] for column in prose if row[column.name] != "-"}
         if any(cell_len(text) > widths.get(column, 0) for column, text in said.items()):
             subjects.setdefault("; ".join(said.values()), []).append(row[about.name])
     for text, names in subjects.items():
         yield f"{names[0]}{f' and {len(names) - 1:,} more' if len(names) > 1 else ''}: {text}"
+
+
+def _urgency(row: Row) -> int:
+    return min((_URGENT.index(text) for text in row.values() if text in _URGENT), default=len(_URGENT))
 
 
 def _write_csv(columns: Columns, records: Iterable[Record]) -> int:

@@ -2,6 +2,7 @@
 
 import shlex
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from orca_daemon.local.state import LOG_FILE, STACK_FILE, Whereabouts
 _WIDTH = 36
 _OURS = {
     "orca-daemon jobs": "recoveries and their states",
+    "orca-daemon job JOB": "its files; JOB: as much as is unique",
+    "orca-daemon reports": "comparisons of S3 with the catalog",
     "orca-daemon dlq list status_update": "messages that cannot succeed, and why",
     "orca-daemon send --help": "send messages",
     "orca-daemon check": "check settings, queues and database",
@@ -25,7 +28,7 @@ def where_to_look(whereabouts: Whereabouts, state: Path, here: Path) -> Iterator
         state: its directory.
         here: the directory that relative paths start from.
     """
-    program = COMMAND if shutil.which(COMMAND) else _short(installed(), here)
+    program = COMMAND if _is_everywhere() else _short(installed(), here)
     yield "\nIn another terminal, in this directory:\n"
     yield f'  eval "$({program} local env --state {_short(state, here)})"'
     commands = dict(_OURS)
@@ -41,6 +44,12 @@ def where_to_look(whereabouts: Whereabouts, state: Path, here: Path) -> Iterator
         yield f"  log      {_short(state / LOG_FILE, here)}"
     yield f"  all      {_short(state / STACK_FILE, here)}"
     yield "\nThe daemon keeps running; Ctrl-C stops everything."
+
+
+def _is_everywhere() -> bool:
+    """Whether another terminal finds the command; that of an active venv or of `./dev run` it does not."""
+    found = shutil.which(COMMAND)
+    return found is not None and (sys.prefix == sys.base_prefix or Path(found) != installed())
 
 
 def _short(path: Path, here: Path) -> str:

@@ -64,7 +64,7 @@ async def read_comparison(settings: Settings, job: int) -> Row:
     async with database(settings) as opened:
         rows = await opened.transact(find_jobs, job=job, limit=1)
     if not rows:
-        raise NotFoundError(f"no job {job}")
+        raise NotFoundError(f"there is no job {job}: orca-daemon reports lists them")
     return rows[0]
 
 

@@ -210,6 +210,7 @@ DEAD = DeadLetterFacts(fifo=True, retention=1_209_600, count=0)
         ),
         (replace(FIFO, largest=262_144, dead_letter_largest=1_048_576), DEAD, []),
         (FIFO, DeadLetterFacts(fifo=True, retention=1_209_600, count=4), ["about 4 dead letters"]),
+        (FIFO, DeadLetterFacts(fifo=True, retention=1_209_600, count=1), ["about 1 dead letter"]),
         (
             STANDARD,
             DeadLetterFacts(fifo=False, retention=345_600, count=0),

@@ -12,6 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from orca_daemon.cli import app, output
+from orca_daemon.cli.check import FINDINGS
+from orca_daemon.cli.view import View
 from orca_daemon.operations import recovery
 from orca_daemon.operations.recovery import OpenFiles
 from tests.cli.archived import (
@@ -216,3 +218,13 @@ def test_many_files_are_all_listed_in_a_pipe_and_the_first_of_them_above_a_quest
     shown = CliRunner().invoke(app, command)
     assert (shown.stdout.count("can be copied"), "and 5 more files" in shown.stderr) == (200, True)
     assert CliRunner().invoke(app, [*command, "--wide"]).stdout.count("can be copied") == 205
+
+
+def test_what_is_wrong_is_told_before_what_is_right(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(output, "terminal_width", lambda: 80)
+    right = [{"grade": "ok", "subject": f"queue q{n}", "text": f"{n}: {'fifo ' * 9}"} for n in range(12)]
+    View().show(FINDINGS, [*right, {"grade": "wrong", "subject": "database", "text": f"down: {'why ' * 20}"}])
+    _, _, sentences = capsys.readouterr().out.partition("\n\n")
+    assert sentences.startswith("database: down")

@@ -206,7 +206,10 @@ def test_what_cannot_be_compared_is_named_in_our_words(
 def test_an_unknown_job_exits_1(invoke: Invoke) -> None:
     result = invoke("report", "7")
 
-    assert (result.exit_code, result.stderr) == (1, "orca-daemon: no job 7\n")
+    assert (result.exit_code, result.stderr) == (
+        1,
+        "orca-daemon: there is no job 7: orca-daemon reports lists them\n",
+    )
 
 
 KEYS = ["=cmd|'/C calc'!A0", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "plain", "esc\x1b[2J"]

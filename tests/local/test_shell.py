@@ -109,3 +109,16 @@ def test_only_programs_that_this_machine_has_are_shown(
 def test_the_last_line_says_that_the_daemon_keeps_running(tmp_path: Path) -> None:
     printed = list(where_to_look(HERE, tmp_path, tmp_path))
     assert printed[-1].strip() == "The daemon keeps running; Ctrl-C stops everything."
+
+
+def test_the_command_of_an_active_venv_is_shown_with_its_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another terminal has not activated the venv."""
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
+    active = "\n".join(where_to_look(HERE, tmp_path / "state", tmp_path))
+    (tmp_path / "orca-daemon").touch(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    everywhere = "\n".join(where_to_look(HERE, tmp_path / "state", tmp_path))
+    assert f'"$({Path(sys.executable).parent}/orca-daemon local env' in active
+    assert '"$(orca-daemon local env' in everywhere

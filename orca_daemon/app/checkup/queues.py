@@ -141,8 +141,8 @@ def judge_dead_letters(name: str, facts: QueueFacts, dead: DeadLetterFacts) -> I
             "set MessageRetentionPeriod of the dead-letter queue to 14 days",
         )
     if dead.count:
-        text, do = f"about {dead.count} dead letters", f"see: orca-daemon dlq list {name}"
-        yield advice(subject(name), text, do)
+        text = f"about {dead.count} dead letter{'s' if dead.count > 1 else ''}"
+        yield advice(subject(name), text, f"see: orca-daemon dlq list {name}")
 
 
 async def _check_queue(name: str, route: str, url: str, clients: Clients) -> list[Finding]:
