@@ -15,7 +15,9 @@ from orca_daemon.cli.exits import settings_or_exit
 from orca_daemon.cli.options import AsJson, Config, StatusName, s3_object
 from orca_daemon.cli.sending import queue_url_or_exit, send_all
 from orca_daemon.operations import messages
+from orca_daemon.operations.errors import UnknownQueueError
 from orca_daemon.operations.messages import Document, Template
+from orca_daemon.operations.sending import queue_url
 from orca_daemon.settings import Settings
 from orca_daemon.settings.buckets import CopyRules
 from orca_daemon.wire.outgoing import Outgoing
@@ -320,8 +322,7 @@ def restore(
     }
     given = {name: value for name, value in config_fields.items() if value is not None}
     settings = settings_or_exit(config)
-    url = queue if "://" in queue else section.url if (section := settings.queues.get(queue)) else None
-    template = messages.restore_request(RestoreRules.of(settings), fifo=bool(url and url.endswith(".fifo")))
+    template = messages.restore_request(RestoreRules.of(settings), fifo=_is_fifo(settings, queue))
     requests = _messages(template, file, {"input": fields, "config": given or None})
     send_all(requests, settings, queue, dry_run=dry_run, as_json=as_json)
 
@@ -375,6 +376,14 @@ def _attribute(text: str) -> tuple[str, str]:
     if not (name and equals and value):
         raise typer.BadParameter(f"--attribute takes NAME=VALUE, not {text!r}")
     return name, value
+
+
+def _is_fifo(settings: Settings, queue: str) -> bool:
+    """Whether it is a FIFO queue; no for one without a URL, to which only a dry run can go."""
+    try:
+        return queue_url(settings, queue).endswith(".fifo")
+    except UnknownQueueError:
+        return False
 
 
 def _grouping(settings: Settings, queue: str, chosen: Grouping | None) -> Grouping:
