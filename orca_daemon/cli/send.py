@@ -320,10 +320,9 @@ def restore(
         "expireDays": days,
         "s3MultipartChunksizeMb": chunk_mb,
     }
-    given = {name: value for name, value in config_fields.items() if value is not None}
     settings = settings_or_exit(config)
     template = messages.restore_request(RestoreRules.of(settings), fifo=_is_fifo(settings, queue))
-    requests = _messages(template, file, {"input": fields, "config": given or None})
+    requests = _messages(template, file, {"input": fields, "config": _given(config_fields)})
     send_all(requests, settings, queue, dry_run=dry_run, as_json=as_json)
 
 
@@ -396,9 +395,8 @@ def _request_fields(
 ) -> Document | None:
     """The granule of a restore request; None if no flag names a part of it."""
     files = [{"key": key, "destBucket": destination} for key in keys or ()]
-    parts = {"collectionId": collection, "granuleId": granule, "keys": files or None}
-    given = {name: value for name, value in parts.items() if value is not None}
-    return {"granules": [given]} if given or destination else None
+    given = _given({"collectionId": collection, "granuleId": granule, "keys": files or None})
+    return {"granules": [given or {}]} if given or destination else None
 
 
 def _bucket_and_key(url: str | None) -> tuple[str | None, str | None]:
@@ -415,9 +413,9 @@ def _given(fields: Document) -> Document | None:
 
 def _messages(template: Template, file: str | None, fields: Document) -> Callable[[], Iterator[Outgoing]]:
     """Makes the messages of the file or, without a file, the message of the flags; again at each call."""
-    given = {name: value for name, value in fields.items() if value is not None}
+    given = _given(fields)
     if file is None:
-        return lambda: (template(document) for document in [given])
+        return lambda: (template(document) for document in [given or {}])
     if given:
         raise typer.BadParameter("name either a file or the fields of a message, not both")
     lines = _lines(file)
