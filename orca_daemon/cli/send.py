@@ -21,6 +21,7 @@ from orca_daemon.operations.sending import queue_url
 from orca_daemon.settings import Settings
 from orca_daemon.settings.buckets import CopyRules
 from orca_daemon.wire.outgoing import Outgoing
+from orca_daemon.wire.queue_url import is_fifo
 from orca_daemon.wire.restore import Tier
 from orca_daemon.wire.status import Grouping
 
@@ -89,7 +90,7 @@ def any_body(
     orca-daemon send status_update --group op-1 --attribute RequestMethod=update_file --body - <update.json
     """
     settings = settings_or_exit(config)
-    fifo = queue_url_or_exit(settings, queue).endswith(".fifo")
+    fifo = is_fifo(queue_url_or_exit(settings, queue))
     if fifo and group is None:
         raise typer.BadParameter(f"{queue} is a FIFO queue: name the message group with --group")
     if not fifo and (group or deduplication_id):
@@ -321,7 +322,7 @@ def restore(
         "s3MultipartChunksizeMb": chunk_mb,
     }
     settings = settings_or_exit(config)
-    template = messages.restore_request(RestoreRules.of(settings), fifo=_is_fifo(settings, queue))
+    template = messages.restore_request(RestoreRules.of(settings), fifo=_takes_groups(settings, queue))
     requests = _messages(template, file, {"input": fields, "config": _given(config_fields)})
     send_all(requests, settings, queue, dry_run=dry_run, as_json=as_json)
 
@@ -377,10 +378,10 @@ def _attribute(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _is_fifo(settings: Settings, queue: str) -> bool:
+def _takes_groups(settings: Settings, queue: str) -> bool:
     """Whether it is a FIFO queue; no for one without a URL, to which only a dry run can go."""
     try:
-        return queue_url(settings, queue).endswith(".fifo")
+        return is_fifo(queue_url(settings, queue))
     except UnknownQueueError:
         return False
 
