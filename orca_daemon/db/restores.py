@@ -144,7 +144,7 @@ class PlannedJob:
 def plan(
     connection: Connection, planned: PlannedJob, now: datetime, per_day: int | None
 ) -> dict[FileName, RestoreRow]:
-    """Record what is to be done, unless it is recorded; returns all that is recorded of these granules.
+    """Record what is to be done, unless it is recorded; returns what is recorded of these files.
 
     Args:
         connection: in a transaction.
@@ -165,10 +165,13 @@ def plan(
         left = per_day - connection.execute(_SQL["asked_today"], {"now": now}).scalar_one()
         if wanted > left:
             raise DayFullError(max(left, 0))
+    recorded = before
     if new:
         names = {"job": planned.job, "request": planned.request}
         connection.execute(_SQL["plan"], names | _columns(new))
-    return of_job(connection, planned.job, planned.granules)
+        recorded = of_job(connection, planned.job, planned.granules)
+    # Other messages may have other files of the same granule.
+    return {row.name: recorded[row.name] for row in planned.rows if row.name in recorded}
 
 
 def end(connection: Connection, job: str, rows: Sequence[RestoreRow]) -> None:
