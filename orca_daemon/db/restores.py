@@ -92,8 +92,7 @@ def of_job(connection: Connection, job: str, granules: Sequence[str]) -> dict[Fi
     Raises:
         NotYet: the table does not exist.
     """
-    if not connection.scalar(_SQL["exists"]):
-        raise NotYet(MISSING)
+    _check_table(connection)
     return {
         (name := FileName(row.collection_id, row.granule_id, row.filename)): RestoreRow(
             name=name,
@@ -120,8 +119,7 @@ def unfinished(connection: Connection, request: str) -> str | None:
     Raises:
         NotYet: the table does not exist.
     """
-    if not connection.scalar(_SQL["exists"]):
-        raise NotYet(MISSING)
+    _check_table(connection)
     job: str | None = connection.scalar(_SQL["unfinished"], {"request": request})
     return job
 
@@ -202,6 +200,11 @@ def counts(connection: Connection, now: datetime) -> RestoreCounts:
     return RestoreCounts(
         {row.tier: row.files for row in found}, min((row.oldest for row in found), default=None), expiring
     )
+
+
+def _check_table(connection: Connection) -> None:
+    if not connection.scalar(_SQL["exists"]):
+        raise NotYet(MISSING)
 
 
 def _columns(rows: Sequence[RestoreRow]) -> dict[str, object]:
