@@ -92,8 +92,7 @@ def of_job(connection: Connection, job: str, granules: Sequence[str]) -> dict[Fi
     Raises:
         NotYet: the table does not exist.
     """
-    if not connection.scalar(_SQL["exists"]):
-        raise NotYet(MISSING)
+    _check_table(connection)
     return {
         (name := FileName(row.collection_id, row.granule_id, row.filename)): RestoreRow(
             name=name,
@@ -120,8 +119,7 @@ def unfinished(connection: Connection, request: str) -> str | None:
     Raises:
         NotYet: the table does not exist.
     """
-    if not connection.scalar(_SQL["exists"]):
-        raise NotYet(MISSING)
+    _check_table(connection)
     job: str | None = connection.scalar(_SQL["unfinished"], {"request": request})
     return job
 
@@ -144,7 +142,7 @@ class PlannedJob:
 def plan(
     connection: Connection, planned: PlannedJob, now: datetime, per_day: int | None
 ) -> dict[FileName, RestoreRow]:
-    """Record what is to be done, unless it is recorded; returns all that is recorded of these granules.
+    """Record what is to be done, unless it is recorded; returns what is recorded of these files.
 
     Args:
         connection: in a transaction.
@@ -165,10 +163,13 @@ def plan(
         left = per_day - connection.execute(_SQL["asked_today"], {"now": now}).scalar_one()
         if wanted > left:
             raise DayFullError(max(left, 0))
+    recorded = before
     if new:
         names = {"job": planned.job, "request": planned.request}
         connection.execute(_SQL["plan"], names | _columns(new))
-    return of_job(connection, planned.job, planned.granules)
+        recorded = of_job(connection, planned.job, planned.granules)
+    # Other messages may have other files of the same granule.
+    return {row.name: recorded[row.name] for row in planned.rows if row.name in recorded}
 
 
 def end(connection: Connection, job: str, rows: Sequence[RestoreRow]) -> None:
@@ -199,6 +200,11 @@ def counts(connection: Connection, now: datetime) -> RestoreCounts:
     return RestoreCounts(
         {row.tier: row.files for row in found}, min((row.oldest for row in found), default=None), expiring
     )
+
+
+def _check_table(connection: Connection) -> None:
+    if not connection.scalar(_SQL["exists"]):
+        raise NotYet(MISSING)
 
 
 def _columns(rows: Sequence[RestoreRow]) -> dict[str, object]:

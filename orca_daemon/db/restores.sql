@@ -37,12 +37,12 @@ ON CONFLICT DO NOTHING;
 -- name: end
 -- `done` is null for a file that was given up: a redrive tries it again.
 UPDATE orca.orca_daemon_restore AS restore
-SET step = ended.step, tier = ended.tier, done_at = ended.done, expires_at = ended.expires,
-    error_message = ended.error
+SET size_in_bytes = ended.size, step = ended.step, tier = ended.tier, done_at = ended.done,
+    expires_at = ended.expires, error_message = ended.error
 FROM unnest(
-    CAST(:filenames AS text[]), CAST(:steps AS text[]), CAST(:tiers AS text[]), CAST(:done AS timestamptz[]),
-    CAST(:expires AS timestamptz[]), CAST(:errors AS text[])
-) AS ended (filename, step, tier, done, expires, error)
+    CAST(:filenames AS text[]), CAST(:sizes AS bigint[]), CAST(:steps AS text[]), CAST(:tiers AS text[]),
+    CAST(:done AS timestamptz[]), CAST(:expires AS timestamptz[]), CAST(:errors AS text[])
+) AS ended (filename, size, step, tier, done, expires, error)
 WHERE restore.job_id = :job AND restore.collection_id = :collection AND restore.granule_id = :granule
     AND restore.filename = ended.filename;
 

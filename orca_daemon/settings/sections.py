@@ -483,3 +483,9 @@ class Settings(Section):
         """The queue that progress is posted to."""
         update = self.queues.get("status_update")
         return self.recovery.status_url or (update.url if update else None)
+
+    @property
+    def status_grouping(self) -> Grouping:
+        """The message groups of status messages on that queue."""
+        update = self.queues.get("status_update")
+        return update.grouping if update else Grouping.QUEUE

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from orca_daemon.ops.metrics.labels import PREFIX, filled
+from orca_daemon.wire.restore import Tier
 
 STEPS = ("ask", "wait", "extend", "copy", "fail")
-TIERS = ("Standard", "Bulk", "Expedited")
+TIERS = tuple(tier.value for tier in Tier)
 
 
 class RestoreMetrics:

@@ -33,8 +33,8 @@ It has no probe: exports themselves show whether it works.
 _WAITABLE: tuple[type[Exception], ...] = (DependencyDown, NotYet, Refused)
 """Failures that are not the fault of the request, the mildest first."""
 
-_MISTAKES = (RelationMissingError, NoChangeTimeError)
-"""Failures that are the fault of the request: the table does not exist, or cannot be exported so."""
+_MISTAKES = (RelationMissingError, NoChangeTimeError, UnstorableError)
+"""Failures that no other attempt mends: the table does not exist, or cannot be exported so."""
 
 
 class ExportError(Exception):
@@ -127,7 +127,7 @@ def judge(report: Report, refused: TableNotAllowedError | None) -> Exception | N
         if mildest := next((error for error in errors if isinstance(error, kind)), None):
             return mildest
     text = "; ".join(part for part in (report.reasons, str(refused or "")) if part)
-    if any(not isinstance(error, (*_MISTAKES, UnstorableError)) for error in errors):
+    if any(not isinstance(error, _MISTAKES) for error in errors):
         return ExportError(text)
     return Reject(text) if text else None
 

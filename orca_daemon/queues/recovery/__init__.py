@@ -21,7 +21,6 @@ from orca_daemon.settings.buckets import CopyRules
 from orca_daemon.wire import recovery as wire
 from orca_daemon.wire.copy import CopyRequest
 from orca_daemon.wire.recovery import RecoveryMessage
-from orca_daemon.wire.status import Grouping
 
 NAME = "recovery"
 LONGEST = 39_600.0
@@ -82,9 +81,9 @@ def status_reporter(services: Services) -> StatusReporter | None:
     settings = services.settings
     if settings.status_url is None:
         return None
-    update = settings.queues.get("status_update")
-    grouping = update.grouping if update else Grouping.QUEUE
-    return StatusReporter(Publisher(services.clients.control, settings.status_url, grouping=grouping))
+    return StatusReporter(
+        Publisher(services.clients.control, settings.status_url, grouping=settings.status_grouping)
+    )
 
 
 def _decode(envelope: Envelope) -> RecoveryMessage:

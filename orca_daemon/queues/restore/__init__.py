@@ -35,7 +35,6 @@ from orca_daemon.queues.restore.task_tokens import TaskAnswers
 from orca_daemon.queues.services import Services
 from orca_daemon.wire import restore as wire
 from orca_daemon.wire.restore import RestoreRequest
-from orca_daemon.wire.status import Grouping
 
 NAME = "restore"
 LONGEST = 39_600.0
@@ -73,15 +72,13 @@ def handlers(
     settings = services.settings
     if services.database is None or not settings.status_url or not settings.recovery_url:
         return _unusable, None
-    update, control = settings.queues.get("status_update"), services.clients.control
-    grouping = update.grouping if update else Grouping.QUEUE
-    s3 = services.clients.s3
+    s3, control = services.clients.s3, services.clients.control
     parts = Parts(
         heads=Requests(s3, limit=32, tries=3, backoff=_HEAD_BACKOFF),
         asks=Requests(s3, limit=32, tries=1, backoff=_HEAD_BACKOFF),
         database=services.database,
         posts=Posts(
-            Publisher(control, settings.status_url, grouping=grouping),
+            Publisher(control, settings.status_url, grouping=settings.status_grouping),
             Publisher(control, settings.recovery_url, name="recovery queue"),
         ),
         rules=RestoreRules.of(settings),

@@ -21,6 +21,7 @@ from orca_daemon.engine.message import Delivery
 from orca_daemon.queues.recovery.handler import verdict
 from orca_daemon.queues.restore import outcomes, plan
 from orca_daemon.queues.restore.attempt import AT_ONCE, Attempt, Parts, at_most, recorded
+from orca_daemon.queues.restore.failures import FAILED
 from orca_daemon.queues.restore.jobs import digest_of, job_of
 from orca_daemon.queues.restore.look import look
 from orca_daemon.wire.restore import RestoreGranule, RestoreRequest, Tier
@@ -205,6 +206,6 @@ class Restore:
         assert answers  # noqa: S101  for mypy: the caller has checked it
         outcome = outcomes.of_request(attempt.request, attempt.job, attempt.rows)
         if outcome.nothing_asked:
-            await answers.failed(token, "RestoreFailed", "; ".join(outcome.reasons) or "there are no files")
+            await answers.failed(token, FAILED, "; ".join(outcome.reasons) or "there are no files")
         else:
             await answers.succeeded(token, outcome)

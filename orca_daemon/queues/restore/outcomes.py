@@ -3,13 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 from orca_daemon.db.restores import FileName, RestoreRow, RestoreStep
+from orca_daemon.queues.recovery.reporters import LONGEST
 from orca_daemon.queues.restore.plan import name_of
 from orca_daemon.wire.restore import RestoreFile, RestoreGranule, RestoreRequest
 from orca_daemon.wire.restore_outcome import FileOutcome, GranuleOutcome, RestoreOutcome
 from orca_daemon.wire.status import RecoveryStatus
-
-MOST_CHARACTERS = 1_000
-"""Of an error message: it is one sentence."""
 
 
 def of_request(request: RestoreRequest, job: str, rows: Mapping[FileName, RestoreRow]) -> RestoreOutcome:
@@ -39,7 +37,7 @@ def _of_file(request: RestoreRequest, file: RestoreFile, row: RestoreRow) -> Fil
         chunk_mib=request.chunk_mib,
         request_time=row.requested_at,
         last_update=ended if failed else row.requested_at,
-        error_message=row.error[:MOST_CHARACTERS] if row.error is not None else None,
+        error_message=row.error[:LONGEST] if row.error is not None else None,
         completion_time=ended if failed else None,
     )
 

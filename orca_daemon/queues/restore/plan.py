@@ -102,4 +102,6 @@ def given_up(before: RestoreRow) -> bool:
 def redecided(before: RestoreRow, found: Found, now: datetime) -> RestoreRow:
     """The row of a file that is tried again, by what S3 says now."""
     decision = decide(found, before.key, before.archive, before.tier, now)
-    return replace(before, step=decision.step, error=decision.error)
+    # A request that was given up before S3 described the file was recorded without its size.
+    size = found.size if isinstance(found, ObjectHead) else before.size
+    return replace(before, size=size, step=decision.step, error=decision.error)

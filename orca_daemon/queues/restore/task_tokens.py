@@ -10,10 +10,9 @@ import structlog
 
 from orca_daemon.aws.step_functions import LARGEST_OUTPUT, StepFunctions, TaskAnswer
 from orca_daemon.engine.errors import DependencyDown, NotYet
+from orca_daemon.engine.source import LONGEST_LEASE
 from orca_daemon.wire.restore_outcome import RestoreOutcome, output
 
-LONGEST = 43_200.0
-"""Seconds for which heartbeats go on without a new attempt: SQS ends every delivery after twelve hours."""
 _log: Any = structlog.get_logger()
 
 
@@ -21,9 +20,10 @@ class TaskAnswers:
     """Answers tasks by their tokens; `Answers` says what each call does.
 
     The heartbeats of a task are sent from its first attempt until it is answered, so they go on between
-    attempts and while S3 is down.  They end by themselves if nobody waits any more, or `LONGEST` after the
-    last attempt.  A message that was given back to the queue keeps its heartbeats in this process until
-    then: at worst the task fails at its TimeoutSeconds instead of its HeartbeatSeconds.
+    attempts and while S3 is down.  They end by themselves if nobody waits any more, or `LONGEST_LEASE` after
+    the last attempt, when SQS has ended its delivery.  A message that was given back to the queue keeps its
+    heartbeats in this process until then: at worst the task fails at its TimeoutSeconds instead of its
+    HeartbeatSeconds.
 
     Args:
         states: where the tasks wait.
@@ -38,7 +38,7 @@ class TaskAnswers:
     async def waiting(self, token: str) -> None:
         """Begin the heartbeats of a task, unless they are being sent; one that fails holds no work up."""
         now = asyncio.get_running_loop().time
-        self._until[token] = now() + LONGEST
+        self._until[token] = now() + LONGEST_LEASE
         if token not in self._heartbeats:
             # With a context of its own: what succeeds here is not work of the attempt that began it.
             task = asyncio.create_task(self._beat(token, now), name="heartbeats of a task", context=Context())

@@ -66,6 +66,21 @@ async def test_what_may_not_be_copied_is_not_restored(
         await world.handle(request(granule("a"), defaultBucketOverride=world.archive))
 
 
+async def test_a_request_that_was_given_up_unseen_has_the_same_limits_when_it_is_sent_again(
+    make_world: MakeWorld,
+) -> None:
+    world = await make_world(max_bytes=7)
+    world.put("a", "b")
+    for keys in (("a", "b"), ("a",)):
+        body = request(granule(*keys), job=keys[-1])
+        await world.give_up(body, "S3 is down")
+    with pytest.raises(RefusedRequestError, match=r"8 bytes, and restore\.max_bytes is 7"):
+        await world.handle(request(granule("a", "b"), job="b"))
+    assert world.asked() == 0
+    await world.handle(request(granule("a"), job="a"))
+    assert ("a", "ask", 4) in world.rows("filename, step, size_in_bytes")
+
+
 async def test_readable_objects_do_not_count_towards_the_bytes(make_world: MakeWorld) -> None:
     world = await make_world(max_bytes=4, bytes_per_day=4)
     world.put("archived")

@@ -57,6 +57,13 @@ async def test_an_archived_object_is_asked_for_after_its_job_is_posted(world: Wo
     assert world.facts == {"job_id": "op-1", "files_ask": "1"}
 
 
+async def test_files_that_another_request_has_of_the_same_granule_are_not_counted(world: World) -> None:
+    world.put("a", "b")
+    await world.handle(request(granule("a")), id_="m-1")
+    await world.handle(request(granule("b")), id_="m-2")
+    assert world.facts == {"job_id": "op-1", "files_ask": "1"}
+
+
 async def test_the_same_request_twice_asks_nothing_twice(world: World) -> None:
     world.put("a", "b")
     for _ in range(2):
