@@ -20,7 +20,7 @@ from orca_daemon.local.gate import RequestGate
 from orca_daemon.local.moto_state import MotoStateSaver
 from orca_daemon.local.ports import free_port
 from orca_daemon.local.s3_corrections import Corrections
-from orca_daemon.local.s3_restores import RestoreOptions, install
+from orca_daemon.local.s3_restores import RestoreOptions, install, resume
 from orca_daemon.local.state_file import StateFile, StateFileError
 
 
@@ -48,6 +48,7 @@ def main(port: int = 0, restores: RestoreOptions = RestoreOptions(), state: Path
     )
     signal.signal(signal.SIGTERM, _stop)
     if saver:
+        resume(restores)
         saver.start()
     print(server.server_port, flush=True)  # noqa: T201  the process that started this one reads it
     try:

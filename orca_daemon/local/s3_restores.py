@@ -19,6 +19,7 @@ from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
+from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.core.utils import utcnow
 from moto.moto_api import state_manager
 from moto.s3 import models, notifications
@@ -61,6 +62,15 @@ def install(options: RestoreOptions) -> None:
     key.restore = _restoring(options)
     announcing: Any = notifications
     announcing._send_sqs_message = _sending(options.sqs)  # noqa: SLF001  moto has no way to name a server
+
+
+def resume(options: RestoreOptions) -> None:
+    """Complete the restores that were in progress when the state was saved: their timers ended with it."""
+    for bucket in models.s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets.values():
+        for _, versions in bucket.keys.lists():
+            for key in versions:
+                if getattr(key, "_status", None) == _IN_PROGRESS:  # markers of deletes have no status
+                    _complete_after(options.seconds, key)
 
 
 def _unexpired(response: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
 
@@ -164,30 +165,62 @@ def test_an_expired_copy_is_gone_and_the_object_is_archived_again(bare_environme
         assert archive.restore() == 202
 
 
+def announce(archive: Archive, sqs: SQSClient, url: str) -> None:
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    archive.s3.put_bucket_notification_configuration(
+        Bucket=archive.bucket,
+        NotificationConfiguration={
+            "QueueConfigurations": [{"QueueArn": arn, "Events": ["s3:ObjectRestore:*"]}]
+        },
+    )
+
+
+def announced(sqs: SQSClient, url: str, count: int) -> list[dict[str, Any]]:
+    """So many events, in the order of their arrival."""
+    events: list[dict[str, Any]] = []
+
+    def received() -> bool:
+        answer = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1)
+        bodies = [json.loads(message["Body"]) for message in answer.get("Messages", [])]
+        events.extend(record for body in bodies for record in body.get("Records", []))
+        return len(events) == count
+
+    until(received)
+    return events
+
+
 def test_a_restore_is_announced_when_it_begins_and_when_it_is_complete(
     bare_environment: None, sqs_endpoint: str, sqs: SQSClient, queues: Callable[..., QueuePair]
 ) -> None:
     url = queues().url
     with Moto(restore_seconds=1, sqs=sqs_endpoint) as server, closing(client(server.url)) as s3:
         archive = made(s3)
-        arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        s3.put_bucket_notification_configuration(
-            Bucket=archive.bucket,
-            NotificationConfiguration={
-                "QueueConfigurations": [{"QueueArn": arn, "Events": ["s3:ObjectRestore:*"]}]
-            },
-        )
+        announce(archive, sqs, url)
         archive.put()
         archive.restore()
-        events: list[dict[str, Any]] = []
-
-        def received() -> bool:
-            answer = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1)
-            bodies = [json.loads(message["Body"]) for message in answer.get("Messages", [])]
-            events.extend(record for body in bodies for record in body.get("Records", []))
-            return len(events) == 2
-
-        until(received)
+        events = announced(sqs, url, 2)
     assert [event["eventName"] for event in events] == ["ObjectRestore:Post", "ObjectRestore:Completed"]
     assert {event["s3"]["bucket"]["name"] for event in events} == {archive.bucket}
     assert {event["eventSource"] for event in events} == {"aws:s3"}
+
+
+def test_a_restore_that_was_in_progress_is_completed_by_the_next_process(
+    bare_environment: None,
+    sqs_endpoint: str,
+    sqs: SQSClient,
+    queues: Callable[..., QueuePair],
+    tmp_path: Path,
+) -> None:
+    url, state = queues().url, tmp_path / "state"
+    with Moto(state, restore_seconds=9_999, sqs=sqs_endpoint) as server, closing(client(server.url)) as s3:
+        archive = made(s3)
+        announce(archive, sqs, url)
+        archive.put()
+        archive.restore()
+        began = announced(sqs, url, 1)
+    with Moto(state, restore_seconds=1, sqs=sqs_endpoint):
+        ended = announced(sqs, url, 1)
+    assert [event["eventName"] for event in (*began, *ended)] == [
+        "ObjectRestore:Post",
+        "ObjectRestore:Completed",
+    ]
