@@ -9,7 +9,8 @@ import typer
 
 from orca_daemon.cli.exits import run, settings_or_exit
 from orca_daemon.cli.options import AsJson, Config, s3_object
-from orca_daemon.cli.output import print_json, printable, progress_bar
+from orca_daemon.cli.output import print_json, progress_bar
+from orca_daemon.cli.table import printable
 from orca_daemon.wire.s3_names import key_problem
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import typer
 
 from orca_daemon.cli.confirm import confirm
 from orca_daemon.cli.exits import FAILED, errors_exit, run, settings_or_exit
-from orca_daemon.cli.options import AsJson, Config
+from orca_daemon.cli.options import AsJson, Config, Yes
 from orca_daemon.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def status(config: Config = None, as_json: AsJson = False) -> None:
 
 
 def upgrade(
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the steps, change nothing.")] = False,
     config: Config = None,
     as_json: AsJson = False,

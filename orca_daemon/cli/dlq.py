@@ -9,7 +9,7 @@ import typer
 from orca_daemon.cli.confirm import confirm
 from orca_daemon.cli.dead_letter_text import for_people
 from orca_daemon.cli.exits import FAILED, fail, run, settings_or_exit
-from orca_daemon.cli.options import AsCsv, AsJson, Config, Wide, parse_time
+from orca_daemon.cli.options import AsCsv, AsJson, Config, Wide, Yes, parse_time
 from orca_daemon.cli.output import note, print_json, progress_bar
 from orca_daemon.cli.table import Column
 from orca_daemon.cli.view import Form, View, columns_option, view_of
@@ -141,7 +141,7 @@ def redrive(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be sent, send nothing.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
     wide: Wide = False,
     columns: ChosenColumns = None,
     as_csv: AsCsv = False,

@@ -11,22 +11,11 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import typer
 
-from orca_daemon.cli.table import GAP, Column, fitted, format_time, printable, rows_of
+from orca_daemon.cli.table import GAP, Column, fitted, printable, rows_of
 
 if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
 
-__all__ = [
-    "counted",
-    "counter",
-    "envelope",
-    "format_time",
-    "note",
-    "print_json",
-    "print_table",
-    "printable",
-    "progress_bar",
-]
 T = TypeVar("T")
 FORMAT = 1
 """Changes if a key of `--json` is removed or gets another meaning; new keys do not change it."""

@@ -10,7 +10,7 @@ from orca_daemon.cli import output
 from orca_daemon.cli.confirm import confirm, refuse_unless_answered
 from orca_daemon.cli.exits import FAILED, errors_exit, run, settings_or_exit
 from orca_daemon.cli.jobs import JobId
-from orca_daemon.cli.options import AsCsv, AsJson, Config, Wide
+from orca_daemon.cli.options import AsCsv, AsJson, Config, Wide, Yes
 from orca_daemon.cli.output import counted, counter, note, print_json
 from orca_daemon.cli.sending import queue_url_or_exit
 from orca_daemon.cli.table import Column
@@ -56,7 +56,7 @@ def recover(
     job_id: JobId,
     granule: Annotated[str | None, typer.Option("--granule", help="Only this granule.")] = None,
     failed: Annotated[bool, typer.Option("--failed", help="Include files that failed.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the files, post nothing.")] = False,
     queue: Annotated[
         str | None,

@@ -11,7 +11,7 @@ import typer
 
 from orca_daemon.cli.confirm import confirm
 from orca_daemon.cli.exits import FAILED, USAGE, errors_exit, fail, run, settings_or_exit
-from orca_daemon.cli.options import AsCsv, AsJson, Config, Wide
+from orca_daemon.cli.options import AsCsv, AsJson, Config, Wide, Yes
 from orca_daemon.cli.output import counted, format_bytes, note, print_json, print_table
 from orca_daemon.cli.sending import queue_url_or_exit
 from orca_daemon.cli.table import Column
@@ -79,7 +79,7 @@ def restore(
         str | None, typer.Option(help="Id of the job; repeat a command with its job to complete it.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, post nothing.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
     queue: Annotated[
         str, typer.Option("--queue", help="The queue: its name in the settings, or its URL.")
     ] = "restore",

@@ -15,10 +15,13 @@ from orca_daemon.cli.exits import settings_or_exit
 from orca_daemon.cli.options import AsJson, Config, StatusName, s3_object
 from orca_daemon.cli.sending import queue_url_or_exit, send_all
 from orca_daemon.operations import messages
+from orca_daemon.operations.errors import UnknownQueueError
 from orca_daemon.operations.messages import Document, Template
+from orca_daemon.operations.sending import queue_url
 from orca_daemon.settings import Settings
 from orca_daemon.settings.buckets import CopyRules
 from orca_daemon.wire.outgoing import Outgoing
+from orca_daemon.wire.queue_url import is_fifo
 from orca_daemon.wire.restore import Tier
 from orca_daemon.wire.status import Grouping
 
@@ -87,7 +90,7 @@ def any_body(
     orca-daemon send status_update --group op-1 --attribute RequestMethod=update_file --body - <update.json
     """
     settings = settings_or_exit(config)
-    fifo = queue_url_or_exit(settings, queue).endswith(".fifo")
+    fifo = is_fifo(queue_url_or_exit(settings, queue))
     if fifo and group is None:
         raise typer.BadParameter(f"{queue} is a FIFO queue: name the message group with --group")
     if not fifo and (group or deduplication_id):
@@ -318,11 +321,9 @@ def restore(
         "expireDays": days,
         "s3MultipartChunksizeMb": chunk_mb,
     }
-    given = {name: value for name, value in config_fields.items() if value is not None}
     settings = settings_or_exit(config)
-    url = queue if "://" in queue else section.url if (section := settings.queues.get(queue)) else None
-    template = messages.restore_request(RestoreRules.of(settings), fifo=bool(url and url.endswith(".fifo")))
-    requests = _messages(template, file, {"input": fields, "config": given or None})
+    template = messages.restore_request(RestoreRules.of(settings), fifo=_takes_groups(settings, queue))
+    requests = _messages(template, file, {"input": fields, "config": _given(config_fields)})
     send_all(requests, settings, queue, dry_run=dry_run, as_json=as_json)
 
 
@@ -377,6 +378,14 @@ def _attribute(text: str) -> tuple[str, str]:
     return name, value
 
 
+def _takes_groups(settings: Settings, queue: str) -> bool:
+    """Whether it is a FIFO queue; no for one without a URL, to which only a dry run can go."""
+    try:
+        return is_fifo(queue_url(settings, queue))
+    except UnknownQueueError:
+        return False
+
+
 def _grouping(settings: Settings, queue: str, chosen: Grouping | None) -> Grouping:
     section = settings.queues.get(queue)
     return chosen or (section.grouping if section else Grouping.QUEUE)
@@ -387,9 +396,8 @@ def _request_fields(
 ) -> Document | None:
     """The granule of a restore request; None if no flag names a part of it."""
     files = [{"key": key, "destBucket": destination} for key in keys or ()]
-    parts = {"collectionId": collection, "granuleId": granule, "keys": files or None}
-    given = {name: value for name, value in parts.items() if value is not None}
-    return {"granules": [given]} if given or destination else None
+    given = _given({"collectionId": collection, "granuleId": granule, "keys": files or None})
+    return {"granules": [given or {}]} if given or destination else None
 
 
 def _bucket_and_key(url: str | None) -> tuple[str | None, str | None]:
@@ -406,9 +414,9 @@ def _given(fields: Document) -> Document | None:
 
 def _messages(template: Template, file: str | None, fields: Document) -> Callable[[], Iterator[Outgoing]]:
     """Makes the messages of the file or, without a file, the message of the flags; again at each call."""
-    given = {name: value for name, value in fields.items() if value is not None}
+    given = _given(fields)
     if file is None:
-        return lambda: (template(document) for document in [given])
+        return lambda: (template(document) for document in [given or {}])
     if given:
         raise typer.BadParameter("name either a file or the fields of a message, not both")
     lines = _lines(file)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from orca_daemon.cli.exits import FAILED, USAGE, errors_exit, fail
-from orca_daemon.cli.output import counted, note, print_json, printable
+from orca_daemon.cli.output import counted, note, print_json
+from orca_daemon.cli.table import printable
 from orca_daemon.operations.errors import UnknownQueueError
 from orca_daemon.settings import STANDARD_QUEUES, Settings
 from orca_daemon.wire.outgoing import Outgoing

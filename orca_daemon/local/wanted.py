@@ -10,6 +10,7 @@ from orca_daemon.ops.metrics import Metrics
 from orca_daemon.queues import routes
 from orca_daemon.queues.services import Services
 from orca_daemon.settings import Settings, load
+from orca_daemon.wire.queue_url import is_fifo
 
 _FIFO = ".fifo"
 
@@ -40,7 +41,7 @@ def more_queues(settings: Settings, routes: Iterable[str], asked: Mapping[str, b
         routes: names of all routes; a route that no queue is bound to gets a standard queue of its name.
         asked: names that the user gave, and whether each is a FIFO queue.
     """
-    fifo = {name: (queue.url or "").endswith(_FIFO) for name, queue in settings.bound.items()} | dict(asked)
+    fifo = {name: is_fifo(queue.url or "") for name, queue in settings.bound.items()} | dict(asked)
     handled = {queue.route or name for name, queue in settings.bound.items()} | QUEUES.keys() | asked.keys()
     names = [*fifo, *(name for name in routes if name not in handled)]
     return {name: more_queue(name, fifo=fifo.get(name, False)) for name in names if name not in QUEUES}

@@ -12,9 +12,8 @@ from orca_daemon.producer.queue import checked_call
 from orca_daemon.queues.restore.rules import RestoreRules
 from orca_daemon.settings import Settings
 from orca_daemon.wire.outgoing import LARGEST_MESSAGE, Outgoing
+from orca_daemon.wire.queue_url import is_fifo
 from orca_daemon.wire.restore import RestoreRequest
-
-FIFO = ".fifo"
 
 
 async def plan_restore(
@@ -50,7 +49,7 @@ def messages(settings: Settings, requests: Sequence[RestoreRequest], queue_url: 
         client.get_queue_attributes, QueueUrl=queue_url, AttributeNames=["MaximumMessageSize"]
     )
     largest = int(answer.get("Attributes", {}).get("MaximumMessageSize", LARGEST_MESSAGE))
-    return restore_plan.messages(requests, largest, fifo=queue_url.endswith(FIFO))
+    return restore_plan.messages(requests, largest, fifo=is_fifo(queue_url))
 
 
 def post(settings: Settings, posted: Sequence[Outgoing], queue_url: str) -> Iterator[Sent]:

@@ -7,8 +7,7 @@ from uuid import uuid4
 from orca_daemon.producer.queue import send
 from orca_daemon.wire import restore
 from orca_daemon.wire.outgoing import dump
-
-_FIFO = ".fifo"
+from orca_daemon.wire.queue_url import is_fifo
 
 
 def post_restore_request(
@@ -54,5 +53,5 @@ def post_restore_request(
         config["expireDays"] = days
     body = dump({"input": {"granules": list(granules)}, "config": config})
     restore.decode(body)
-    send(restore.outgoing(body, fifo=restore_queue_url.endswith(_FIFO)), restore_queue_url, client=client)
+    send(restore.outgoing(body, fifo=is_fifo(restore_queue_url)), restore_queue_url, client=client)
     return job_id

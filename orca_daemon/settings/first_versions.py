@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from orca_daemon.settings.corrections import LONGEST_VALUE, Correction
+from orca_daemon.settings.names import value_at
 
 HOST_PARAMETER = "ssm:drdb-host"
 PASSWORD_PARAMETER = "ssm:drdb-user-pass"  # noqa: S105  the name of a parameter
@@ -64,6 +65,5 @@ def _has_status_queue(tree: Mapping[str, Any]) -> bool:
 
 
 def _is_set(tree: Mapping[str, Any], section: str, key: str) -> bool:
-    below = tree.get(section)
     # A tuple, because a set would fail: a wrong value may be a list.
-    return isinstance(below, Mapping) and below.get(key) not in (None, "")
+    return value_at(tree, (section, key)) not in (None, "")

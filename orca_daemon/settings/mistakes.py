@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from orca_daemon.settings.conflicts import SettingsConflictError
-from orca_daemon.settings.names import SettingName, leaves, located, nearest, shown
+from orca_daemon.settings.names import SettingName, leaves, located, nearest, shown, value_at
 
 Context = Mapping[str, Any]
 
@@ -31,7 +31,7 @@ def sentences(error: ValidationError, tree: Mapping[str, Any], variables: Mappin
         if isinstance(cause, SettingsConflictError):
             found += [f"{shown(key)}: {text}" for key, text in cause.conflicts]
         elif problem["type"] == "extra_forbidden":
-            paths = leaves(_value_at(tree, name.path), name.path)
+            paths = leaves(value_at(tree, name.path), name.path)
             found += [unknown(path, variables.get(".".join(path))) for path in paths]
         else:
             wrong.setdefault(name, []).append(_place(rest) + _text(problem))
@@ -63,13 +63,6 @@ def _text(problem: ErrorDetails) -> str:
     """What is wrong, after the name of the setting."""
     describe = _TEXTS.get(problem["type"])
     return describe(problem.get("ctx", {})) if describe else "is not a value that this setting can have"
-
-
-def _value_at(tree: Mapping[str, Any], path: tuple[str, ...]) -> object:
-    value: Any = tree
-    for part in path:
-        value = value.get(part) if isinstance(value, Mapping) else None
-    return value
 
 
 def _always(text: str) -> Callable[[Context], str]:

@@ -1,6 +1,6 @@
 """Names of settings: the key in the file, the variable, and which setting an unknown name may have meant."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cache
@@ -124,6 +124,14 @@ def _model_of_entries(annotation: Any) -> type[BaseModel] | None:
 def _printable(part: str) -> str:
     text = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in part)
     return text if len(text) <= _LONGEST_KEY else f"{text[:_LONGEST_KEY]}…"
+
+
+def value_at(tree: Mapping[str, Any], path: Iterable[str]) -> object:
+    """The value at this path in a table; None if there is none."""
+    value: Any = tree
+    for part in path:
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
 
 
 def leaves(tree: object, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from orca_daemon.settings.corrections import Correction, corrected
 from orca_daemon.settings.first_versions import completions
 from orca_daemon.settings.mistakes import sentences, unknown
+from orca_daemon.settings.names import value_at
 from orca_daemon.settings.sections import Settings
 
 DEFAULT_FILE = Path("config/orca-daemon.toml")
@@ -101,7 +102,7 @@ def load(
         raise SettingsError(mistakes)
     # A correction counts only if its value is the one in use: a variable of ours, or a flag, may have won.
     return settings.with_corrections(
-        each for each in corrections if _value_at(tree, each.setting) == each.used
+        each for each in corrections if value_at(tree, each.setting.split(".")) == each.used
     )
 
 
@@ -163,11 +164,6 @@ def _trimmed(value: Any, name: str = "") -> Any:
 def _without_blanks(name: str, value: str) -> str:
     # A password may begin or end with a blank, but does not end with a newline.
     return value.rstrip("\r\n") if name.rpartition(".")[2] == "password" else value.strip()
-
-
-def _value_at(tree: Mapping[str, Any], dotted: str) -> object:
-    section, _, key = dotted.partition(".")
-    return tree.get(section, {}).get(key)
 
 
 def _put(tree: dict[str, Any], dotted: str, value: object) -> None:

@@ -18,6 +18,11 @@ def normalised(url: str) -> str:
     return url.strip().rstrip("/")
 
 
+def is_fifo(url: str) -> bool:
+    """Whether it is the URL of a FIFO queue, whose name ends with `.fifo` (AWS: SQS CreateQueue)."""
+    return normalised(url).endswith(".fifo")
+
+
 def identity(url: str) -> tuple[str, str]:
     """A key that is equal for all URLs of one queue.
 

@@ -316,6 +316,14 @@ def test_restores_from_a_file_are_sent_as_they_are(
     )
 
 
+def test_a_restore_goes_to_a_fifo_queue_whose_url_ends_with_a_slash(fifo: Queue) -> None:
+    flags = ("--collection", "c", "--granule", "g", "--archive", "a", "--destination", "b", "--key", "k")
+    result = run("restore", *flags, "--queue", f"{fifo.url}/")
+    assert result.exit_code == 0, result.output
+    (message,) = fifo.take()
+    assert message["Attributes"]["MessageGroupId"]
+
+
 def test_a_restore_that_a_setting_forbids_is_not_sent(
     standard: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -47,6 +47,12 @@ def test_a_request_without_a_job_gets_a_new_one(standard: Queue) -> None:
     assert [decode(message["Body"]).job_id for message in standard.take()] == [first, second]
 
 
+def test_a_url_that_ends_with_a_slash_is_that_of_a_fifo_queue(fifo: Queue) -> None:
+    post_restore_request([GRANULE], f"{fifo.url}/", job_id="a")
+
+    assert [decode(message["Body"]).job_id for message in fifo.take()] == ["a"]
+
+
 def test_on_a_fifo_queue_requests_have_groups_of_their_own(fifo: Queue) -> None:
     for job in ("a", "b", "a"):
         post_restore_request([GRANULE], fifo.url, job_id=job)
