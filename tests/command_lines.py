@@ -7,14 +7,13 @@ from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from functools import cache
 from io import StringIO
-from pathlib import Path
 from typing import Any
 
 import typer
 
 from orca_daemon.cli import app
+from tests.deploy.commands import ROOT, parsed
 
-ROOT = Path(__file__).parents[1]
 _ROOTS = ("README.md", "CONTRIBUTING.md", "SECURITY.md")
 PAGES = (*(ROOT / name for name in _ROOTS), *sorted(ROOT.glob("docs/**/*.md")))
 PROGRAM = "orca-daemon"
@@ -124,27 +123,12 @@ def _calls(line: str) -> Iterator[tuple[str, ...]]:
             yield tuple(word.strip("[]") if word[0] in "[]" else word for word in words[start:])
 
 
-def _simple_commands(line: str) -> Iterator[list[str]]:
-    """The commands that pipes, `&&` and the like join, without redirections and comments."""
-    lexer = shlex.shlex(line, posix=True, punctuation_chars="|&;<>")
-    lexer.whitespace_split = True
-    words: list[str] = []
+def _simple_commands(line: str) -> list[list[str]]:
+    """The commands in a line; none in prose with an apostrophe."""
     try:
-        tokens = list(lexer)
-    except ValueError:  # prose with an apostrophe
-        return
-    skip = False
-    for token in tokens:
-        if skip:
-            skip = False
-        elif token[0] in "<>":
-            skip = True
-        elif token[0] in "|&;":
-            yield words
-            words = []
-        else:
-            words.append(token)
-    yield words
+        return list(parsed(line))
+    except ValueError:
+        return []
 
 
 def _start(words: list[str]) -> int | None:

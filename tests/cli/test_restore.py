@@ -14,11 +14,13 @@ from typer.testing import CliRunner, Result
 
 from orca_daemon.cli import app
 from orca_daemon.cli.output import FORMAT, format_bytes
+from orca_daemon.queues.catalog.store import apply
+from orca_daemon.wire import catalog as wire
 from orca_daemon.wire.restore import RestoreFile, RestoreRequest, Tier, decode
 from tests.producer.conftest import Queue
+from tests.queues.catalog.messages import body, file
 
 TIB = 1024**4
-CLASSES = {"GLACIER": 1, "DEEP_ARCHIVE": 2}
 
 
 @dataclass(frozen=True)
@@ -32,37 +34,14 @@ class Catalog:
         self, granule: str, *names: str, collection: str = "C___1", size: int = 10, storage: str = "GLACIER"
     ) -> None:
         """Insert a granule with its files, as ingest does."""
-        self.connection.execute(
-            text("INSERT INTO orca.providers VALUES ('P', 'P') ON CONFLICT DO NOTHING"),
-        )
-        self.connection.execute(
-            text("INSERT INTO orca.collections VALUES (:c, :c, '1') ON CONFLICT DO NOTHING"),
-            {"c": collection},
-        )
-        row = self.connection.execute(
-            text(
-                "INSERT INTO orca.granules (provider_id, collection_id, cumulus_granule_id, execution_id,"
-                " ingest_time, cumulus_create_time, last_update)"
-                " VALUES ('P', :c, :g, 'e', now(), now(), now()) RETURNING id"
-            ),
-            {"c": collection, "g": granule},
-        ).scalar_one()
-        for name in names:
-            self.connection.execute(
-                text(
-                    "INSERT INTO orca.files (granule_id, name, orca_archive_location,"
-                    " cumulus_archive_location, key_path, ingest_time, etag, version, size_in_bytes,"
-                    " storage_class_id) VALUES (:id, :name, 'archive', 'cumulus', :key, now(), 'e', 'v',"
-                    " :size, :class)"
-                ),
-                {
-                    "id": row,
-                    "name": name,
-                    "key": f"{collection}/{granule}/{name}",
-                    "size": size,
-                    "class": CLASSES[storage],
-                },
-            )
+        files = [
+            file(f"{collection}/{granule}/{name}", sizeInBytes=size, storageClass=storage) for name in names
+        ]
+        document = body(*files, granule_id=granule) | {
+            "provider": {"providerId": "P", "name": "P"},
+            "collection": {"collectionId": collection, "shortname": collection, "version": "1"},
+        }
+        apply(self.connection, [wire.decode(json.dumps(document))])
 
     def requests(self) -> list[RestoreRequest]:
         """The requests on the queue, which are taken off it."""

@@ -1,25 +1,17 @@
 """The record of restores: its migration, and what the gauges count."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from sqlalchemy import Connection, create_engine, text
 
 from orca_daemon.db import migrate, restores, schema
 from orca_daemon.db.restores import FileName, PlannedJob, RestoreCounts, RestoreRow, RestoreStep
 from orca_daemon.wire.restore import Tier
+from tests.queues.conftest import connection
 
+__all__ = ["connection"]
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def connection(database_url: str) -> Iterator[Connection]:
-    engine = create_engine(database_url.replace("postgresql://", "postgresql+psycopg2://"))
-    with engine.connect() as connection:
-        yield connection
-    engine.dispose()
 
 
 def row(name: str, step: RestoreStep = RestoreStep.ASK, tier: Tier = Tier.BULK) -> RestoreRow:

@@ -11,7 +11,8 @@ MANIFESTS = sorted(
     path for path in (ROOT / "deploy").rglob("*") if path.suffix in {".yaml", ".yml", ".json", ".service"}
 )
 Command = list[str]
-_SEPARATORS = {"&&", "||", ";", "|"}
+_SEPARATORS = {"&", "|", ";"}
+"""The first characters of what joins commands."""
 
 
 def sections(page: Path) -> dict[str, str]:
@@ -47,7 +48,7 @@ def parsed(script: str) -> Iterator[Command]:
         lexer.whitespace_split = True
         command: Command = []
         for word in _without_redirections(lexer):
-            if word in _SEPARATORS:
+            if word[:1] in _SEPARATORS:
                 if command:
                     yield command
                 command = []
@@ -59,7 +60,7 @@ def parsed(script: str) -> Iterator[Command]:
 
 def _without_redirections(words: Iterator[str]) -> Iterator[str]:
     for word in words:
-        if set(word) <= {"<", ">"} and word:
-            next(words)
+        if word[:1] in {"<", ">"}:
+            next(words, None)
         else:
             yield word

@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 
 from tests.deploy.alerts.promtool import METRIC, queried
+from tests.deploy.test_docs import anchors
 
 GRAFANA = Path(__file__).parents[2] / "deploy/grafana"
 DOCS = Path(__file__).parents[2] / "docs"
 ALIKE = re.compile(
     r"orca_daemon_(queue_(visible|inflight|delayed)_messages|queue_config_info|dead_letter_queue_\w+"
-    r"|recovery_files\w*|oldest_open_recovery\w+|reconcile_(differences|not_compared|last_success\w+))\b"
+    r"|recovery_files\w*|oldest_open_recovery\w+|reconcile_(differences|not_compared|last_success\w+)"
+    r"|restores_in_progress|restore_oldest_seconds|restored_copies_expiring)\b"
 )
 """What every replica reports alike, because it reads it from the same queue or database."""
 ADDITIVE = re.compile(
@@ -123,8 +125,7 @@ def test_a_panel_links_to_a_heading_of_the_runbook(panel: dict[str, Any]) -> Non
     (link,) = panel["links"]
 
     page, _, anchor = link["url"].removeprefix("${docs}docs/").partition("#")
-    headings = re.findall(r"^#+ (.+)$", (DOCS / page).read_text("utf-8"), re.MULTILINE)
-    assert anchor in {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+    assert anchor in anchors(page)
 
 
 @each_panel

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from orca_daemon.engine.source import QueueFacts
 from orca_daemon.ops.metrics import Metrics
 from orca_daemon.ops.metrics.exports import ExportOutcome
 
@@ -23,9 +24,6 @@ _GROUPING = re.compile(r"\b(?:by|on) \(([^)]*)\)")
 def exported() -> dict[str, set[str]]:
     """Each series' name and the names of its labels."""
     metrics = Metrics({"recovery": "recovery"}, operations=["s3:CopyObject"])
-    text = metrics.exposition().decode()
-    from orca_daemon.engine.source import QueueFacts
-
     metrics.queues.configured("recovery", QueueFacts(fifo=False, visibility=1.0))
     metrics.reconcile.show("archive", 0.0, {"phantom": 0, "orphan": 0, "mismatch": 0})
     metrics.exports.ended("files", ExportOutcome.WRITTEN, rows=0, size=0, seconds=0.0)

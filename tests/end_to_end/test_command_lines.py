@@ -12,7 +12,8 @@ from typer.testing import CliRunner, Result
 from orca_daemon.cli import app
 from orca_daemon.local.stack import daemon_environment
 from orca_daemon.wire.outgoing import Outgoing
-from tests.command_lines import ROOT, CommandLine, documented, filled, problem
+from tests.command_lines import CommandLine, documented, filled, problem
+from tests.deploy.commands import ROOT
 from tests.end_to_end.conftest import Deployment
 from tests.queues.catalog import messages as catalog
 

@@ -24,6 +24,7 @@ from orca_daemon.wire.inventory import InventoryPointer, inventory_message
 from orca_daemon.wire.outgoing import Outgoing
 from tests.end_to_end.conftest import Deployment
 from tests.fake_step_functions import FakeStepFunctions
+from tests.queues.catalog import messages as catalog
 from tests.waiting import PATIENCE
 
 INGESTED = "2026-11-01T00:00:00.000000+00:00"
@@ -69,27 +70,20 @@ def _archive(loop: Deployment, granule: str, names: tuple[str, ...]) -> Archived
         stored = loop.s3.put_object(Bucket=archive, Key=key, Body=body, StorageClass="GLACIER")
         contents[key] = body
         files.append(
-            {
-                "name": name,
-                "cumulusArchiveLocation": loop.buckets["protected"],
-                "orcaArchiveLocation": archive,
-                "keyPath": key,
-                "sizeInBytes": len(body),
-                "hash": None,
-                "hashType": None,
-                "storageClass": "GLACIER",
-                "version": stored.get("VersionId", "null"),
-                "ingestTime": INGESTED,
-                "etag": stored["ETag"],
-            }
+            catalog.file(
+                key,
+                cumulusArchiveLocation=loop.buckets["protected"],
+                orcaArchiveLocation=archive,
+                sizeInBytes=len(body),
+                version=stored.get("VersionId", "null"),
+                ingestTime=INGESTED,
+                etag=stored["ETag"],
+            )
         )
     times = {"cumulusCreateTime": INGESTED, "ingestTime": INGESTED, "lastUpdate": INGESTED}
-    body_: dict[str, Any] = {
-        "provider": {"providerId": "P", "name": None},
-        "collection": {"collectionId": "C___1", "shortname": "C", "version": "1"},
-        "granule": {"cumulusGranuleId": granule, "executionId": "e", **times, "files": files},
-    }
-    post_all_to_metadata_queue([body_], loop.queues["catalog"], client=loop.sqs)
+    collection = {"collectionId": "C___1", "shortname": "C", "version": "1"}
+    record = catalog.body(*files, granule_id=granule, **times) | {"collection": collection}
+    post_all_to_metadata_queue([record], loop.queues["catalog"], client=loop.sqs)
     return contents
 
 

@@ -1,6 +1,5 @@
 """A daemon is killed at each step of a restore request: nothing is asked twice, and nothing is left out."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -26,6 +25,7 @@ from tests.faults.conftest import (
     receive_as_often_as_it_takes,
 )
 from tests.faults.link import Link
+from tests.queues.conftest import bodies
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -66,13 +66,8 @@ def archive(deployment: Deployment, sqs_endpoint: str, queues: Callable[..., Que
         seen: Counter[str] = Counter()
 
         def begun() -> Counter[str]:
-            while messages := deployment.sqs.receive_message(QueueUrl=told, MaxNumberOfMessages=10).get(
-                "Messages", []
-            ):
-                for message in messages:
-                    records = json.loads(message["Body"]).get("Records", [])
-                    seen.update(record["s3"]["object"]["key"] for record in records)
-                    deployment.sqs.delete_message(QueueUrl=told, ReceiptHandle=message["ReceiptHandle"])
+            for body in bodies(deployment.sqs, told):
+                seen.update(record["s3"]["object"]["key"] for record in body.get("Records", []))
             return seen
 
         yield Archive(server.url, s3, bucket, begun)

@@ -6,7 +6,7 @@ EXPORTS = [
     Panel(
         title="Rows exported",
         shows="Rows written to Parquet each second, over all replicas.",
-        do="No limit.  It is 0 between exports.",
+        do="No limit. It is 0 between exports.",
         queries={f"sum(rate(orca_daemon_export_rows_total{I}{EVERY}))": "rows"},
         unit="ops",
         width=6,
@@ -14,7 +14,7 @@ EXPORTS = [
     Panel(
         title="Bytes exported",
         shows="Bytes of Parquet written each second, over all replicas.",
-        do="No limit.  It is 0 between exports.",
+        do="No limit. It is 0 between exports.",
         queries={f"sum(rate(orca_daemon_export_bytes_total{I}{EVERY}))": "bytes"},
         unit="Bps",
         width=6,

@@ -1,6 +1,6 @@
 """The process, its database connections and its drain."""
 
-from panels.panel import EVERY, I, Panel, quantile
+from panels.panel import EVERY, I, Panel, quantile, rate
 
 PROCESS = [
     Panel(
@@ -57,7 +57,7 @@ PROCESS = [
         title="Log lines dropped",
         shows="Log lines that each replica dropped each second.",
         do="Red above 0: the log reader has stopped, or its disk is full. Messages are still processed.",
-        queries={f"sum by (instance) (rate(orca_daemon_log_lines_dropped_total{I}{EVERY}))": "{{instance}}"},
+        queries={rate("log_lines_dropped_total", "instance", I): "{{instance}}"},
         unit="ops",
         runbook="OrcaDaemonLogLinesDropped",
         red=0.0001,

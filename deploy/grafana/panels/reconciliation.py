@@ -48,7 +48,7 @@ RECONCILIATION = [
     Panel(
         title="Rows compared",
         shows="Rows of listings and of the catalog compared each second, over all replicas.",
-        do="No limit.  It is 0 between comparisons.",
+        do="No limit. It is 0 between comparisons.",
         queries={rate("reconcile_rows_total", "side", I): "{{side}}"},
         unit="ops",
         runbook="OrcaDaemonNoReport",

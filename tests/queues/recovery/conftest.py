@@ -29,6 +29,7 @@ from orca_daemon.settings.buckets import CopyRules
 from orca_daemon.wire import recovery as wire
 from tests.aws.s3copy.faulty import Faulty
 from tests.aws.s3copy.storage import bucket, faulty, session  # noqa: F401  pytest finds fixtures by their names
+from tests.queues.conftest import bodies
 
 NO_RULES = CopyRules()
 AT_ONCE = Backoff(base=0.0, floor=0.0)
@@ -116,16 +117,7 @@ def status_queue(aws_endpoint: str) -> Iterator[tuple[str, Callable[[], list[dic
     """URL of a FIFO queue, and a function that reads all bodies that were sent since its last call."""
     with closing(boto3.client("sqs", endpoint_url=aws_endpoint, region_name=REGION)) as sqs:
         url = sqs.create_queue(QueueName=f"{uuid4().hex}.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
-
-        def read() -> list[dict[str, Any]]:
-            bodies: list[dict[str, Any]] = []
-            while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
-                for message in messages:
-                    bodies.append(json.loads(message["Body"]))
-                    sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-            return bodies
-
-        yield url, read
+        yield url, lambda: bodies(sqs, url)
 
 
 MakeWorld = Callable[..., World]

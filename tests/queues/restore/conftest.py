@@ -33,6 +33,7 @@ from orca_daemon.wire.restore_outcome import RestoreOutcome, output
 from tests.aws.s3copy.faulty import Faulty
 from tests.aws.s3copy.storage import session
 from tests.conftest import QueuePair
+from tests.queues.conftest import bodies
 
 __all__ = ["session"]
 AT_ONCE = Backoff(base=0.0, floor=0.0)
@@ -220,13 +221,3 @@ async def make_world(
             )
 
         yield make
-
-
-def bodies(sqs: Any, url: str) -> list[dict[str, Any]]:
-    """Receive and delete everything on a queue."""
-    found: list[dict[str, Any]] = []
-    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
-        for message in messages:
-            found.append(json.loads(message["Body"]))
-            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-    return found
