@@ -134,7 +134,8 @@ class DirectCalls:
         )
         credentials = await self._session.get_credentials()
         frozen = await credentials.get_frozen_credentials() if credentials else None
-        SigV4Auth(frozen, endpoint.service, endpoint.region).add_auth(request)
+        signer: Any = SigV4Auth(frozen, endpoint.service, endpoint.region)  # type: ignore[arg-type]  # without: its error
+        signer.add_auth(request)
         http = await self._http.send(request)
         body = await http.content
         if http.status_code >= _ERROR:
@@ -203,8 +204,8 @@ def _proven(operation: str, parameters: Mapping[str, Any], http: Any, body: byte
         headers=http.headers,
         body=body,
     )
-    if reason := flaw(response):
-        raise UnprovenError(operation=operation, flaw=reason)
+    if why := flaw(response):
+        raise UnprovenError(operation=operation, flaw=why)
     return parsed
 
 
@@ -217,7 +218,7 @@ def _parsed(operation: str, body: bytes) -> dict[str, Any]:
     document = json.loads(body.decode())
     parsed: dict[str, Any] = {}
     for name, kind in _MEMBERS[operation].items():
-        value = document.get(name)
+        value: Any = document.get(name)
         if value is None:
             continue
         if not isinstance(value, kind):

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.exceptions import ClientError
 
 from orca_daemon.aws import direct_calls
@@ -152,7 +153,7 @@ async def test_requests_go_where_aiobotocore_sends_them(
         urls.append(request.url)
         text = request.headers["Authorization"]
         authorizations.append((text if isinstance(text, str) else text.decode()).split("/")[2:4])
-        return Response(request.url, 200, {"content-type": JSON}, None)
+        return Response(request.url, 200, HTTPHeaders.from_dict({"content-type": JSON}), None)
 
     async with clients("", region=region) as connected:
         connected.control.meta.events.register("before-send.sqs.GetQueueUrl", send)
