@@ -6,12 +6,14 @@ endpoint, signer, and the parser of errors.  A response has to prove itself here
 """
 
 import asyncio
+import hmac
 import json
 import random
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 from botocore.auth import SigV4Auth
@@ -62,6 +64,30 @@ class _Request:
     params: Mapping[str, str] = field(default_factory=dict)
     context: dict[str, Any] = field(default_factory=dict)
     stream_output: bool = False
+
+
+class _Signer(SigV4Auth):
+    """botocore's signer; it finds the headers to sign once, and derives the signing key once a day."""
+
+    def headers_to_sign(self, request: Any) -> Any:
+        headers = request.context.get("signed")
+        if headers is None:
+            headers = request.context["signed"] = super().headers_to_sign(request)
+        return headers
+
+    def signature(self, string_to_sign: str, request: Any) -> str:
+        day = request.context["timestamp"][:8]
+        key = _key_of_day(self.credentials.secret_key, day, self._region_name, self._service_name)
+        return hmac.digest(key, string_to_sign.encode(), "sha256").hex()
+
+
+@lru_cache(maxsize=4)
+def _key_of_day(secret: str, day: str, region: str, service: str) -> bytes:
+    """AWS: Signature Version 4, derive a signing key."""
+    key = f"AWS4{secret}".encode()
+    for part in (day, region, service, "aws4_request"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    return key
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +160,7 @@ class DirectCalls:
         )
         credentials = await self._session.get_credentials()
         frozen = await credentials.get_frozen_credentials() if credentials else None
-        signer: Any = SigV4Auth(frozen, endpoint.service, endpoint.region)  # type: ignore[arg-type]  # without: its error
+        signer = _Signer(frozen, endpoint.service, endpoint.region)
         signer.add_auth(request)
         http = await self._http.send(request)
         body = await http.content
@@ -223,8 +249,12 @@ def _parsed(operation: str, body: bytes) -> dict[str, Any]:
             continue
         if not isinstance(value, kind):
             raise TypeError(name)
-        parsed[name] = [_item(each) for each in value] if kind is list else value
+        parsed[name] = _items(value) if kind is list else value
     return parsed
+
+
+def _items(values: Any) -> list[dict[str, Any]]:
+    return [_item(each) for each in values]
 
 
 def _item(item: Any) -> dict[str, Any]:

@@ -102,11 +102,13 @@ def _system_damage(system: Any, *, fifo: bool) -> str | None:
 
 def _attribute_damage(message: Mapping[str, Any]) -> str | None:
     attributes = message.get("MessageAttributes") or {}
+    expected = message.get("MD5OfMessageAttributes")
+    if not (attributes or expected):
+        return None
     try:
         digest = md5_of_attributes(attributes)
     except (AttributeError, KeyError, TypeError, ValueError):
         return "a message attribute cannot be read"
-    expected = message.get("MD5OfMessageAttributes")
     return "a message has the MD5 of other attributes" if expected and expected != digest else None
 
 
