@@ -66,8 +66,22 @@ class _Request:
     stream_output: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Endpoint:
+    """Where requests go, and what signs them."""
+
+    url: str
+    headers: Mapping[str, str]
+    region: str
+    service: str
+
+
 class _Signer(SigV4Auth):
     """botocore's signer; it finds the headers to sign once, and derives the signing key once a day."""
+
+    def __init__(self, credentials: Any, endpoint: _Endpoint) -> None:
+        super().__init__(credentials, endpoint.service, endpoint.region)
+        self._endpoint = endpoint
 
     def headers_to_sign(self, request: Any) -> Any:
         headers = request.context.get("signed")
@@ -77,8 +91,12 @@ class _Signer(SigV4Auth):
 
     def signature(self, string_to_sign: str, request: Any) -> str:
         day = request.context["timestamp"][:8]
-        key = _key_of_day(self.credentials.secret_key, day, self._region_name, self._service_name)
+        key = _key_of_day(self.credentials.secret_key, day, self._endpoint.region, self._endpoint.service)
         return hmac.digest(key, string_to_sign.encode(), "sha256").hex()
+
+
+def _sign(request: Any, credentials: Any, endpoint: _Endpoint) -> None:
+    _Signer(credentials, endpoint).add_auth(request)
 
 
 @lru_cache(maxsize=4)
@@ -88,16 +106,6 @@ def _key_of_day(secret: str, day: str, region: str, service: str) -> bytes:
     for part in (day, region, service, "aws4_request"):
         key = hmac.digest(key, part.encode(), "sha256")
     return key
-
-
-@dataclass(frozen=True, slots=True)
-class _Endpoint:
-    """Where requests go, and what signs them."""
-
-    url: str
-    headers: Mapping[str, str]
-    region: str
-    service: str
 
 
 class DirectCalls:
@@ -160,8 +168,7 @@ class DirectCalls:
         )
         credentials = await self._session.get_credentials()
         frozen = await credentials.get_frozen_credentials() if credentials else None
-        signer = _Signer(frozen, endpoint.service, endpoint.region)
-        signer.add_auth(request)
+        _sign(request, frozen, endpoint)
         http = await self._http.send(request)
         body = await http.content
         if http.status_code >= _ERROR:
