@@ -3,7 +3,7 @@
 Long polls have a client of their own: in a shared connection pool they would starve the other calls.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +18,10 @@ from botocore.exceptions import (
 
 from orca_daemon import __version__
 from orca_daemon.aws.authorities import AuthoritiesError, check_authorities
+from orca_daemon.aws import direct_s3
 from orca_daemon.aws.direct_calls import DirectCalls, applicable
+from orca_daemon.aws.direct_s3 import DirectS3
+from orca_daemon.aws.s3copy.window import MOST
 from orca_daemon.aws.session import NoRedirectSession, checked_session, reload_refused_credentials
 from orca_daemon.settings import AwsSection, Settings, SettingsError
 
@@ -40,8 +43,8 @@ class Clients:
     secrets: Any
     ssm: Any
     sts: Any
-    direct: tuple[DirectCalls, ...] = ()
-    """The hot calls of `poll` and `control`, if they do not go through aiobotocore."""
+    direct: tuple[DirectCalls | DirectS3, ...] = ()
+    """The hot calls of `poll`, `control` and `s3`, if they do not go through aiobotocore."""
 
 
 @asynccontextmanager
@@ -58,7 +61,7 @@ async def connect(settings: Settings) -> AsyncIterator[Clients]:
         "poll": ("sqs", _options(pool=polls, read=engine.wait + 10, tries=_TRIES["poll"])),
         "control": ("sqs", _options(pool=32, read=10, tries=_TRIES["control"])),
         # A CopyObject of 5 GiB answers only when it is done, after minutes.
-        "s3": ("s3", _options(pool=copies.parts + 8, read=900, tries=4).merge(SIGNED_URLS)),
+        "s3": ("s3", _options(pool=(copies.parts or MOST) + 8, read=900, tries=4).merge(SIGNED_URLS)),
         "secrets": ("secretsmanager", _options(pool=2, read=10, tries=4)),
         "ssm": ("ssm", _options(pool=2, read=10, tries=4)),
         "sts": ("sts", _options(pool=2, read=10, tries=2)),
@@ -87,13 +90,21 @@ async def connect(settings: Settings) -> AsyncIterator[Clients]:
             raise SettingsError([str(error)]) from error
         except (BotoCoreError, ValueError) as error:  # an invalid region, profile or endpoint
             raise SettingsError([f"AWS cannot be used as it is set up: {error}"]) from error
-        calls = [
-            DirectCalls(clients[role], session, user_agent=_USER_AGENT, tries=_TRIES[role]) for role in _TRIES
-        ]
-        direct = tuple(calls) if settings.aws.direct_calls and applicable(clients["poll"]) else ()
+        direct = _direct(clients, session) if settings.aws.direct_calls else ()
         for each in direct:
             each.replace()
         yield Clients(**clients, direct=direct)
+
+
+def _direct(clients: Mapping[str, Any], session: Any) -> tuple[DirectCalls | DirectS3, ...]:
+    """The direct calls of the clients that sign as these do."""
+    sqs = [
+        DirectCalls(clients[role], session, user_agent=_USER_AGENT, tries=tries)
+        for role, tries in _TRIES.items()
+        if applicable(clients[role])
+    ]
+    s3 = clients["s3"]
+    return (*sqs, *([DirectS3(s3, session, user_agent=_USER_AGENT)] if direct_s3.applicable(s3) else ()))
 
 
 def endpoint(aws: AwsSection, service: str) -> str | None:

@@ -1,29 +1,23 @@
 """The four calls of SQS's hot path, sent past botocore's serializer, endpoint rules and events.
 
-A call through aiobotocore costs 2.6 times as much CPU as the same request through its parts (decision 0032).
+A call through aiobotocore costs 2.6 times as much CPU as the same request through its parts (decision 0040).
 The parts that decide anything are still its own: HTTP session (TLS, proxies, timeouts), credentials,
 endpoint, signer, and the parser of errors.  A response has to prove itself here as it has there.
 """
 
 import asyncio
-import hmac
 import json
 import random
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any, Final
 
-from botocore.auth import SigV4Auth
-from botocore.exceptions import ClientError
-
 from orca_daemon.aws.call_errors import CALL_ERRORS
+from orca_daemon.aws.direct_requests import RETRY, Endpoint, OnEnd, Request, error_of, resolved, sign
 from orca_daemon.aws.errors import Meaning, meaning_of
 from orca_daemon.aws.responses import Response, flaw
 from orca_daemon.aws.session import UnprovenError
-from orca_daemon.engine.backoff import Backoff
 
 OPERATIONS: Mapping[str, str] = {
     "receive_message": "ReceiveMessage",
@@ -44,69 +38,8 @@ _MEMBERS: Mapping[str, Mapping[str, type]] = {
     },
 }
 """Members of each response that are read (AWS: API reference of SQS)."""
-_RETRY = Backoff(base=1.0, cap=20.0)
-"""Between two attempts at a call, as in botocore's mode `standard`."""
 _ERROR: Final = 300
 """The lowest HTTP status that is not a success."""
-
-OnEnd = Callable[[str, Exception | None, float], None]
-"""Called with operation, error (None if the call succeeded) and seconds, after each call."""
-
-
-@dataclass(slots=True)
-class _Request:
-    """A request as botocore's signer and its HTTP session use one; botocore's own class costs 22 µs more."""
-
-    url: str
-    headers: dict[str, str]
-    body: bytes
-    method: str = "POST"
-    params: Mapping[str, str] = field(default_factory=dict)
-    context: dict[str, Any] = field(default_factory=dict)
-    stream_output: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Endpoint:
-    """Where requests go, and what signs them."""
-
-    url: str
-    headers: Mapping[str, str]
-    region: str
-    service: str
-
-
-class _Signer(SigV4Auth):
-    """botocore's signer; it finds the headers to sign once, and derives the signing key once a day."""
-
-    def __init__(self, credentials: Any, endpoint: _Endpoint) -> None:
-        super().__init__(credentials, endpoint.service, endpoint.region)
-        self._endpoint = endpoint
-
-    def headers_to_sign(self, request: Any) -> Any:
-        headers = request.context.get("signed")
-        if headers is None:
-            headers = request.context["signed"] = super().headers_to_sign(request)
-        return headers
-
-    def signature(self, string_to_sign: str, request: Any) -> str:
-        day = request.context["timestamp"][:8]
-        key = _key_of_day(self.credentials.secret_key, day, self._endpoint.region, self._endpoint.service)
-        return hmac.digest(key, string_to_sign.encode(), "sha256").hex()
-
-
-def _sign(request: Any, credentials: Any, endpoint: _Endpoint) -> None:
-    _Signer(credentials, endpoint).add_auth(request)
-
-
-@lru_cache(maxsize=4)
-def _key_of_day(secret: str, day: str, region: str, service: str) -> bytes:
-    """AWS: Signature Version 4, derive a signing key."""
-    key = f"AWS4{secret}".encode()
-    for part in (day, region, service, "aws4_request"):
-        key = hmac.digest(key, part.encode(), "sha256")
-    return key
-
 
 class DirectCalls:
     """The hot calls of one client of SQS."""
@@ -117,7 +50,7 @@ class DirectCalls:
         self._http = client._endpoint.http_session  # noqa: SLF001  the client's own pool, TLS and proxies
         self._parser = session.get_component("response_parser_factory").create_parser("json")
         self._random = random.Random()
-        self._endpoint: _Endpoint | None = None
+        self._endpoint: Endpoint | None = None
         self.on_end: OnEnd = lambda *_: None
 
     def replace(self) -> None:
@@ -136,9 +69,9 @@ class DirectCalls:
         try:
             response = await self._tried(operation, parameters)
         except Exception as error:
-            self.on_end(operation, error, time.monotonic() - started)
+            self.on_end(f"sqs:{operation}", error, time.monotonic() - started)
             raise
-        self.on_end(operation, None, time.monotonic() - started)
+        self.on_end(f"sqs:{operation}", None, time.monotonic() - started)
         return response
 
     async def _tried(self, operation: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -149,12 +82,12 @@ class DirectCalls:
             except CALL_ERRORS as error:
                 if attempt >= self._tries or not _may_be_repeated(error):
                     raise
-            await asyncio.sleep(_RETRY.delay(attempt, self._random))
+            await asyncio.sleep(RETRY.delay(attempt, self._random))
             attempt += 1
 
     async def _once(self, operation: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
         endpoint = self._endpoint or await self._resolve()
-        request = _Request(
+        request = Request(
             endpoint.url,
             {
                 **endpoint.headers,
@@ -168,48 +101,19 @@ class DirectCalls:
         )
         credentials = await self._session.get_credentials()
         frozen = await credentials.get_frozen_credentials() if credentials else None
-        _sign(request, frozen, endpoint)
+        sign(request, frozen, endpoint)
         http = await self._http.send(request)
         body = await http.content
         if http.status_code >= _ERROR:
-            raise await self._error(operation, http, body)
+            raise await error_of(self._client, self._parser, operation, http, body)
         return _proven(operation, parameters, http, body)
 
-    async def _resolve(self) -> _Endpoint:
+    async def _resolve(self) -> Endpoint:
         """Ask botocore, once: the endpoint of the four calls depends on no parameter."""
-        client = self._client
-        model = client.meta.service_model.operation_model("ReceiveMessage")
-        context: dict[str, Any] = {"client_region": client.meta.region_name}
-        resolved = await client._resolve_endpoint_ruleset(model, {}, context)  # noqa: SLF001  as for its own calls
-        url, headers, _ = resolved
-        signing = context.get("signing", {})
-        signer = client._request_signer  # noqa: SLF001  as for its own calls
-        self._endpoint = _Endpoint(
-            url=url if url.endswith("/") else url + "/",
-            headers={name: ",".join(values) for name, values in headers.items()},
-            region=signing.get("region") or signer.region_name,
-            service=signing.get("signing_name") or signer.signing_name,
-        )
-        return self._endpoint
-
-    async def _error(self, operation: str, http: Any, body: bytes) -> Exception:
-        response = {
-            "headers": http.headers,
-            "status_code": http.status_code,
-            "context": {"operation_name": operation},
-            "body": body,
-        }
-        model = self._client.meta.service_model.operation_model(operation)
-        parsed = await self._parser.parse(response, model.output_shape)
-        # Runs what the session registered: the check for redirects, and reading replaced keys.
-        await self._client.meta.events.emit(
-            f"response-received.sqs.{operation}",
-            response_dict=response,
-            parsed_response=parsed,
-            context={},
-            exception=None,
-        )
-        return ClientError(parsed, operation)
+        endpoint = await resolved(self._client, "ReceiveMessage", {})
+        assert endpoint  # `applicable` has compared the signers
+        self._endpoint = endpoint
+        return endpoint
 
 
 def applicable(client: Any) -> bool:

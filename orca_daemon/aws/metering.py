@@ -30,7 +30,7 @@ def meter(clients: Clients, on_call: OnCall) -> None:
 
 
 def _end_direct(on_call: OnCall, operation: str, error: Exception | None, seconds: float) -> None:
-    on_call(f"sqs:{operation}", "ok" if error is None else _outcome_of_error(error), seconds)
+    on_call(operation, "ok" if error is None else _outcome_of_error(error), seconds)
 
 
 def _meter(client: Any, on_call: OnCall) -> None:

@@ -64,7 +64,7 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKID")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
     monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
-    monkeypatch.setattr(direct_calls, "_RETRY", Backoff(base=0, floor=0))
+    monkeypatch.setattr(direct_calls, "RETRY", Backoff(base=0, floor=0))
 
 
 def clients(endpoint: str, *, direct: bool = True, region: str = "us-west-2") -> Any:
