@@ -17,8 +17,8 @@ from botocore.exceptions import (
 )
 
 from orca_daemon import __version__
-from orca_daemon.aws.authorities import AuthoritiesError, check_authorities
 from orca_daemon.aws import direct_s3
+from orca_daemon.aws.authorities import AuthoritiesError, check_authorities
 from orca_daemon.aws.direct_calls import DirectCalls, applicable
 from orca_daemon.aws.direct_s3 import DirectS3
 from orca_daemon.aws.s3copy.window import MOST

@@ -41,6 +41,7 @@ _MEMBERS: Mapping[str, Mapping[str, type]] = {
 _ERROR: Final = 300
 """The lowest HTTP status that is not a success."""
 
+
 class DirectCalls:
     """The hot calls of one client of SQS."""
 
@@ -110,10 +111,8 @@ class DirectCalls:
 
     async def _resolve(self) -> Endpoint:
         """Ask botocore, once: the endpoint of the four calls depends on no parameter."""
-        endpoint = await resolved(self._client, "ReceiveMessage", {})
-        assert endpoint  # `applicable` has compared the signers
-        self._endpoint = endpoint
-        return endpoint
+        self._endpoint = await resolved(self._client, "ReceiveMessage", {})
+        return self._endpoint
 
 
 def applicable(client: Any) -> bool:

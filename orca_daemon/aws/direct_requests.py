@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.exceptions import ClientError
@@ -29,7 +30,7 @@ class Request:
 
     url: str
     headers: dict[str, str]
-    body: bytes = b""
+    body: bytes | None = None
     method: str = "POST"
     params: Mapping[str, str] = field(default_factory=dict)
     context: dict[str, Any] = field(default_factory=dict)
@@ -44,20 +45,31 @@ class Endpoint:
     headers: Mapping[str, str]
     region: str
     service: str
+    host: str
+    """As in the header `Host`."""
 
 
 class _Economical(SigV4Auth):
-    """botocore's signer; it finds the headers to sign once, and derives the signing key once a day."""
+    """botocore's signer, with plain dictionaries of headers, and a signing key that is derived once a day."""
 
     def __init__(self, credentials: Any, endpoint: Endpoint) -> None:
         super().__init__(credentials, endpoint.service, endpoint.region)
         self._endpoint = endpoint
 
-    def headers_to_sign(self, request: Any) -> Any:
-        headers = request.context.get("signed")
+    def headers_to_sign(self, request: Any) -> dict[str, str]:
+        headers: dict[str, str] | None = request.context.get("signed")
         if headers is None:
-            headers = request.context["signed"] = super().headers_to_sign(request)
+            lower = {name.lower(): value for name, value in request.headers.items()}
+            lower.pop("user-agent", None)  # proxies may change it
+            lower["host"] = self._endpoint.host
+            headers = request.context["signed"] = dict(sorted(lower.items()))
         return headers
+
+    def canonical_headers(self, headers_to_sign: Mapping[str, str]) -> str:
+        return "\n".join(f"{name}:{' '.join(value.split())}" for name, value in headers_to_sign.items())
+
+    def signed_headers(self, headers_to_sign: Mapping[str, str]) -> str:
+        return ";".join(headers_to_sign)
 
     def signature(self, string_to_sign: str, request: Any) -> str:
         day = request.context["timestamp"][:8]
@@ -87,14 +99,12 @@ def _key_of_day(secret: str, day: str, region: str, service: str) -> bytes:
     return key
 
 
-async def resolved(client: Any, operation: str, parameters: Mapping[str, Any]) -> Endpoint | None:
-    """Ask botocore for the endpoint of a call; None if the call needs another signer than `sign`."""
+async def resolved(client: Any, operation: str, parameters: Mapping[str, Any]) -> Endpoint:
+    """Ask botocore for the endpoint of a call."""
     model = client.meta.service_model.operation_model(operation)
     context: dict[str, Any] = {"client_region": client.meta.region_name, "client_config": client.meta.config}
     ruleset = client._resolve_endpoint_ruleset  # noqa: SLF001  as for its own calls
     url, headers, _ = await ruleset(model, dict(parameters), context)
-    if context.get("auth_type") not in {None, "v4", "s3v4"}:
-        return None
     signing = context.get("signing", {})
     signer = client._request_signer  # noqa: SLF001  as for its own calls
     return Endpoint(
@@ -102,7 +112,16 @@ async def resolved(client: Any, operation: str, parameters: Mapping[str, Any]) -
         headers={name: ",".join(values) for name, values in headers.items()},
         region=signing.get("region") or signer.region_name,
         service=signing.get("signing_name") or signer.signing_name,
+        host=_host(url),
     )
+
+
+def _host(url: str) -> str:
+    """The host in lower case, with the port if it is not the scheme's own."""
+    parts = urlsplit(url)
+    host = f"[{parts.hostname}]" if ":" in str(parts.hostname) else str(parts.hostname)
+    usual = {"http": 80, "https": 443}.get(parts.scheme)
+    return host if parts.port in {None, usual} else f"{host}:{parts.port}"
 
 
 async def error_of(client: Any, parser: Any, operation: str, http: Any, body: bytes) -> ClientError:

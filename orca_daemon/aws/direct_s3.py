@@ -14,11 +14,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 from xml.etree.ElementTree import Element, ParseError, XMLParser
 
 from orca_daemon.aws.call_errors import CALL_ERRORS
 from orca_daemon.aws.direct_requests import RETRY, Endpoint, OnEnd, Request, error_of, resolved, sign
+from orca_daemon.aws.errors import REQUEST_IDS
 from orca_daemon.aws.responses import Response, flaw
 
 _SAFE: Final = "-._~/"
@@ -40,7 +41,7 @@ class _Operation:
     headers: Mapping[str, str]
     """Parameter to header."""
     query: Mapping[str, str] = field(default_factory=dict)
-    """Parameter to the name in the query string, in the order of the string."""
+    """Parameter to the name in the query string."""
     result: str | None = None
     """The root element of the response; None if everything is in its headers."""
 
@@ -141,7 +142,9 @@ class DirectS3:
         http = await self._http.send(request)
         body = await http.content
         if http.status_code == HTTPStatus.OK:
-            return _proven(operation, parameters, http, body)
+            # A plain dictionary: each look-up in botocore's costs 5 µs.
+            headers = {name.lower(): value for name, value in http.headers.items()}
+            return _proven(operation, parameters, headers, body)
         await self._failed(operation, parameters, http, body)
         return None
 
@@ -184,9 +187,9 @@ def _plain(operation: _Operation, parameters: Parameters) -> bool:
 
 def _request(operation: _Operation, parameters: Parameters, endpoint: Endpoint) -> Request:
     url = endpoint.url + quote(parameters["Key"], safe=_SAFE)
-    if operation.query:
-        pairs = (f"{name}={quote(str(parameters[key]), safe='-._~')}" for key, name in operation.query.items())
-        url += "?" + "&".join(pairs)
+    query = {operation.query[name]: str(value) for name, value in parameters.items() if name in operation.query}
+    if query:
+        url += "?" + urlencode(query, quote_via=quote, safe="-._~")
     headers = dict(endpoint.headers)
     for parameter, header in operation.headers.items():
         if (value := parameters.get(parameter)) is not None:
@@ -199,32 +202,34 @@ def _source(source: Mapping[str, str]) -> str:
     return f"{path}?versionId={source['VersionId']}" if source.get("VersionId") else path
 
 
-def _proven(operation: _Operation, parameters: Parameters, http: Any, body: bytes) -> Parameters | None:
-    parsed = _parsed(operation, http, body)
+def _proven(
+    operation: _Operation, parameters: Parameters, headers: Mapping[str, str], body: bytes
+) -> Parameters | None:
+    """The parsed response of a success; None if it does not prove itself."""
+    parsed = _parsed(operation, headers, body)
     if parsed is None:
         return None
     response = Response(
         operation=f"s3.{operation.name}",
         parameters=parameters,
         parsed=parsed,
-        status=http.status_code,
-        headers=http.headers,
+        status=HTTPStatus.OK,
+        headers=headers,
         body=body,
     )
     return None if flaw(response) else parsed
 
 
-def _parsed(operation: _Operation, http: Any, body: bytes) -> dict[str, Any] | None:
+def _parsed(operation: _Operation, headers: Mapping[str, str], body: bytes) -> dict[str, Any] | None:
     """The members of the response that copies read; None if it is not of the form that S3 documents."""
-    headers: Mapping[str, str] = http.headers
     parsed: dict[str, Any] = {
-        "ResponseMetadata": {
-            "RequestId": headers.get("x-amz-request-id", ""),
-            "HTTPStatusCode": http.status_code,
-            "HTTPHeaders": headers,
-        }
+        _IN_HEADERS[name]: value for name, value in headers.items() if name in _IN_HEADERS
     }
-    parsed |= {member: headers[name] for name, member in _IN_HEADERS.items() if name in headers}
+    parsed["ResponseMetadata"] = {
+        "RequestId": next((headers[name] for name in REQUEST_IDS if name in headers), ""),
+        "HTTPStatusCode": int(HTTPStatus.OK),
+        "HTTPHeaders": headers,
+    }
     if operation.result:
         members = _members(operation.result, body)
         return None if members is None else {**parsed, operation.result: members}
@@ -237,7 +242,7 @@ def _parsed(operation: _Operation, http: Any, body: bytes) -> dict[str, Any] | N
 
 
 def _members(root: str, body: bytes) -> dict[str, str] | None:
-    """The texts under the root element; None if this is another document, such as an error under status 200."""
+    """The texts under the root element; None for another document, such as an error under status 200."""
     parser = XMLParser()  # noqa: S314  as botocore; expat limits the growth of entities, and fetches none
     try:
         parser.feed(body)

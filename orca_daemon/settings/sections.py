@@ -214,7 +214,7 @@ class CopiesSection(Section):
     files: Count | None = None
     """Files copied at one time.  Default: up to 256, of which 16 in parts."""
     parts: Count | None = None
-    """Requests to S3 at one time, over all files (ORCA: `DEFAULT_MAX_CONCURRENCY`).  Default: 32 at the start,
+    """Requests to S3 at one time, over all files (ORCA: `DEFAULT_MAX_CONCURRENCY`).  Default: 32 at first,
     more while S3 answers, up to 256, and half as many whenever it asks to slow down.
     """
     chunk_mib: Annotated[int, Field(ge=5, le=5120)] = 250

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import md5
 from typing import Any
 
-from orca_daemon.aws import direct_calls
+from orca_daemon.aws import direct_calls, direct_s3
 
 URL = "http://127.0.0.1:9/123456789012/q.fifo"
 ARN = "arn:aws:sqs:us-west-2:123456789012:q.fifo"
@@ -39,7 +39,7 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict)
     status: int = 200
     direct: bool = False
-    """Past aiobotocore's layers (`aws/direct_calls.py`)."""
+    """Past aiobotocore's layers (`aws/direct_calls.py`, `aws/direct_s3.py`)."""
 
     @property
     def client(self) -> str:
@@ -114,5 +114,9 @@ _THROUGH_AIOBOTOCORE = (
 )
 CALLS = (
     *_THROUGH_AIOBOTOCORE,
-    *(replace(call, direct=True) for call in _THROUGH_AIOBOTOCORE if call.method in direct_calls.OPERATIONS),
+    *(
+        replace(call, direct=True)
+        for call in _THROUGH_AIOBOTOCORE
+        if call.method in direct_calls.OPERATIONS.keys() | direct_s3.METHODS
+    ),
 )

@@ -22,7 +22,7 @@ from tests.aws.correct_responses import CALLS, MESSAGE, URL, Call
 
 JSON = "application/x-amz-json-1.0"
 SECRET = "a secret"
-HOT = [call for call in CALLS if call.direct]
+HOT = [call for call in CALLS if call.client == "sqs-direct"]
 
 
 class Recorder:

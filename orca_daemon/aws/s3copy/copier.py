@@ -27,7 +27,9 @@ from orca_daemon.engine.errors import Refused
 
 _USUAL_PART = 250 * MIB
 LARGE_FILES = 16
-"""Files in parts that are copied at one time: each can use all requests, and a stop loses what it has copied."""
+"""Files in parts at one time, if no setting says otherwise: each may use all requests, and a stop of the
+daemon loses the parts of those that are not complete.
+"""
 _UNDECIDED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NotImplemented"})
 """Answers to a conditional copy: the target exists, somebody writes it, the store has no conditions."""
 
@@ -172,7 +174,7 @@ class Copier:
     async def _copy_if_new(
         self, source: S3Object, head: ObjectHead, target: S3Object, tracker: Tracker
     ) -> Copied | None:
-        """Copy in one request if the target does not exist; None if that is not proven by the answer alone."""
+        """Copy in one request if the target does not exist; None if it may exist."""
         tracker.copied(0)
         try:
             response = await self._copy_object(source, head, target, IfNoneMatch="*")

@@ -47,7 +47,7 @@ class S3RequestError(Exception):
 
 
 class Requests:
-    """Calls of one S3 client, as many at a time as its window allows, repeated while the failure is transient.
+    """Calls of one S3 client, as many at a time as its window allows, repeated after transient failures.
 
     These retries come on top of botocore's own, whose retry quota a long series of SlowDown uses up.
     """

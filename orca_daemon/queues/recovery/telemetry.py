@@ -131,6 +131,8 @@ class Result:
 class AttemptResults:
     """The results of one attempt at a message."""
 
+    first: bool = False
+    """Whether no attempt is known to have been made before, here or elsewhere."""
     results: list[Result] = field(default_factory=list)
     outcomes: Counter[str] = field(default_factory=Counter)
     """Number of records of S3 events, by `EventOutcome`."""
