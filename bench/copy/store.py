@@ -86,8 +86,8 @@ class Store:
     def _copy(self, headers: Mapping[str, str], path: str) -> Answer:
         if headers.get("if-none-match") == "*" and path in self._objects:
             return Answer(412, "<Error><Code>PreconditionFailed</Code></Error>")
-        size, etag = self._objects[path] = self._objects[_source(headers)]
-        return _result("CopyObjectResult", etag)
+        self._objects[path] = self._objects[_source(headers)]
+        return _result("CopyObjectResult", self._objects[path][1])
 
     def _part(self, headers: Mapping[str, str], upload: str, number: int) -> Answer:
         span = headers["x-amz-copy-source-range"]
@@ -159,7 +159,9 @@ class Connection(asyncio.Protocol):
         self._buffer += data
         while (end := self._buffer.find(_END)) >= 0:
             line, *lines = self._buffer[:end].decode("latin-1").split("\r\n")
-            headers = {name.lower(): value.strip() for name, _, value in (each.partition(":") for each in lines)}
+            headers = {
+                name.lower(): value.strip() for name, _, value in (each.partition(":") for each in lines)
+            }
             last = end + len(_END) + int(headers.get("content-length", 0))
             if headers.get("expect") == "100-continue" and len(self._buffer) < last:
                 self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")

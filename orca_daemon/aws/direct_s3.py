@@ -1,9 +1,9 @@
 """The calls of S3 that every copy makes, sent past botocore's serializer, endpoint rules and events.
 
-Only a plain success ends here.  Whatever else happens (an error, a redirect, no answer, a response that does
-not prove itself, a parameter that is not in the tables below), the call is made again through aiobotocore,
-which decides what it means.  All three calls may be repeated: a copy that was made is made again, and one
-with `IfNoneMatch` is refused.
+Only a plain success ends here, and the errors that aiobotocore would raise at once: denied, missing, a
+condition that does not hold.  Whatever else happens (a redirect, a fault, no answer, a response that does not
+prove itself, a parameter that is not in the tables below), the call is made again through aiobotocore.  All
+three calls may be repeated: a copy that was made is made again, and one with `IfNoneMatch` is refused.
 """
 
 import asyncio
@@ -17,9 +17,11 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode
 from xml.etree.ElementTree import Element, ParseError, XMLParser
 
-from orca_daemon.aws.call_errors import CALL_ERRORS
+from botocore.exceptions import ClientError
+
+from orca_daemon.aws.call_errors import NOT_ANSWERED
 from orca_daemon.aws.direct_requests import RETRY, Endpoint, OnEnd, Request, error_of, resolved, sign
-from orca_daemon.aws.errors import REQUEST_IDS
+from orca_daemon.aws.errors import REQUEST_IDS, Meaning, meaning_of
 from orca_daemon.aws.responses import Response, flaw
 
 _SAFE: Final = "-._~/"
@@ -29,6 +31,10 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 _MOST_ENDPOINTS = 1000
 _BUSY = frozenset({HTTPStatus.TOO_MANY_REQUESTS, *range(500, 600)})
 _REDIRECTS = range(300, 400)
+_FINAL = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.PRECONDITION_FAILED})
+"""Statuses that botocore neither repeats nor takes for a redirect."""
+_OF_THE_CALL = frozenset({Meaning.DENIED, Meaning.MISSING, Meaning.REFUSED})
+"""Errors that a repetition does not change; a proxy's page means none of them."""
 Parameters = Mapping[str, Any]
 
 
@@ -114,7 +120,11 @@ class DirectS3:
     ) -> Callable[..., Awaitable[Parameters]]:
         async def call(**parameters: Any) -> Parameters:
             started = time.monotonic()
-            response = await self._tried(operation, parameters)
+            try:
+                response = await self._tried(operation, parameters)
+            except ClientError as error:
+                self.on_end(f"s3:{operation.name}", error, time.monotonic() - started)
+                raise
             if response is None:
                 return await through_aiobotocore(**parameters)
             self.on_end(f"s3:{operation.name}", None, time.monotonic() - started)
@@ -123,10 +133,14 @@ class DirectS3:
         return call
 
     async def _tried(self, operation: _Operation, parameters: Parameters) -> Parameters | None:
-        """The proven response; None if the call has to be made through aiobotocore."""
+        """The proven response; None if the call has to be made through aiobotocore.
+
+        Raises:
+            ClientError: the call was refused, as aiobotocore would report it.
+        """
         try:
             return await self._once(operation, parameters)
-        except CALL_ERRORS:
+        except NOT_ANSWERED:
             return None
 
     async def _once(self, operation: _Operation, parameters: Parameters) -> Parameters | None:
@@ -159,11 +173,13 @@ class DirectS3:
         return self._endpoints[bucket]
 
     async def _failed(self, operation: _Operation, parameters: Parameters, http: Any, body: bytes) -> None:
-        """Let the hooks of the session and of copies see the error, and wait if S3 is busy."""
+        """Raise a final error, as `_tried` does; else let hooks see it, and wait if S3 is busy."""
         if http.status_code in _REDIRECTS:  # the bucket is in another region, which aiobotocore finds out
             self._endpoints[parameters["Bucket"]] = None
             return
-        await error_of(self._client, self._parser, operation.name, http, body)
+        error = await error_of(self._client, self._parser, operation.name, http, body)
+        if http.status_code in _FINAL and meaning_of(error) in _OF_THE_CALL:
+            raise error
         if http.status_code in _BUSY:
             await asyncio.sleep(RETRY.delay(1, self._random))
 
@@ -187,7 +203,9 @@ def _plain(operation: _Operation, parameters: Parameters) -> bool:
 
 def _request(operation: _Operation, parameters: Parameters, endpoint: Endpoint) -> Request:
     url = endpoint.url + quote(parameters["Key"], safe=_SAFE)
-    query = {operation.query[name]: str(value) for name, value in parameters.items() if name in operation.query}
+    query = {
+        operation.query[name]: str(value) for name, value in parameters.items() if name in operation.query
+    }
     if query:
         url += "?" + urlencode(query, quote_via=quote, safe="-._~")
     headers = dict(endpoint.headers)

@@ -39,7 +39,9 @@ async def bench(bare_environment: None) -> AsyncIterator[Bench]:
     )
     services = ("sqs", "s3", "secretsmanager", "ssm", "sts")
     async with AsyncExitStack() as stack:
-        stack.enter_context(pytest.MonkeyPatch.context()).setattr(direct_s3, "RETRY", Backoff(base=0, floor=0))
+        stack.enter_context(pytest.MonkeyPatch.context()).setattr(
+            direct_s3, "RETRY", Backoff(base=0, floor=0)
+        )
         server, session = await stack.enter_async_context(WrongServer()), checked_session()
         clients = {
             name: await stack.enter_async_context(

@@ -1,4 +1,4 @@
-"""The direct calls of S3: the requests, endpoints and results of aiobotocore, and aiobotocore for the rest."""
+"""The direct calls of S3: requests, endpoints and results of aiobotocore, and aiobotocore for the rest."""
 
 import hashlib
 import hmac
@@ -15,13 +15,24 @@ from botocore.exceptions import ClientError
 
 from orca_daemon.aws import direct_s3
 from orca_daemon.aws.clients import Clients, connect
+from orca_daemon.aws.errors import meaning_of, status_of
 from orca_daemon.aws.metering import meter
 from orca_daemon.engine.backoff import Backoff
 from orca_daemon.settings import load
 
 SECRET = "a secret"
 ID = {"x-amz-request-id": "1"}
-ODD = ("a b/c.h5", "a+b/c+d", "ä/ö 漢字/🛰.nc", "a%20b", "q?x=1&y=2#z", "x//y", "./a/../b", 'it\'s "q"', "~-._")
+ODD = (
+    "a b/c.h5",
+    "a+b/c+d",
+    "ä/ö 漢字/🛰.nc",
+    "a%20b",
+    "q?x=1&y=2#z",
+    "x//y",
+    "./a/../b",
+    'it\'s "q"',
+    "~-._",
+)
 PIN = {"CopySource": {"Bucket": "archive", "Key": "ä b+c/~d", "VersionId": "v.1"}, "CopySourceIfMatch": '"e"'}
 TARGET = {"Bucket": "target", "Key": "k"}
 CALLS: Mapping[str, tuple[str, dict[str, Any]]] = {
@@ -118,7 +129,9 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def connected(endpoint: str, *, direct: bool = True, region: str = "us-west-2") -> AsyncIterator[Clients]:
+async def connected(
+    endpoint: str, *, direct: bool = True, region: str = "us-west-2"
+) -> AsyncIterator[Clients]:
     environ = {"AWS_REGION": region, "ORCA_AWS__DIRECT_CALLS": str(direct).lower()}
     if endpoint:
         environ["ORCA_AWS__ENDPOINT_URL"] = endpoint
@@ -138,7 +151,9 @@ def signature(request: Seen) -> str:
     authorization, path = lower["authorization"], urlsplit(target).path
     scope = authorization.partition("Credential=AKID/")[2].partition(",")[0]
     names = authorization.partition("SignedHeaders=")[2].partition(",")[0]
-    pairs = sorted((quote(n, safe="-._~"), quote(v, safe="-._~")) for n, v in parse_qsl(urlsplit(target).query))
+    pairs = sorted(
+        (quote(n, safe="-._~"), quote(v, safe="-._~")) for n, v in parse_qsl(urlsplit(target).query)
+    )
     query = "&".join(f"{name}={value}" for name, value in pairs)
     lines = [method, path, query, *(f"{name}:{lower[name]}" for name in names.split(";")), "", names]
     canonical = "\n".join([*lines, hashlib.sha256(b"").hexdigest()])
@@ -182,7 +197,9 @@ async def test_a_direct_call_returns_what_copies_read_of_a_response(server: Serv
             responses.append(await getattr(clients.s3, method)(**parameters))
     own, other = responses
     unread = {"ResponseMetadata", "Expires", "ContentType"} - ({"ContentType"} if name == "head" else set())
-    assert {key: own[key] for key in own.keys() - unread} == {key: other[key] for key in other.keys() - unread}
+    assert {key: own[key] for key in own.keys() - unread} == {
+        key: other[key] for key in other.keys() - unread
+    }
     assert own["ResponseMetadata"]["RequestId"] == other["ResponseMetadata"]["RequestId"] == "1"
 
 
@@ -242,9 +259,10 @@ async def test_what_is_unusual_goes_through_aiobotocore(
 
 
 FAILURES: Mapping[str, Answer] = {
-    "denied": error(403, "AccessDenied"),
     "busy": error(503, "SlowDown"),
-    "changed": error(412, "PreconditionFailed"),
+    "a wrong clock": error(403, "RequestTimeTooSkewed"),
+    "replaced keys": error(403, "InvalidAccessKeyId"),
+    "a page of a proxy": lambda _: web.Response(status=403, text="<html/>", content_type="text/html"),
     "an error under status 200": error(200, "InternalError"),
     "another document": lambda _: web.Response(text="<ok/>", content_type="application/xml", headers=ID),
     "half a document": lambda _: web.Response(text="<CopyObjectResult><ETag>", headers=ID),
@@ -253,7 +271,9 @@ FAILURES: Mapping[str, Answer] = {
 
 
 @pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES)
-async def test_after_anything_but_a_success_aiobotocore_makes_the_call(server: Server, failure: Answer) -> None:
+async def test_after_a_failure_that_may_pass_aiobotocore_makes_the_call(
+    server: Server, failure: Answer
+) -> None:
     counted: list[tuple[str, str]] = []
     server.answers[:] = [failure, success]
     async with connected(server.url) as clients:
@@ -265,11 +285,35 @@ async def test_after_anything_but_a_success_aiobotocore_makes_the_call(server: S
     assert counted == [("s3:CopyObject", "ok")]
 
 
-async def test_the_error_is_that_of_aiobotocore(server: Server) -> None:
-    server.answers[:] = [error(403, "InvalidObjectState")]
-    async with connected(server.url) as clients:
-        with pytest.raises(ClientError, match="InvalidObjectState"):
-            await clients.s3.copy_object(**CALLS["copy"][1])
+REFUSALS: Mapping[str, tuple[str, int, str]] = {
+    "denied": ("copy", 403, "AccessDenied"),
+    "archived": ("copy", 403, "InvalidObjectState"),
+    "missing": ("part", 404, "NoSuchUpload"),
+    "a condition": ("copy if new", 412, "PreconditionFailed"),
+    "missing, without a body": ("head", 404, ""),
+    "denied, without a body": ("head", 403, ""),
+}
+
+
+@pytest.mark.parametrize(("name", "status", "code"), REFUSALS.values(), ids=REFUSALS)
+async def test_a_refused_call_is_not_repeated_and_its_error_is_that_of_aiobotocore(
+    server: Server, name: str, status: int, code: str
+) -> None:
+    method, parameters = CALLS[name]
+    server.answers[:] = [error(status, code)]
+    errors: list[ClientError] = []
+    counted: list[tuple[str, str]] = []
+    for direct in (True, False):
+        async with connected(server.url, direct=direct) as clients:
+            meter(clients, lambda operation, outcome, _: counted.append((operation, outcome)))
+            with pytest.raises(ClientError) as caught:
+                await getattr(clients.s3, method)(**parameters)
+            errors.append(caught.value)
+    assert [ways(request) for request in server.requests] == ["direct", "aiobotocore"]
+    own, other = errors
+    assert (str(own), own.response["Error"]) == (str(other), other.response["Error"])
+    assert (meaning_of(own), status_of(own)) == (meaning_of(other), status_of(other))
+    assert counted[0] == counted[1]
 
 
 async def test_a_bucket_in_another_region_goes_through_aiobotocore_from_then_on(server: Server) -> None:
@@ -279,7 +323,12 @@ async def test_a_bucket_in_another_region_goes_through_aiobotocore_from_then_on(
         for _ in range(2):
             await clients.s3.head_object(**TARGET)
         await clients.s3.head_object(Bucket="another", Key="k")
-    assert [ways(request) for request in server.requests] == ["direct", "aiobotocore", "aiobotocore", "direct"]
+    assert [ways(request) for request in server.requests] == [
+        "direct",
+        "aiobotocore",
+        "aiobotocore",
+        "direct",
+    ]
 
 
 async def test_calls_are_counted_whichever_way_they_go(server: Server) -> None:
