@@ -56,7 +56,7 @@ class _Economical(SigV4Auth):
         super().__init__(credentials, endpoint.service, endpoint.region)
         self._endpoint = endpoint
 
-    def headers_to_sign(self, request: Any) -> dict[str, str]:
+    def headers_to_sign(self, request: Any) -> Any:
         headers: dict[str, str] | None = request.context.get("signed")
         if headers is None:
             lower = {name.lower(): value for name, value in request.headers.items()}
@@ -65,10 +65,10 @@ class _Economical(SigV4Auth):
             headers = request.context["signed"] = dict(sorted(lower.items()))
         return headers
 
-    def canonical_headers(self, headers_to_sign: Mapping[str, str]) -> str:
+    def canonical_headers(self, headers_to_sign: Any) -> str:
         return "\n".join(f"{name}:{' '.join(value.split())}" for name, value in headers_to_sign.items())
 
-    def signed_headers(self, headers_to_sign: Mapping[str, str]) -> str:
+    def signed_headers(self, headers_to_sign: Any) -> str:
         return ";".join(headers_to_sign)
 
     def signature(self, string_to_sign: str, request: Any) -> str:
@@ -84,8 +84,8 @@ class _OfS3(_Economical, S3SigV4Auth):
         return EMPTY_SHA256
 
 
-def sign(request: Request, credentials: Any, endpoint: Endpoint) -> None:
-    """Add the signature; a request to S3 must have no body."""
+def sign(request: Any, credentials: Any, endpoint: Endpoint) -> None:
+    """Add the signature to a `Request`; one to S3 must have no body."""
     signer = _OfS3 if endpoint.service == "s3" else _Economical
     signer(credentials, endpoint).add_auth(request)
 

@@ -79,8 +79,8 @@ class AwsSection(Section):
     sqs_endpoint_url: HttpUrl | None = None
     """Endpoint of SQS; default: `endpoint_url`."""
     direct_calls: bool = True
-    """Receive, delete, extend and send past aiobotocore's layers, for less than half of its CPU time; `false`
-    goes back to aiobotocore.
+    """Receive, delete, extend and send, and the calls of S3 that copies make, past aiobotocore's layers, for
+    less than half of its CPU time; `false` goes back to aiobotocore.
     """
 
 

@@ -1,11 +1,15 @@
 """Permits for requests, as many as a window has room for."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from orca_daemon.aws.s3copy.window import Window
+
+_WEIGHT = 1 / 16
+"""Of the newest value in the moving average."""
 
 
 class Permits:
@@ -14,7 +18,9 @@ class Permits:
     def __init__(self, window: Window) -> None:
         self.window = window
         self.used = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self.lag = 0.0
+        """Seconds until the event loop resumes a task that was given a permit; a moving average."""
+        self._waiting: deque[asyncio.Future[float]] = deque()
 
     @asynccontextmanager
     async def one(self) -> AsyncIterator[None]:
@@ -30,10 +36,11 @@ class Permits:
             self._wake()
 
     async def _turn(self) -> None:
-        turn = asyncio.get_running_loop().create_future()
+        turn: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         try:
-            await turn
+            given = await turn
+            self.lag += (time.monotonic() - given - self.lag) * _WEIGHT
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():  # the permit was given, and is not needed any more
                 self.used -= 1
@@ -47,4 +54,4 @@ class Permits:
             turn = self._waiting.popleft()
             if not turn.done():
                 self.used += 1
-                turn.set_result(None)
+                turn.set_result(time.monotonic())

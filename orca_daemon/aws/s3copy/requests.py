@@ -97,9 +97,11 @@ class Requests:
         async with self._permits.one():
             self.in_flight[operation] += 1
             try:
+                began = time.monotonic()
                 async with asyncio.timeout(limit):
                     response: dict[str, Any] = await getattr(self._s3, operation)(**parameters)
-                self.window.succeeded(self._permits.used)
+                permits = self._permits
+                self.window.succeeded(permits.used, time.monotonic() - began, permits.lag)
                 return response
             finally:
                 self.in_flight[operation] -= 1
@@ -111,8 +113,9 @@ class Requests:
         **_: Any,
     ) -> None:
         """Make the window smaller if S3 asks to slow down.  A response to HEAD has nothing but the status."""
-        if response_dict is None or "Error" not in (parsed_response or {}):
+        error = (parsed_response or {}).get("Error")
+        if response_dict is None or not isinstance(error, dict):
             return
-        code, status = str(parsed_response["Error"].get("Code")), response_dict["status_code"]
+        code, status = str(error.get("Code")), response_dict["status_code"]
         if status == HTTPStatus.SERVICE_UNAVAILABLE or meaning(code, status) is Meaning.THROTTLED:
             self.window.slow_down(time.monotonic())

@@ -11,6 +11,8 @@ LEAST, MOST = 32, 256
 """Requests at one time at the beginning and at most, if no setting limits them."""
 APART = 1.0
 """Seconds in which all demands to slow down count as one: they were sent by requests of the same moment."""
+_OURS = 0.5
+"""Largest part of a request's time that may be ours."""
 
 
 @dataclass(slots=True)
@@ -18,7 +20,7 @@ class Window:
     """A limit between `least` and `most`; its owner reports what happens.
 
     It grows as TCP's does: by one for each success, thus twofold in a round trip; after the first demand to
-    slow down by one in a round trip.
+    slow down by one in a round trip.  It stops if this process is the one that is busy.
     """
 
     least: int = LEAST
@@ -43,9 +45,16 @@ class Window:
         """Requests that may wait at one time."""
         return int(self._size)
 
-    def succeeded(self, used: int) -> None:
-        """A request succeeded while `used` were waiting; a window that is not full has no reason to grow."""
-        if used >= self.size:
+    def succeeded(self, used: int, took: float, lag: float) -> None:
+        """A request succeeded.
+
+        Args:
+            used: how many were waiting; a window that is not full has no reason to grow.
+            took: seconds from the request to the response.
+            lag: seconds that a task of this process waits for its turn.  If responses wait for us for half of
+                their time, more requests are no faster: they cost connections, and time of all other tasks.
+        """
+        if used >= self.size and lag < took * _OURS:
             step = 1.0 if self._size < self._slow_from else 1.0 / self._size
             self._size = min(self.most, self._size + step)
 

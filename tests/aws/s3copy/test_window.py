@@ -17,7 +17,7 @@ def rounds(window: Window, count: int) -> list[int]:
     sizes = []
     for _ in range(count):
         for _ in range(window.size):
-            window.succeeded(window.size)
+            window.succeeded(window.size, 0.02, 0.0)
         sizes.append(window.size)
     return sizes
 
@@ -50,8 +50,17 @@ def test_demands_of_one_moment_count_once_and_it_never_falls_below_its_least() -
 def test_it_does_not_grow_unless_it_is_full() -> None:
     window = Window()
     for _ in range(1000):
-        window.succeeded(window.size - 1)
+        window.succeeded(window.size - 1, 0.02, 0.0)
     assert window.size == 32
+
+
+def test_it_does_not_grow_if_responses_wait_for_this_process() -> None:
+    window = Window()
+    for _ in range(1000):
+        window.succeeded(window.size, 0.02, 0.01)
+    assert window.size == 32
+    window.succeeded(window.size, 0.02, 0.009)
+    assert window.size == 33
 
 
 @pytest.mark.parametrize(
@@ -69,7 +78,7 @@ def test_whatever_happens_it_keeps_to_its_limits() -> None:
         if step * 7919 % 13 == 0:
             window.slow_down(step * 0.3)
         else:
-            window.succeeded(step % 12)
+            window.succeeded(step % 12, 0.02, step % 3 * 0.01)
         assert 2 <= window.size <= 9
 
 
@@ -86,7 +95,7 @@ async def test_permits_are_given_in_order_and_as_many_as_the_window_has_room_for
         running = [tasks.create_task(work(number)) for number in range(6)]
         await asyncio.sleep(0)
         assert begun == [0, 1]
-        window.succeeded(2)
+        window.succeeded(2, 0.02, 0.0)
         ends[0].set()
         await running[0]
         await asyncio.sleep(0)

@@ -86,12 +86,16 @@ async def test_a_second_message_for_the_same_file_writes_nothing(
 ) -> None:
     await world.handle(copy_request)
     place = {"Bucket": copy_request["restoreDestination"], "Key": copy_request["targetKey"]}
-    written = s3.head_object(**place)["LastModified"]  # type: ignore[arg-type]
+    written = s3.head_object(**place)["LastModified"]
     faulty.seen.clear()
     await world.handle(copy_request, id="m-2")
-    assert faulty.seen == ["HeadObject", "CopyObject", "HeadObject"]  # the copy was refused: the target exists
+    assert faulty.seen == [
+        "HeadObject",
+        "CopyObject",
+        "HeadObject",
+    ]  # the copy was refused: the target exists
     assert world.facts["result"] == "skipped"
-    assert s3.head_object(**place)["LastModified"] == written  # type: ignore[arg-type]
+    assert s3.head_object(**place)["LastModified"] == written
 
 
 async def test_updates_of_a_request_without_a_collection_have_none(
