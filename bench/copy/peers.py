@@ -132,4 +132,5 @@ def _run(command: list[str], **environment: str) -> Cost:
 
 def _boto3(url: str, connections: int) -> S3Client:
     config = Config(max_pool_connections=connections + 8)
-    return boto3.client("s3", endpoint_url=url, region_name=REGION, config=config)
+    client: S3Client = boto3.client("s3", endpoint_url=url, region_name=REGION, config=config)
+    return client
