@@ -34,7 +34,7 @@ PART = 256 * 1024**2
 SEQUENCE = 10
 """One in so many objects is copied in sequence."""
 MILLI = 1000.0
-MIN_SPEED_UP, MAX_GROWTH_MIB, MAX_CPU = 20.0, 24.0, 0.8
+MIN_SPEED_UP, MAX_GROWTH_MIB, MAX_CPU = 6.0, 16.0, 0.8
 MOST: Mapping[str, float] = {"s5cmd": 1.5}
 """Largest part of our time in another's; 1 for those that are not named."""
 OURS, CAREFUL, BEFORE = "direct, two requests", "direct, four requests", "aiobotocore, four requests"

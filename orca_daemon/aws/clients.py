@@ -28,7 +28,7 @@ from orca_daemon.settings import AwsSection, Settings, SettingsError
 _USER_AGENT = f"orca-daemon/{__version__}"
 _TRIES = {"poll": 1, "control": 4}
 """Attempts at a call, by role; a receive is repeated by its poller."""
-NO_REGION = "no AWS region is known: set AWS_REGION or ORCA_AWS__REGION"
+NO_REGION = "no AWS region is known: set AWS_REGION, or aws.region (ORCA_AWS__REGION)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +43,8 @@ class Clients:
     secrets: Any
     ssm: Any
     sts: Any
+    states: Any
+    """Step Functions, for the tasks that wait for a restore."""
     direct: tuple[DirectCalls | DirectS3, ...] = ()
     """The hot calls of `poll`, `control` and `s3`, if they do not go through aiobotocore."""
 
@@ -65,6 +67,7 @@ async def connect(settings: Settings) -> AsyncIterator[Clients]:
         "secrets": ("secretsmanager", _options(pool=2, read=10, tries=4)),
         "ssm": ("ssm", _options(pool=2, read=10, tries=4)),
         "sts": ("sts", _options(pool=2, read=10, tries=2)),
+        "states": ("stepfunctions", _options(pool=8, read=10, tries=4)),
     }
     session = checked_session()
     reload_refused_credentials(session)

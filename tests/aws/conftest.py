@@ -37,7 +37,7 @@ async def bench(bare_environment: None) -> AsyncIterator[Bench]:
         read_timeout=5,
         s3={"addressing_style": "path"},
     )
-    services = ("sqs", "s3", "secretsmanager", "ssm", "sts")
+    services = ("sqs", "s3", "secretsmanager", "ssm", "sts", "stepfunctions")
     async with AsyncExitStack() as stack:
         stack.enter_context(pytest.MonkeyPatch.context()).setattr(
             direct_s3, "RETRY", Backoff(base=0, floor=0)
@@ -71,6 +71,7 @@ async def bench(bare_environment: None) -> AsyncIterator[Bench]:
                 secrets=clients["secretsmanager"],
                 ssm=clients["ssm"],
                 sts=clients["sts"],
+                states=clients["stepfunctions"],
                 direct=direct,
             ),
             lambda operation, outcome, _: bench.counted.append((operation, outcome)),
