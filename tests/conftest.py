@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 _FAULTS = Path(__file__).parent / "faults"
 _REMOVED_PREFIXES = ("AWS_", "ORCA_", "DATABASE_", "PREFIX", "PG")
 _KEPT = {"AWS_CA_BUNDLE", "ORCA_PG_BIN"}
+FIRST_WITH_STRATEGIES = 150_000
+"""Postgres 15, as libpq counts versions."""
 
 # A slow or busy machine fails no test: Hypothesis has no time limit here.  Fixtures of a function serve
 # all examples: their tests clean up, or only add.
@@ -103,6 +105,8 @@ class Server:
         self._postgres = postgres
         self.url = postgres.url()
         self._template = ""
+        with closing(psycopg2.connect(self.url)) as connection:
+            self._version = connection.server_version
 
     def empty(self) -> str:
         """Create an empty database; returns its URL."""
@@ -122,7 +126,9 @@ class Server:
 
     def _create(self, template: str) -> str:
         name = f"t_{uuid4().hex}"
-        self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy')
+        # Older servers only copy files.
+        strategy = "STRATEGY file_copy" if self._version >= FIRST_WITH_STRATEGIES else ""
+        self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" {strategy}')
         return self._postgres.url(name)
 
     def _execute(self, statement: str) -> None:

@@ -10,8 +10,8 @@ from panels.panel import Panel
 
 FILE = Path(__file__).parent / "orca-daemon.json"
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
-PAGE = "${docs}docs/operate.md"
-"""The operator's page; the variable holds the address of the repository."""
+DOCS = "${docs}docs/"
+"""The pages; the variable holds the address of the repository."""
 WIDTH = 24
 
 
@@ -37,7 +37,7 @@ def dashboard() -> dict[str, Any]:
         "editable": True,
         "refresh": "30s",
         "time": {"from": "now-3h", "to": "now"},
-        "links": [_link("Runbook", f"{PAGE}#alerts")],
+        "links": [_link("Runbook", _page("alerts"))],
         "templating": {"list": list(_variables())},
         "annotations": {"list": [_starts()]},
         "panels": list(_rows()),
@@ -83,10 +83,14 @@ def _panel(panel: Panel) -> dict[str, Any]:
         "description": f"{panel.shows} {panel.do}",
         "datasource": SOURCE,
         "targets": targets,
-        "links": [_link("Runbook", f"{PAGE}#{panel.runbook.lower()}")],
+        "links": [_link("Runbook", _page(panel.runbook))],
         "fieldConfig": {"defaults": _defaults(panel), "overrides": []},
         "options": _options(panel.kind),
     }
+
+
+def _page(runbook: str) -> str:
+    return DOCS + (runbook if "#" in runbook else f"operate.md#{runbook.lower()}")
 
 
 def _defaults(panel: Panel) -> dict[str, Any]:

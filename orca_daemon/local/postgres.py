@@ -13,7 +13,8 @@ import signal
 import subprocess
 import tempfile
 import time
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import NoReturn, Self
@@ -119,10 +120,12 @@ class Postgres:
         self._give(making)
         # These apply if a user starts the server by hand; `_serve` sets access rules of its own.
         options = ["-U", SUPERUSER, "--auth-local=peer", "--auth-host=scram-sha-256"]
-        options += ["-E", "UTF8", "--locale=C", "-D", self._folder_path(making)]
-        options += ["--no-sync"] if self._fast else []
-        program = self._with_parent_death("initdb", *options)
-        result = subprocess.run(program, cwd=making, capture_output=True, check=False)
+        options += ["-E", "UTF8", "--locale=C"] + (["--no-sync"] if self._fast else [])
+        with self._reachable(making) as (path, descriptors):
+            program = self._with_parent_death("initdb", *options, "-D", path)
+            result = subprocess.run(
+                program, cwd=making, capture_output=True, check=False, pass_fds=descriptors
+            )
         if result.returncode:
             raise NotStartedError(f"initdb in {making} failed: {_tail(result.stderr)}")
         try:
@@ -137,10 +140,11 @@ class Postgres:
         settings |= {"port": str(self.port), "unix_socket_directories": str(self._own)}
         settings |= self._access_rules()
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        with (self._own / "log").open("wb") as log:
+        with (self._own / "log").open("wb") as log, self._reachable(self._data) as (path, descriptors):
             self._process = subprocess.Popen(
-                self._with_parent_death("postgres", "-D", self._folder_path(self._data), *options),
+                self._with_parent_death("postgres", "-D", path, *options),
                 cwd=self._data,
+                pass_fds=descriptors,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -180,12 +184,21 @@ class Postgres:
             connection.autocommit = True
             set_password(connection, SUPERUSER, self._password)
 
-    def _folder_path(self, folder: Path) -> str:
-        """The path by which the program, whose working directory is the folder, names it.
+    @contextmanager
+    def _reachable(self, folder: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
+        """A path by which the program names the folder, and the descriptors that it must inherit for that.
 
         If root starts it, it runs as a user who may lack access to a parent directory; this path needs none.
+        The working directory would not do: until Postgres 15 the programs leave it at their start.
         """
-        return "/proc/self/cwd" if self._account and _PROC else str(folder)
+        if not (self._account and _PROC):
+            yield str(folder), ()
+            return
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            yield f"/proc/self/fd/{descriptor}", (descriptor,)
+        finally:
+            os.close(descriptor)
 
     def _with_parent_death(self, program: str, *arguments: str) -> list[str]:
         # SIGINT is Postgres's fast shutdown: it disconnects clients and keeps data safe.

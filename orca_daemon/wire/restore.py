@@ -7,8 +7,7 @@ Step Functions task that waits for the answer.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -17,6 +16,7 @@ from orca_daemon.wire.destinations import PatternError, bucket_for, is_excluded
 from orca_daemon.wire.file_reference import check_row_key
 from orca_daemon.wire.outgoing import Outgoing, digest, dump
 from orca_daemon.wire.s3_names import Bucket, Key
+from orca_daemon.wire.text_enum import TextEnum
 from orca_daemon.wire.wire_model import (
     MalformedError,
     Megabytes,
@@ -37,7 +37,7 @@ _MOST_NESTED = 50
 """Levels of `optionalValues`."""
 
 
-class Tier(StrEnum):
+class Tier(TextEnum):
     """How fast S3 restores, and at which price (AWS: archive retrieval options)."""
 
     STANDARD = "Standard"
@@ -77,7 +77,7 @@ class RestoreGranule(WireModel):
     """The granule as the request has it, whose fields the output repeats."""
 
     @model_validator(mode="after")
-    def _distinct(self) -> Self:
+    def _distinct(self) -> "RestoreGranule":
         # The tables' keys have only the name of a file, without its directory.
         if len({file.filename for file in self.files}) != len(self.files):
             raise PydanticCustomError("keys", "holds two files of the same name")
@@ -102,7 +102,7 @@ class RestoreRequest(WireModel):
     """`taskToken`: names the Step Functions task that waits for the answer."""
 
     @model_validator(mode="after")
-    def _fits_the_tables(self) -> Self:
+    def _fits_the_tables(self) -> "RestoreRequest":
         seen = set()
         for index, granule in enumerate(self.granules):
             identity = (granule.collection_id, granule.granule_id)

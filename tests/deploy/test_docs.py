@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = ["operate.md", "deploy.md"]
+PAGES = sorted(path.name for path in DOCS.glob("*.md"))
 
 
 def test_the_tables_are_up_to_date() -> None:
@@ -35,14 +35,23 @@ def test_links_within_the_page_lead_to_headings(page: str) -> None:
     assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= anchors(page)
 
 
-@pytest.mark.parametrize("page", sorted(path.name for path in DOCS.glob("*.md")))
+@pytest.mark.parametrize("page", PAGES)
 def test_links_to_a_heading_of_another_page_lead_there(page: str) -> None:
     links = re.findall(r"\]\((\w[\w-]*\.md)#([^)]+)\)", (DOCS / page).read_text("utf-8"))
 
     assert [link for link in links if link[1] not in anchors(link[0])] == []
 
 
-@pytest.mark.parametrize("page", PAGES)
+def test_the_readme_lists_every_page_once_and_its_links_lead_to_headings() -> None:
+    text = (DOCS.parent / "README.md").read_text("utf-8").partition("## Read on")[2].partition("\n## ")[0]
+    links = re.findall(r"\]\(docs/([\w-]+\.md)(?:#([^)]+))?\)", text)
+
+    assert sorted({page for page, _ in links}) == PAGES
+    assert [link for link in links if link[1] and link[1] not in anchors(link[0])] == []
+    assert sorted(page for page, anchor in links if not anchor) == PAGES
+
+
+@pytest.mark.parametrize("page", ["operate.md", "deploy.md", "upgrade.md", "security.md", "tuning.md"])
 def test_files_that_the_page_names_exist(page: str) -> None:
     text = (DOCS / page).read_text("utf-8")
     root = DOCS.parent

@@ -9,7 +9,9 @@ from orca_daemon.local.moto import REGION
 from orca_daemon.wire.outgoing import Outgoing, dump
 from tests.end_to_end.conftest import Deployment
 
-NO_OTHER_QUEUE = {"ORCA_QUEUES__STATUS_UPDATE__URL": "", "ORCA_QUEUES__INTERNAL_REPORT__URL": ""}
+NO_OTHER_QUEUE = {
+    f"ORCA_QUEUES__{name}__URL": "" for name in ("STATUS_UPDATE", "INTERNAL_REPORT", "CATALOG", "RESTORE")
+}
 OURS_LEFT_OUT = {"ORCA_DATABASE__URL": "", "ORCA_QUEUES__RECOVERY__URL": "", "ORCA_EXPORT__BUCKET": ""}
 
 

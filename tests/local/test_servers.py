@@ -5,6 +5,7 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 from contextlib import closing
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import psycopg2
 import pytest
 
 from orca_daemon.local import NotStartedError
+from orca_daemon.local.binaries import binaries
 from orca_daemon.local.endpoint import Endpoint
 from orca_daemon.local.moto import REGION, Moto
 from orca_daemon.local.postgres import Postgres
@@ -40,6 +42,25 @@ def test_postgres_keeps_its_data_from_run_to_run(tmp_path: Path) -> None:
         with Postgres(tmp_path / "data", fast=True) as server, closing(psycopg2.connect(server.url())) as c:
             c.autocommit = True
             c.cursor().execute(statement)
+
+
+def test_postgres_may_leave_its_working_directory_at_its_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = binaries()
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)  # the programs run as another user, if root starts them
+        for name in ("initdb", "postgres"):
+            program = Path(folder, name)
+            # Those of Postgres 15 and older leave it while they look for themselves.
+            program.write_text(f'#!/bin/sh\ncd / && exec {real / name} "$@"\n')
+            program.chmod(0o755)
+        monkeypatch.setattr("orca_daemon.local.postgres.binaries", lambda: Path(folder))
+        with (
+            Postgres(tmp_path / "data", fast=True) as server,
+            closing(psycopg2.connect(server.url())) as connection,
+        ):
+            assert connection.server_version
 
 
 def test_moto_keeps_objects_and_secrets_from_run_to_run(tmp_path: Path) -> None:

@@ -415,7 +415,7 @@ def test_the_command_prints_what_was_not_compared(
     as_json = CliRunner().invoke(app, ["reconcile", uri, "--json"])
 
     assert "could not be compared" in output_text.stdout
-    assert "not compared: data.csv.gz line 2: its key holds a NUL character" in output_text.stdout
+    assert "not compared: data.csv.gz line 2: its key holds a NUL character" in output_text.stderr
     assert json.loads(as_json.stdout)["compared"]["not_compared"] == 1
     assert json.loads(as_json.stdout)["compared"]["not_compared_examples"] == [
         "data.csv.gz line 2: its key holds a NUL character"

@@ -9,7 +9,7 @@ COPIES = [
         do="No limit. 0 while recovery messages run: see Calls to AWS.",
         queries={f"sum(rate(orca_daemon_copy_bytes_total{I}{EVERY}))": "bytes"},
         unit="Bps",
-        runbook="scaling",
+        runbook="tuning.md#scaling",
         width=6,
     ),
     Panel(
@@ -27,7 +27,7 @@ COPIES = [
         do="No limit. For large files raise copies.parts, if it is set.",
         queries={quantile(0.95, "copy_seconds", "outcome", I): "{{outcome}}"},
         unit="s",
-        runbook="scaling",
+        runbook="tuning.md#scaling",
         width=6,
     ),
     Panel(
@@ -35,7 +35,7 @@ COPIES = [
         shows="Parts of large copies that are being copied, over all replicas.",
         do="No limit. At copies.parts, or 256, for each replica: that limits the speed.",
         queries={f"sum(orca_daemon_copy_parts_in_flight{I})": "parts"},
-        runbook="scaling",
+        runbook="tuning.md#scaling",
         width=6,
     ),
 ]

@@ -29,7 +29,7 @@ HANDLERS = [
         shows="Messages in one call of a handler, on average.",
         do="No limit. Status updates under load should come in tens.",
         queries={f"{rate('run_messages_sum', 'queue')} / {rate('run_messages_count', 'queue')}": "{{queue}}"},
-        runbook="scaling",
+        runbook="tuning.md#scaling",
     ),
     Panel(
         title="Failed attempts per message",

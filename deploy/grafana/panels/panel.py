@@ -24,7 +24,7 @@ class Panel:
     queries: Mapping[str, str]
     unit: str = "short"
     runbook: str = "alerts"
-    """A heading of docs/operate.md."""
+    """A heading of docs/operate.md, or a heading of another page there: `tuning.md#scaling`."""
     red: float | None = None
     red_below: bool = False
     kind: Literal["timeseries", "stat", "table"] = "timeseries"

@@ -90,7 +90,7 @@ PROCESS = [
         queries={
             f"max by (instance, version, python, aiobotocore, botocore) (orca_daemon_build_info{I})": ""
         },
-        runbook="deploying-a-new-version",
+        runbook="upgrade.md#the-daemon",
         kind="table",
         width=24,
         height=6,

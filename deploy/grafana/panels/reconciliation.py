@@ -59,7 +59,7 @@ RECONCILIATION = [
         do="No limit. If it fell, Postgres or S3 has become slower.",
         queries={f"max by (bucket) (orca_daemon_reconcile_rows_per_second{I})": "{{bucket}}"},
         unit="ops",
-        runbook="measured",
+        runbook="tuning.md#measured",
     ),
     Panel(
         title="Peak memory of the child",

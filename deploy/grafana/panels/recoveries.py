@@ -40,10 +40,13 @@ RECOVERIES = [
         runbook="OrcaDaemonRecoveryOverdue",
     ),
     Panel(
-        title="Stale status updates",
-        shows="Updates that changed nothing, because a later one had been stored.",
+        title="Stale messages",
+        shows="Updates and catalog records of which a part changed nothing, as later ones had been stored.",
         do="No limit. Many of them: a producer sends late, or an old queue is being redriven.",
-        queries={f"sum(rate(orca_daemon_status_stale_updates_total{I}{EVERY}))": "stale"},
+        queries={
+            f"sum(rate(orca_daemon_status_stale_updates_total{I}{EVERY}))": "status updates",
+            f"sum(rate(orca_daemon_catalog_stale_messages_total{I}{EVERY}))": "catalog",
+        },
         unit="ops",
     ),
     Panel(
