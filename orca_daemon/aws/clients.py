@@ -3,7 +3,7 @@
 Long polls have a client of their own: in a shared connection pool they would starve the other calls.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,10 +17,17 @@ from botocore.exceptions import (
 )
 
 from orca_daemon import __version__
+from orca_daemon.aws import direct_s3
 from orca_daemon.aws.authorities import AuthoritiesError, check_authorities
+from orca_daemon.aws.direct_calls import DirectCalls, applicable
+from orca_daemon.aws.direct_s3 import DirectS3
+from orca_daemon.aws.s3copy.window import MOST
 from orca_daemon.aws.session import NoRedirectSession, checked_session, reload_refused_credentials
 from orca_daemon.settings import AwsSection, Settings, SettingsError
 
+_USER_AGENT = f"orca-daemon/{__version__}"
+_TRIES = {"poll": 1, "control": 4}
+"""Attempts at a call, by role; a receive is repeated by its poller."""
 NO_REGION = "no AWS region is known: set AWS_REGION, or aws.region (ORCA_AWS__REGION)"
 
 
@@ -38,6 +45,8 @@ class Clients:
     sts: Any
     states: Any
     """Step Functions, for the tasks that wait for a restore."""
+    direct: tuple[DirectCalls | DirectS3, ...] = ()
+    """The hot calls of `poll`, `control` and `s3`, if they do not go through aiobotocore."""
 
 
 @asynccontextmanager
@@ -51,10 +60,10 @@ async def connect(settings: Settings) -> AsyncIterator[Clients]:
     engine, copies = settings.engine, settings.copies
     polls = sum(queue.pollers for queue in settings.bound.values()) + 2
     roles: dict[str, tuple[str, dict[str, Any]]] = {
-        "poll": ("sqs", _options(pool=polls, read=engine.wait + 10, tries=1)),
-        "control": ("sqs", _options(pool=32, read=10, tries=4)),
+        "poll": ("sqs", _options(pool=polls, read=engine.wait + 10, tries=_TRIES["poll"])),
+        "control": ("sqs", _options(pool=32, read=10, tries=_TRIES["control"])),
         # A CopyObject of 5 GiB answers only when it is done, after minutes.
-        "s3": ("s3", _options(pool=copies.parts + 8, read=900, tries=4).merge(SIGNED_URLS)),
+        "s3": ("s3", _options(pool=(copies.parts or MOST) + 8, read=900, tries=4).merge(SIGNED_URLS)),
         "secrets": ("secretsmanager", _options(pool=2, read=10, tries=4)),
         "ssm": ("ssm", _options(pool=2, read=10, tries=4)),
         "sts": ("sts", _options(pool=2, read=10, tries=2)),
@@ -84,7 +93,21 @@ async def connect(settings: Settings) -> AsyncIterator[Clients]:
             raise SettingsError([str(error)]) from error
         except (BotoCoreError, ValueError) as error:  # an invalid region, profile or endpoint
             raise SettingsError([f"AWS cannot be used as it is set up: {error}"]) from error
-        yield Clients(**clients)
+        direct = _direct(clients, session) if settings.aws.direct_calls else ()
+        for each in direct:
+            each.replace()
+        yield Clients(**clients, direct=direct)
+
+
+def _direct(clients: Mapping[str, Any], session: Any) -> tuple[DirectCalls | DirectS3, ...]:
+    """The direct calls of the clients that sign as these do."""
+    sqs = [
+        DirectCalls(clients[role], session, user_agent=_USER_AGENT, tries=tries)
+        for role, tries in _TRIES.items()
+        if applicable(clients[role])
+    ]
+    s3 = clients["s3"]
+    return (*sqs, *([DirectS3(s3, session, user_agent=_USER_AGENT)] if direct_s3.applicable(s3) else ()))
 
 
 def endpoint(aws: AwsSection, service: str) -> str | None:
@@ -99,7 +122,7 @@ SIGNED_URLS = AioConfig(signature_version="s3v4")
 def _options(*, pool: int, read: float, tries: int) -> AioConfig:
     return AioConfig(
         # botocore would build this string twice per call, at 14 % of the client's processor time (measured).
-        user_agent=f"orca-daemon/{__version__}",
+        user_agent=_USER_AGENT,
         http_session_cls=NoRedirectSession,
         parameter_validation=False,
         max_pool_connections=pool,

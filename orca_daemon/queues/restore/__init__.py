@@ -17,6 +17,7 @@ from functools import partial
 
 from orca_daemon.aws.publisher import SQS, Publisher
 from orca_daemon.aws.s3copy.requests import Requests
+from orca_daemon.aws.s3copy.window import Window
 from orca_daemon.aws.step_functions import STATES, StepFunctions
 from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.message import Envelope
@@ -74,8 +75,8 @@ def handlers(
         return _unusable, None
     s3, control = services.clients.s3, services.clients.control
     parts = Parts(
-        heads=Requests(s3, limit=32, tries=3, backoff=_HEAD_BACKOFF),
-        asks=Requests(s3, limit=32, tries=1, backoff=_HEAD_BACKOFF),
+        heads=Requests(s3, window=Window.up_to(32), tries=3, backoff=_HEAD_BACKOFF),
+        asks=Requests(s3, window=Window.up_to(32), tries=1, backoff=_HEAD_BACKOFF),
         database=services.database,
         posts=Posts(
             Publisher(control, settings.status_url, grouping=settings.status_grouping),
