@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import fields
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Literal
 
@@ -10,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from orca_daemon.aws.clients import Clients
 from orca_daemon.aws.errors import Meaning, meaning_of, status_of
+from orca_daemon.aws.late_client import LateClient
 
 CallOutcome = Literal["ok", "throttled", "error"]
 """The label `outcome` of the metrics of calls."""
@@ -23,7 +25,11 @@ _STARTED = "orca_daemon_started"
 def meter(clients: Clients, on_call: OnCall) -> None:
     """Call `on_call` after each call of each client; the client's retries belong to the same call."""
     for field in fields(clients):
-        _meter(getattr(clients, field.name), on_call)
+        client = getattr(clients, field.name)
+        if isinstance(client, LateClient):
+            client.when_made(partial(_meter, on_call=on_call))
+        else:
+            _meter(client, on_call)
 
 
 def _meter(client: Any, on_call: OnCall) -> None:
