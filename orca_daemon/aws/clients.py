@@ -23,7 +23,7 @@ from orca_daemon.aws.late_client import LateClient, read_model
 from orca_daemon.aws.session import NoRedirectSession, checked_session, reload_refused_credentials
 from orca_daemon.settings import AwsSection, Settings, SettingsError
 
-NO_REGION = "no AWS region is known: set AWS_REGION or ORCA_AWS__REGION"
+NO_REGION = "no AWS region is known: set AWS_REGION, or aws.region (ORCA_AWS__REGION)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +38,8 @@ class Clients:
     secrets: LateClient
     ssm: LateClient
     sts: LateClient
+    states: LateClient
+    """Step Functions, for the tasks that wait for a restore."""
 
 
 @asynccontextmanager
@@ -62,6 +64,7 @@ async def connect(settings: Settings) -> AsyncIterator[Clients]:
         "secrets": ("secretsmanager", _options(pool=2, read=10, tries=4)),
         "ssm": ("ssm", _options(pool=2, read=10, tries=4)),
         "sts": ("sts", _options(pool=2, read=10, tries=2)),
+        "states": ("stepfunctions", _options(pool=8, read=10, tries=4)),
     }
     session = checked_session()
     reload_refused_credentials(session)

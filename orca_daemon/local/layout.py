@@ -61,6 +61,12 @@ QUEUES: Mapping[str, QueueSpec] = {
         900,
         9 * _DAY,
     ),
+    "restore": QueueSpec(
+        f"{PREFIX}-orca-restore-queue",
+        f"{PREFIX}-orca-restore-deadletter-queue",
+        1800,
+        5 * _DAY,
+    ),
 }
 """By their names in the settings."""
 
@@ -114,3 +120,20 @@ def make_buckets(s3: "S3Client") -> None:
             if code_of(error) != "BucketAlreadyOwnedByYou":
                 raise
     s3.put_bucket_versioning(Bucket=BUCKETS["archive"], VersioningConfiguration={"Status": "Enabled"})
+
+
+def announce_restores(s3: "S3Client", sqs: "SQSClient", recovery_url: str) -> None:
+    """Have the archive's restore events sent to the recovery queue, as ORCA's deployment does."""
+    attributes = sqs.get_queue_attributes(QueueUrl=recovery_url, AttributeNames=["QueueArn"])["Attributes"]
+    s3.put_bucket_notification_configuration(
+        Bucket=BUCKETS["archive"],
+        NotificationConfiguration={
+            "QueueConfigurations": [
+                {
+                    "Id": "orca-daemon-restores",
+                    "QueueArn": attributes["QueueArn"],
+                    "Events": ["s3:ObjectRestore:*"],
+                }
+            ]
+        },
+    )

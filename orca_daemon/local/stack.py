@@ -1,5 +1,6 @@
 """Starts and stops the embedded Postgres, SQS and S3 with a daemon on them, in order."""
 
+import json
 import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
@@ -15,12 +16,23 @@ from orca_daemon.db.migrate import UpgradeError, upgrade
 from orca_daemon.local import NotStartedError
 from orca_daemon.local.daemon import Daemon
 from orca_daemon.local.endpoint import Endpoint
-from orca_daemon.local.layout import BUCKETS, DEAD_LETTER, PREFIX, make_buckets, make_queues
+from orca_daemon.local.layout import (
+    BUCKETS,
+    DEAD_LETTER,
+    PREFIX,
+    announce_restores,
+    make_buckets,
+    make_queues,
+)
 from orca_daemon.local.moto import CREDENTIALS, REGION, Moto
 from orca_daemon.local.ports import free_port
 from orca_daemon.local.postgres import Postgres, new_password, set_password
 from orca_daemon.local.state import LOG_FILE, StateDirectory, Whereabouts
 
+RESTORE_SECONDS = 2.0
+"""Duration of a restore, of every tier."""
+_PUBLIC = r"\.(jpg|json)$"
+"""Files of these kinds are restored to the public bucket."""
 DATABASE = f"{PREFIX}_orca"
 APPLICATION_USER = f"{PREFIX}_orcauser"
 """The daemon's role: a member of `orca_app` with the same rights as in a deployment."""
@@ -82,7 +94,7 @@ class Stack:
     def _start(self) -> Whereabouts:
         endpoints = self._launch_endpoints()
         postgres = self._start_postgres()
-        for endpoint in endpoints:
+        for endpoint in endpoints[:1]:  # SQS is ready
             endpoint.ready()
         aws, sqs = [endpoint.url for endpoint in endpoints] or [self._endpoint_url or ""] * 2
         whereabouts = _fill(
@@ -96,16 +108,23 @@ class Stack:
         return whereabouts
 
     def _launch_endpoints(self) -> list[Endpoint]:
-        """Start the embedded SQS and S3 without waiting, because their imports take long."""
+        """Start the embedded SQS, and S3 without waiting, because its imports take long."""
         if self._endpoint_url:
             return []
-        s3 = Moto(self._kept("aws.pickle"), port=self.state.port("aws_endpoint_url"))
         kept = self._kept("sqs.json")
         port = str(self.state.port("sqs_endpoint_url"))
         sqs = Endpoint("orca_daemon.local.sqs", (port, *([str(kept)] if kept else [])))
-        for endpoint in (s3, sqs):
-            endpoint.launch()
-            self._closing.callback(endpoint.stop)
+        sqs.launch()
+        self._closing.callback(sqs.stop)
+        sqs.ready()  # S3 sends events to it
+        s3 = Moto(
+            self._kept("aws.pickle"),
+            port=self.state.port("aws_endpoint_url"),
+            restore_seconds=RESTORE_SECONDS,
+            sqs=sqs.url,
+        )
+        s3.launch()
+        self._closing.callback(s3.stop)
         self._servers |= {"S3": s3, "SQS": sqs}
         return [s3, sqs]
 
@@ -156,10 +175,13 @@ def _fill(aws: str, sqs: str, database_url: str, http_url: str) -> Whereabouts:
         aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
         region_name=REGION,
     )
-    with closing(session.client("sqs", endpoint_url=sqs)) as client:
-        queues = make_queues(client)
-    with closing(session.client("s3", endpoint_url=aws)) as client:
+    with (
+        closing(session.client("sqs", endpoint_url=sqs)) as queue_client,
+        closing(session.client("s3", endpoint_url=aws)) as client,
+    ):
+        queues = make_queues(queue_client)
         make_buckets(client)
+        announce_restores(client, queue_client, queues["recovery"])
     environment |= daemon_environment(database_url, http_url, queues, BUCKETS)
     return Whereabouts(
         aws_endpoint_url=aws,
@@ -196,4 +218,6 @@ def daemon_environment(
         "ORCA_DATABASE__URL": database_url,
         "ORCA_HTTP__PORT": http_url.rpartition(":")[2],
         "ORCA_EXPORT__BUCKET": buckets["export"],
+        "ORCA_RESTORE__BUCKET": buckets["archive"],
+        "ORCA_RESTORE__DESTINATIONS": json.dumps({_PUBLIC: buckets["public"], ".": buckets["protected"]}),
     }

@@ -27,7 +27,8 @@ async def test_calls_at_one_time_make_one_client() -> None:
     client, prepared = LateClient(make), list[Any]()
     client.when_made(prepared.append)
     assert made == []
-    assert await asyncio.gather(client.greet(name="a"), client.greet(name="b")) == ["hello a", "hello b"]
+    greetings: list[str] = list(await asyncio.gather(client.greet(name="a"), client.greet(name="b")))
+    assert greetings == ["hello a", "hello b"]
     assert len(made) == 1
     assert prepared == made
 

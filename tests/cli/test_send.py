@@ -235,7 +235,10 @@ def test_a_missing_region_names_the_settings(monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
     result = run("export", "files", "--queue", "http://127.0.0.1:9/0/q")
-    assert (result.exit_code, "set AWS_REGION or ORCA_AWS__REGION" in result.output) == (78, True)
+    assert (result.exit_code, "set AWS_REGION, or aws.region (ORCA_AWS__REGION)" in result.output) == (
+        78,
+        True,
+    )
 
 
 def test_a_dry_run_prints_the_messages_and_sends_nothing(fifo: Queue) -> None:
@@ -260,3 +263,67 @@ def test_a_queue_can_be_named_as_in_the_settings(fifo: Queue, tmp_path: Path) ->
     assert result.exit_code == 0, result.output
     (message,) = fifo.take()
     assert message["Attributes"]["MessageGroupId"] == status.granule_group("j", "c", "g")
+
+
+def test_a_dry_run_refuses_a_queue_that_nobody_knows() -> None:
+    result = run("export", "files", "--queue", "nope", "--dry-run")
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith("orca-daemon: no queue 'nope' has a URL in the settings; those that do: ")
+
+
+def test_a_restore_from_flags(standard: Queue) -> None:
+    result = run(
+        *("restore", "--job", "j", "--collection", "c", "--granule", "g", "--archive", "archive"),
+        *("--destination", "protected", "--key", "p/q.h5", "--tier", "bulk", "--days", "9"),
+        *("--queue", standard.url),
+    )
+    assert result.exit_code == 0, result.output
+    (message,) = standard.take()
+    assert json.loads(message["Body"]) == {
+        "input": {
+            "granules": [
+                {
+                    "collectionId": "c",
+                    "granuleId": "g",
+                    "keys": [{"key": "p/q.h5", "destBucket": "protected"}],
+                }
+            ]
+        },
+        "config": {
+            "asyncOperationId": "j",
+            "defaultBucketOverride": "archive",
+            "defaultRecoveryTypeOverride": "Bulk",
+            "expireDays": 9,
+        },
+    }
+
+
+@pytest.mark.parametrize("kind", ["fifo", "standard"])
+def test_restores_from_a_file_are_sent_as_they_are(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    queue: Queue = request.getfixturevalue(kind)
+    granule = {"collectionId": "c", "granuleId": "g", "keys": [{"key": "k", "destBucket": "b"}]}
+    bodies = [
+        {"granules": [granule], "config": {"defaultBucketOverride": "a"}, "more": 1},
+        {"input": {"granules": [granule]}, "config": {"defaultBucketOverride": "a"}},
+    ]
+    result = run("restore", "--file", json_lines(tmp_path, bodies), "--queue", queue.url)
+    assert result.exit_code == 0, result.output
+    assert sorted(json.dumps(json.loads(message["Body"])) for message in queue.take()) == sorted(
+        json.dumps(body) for body in bodies
+    )
+
+
+def test_a_restore_that_a_setting_forbids_is_not_sent(
+    standard: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORCA_RESTORE__TIERS", "Bulk")
+    monkeypatch.setenv("ORCA_RESTORE__TIER", "Bulk")
+    flags = ("--collection", "c", "--granule", "g", "--archive", "a", "--destination", "b", "--key", "k")
+    result = run("restore", *flags, "--tier", "Standard", "--queue", standard.url)
+    assert result.exit_code == 2
+    assert "the daemon would reject it" in result.output
+    assert "restore.tiers" in result.output
+    assert standard.take() == []

@@ -14,16 +14,16 @@ from orca_daemon.local.demo import report
 from orca_daemon.local.demo.archive import fill
 from orca_daemon.local.demo.exporting import export
 from orca_daemon.local.demo.granules import granules
-from orca_daemon.local.demo.inventory import reconcile
+from orca_daemon.local.demo.inventory import reconcile, reconcile_disturbed
 from orca_daemon.local.demo.mistakes import make_mistakes
 from orca_daemon.local.demo.recovery import recover
 from orca_daemon.local.demo.scene import Scene, Step
 from orca_daemon.local.stack import Stack
 from orca_daemon.local.state import Whereabouts
 
-ARCHIVED = 600
+ARCHIVED = 500
 """Granules in the archive, each of four files."""
-RECOVERED = 60
+RECOVERED = 30
 _SPARE = 3
 
 
@@ -52,13 +52,12 @@ def play(stack: Stack, whereabouts: Whereabouts, *, as_json: bool, stays: bool) 
 def _steps(scene: Scene) -> list[Step]:
     everything = list(granules(ARCHIVED + _SPARE, scene.started))
     archived, spare = everything[:ARCHIVED], everything[ARCHIVED:]
-    wanted = archived[:RECOVERED]
-    lost = wanted[-1].files[0]
     acts: Sequence[Callable[[], Step]] = (
         lambda: fill(scene, archived),
-        lambda: recover(scene, wanted, lost),
-        lambda: make_mistakes(scene, lost.key),
-        lambda: reconcile(scene, spare),
+        lambda: recover(scene, archived[:RECOVERED]),
+        lambda: reconcile(scene),
+        lambda: make_mistakes(scene, archived[RECOVERED]),
+        lambda: reconcile_disturbed(scene, spare),
         lambda: export(scene),
     )
     return [_timed(act) for act in acts]
