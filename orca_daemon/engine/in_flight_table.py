@@ -26,11 +26,15 @@ class Permits:
     Polling loops write `reserved`; the in-flight table writes `held`, and `settling` for deletes under way.
     """
 
-    def __init__(self, *, held: int, active: int, least: int, parked: Callable[[], int]) -> None:
+    def __init__(
+        self, *, held: int, active: int, least: int, parked: Callable[[], int], ahead: bool = False
+    ) -> None:
         self._held_limit = held
         self._active_limit = active
         self._least = min(least, BATCH, active, held)
         """Smaller receives are not worth their round trip."""
+        self._least_active = min(BATCH, active) if ahead else self._least
+        """The same while messages that were received ahead are still there to be worked."""
         self.held = 0
         self.reserved = 0
         self.settling = 0
@@ -40,17 +44,17 @@ class Permits:
     @property
     def free(self) -> int:
         """How many messages one receive may ask for now."""
+        return min(BATCH, self._held_limit - self.held - self.reserved, self._free_active)
+
+    @property
+    def _free_active(self) -> int:
         active = self.held - self._parked() - self.settling
-        return min(
-            BATCH,
-            self._held_limit - self.held - self.reserved,
-            self._active_limit - active - self.reserved,
-        )
+        return self._active_limit - active - self.reserved
 
     @property
     def full(self) -> bool:
         """Whether a receive has to wait."""
-        return self.free < self._least
+        return self.free < self._least or self._free_active < self._least_active
 
     def reserve(self) -> int:
         """Take what is free, for one receive."""
@@ -116,22 +120,24 @@ class InFlightTable:
 
     # Messages leave because their work is done.
 
-    async def delete(self, run: Run) -> None:
-        """Delete the messages of a run, and return when that is confirmed."""
-        await self._settlement.delete(self._to_delete(run), urgent=True)
-        self._deleted(run)
+    def delete_later(self, run: Run, then: Callable[[], None], *, urgent: bool) -> None:
+        """Delete the messages of a run without waiting, so that its slot is free for the next run.
 
-    def delete_later(self, run: Run) -> None:
-        """Delete the messages of a run without waiting, so that its slot is free for the next run."""
+        Args:
+            run: its work is durable.
+            then: called when all deletes have ended; perhaps at once.
+            urgent: whether something waits for that.
+        """
         messages = self._to_delete(run)
         self.permits.settling += len(messages)
 
         def done() -> None:
             self.permits.settling -= len(messages)
             self._deleted(run)
+            then()
 
         if messages:
-            self._settlement.submit(messages, done)
+            self._settlement.submit(messages, done, urgent=urgent)
         else:
             done()
 
