@@ -19,10 +19,14 @@ from botocore.exceptions import (
 
 from orca_daemon import __version__
 from orca_daemon.aws.authorities import AuthoritiesError, check_authorities
+from orca_daemon.aws.direct_calls import DirectCalls, applicable
 from orca_daemon.aws.late_client import LateClient, read_model
 from orca_daemon.aws.session import NoRedirectSession, checked_session, reload_refused_credentials
 from orca_daemon.settings import AwsSection, Settings, SettingsError
 
+_USER_AGENT = f"orca-daemon/{__version__}"
+_TRIES = {"poll": 1, "control": 4}
+"""Attempts at a call, by role; a receive is repeated by its poller."""
 NO_REGION = "no AWS region is known: set AWS_REGION, or aws.region (ORCA_AWS__REGION)"
 
 
@@ -40,6 +44,8 @@ class Clients:
     sts: LateClient
     states: LateClient
     """Step Functions, for the tasks that wait for a restore."""
+    direct: tuple[DirectCalls, ...] = ()
+    """The hot calls of `poll` and `control`, if they do not go through aiobotocore."""
 
 
 @asynccontextmanager
@@ -55,8 +61,8 @@ async def connect(settings: Settings) -> AsyncIterator[Clients]:
     engine, copies = settings.engine, settings.copies
     polls = sum(queue.pollers for queue in settings.bound.values()) + 2
     roles: dict[str, tuple[str, AioConfig]] = {
-        "poll": ("sqs", _options(pool=polls, read=engine.wait + 10, tries=1)),
-        "control": ("sqs", _options(pool=32, read=10, tries=4)),
+        "poll": ("sqs", _options(pool=polls, read=engine.wait + 10, tries=_TRIES["poll"])),
+        "control": ("sqs", _options(pool=32, read=10, tries=_TRIES["control"])),
         # A CopyObject of 5 GiB answers only when it is done, after minutes.
         "s3": ("s3", _options(pool=copies.parts + 8, read=900, tries=4).merge(SIGNED_URLS)),
     }
@@ -96,7 +102,13 @@ async def connect(settings: Settings) -> AsyncIterator[Clients]:
         except (BotoCoreError, ValueError) as error:  # an invalid region, profile or endpoint
             raise SettingsError([f"AWS cannot be used as it is set up: {error}"]) from error
         later = {role: LateClient(partial(make_late, *made_of)) for role, made_of in late.items()}
-        yield Clients(**clients, **later)
+        calls = [
+            DirectCalls(clients[role], session, user_agent=_USER_AGENT, tries=_TRIES[role]) for role in _TRIES
+        ]
+        direct = tuple(calls) if settings.aws.direct_calls and applicable(clients["poll"]) else ()
+        for each in direct:
+            each.replace()
+        yield Clients(**clients, **later, direct=direct)
 
 
 def endpoint(aws: AwsSection, service: str) -> str | None:
@@ -111,7 +123,7 @@ SIGNED_URLS = AioConfig(signature_version="s3v4")
 def _options(*, pool: int, read: float, tries: int) -> AioConfig:
     return AioConfig(
         # botocore would build this string twice per call, at 14 % of the client's processor time (measured).
-        user_agent=f"orca-daemon/{__version__}",
+        user_agent=_USER_AGENT,
         http_session_cls=NoRedirectSession,
         parameter_validation=False,
         max_pool_connections=pool,

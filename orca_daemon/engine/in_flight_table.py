@@ -26,11 +26,15 @@ class Permits:
     Polling loops write `reserved`; the in-flight table writes `held`, and `settling` for deletes under way.
     """
 
-    def __init__(self, *, held: int, active: int, least: int, parked: Callable[[], int]) -> None:
+    def __init__(
+        self, *, held: int, active: int, least: int, parked: Callable[[], int], ahead: bool = False
+    ) -> None:
         self._held_limit = held
         self._active_limit = active
         self._least = min(least, BATCH, active, held)
         """Smaller receives are not worth their round trip."""
+        self._least_active = min(BATCH, active) if ahead else self._least
+        """The same while messages that were received ahead are still there to be worked."""
         self.held = 0
         self.reserved = 0
         self.settling = 0
@@ -38,10 +42,13 @@ class Permits:
         self._changed = asyncio.Event()
 
     @property
+    def _unused_active(self) -> int:
+        return self._active_limit - (self.held - self._parked() - self.settling)
+
+    @property
     def _unused(self) -> int:
         """How many more messages the limits admit, those that a receive under way may bring included."""
-        active = self.held - self._parked() - self.settling
-        return min(self._held_limit - self.held, self._active_limit - active)
+        return min(self._held_limit - self.held, self._unused_active)
 
     @property
     def free(self) -> int:
@@ -54,12 +61,16 @@ class Permits:
 
         A receive under way takes nothing from it: one that hangs must not look like a queue at its limit.
         """
-        return self._unused if self._unused >= self._least else 0
+        return 0 if self._is_full(0) else self._unused
 
     @property
     def full(self) -> bool:
         """Whether a receive has to wait."""
-        return self.free < self._least
+        return self._is_full(self.reserved)
+
+    def _is_full(self, reserved: int) -> bool:
+        unused, active = self._unused - reserved, self._unused_active - reserved
+        return unused < self._least or active < self._least_active
 
     def reserve(self) -> int:
         """Take what is free, for one receive."""
@@ -125,22 +136,24 @@ class InFlightTable:
 
     # Messages leave because their work is done.
 
-    async def delete(self, run: Run) -> None:
-        """Delete the messages of a run, and return when that is confirmed."""
-        await self._settlement.delete(self._to_delete(run), urgent=True)
-        self._deleted(run)
+    def delete_later(self, run: Run, then: Callable[[], None], *, urgent: bool) -> None:
+        """Delete the messages of a run without waiting, so that its slot is free for the next run.
 
-    def delete_later(self, run: Run) -> None:
-        """Delete the messages of a run without waiting, so that its slot is free for the next run."""
+        Args:
+            run: its work is durable.
+            then: called when all deletes have ended; perhaps at once.
+            urgent: whether something waits for that.
+        """
         messages = self._to_delete(run)
         self.permits.settling += len(messages)
 
         def done() -> None:
             self.permits.settling -= len(messages)
             self._deleted(run)
+            then()
 
         if messages:
-            self._settlement.submit(messages, done)
+            self._settlement.submit(messages, done, urgent=urgent)
         else:
             done()
 

@@ -8,6 +8,7 @@ import pytest_asyncio
 from aiobotocore.config import AioConfig
 
 from orca_daemon.aws.clients import Clients
+from orca_daemon.aws.direct_calls import DirectCalls
 from orca_daemon.aws.metering import meter
 from orca_daemon.aws.session import checked_session
 from orca_daemon.local.moto import REGION
@@ -41,6 +42,11 @@ async def bench(bare_environment: None) -> AsyncIterator[Bench]:
             )
             for name in services
         }
+        clients["sqs-direct"] = await stack.enter_async_context(
+            session.create_client("sqs", region_name=REGION, endpoint_url=server.url, config=config)
+        )
+        direct = DirectCalls(clients["sqs-direct"], session, user_agent="test", tries=1)
+        direct.replace()
         bench = Bench(server, clients)
         sqs = clients["sqs"]
         meter(
@@ -52,6 +58,7 @@ async def bench(bare_environment: None) -> AsyncIterator[Bench]:
                 ssm=clients["ssm"],
                 sts=clients["sts"],
                 states=clients["stepfunctions"],
+                direct=(direct,),
             ),
             lambda operation, outcome, _: bench.counted.append((operation, outcome)),
         )

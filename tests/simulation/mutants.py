@@ -104,11 +104,13 @@ def retry_behind_the_followers() -> AbstractContextManager[object]:
 @breaks("i5_deletes_in_order")
 def go_on_before_the_delete_is_confirmed() -> AbstractContextManager[object]:
     """Start the next run of a group while the delete of the last is under way."""
+    delete_later = InFlightTable.delete_later
 
-    async def delete(self: InFlightTable, run: Run) -> None:
-        self.delete_later(run)
+    def delete(self: InFlightTable, run: Run, then: Callable[[], None], *, urgent: bool) -> None:
+        run.settling = False
+        delete_later(self, run, then, urgent=urgent)
 
-    return patch.object(InFlightTable, "delete", delete)
+    return patch.object(InFlightTable, "delete_later", delete)
 
 
 @breaks("i2_effect_before_delete")

@@ -8,7 +8,6 @@ from orca_daemon.engine.expiry import ITS_LAST
 from tests.simulation import against_truth, patience
 from tests.simulation.outcome import Outcome
 from tests.simulation.record import Entry
-from tests.simulation.world import HELD
 
 SLACK = 30.0
 """Seconds by which a drain may be longer than its parts, for slow answers."""
@@ -146,7 +145,7 @@ def i10_bounded(outcome: Outcome) -> Iterator[str]:
             held[entry.life] += len(entry.ids)
         else:
             held[entry.life] -= 1
-        if held[entry.life] > HELD:
+        if held[entry.life] > outcome.history.held:
             yield f"{held[entry.life]} at {entry.at:.2f}"
 
 
