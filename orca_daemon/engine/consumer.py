@@ -36,7 +36,7 @@ class Consumer:
         # Without space for it, slots would stay empty until a receive of ten fits.
         ahead = route.received_ahead if options.held >= options.concurrency + route.received_ahead else 0
         self.permits = Permits(
-            held=options.held,
+            options,
             active=min(options.held, options.concurrency * route.most + ahead),
             least=min(route.most, BATCH),
             ahead=bool(ahead),
@@ -153,7 +153,7 @@ class Consumer:
             held=self.permits.held,
             running=sum(message.phase is Phase.RUNNING for message in messages),
             settling=sum(message.phase is Phase.SETTLING for message in messages),
-            bytes_held=sum(len(message.envelope.body) for message in messages),
+            bytes_held=self.permits.bodies.held,
             permits_free=self.permits.room,
             groups=len(self._lanes) if context.facts.fifo else 0,
             oldest_held=min((message.received for message in messages), default=None),

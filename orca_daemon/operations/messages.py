@@ -3,10 +3,9 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orca_daemon.engine.errors import Reject
-from orca_daemon.queues.restore.rules import RestoreRules
 from orca_daemon.settings.buckets import CopyRules
 from orca_daemon.wire import catalog, copy, inventory, restore, status
 from orca_daemon.wire.catalog import CatalogFile, CatalogGranule, Collection, Provider
@@ -16,6 +15,10 @@ from orca_daemon.wire.outgoing import INTERNAL_REPORT_GROUP, Outgoing, digest, d
 from orca_daemon.wire.status import Grouping, NewFile, NewJob, RecoveryStatus, RequestMethod, UpdateFile
 from orca_daemon.wire.times import format_time
 from orca_daemon.wire.wire_model import MalformedError, WireModel, json_object, read
+
+if TYPE_CHECKING:
+    # Not at run time: the command line imports this module, and the queues import all of the daemon.
+    from orca_daemon.queues.restore.rules import RestoreRules
 
 Document = dict[str, Any]
 Template = Callable[[Document], Outgoing]
@@ -68,7 +71,7 @@ def copy_request(rules: CopyRules) -> Template:
     return template
 
 
-def restore_request(rules: RestoreRules, *, fifo: bool) -> Template:
+def restore_request(rules: "RestoreRules", *, fifo: bool) -> Template:
     """Makes restore requests that these rules allow, in any form that the queue accepts."""
 
     def template(given: Document) -> Outgoing:

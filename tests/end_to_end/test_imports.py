@@ -1,6 +1,8 @@
 """An idle daemon has not imported what only some messages need; the first such message brings it in."""
 
 import re
+import subprocess
+import sys
 
 from orca_daemon.wire.inventory import ExportRequest, export_message
 from tests.end_to_end.conftest import Deployment
@@ -12,6 +14,14 @@ LATE = {"pyarrow", "duckdb", "numpy", "pandas", "alembic", "boto3", "rich.consol
 
 def imported(deployment: Deployment) -> set[str]:
     return set(IMPORTED.findall(deployment.log.read_text()))
+
+
+def test_the_command_line_imports_neither_the_log_nor_the_queues() -> None:
+    program = (
+        "import sys, orca_daemon.cli; print({'structlog', 'sqlalchemy', 'aiobotocore'} & sys.modules.keys())"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "set()"
 
 
 def test_arrow_is_imported_by_the_first_export(deployment: Deployment) -> None:

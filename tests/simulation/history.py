@@ -155,6 +155,8 @@ class History:
     """Whether the next message of a group begins before the delete of the one before it."""
     held: int = 12
     """Messages in flight at most."""
+    held_bytes: int = 10_000
+    """Bytes of bodies in flight at most, as far as the sizes of what comes are known."""
     ahead: bool = False
     """Whether messages are received while all slots are at work."""
     time_limit: float = 40.0
@@ -217,7 +219,9 @@ def _by_number(history: History) -> History:
     """What was thought of last, by the seed's number, so that the other seeds keep their histories."""
     single = history.batch == 1
     ahead = single and history.seed % 2 == 1
-    return replace(history, ahead=ahead, held=24 if ahead else 12, pipelined=single and history.seed % 4 == 3)
+    pipelined = single and history.seed % 4 == 3
+    few_bytes = 18 if history.seed % 5 == 4 else history.held_bytes
+    return replace(history, ahead=ahead, held=24 if ahead else 12, pipelined=pipelined, held_bytes=few_bytes)
 
 
 def _ending(history: History) -> History:

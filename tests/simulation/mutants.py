@@ -9,6 +9,7 @@ from math import inf
 from typing import Any
 from unittest.mock import patch
 
+from orca_daemon.engine.body_budget import BodyBudget
 from orca_daemon.engine.consumer import Consumer
 from orca_daemon.engine.dead_letter_sender import DeadLetterSender
 from orca_daemon.engine.dependencies import Dependencies
@@ -197,6 +198,12 @@ def receive_without_room() -> AbstractContextManager[object]:
         return 10
 
     return patch.object(Permits, "reserve", reserve)
+
+
+@breaks("i10_bounded")
+def count_no_bytes() -> AbstractContextManager[object]:
+    """Receive as if bodies had no size."""
+    return patch.object(BodyBudget, "add", lambda *_: None)
 
 
 @breaks("i14_no_storm")

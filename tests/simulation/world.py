@@ -176,6 +176,7 @@ class _World:
                 lease=history.lease,
                 wait=history.wait,
                 held=history.held,
+                held_bytes=history.held_bytes,
                 pollers=history.pollers,
                 concurrency=history.concurrency,
                 max_attempts=history.max_attempts,
