@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from orca_daemon.aws.clients import Clients
 from orca_daemon.aws.errors import Meaning, meaning_of, status_of
+from orca_daemon.aws.late_client import LateClient
 
 CallOutcome = Literal["ok", "throttled", "error"]
 """The label `outcome` of the metrics of calls."""
@@ -24,7 +25,10 @@ _STARTED = "orca_daemon_started"
 def meter(clients: Clients, on_call: OnCall) -> None:
     """Call `on_call` after each call of each client; the client's retries belong to the same call."""
     for client in (getattr(clients, field.name) for field in fields(clients) if field.name != "direct"):
-        _meter(client, on_call)
+        if isinstance(client, LateClient):
+            client.when_made(partial(_meter, on_call=on_call))
+        else:
+            _meter(client, on_call)
     for direct in clients.direct:
         direct.on_end = partial(_end_direct, on_call)
 

@@ -8,7 +8,7 @@ the event loop's thread, and never across an await.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -55,11 +55,19 @@ class Run:
     started: float = 0.0
     expires: float = 0.0
     """When its time limit is over."""
+    ends: float = float("inf")
+    """When the delivery of its oldest message has to end."""
+    turn: InFlightMessage | None = None
+    """The message that is handled now, if they are handled one after another."""
     stop: StopReason | None = None
     """Why it was cancelled, if it was."""
     stopped_at: float = 0.0
     last: bool = False
     """Whether its limit is that of the delivery, which is too old for another attempt."""
+    settling: bool = False
+    """Whether its lanes stay busy until its deletes have ended."""
+    settled: Callable[[], None] = lambda: None
+    """Called when its deletes have ended.  Set by the dispatcher."""
     succeeded: set[tuple[str, str]] | None = None
     """Dependencies and places at which an operation of the attempt succeeded."""
 
@@ -72,10 +80,29 @@ class Run:
 
     def begin(self, now: float, limit: float, end: float) -> None:
         """Start the clock: the run may take `limit` seconds, but not past `end`, the end of its delivery."""
-        self.started = now
+        self.started, self.ends = now, end
         self.expires = now + limit
         if end < self.expires:
             self.expires, self.last = end, True
+
+    @property
+    def current(self) -> list[InFlightMessage]:
+        """The messages of the attempt."""
+        return self.messages if self.turn is None else [self.turn]
+
+    def turn_to(self, message: InFlightMessage, now: float, limit: float) -> None:
+        """The next message has its turn, with a time limit of its own."""
+        self.turn, self.succeeded = message, None
+        self.begin(now, limit, self.ends)
+
+    def shorten(self, count: int) -> None:
+        """Only the first messages are left; lanes without one stay busy with the others."""
+        self.messages = self.messages[:count]
+        self.parts = [(lane, [one for one in part if one in self.messages]) for lane, part in self.parts]
+
+    def narrow(self, lane: Lane, message: InFlightMessage) -> None:
+        """Only this message is left."""
+        self.parts, self.messages, self.turn = [(lane, [message])], [message], None
 
     def cancelled(self, why: StopReason, now: float) -> None:
         """The engine asked its task to stop."""

@@ -185,6 +185,8 @@ class EngineSection(Section):
     """Length of a long poll; with short polls the daemon would ask an empty queue without a pause."""
     held: Count = 1000
     """Largest number of messages in flight per queue: at work, waiting, or between attempts."""
+    held_bytes: Annotated[int, Field(ge=1_048_576)] = 268_435_456
+    """Largest number of bytes of bodies in flight, over all queues; each queue may use an equal part."""
     drain_seconds: Annotated[float, Field(ge=0)] = 50.0
     """How long running work may go on after SIGTERM."""
     settle_linger: Annotated[float, Field(ge=0, le=5)] = 0.05
