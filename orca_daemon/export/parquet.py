@@ -1,6 +1,5 @@
 """Writes a Parquet file in row groups, so that the memory depends on a row group, and not on the table."""
 
-from collections.abc import Collection
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -86,32 +85,15 @@ class RowGroups:
 
     def _opened(self, first: pa.Table) -> pq.ParquetWriter:
         if self._writer is None:
-            repeated = {name for name in first.column_names if repeats(first.column(name))}
             self._writer = pq.ParquetWriter(
                 self._sink,
                 self._schema,
                 compression="zstd",
                 compression_level=1,
-                use_dictionary=sorted(repeated),
-                column_encoding=_encodings(self._schema, repeated),
+                use_dictionary=[name for name in first.column_names if repeats(first.column(name))],
                 dictionary_pagesize_limit=128 << 10,
             )
         return self._writer
-
-
-def _encodings(schema: pa.Schema, repeated: Collection[str]) -> dict[str, str] | None:
-    """The encoding of each column without a dictionary; None if all are plain.
-
-    Differences of numbers and times, and lengths apart from texts, leave less to be compressed.
-    """
-    kinds = {field.name: field.type for field in schema if field.name not in repeated}
-    return {name: encoding for name, kind in kinds.items() if (encoding := _encoding(kind))} or None
-
-
-def _encoding(kind: pa.DataType) -> str | None:
-    if pa.types.is_integer(kind) or pa.types.is_temporal(kind):
-        return "DELTA_BINARY_PACKED"
-    return "DELTA_LENGTH_BYTE_ARRAY" if pa.types.is_string(kind) or pa.types.is_binary(kind) else None
 
 
 def repeats(values: pa.ChunkedArray) -> bool:

@@ -7,15 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg2
-import structlog
 from sqlalchemy import Connection
 
 from orca_daemon.db.connect import UnreachableError
 from orca_daemon.db.session import Session, shut_down
 from orca_daemon.export.catalog import STATEMENTS
 from orca_daemon.export.ranges import OLDEST_SERVER
-
-log = structlog.get_logger(__name__)
 
 _IMPORT = """
 SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;
@@ -88,14 +85,20 @@ class Readers:
         """End all sessions at once, whatever they do; later ones cannot be opened."""
         with self._lock:
             self._stopped, sessions = True, list(self._all)
-        for session in sessions:
-            shut_down(session)
+            # Under the lock, or a closed session's descriptor could already be that of another socket.
+            for session in sessions:
+                shut_down(session)
         for session in sessions:
             session.cancel()  # otherwise the server would notice only when it sends the next row
 
     def close(self) -> None:
         """Close all sessions; no thread uses one any more."""
-        for session in self._all:
+        for session in list(self._all):
+            self._close(session)
+
+    def _close(self, session: Session) -> None:
+        with self._lock:
+            self._all.remove(session)
             session.close()
 
     def _import(self) -> Session:
@@ -105,10 +108,10 @@ class Readers:
                 cursor.execute(_IMPORT, (self._shared.name,))
                 proof = cursor.fetchone()
         except psycopg2.Error as error:
-            session.close()
+            self._close(session)
             raise NotSharedError(error.diag.message_primary or "the connection is lost") from None
         if proof != self._shared.proof:
-            session.close()
+            self._close(session)
             raise NotSharedError("another server answers at the same address")
         return session
 
