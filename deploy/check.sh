@@ -37,6 +37,27 @@ step "a wheel is built, installed and run" .venv/bin/python -m pytest -q -m outs
 step "kubectl and docker accept the documented commands" .venv/bin/python -m pytest -q -m outside tests/deploy/test_clients.py
 step "Dockerfile (hadolint)" hadolint Dockerfile
 step "shell scripts (shellcheck)" shellcheck dev deploy/*.sh deploy/*/*.sh deploy/systemd/orca-daemon
+if command -v npm >/dev/null; then
+    if [ ! -d "$TOOLS/asl/node_modules" ]; then
+        echo "fetching asl-validator (once)" >&2
+        npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$TOOLS/asl" asl-validator@4.0.0
+    fi
+    for machine in deploy/stepfunctions/*.asl.json; do
+        step "state machine $(basename "$machine" .asl.json) (asl-validator)" \
+            node "$TOOLS/asl/node_modules/asl-validator/dist/bin/asl-validator.js" --json-path "$machine"
+    done
+else
+    skip "state machines" "no npm to fetch asl-validator with"
+fi
+if [ ! -x "$TOOLS/states/bin/python" ]; then
+    echo "fetching statelint, and moto with the parsers of Step Functions (once)" >&2
+    python3 -m venv "$TOOLS/states"
+    "$TOOLS/states/bin/pip" install --quiet --disable-pip-version-check statelint==3.1.0 "moto[stepfunctions]==5.2.5"
+fi
+for machine in deploy/stepfunctions/*.asl.json; do
+    step "state machine $(basename "$machine" .asl.json) (statelint)" "$TOOLS/states/bin/statelint" "$machine"
+done
+step "state machines run in moto, and are answered" "$TOOLS/states/bin/python" deploy/stepfunctions/try.py
 step "compose.yaml (compose specification)" check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
 if command -v kubectl >/dev/null; then
     for made in overlays/minimal overlays/production migration; do

@@ -1,6 +1,7 @@
 """Fixtures: a real Postgres and real AWS endpoints over HTTP, one of each per test process."""
 
 import gc
+import logging
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ import botocore.loaders
 import hypothesis
 import psycopg2
 import pytest
+import structlog
 
 from orca_daemon.db.migrate import upgrade
 from orca_daemon.local.endpoint import Endpoint
@@ -64,6 +66,16 @@ def pytest_collection_finish() -> None:
 def pytest_unconfigure() -> None:
     """Undo `tune_gc`: DuckDB prints a warning for its objects that still exist when the interpreter exits."""
     gc.unfreeze()
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """A command logs to the standard error of its process, which here ends with each call."""
+    handlers, level = logging.getLogger().handlers[:], logging.getLogger().level
+    yield
+    structlog.reset_defaults()
+    logging.getLogger().handlers[:] = handlers
+    logging.getLogger().setLevel(level)
 
 
 @pytest.fixture(scope="session", autouse=True)

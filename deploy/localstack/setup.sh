@@ -17,6 +17,7 @@ queue orca-status-update 900 777600 .fifo
 queue orca-recovery 1800 432000 ""
 queue orca-internal-report 4320 432000 .fifo
 queue orca-metadata 900 777600 .fifo
+queue orca-restore 1800 432000 ""
 for bucket in archive protected public reports export; do
     awslocal s3api create-bucket --bucket "orca-$bucket" \
         --create-bucket-configuration LocationConstraint=us-west-2

@@ -100,6 +100,7 @@ async def _use_database(
 
     tables, current_role = await patiently("the database", read, database.judge_failure, report)
     _apply(database.judge_schema(tables))
+    _apply(database.judge_own_tables(tables, by_queue))
     _apply(database.judge_role(current_role, by_queue))
     postgres.writes(current_role.writable)
 

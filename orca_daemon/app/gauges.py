@@ -4,13 +4,14 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 import structlog
 
 from orca_daemon.aws.sqs import SqsSource
-from orca_daemon.db import recoveries
+from orca_daemon.db import recoveries, restores
 from orca_daemon.db.database import Database
 from orca_daemon.engine.errors import SourceError
 from orca_daemon.queues.internal_report.comparisons import show_latest
@@ -49,6 +50,7 @@ class Gauges:
             if database := self._database:
                 self._services.metrics.recovery.start_reading(time.time())
                 tasks.create_task(self._every(RECOVERY_SECONDS, partial(self._open_recoveries, database)))
+                tasks.create_task(self._every(RECOVERY_SECONDS, partial(self._restores, database)))
                 tasks.create_task(self._every(REPORT_SECONDS, partial(show_latest, self._services, database)))
             else:
                 await asyncio.Event().wait()
@@ -80,3 +82,10 @@ class Gauges:
     async def _open_recoveries(self, database: Database) -> None:
         counts = await database.transact(recoveries.overview)
         self._services.metrics.recovery.set_counts(counts.files, counts.oldest_open, time.time())
+
+    async def _restores(self, database: Database) -> None:
+        now = datetime.now(UTC)
+        counts = await database.transact(restores.counts, now)
+        self._services.metrics.restores.set_counts(
+            counts.in_progress, counts.oldest, counts.expiring, now.timestamp()
+        )

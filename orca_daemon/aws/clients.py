@@ -21,7 +21,7 @@ from orca_daemon.aws.authorities import AuthoritiesError, check_authorities
 from orca_daemon.aws.session import NoRedirectSession, checked_session, reload_refused_credentials
 from orca_daemon.settings import AwsSection, Settings, SettingsError
 
-NO_REGION = "no AWS region is known: set AWS_REGION or ORCA_AWS__REGION"
+NO_REGION = "no AWS region is known: set AWS_REGION, or aws.region (ORCA_AWS__REGION)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +36,8 @@ class Clients:
     secrets: Any
     ssm: Any
     sts: Any
+    states: Any
+    """Step Functions, for the tasks that wait for a restore."""
 
 
 @asynccontextmanager
@@ -56,6 +58,7 @@ async def connect(settings: Settings) -> AsyncIterator[Clients]:
         "secrets": ("secretsmanager", _options(pool=2, read=10, tries=4)),
         "ssm": ("ssm", _options(pool=2, read=10, tries=4)),
         "sts": ("sts", _options(pool=2, read=10, tries=2)),
+        "states": ("stepfunctions", _options(pool=8, read=10, tries=4)),
     }
     session = checked_session()
     reload_refused_credentials(session)

@@ -1,7 +1,7 @@
 """The error codes of AWS, by what they mean.
 
 Sources: AWS's API references (common errors, S3 error responses, SQS, KMS, STS, Secrets Manager, Parameter
-Store).
+Store, Step Functions).
 """
 
 from collections.abc import Mapping
@@ -39,6 +39,7 @@ CODES: Mapping[Meaning, frozenset[str]] = {
             "SlowDown",
             "BandwidthLimitExceeded",
             "KmsThrottled",
+            "KmsThrottlingException",
             "LimitExceededException",
             "OverLimit",
             "PriorRequestNotComplete",
@@ -51,6 +52,8 @@ CODES: Mapping[Meaning, frozenset[str]] = {
             "ThrottlingException",
             "TooManyRequests",
             "TooManyRequestsException",
+            # No capacity for Expedited restores now (AWS: RestoreObject).
+            "GlacierExpeditedRetrievalNotAvailable",
             # A synonym of S3's SlowDown ("Reduce your request rate").
             "ServiceUnavailable",
             # S3's response to a HEAD: it has no body with a code.
@@ -119,9 +122,11 @@ CODES: Mapping[Meaning, frozenset[str]] = {
             "AllAccessDisabled",
             "InvalidPayer",
             "KmsAccessDenied",
+            "KmsAccessDeniedException",
             "KmsDisabled",
             "KmsInvalidKeyUsage",
             "KmsInvalidState",
+            "KmsInvalidStateException",
             "KmsNotFound",
             "KmsOptInRequired",
             "NotAuthorized",
@@ -155,6 +160,9 @@ CODES: Mapping[Meaning, frozenset[str]] = {
             "ParameterVersionNotFound",
             "QueueDoesNotExist",
             "ResourceNotFoundException",
+            # The execution of the state machine has ended, or has not waited so long.
+            "TaskDoesNotExist",
+            "TaskTimedOut",
         }
     ),
     # Only the codes whose HTTP status would mean something else.
@@ -168,7 +176,10 @@ CODES: Mapping[Meaning, frozenset[str]] = {
             "ObjectAlreadyInActiveTierError",
             "ObjectNotInActiveTierError",
             "PermanentRedirect",
+            "RestoreAlreadyInProgress",
             "UnknownOperationException",
         }
     ),
 }
+OF_TASKS: Mapping[str, Meaning] = {"InvalidToken": Meaning.MISSING}
+"""Codes with another meaning in Step Functions' responses to SendTask…: there the token is a task's."""

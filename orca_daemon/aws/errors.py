@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
-from orca_daemon.aws.codes import CODES, Meaning
+from orca_daemon.aws.codes import CODES, OF_TASKS, Meaning
 
 __all__ = [
     "REQUEST_IDS",
@@ -44,19 +44,24 @@ REQUEST_IDS = frozenset({"x-amz-request-id", "x-amzn-requestid"})
 """Headers of which AWS sends one with every response."""
 _LONGEST = 300
 """Characters of a botocore message that are reported."""
+_OF_TASK = "SendTask"
+"""Beginning of the names of Step Functions' calls that take the token of a task."""
 _LATE_RESPONSE = 60.0
 """Seconds; a smaller difference between the clocks may be a late response."""
 
 
-def meaning(code: str, status: int = 0, message: str = "") -> Meaning:
+def meaning(code: str, status: int = 0, message: str = "", operation: str = "") -> Meaning:
     """What an error response means.
 
     Args:
         code: AWS's error code; the part before its last dot or `#` is a namespace.
         status: the HTTP status; 0 if unknown.
         message: AWS's error message; a few codes have several meanings without it.
+        operation: the name of the call; one code means something else in one kind of calls.
     """
     namespace, _, bare = code.rpartition("#")[2].rpartition(".")
+    if operation.startswith(_OF_TASK) and bare in OF_TASKS:
+        return OF_TASKS[bare]
     known = _BY_CODE.get(bare)
     if known is Meaning.CREDENTIALS and any(text in message for text in _OUT_OF_TIME):
         return Meaning.CLOCK
@@ -151,7 +156,7 @@ def _meaning_of_response(error: BaseException) -> Meaning:
     if _lacks_code(error):
         # The status may be a proxy's, so it may not mean 'denied' or 'missing': those blame the message.
         return Meaning.THROTTLED if status == HTTPStatus.TOO_MANY_REQUESTS else Meaning.PASSING
-    return meaning(_code(error), status, message_of(error))
+    return meaning(_code(error), status, message_of(error), _operation(error))
 
 
 def _lacks_code(error: BaseException) -> bool:

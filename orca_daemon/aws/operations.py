@@ -24,6 +24,7 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "s3:ListObjectsV2": ("s3:ListBucket",),
     "s3:ListParts": ("s3:ListMultipartUploadParts",),
     "s3:PutObject": _WRITE,
+    "s3:RestoreObject": ("s3:RestoreObject",),
     "s3:UploadPart": _WRITE,
     "s3:UploadPartCopy": (*_READ, *_WRITE),
     "secretsmanager:GetSecretValue": ("secretsmanager:GetSecretValue",),
@@ -34,5 +35,8 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "sqs:ReceiveMessage": ("sqs:ReceiveMessage",),
     "sqs:SendMessage": ("sqs:SendMessage",),
     "ssm:GetParameter": ("ssm:GetParameter",),
+    "stepfunctions:SendTaskFailure": ("states:SendTaskFailure",),
+    "stepfunctions:SendTaskHeartbeat": ("states:SendTaskHeartbeat",),
+    "stepfunctions:SendTaskSuccess": ("states:SendTaskSuccess",),
     "sts:GetCallerIdentity": (),
 }

@@ -1,4 +1,4 @@
-"""Sends status updates to the status-update queue, byte for byte like ORCA's own producers."""
+"""Sends messages to a queue of ours: status updates, byte for byte like ORCA's own producers, and others."""
 
 import asyncio
 import random
@@ -9,6 +9,7 @@ from orca_daemon.aws.errors import Meaning, meaning_of, message_of, reason_of
 from orca_daemon.engine import places
 from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.errors import DependencyDown, NotYet
+from orca_daemon.wire.outgoing import Outgoing
 from orca_daemon.wire.queue_url import normalised
 from orca_daemon.wire.status import Grouping, UpdateFile, update_message
 
@@ -32,20 +33,31 @@ class Publisher:
         *,
         grouping: Grouping = Grouping.QUEUE,
         backoff: Backoff = Backoff(),  # noqa: B008  frozen
+        name: str = "status queue",
     ) -> None:
+        """`name` is how sentences call the queue."""
         self._sqs, self._url, self._grouping, self._backoff = sqs, normalised(url), grouping, backoff
         self._rng = random.Random()
+        self._name = name
         self._place = f"send {self._url.rpartition('/')[2]}"
 
     async def post(self, update: UpdateFile) -> None:
-        """Send one update, and wait until SQS confirms it.
+        """Send one update.  Raises as `send` does."""
+        await self.send(update_message(update, grouping=self._grouping))
+
+    @property
+    def grouping(self) -> Grouping:
+        """The message groups of status messages on this queue."""
+        return self._grouping
+
+    async def send(self, message: Outgoing) -> None:
+        """Send one message, and wait until SQS confirms it.
 
         Raises:
-            NotYet: the queue cannot be reached now; the copy that the update reports is not to blame.
-            DependencyDown: the queue does not exist, or access is denied; the copy is not to blame either.
-            PublishError: the queue refuses the update.
+            NotYet: the queue cannot be reached now; the work that the message reports is not to blame.
+            DependencyDown: the queue does not exist, or access is denied; the work is not to blame either.
+            PublishError: the queue refuses the message.
         """
-        message = update_message(update, grouping=self._grouping)
         for attempt in range(1, TRIES + 1):
             try:
                 await self._sqs.send_message(QueueUrl=self._url, **message.parameters())
@@ -55,9 +67,9 @@ class Publisher:
                     raise DependencyDown(SQS, reason_of(error), place=self._place) from error
                 if not meaning.passes:
                     text = ": ".join(part for part in (reason_of(error), message_of(error)) if part)
-                    raise PublishError(f"the status queue refused an update: {text}") from error
+                    raise PublishError(f"the {self._name} refused a message: {text}") from error
                 if attempt == TRIES:
-                    raise NotYet(f"the status queue cannot be reached: {reason_of(error)}") from error
+                    raise NotYet(f"the {self._name} cannot be reached: {reason_of(error)}") from error
                 await asyncio.sleep(self._backoff.delay(attempt, self._rng))
             else:
                 places.succeeded(SQS, self._place)

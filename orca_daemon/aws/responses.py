@@ -66,7 +66,7 @@ def flaw(response: Response) -> str | None:
     return _other_server(response) or _missing_field(response) or _other_request(response)
 
 
-def _other_server(response: Response) -> str | None:
+def _other_server(response: Response) -> str | None:  # noqa: PLR0911  a table
     service = response.operation.partition(".")[0]
     if service == "sqs":
         content_type = response.headers.get("content-type", "")
@@ -74,10 +74,20 @@ def _other_server(response: Response) -> str | None:
             return f"its content type is {content_type[:60] or 'not given'}"
         if response.parsed.keys() <= {"ResponseMetadata"} and not _is_empty_object(response.body):
             return "it is not an object of SQS"
+    # Step Functions answers a call about a task with an empty object.
+    if service == "sfn" and not (
+        response.headers.get("x-amzn-requestid") and _is_empty_object(response.body or b"{}")
+    ):
+        return "it is not an object of Step Functions with its x-amzn-RequestId"
     # S3 answers in headers that any web server may send: for a file, nginx sends an ETag and a length, too.
     if service == "s3" and not response.parsed.get("ResponseMetadata", {}).get("RequestId"):
         return "it has no x-amz-request-id"
     if response.operation == "s3.AbortMultipartUpload" and response.status != HTTPStatus.NO_CONTENT:
+        return f"its status is {response.status}"
+    if response.operation == "s3.RestoreObject" and response.status not in {
+        HTTPStatus.OK,
+        HTTPStatus.ACCEPTED,
+    }:
         return f"its status is {response.status}"
     return None
 

@@ -1,4 +1,4 @@
-"""Places of S3 (`read BUCKET`, `write BUCKET`), which the engine judges one by one, and errors at a place."""
+"""Places of S3 (`read`, `write`, `restore BUCKET`), which the engine judges one by one, and errors there."""
 
 from orca_daemon.aws.errors import Meaning, code_of, meaning_of, reason_of
 from orca_daemon.engine.errors import DependencyDown, NotYet, Refused
@@ -15,6 +15,11 @@ def reading(bucket: str) -> str:
 def writing(bucket: str) -> str:
     """The place where objects of a bucket are written."""
     return f"write {bucket}"
+
+
+def restoring(bucket: str) -> str:
+    """The place where objects of a bucket are restored: an archive that nobody may write can do that."""
+    return f"restore {bucket}"
 
 
 def at_place(error: Exception, place: str) -> Exception:

@@ -148,12 +148,13 @@ def _check_response(
 
 
 async def _reload_if_refused(
-    session: AioSession, parsed_response: dict[str, Any] | None = None, **_: Any
+    session: AioSession, event_name: str, parsed_response: dict[str, Any] | None = None, **_: Any
 ) -> None:
     error = (parsed_response or {}).get("Error")
     if not isinstance(error, dict):
         return
-    if meaning(str(error.get("Code")), 0, str(error.get("Message"))) is Meaning.CREDENTIALS:
+    operation = event_name.rpartition(".")[2]
+    if meaning(str(error.get("Code")), 0, str(error.get("Message")), operation) is Meaning.CREDENTIALS:
         await _reload(session)
 
 

@@ -30,6 +30,7 @@ COMMANDS: tuple[str, ...] = (
     "run",
     "local",
     "send",
+    "restore",
     "jobs",
     "recover",
     "copy",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orca_daemon.cli.exits import run, settings_or_exit
-from orca_daemon.cli.options import AsJson, Config
+from orca_daemon.cli.options import AsJson, Config, s3_object
 from orca_daemon.cli.output import print_json, printable, progress_bar
 from orca_daemon.wire.s3_names import key_problem
 
@@ -55,12 +55,7 @@ def copy(
 
 
 def _object(url: str) -> "S3Object":
-    from orca_daemon.aws.s3copy import S3Object
-
-    try:
-        parsed = S3Object.of(url)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
+    parsed = s3_object(url)
     if problem := key_problem(parsed.key):
         raise typer.BadParameter(f"the key of {url!r} {problem}")
     return parsed

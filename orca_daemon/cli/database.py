@@ -1,11 +1,11 @@
 """`orca-daemon db`: the state of the database, and its upgrade."""
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orca_daemon.cli.exits import FAILED, USAGE, errors_exit, fail, run, settings_or_exit
+from orca_daemon.cli.confirm import confirm
+from orca_daemon.cli.exits import FAILED, errors_exit, run, settings_or_exit
 from orca_daemon.cli.options import AsJson, Config
 from orca_daemon.cli.output import print_json, print_table
 
@@ -82,19 +82,10 @@ def upgrade(
     if dry_run or not steps:
         _print_end(steps, as_json=as_json, done=not steps)
         return
-    if not yes:
-        _confirm(as_json=as_json)
+    confirm("Continue?", yes=yes, as_json=as_json)
     with errors_exit(migrate.UpgradeError):
         taken = migrate.upgrade(address, lambda step: typer.echo(f"… {step}", err=True))
     _print_end(taken, as_json=as_json, done=True)
-
-
-def _confirm(*, as_json: bool) -> None:
-    if as_json:
-        fail("--json cannot ask; pass --yes or --dry-run", USAGE)
-    if not sys.stdin.isatty():
-        fail("stdin is not a terminal; pass --yes or --dry-run", USAGE)
-    typer.confirm("Continue?", abort=True)
 
 
 def _print_end(steps: list[str], *, as_json: bool, done: bool) -> None:

@@ -1,12 +1,12 @@
 """`orca-daemon dlq`: list dead letters with their reasons, and send them back."""
 
-import sys
 from collections.abc import Coroutine, Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from orca_daemon.cli.confirm import confirm
 from orca_daemon.cli.dead_letter_text import for_people
 from orca_daemon.cli.exits import FAILED, fail, run, settings_or_exit
 from orca_daemon.cli.options import AsCsv, AsJson, Config, Wide, parse_time
@@ -14,6 +14,7 @@ from orca_daemon.cli.output import note, print_json, progress_bar
 from orca_daemon.cli.table import Column
 from orca_daemon.cli.view import Form, View, columns_option, view_of
 from orca_daemon.settings import Settings
+from orca_daemon.wire.task_token import hidden
 
 if TYPE_CHECKING:
     from orca_daemon.aws.dead_letter import DeadLetter
@@ -107,6 +108,8 @@ def show(
 ) -> None:
     """Show one dead letter: its evidence, attributes and body.  Exits 1 if SQS does not return it.
 
+    The token of a state machine's task is hidden in the body.
+
     \b
     orca-daemon dlq show recovery 7f4c2a10-52e4-4d0b-9d3e-0c1f6a7b8e90
     """
@@ -117,7 +120,7 @@ def show(
     letters = _run(settings, queue, peek(settings, queue, wanted, 1)).letters
     if not letters:
         fail(f"no dead letter {message_id!r} among those that SQS returns")
-    record = _record(letters[0]) | {"body": letters[0].envelope.body}
+    record = _record(letters[0]) | {"body": hidden(letters[0].envelope.body)}
     if as_json:
         print_json("dlq show", record)
         return
@@ -162,10 +165,7 @@ def redrive(
     if dry_run:
         _print_plan(settings, queue, wanted, most, view)
         return
-    if not yes:
-        if not sys.stdin.isatty():
-            raise typer.BadParameter("stdin is not a terminal; pass --yes or --dry-run", param_hint="--yes")
-        typer.confirm(f"Send up to {most} dead letters back to {queue}?", abort=True)
+    confirm(f"Send up to {most} dead letters back to {queue}?", yes=yes, as_json=as_json)
     result = _redrive(settings, queue, wanted, most, rate, quiet=as_json)
     _print_result(result, as_json=as_json)
     if result.failed:

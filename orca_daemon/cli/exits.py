@@ -34,10 +34,15 @@ def settings_or_exit(
     try:
         return load(file or _file_of_environment(), os.environ, flags, need_queue=need_queue)
     except SettingsError as error:
-        typer.echo("orca-daemon: the settings are wrong:", err=True)
-        for mistake in error.mistakes:
-            typer.echo(f"  {mistake}", err=True)
-        raise typer.Exit(WRONG_SETTINGS) from None
+        fail_settings(error)
+
+
+def fail_settings(error: SettingsError) -> NoReturn:
+    """Print every mistake in the settings on standard error, and exit 78."""
+    typer.echo("orca-daemon: the settings are wrong:", err=True)
+    for mistake in error.mistakes:
+        typer.echo(f"  {mistake}", err=True)
+    raise typer.Exit(WRONG_SETTINGS) from None
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

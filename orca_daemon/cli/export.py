@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from orca_daemon.export.run import Report
     from orca_daemon.export.table import TableOutcome
-    from orca_daemon.settings import Settings
 
 OUTCOMES = (
     Column(name="table"),
@@ -75,6 +74,7 @@ def export(
     """
     from orca_daemon.export.tables import allowed, choose
     from orca_daemon.operations import exports
+    from orca_daemon.ops.logs import configure
 
     if full and since:
         raise typer.BadParameter("--full and --since contradict each other")
@@ -86,7 +86,7 @@ def export(
     tables, refused = choose(names, allowed(settings.export))
     if refused:
         raise typer.BadParameter(str(refused))
-    _log_to_stderr(settings)
+    configure("warning", "console", sys.stderr)  # the table below says what the daemon logs
     now = datetime.now(UTC)
     start = parse_time(since, now, "--since")
     with _progress(quiet=as_json) as progress:
@@ -98,16 +98,6 @@ def export(
     _print_report(view, report, target, dry_run=dry_run)
     if report.failed:
         raise typer.Exit(FAILED)
-
-
-def _log_to_stderr(settings: "Settings") -> None:
-    """Log as the settings say; on a terminal, which shows progress, log only warnings."""
-    from orca_daemon.ops.logs import configure
-
-    if sys.stderr.isatty():
-        configure("warning", "console", sys.stderr)
-    else:
-        configure(settings.log.level, settings.log.format, sys.stderr)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """`orca-daemon local`: the daemon with everything it needs, embedded."""
 
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -9,11 +10,13 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from orca_daemon.cli.exits import INTERRUPTED, WRONG_SETTINGS, fail
+from orca_daemon.cli.exits import FAILED, INTERRUPTED, USAGE, WRONG_SETTINGS, fail, fail_settings
+from orca_daemon.cli.options import Config
 from orca_daemon.cli.output import print_json
 from orca_daemon.ops.bootstrap import ends_the_process
 
 if TYPE_CHECKING:
+    from orca_daemon.local.demo.scene import Step
     from orca_daemon.local.stack import Stack
     from orca_daemon.local.state import Whereabouts
 
@@ -21,12 +24,17 @@ _PART_ENDED = 70
 """EX_SOFTWARE of sysexits.h."""
 
 
+commands = typer.Typer()
+
+
 def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("local")(local)
+    """Add the commands."""
+    app.add_typer(commands, name="local")
 
 
+@commands.callback(invoke_without_command=True, subcommand_metavar="[env --state DIR]")
 def local(
+    context: typer.Context,
     state: Annotated[
         Path | None,
         typer.Option(
@@ -37,6 +45,13 @@ def local(
         str | None,
         typer.Option(help="Use this LocalStack instead of the embedded SQS and S3: http://127.0.0.1:4566."),
     ] = None,
+    queue: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Make one more queue: the name of a route, with .fifo for a FIFO queue; repeatable."
+        ),
+    ] = None,
+    config: Config = None,
     demo: Annotated[
         bool, typer.Option("--demo", help="Run a sample workload, and show the result of each step.")
     ] = False,
@@ -50,10 +65,13 @@ def local(
     Postgres, SQS and S3 start and stop with it; Ctrl-C or SIGTERM ends it.
 
     With --state, DIR/stack.json is written as soon as the daemon is ready.  It has the addresses of
-    everything; its "environment" has the variables with which orca-daemon and AWS clients use this stack.
+    everything; orca-daemon local env prints the variables with which a shell uses this stack.
+
+    It makes ORCA's queues, every queue that the settings file names, and one for each other route of the
+    code.
 
     All servers listen on 127.0.0.1 only.  The password of Postgres is in stack.json, which only you can read,
-    and is never printed; SQS and S3 accept every user of this machine.
+    and only env prints it; SQS and S3 accept every user of this machine.
 
     Exit codes: 0 stopped by Ctrl-C or SIGTERM, or every step of the demo passed; 1 a step failed; 70 a part
     of the stack ended by itself; 78 it did not start.
@@ -62,23 +80,60 @@ def local(
     orca-daemon local --demo
     orca-daemon local --demo --exit --json
     orca-daemon local --state ./orca-state
+    eval "$(orca-daemon local env --state ./orca-state)"
     """
+    if context.invoked_subcommand:
+        return
     if leave and not demo:
         raise typer.BadParameter("--exit needs --demo: it stops after the demo")
     if endpoint_url and not endpoint_url.startswith(("http://", "https://")):
         raise typer.BadParameter(
             f"--endpoint-url takes a URL such as http://127.0.0.1:4566, not {endpoint_url}"
         )
-    stack = _stack(state, endpoint_url, quiet=demo or as_json)
+    stack = _stack(state, endpoint_url, config, queue or [], quiet=demo or as_json)
     raise typer.Exit(_run(stack, demo=demo, leave=leave, as_json=as_json))
 
 
-def _stack(state: Path | None, endpoint_url: str | None, *, quiet: bool) -> "Stack":
-    from orca_daemon.local.stack import Stack
-    from orca_daemon.local.state import StateBusyError
+@commands.command("env")
+def env(
+    state: Annotated[Path, typer.Option(help="Directory of the running stack.")],
+) -> None:
+    """Print the variables of a running stack, for eval in a shell.
+
+    With them orca-daemon, aws and psql use the stack, in any POSIX shell.  They include the password of its
+    database.
+
+    \b
+    orca-daemon local env --state ./orca-state
+    eval "$(orca-daemon local env --state ./orca-state)"
+    orca-daemon jobs
+    """
+    from orca_daemon.local.shell import lines
+    from orca_daemon.local.state import NoStackError, running
 
     try:
-        return Stack(state, endpoint_url=endpoint_url, log=quiet)
+        whereabouts = running(state)
+    except NoStackError as error:
+        fail(str(error), FAILED)
+    for line in lines(whereabouts, os.environ):
+        typer.echo(line)
+
+
+def _stack(
+    state: Path | None, endpoint_url: str | None, config: Path | None, queues: list[str], *, quiet: bool
+) -> "Stack":
+    from orca_daemon.local.stack import Stack
+    from orca_daemon.local.state import StateBusyError
+    from orca_daemon.local.wanted import QueueNameError, parse_queue
+    from orca_daemon.settings import SettingsError
+
+    try:
+        asked = dict(parse_queue(text) for text in queues)
+        return Stack(state, endpoint_url=endpoint_url, log=quiet, config=config, queues=asked)
+    except QueueNameError as error:
+        fail(f"--queue: {error}", USAGE)
+    except SettingsError as error:
+        fail_settings(error)
     except StateBusyError as error:
         _fail_to_start(str(error))
     except OSError as error:
@@ -95,7 +150,9 @@ def _run(stack: "Stack", *, demo: bool, leave: bool, as_json: bool) -> int:
     try:
         with _interruptible():
             typer.echo("starting Postgres, SQS, S3 and the daemon", err=True)
+            began = time.monotonic()
             whereabouts = stack.start()
+            typer.echo(f"ready after {time.monotonic() - began:.0f} s", err=True)
             if demo:
                 code = INTERRUPTED  # if Ctrl-C ends the demo before it returns
                 code = _demo(stack, whereabouts, as_json=as_json, stays=not leave)
@@ -119,15 +176,27 @@ def _run(stack: "Stack", *, demo: bool, leave: bool, as_json: bool) -> int:
 
 
 def _demo(stack: "Stack", whereabouts: "Whereabouts", *, as_json: bool, stays: bool) -> int:
-    from orca_daemon.local.demo import play
+    from orca_daemon.local.demo import play, report
 
-    return play(stack, whereabouts, as_json=as_json, stays=stays)
+    def show(step: "Step") -> None:
+        if not as_json:
+            report.print_step(step)
+
+    steps = play(whereabouts, lambda: not stack.ended(), show)
+    if as_json:
+        report.as_json(steps, whereabouts)
+    else:
+        report.print_result(steps)
+    if stays and not as_json:
+        _announce(whereabouts, stack.state.path)
+    return 0 if all(step.holds for step in steps) else 1
 
 
 def _announce(whereabouts: "Whereabouts", state: Path) -> None:
-    from orca_daemon.local.demo.report import where_to_look
+    from orca_daemon.local.look import where_to_look
 
-    where_to_look(whereabouts, state)
+    for line in where_to_look(whereabouts, state, Path.cwd()):
+        typer.echo(line)
 
 
 def _wait_until_a_part_ends(stack: "Stack") -> int:

@@ -4,11 +4,14 @@ import re
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orca_daemon.wire.status import RecoveryStatus
+
+if TYPE_CHECKING:
+    from orca_daemon.aws.s3copy import S3Object
 
 Config = Annotated[
     Path | None, typer.Option("--config", "-c", help="Settings file (TOML).", envvar="ORCA_CONFIG")
@@ -31,6 +34,16 @@ class StatusName(StrEnum):
     def status(self) -> RecoveryStatus:
         """The status itself."""
         return RecoveryStatus[self.name]
+
+
+def s3_object(url: str) -> "S3Object":
+    """The object that `s3://bucket/key` names.  Raises BadParameter."""
+    from orca_daemon.aws.s3copy import S3Object
+
+    try:
+        return S3Object.of(url)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def parse_time(text: str | None, now: datetime, option: str) -> datetime | None:

@@ -126,6 +126,16 @@ def has_colours() -> bool:
     )
 
 
+def format_bytes(size: int) -> str:
+    """With the largest unit of 1024 that leaves a digit before the point."""
+    value, unit = float(size), "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB", "PiB"):
+        if value < 1024:  # noqa: PLR2004  the base of these units
+            break
+        value, unit = value / 1024, larger
+    return f"{size:,} B" if unit == "B" else f"{value:,.1f} {unit}"
+
+
 def progress_bar(*columns: "ProgressColumn", quiet: bool = False) -> "Progress":
     """A progress display on standard error, so that the result can be piped; only on a terminal."""
     from rich.console import Console

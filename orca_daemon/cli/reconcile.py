@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orca_daemon.cli.exits import run, settings_or_exit
-from orca_daemon.cli.options import AsJson, Config
+from orca_daemon.cli.options import AsJson, Config, s3_object
 from orca_daemon.cli.output import note, print_json, print_table, progress_bar
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from orca_daemon.reconcile.run import ComparisonOutcome
     from orca_daemon.wire.inventory import InventoryPointer, StoredListing
 
+_LONGEST_ID = 40
+"""Digits; Python refuses to read a number of more than 4,300."""
 _STAGES = {
     "listing": "fetching the listing",
     "catalog": "reading the catalog",
@@ -75,16 +77,19 @@ def reconcile(
 
 
 def _listing(text: str, region: str | None, bucket: str | None) -> "InventoryPointer | StoredListing":
-    from orca_daemon.wire.inventory import InventoryPointer, StoredListing, is_manifest
+    from orca_daemon.wire.inventory import InventoryPointer, StoredListing
+    from orca_daemon.wire.wire_model import MalformedError, make
 
-    if text.isdecimal():
-        if bucket is None:
-            raise typer.BadParameter("the id of a job needs --bucket")
-        return StoredListing(job_id=int(text), orca_archive_location=bucket)
-    reports, _, key = text.removeprefix("s3://").partition("/")
-    if not (text.startswith("s3://") and reports and is_manifest(key)):
-        raise typer.BadParameter("not s3://BUCKET/…/manifest.json")
-    return InventoryPointer(report_bucket_region=region, report_bucket_name=reports, manifest_key=key)
+    try:
+        if text.isdecimal() and len(text) <= _LONGEST_ID:
+            if bucket is None:
+                raise typer.BadParameter("the id of a job needs --bucket")
+            return make(StoredListing, "job", job_id=int(text), orca_archive_location=bucket)
+        named = s3_object(text)
+        names = {"report_bucket_name": named.bucket, "manifest_key": named.key}
+        return make(InventoryPointer, "manifest", report_bucket_region=region, **names)
+    except MalformedError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 @contextmanager

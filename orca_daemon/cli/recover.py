@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orca_daemon.cli import output
+from orca_daemon.cli.confirm import confirm, refuse_unless_answered
 from orca_daemon.cli.exits import FAILED, errors_exit, run, settings_or_exit
 from orca_daemon.cli.jobs import JobId
 from orca_daemon.cli.options import AsCsv, AsJson, Config, Wide
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from orca_daemon.operations.recovery import CheckedFile, OpenFiles
     from orca_daemon.producer.batch import Sent
 
+_QUEUE = "recovery"
 _MOST_ROWS = 200
 """Rows on a terminal, above the question."""
 FILES = (
@@ -57,8 +59,9 @@ def recover(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the files, post nothing.")] = False,
     queue: Annotated[
-        str, typer.Option("--queue", help="The queue: its name in the settings, or its URL.")
-    ] = "recovery",
+        str | None,
+        typer.Option("--queue", help="The queue: its name in the settings, or its URL.", show_default=_QUEUE),
+    ] = None,
     wide: Wide = False,
     columns: Annotated[str | None, columns_option(FILES, SENT)] = None,
     as_csv: AsCsv = False,
@@ -75,21 +78,21 @@ def recover(
     orca-daemon recover 8f3a61c2 --dry-run
     orca-daemon recover 8f3a61c2 --failed --yes
     """
-    if (as_json or as_csv) and not (yes or dry_run):
-        raise typer.BadParameter(f"--{'json' if as_json else 'csv'} cannot ask; pass --yes or --dry-run")
+    refuse_unless_answered(yes=yes or dry_run, as_json=as_json or as_csv)
     view = view_of(FILES, SENT, wide=wide, columns=columns, as_csv=as_csv, as_json=as_json)
     quiet = view.form is not Form.TABLE
     settings = settings_or_exit(config)
+    if queue is not None:
+        queue_url_or_exit(settings, queue)  # before any work, which may take long
     open_files = _check(settings, job_id, granule, failed=failed, quiet=quiet)
     ready = [checked for checked in open_files.files if _is_ready(checked)]
     if not quiet:
         _print_files(view, open_files)
     sent: list[Sent] = []
     if ready and not dry_run:
-        url = queue_url_or_exit(settings, queue)
-        if not yes:
-            name = url.rpartition("/")[2]
-            typer.confirm(f"Post copy requests for {_files(len(ready))} to {name}?", abort=True)
+        url = queue_url_or_exit(settings, queue or _QUEUE)
+        name = url.rpartition("/")[2]
+        confirm(f"Post copy requests for {_files(len(ready))} to {name}?", yes=yes, as_json=quiet)
         sent = _post(settings, open_files.job_id, ready, url, quiet=quiet)
     _print_result(view, open_files, sent)
     if any(result.message_id is None for result in sent):
@@ -122,8 +125,8 @@ def _is_ready(checked: "CheckedFile") -> bool:
 def _print_files(view: View, open_files: "OpenFiles") -> None:
     files = open_files.files
     if not files:
-        left_out = f" ({_files(open_files.left_out, 'failed')}; use --failed)" if open_files.left_out else ""
-        note(f"nothing to recover: no open files{left_out}")
+        note("nothing to recover: no open files")
+        _print_left_out(open_files.left_out)
         return
     most = len(files) if view.wide or output.terminal_width() is None else _MOST_ROWS
     view.show(
@@ -133,6 +136,17 @@ def _print_files(view: View, open_files: "OpenFiles") -> None:
         note(f"and {_files(len(files) - most, 'more')}")
     for state, count in Counter(checked.file_state for checked in files).items():
         note(f"{count} {'object' if count == 1 else 'objects'}: {state.value}")
+    _print_left_out(open_files.left_out)
+
+
+def _print_left_out(count: int) -> None:
+    if count:
+        verb = "is" if count == 1 else "are"
+        note(f"{_files(count, 'failed')} {verb} left out; --failed includes {_them(count)}")
+
+
+def _them(count: int) -> str:
+    return "it" if count == 1 else "them"
 
 
 def _files(count: int, adjective: str = "") -> str:
@@ -150,8 +164,8 @@ def _print_result(view: View, open_files: "OpenFiles", sent: "Sequence[Sent]") -
     records = _records(open_files.files, sent)
     match view.form:
         case Form.JSON:
-            document = {"job_id": open_files.job_id, "posted": posted, "files": list(records)}
-            print_json("recover", document)
+            document = {"job_id": open_files.job_id, "posted": posted, "left_out": open_files.left_out}
+            print_json("recover", document | {"files": list(records)})
         case Form.CSV:
             view.show(SENT, records)
         case Form.TABLE if open_files.files:

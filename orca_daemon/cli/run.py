@@ -1,13 +1,14 @@
 """`orca-daemon run`: consume the queues until a signal stops the daemon."""
 
-from typing import Annotated
+import json
+from typing import Annotated, Any
 
 import typer
 
 from orca_daemon.cli.exits import settings_or_exit
 from orca_daemon.cli.options import Config
 from orca_daemon.ops.gc_tuning import gc_disabled
-from orca_daemon.settings import load
+from orca_daemon.settings import Settings, load
 
 
 def register(app: typer.Typer) -> None:
@@ -32,7 +33,7 @@ def run(
         str | None, typer.Option(help="json or console; default: the setting, json.")
     ] = None,
     print_config: Annotated[
-        bool, typer.Option("--print-config", help="Show the effective settings, secrets hidden, and exit.")
+        bool, typer.Option("--print-config", help="Show the effective settings, passwords hidden, and exit.")
     ] = False,
 ) -> None:
     """Consume the queues until SIGTERM or Ctrl-C.
@@ -50,9 +51,23 @@ def run(
     flags = {"http.host": host, "http.port": port, "log.level": log_level, "log.format": log_format}
     settings = settings_or_exit(config, flags, need_queue=not print_config)
     if print_config:
-        typer.echo(settings.model_dump_json(indent=2))
+        typer.echo(json.dumps(_document(settings), indent=2, ensure_ascii=False))
         return
     with gc_disabled():
         from orca_daemon.app import main
 
     main(settings, reload=lambda: load(config, flags=flags))
+
+
+def _document(settings: Settings) -> dict[str, Any]:
+    """The settings as JSON: passwords are hidden, and of URLs with passwords only these."""
+    from orca_daemon.db.address import is_reference
+    from orca_daemon.db.shown_url import shown_url
+
+    document = settings.model_dump(mode="json")
+    for section, key in (("database", "url"), ("export", "source_url")):
+        secret = getattr(getattr(settings, section), key)
+        if secret is not None:
+            url = secret.get_secret_value()
+            document[section][key] = url if is_reference(url) else shown_url(url)
+    return document

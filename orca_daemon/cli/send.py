@@ -5,22 +5,41 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
+from uuid import uuid4
 
 import typer
+from typer.core import TyperGroup
 
 from orca_daemon.cli.exits import settings_or_exit
-from orca_daemon.cli.options import AsJson, Config, StatusName
-from orca_daemon.cli.sending import send_all
+from orca_daemon.cli.options import AsJson, Config, StatusName, s3_object
+from orca_daemon.cli.sending import queue_url_or_exit, send_all
 from orca_daemon.operations import messages
 from orca_daemon.operations.messages import Document, Template
 from orca_daemon.settings import Settings
 from orca_daemon.settings.buckets import CopyRules
 from orca_daemon.wire.outgoing import Outgoing
+from orca_daemon.wire.restore import Tier
 from orca_daemon.wire.status import Grouping
 
+_ANY = "QUEUE"
+"""Name of the command that sends any body, as `--help` lists it."""
+
+
+class _SendCommands(TyperGroup):
+    """Takes a queue where a command stands, if there is a body to send: `send QUEUE --body TEXT`."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command, its name and its arguments."""
+        if args[0] != _ANY and any(arg == "--body" or arg.startswith("--body=") for arg in args):
+            args = [_ANY, *args]
+        return super().resolve_command(ctx, args)
+
+
 send = typer.Typer(
-    help="Send messages to the queues, from flags or from lines of JSON.", no_args_is_help=True
+    help="Send messages to the queues, from flags or from lines of JSON.",
+    no_args_is_help=True,
+    cls=_SendCommands,
 )
 
 File = Annotated[
@@ -43,6 +62,43 @@ Queue = Annotated[str, typer.Option("--queue", help="The queue: its name in the 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.add_typer(send, name="send")
+
+
+@send.command(_ANY)
+def any_body(
+    queue: Annotated[str, typer.Argument(help="The queue: its name in the settings, or its URL.")],
+    body: Annotated[str, typer.Option("--body", help="The body; - reads standard input.")],
+    group: Annotated[str | None, typer.Option("--group", help="Message group of a FIFO queue.")] = None,
+    deduplication_id: Annotated[
+        str | None,
+        typer.Option("--dedup", help="Deduplication id of a FIFO queue; by default a new one."),
+    ] = None,
+    attribute: Annotated[
+        list[str] | None, typer.Option("--attribute", help="NAME=VALUE, a string attribute; repeatable.")
+    ] = None,
+    config: Config = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Send any body to any queue: send QUEUE --body TEXT.
+
+    \b
+    orca-daemon send recovery --body '{"jobId": "op-1"}'
+    orca-daemon send status_update --group op-1 --attribute RequestMethod=update_file --body - <update.json
+    """
+    settings = settings_or_exit(config)
+    fifo = queue_url_or_exit(settings, queue).endswith(".fifo")
+    if fifo and group is None:
+        raise typer.BadParameter(f"{queue} is a FIFO queue: name the message group with --group")
+    if not fifo and (group or deduplication_id):
+        raise typer.BadParameter(f"{queue} is a standard queue: it takes neither --group nor --dedup")
+    message = Outgoing(
+        body=sys.stdin.read() if body == "-" else body,
+        group=group,
+        deduplication_id=deduplication_id or (uuid4().hex if fifo else None),
+        attributes=dict(_attribute(text) for text in attribute or ()),
+    )
+    send_all(lambda: iter([message]), settings, queue, dry_run=dry_run, as_json=as_json)
 
 
 @send.command("new-job")
@@ -223,6 +279,53 @@ def catalog(
     send_all(_messages(template, file, fields), settings, queue, dry_run=dry_run, as_json=as_json)
 
 
+@send.command("restore")
+def restore(
+    job: Job = None,
+    collection: Collection = None,
+    granule: Granule = None,
+    archive: Annotated[str | None, typer.Option(help="Archive bucket that the files are in.")] = None,
+    destination: Annotated[str | None, typer.Option(help="Bucket that the files go to.")] = None,
+    key: Annotated[list[str] | None, typer.Option(help="Key of a file; repeatable.")] = None,
+    tier: Annotated[
+        Tier | None, typer.Option(case_sensitive=False, help="How fast S3 restores; default: the setting.")
+    ] = None,
+    days: Annotated[int | None, typer.Option(help="Days for which S3 keeps a restored object.")] = None,
+    chunk_mb: Chunk = None,
+    file: File = None,
+    queue: Queue = "restore",
+    config: Config = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Request the restore of archived files by their keys.
+
+    Lines of --file are as ORCA's request_from_archive takes them, with or without input and config, or as its
+    recovery workflow does.  To restore granules of the catalog, see orca-daemon restore.
+
+    \b
+    orca-daemon send restore --collection C___001 --granule g-1 --archive orca-archive \\
+        --destination protected --key d/g.h5 --tier Bulk
+    orca-daemon send restore --file requests.jsonl
+    """
+    from orca_daemon.queues.restore.rules import RestoreRules
+
+    fields = _request_fields(collection, granule, destination, key)
+    config_fields = {
+        "asyncOperationId": job,
+        "defaultBucketOverride": archive,
+        "defaultRecoveryTypeOverride": tier,
+        "expireDays": days,
+        "s3MultipartChunksizeMb": chunk_mb,
+    }
+    given = {name: value for name, value in config_fields.items() if value is not None}
+    settings = settings_or_exit(config)
+    url = queue if "://" in queue else section.url if (section := settings.queues.get(queue)) else None
+    template = messages.restore_request(RestoreRules.of(settings), fifo=bool(url and url.endswith(".fifo")))
+    requests = _messages(template, file, {"input": fields, "config": given or None})
+    send_all(requests, settings, queue, dry_run=dry_run, as_json=as_json)
+
+
 @send.command("inventory")
 def inventory(
     manifest: Annotated[
@@ -267,18 +370,33 @@ def export(
     send_all(requests, settings_or_exit(config), queue, dry_run=dry_run, as_json=as_json)
 
 
+def _attribute(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise typer.BadParameter(f"--attribute takes NAME=VALUE, not {text!r}")
+    return name, value
+
+
 def _grouping(settings: Settings, queue: str, chosen: Grouping | None) -> Grouping:
     section = settings.queues.get(queue)
     return chosen or (section.grouping if section else Grouping.QUEUE)
 
 
+def _request_fields(
+    collection: str | None, granule: str | None, destination: str | None, keys: list[str] | None
+) -> Document | None:
+    """The granule of a restore request; None if no flag names a part of it."""
+    files = [{"key": key, "destBucket": destination} for key in keys or ()]
+    parts = {"collectionId": collection, "granuleId": granule, "keys": files or None}
+    given = {name: value for name, value in parts.items() if value is not None}
+    return {"granules": [given]} if given or destination else None
+
+
 def _bucket_and_key(url: str | None) -> tuple[str | None, str | None]:
     if url is None:
         return None, None
-    bucket, slash, key = url.removeprefix("s3://").partition("/")
-    if not (url.startswith("s3://") and bucket and slash and key):
-        raise typer.BadParameter(f"{url!r} is not of the form s3://bucket/key")
-    return bucket, key
+    named = s3_object(url)
+    return named.bucket, named.key
 
 
 def _given(fields: Document) -> Document | None:

@@ -10,7 +10,7 @@ import typer
 from orca_daemon.cli.exits import FAILED, USAGE, errors_exit, fail
 from orca_daemon.cli.output import counted, note, print_json, printable
 from orca_daemon.operations.errors import UnknownQueueError
-from orca_daemon.settings import Settings
+from orca_daemon.settings import STANDARD_QUEUES, Settings
 from orca_daemon.wire.outgoing import Outgoing
 from orca_daemon.wire.wire_model import MalformedError
 
@@ -28,7 +28,7 @@ def queue_url_or_exit(settings: Settings, queue: str) -> str:
     try:
         return queue_url(settings, queue)
     except UnknownQueueError as error:
-        fail(f"{error}; or pass the URL with --queue", USAGE)
+        fail(f"{error}; or pass its URL", USAGE)
 
 
 def send_all(
@@ -46,6 +46,8 @@ def send_all(
     from orca_daemon.operations.sending import sqs_client
     from orca_daemon.producer.batch import send_batch
 
+    if dry_run and queue not in {*settings.queues, *STANDARD_QUEUES}:
+        queue_url_or_exit(settings, queue)  # a known queue needs no URL here
     total = _count_or_exit(messages())
     if dry_run:
         for message in messages():

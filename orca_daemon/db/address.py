@@ -12,8 +12,11 @@ from orca_daemon.db import url as urls
 from orca_daemon.db.url import DatabaseUrlError
 from orca_daemon.engine.errors import DependencyDown, NotYet, Reject
 from orca_daemon.settings import DatabaseSection as DatabaseSettings
+from orca_daemon.settings import shown
 
 DEPENDENCY = "postgres"
+_SETTING = {"database": "name"}
+"""The key in the section `database` of a part of the address, if that has another name."""
 
 
 class AddressError(Exception):
@@ -104,7 +107,8 @@ async def _of_parts(settings: DatabaseSettings, secrets: Secrets | None, *, owne
     parts = {name: value or _text(from_secret[name], name) for name, value in from_settings.items()}
     if missing := [name for name, value in parts.items() if not value and name != "password"]:
         raise AddressError(
-            f"the database's {', '.join(missing)} is named neither by settings nor by a secret"
+            f"the database's {', '.join(missing)} is named neither by settings nor by a secret: set "
+            + ", ".join(shown(f"database.{_SETTING.get(name, name)}") for name in missing)
         )
     port_text = await _value(str(settings.port), secrets)
     port = port_text if "port" in settings.model_fields_set else secret.get("port") or port_text
@@ -138,7 +142,7 @@ def _tls(settings: DatabaseSettings) -> dict[str, str]:
     }
     for name, value in options.items():
         if name != "sslmode" and value not in {None, "system"} and not Path(str(value)).is_file():
-            raise AddressError(f"database.{name} names no file: {value}")
+            raise AddressError(f"{shown(f'database.{name}')} names no file: {value}")
     return {name: value for name, value in options.items() if value}
 
 

@@ -1,4 +1,4 @@
-"""Opens sessions at an address; if that fails, the error has the cause and no password."""
+"""Opens sessions at an address; if that fails, the error has the server, the cause and no password."""
 
 import os
 from typing import Any
@@ -6,10 +6,10 @@ from typing import Any
 import psycopg2
 
 from orca_daemon.db.address import DatabaseAddress
-from orca_daemon.db.session import Session, UnreachableError, cause, open_session, session_parameters
+from orca_daemon.db.session import Session, UnreachableError, open_session, session_parameters, unreachable
 from orca_daemon.settings import DatabaseSection as DatabaseSettings
 
-__all__ = ["UnreachableError", "cause", "connect", "opened", "parameters"]
+__all__ = ["UnreachableError", "connect", "opened", "parameters"]
 _IDLE = 60
 _IDLE_STREAM = 600
 """Seconds after which the server ends an idle transaction; streams are idle while they write to S3."""
@@ -33,15 +33,15 @@ def connect(address: DatabaseAddress, settings: DatabaseSettings, *, statement_t
         idle=_IDLE if statement_timeout else _IDLE_STREAM,
         all_rows=not statement_timeout,
     )
-    return opened(address, parameters(address, settings.application_name, settings.connect_timeout), session)
+    return opened(parameters(address, settings.application_name, settings.connect_timeout), session)
 
 
-def opened(address: DatabaseAddress, libpq: dict[str, Any], session: dict[str, str]) -> Session:
+def opened(libpq: dict[str, Any], session: dict[str, str]) -> Session:
     """A session with these parameters of libpq, in which these settings are set.  Raises UnreachableError."""
     try:
         return open_session(libpq, session)
     except psycopg2.Error as error:
-        raise UnreachableError(cause(str(error), address.password)) from None
+        raise unreachable(error, libpq) from None
 
 
 def parameters(address: DatabaseAddress, application_name: str, connect_timeout: float) -> dict[str, Any]:

@@ -14,3 +14,6 @@ CREATE INDEX CONCURRENTLY daemon_recovery_job_open ON orca.recovery_job (request
 -- name: daemon_reconcile_job_inventory
 CREATE INDEX CONCURRENTLY daemon_reconcile_job_inventory
 ON orca.reconcile_job (orca_archive_location, inventory_creation_time);
+
+-- name: daemon_files_granule
+CREATE INDEX CONCURRENTLY daemon_files_granule ON orca.files (granule_id);

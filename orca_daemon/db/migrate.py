@@ -23,6 +23,8 @@ from orca_daemon.db.sql import load
 _ROLES = load("orca_daemon.db.migrations", "roles.sql")
 _NAME = "orca-daemon-upgrade"
 _CONNECT_SECONDS = 10
+_ORCAS = "0001"
+"""The step that makes ORCA's tables; those after it make ours."""
 _LOCK = 0x6F726361  # "orca": one upgrade of a database at a time
 
 
@@ -70,6 +72,7 @@ def plan(current: Schema) -> list[str]:
         steps.append("record version 7 as the latest, so that ORCA's deployment leaves the schema alone")
     if misnamed := len(current.misnamed_constraints):
         steps.append(f"rename {misnamed} constraints to the names that ORCA gives them")
+    steps += [f"create the table {name}, which is the daemon's own" for name in current.missing_tables]
     steps += [f"build the index {name}, beside running work" for name in current.missing_indexes]
     steps += [f"drop the index {name}, which another one replaces" for name in current.superseded_indexes]
     return steps + [f"index {part} by job, beside running work" for part in current.scanned_partitions]
@@ -153,6 +156,8 @@ def _migrate(connection: Connection, current: Schema) -> None:
     if current.verdict in {SchemaVerdict.ABSENT, SchemaVerdict.OLD} or current.recorded != schema.CURRENT:
         # Alembic's own record may be wrong: the tables may have been dropped, or restored from an old backup.
         command.stamp(config, "base")
+    elif current.missing_tables:
+        command.stamp(config, _ORCAS)
     command.upgrade(config, "head")
     connection.commit()
     connection.execution_options(isolation_level="AUTOCOMMIT")
@@ -199,7 +204,7 @@ def _connected(place: str | DatabaseAddress) -> Iterator[Connection]:
 def _open(address: DatabaseAddress) -> Any:
     # Without limits, which the owner's role may have, because building an index may take hours.
     session = session_parameters(statement=0, lock=0, idle=0, all_rows=True)
-    return opened(address, parameters(address, _NAME, _CONNECT_SECONDS), session)
+    return opened(parameters(address, _NAME, _CONNECT_SECONDS), session)
 
 
 def _take_turn(connection: Connection) -> None:

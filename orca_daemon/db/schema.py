@@ -15,6 +15,9 @@ INDEXES = load(__package__, "indexes.sql")
 SUPERSEDED = ("daemon_recovery_file_key_path",)
 """Indexes of earlier versions that another one replaces; this one refused keys that the table accepts."""
 
+OWN_TABLES = ("orca_daemon_restore",)
+"""The tables that only the daemon has; without one of them, what needs it waits."""
+_OWN = "orca_daemon_"
 CURRENT = 7
 
 
@@ -46,7 +49,7 @@ class Schema:
     @property
     def version(self) -> int | None:
         """ORCA's schema version by the columns: 0 without tables, None if it is not ORCA's from 5 to 7."""
-        if not self.columns.keys() - {"orca_daemon_revision"}:
+        if all(table.startswith(_OWN) for table in self.columns):
             return 0
         if not {"recovery_job", "recovery_file", "files", "reconcile_job"} <= self.columns.keys():
             return None
@@ -68,6 +71,11 @@ class Schema:
     def missing_indexes(self) -> tuple[str, ...]:
         """Our indexes that do not exist, or are invalid because their building was interrupted."""
         return tuple(name for name in INDEXES if name not in self.indexes)
+
+    @property
+    def missing_tables(self) -> tuple[str, ...]:
+        """Our own tables that do not exist."""
+        return tuple(name for name in OWN_TABLES if name not in self.columns)
 
     @property
     def superseded_indexes(self) -> tuple[str, ...]:

@@ -148,6 +148,18 @@ def open_session(parameters: Mapping[str, Any], settings: Mapping[str, str]) -> 
     return connection
 
 
+def unreachable(error: psycopg2.Error, parameters: Mapping[str, Any]) -> UnreachableError:
+    """The error to raise in place of the driver's: the cause, and the server of these parameters of libpq."""
+    reason = cause(str(error), str(parameters.get("password") or ""))
+    return UnreachableError(f"{reason} ({_server(parameters)})")
+
+
+def _server(parameters: Mapping[str, Any]) -> str:
+    """Host, port and database of libpq's parameters, for operators; no user and no password."""
+    named = [f"{name} {parameters[name]}" for name in ("host", "port", "dbname") if parameters.get(name)]
+    return ", ".join(named) or "the default server of libpq"
+
+
 def cause(text: str, password: str) -> str:
     """A sentence with the reason why no connection can be opened, from libpq's text.
 

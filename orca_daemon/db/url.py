@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote
 
-_URL = re.compile(
+URL = re.compile(
     r"(?P<scheme>[A-Za-z0-9+]+)://(?:(?P<user>[^:/?@]*)(?::(?P<password>[^@]*))?@)?(?P<hosts>[^/?]*)"
     r"(?:/(?P<database>[^?]*))?(?:\?(?P<query>.*))?"
 )
+"""The parts of a URL, still percent-encoded."""
 _PORT = 5432
 _LARGEST_PORT = 65535
 _PARTS = frozenset({"host", "port", "user", "password", "dbname"})
@@ -42,7 +43,7 @@ def read(url: str) -> DatabaseUrl:
     Raises:
         DatabaseUrlError: it is not the URL of a Postgres database.
     """
-    match = _URL.fullmatch(url.strip())
+    match = URL.fullmatch(url.strip())
     if match is None:
         raise DatabaseUrlError("cannot be understood")
     if "@" in match["hosts"]:

@@ -7,7 +7,6 @@ from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from datetime import datetime
 
-import structlog
 from sqlalchemy import Connection, text
 
 from orca_daemon.db.database import Database
@@ -19,8 +18,6 @@ from orca_daemon.export.readers import NotSharedError, Readers, share
 from orca_daemon.export.snapshot import Snapshot
 from orca_daemon.export.table import ExportOptions, TableExport, TableOutcome
 from orca_daemon.export.tables import Table
-
-log = structlog.get_logger(__name__)
 
 _ENDS_RUN = frozenset({"57014", "40001", "40P01"})
 """Cancelled, and conflicts with recovery on a standby: they end the run, and not only one of its tables."""
@@ -98,10 +95,7 @@ class ExportRun:
         finally:
             for export in self._unfinished:
                 await export.upload.abort()
-        report = Report(self._options.now, tuple(outcomes))
-        if report.failed:
-            log.critical("export.failed", reason=report.reasons)
-        return report
+        return Report(self._options.now, tuple(outcomes))
 
     def _read(self, connection: Connection, tables: Sequence[Table], bridge: Bridge) -> list[TableOutcome]:
         snapshot = self._begin(connection)
@@ -124,7 +118,7 @@ class ExportRun:
                 outcome = TableOutcome(table=table.name, error=problem)
             else:
                 outcome = self._export(connection, table, snapshot, bridge)
-            self._log_outcome(outcome)
+            self._finished(outcome)
             outcomes.append(outcome)
         return outcomes
 
@@ -186,22 +180,6 @@ class ExportRun:
         if outcome.error is None:
             self._unfinished.remove(export)
         return outcome
-
-    def _log_outcome(self, outcome: TableOutcome) -> None:
-        self._finished(outcome)
-        if outcome.error:
-            log.error("export.table_failed", table=outcome.table, reason=explained(outcome.error))
-        elif not outcome.rows:
-            log.warning("export.nothing_new", table=outcome.table)
-        elif not self._options.dry_run:
-            log.info(
-                "export.written",
-                table=outcome.table,
-                key=outcome.key,
-                rows=outcome.rows,
-                bytes=outcome.bytes,
-                seconds=round(outcome.seconds, 3),
-            )
 
 
 def ends_run(error: Exception) -> bool:

@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 from orca_daemon.db.address import AddressError, Secrets
 from orca_daemon.db.database import Database
 from orca_daemon.settings import DatabaseSection as DatabaseSettings
-from orca_daemon.settings import Settings
+from orca_daemon.settings import Settings, shown
 
 
 def other_database(settings: Settings) -> DatabaseSettings | None:
@@ -43,7 +43,8 @@ def source(settings: Settings, application: Database | None, secrets: Secrets | 
             yield database
     elif application is None:
         raise AddressError(
-            "no database is configured: set DATABASE_URL, or export.source_url or source_secret"
+            f"no database is configured: set {shown('database.url')}, or {shown('export.source_url')} or "
+            f"{shown('export.source_secret')}"
         )
     else:
         yield application

@@ -19,17 +19,26 @@ class Moto(Endpoint):
         state: file that objects and secrets are read from and saved to; None saves nothing.
         port: the port if it is free, else any other; 0 for any.
         restore_seconds: duration of a restore from an archive.
+        day_seconds: seconds of a day for which a restored copy is kept.
+        sqs: URL of the SQS server that events are sent to; empty: none are sent.
 
     Raises:
         NotStartedError: moto is not installed.
     """
 
-    def __init__(self, state: Path | None = None, *, port: int = 0, restore_seconds: float = 0.0) -> None:
+    def __init__(
+        self,
+        state: Path | None = None,
+        *,
+        port: int = 0,
+        restore_seconds: float = 0.0,
+        day_seconds: float = 86_400.0,
+        sqs: str = "",
+    ) -> None:
         if missing := [name for name in ("moto", "flask", "flask_cors") if find_spec(name) is None]:
             raise NotStartedError(
                 f"missing: {', '.join(missing)}; "
                 "install the extra 'local' (in a checkout: pip install '.[local]')"
             )
-        state_file = (str(state),) if state else ()
-        arguments = (str(port), str(restore_seconds), *state_file)
+        arguments = (str(port), str(restore_seconds), str(state or ""), str(day_seconds), sqs)
         super().__init__("orca_daemon.local.moto_server", arguments, CREDENTIALS)

@@ -1,7 +1,7 @@
 """The server process of S3, Secrets Manager and STS in local mode: moto behind our corrections.
 
-`python -m orca_daemon.local.moto_server [PORT [RESTORE_SECONDS [STATE]]]` listens on loopback, prints its
-port, or why it does not start, and serves until SIGTERM.
+`python -m orca_daemon.local.moto_server [PORT [RESTORE_SECONDS [STATE [DAY_SECONDS [SQS_URL]]]]]` listens on
+loopback, prints its port, or why it does not start, and serves until SIGTERM.
 """
 
 import logging
@@ -9,7 +9,6 @@ import signal
 import sys
 from pathlib import Path
 
-from moto.moto_api import state_manager
 from moto.moto_server.werkzeug_app import (
     DomainDispatcherApplication,
     MotoRequestHandler,
@@ -21,6 +20,7 @@ from orca_daemon.local.gate import RequestGate
 from orca_daemon.local.moto_state import MotoStateSaver
 from orca_daemon.local.ports import free_port
 from orca_daemon.local.s3_corrections import Corrections
+from orca_daemon.local.s3_restores import RestoreOptions, install
 from orca_daemon.local.state_file import StateFile, StateFileError
 
 
@@ -28,22 +28,19 @@ class _Stop(BaseException):
     pass
 
 
-def main(port: int = 0, restore_seconds: float = 0.0, state: Path | None = None) -> None:
+def main(port: int = 0, restores: RestoreOptions = RestoreOptions(), state: Path | None = None) -> None:  # noqa: B008  frozen
     """Serve until SIGTERM.
 
     Args:
         port: the port if it is free, else any other; 0 for any.
-        restore_seconds: duration of a restore from an archive.
+        restores: how restores from an archive behave.
         state: file that objects and secrets are read from and saved to; None saves nothing.
 
     Raises:
         StateFileError: the file cannot be used.
     """
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    progression = {"progression": "time", "seconds": restore_seconds}
-    state_manager.set_transition(
-        "s3::keyrestore", progression if restore_seconds else {"progression": "immediate"}
-    )
+    install(restores)
     gate = RequestGate(Corrections(DomainDispatcherApplication(create_backend_app)))
     saver = MotoStateSaver(StateFile(state), gate) if state else None
     server = make_server(
@@ -66,9 +63,13 @@ def _stop(_number: int, _frame: object) -> None:
 
 
 if __name__ == "__main__":
-    _types = (int, float, Path)
+    _port, _seconds, _state, _day, _sqs = [*sys.argv[1:], *("0", "0", "", "86400", "")[len(sys.argv) - 1 :]]
     try:
-        main(*(kind(given) for kind, given in zip(_types, sys.argv[1:], strict=False)))
+        main(
+            int(_port),
+            RestoreOptions(seconds=float(_seconds), day=float(_day), sqs=_sqs),
+            Path(_state) if _state else None,
+        )
     except StateFileError as error:
         print(error)  # noqa: T201  as above
         sys.exit(78)

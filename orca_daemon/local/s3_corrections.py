@@ -8,13 +8,16 @@
 6. ListMultipartUploads returns when each upload was initiated; moto returns a date in 2010.
 7. UploadPartCopy refuses a range of an object of 5 MiB or less; moto copies it.
 
-The duration of a restore is a setting of moto itself (`moto_server.main`).
+8. A restore of DEEP_ARCHIVE by the tier Expedited is refused; moto ignores the tier.
+
+What restores do over time is in `s3_restores`.
 """
 
 import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from http import HTTPStatus
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -98,6 +101,18 @@ def _check_restore(environ: "WSGIEnvironment") -> None:
         key = _key(environ["PATH_INFO"].encode("latin-1").decode(), decoded=True)
         if key and 'ongoing-request="true"' in key.response_dict.get("x-amz-restore", ""):
             raise S3RefusalError(HTTPStatus.CONFLICT, "RestoreAlreadyInProgress", "the restore is running")
+        if key and key.storage_class == "DEEP_ARCHIVE" and b">Expedited<" in _peeked(environ):
+            # AWS documents that the combination is not available, and no code for it.
+            raise S3RefusalError(
+                HTTPStatus.BAD_REQUEST, "InvalidArgument", "the storage class has no Expedited restores"
+            )
+
+
+def _peeked(environ: "WSGIEnvironment") -> bytes:
+    """The body of a small request, which moto can read again."""
+    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    environ["wsgi.input"] = BytesIO(body)
+    return bytes(body)
 
 
 def _query(environ: "WSGIEnvironment") -> dict[str, list[str]]:

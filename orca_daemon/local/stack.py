@@ -1,5 +1,8 @@
 """Starts and stops the embedded Postgres, SQS and S3 with a daemon on them, in order."""
 
+import asyncio
+import json
+import os
 import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
@@ -13,14 +16,28 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from orca_daemon.db.migrate import UpgradeError, upgrade
 from orca_daemon.local import NotStartedError
-from orca_daemon.local.daemon import Daemon
+from orca_daemon.local.daemon import Daemon, foreign_removed
 from orca_daemon.local.endpoint import Endpoint
-from orca_daemon.local.layout import BUCKETS, DEAD_LETTER, PREFIX, make_buckets, make_queues
+from orca_daemon.local.layout import (
+    BUCKETS,
+    DEAD_LETTER,
+    PREFIX,
+    QueueSpec,
+    announce_restores,
+    make_buckets,
+    make_queues,
+)
 from orca_daemon.local.moto import CREDENTIALS, REGION, Moto
 from orca_daemon.local.ports import free_port
 from orca_daemon.local.postgres import Postgres, new_password, set_password
 from orca_daemon.local.state import LOG_FILE, StateDirectory, Whereabouts
+from orca_daemon.local.wanted import more_queues, route_names
+from orca_daemon.settings import load
 
+RESTORE_SECONDS = 2.0
+"""Duration of a restore, of every tier."""
+_PUBLIC = r"\.(jpg|json)$"
+"""Files of these kinds are restored to the public bucket."""
 DATABASE = f"{PREFIX}_orca"
 APPLICATION_USER = f"{PREFIX}_orcauser"
 """The daemon's role: a member of `orca_app` with the same rights as in a deployment."""
@@ -33,14 +50,26 @@ class Stack:
         state: directory that keeps all data from run to run; None keeps none.
         endpoint_url: LocalStack or another substitute for AWS, used instead of the embedded SQS and S3.
         log: whether the daemon logs to a file in the directory instead of standard output.
+        config: the settings file of the daemon, else its default file; a queue that it names is made.
+        queues: names of further queues, and whether each is a FIFO queue.
 
     Raises:
         StateBusyError: another process runs a stack on this directory.
+        SettingsError: the settings are wrong.
     """
 
     def __init__(
-        self, state: Path | None = None, *, endpoint_url: str | None = None, log: bool = True
+        self,
+        state: Path | None = None,
+        *,
+        endpoint_url: str | None = None,
+        log: bool = True,
+        config: Path | None = None,
+        queues: Mapping[str, bool] | None = None,
     ) -> None:
+        self._config = config.resolve() if config else None
+        self._settings = load(config, foreign_removed(os.environ), need_queue=False)
+        self._asked = queues or {}
         self._closing = ExitStack()
         self._keeps = state is not None
         if state is None:
@@ -82,12 +111,14 @@ class Stack:
     def _start(self) -> Whereabouts:
         endpoints = self._launch_endpoints()
         postgres = self._start_postgres()
-        for endpoint in endpoints:
+        more = more_queues(self._settings, asyncio.run(route_names()), self._asked)
+        for endpoint in endpoints[:1]:  # SQS is ready
             endpoint.ready()
         aws, sqs = [endpoint.url for endpoint in endpoints] or [self._endpoint_url or ""] * 2
-        whereabouts = _fill(
-            aws, sqs, postgres.url(DATABASE), f"http://127.0.0.1:{free_port(self.state.port('http_url'))}"
-        )
+        http_url = f"http://127.0.0.1:{free_port(self.state.port('http_url'))}"
+        whereabouts = _fill(aws, sqs, postgres.url(DATABASE), http_url, more)
+        if self._config:
+            whereabouts.environment["ORCA_CONFIG"] = str(self._config)
         user_url = postgres.url(DATABASE, user=APPLICATION_USER, password=self._application_password)
         environment = whereabouts.environment | {"ORCA_DATABASE__URL": user_url}
         self.daemon = Daemon(environment, whereabouts.http_url, self.log)
@@ -96,16 +127,23 @@ class Stack:
         return whereabouts
 
     def _launch_endpoints(self) -> list[Endpoint]:
-        """Start the embedded SQS and S3 without waiting, because their imports take long."""
+        """Start the embedded SQS, and S3 without waiting, because its imports take long."""
         if self._endpoint_url:
             return []
-        s3 = Moto(self._kept("aws.pickle"), port=self.state.port("aws_endpoint_url"))
         kept = self._kept("sqs.json")
         port = str(self.state.port("sqs_endpoint_url"))
         sqs = Endpoint("orca_daemon.local.sqs", (port, *([str(kept)] if kept else [])))
-        for endpoint in (s3, sqs):
-            endpoint.launch()
-            self._closing.callback(endpoint.stop)
+        sqs.launch()
+        self._closing.callback(sqs.stop)
+        sqs.ready()  # S3 sends events to it
+        s3 = Moto(
+            self._kept("aws.pickle"),
+            port=self.state.port("aws_endpoint_url"),
+            restore_seconds=RESTORE_SECONDS,
+            sqs=sqs.url,
+        )
+        s3.launch()
+        self._closing.callback(s3.stop)
         self._servers |= {"S3": s3, "SQS": sqs}
         return [s3, sqs]
 
@@ -148,7 +186,7 @@ class Stack:
         self.stop()
 
 
-def _fill(aws: str, sqs: str, database_url: str, http_url: str) -> Whereabouts:
+def _fill(aws: str, sqs: str, database_url: str, http_url: str, more: dict[str, QueueSpec]) -> Whereabouts:
     """Create the queues and buckets; returns the addresses of all parts."""
     environment = clients_environment(aws, sqs)
     session = boto3.session.Session(
@@ -156,11 +194,15 @@ def _fill(aws: str, sqs: str, database_url: str, http_url: str) -> Whereabouts:
         aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
         region_name=REGION,
     )
-    with closing(session.client("sqs", endpoint_url=sqs)) as client:
-        queues = make_queues(client)
-    with closing(session.client("s3", endpoint_url=aws)) as client:
+    with (
+        closing(session.client("sqs", endpoint_url=sqs)) as queue_client,
+        closing(session.client("s3", endpoint_url=aws)) as client,
+    ):
+        queues = make_queues(queue_client, more)
         make_buckets(client)
+        announce_restores(client, queue_client, queues["recovery"])
     environment |= daemon_environment(database_url, http_url, queues, BUCKETS)
+    environment["ORCA_AWS__EMBEDDED"] = "true"
     return Whereabouts(
         aws_endpoint_url=aws,
         sqs_endpoint_url=sqs,
@@ -196,4 +238,6 @@ def daemon_environment(
         "ORCA_DATABASE__URL": database_url,
         "ORCA_HTTP__PORT": http_url.rpartition(":")[2],
         "ORCA_EXPORT__BUCKET": buckets["export"],
+        "ORCA_RESTORE__BUCKET": buckets["archive"],
+        "ORCA_RESTORE__DESTINATIONS": json.dumps({_PUBLIC: buckets["public"], ".": buckets["protected"]}),
     }

@@ -52,6 +52,38 @@ def without_password(url: str) -> str:
     return re.sub(r"^(\w+://[^/:@]+):[^/@]*@", r"\1@", url)
 
 
+class NoStackError(Exception):
+    """No stack runs on this directory; the text says what to do."""
+
+
+def running(path: Path) -> Whereabouts:
+    """The addresses of the stack that runs on this directory.
+
+    Raises:
+        NoStackError: none does, or it has not started yet.
+    """
+    try:
+        document = json.loads((path / STACK_FILE).read_text())
+        if _is_locked(path / _LOCK):
+            return Whereabouts(**document)
+    except OSError as error:
+        if isinstance(error, PermissionError):
+            raise NoStackError(
+                f"{error.filename}: {error.strerror}; only its owner can use a stack"
+            ) from None
+    raise NoStackError(f"no stack runs on {path}: start it with orca-daemon local --state {path}")
+
+
+def _is_locked(path: Path) -> bool:
+    """Whether a stack holds the lock; one that was killed does not, and leaves its file."""
+    with path.open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 class StateDirectory:
     """A directory that keeps a stack's data from run to run; locked while this object lives.
 

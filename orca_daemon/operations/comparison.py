@@ -9,7 +9,7 @@ from orca_daemon.aws.clients import connect
 from orca_daemon.engine.errors import NotYet, Refused, Reject
 from orca_daemon.operations.database import database
 from orca_daemon.operations.errors import NotFoundError
-from orca_daemon.reconcile.jobs import NotStagedError
+from orca_daemon.reconcile.jobs import NoListingError, NotStagedError
 from orca_daemon.reconcile.protocol import Message
 from orca_daemon.reconcile.reports import TornError, find_jobs, report
 from orca_daemon.reconcile.run import ComparisonFailedError, ComparisonOutcome, Reconciler
@@ -34,7 +34,8 @@ async def compare(
         on_message: called with each message of the child process.
 
     Raises:
-        Reject: the comparison failed, and its job is marked as failed; or ORCA's listing is not complete.
+        Reject: the comparison failed, and its job is marked as failed; or ORCA's listing is not complete, or
+            not stored.
         AddressError, DependencyDown, PostgresError, SettingsError: the database or AWS cannot be used.
     """
     async with connect(settings) as clients, database(settings) as opened:
@@ -43,8 +44,8 @@ async def compare(
             if isinstance(listing, InventoryPointer):
                 return await reconciler.inventory(listing, on_message=on_message)
             return await reconciler.stored(listing, on_message=on_message)
-        except NotStagedError as error:
-            # The job is ORCA's, which still loads the listing: it has not failed.
+        except (NoListingError, NotStagedError) as error:
+            # The job has not failed: ORCA still loads its listing, or it is that of a manifest.
             raise Reject(str(error)) from None
         except (ComparisonFailedError, NotYet, Refused, Reject, TornError) as error:
             # By hand there is no other attempt: the job is over.

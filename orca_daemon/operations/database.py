@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from orca_daemon.db.address import AddressError, DatabaseAddress, is_reference, resolve
 from orca_daemon.db.database import Database
-from orca_daemon.settings import Settings
+from orca_daemon.settings import Settings, shown
 
 if TYPE_CHECKING:
     from orca_daemon.aws.secret_reader import SecretReader
@@ -43,7 +43,10 @@ async def database_address(settings: Settings, *, owner: bool = False) -> Databa
 async def _secrets(settings: Settings) -> "AsyncIterator[SecretReader | None]":
     """Reads secrets; None if the settings name no secret."""
     if not settings.database.configured:
-        raise AddressError("no database is configured: set DATABASE_URL or DB_CONNECT_INFO_SECRET_ARN")
+        raise AddressError(
+            f"no database is configured: set {shown('database.url')} or {shown('database.secret_arn')}, "
+            "or ORCA's DATABASE_URL or DB_CONNECT_INFO_SECRET_ARN"
+        )
     if not _names_secret(settings):
         yield None
         return

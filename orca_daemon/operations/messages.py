@@ -5,8 +5,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from orca_daemon.engine.errors import Reject
+from orca_daemon.queues.restore.rules import RestoreRules
 from orca_daemon.settings.buckets import CopyRules
-from orca_daemon.wire import catalog, copy, inventory, status
+from orca_daemon.wire import catalog, copy, inventory, restore, status
 from orca_daemon.wire.catalog import CatalogFile, CatalogGranule, Collection, Provider
 from orca_daemon.wire.copy import CopyRequest
 from orca_daemon.wire.inventory import ExportRequest, InventoryPointer, StoredListing
@@ -61,6 +63,20 @@ def copy_request(rules: CopyRules) -> Template:
         request = copy.decode(message.body)
         if refusal := rules.refusal(request.source_bucket, request.restore_destination):
             raise MalformedError(f"the daemon would reject it: {refusal}")
+        return message
+
+    return template
+
+
+def restore_request(rules: RestoreRules, *, fifo: bool) -> Template:
+    """Makes restore requests that these rules allow, in any form that the queue accepts."""
+
+    def template(given: Document) -> Outgoing:
+        message = restore.outgoing(dump(given), fifo=fifo)
+        try:
+            rules.check(restore.decode(message.body))
+        except Reject as refusal:
+            raise MalformedError(f"the daemon would reject it: {refusal}") from None
         return message
 
     return template

@@ -19,6 +19,7 @@ from orca_daemon.producer.recovery import (
     update_status_for_file,
     update_status_for_files,
 )
+from orca_daemon.producer.restore import post_restore_request
 from orca_daemon.wire.status import Grouping, RequestMethod
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "post_entries_to_standard_queue",
     "post_entry_to_fifo_queue",
     "post_entry_to_standard_queue",
+    "post_restore_request",
     "post_to_metadata_queue",
     "send",
     "send_batch",

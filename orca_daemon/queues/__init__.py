@@ -3,7 +3,7 @@
 from typing import Any
 
 from orca_daemon.engine.route import Route
-from orca_daemon.queues import catalog, internal_report, recovery, status_update
+from orca_daemon.queues import catalog, internal_report, recovery, restore, status_update
 from orca_daemon.queues.services import Services
 
 
@@ -14,4 +14,5 @@ def routes(services: Services) -> list[Route[Any]]:
         recovery.route(services),
         internal_report.route(services),
         catalog.route(services),
+        restore.route(services),
     ]

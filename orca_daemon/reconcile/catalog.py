@@ -8,7 +8,7 @@ import duckdb
 import psycopg2
 import pyarrow as pa
 
-from orca_daemon.db.session import UnreachableError, cause, open_session
+from orca_daemon.db.session import open_session, unreachable
 from orca_daemon.reconcile.copy_stream import CopyStream
 from orca_daemon.reconcile.listing import HASHES, Listing, literal, stored_listing
 from orca_daemon.reconcile.protocol import Statement, Task
@@ -47,17 +47,10 @@ def connection_of(task: Task) -> Iterator[Any]:
     except psycopg2.Error as error:
         if error.pgcode:
             raise
-        reason = cause(str(error), str(task.database.get("password") or ""))
-        raise UnreachableError(f"{reason} ({_server(task.database)})") from None
+        raise unreachable(error, task.database) from None
     with closing(session) as connection:
         connection.autocommit = True
         yield connection
-
-
-def _server(parameters: dict[str, Any]) -> str:
-    """Host, port and database of libpq's parameters, for operators; no user and no password."""
-    named = [f"{name} {parameters[name]}" for name in ("host", "port", "dbname") if parameters.get(name)]
-    return ", ".join(named) or "the default server of libpq"
 
 
 def attach_catalog(

@@ -128,7 +128,7 @@ def compared(
                 raise
             for stream in streams:
                 stream.check()
-            compare.refuse_empty(result, allowed=task.allow_empty)
+            compare.refuse_empty(result, stored=task.stored is not None, allowed=task.allow_empty)
             compare.write(engine, source.listing, differences(task.folder))
             examples = source.located(compare.odd_examples(engine)) if result.not_compared else ()
             return replace(result, not_compared_examples=tuple(examples))

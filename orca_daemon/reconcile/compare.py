@@ -108,13 +108,18 @@ def odd_examples(engine: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
     return [(str(key), ODD[reason]) for key, reason in rows]
 
 
-def refuse_empty(counts: Compared, *, allowed: bool) -> None:
-    """Raise ListingRefusedError if the listing is empty and the catalog is not, unless that is allowed."""
-    if counts.listed == 0 and counts.catalogued > 0 and not allowed:
-        raise ListingRefusedError(
-            f"it lists no object, but the catalog has {counts.catalogued} of this bucket; "
-            "if that is true, allow it by the setting reconcile.allow_empty"
-        )
+def refuse_empty(counts: Compared, *, stored: bool, allowed: bool) -> None:
+    """Raise ListingRefusedError if the listing is empty and the catalog is not, unless that is allowed.
+
+    It is never allowed for a listing in Postgres: ORCA may have removed its rows after the job was opened.
+    """
+    if counts.listed or not counts.catalogued or (allowed and not stored):
+        return
+    remedy = "compare the inventory by its manifest" if stored else "allow it by reconcile.allow_empty"
+    raise ListingRefusedError(
+        f"it lists no object, but the catalog has {counts.catalogued:,} of this bucket; if the bucket is "
+        f"empty, {remedy}"
+    )
 
 
 def write(engine: duckdb.DuckDBPyConnection, listing: Listing, target: Path) -> None:

@@ -18,6 +18,10 @@ class NotStagedError(Exception):
     """ORCA is still loading the listing of this job."""
 
 
+class NoListingError(Reject):
+    """Postgres has no listing of this job."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReconcileJob:
     """One job, at the start of its comparison."""
@@ -65,6 +69,7 @@ def open_stored(connection: Connection, job: int, bucket: str, sent: datetime | 
     Raises:
         Reject: the bucket has no job with this id.
         NotStagedError: its listing is not complete.
+        NoListingError: its listing is not stored, or not any more.
     """
     row = connection.execute(_SQL["by_id"], {"job": job, "bucket": bucket}).one_or_none()
     if row is None:
@@ -72,7 +77,23 @@ def open_stored(connection: Connection, job: int, bucket: str, sent: datetime | 
     if row.status_id == ReconcileStatus.GETTING_S3_LIST:
         raise NotStagedError(f"the listing of job {job} is not complete")
     done = row.status_id == ReconcileStatus.SUCCESS and sent is not None and row.end_time >= sent
+    if not done and not connection.scalar(_SQL["has_listing"], {"job": job, "bucket": bucket}):
+        raise _without_listing(job, ReconcileStatus(row.status_id))
     return ReconcileJob(job, row.start_time, done=done)
+
+
+def _without_listing(job: int, status: ReconcileStatus) -> Exception:
+    """No rows do not mean that the bucket is empty, whatever `reconcile.allow_empty` says.
+
+    ORCA keeps only the last listing of a bucket, the daemon stores none, and ORCA sets a job to STAGED before
+    its rows are committed.
+    """
+    if status is ReconcileStatus.STAGED:
+        return NotStagedError(f"the listing of job {job} is not complete: it has no rows yet")
+    return NoListingError(
+        f"Postgres has no listing of job {job}: ORCA keeps only the last one of a bucket, the daemon none; "
+        "to compare again, name the manifest: orca-daemon reconcile s3://BUCKET/…/manifest.json"
+    )
 
 
 def move(connection: Connection, job: int, status: ReconcileStatus) -> None:

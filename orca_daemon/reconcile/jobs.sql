@@ -22,6 +22,13 @@ SELECT j.inventory_creation_time
 FROM orca.reconcile_job AS j
 WHERE j.id = :job AND j.orca_archive_location = :bucket;
 
+-- name: has_listing
+SELECT EXISTS (
+    SELECT 1
+    FROM orca.reconcile_s3_object AS o
+    WHERE o.orca_archive_location = :bucket AND o.job_id = :job
+);
+
 -- name: insert_job
 INSERT INTO orca.reconcile_job
     (orca_archive_location, status_id, inventory_creation_time, start_time, last_update)

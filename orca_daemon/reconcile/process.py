@@ -80,8 +80,11 @@ class Child:
     async def end(self) -> None:
         """Kill it if it is still alive, and wait until it has ended."""
         if self._process.returncode is None:
-            with suppress(ProcessLookupError):  # it has just ended by itself
-                self._process.kill()
+            # Not `kill()`: Popen first reaps a child that has just ended by itself.  asyncio, which waits for
+            # the same child, then loses its exit code and prints "Unknown child process pid".
+            # The child leads a group of its own; macOS denies a signal to a group that has ended.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
         await asyncio.shield(self._process.wait())
 
 

@@ -4,6 +4,7 @@ A later place wins: the TOML file, the environment (ORCA's own names, then `ORCA
 All mistakes are reported together, as one `SettingsError`, before the daemon connects to anything.
 """
 
+from orca_daemon.settings.names import shown
 from orca_daemon.settings.sections import (
     STANDARD_QUEUES,
     AwsSection,
@@ -17,6 +18,7 @@ from orca_daemon.settings.sections import (
     QueueSection,
     ReconcileSection,
     RecoverySection,
+    RestoreSection,
     Section,
     Settings,
 )
@@ -36,8 +38,10 @@ __all__ = [
     "QueueSection",
     "ReconcileSection",
     "RecoverySection",
+    "RestoreSection",
     "Section",
     "Settings",
     "SettingsError",
     "load",
+    "shown",
 ]

@@ -80,19 +80,23 @@ class CopyRules:
         return self.source_refusal(source) or self.target_refusal(target)
 
 
-def contradictions(settings: "Settings") -> Iterator[str]:
-    """Sentences about destinations of copies that the settings both name and forbid."""
+def contradictions(settings: "Settings") -> Iterator[tuple[str, str]]:
+    """Destinations of copies that the settings both name and forbid, each as a setting and a sentence."""
     rules = CopyRules.of(settings)
     if any(set(pattern) == {"*"} for pattern in rules.sources or ()):
-        yield "copies.sources: * names every bucket, which leaves none to copy to"
+        yield "copies.sources", "* names every bucket, which leaves none to copy to"
+    archive = settings.restore.bucket
+    if archive is not None and (refusal := rules.source_refusal(archive)):
+        yield "restore.bucket", refusal
     for setting, bucket in _destinations(settings):
         if refusal := rules.target_refusal(bucket):
-            yield f"{setting}: {refusal}"
+            yield setting, refusal
 
 
 def _destinations(settings: "Settings") -> Iterator[tuple[str, str]]:
     """The destinations that settings name, each as the setting and its bucket."""
     yield from (("copies.targets", name) for name in settings.copies.targets or () if is_bucket(name))
+    yield from (("restore.destinations", name) for name in settings.restore.destinations.values())
     recovery = settings.recovery
     if recovery.unknown_keys != "route":
         return

@@ -88,5 +88,8 @@ _READERS: Mapping[str, Callable[[str], tuple[Value, str]]] = {
     "copies.retry_sleep": _seconds,
     "copies.chunk_mib": _integer(5, 5120),
     "copies.parts": _integer(1),
+    "restore.days": _integer(1),
+    "restore.retries": _integer(0),
+    "restore.retry_sleep": _seconds,
     "reconcile.expire_days": _integer(0, below="0 keeps all jobs here; ORCA would remove every one"),
 }

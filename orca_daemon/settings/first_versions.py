@@ -65,4 +65,5 @@ def _has_status_queue(tree: Mapping[str, Any]) -> bool:
 
 def _is_set(tree: Mapping[str, Any], section: str, key: str) -> bool:
     below = tree.get(section)
-    return isinstance(below, Mapping) and below.get(key) not in {None, ""}
+    # A tuple, because a set would fail: a wrong value may be a list.
+    return isinstance(below, Mapping) and below.get(key) not in (None, "")

@@ -18,8 +18,11 @@ from pydantic import (
 )
 
 from orca_daemon.settings.buckets import contradictions
+from orca_daemon.settings.conflicts import SettingsConflictError
 from orca_daemon.settings.corrections import Correction
+from orca_daemon.wire.destinations import PatternError, pattern
 from orca_daemon.wire.queue_url import host_of, identity, normalised
+from orca_daemon.wire.restore import Tier
 from orca_daemon.wire.status import Grouping
 
 
@@ -51,6 +54,27 @@ def _not_empty(patterns: tuple[str, ...]) -> tuple[str, ...]:
     return patterns
 
 
+def _reference(text: str) -> str:
+    if not re.match(r"(ssm|secret):.", text):
+        raise ValueError("must be ssm:NAME or secret:ARN")
+    return text
+
+
+def _table_name(name: str) -> str:
+    if not name or "/" in name:
+        raise ValueError("must have a name that is not empty and has no slash")
+    return name
+
+
+def _patterns(destinations: dict[str, str]) -> dict[str, str]:
+    for expression in destinations:
+        try:
+            pattern(expression)
+        except PatternError as error:
+            raise ValueError(f"the pattern {expression} {error}") from None
+    return destinations
+
+
 Names = Annotated[tuple[str, ...], BeforeValidator(_comma_separated)]
 Buckets = Annotated[Names, AfterValidator(_not_empty)]
 """Names of buckets, or patterns with `*`, `?` and `[…]`."""
@@ -59,14 +83,14 @@ QueueUrl = Annotated[HttpUrl, AfterValidator(normalised)]
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Port = Annotated[int, Field(ge=1, le=65535)]
-SecretReference = Annotated[str, Field(pattern=r"^(ssm|secret):.+")]
+SecretReference = Annotated[str, AfterValidator(_reference)]
 """Names a value in Parameter Store or Secrets Manager."""
 
 
 class Section(BaseModel):
     """A table of the settings file; unknown keys are a mistake."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
 
 
 class AwsSection(Section):
@@ -78,6 +102,8 @@ class AwsSection(Section):
     """Endpoint of every service but SQS, for LocalStack and the like."""
     sqs_endpoint_url: HttpUrl | None = None
     """Endpoint of SQS; default: `endpoint_url`."""
+    embedded: bool = False
+    """Whether these are queues and buckets of `orca-daemon local`: then nobody advises to restrict them."""
 
 
 class DatabaseSection(Section):
@@ -188,7 +214,67 @@ class RecoverySection(Section):
         if self.unknown_keys == "route" and not (
             self.bucket_map or self.protected_bucket or self.public_bucket
         ):
-            raise ValueError("unknown_keys is route: set bucket_map, or protected_bucket and public_bucket")
+            raise SettingsConflictError(
+                (
+                    "recovery.unknown_keys",
+                    (
+                        "is route: set recovery.bucket_map (ORCA_RECOVERY__BUCKET_MAP), or "
+                        "recovery.protected_bucket and recovery.public_bucket"
+                    ),
+                )
+            )
+        return self
+
+
+class RestoreSection(Section):
+    """How objects of the archive are restored, and how much may be.  Beyond a limit a message is refused."""
+
+    tier: Tier = Tier.STANDARD
+    """Tier of a request that names none: Standard, Bulk or Expedited (ORCA: `DEFAULT_RECOVERY_TYPE`)."""
+    tiers: Annotated[tuple[Tier, ...], BeforeValidator(_comma_separated)] = tuple(Tier)
+    """Tiers that a request may name."""
+    expedited_fallback: bool = False
+    """If S3 has no capacity for Expedited, ask for Standard; else the message waits for capacity."""
+    days: Annotated[int, Field(ge=1, le=36_500)] = 5
+    """Days for which S3 keeps a restored copy (ORCA: `RESTORE_EXPIRE_DAYS`)."""
+    bucket: str | None = None
+    """Archive of a request that names none (ORCA: `ORCA_DEFAULT_BUCKET`)."""
+    sources: Buckets | None = None
+    """Archive buckets that a request may name: names or patterns (`*`).
+    Default: those of `copies.sources`.
+    """
+    targets: Buckets | None = None
+    """Buckets that a request may name as destinations.  Default: those of `copies.targets`."""
+    max_files: Count = 100_000
+    """Largest number of files of one message."""
+    max_bytes: Count = 10 * 1024**4
+    """Largest number of bytes that one message may restore; 10 TiB."""
+    bytes_per_day: Count | None = None
+    """Largest number of bytes that all daemons together restore in one day (UTC).  Default: no limit."""
+    per_second: Seconds = 100.0
+    """Restore requests that one daemon sends to S3 per second, at most."""
+    retries: Annotated[int, Field(ge=0)] = 3
+    """Further attempts at a request that failed (ORCA: `RESTORE_REQUEST_RETRIES`)."""
+    retry_sleep: Annotated[float, Field(ge=0)] = 1.0
+    """Base of the backoff between them, seconds (ORCA: `RESTORE_RETRY_SLEEP_SECS`)."""
+    heartbeat: Seconds = 60.0
+    """Seconds between two heartbeats to a state machine that waits for an answer."""
+    recovery_url: QueueUrl | None = None
+    """Queue where readable objects are announced, to be copied at once (ORCA: `ARCHIVE_RECOVERY_QUEUE_URL`);
+    default: the URL of the queue `recovery`.
+    """
+    destinations: Annotated[dict[str, str], BeforeValidator(_json_object), AfterValidator(_patterns)] = Field(
+        default_factory=dict
+    )
+    """Where an operator's restores go, if the operator names no bucket: regular expression, found in the
+    filename, to bucket.  The first that fits counts.
+    """
+
+    @model_validator(mode="after")
+    def _allows_its_own_tier(self) -> "RestoreSection":
+        if self.tier not in self.tiers:
+            text = "does not have restore.tier, so every request that names no tier would be refused"
+            raise SettingsConflictError(("restore.tiers", text))
         return self
 
 
@@ -252,7 +338,7 @@ class ReconcileSection(Section):
     """Days after which jobs and reports are removed; 0 keeps them."""
 
 
-TableName = Annotated[str, Field(pattern=r"^[^/]+$")]
+TableName = Annotated[str, AfterValidator(_table_name)]
 """Name of an entry; the keys of its files begin with it."""
 
 
@@ -308,7 +394,7 @@ class LogSection(Section):
     """`json`, one object per line, or `console`, lines for people."""
 
 
-STANDARD_QUEUES = ("status_update", "recovery", "internal_report", "catalog")
+STANDARD_QUEUES = ("status_update", "recovery", "internal_report", "catalog", "restore")
 
 
 class Settings(Section):
@@ -319,6 +405,7 @@ class Settings(Section):
     queues: dict[str, QueueSection] = Field(default_factory=dict)
     engine: EngineSection = Field(default_factory=EngineSection)
     recovery: RecoverySection = Field(default_factory=RecoverySection)
+    restore: RestoreSection = Field(default_factory=RestoreSection)
     copies: CopiesSection = Field(default_factory=CopiesSection)
     reconcile: ReconcileSection = Field(default_factory=ReconcileSection)
     export: ExportSection = Field(default_factory=ExportSection)
@@ -344,15 +431,18 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _destinations_are_allowed(self) -> "Settings":
-        if sentences := "; ".join(contradictions(self)):
-            raise ValueError(sentences)
+        if conflicts := list(contradictions(self)):
+            raise SettingsConflictError(*conflicts)
         return self
 
     @model_validator(mode="after")
     def _distinct_queues(self) -> "Settings":
-        identities = [identity(queue.url) for queue in self.bound.values() if queue.url]
-        if len(set(identities)) != len(identities):
-            raise ValueError("two queues have the same URL")
+        first: dict[str, str] = {}
+        for name, queue in self.bound.items():
+            other = first.setdefault(str(identity(queue.url or "")), name)
+            if other != name:
+                text = f"is that of queues.{other}.url: two queues have the same URL"
+                raise SettingsConflictError((f"queues.{name}.url", text))
         return self
 
     @property
@@ -360,16 +450,31 @@ class Settings(Section):
         """Which setting a process lacks to consume its queues, as a sentence; None if it lacks none."""
         if not self.bound:
             return (
-                "no queue has a URL: set ORCA_QUEUES__STATUS_UPDATE__URL, ORCA_QUEUES__RECOVERY__URL, "
-                "ORCA_QUEUES__INTERNAL_REPORT__URL or ORCA_QUEUES__CATALOG__URL"
+                "no queue has a URL: set queues.status_update.url (ORCA_QUEUES__STATUS_UPDATE__URL), "
+                "queues.recovery.url (ORCA_QUEUES__RECOVERY__URL), queues.internal_report.url "
+                "(ORCA_QUEUES__INTERNAL_REPORT__URL) or queues.catalog.url (ORCA_QUEUES__CATALOG__URL)"
             )
-        recovers = any((queue.route or name) == "recovery" for name, queue in self.bound.items())
-        if recovers and self.recovery.unknown_keys == "reject" and not self.status_url:
+        routes = {queue.route or name for name, queue in self.bound.items()}
+        recovers = "recovery" in routes and self.recovery.unknown_keys == "reject"
+        if (recovers or "restore" in routes) and not self.status_url:
             return (
                 "recoveries post their progress, and no status queue has a URL: set "
-                "ORCA_QUEUES__STATUS_UPDATE__URL, or ORCA_RECOVERY__STATUS_URL where another process reads it"
+                "queues.status_update.url (ORCA_QUEUES__STATUS_UPDATE__URL), or recovery.status_url "
+                "(ORCA_RECOVERY__STATUS_URL) where another process reads it"
+            )
+        if "restore" in routes and not self.recovery_url:
+            return (
+                "readable objects are copied by way of the recovery queue, and none has a URL: set "
+                "queues.recovery.url (ORCA_QUEUES__RECOVERY__URL), or restore.recovery_url "
+                "(ORCA_RESTORE__RECOVERY_URL) where another process reads it"
             )
         return None
+
+    @property
+    def recovery_url(self) -> str | None:
+        """The queue where objects that can be copied are announced."""
+        recovery = self.queues.get("recovery")
+        return self.restore.recovery_url or (recovery.url if recovery else None)
 
     @property
     def status_url(self) -> str | None:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from orca_daemon.settings.corrections import Correction, corrected
 from orca_daemon.settings.first_versions import completions
+from orca_daemon.settings.mistakes import sentences, unknown
 from orca_daemon.settings.sections import Settings
 
 DEFAULT_FILE = Path("config/orca-daemon.toml")
@@ -31,6 +32,13 @@ ORCA_NAMES: Mapping[str, str] = {
     "RECOVERY_QUEUE_URL": "queues.recovery.url",
     "INTERNAL_REPORT_QUEUE_URL": "queues.internal_report.url",
     "METADATA_DB_QUEUE_URL": "queues.catalog.url",
+    "RESTORE_QUEUE_URL": "queues.restore.url",
+    "ARCHIVE_RECOVERY_QUEUE_URL": "restore.recovery_url",
+    "ORCA_DEFAULT_BUCKET": "restore.bucket",
+    "DEFAULT_RECOVERY_TYPE": "restore.tier",
+    "RESTORE_EXPIRE_DAYS": "restore.days",
+    "RESTORE_REQUEST_RETRIES": "restore.retries",
+    "RESTORE_RETRY_SLEEP_SECS": "restore.retry_sleep",
     "DB_CONNECT_INFO_SECRET_ARN": "database.secret_arn",
     "PREFIX": "database.prefix",
     "DATABASE_URL": "database.url",
@@ -75,15 +83,18 @@ def load(
     mistakes: list[str] = []
     corrections: list[Correction] = []
     tree = _from_file(file, mistakes)
-    for dotted, value in _from_environment(environ, mistakes, corrections):
+    variables: dict[str, str] = {}
+    for variable, dotted, value in _from_environment(environ, mistakes, corrections):
         _put(tree, dotted, value)
+        variables[dotted] = variable
     for dotted, flag in (flags or {}).items():
         if flag is not None:
             _put(tree, dotted, flag)
+            variables.pop(dotted, None)
     for added in completions(tree, _spelled(environ)):
         _put(tree, added.setting, added.used)
         corrections.append(added)
-    settings = _validated(_trimmed(tree), mistakes)
+    settings = _validated(_trimmed(tree), variables, mistakes)
     if settings and need_queue and settings.missing:
         mistakes.append(settings.missing)
     if mistakes or settings is None:
@@ -101,27 +112,32 @@ def _from_file(file: Path | None, mistakes: list[str]) -> dict[str, Any]:
     except FileNotFoundError:
         if file:
             mistakes.append(f"{path}: no such file")
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        mistakes.append(f"{path}: {error}")
+    except OSError as error:
+        mistakes.append(f"{path}: {error.strerror}")
+    except UnicodeDecodeError:
+        mistakes.append(f"{path}: it is not text in UTF-8")
+    except tomllib.TOMLDecodeError as error:
+        mistakes.append(f"{path}: it is not TOML: {error}")
     return {}
 
 
 def _from_environment(
     environ: Mapping[str, str], mistakes: list[str], corrections: list[Correction]
-) -> list[tuple[str, object]]:
-    """The settings in the environment; ORCA's own names come first, so that ours win."""
-    values: list[tuple[str, object]] = []
+) -> list[tuple[str, str, object]]:
+    """Variable, setting and value; ORCA's own names come first, so that ours win."""
+    values: list[tuple[str, str, object]] = []
     for name, (variable, given) in _spelled(environ).items():
         dotted = ORCA_NAMES[name]
         used, correction = corrected(variable, dotted, given)
-        values.append((dotted, used))
+        values.append((variable, dotted, used))
         corrections += [correction] if correction else []
     for name, value in sorted(environ.items()):
         if match := _OURS.match(name):
+            dotted = f"{match[1]}.{match[2]}".lower().replace("__", ".")
             if match[1].lower() in Settings.model_fields:
-                values.append((f"{match[1]}.{match[2]}".lower().replace("__", "."), value))
+                values.append((name, dotted, value))
             else:
-                mistakes.append(f"{name}: there is no section [{match[1].lower()}]")
+                mistakes.append(unknown(tuple(dotted.split(".")), name))
     return values
 
 
@@ -164,18 +180,9 @@ def _put(tree: dict[str, Any], dotted: str, value: object) -> None:
     tree[key] = value
 
 
-def _validated(tree: dict[str, Any], mistakes: list[str]) -> Settings | None:
+def _validated(tree: dict[str, Any], variables: Mapping[str, str], mistakes: list[str]) -> Settings | None:
     try:
         return Settings.model_validate(tree)
     except ValidationError as error:
-        mistakes += [
-            f"{'.'.join(str(part) for part in problem['loc']) or 'settings'}: {_sentence(problem['msg'])}"
-            for problem in error.errors(include_url=False, include_input=False, include_context=False)
-        ]
+        mistakes += sentences(error, tree, variables)
         return None
-
-
-def _sentence(message: str) -> str:
-    if message == "Extra inputs are not permitted":
-        return "there is no such setting"
-    return message.removeprefix("Value error, ")

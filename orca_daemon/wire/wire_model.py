@@ -3,11 +3,12 @@
 import json
 from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core.core_schema import ErrorType
 
 LARGEST_INTEGER = 2**31 - 1
 """Largest `integer` of Postgres, the type of the column for chunk sizes."""
@@ -122,6 +123,17 @@ def sentence(name: str, error: ValidationError) -> str:
 
 
 _PROBLEMS = {
+    "bool_type": "is neither true nor false",
+    "dict_type": "is not an object",
+    "enum": "is not one of the values that it can have",
+    "extra_forbidden": "is not a field of it",
+    "finite_number": "is not a finite number",
+    "float_type": "is not a number",
+    "greater_than_equal": "is too small",
+    "int_from_float": "is not an integer",
+    "less_than": "is too large",
+    "list_type": "is not an array",
+    "literal_error": "is not one of the values that it can have",
     "missing": "is missing",
     "string_type": "is not a string",
     "string_unicode": "holds half of a surrogate pair, which is no character",
@@ -133,12 +145,19 @@ _PROBLEMS = {
     "less_than_equal": "is too large",
     "model_type": "is not an object",
     "tuple_type": "is not an array",
+    "too_long": "has too many entries",
     "too_short": "is empty",
 }
+_FOREIGN = frozenset(get_args(ErrorType))
+"""Errors of pydantic's own, whose words are for programmers; all other types are ours, with words of ours."""
 
 
 def _problem(problem: ErrorDetails) -> str:
-    text = _PROBLEMS.get(problem["type"]) or problem["msg"]
+    kind, text = problem["type"], problem["msg"]
+    if kind == "value_error":
+        text = text.removeprefix("Value error, ")
+    elif kind in _FOREIGN:
+        text = _PROBLEMS.get(kind, "is not valid")
     return f"{_path(problem['loc'])} {text}".strip()
 
 

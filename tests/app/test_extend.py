@@ -1,83 +1,110 @@
-"""The worked example of docs/extend.md, extracted from the page and run by a daemon."""
+"""The worked example of docs/extend.md: its code, its commands and its test, as they stand on the page."""
 
-import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
-from uuid import uuid4
 
 import pytest
 
-from orca_daemon.local.moto import CREDENTIALS, REGION
 from tests.waiting import PATIENCE, until
-
-if TYPE_CHECKING:
-    from types_boto3_s3 import S3Client
-    from types_boto3_sqs import SQSClient
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/extend.md").read_text("utf-8")
+CODE, TEST = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """A copy of the package with the code of the page added."""
-    (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    """A copy of the project with the code and the test of the page added."""
     (line,) = re.findall(r"^\+(.*\n)", PAGE, re.MULTILINE)
     shutil.copytree(ROOT / "orca_daemon", tmp_path / "orca_daemon")
     queues = tmp_path / "orca_daemon/queues"
-    (queues / "granule_notices.py").write_text(code, "utf-8")
+    (queues / "granule_notices.py").write_text(CODE, "utf-8")
     listing = (queues / "__init__.py").read_text("utf-8")
     listing = listing.replace(
         "from orca_daemon.queues import ", "from orca_daemon.queues import granule_notices, "
     )
     listing = listing.replace("    ]\n", f"{line}    ]\n")
     (queues / "__init__.py").write_text(listing, "utf-8")
+    (tmp_path / "tests/queues").mkdir(parents=True)
+    for name in ("__init__.py", "conftest.py", "memory.py", "waiting.py"):
+        if (ROOT / "tests" / name).exists():
+            shutil.copy(ROOT / "tests" / name, tmp_path / "tests")
+    (tmp_path / "tests/queues/test_granule_notices.py").write_text(TEST, "utf-8")
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
     return tmp_path
 
 
-def test_the_example_of_the_page_works(
-    copy: Path,
-    s3: "S3Client",
-    sqs: "SQSClient",
-    bucket: Callable[[], str],
-    aws_endpoint: str,
-    sqs_endpoint: str,
-) -> None:
-    (block,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
-    kept, queue = bucket(), sqs.create_queue(QueueName=f"notices-{uuid4().hex}")["QueueUrl"]
-    settings = re.sub(r'url = ".*"', f'url = "{queue}"', block)
-    (copy / "settings.toml").write_text(settings, "utf-8")
-    sqs.send_message(QueueUrl=queue, MessageBody=json.dumps({"granuleId": "G1", "text": "cloudy"}))
-    environment = {
-        **os.environ,
-        **CREDENTIALS,
-        "AWS_REGION": REGION,
-        "AWS_ENDPOINT_URL": aws_endpoint,
-        "ORCA_AWS__SQS_ENDPOINT_URL": sqs_endpoint,
-        "ORCA_EXPORT__BUCKET": kept,
-        "ORCA_ENGINE__WAIT": "1",
-        "ORCA_HTTP__PORT": "0",
-    }
+@pytest.fixture
+def stack(copy: Path) -> Iterator[Path]:
+    """The directory in which the page's `orca-daemon local --state ./state` runs."""
     with (copy / "log").open("wb") as log:
-        daemon = subprocess.Popen(
-            [sys.executable, "-m", "orca_daemon", "run", "--config", "settings.toml"],
+        process = subprocess.Popen(
+            [sys.executable, "-m", "orca_daemon", "local", "--state", "./state"],
             cwd=copy,
-            env=environment,
             stdout=log,
             stderr=log,
         )
         try:
-            until(lambda: daemon.poll() is not None or s3.list_objects_v2(Bucket=kept).get("KeyCount"))
+            until(lambda: process.poll() is not None or (copy / "state/stack.json").exists())
+            assert process.poll() is None, (copy / "log").read_text("utf-8")
+            yield copy
         finally:
-            daemon.terminate()
-            code = daemon.wait(PATIENCE)
+            process.terminate()
+            assert process.wait(PATIENCE) == 0
 
-    assert code == 0, (copy / "log").read_text("utf-8")
-    assert s3.get_object(Bucket=kept, Key="notices/G1.txt")["Body"].read() == b"cloudy"
-    assert '"granule_id": "G1"' in (copy / "log").read_text("utf-8")
+
+def test_the_test_of_the_page_passes_with_its_code(copy: Path) -> None:
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "tests/queues/test_granule_notices.py",
+        ],
+        cwd=copy,
+        # A worker of pytest-xdist is told so by its environment.
+        env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 passed" in done.stdout
+
+
+def test_the_commands_of_the_page_send_to_the_queue_that_local_made(stack: Path) -> None:
+    first, second, listed = (
+        command
+        for command in re.findall(r"^\$ (orca-daemon .*)$", PAGE, re.MULTILINE)
+        if " local " not in command
+    )
+    assert in_shell(stack, f"{first}\n{second}").count("message ") == 2
+    until(lambda: '"granule_id": "G1"' in (stack / "log").read_text("utf-8"))
+    until(lambda: "granuleId is missing" in in_shell(stack, listed))
+    warnings = [
+        line for line in (stack / "log").read_text("utf-8").splitlines() if '"level": "warning"' in line
+    ]
+    assert [line for line in warnings if '"event": "message.dead_lettered"' not in line] == []
+
+
+def in_shell(folder: Path, command: str) -> str:
+    """What a command prints in a shell that has evaluated `local env`, as the page says."""
+    script = f'eval "$(orca-daemon local env --state ./state)"\n{command}'
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return subprocess.run(
+        ["/bin/sh", "-euc", script],
+        cwd=folder,
+        env={**os.environ, "PATH": path, "PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout

@@ -117,7 +117,7 @@ async def test_the_start_waits_for_a_wrong_clock_without_limit(
 
 async def test_the_start_refuses_a_denied_queue(proxy: Faulty, queues: Any) -> None:
     proxy.fail(refusal("AccessDenied"))
-    with pytest.raises(StartConfigurationError, match="allow this role to use it"):
+    with pytest.raises(StartConfigurationError, match="allow this role to do it"):
         await bind(proxy, queues().url)
 
 

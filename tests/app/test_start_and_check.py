@@ -103,7 +103,7 @@ async def test_the_start_refuses_a_missing_queue_with_the_sentence_of_check(
     with pytest.raises(StartConfigurationError) as refused:
         await start(settings)
     assert str(refused.value) == found.sentence
-    assert found.do == "create it, or correct ORCA_QUEUES__STATUS_UPDATE__URL"
+    assert found.do == "create it, or correct queues.status_update.url (ORCA_QUEUES__STATUS_UPDATE__URL)"
 
 
 @pytest.mark.parametrize("missing", ["schema", "database"])
@@ -220,3 +220,20 @@ async def test_all_advice_of_check_about_what_the_start_reads_is_logged_by_the_s
     assert sorted(line["reason"] for line in logs if line.get("do")) == sorted(advised)
     assert {line["log_level"] for line in logs if line["event"] == "start.finding"} == {"info"}
     assert len(advised) >= 4
+
+
+async def test_a_missing_table_of_restores_is_wrong_and_the_start_proceeds(
+    settings_with: MakeSettings, database_url: str, queues: Any
+) -> None:
+    with closing(psycopg2.connect(database_url)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("DROP TABLE orca.orca_daemon_restore")
+    names = {"status_update": True, "recovery": False, "restore": False}
+    settings = settings_with(queues={name: {"url": queues(fifo=fifo).url} for name, fifo in names.items()})
+    [finding] = [each for each in await wrong(settings) if "orca_daemon_restore" in each.text]
+    assert (finding.grade, finding.at_start) == (Grade.WRONG, StartAction.PROCEED)
+    assert finding.do == "run 'orca-daemon db upgrade'"
+    with capture_logs() as logged:
+        await start(settings)
+    assert [line["missing"] for line in logged if line["event"] == "database.table_missing"] == [
+        ("orca_daemon_restore",)
+    ]

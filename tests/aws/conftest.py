@@ -32,7 +32,7 @@ async def bench(bare_environment: None) -> AsyncIterator[Bench]:
         read_timeout=5,
         s3={"addressing_style": "path"},
     )
-    services = ("sqs", "s3", "secretsmanager", "ssm", "sts")
+    services = ("sqs", "s3", "secretsmanager", "ssm", "sts", "stepfunctions")
     async with AsyncExitStack() as stack:
         server, session = await stack.enter_async_context(WrongServer()), checked_session()
         clients = {
@@ -51,6 +51,7 @@ async def bench(bare_environment: None) -> AsyncIterator[Bench]:
                 secrets=clients["secretsmanager"],
                 ssm=clients["ssm"],
                 sts=clients["sts"],
+                states=clients["stepfunctions"],
             ),
             lambda operation, outcome, _: bench.counted.append((operation, outcome)),
         )

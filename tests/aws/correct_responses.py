@@ -56,6 +56,11 @@ def _s3(method: str, parameters: Mapping[str, Any], xml: str = "", status: int =
     )
 
 
+def _states(method: str, **parameters: str) -> Call:
+    headers = {"Content-Type": "application/x-amz-json-1.0", "x-amzn-RequestId": "1"}
+    return Call("stepfunctions", method, {"taskToken": "t", **parameters}, b"{}", headers)
+
+
 _DELETE = {"Id": "0", "ReceiptHandle": "r"}
 _HIDE = {**_DELETE, "VisibilityTimeout": 1}
 _UPLOAD = {**PLACE, "UploadId": "u"}
@@ -89,6 +94,9 @@ CALLS = (
         b"</GetCallerIdentityResult></GetCallerIdentityResponse>",
         {"Content-Type": "text/xml"},
     ),
+    _states("send_task_success", output="{}"),
+    _states("send_task_failure", error="e", cause="c"),
+    _states("send_task_heartbeat"),
     _s3("head_object", PLACE, ETag='"e"', Content_Length="3"),
     _s3("head_bucket", _BUCKET),
     _s3("get_object", PLACE, "<any/>", ETag='"e"'),
@@ -97,6 +105,7 @@ CALLS = (
     _s3("create_multipart_upload", PLACE, f"{_NAMED}<UploadId>u</UploadId></R>"),
     _s3("upload_part_copy", _PART | SOURCE, "<CopyPartResult><ETag>e</ETag></CopyPartResult>"),
     _s3("upload_part", _PART | {"Body": b"x"}, ETag='"e"'),
+    _s3("restore_object", PLACE | {"RestoreRequest": {"Days": 1}}, status=202),
     _s3("put_object", PLACE | {"Body": b"x"}, ETag='"e"'),
     _s3("complete_multipart_upload", _UPLOAD, f"{_NAMED}<ETag>e</ETag></R>"),
     _s3("abort_multipart_upload", _UPLOAD, status=204),

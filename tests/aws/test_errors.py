@@ -26,7 +26,8 @@ TABLE: dict[Meaning, str] = {
         ThrottledException:400 RequestThrottled:400 AWS.SimpleQueueService.RequestThrottled:403
         RequestThrottledException:400 RequestLimitExceeded:400 TooManyRequestsException:429
         ProvisionedThroughputExceededException:400 BandwidthLimitExceeded:400 LimitExceededException:400
-        PriorRequestNotComplete:400 OverLimit:403 KmsThrottled:400 KMS.ThrottlingException:400 :429""",
+        PriorRequestNotComplete:400 OverLimit:403 KmsThrottled:400 KmsThrottlingException:400
+        KMS.ThrottlingException:400 :429""",
     Meaning.PASSING: """
         InternalError:500 InternalError:200 InternalFailure:500 InternalServerError:500
         InternalServiceError:400 RequestTimeout:400 RequestTimeoutException:408 OperationAborted:409
@@ -48,6 +49,7 @@ TABLE: dict[Meaning, str] = {
         NotAuthorized:400 UnauthorizedOperation:403 UnauthorizedAccess:401 UnauthorizedAccessError:403
         AllAccessDisabled:403 AccountProblem:403 NotSignedUp:403 OptInRequired:403 InvalidPayer:403
         NotDeviceOwnerError:400 RegionDisabledException:403 KmsAccessDenied:400 KmsDisabled:400
+        KmsAccessDeniedException:400 KmsInvalidStateException:400
         KmsInvalidKeyUsage:400 KmsInvalidState:400 KmsNotFound:400 KmsOptInRequired:403
         KMS.DisabledException:400 KMS.NotFoundException:400 KMS.KMSInvalidStateException:400
         KMS.InvalidKeyUsageException:400 DecryptionFailure:400 EncryptionFailure:400 InvalidKeyId:400
@@ -56,7 +58,7 @@ TABLE: dict[Meaning, str] = {
         NoSuchBucket:404 NoSuchKey:404 NoSuchVersion:404 NoSuchUpload:404 NoSuchTagSet:404
         NoSuchTagSetError:404 NoSuchAccessPoint:404 404:404 NotFound:404 QueueDoesNotExist:400
         AWS.SimpleQueueService.NonExistentQueue:400 InvalidAddress:404 ResourceNotFoundException:400
-        ParameterNotFound:400 ParameterVersionNotFound:400 :404""",
+        ParameterNotFound:400 ParameterVersionNotFound:400 TaskDoesNotExist:400 TaskTimedOut:400 :404""",
     Meaning.REFUSED: """
         InvalidObjectState:403 PreconditionFailed:412 InvalidRange:416 MethodNotAllowed:405
         NotImplemented:501 :501 InvalidArgument:400 InvalidRequest:400 InvalidPart:400 InvalidPartOrder:400
@@ -65,7 +67,7 @@ TABLE: dict[Meaning, str] = {
         XAmzContentSHA256Mismatch:400 RestoreAlreadyInProgress:409 ObjectAlreadyInActiveTierError:403
         InvalidParameterValue:400 InvalidParameterCombination:400 MissingParameter:400 InvalidAction:400
         MalformedQueryString:404 UnknownOperationException:404 ValidationError:400 ValidationException:400
-        UnsupportedOperation:400 InvalidMessageContents:400 BatchRequestTooLong:400
+        UnsupportedOperation:400 InvalidOutput:400 InvalidMessageContents:400 BatchRequestTooLong:400
         BatchEntryIdsNotDistinct:400 EmptyBatchRequest:400 InvalidBatchEntryId:400 InvalidIdFormat:400
         TooManyEntriesInBatchRequest:400 ReceiptHandleIsInvalid:400 MessageNotInflight:400
         InvalidAttributeName:400 InvalidParameterException:400 InvalidRequestException:400

@@ -67,7 +67,11 @@ def test_status_exits_0_only_if_the_daemon_can_work(database: str) -> None:
 @pytest.mark.parametrize(
     ("url", "code", "output"),
     [
-        ("postgresql://u:s3cret-pa55@127.0.0.1:1/x", 1, "Connection refused"),
+        (
+            "postgresql://u:s3cret-pa55@127.0.0.1:1/x",
+            1,
+            "Connection refused (host 127.0.0.1, port 1, dbname x)",
+        ),
         ("postgresql://u:s3cret-pa55@127.0.0.1:1/x?connect_timeout=5", 1, "Connection refused"),
         ("postgresql://u:s3cret-pa55@127.0.0.1:1/x?application_name=me", 1, "Connection refused"),
         ("mysql://u:s3cret-pa55@h/x", 78, "not that of a Postgres"),

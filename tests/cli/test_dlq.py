@@ -149,6 +149,20 @@ def test_a_dead_letter_is_shown_by_the_message_id_of_the_log(
     run(url, "show", "q", "m-8", code=1)
 
 
+@pytest.mark.parametrize("form", [(), ("--json",)], ids=["text", "JSON"])
+def test_the_token_of_a_task_is_not_shown(
+    sqs: Any, make_queue: Callable[[str], UrlPair], run: Callable[..., Any], form: tuple[str, ...]
+) -> None:
+    url, dead = make_queue("")
+    sqs.send_message(QueueUrl=dead, MessageBody=json.dumps({"taskToken": "AQC4+secret==", "payload": 7}))
+    letters = run(url, "list", "q", "--json")["letters"]
+
+    shown = run(url, "show", "q", letters[0]["id"], *form)
+
+    body = shown["body"] if form else shown.partition("body: ")[2]
+    assert json.loads(body) == {"taskToken": "(hidden)", "payload": 7}
+
+
 def test_a_redrive_keeps_order_and_attributes_and_removes_the_evidence(
     sqs: Any, make_queue: Callable[[str], UrlPair], run: Callable[..., Any]
 ) -> None:
@@ -233,6 +247,13 @@ def test_a_redrive_without_a_terminal_needs_yes(
 ) -> None:
     output = run(make_queue("")[0], "redrive", "q", code=2)
     assert "stdin is not a terminal; pass --yes or --dry-run" in output
+
+
+def test_a_redrive_whose_output_is_json_needs_yes(
+    make_queue: Callable[[str], UrlPair], run: Callable[..., Any]
+) -> None:
+    output = run(make_queue("")[0], "redrive", "q", "--json", code=2)
+    assert output == "orca-daemon: --json and --csv cannot ask; pass --yes or --dry-run\n"
 
 
 def test_the_error_of_a_missing_queue_names_it(

@@ -108,6 +108,39 @@ def test_a_listing_that_orca_still_loads_is_refused_and_its_job_goes_on(
     assert archive.job(1)[0] == 1
 
 
+def test_the_reports_of_an_inventory_stay_if_its_job_is_compared_as_a_listing_that_orca_stored(
+    archive: Archive, invoke: Invoke
+) -> None:
+    archive.catalog([Filed("same"), Filed("lost")])
+    assert invoke("reconcile", manifest(archive, Listed("same"), Listed("new"))).exit_code == 0
+    before = (archive.job(1), archive.phantoms(1), archive.orphans(1))
+
+    refused = [
+        invoke("reconcile", "1", "--bucket", "archive"),
+        invoke("reconcile", "1", "--bucket", "archive", "--allow-empty"),
+    ]
+
+    for result in refused:
+        assert result.exit_code == 1
+        assert result.stderr.startswith("orca-daemon: Postgres has no listing of job 1: ")
+        assert "orca-daemon reconcile s3://BUCKET/…/manifest.json" in result.stderr
+        assert "allow" not in result.stderr
+    assert (archive.job(1), archive.phantoms(1), archive.orphans(1)) == before
+    assert before[1:] == ({"lost"}, {"new"})
+
+
+@pytest.mark.parametrize("status", [2, 3, 4, 5], ids=["staged", "generating reports", "error", "success"])
+def test_a_stored_listing_without_rows_is_not_an_empty_bucket_and_changes_no_job(
+    archive: Archive, invoke: Invoke, status: int
+) -> None:
+    archive.catalog([Filed("a")])
+    archive.stored(1, [], status=status)
+    before = archive.job(1)
+
+    assert invoke("reconcile", "1", "--bucket", "archive", "--allow-empty").exit_code == 1
+    assert (archive.job(1), archive.phantoms(1)) == (before, set())
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -147,6 +180,27 @@ def test_a_report_that_is_not_whole_says_so(archive: Archive, invoke: Invoke) ->
     assert invoke("reconcile", manifest(archive, *(Listed(f"new{i}") for i in range(3)))).exit_code == 0
     result = invoke("report", "1", "--limit", "2")
     assert "2 of 3 are shown; --limit 0 shows all" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("s3://…/manifest.json",), "not a valid manifest: report_bucket_name is not the name of a bucket"),
+        (("s3://b/x.json",), "manifest_key does not end in a file named manifest.json"),
+        (("reports/manifest.json",), "'reports/manifest.json' is not of the form s3://bucket/key"),
+        (("s3://b/manifest.json", "--region", "?"), "report_bucket_region is not the name of a region"),
+        (("1", "--bucket", ".."), "not a valid job: orca_archive_location is not the name of a bucket"),
+        (("9" * 30, "--bucket", "b-1"), "not a valid job: job_id is too large"),
+    ],
+    ids=["bucket", "key", "URL", "region", "bucket of a job", "id"],
+)
+def test_what_cannot_be_compared_is_named_in_our_words(
+    invoke: Invoke, arguments: tuple[str, ...], reason: str
+) -> None:
+    result = invoke("reconcile", *arguments)
+
+    assert result.exit_code == 2
+    assert reason in " ".join(result.stderr.split())
 
 
 def test_an_unknown_job_exits_1(invoke: Invoke) -> None:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
+from unittest.mock import patch
 
 import boto3
 import pytest
@@ -55,7 +56,9 @@ def archive(
 
 
 def run(*arguments: str, stdin: str | None = None) -> Result:
-    return CliRunner().invoke(app, ["recover", *arguments], input=stdin)
+    """Run the command; whoever types is at a terminal."""
+    with patch("orca_daemon.cli.confirm.is_terminal", lambda: stdin is not None):
+        return CliRunner().invoke(app, ["recover", *arguments], input=stdin)
 
 
 def test_a_copy_is_requested_of_each_object_that_can_be_read(archive: Archive) -> None:
@@ -125,10 +128,44 @@ def test_a_job_without_open_files_reports_how_many_failed(archive: Archive, conn
     insert_recovery(connection, "done", SUCCESS)
     assert run("done").output == "nothing to recover: no open files\n"
     insert_recovery(connection, "failed", SUCCESS, FAILED)
-    assert run("failed").output == "nothing to recover: no open files (1 failed file; use --failed)\n"
+    assert run("failed").output == (
+        "nothing to recover: no open files\n1 failed file is left out; --failed includes it\n"
+    )
     assert run("nothing").exit_code == 1
     assert run("j", "--granule", "other").exit_code == 1
     assert run("j", "--json").exit_code == 2
+
+
+def test_failed_files_that_are_left_out_are_reported_whatever_else_is_done(
+    archive: Archive, connection: Connection
+) -> None:
+    insert_recovery(connection, "more", STAGED, FAILED, FAILED, archive=archive.bucket)
+
+    assert "\n2 failed files are left out; --failed includes them\n" in run("more", "--dry-run").output
+    assert "\n1 failed file is left out; --failed includes it\n" in run("j", "--yes").output
+    assert json.loads(run("more", "--dry-run", "--json").stdout)["left_out"] == 2
+    assert "left out" not in run("more", "--failed", "--dry-run").output
+
+
+def test_without_a_terminal_the_answer_must_be_a_flag(archive: Archive) -> None:
+    result = run("j")
+
+    assert result.exit_code == 2
+    assert result.stderr.endswith("orca-daemon: stdin is not a terminal; pass --yes or --dry-run\n")
+    assert archive.requests() == []
+
+
+@pytest.mark.parametrize("arguments", [("j",), ("j", "--dry-run"), ("done",)], ids=" ".join)
+def test_a_queue_that_the_settings_do_not_know_is_refused_before_anything_is_done(
+    archive: Archive, connection: Connection, arguments: tuple[str, ...]
+) -> None:
+    insert_recovery(connection, "done", SUCCESS)
+
+    result = run(*arguments, "--queue", "nope", "--yes")
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith("orca-daemon: no queue 'nope' has a URL in the settings; those that do: ")
+    assert (result.stdout, archive.requests()) == ("", [])
 
 
 def test_no_copy_is_requested_that_the_daemon_would_reject(

@@ -235,7 +235,10 @@ def test_a_missing_region_names_the_settings(monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
     result = run("export", "files", "--queue", "http://127.0.0.1:9/0/q")
-    assert (result.exit_code, "set AWS_REGION or ORCA_AWS__REGION" in result.output) == (78, True)
+    assert (result.exit_code, "set AWS_REGION, or aws.region (ORCA_AWS__REGION)" in result.output) == (
+        78,
+        True,
+    )
 
 
 def test_a_dry_run_prints_the_messages_and_sends_nothing(fifo: Queue) -> None:
@@ -260,3 +263,108 @@ def test_a_queue_can_be_named_as_in_the_settings(fifo: Queue, tmp_path: Path) ->
     assert result.exit_code == 0, result.output
     (message,) = fifo.take()
     assert message["Attributes"]["MessageGroupId"] == status.granule_group("j", "c", "g")
+
+
+def test_a_dry_run_refuses_a_queue_that_nobody_knows() -> None:
+    result = run("export", "files", "--queue", "nope", "--dry-run")
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith("orca-daemon: no queue 'nope' has a URL in the settings; those that do: ")
+
+
+def test_a_restore_from_flags(standard: Queue) -> None:
+    result = run(
+        *("restore", "--job", "j", "--collection", "c", "--granule", "g", "--archive", "archive"),
+        *("--destination", "protected", "--key", "p/q.h5", "--tier", "bulk", "--days", "9"),
+        *("--queue", standard.url),
+    )
+    assert result.exit_code == 0, result.output
+    (message,) = standard.take()
+    assert json.loads(message["Body"]) == {
+        "input": {
+            "granules": [
+                {
+                    "collectionId": "c",
+                    "granuleId": "g",
+                    "keys": [{"key": "p/q.h5", "destBucket": "protected"}],
+                }
+            ]
+        },
+        "config": {
+            "asyncOperationId": "j",
+            "defaultBucketOverride": "archive",
+            "defaultRecoveryTypeOverride": "Bulk",
+            "expireDays": 9,
+        },
+    }
+
+
+@pytest.mark.parametrize("kind", ["fifo", "standard"])
+def test_restores_from_a_file_are_sent_as_they_are(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    queue: Queue = request.getfixturevalue(kind)
+    granule = {"collectionId": "c", "granuleId": "g", "keys": [{"key": "k", "destBucket": "b"}]}
+    bodies = [
+        {"granules": [granule], "config": {"defaultBucketOverride": "a"}, "more": 1},
+        {"input": {"granules": [granule]}, "config": {"defaultBucketOverride": "a"}},
+    ]
+    result = run("restore", "--file", json_lines(tmp_path, bodies), "--queue", queue.url)
+    assert result.exit_code == 0, result.output
+    assert sorted(json.dumps(json.loads(message["Body"])) for message in queue.take()) == sorted(
+        json.dumps(body) for body in bodies
+    )
+
+
+def test_a_restore_that_a_setting_forbids_is_not_sent(
+    standard: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORCA_RESTORE__TIERS", "Bulk")
+    monkeypatch.setenv("ORCA_RESTORE__TIER", "Bulk")
+    flags = ("--collection", "c", "--granule", "g", "--archive", "a", "--destination", "b", "--key", "k")
+    result = run("restore", *flags, "--tier", "Standard", "--queue", standard.url)
+    assert result.exit_code == 2
+    assert "the daemon would reject it" in result.output
+    assert "restore.tiers" in result.output
+    assert standard.take() == []
+
+
+def test_any_body_goes_to_any_queue(standard: Queue) -> None:
+    result = run(standard.url, "--body", "no JSON, {", "--attribute", "kind=a=b")
+    (message,) = standard.take()
+    assert (message["Body"], attributes(message)) == ("no JSON, {", {"kind": "a=b"})
+    name = standard.url.rpartition("/")[2]
+    assert (result.exit_code, result.stdout) == (0, f"sent to {name}: message {message['MessageId']}\n")
+
+
+def test_the_same_body_sent_twice_to_a_fifo_queue_is_two_messages(
+    fifo: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # By its name in the settings, although `catalog` is a command too.
+    monkeypatch.setenv("ORCA_QUEUES__CATALOG__URL", fifo.url)
+    for _ in range(2):
+        assert run("catalog", "--body=-", "--group", "g", stdin="{}").exit_code == 0
+    messages = fifo.take()
+    assert [(each["Body"], each["Attributes"]["MessageGroupId"]) for each in messages] == [("{}", "g")] * 2
+
+
+def test_the_deduplication_id_can_be_given(fifo: Queue) -> None:
+    for text in ("first", "second"):
+        assert run(fifo.url, "--body", text, "--group", "g", "--dedup", "one").exit_code == 0
+    assert [each["Body"] for each in fifo.take()] == ["first"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("http://127.0.0.1/1/q.fifo", "--body", "b"), "--group"),
+        (("http://127.0.0.1/1/q", "--body", "b", "--group", "g"), "standard queue"),
+        (("http://127.0.0.1/1/q", "--body", "b", "--attribute", "kind"), "NAME=VALUE"),
+        (("nope", "--body", "b"), "no queue 'nope'"),
+        (("nope",), "No such command"),
+    ],
+    ids=["no group", "a group", "no value", "unknown queue", "no body"],
+)
+def test_a_body_without_what_its_queue_needs_is_not_sent(arguments: tuple[str, ...], hint: str) -> None:
+    result = run(*arguments)
+    assert (result.exit_code, hint in result.output) == (2, True), result.output

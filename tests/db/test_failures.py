@@ -2,13 +2,14 @@
 
 import re
 
+import psycopg2
 import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from orca_daemon.db.connect import cause
 from orca_daemon.db.failures import PostgresError, SqlstateMeaning, doubtful, meaning, translate
 from orca_daemon.db.sentences import sentence
+from orca_daemon.db.session import cause, unreachable
 from orca_daemon.engine.errors import DependencyDown, Reject
 
 DECISIONS: dict[str, tuple[SqlstateMeaning, list[str | None]]] = {
@@ -191,3 +192,18 @@ connection to server at "b", port 2 failed: FATAL:  the database system is start
 )  # fmt: skip
 def test_a_refused_connection_is_reported_without_the_password(text: str, reported: str) -> None:
     assert cause(text, "hunter2") == reported
+
+
+@pytest.mark.parametrize(
+    ("parameters", "server"),
+    [
+        ({"host": "db", "port": 5432, "dbname": "orca", "user": "u"}, " (host db, port 5432, dbname orca)"),
+        ({"host": "a,b", "port": "1,2"}, " (host a,b, port 1,2)"),
+        ({}, " (the default server of libpq)"),
+        ({"host": "db", "dbname": "orca", "password": "orca"}, " (host db, dbname orca)"),
+    ],
+    ids=["one host", "two hosts", "no host", "a password like a name"],
+)
+def test_a_refused_connection_names_the_server(parameters: dict[str, object], server: str) -> None:
+    refused = psycopg2.OperationalError("connection failed: Connection refused")
+    assert str(unreachable(refused, parameters)) == f"no connection can be opened: Connection refused{server}"

@@ -109,5 +109,7 @@ async def test_a_setting_that_names_a_missing_file_is_an_error(tmp_path: Path) -
     settings = DatabaseSettings.model_validate(
         {"url": "postgresql://u@h/d", "sslrootcert": str(tmp_path / "no")}
     )
-    with pytest.raises(AddressError, match=r"database\.sslrootcert names no file"):
+    with pytest.raises(
+        AddressError, match=r"database\.sslrootcert \(ORCA_DATABASE__SSLROOTCERT\) names no file"
+    ):
         await resolve(settings, None)

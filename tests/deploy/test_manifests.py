@@ -12,7 +12,7 @@ import pytest
 import yaml
 from botocore.validate import ParamValidator
 
-from orca_daemon.settings import ORCA_NAMES, load
+from orca_daemon.settings import ORCA_NAMES, STANDARD_QUEUES, load
 from tests.deploy.cluster import pod_template
 
 ROOT = Path(__file__).parents[2]
@@ -65,7 +65,7 @@ def test_the_settings_of_a_platform_are_settings(environment: dict[str, str], tm
     empty.touch()
     settings = load(empty, environment)
 
-    assert {"status_update", "recovery", "internal_report", "catalog"} == set(settings.bound)
+    assert set(STANDARD_QUEUES) == set(settings.bound)
     assert settings.database.configured
     foreign = {name for name in environment if not name.startswith(("ORCA_", "AWS_", "PYTHON"))}
     assert foreign <= ORCA_NAMES.keys()

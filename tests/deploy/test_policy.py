@@ -11,7 +11,7 @@ from botocore import xform_name
 from orca_daemon.aws.operations import OPERATIONS
 
 ROOT = Path(__file__).parents[2]
-SERVICES = ("s3", "secretsmanager", "sqs", "ssm", "sts")
+SERVICES = ("s3", "secretsmanager", "sqs", "ssm", "stepfunctions", "sts")
 NOT_THE_DAEMON = {"local", "producer"}
 """Packages that run on a laptop, or in other programs under their own roles."""
 ENCRYPTION = {"kms:Decrypt", "kms:GenerateDataKey"}

@@ -18,6 +18,7 @@ import psycopg2
 import pytest
 
 from orca_daemon.cli.output import FORMAT
+from orca_daemon.local.layout import QUEUES
 from orca_daemon.local.state import StateDirectory
 from orca_daemon.producer import OrcaStatus, send
 from tests.end_to_end.messages import new_job, update
@@ -61,8 +62,7 @@ def test_the_data_of_a_directory_survives_a_restart(run: Run, tmp_path: Path) ->
     password = urlsplit(stack["database_url"]).password
     assert password
     assert set(stack["buckets"]) == {"archive", "protected", "public", "reports", "export"}
-    queues = {"status_update", "recovery", "internal_report", "catalog"}
-    assert set(stack["queues"]) == queues | {f"{name}_dead_letter" for name in queues}
+    assert set(stack["queues"]) == {*QUEUES, *(f"{name}_dead_letter" for name in QUEUES)}
     client = _client("sqs", stack)
     send(new_job("op-1", ["a.hdf"]), stack["queues"]["status_update"], client=client)
     until(lambda: _rows(stack, "SELECT status_id FROM orca.recovery_job") == [(1,)])

@@ -1,12 +1,10 @@
 """`orca-daemon export`."""
 
 import json
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import structlog
 from typer.testing import CliRunner, Result
 from types_boto3_s3 import S3Client
 
@@ -14,16 +12,6 @@ from orca_daemon.cli import app
 from tests.export.conftest import Source
 
 Invoke = Callable[..., Result]
-
-
-@pytest.fixture(autouse=True)
-def logs_as_before() -> Iterator[None]:
-    """A command logs to the standard error of its process, which here ends with each call."""
-    handlers, level = logging.getLogger().handlers[:], logging.getLogger().level
-    yield
-    structlog.reset_defaults()
-    logging.getLogger().handlers[:] = handlers
-    logging.getLogger().setLevel(level)
 
 
 @pytest.fixture
@@ -78,6 +66,14 @@ def test_a_table_that_fails_is_exit_1_and_the_others_are_written(invoke: Invoke)
     assert result.exit_code == 1
     assert "there is no table absent; the search path has staff" in result.stderr
     assert "/staff/" in result.stdout
+
+
+def test_standard_error_has_the_failures_in_a_line_each_and_no_log_of_what_the_table_says(
+    invoke: Invoke,
+) -> None:
+    assert invoke("staff").stderr == ""
+    result = invoke("absent", "staff")
+    assert result.stderr == "orca-daemon: absent: there is no table absent; the search path has staff\n"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from typing import Any
 from uuid import uuid4
 
@@ -98,6 +98,42 @@ async def test_a_message_gets_its_tables_exported_once(services: Open, s3: S3Cli
     assert "orca_daemon_export_rows_total 2.0" in output
     assert 'orca_daemon_export_seconds_count{outcome="written"} 1.0' in output
     assert 'orca_daemon_export_seconds_count{outcome="nothing_new"} 1.0' in output
+
+
+async def test_the_log_has_each_table_and_ends_with_critical_if_one_cannot_be_exported(
+    services: Open, shop: Source
+) -> None:
+    shop.run("CREATE TABLE broken (price numeric(5,2), last_updated timestamptz)")
+    shop.run("INSERT INTO broken VALUES ('NaN', now() - interval '1 hour')")
+    tables: dict[str, Any] = {"staff": {}, "absent": {}, "broken": {}}
+    output = []
+    async with services(export={"tables": tables}) as opened:
+        for names in (["staff"], ["staff", "absent"], ["broken"]):
+            with capture_logs() as logs, suppress(Reject):
+                await export_tables(opened, request(*names))
+            output.append([(entry["log_level"], entry["event"]) for entry in logs])
+
+    assert output == [
+        [
+            ("info", "export.started"),
+            ("info", "export.table"),
+            ("info", "export.written"),
+            ("info", "export.finished"),
+        ],
+        [
+            ("info", "export.started"),
+            ("info", "export.table"),
+            ("warning", "export.nothing_new"),
+            ("error", "export.table_failed"),
+            ("critical", "export.failed"),
+        ],
+        [
+            ("info", "export.started"),
+            ("info", "export.table"),
+            ("error", "export.table_failed"),
+            ("critical", "export.failed"),
+        ],
+    ]
 
 
 async def test_a_message_that_is_redelivered_while_its_export_runs_waits_and_repeats_nothing(

@@ -108,7 +108,7 @@ def receive_as_often_as_it_takes(deployment: Deployment) -> None:
 
     Each kill and each lost lease costs a receive: SQS itself would dead-letter messages of this test.
     """
-    for name in ("status_update", "recovery", "internal_report"):
+    for name in ("status_update", "recovery", "internal_report", "restore"):
         url = deployment.queues[name]
         response = deployment.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"])
         policy = json.loads(response["Attributes"]["RedrivePolicy"]) | {"maxReceiveCount": 1000}

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from orca_daemon.db.address import parse
 from orca_daemon.engine.errors import DependencyDown, Reject
 from orca_daemon.reconcile import jobs
-from orca_daemon.reconcile.protocol import Compared, Locked, Message, Staged, Waiting
+from orca_daemon.reconcile.child import compared
+from orca_daemon.reconcile.protocol import Compared, ComparisonFailure, Locked, Message, Staged, Waiting
 from orca_daemon.reconcile.run import ComparisonFailedError, Reconciler
+from orca_daemon.reconcile.task import Comparison, task
 from orca_daemon.settings import Settings
 from orca_daemon.wire.inventory import InventoryPointer, StoredListing
 from tests.reconcile.archive import CREATED, Archive, Filed, Listed
@@ -326,6 +329,38 @@ async def test_a_stored_listing_that_is_being_loaded_is_retried(
 
     with pytest.raises(NotStagedError):
         await reconciler.stored(StoredListing(job_id=1, orca_archive_location="archive"))
+
+
+async def test_rows_of_a_stored_listing_that_are_not_committed_yet_are_waited_for(
+    archive: Archive, reconciler: Reconciler
+) -> None:
+    archive.catalog([Filed("a")])
+    archive.stored(1, [], status=STAGED)  # ORCA sets the status before it commits the rows
+
+    with pytest.raises(jobs.NotStagedError, match="it has no rows yet"):
+        await reconciler.stored(StoredListing(job_id=1, orca_archive_location="archive"))
+    archive.execute("UPDATE orca.reconcile_job SET status_id = 5, end_time = now()")
+    with pytest.raises(Reject, match="Postgres has no listing of job 1"):
+        await reconciler.stored(StoredListing(job_id=1, orca_archive_location="archive"))
+
+
+def test_rows_that_orca_removes_while_they_are_compared_are_not_an_empty_bucket(
+    archive: Archive, settings: Settings, tmp_path: Path
+) -> None:
+    archive.catalog([Filed("a")])
+    archive.stored(1, [], status=STAGED)
+    allowing = settings.model_copy(
+        update={"reconcile": settings.reconcile.model_copy(update={"allow_empty": True})}
+    )
+    comparison = Comparison(bucket="archive", created=CREATED, stored_job=1)
+    url = settings.database.url
+    assert url is not None
+    work = task(allowing, parse(url.get_secret_value()), comparison, tmp_path, 1)
+
+    result = compared(work, [], lambda _: None, lambda _index, _reason: "")
+
+    assert isinstance(result, ComparisonFailure)
+    assert result.reason.endswith("if the bucket is empty, compare the inventory by its manifest")
 
 
 async def test_the_work_folder_is_readable_by_its_user_only(tmp_path: Path) -> None:

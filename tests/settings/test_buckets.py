@@ -1,5 +1,7 @@
 """Which buckets a copy may read and write: patterns, refusals, and settings that contradict each other."""
 
+import re
+
 import pytest
 
 from orca_daemon.settings import SettingsError, load
@@ -106,7 +108,7 @@ ROUTE = {"ORCA_RECOVERY__UNKNOWN_KEYS": "route", "ORCA_RECOVERY__PUBLIC_BUCKET":
 def test_settings_that_contradict_each_other_are_a_mistake(environ: dict[str, str], mistake: str) -> None:
     with pytest.raises(SettingsError) as raised:
         load(None, QUEUE | environ)
-    assert mistake in str(raised.value)
+    assert mistake in re.sub(r" \(ORCA_[A-Z_]+\)", "", str(raised.value))
 
 
 def test_patterns_are_read_from_the_environment() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orca_daemon.wire import catalog, inventory, recovery, status
+from orca_daemon.wire import catalog, inventory, recovery, restore, status
 from orca_daemon.wire.wire_model import MalformedError
 from tests.queues.catalog.messages import body as catalog_body
 from tests.queues.catalog.messages import file as catalog_file
@@ -25,7 +25,22 @@ FILE = {
     "lastUpdate": MOMENT,
 }
 RECORD = {"eventSource": "aws:s3", "awsRegion": "r", "s3": {"bucket": {"name": "b"}, "object": {"key": "k"}}}
+GRANULE = {"collectionId": "c", "granuleId": "g", "keys": [{"key": "d/f", "destBucket": "b"}]}
+WORKFLOW = {
+    "payload": {
+        "granules": [{"collectionId": "c", "granuleId": "g", "files": [{"fileName": "f", "key": "d/f"}]}],
+        "recoveryBucketOverride": None,
+    },
+    "config": {
+        "buckets": {"b": {"name": "bucket", "type": "public"}},
+        "fileBucketMaps": [{"regex": "f", "bucket": "b"}],
+        "excludedFileExtensions": [".x"],
+    },
+}
 VALID: list[dict[str, Any]] = [
+    {"input": {"granules": [GRANULE]}, "config": {"asyncOperationId": "j"}, "taskToken": "t"},
+    {"granules": [GRANULE], "optionalValues": {"config": {"asyncOperationId": "granules.x"}}},
+    WORKFLOW,
     {**NAMES, "lastUpdate": MOMENT, "statusId": 3, "completionTime": MOMENT, "errorMessage": "e"},
     {**NAMES, "requestTime": MOMENT, "archiveDestination": "a", "files": [FILE]},
     {**NAMES, "restoreDestination": "b", "s3MultipartChunksizeMb": 1, "sourceKey": "k", "targetKey": "k"},
@@ -43,6 +58,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "recovery": recovery.decode,
     "internal_report": inventory.decode,
     "catalog": catalog.decode,
+    "restore": restore.decode,
 }
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just("a\0%00\ud800")

@@ -13,7 +13,7 @@ from orca_daemon.db.failures import PostgresError
 from orca_daemon.db.link import Link
 from orca_daemon.engine.errors import DependencyDown, Reject
 from orca_daemon.engine.route import Route
-from orca_daemon.queues import internal_report
+from orca_daemon.queues import internal_report, restore
 
 SUBJECT = "database"
 UNUSABLE = (DependencyDown, AddressError, PostgresError, Reject)
@@ -29,7 +29,8 @@ async def findings(database: Database, by_queue: Mapping[str, Route[Any]]) -> li
         link = await database.link()
     except UNUSABLE as error:
         return [judge_failure(error)]
-    return [*judge_schema(tables), *judge_role(current_role, by_queue), *judge_link(link)]
+    own = judge_own_tables(tables, by_queue)
+    return [*judge_schema(tables), *own, *judge_role(current_role, by_queue), *judge_link(link)]
 
 
 def judge_failure(error: Exception) -> Finding:
@@ -62,6 +63,20 @@ def judge_schema(tables: schema.Schema) -> Iterator[Finding]:
             )
         case verdict:
             yield wrong(SUBJECT, verdict.value, "run 'orca-daemon db upgrade'", StartAction.REFUSE)
+
+
+def judge_own_tables(tables: schema.Schema, by_queue: Mapping[str, Route[Any]]) -> Iterator[Finding]:
+    """Findings about the daemon's own tables, for the routes that are on."""
+    restoring = [name for name, route in by_queue.items() if route.name == restore.NAME]
+    if restoring and tables.missing_tables:
+        yield Finding(
+            SUBJECT,
+            Grade.WRONG,
+            f"{', '.join(tables.missing_tables)} is missing: messages of {', '.join(restoring)} wait",
+            "run 'orca-daemon db upgrade'",
+            event="database.table_missing",
+            facts={"missing": tables.missing_tables},
+        )
 
 
 def judge_role(current_role: role.Role, by_queue: Mapping[str, Route[Any]]) -> Iterator[Finding]:

@@ -27,6 +27,8 @@ class StartAction(StrEnum):
 
 
 FINDING = "start.finding"
+ALLOW = "allow this role to do it: 'orca-daemon policy' prints what it needs; or correct the endpoint"
+"""The fix of a refusal: by AWS, or by something else that answers at a wrong endpoint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ def remedy(error: BaseException) -> str:
 
     match meaning_of(behind(error) or error.__cause__ or error):
         case Meaning.DENIED:
-            return "allow this role to do it: 'orca-daemon policy' prints what it needs"
+            return ALLOW
         case Meaning.CREDENTIALS:
             return "correct the key, the profile or the role"
         case Meaning.CLOCK:

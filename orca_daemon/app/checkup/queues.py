@@ -4,15 +4,15 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orca_daemon.app.checkup.findings import Finding, Grade, StartAction, advice, ok, remedy, wrong
+from orca_daemon.app.checkup.findings import ALLOW, Finding, Grade, StartAction, advice, ok, remedy, wrong
 from orca_daemon.app.checkup.settings import handlers
 from orca_daemon.aws.clients import Clients
 from orca_daemon.aws.sqs import SqsSource, other_host, other_region
 from orca_daemon.engine.errors import SourceError
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.source import QueueFacts
-from orca_daemon.queues import recovery
-from orca_daemon.settings import Settings
+from orca_daemon.queues import recovery, restore
+from orca_daemon.settings import Settings, shown
 from orca_daemon.wire.queue_url import identity
 
 ENOUGH_RECEIVES = 5
@@ -53,7 +53,8 @@ def subject(name: str) -> str:
 
 def foreign_status_url(settings: Settings) -> str | None:
     """The queue that recoveries post their progress to, if another process reads it."""
-    posted = settings.status_url if recovery.NAME in handlers(settings).values() else None
+    posting = {recovery.NAME, restore.NAME} & set(handlers(settings).values())
+    posted = settings.status_url if posting else None
     own = {identity(queue.url or "") for queue in settings.bound.values()}
     return posted if posted and identity(posted) not in own else None
 
@@ -76,11 +77,10 @@ def judge_failure(name: str, url: str, error: Exception) -> Finding:
     match getattr(error, "kind", ""):
         case "missing":
             text = f"{url} does not exist"
-            do = f"create it, or correct ORCA_QUEUES__{name.upper()}__URL"
+            do = f"create it, or correct {shown(f'queues.{name}.url')}"
             return wrong(subject(name), text, do, StartAction.REFUSE)
         case "denied":
-            do = "allow this role to use it: 'orca-daemon policy' prints what it needs"
-            return wrong(subject(name), f"{url}: {error}", do, StartAction.REFUSE)
+            return wrong(subject(name), f"{url}: {error}", ALLOW, StartAction.REFUSE)
         case _:
             return wrong(subject(name), f"cannot be read: {error}", remedy(error), StartAction.WAIT)
 
@@ -200,6 +200,4 @@ async def _permissions(named: str, source: SqsSource) -> list[Finding]:
                 denied.append(action)
     if not denied:
         return []
-    return [
-        wrong(named, f"this role may not {' and '.join(denied)}", "'orca-daemon policy' prints what it needs")
-    ]
+    return [wrong(named, f"this role may not {' and '.join(denied)}", ALLOW)]

@@ -11,7 +11,7 @@ from orca_daemon.db.address import DEPENDENCY
 from orca_daemon.engine.route import Route, index
 from orca_daemon.queues import internal_report, recovery, routes
 from orca_daemon.queues.services import Services
-from orca_daemon.settings import Settings
+from orca_daemon.settings import Settings, shown
 from orca_daemon.settings.buckets import CopyRules
 
 _ANY_BUCKET = "a message may name any bucket that this role may use"
@@ -56,7 +56,7 @@ def judge_routes(settings: Settings, by_queue: Mapping[str, Route[Any]]) -> Iter
         yield wrong(
             "database",
             f"{needing} needs a database and none is configured",
-            "set ORCA_DATABASE__URL, ORCA_DATABASE__SECRET_ARN or ORCA_DATABASE__HOST",
+            f"set {shown('database.url')}, {shown('database.secret_arn')} or {shown('database.host')}",
             StartAction.REFUSE,
         )
 
@@ -68,6 +68,8 @@ def needing_postgres(by_queue: Mapping[str, Route[Any]]) -> list[str]:
 
 def _judge_bucket_rules(settings: Settings) -> Iterator[Finding]:
     """Advice for each section whose unset settings let a message name any bucket."""
+    if settings.aws.embedded:
+        return
     routes_on = handlers(settings).values()
     rules = CopyRules.of(settings).unset if recovery.NAME in routes_on else []
     sources = internal_report.NAME in routes_on and settings.reconcile.sources is None

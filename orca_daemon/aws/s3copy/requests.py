@@ -7,7 +7,7 @@ from typing import Any
 
 from orca_daemon.aws.call_errors import CALL_ERRORS
 from orca_daemon.aws.errors import Meaning, code_of, meaning_of, reason_of, status_of
-from orca_daemon.aws.s3_places import S3, reading, writing
+from orca_daemon.aws.s3_places import S3, at_place, reading, restoring, writing
 from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.places import succeeded
 
@@ -69,7 +69,7 @@ class Requests:
             S3RequestError: it failed in a way that a retry does not help, or its tries are used up.
         """
         limit = None if operation == "complete_multipart_upload" else TIME_LIMIT + copied / SLOWEST
-        place = (reading if operation in _READS else writing)(parameters["Bucket"])
+        place = _place(operation, parameters["Bucket"])
         attempt, tries = 1, max(self._tries, UPLOAD_TRIES) if operation in _OF_UPLOADS else self._tries
         while True:
             try:
@@ -96,3 +96,16 @@ class Requests:
                 return response
             finally:
                 self.in_flight[operation] -= 1
+
+
+def failed_at_place(failure: S3RequestError) -> Exception:
+    """The exception to raise for a failed request, as `s3_places.at_place` says; else the failure itself."""
+    assert isinstance(failure.error, Exception)  # noqa: S101  `CALL_ERRORS` has no other
+    error = at_place(failure.error, failure.place)
+    return failure if error is failure.error else error
+
+
+def _place(operation: str, bucket: str) -> str:
+    if operation == "restore_object":
+        return restoring(bucket)
+    return reading(bucket) if operation in _READS else writing(bucket)

@@ -1,13 +1,12 @@
-"""First step: fill the archive as ingest does, with objects in S3 and rows in the catalog."""
+"""First step: fill the archive as ingest does, with objects in S3 and messages for the catalog."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
-from psycopg2.extras import execute_values
-
 from orca_daemon.local.demo.granules import ArchivedFile, DemoGranule
 from orca_daemon.local.demo.scene import Scene, Step
+from orca_daemon.producer import post_all_to_metadata_queue
 
 _THREADS = 8
 _INGESTED = timedelta(days=3)
@@ -16,17 +15,13 @@ STORAGE_CLASS = {"GLACIER": 1, "DEEP_ARCHIVE": 2}
 
 
 def fill(scene: Scene, granules: Sequence[DemoGranule]) -> Step:
-    """Store every file and add it to the catalog."""
+    """Store every file, and have it cataloged."""
     step = Step("Archive filled")
     files = [file for granule in granules for file in granule.files]
     versions = store(scene, "archiving objects", files)
     catalog(scene, granules, versions)
     step.facts = {"granules": len(granules), "objects": len(files)}
-    counted = scene.rows(
-        "SELECT count(*) FROM orca.files WHERE key_path = ANY(%(keys)s)",
-        {"keys": [file.key for file in files]},
-    )
-    step.check("files in the catalog", len(files), counted[0][0])
+    step.check("files in the catalog", len(files), cataloged(scene, [file.key for file in files]))
     return step
 
 
@@ -47,44 +42,52 @@ def store(scene: Scene, what: str, files: Sequence[ArchivedFile]) -> dict[str, s
     return versions
 
 
-def catalog(scene: Scene, granules: Sequence[DemoGranule], versions: dict[str, str]) -> None:
-    """Insert the rows that ingest writes for granules (contract 3.4)."""
+def catalog(scene: Scene, granules: Sequence[DemoGranule], versions: Mapping[str, str]) -> None:
+    """Have the daemon catalog granules, as ingest does: by messages on the metadata queue."""
     ingested = scene.started - _INGESTED
-    with scene.connection.cursor() as cursor:
-        cursor.execute("INSERT INTO orca.providers VALUES ('LPDAAC', 'LP DAAC') ON CONFLICT DO NOTHING")
-        ids = {}
-        for granule in granules:
-            cursor.execute(
-                "INSERT INTO orca.collections VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
-                (granule.collection, granule.shortname, granule.version),
-            )
-            cursor.execute(
-                "INSERT INTO orca.granules (provider_id, collection_id, cumulus_granule_id, execution_id,"
-                " ingest_time, cumulus_create_time, last_update)"
-                " VALUES ('LPDAAC', %s, %s, 'demo', %s, %s, %s) RETURNING id",
-                (granule.collection, granule.id, ingested, ingested, ingested),
-            )
-            ids[granule.id] = cursor.fetchone()[0]
-        rows = [
-            (
-                ids[granule.id],
-                file.name,
-                scene.bucket("archive"),
-                scene.bucket(file.destination),
-                file.key,
-                ingested,
-                file.etag,
-                versions.get(file.key, "lost"),
-                len(file.body),
-                STORAGE_CLASS["GLACIER"],
-            )
-            for granule in granules
-            for file in granule.files
-        ]
-        execute_values(
-            cursor,
-            "INSERT INTO orca.files (granule_id, name, orca_archive_location, cumulus_archive_location,"
-            " key_path, ingest_time, etag, version, size_in_bytes, storage_class_id) VALUES %s",
-            rows,
-            page_size=500,
-        )
+    archive = scene.bucket("archive")
+    bodies = [
+        {
+            "provider": {"providerId": "LPDAAC", "name": "LP DAAC"},
+            "collection": {
+                "collectionId": granule.collection,
+                "shortname": granule.shortname,
+                "version": granule.version,
+            },
+            "granule": {
+                "cumulusGranuleId": granule.id,
+                "cumulusCreateTime": ingested,
+                "executionId": "demo",
+                "ingestTime": ingested,
+                "lastUpdate": ingested,
+                "files": [
+                    {
+                        "name": file.name,
+                        "cumulusArchiveLocation": scene.bucket(file.destination),
+                        "orcaArchiveLocation": archive,
+                        "keyPath": file.key,
+                        "sizeInBytes": len(file.body),
+                        "hash": None,
+                        "hashType": None,
+                        "storageClass": "GLACIER",
+                        "version": versions.get(file.key, "lost"),
+                        "ingestTime": ingested,
+                        "etag": file.etag,
+                    }
+                    for file in granule.files
+                ],
+            },
+        }
+        for granule in granules
+    ]
+    post_all_to_metadata_queue(bodies, scene.queue("catalog"), client=scene.sqs)
+    keys = [file.key for granule in granules for file in granule.files]
+    scene.wait("cataloging files", len(keys), lambda: cataloged(scene, keys))
+
+
+def cataloged(scene: Scene, keys: Sequence[str]) -> int:
+    """How many of these keys the catalog has."""
+    [(count,)] = scene.rows(
+        "SELECT count(*) FROM orca.files WHERE key_path = ANY(%(keys)s)", {"keys": list(keys)}
+    )
+    return int(count)

@@ -1,4 +1,4 @@
-"""Third step: send bad messages; each must be dead-lettered with its reason."""
+"""Fourth step: a lost file and bad messages; each is reported with its reason."""
 
 import json
 from collections.abc import Mapping
@@ -7,9 +7,11 @@ from typing import Any
 from uuid import uuid4
 
 from orca_daemon.aws.sqs_messages import EVIDENCE
+from orca_daemon.local.demo.granules import ArchivedFile, DemoGranule
+from orca_daemon.local.demo.recovery import count
 from orca_daemon.local.demo.scene import Scene, Step
 from orca_daemon.local.layout import DEAD_LETTER
-from orca_daemon.producer import send
+from orca_daemon.producer import OrcaStatus, post_restore_request, send
 from orca_daemon.wire.outgoing import Outgoing
 from orca_daemon.wire.status import ATTRIBUTE, GROUP
 
@@ -25,12 +27,11 @@ class RejectedMessage:
     reason: str
 
 
-def make_mistakes(scene: Scene, lost_key: str) -> Step:
-    """Send three bad messages and find them on the dead-letter queue.
-
-    The event of the lost file must be on the dead-letter queue of `recovery`.
-    """
-    step = Step("Bad messages dead-lettered")
+def make_mistakes(scene: Scene, damaged: DemoGranule) -> Step:
+    """Delete a file of a granule and request the granule; send bad messages, to be dead-lettered."""
+    step = Step("Mistakes reported")
+    lost, *others = damaged.files
+    reason = _restore_damaged(scene, step, damaged, lost, len(others))
     mark = uuid4().hex
     for number, (method, body) in enumerate(_mistakes(mark).items()):
         message = Outgoing(
@@ -39,20 +40,37 @@ def make_mistakes(scene: Scene, lost_key: str) -> Step:
         send(message, scene.queue("status_update"), client=scene.sqs)
     letters: list[RejectedMessage] = []
 
-    def count() -> int:
+    def count_letters() -> int:
         letters[:] = [letter for letter in dead_letters(scene, "status_update") if mark in letter.body]
         return len(letters)
 
-    scene.wait("dead-lettering messages", len(_mistakes(mark)), count)
+    scene.wait("dead-lettering messages", len(_mistakes(mark)), count_letters)
     step.check("bad messages dead-lettered", len(_mistakes(mark)), len(letters))
     step.check(
         "dead letters with a reason", len(_mistakes(mark)), sum(bool(letter.reason) for letter in letters)
     )
-    name = lost_key.rpartition("/")[2]
-    of_lost = [letter for letter in dead_letters(scene, "recovery") if name in letter.body]
-    step.check("events of the lost file dead-lettered", 1, len(of_lost))
-    step.facts = {f"reason {number}": letter.reason for number, letter in enumerate(letters + of_lost, 1)}
+    reasons = {f"reason {number}": letter.reason for number, letter in enumerate(letters, 1)}
+    step.facts = {"reason of the lost file": reason, **reasons}
     return step
+
+
+def _restore_damaged(
+    scene: Scene, step: Step, granule: DemoGranule, lost: ArchivedFile, others: int
+) -> str | None:
+    """Request the granule as a program does; returns why the lost file failed."""
+    scene.s3.delete_object(Bucket=scene.bucket("archive"), Key=lost.key)
+    keys = [{"key": file.key, "destBucket": scene.bucket(file.destination)} for file in granule.files]
+    wanted = {"collectionId": granule.collection, "granuleId": granule.id, "keys": keys}
+    job = post_restore_request([wanted], scene.queue("restore"), tier="Expedited", client=scene.sqs)
+    scene.wait("recovering the rest", others + 1, lambda: sum(count(scene, job, "recovery_file").values()))
+    expected = {OrcaStatus.SUCCESS: others, OrcaStatus.FAILED: 1}
+    step.check("a lost file fails alone", expected, count(scene, job, "recovery_file"))
+    rows = scene.rows(
+        "SELECT filename, error_message FROM orca.recovery_file WHERE job_id = %(job)s AND status_id = 3",
+        {"job": job},
+    )
+    step.check("the file that failed", [lost.name], [name for name, _ in rows])
+    return rows[0][1] if rows else None
 
 
 def _mistakes(mark: str) -> Mapping[str, str]:

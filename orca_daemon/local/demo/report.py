@@ -1,45 +1,39 @@
-"""Prints the results of the demo, and the addresses of the stack."""
+"""Prints the results of the demo, step by step."""
 
 import json
-import shlex
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from orca_daemon.local.demo.scene import DemoCheck, Step
-from orca_daemon.local.state import LOG_FILE, STACK_FILE, Whereabouts
+from orca_daemon.local.state import Whereabouts
 
 
-def as_table(steps: Sequence[Step], whereabouts: Whereabouts, state: Path, *, stays: bool) -> None:
-    """Print the result of each step, and the addresses if the stack keeps running."""
+def print_step(step: Step) -> None:
+    """Print the result of a step: what was done, and what was checked in Postgres, SQS and S3."""
     console = _console()
-    table = Table(title="Results", title_justify="left", show_lines=True)
-    for column in ("Step", "Seconds", "Result", "Checked in Postgres and S3"):
-        # Fold long values instead of cutting them, because users copy keys and paths.
-        table.add_column(column, justify="right" if column == "Seconds" else "left", overflow="fold")
-    for step in steps:
-        facts = "\n".join(f"{name}: [bold]{escape(str(fact))}[/]" for name, fact in step.facts.items())
-        checks = "\n".join(_format_check(check) for check in step.checks)
-        table.add_row(step.title, f"{step.seconds:.1f}", facts, checks)
-    console.print(table)
-    if stays:
-        where_to_look(whereabouts, state)
-        console.print("The daemon keeps running; Ctrl-C stops everything.")
-    passed = all(step.holds for step in steps)
-    console.print(
-        "[green]Every check passed.[/]"
-        if passed
-        else "[red]Some checks failed.[/]  With --state DIR the daemon's log is kept."
+    console.print(f"[bold]{escape(step.title)}[/] ({step.seconds:.1f} s)")
+    for name, fact in step.facts.items():
+        console.print(f"       {escape(f'{name}: {fact}')}")
+    for check in step.checks:
+        console.print(f"  {_format_check(check)}")
+
+
+def print_result(steps: Sequence[Step]) -> None:
+    """Print whether everything is as it should be."""
+    checks = [check for step in steps for check in step.checks]
+    failed, seconds = sum(not check.holds for check in checks), sum(step.seconds for step in steps)
+    _console().print(
+        f"[red]{failed} of {len(checks)} checks failed.[/]  With --state DIR the daemon's log is kept."
+        if failed
+        else f"[green]Every check passed[/]: {len(checks)} checks in {seconds:.0f} s."
     )
 
 
 def _format_check(check: DemoCheck) -> str:
-    sign = "[green]ok[/]" if check.holds else "[red]FAILED[/]"
+    sign = "[green]ok  [/]" if check.holds else "[red]FAILED[/]"
     result = (
         f"{_short(check.actual)}" if check.holds else f"{_short(check.actual)}, not {_short(check.expected)}"
     )
@@ -80,28 +74,6 @@ def _checked(check: DemoCheck) -> dict[str, Any]:
     }
 
 
-def where_to_look(whereabouts: Whereabouts, state: Path) -> None:
-    """Print the addresses of a running stack, with commands that use them."""
-    table = Table(title="Addresses", title_justify="left", show_header=False, box=None)
-    protected = whereabouts.buckets["protected"]
-    endpoint = shlex.quote(whereabouts.aws_endpoint_url)
-    stack = shlex.quote(str(state / STACK_FILE))
-    rows = {
-        "metrics": f"{whereabouts.http_url}/metrics",
-        "health": f"{whereabouts.http_url}/readyz",
-        # Print no password, because terminals and logs keep what is printed.
-        "database": f'psql "$(jq -r .database_url {stack})" -c "TABLE orca.recovery_job"',
-        "recovered files": f"aws --no-sign-request --endpoint-url {endpoint} s3 ls --recursive s3://{protected}",
-        "SQS": whereabouts.sqs_endpoint_url,
-        "everything": f"{state / STACK_FILE}: all addresses, and the variables that orca-daemon needs here",
-    }
-    if (state / LOG_FILE).exists():
-        rows["log"] = str(state / LOG_FILE)
-    for name, value in rows.items():
-        table.add_row(f"[bold]{name}[/]", escape(value))
-    _console().print(table, soft_wrap=True)
-
-
 def _console() -> Console:
-    """Standard output; a file or a pipe has no width, so it gets one that wraps few lines."""
-    return Console(width=None if sys.stdout.isatty() else 140)
+    """Standard output; long values are not wrapped, because users copy keys and paths."""
+    return Console(soft_wrap=True, highlight=False)

@@ -83,7 +83,9 @@ class Scene:
 
     @contextmanager
     def bar(self, what: str, total: int) -> Iterator[Callable[[int], None]]:
-        """A progress bar; yields a function that sets how much is done."""
+        """A progress bar, or a line without a terminal; yields a function that sets how much is done."""
+        if self.progress.disable:
+            self.progress.console.print(f"{what}: {total}", highlight=False)
         task = self.progress.add_task(what, total=total)
         yield lambda done: self.progress.update(task, completed=done)
 

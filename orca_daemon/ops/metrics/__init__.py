@@ -27,6 +27,7 @@ from orca_daemon.ops.metrics.external import AwsMetrics, DatabaseMetrics, QueueM
 from orca_daemon.ops.metrics.messages import MessageMetrics
 from orca_daemon.ops.metrics.process import ProcessMetrics
 from orca_daemon.ops.metrics.reconcile import ReconcileMetrics
+from orca_daemon.ops.metrics.restores import RestoreMetrics
 from orca_daemon.ops.metrics.status import StatusMetrics
 from orca_daemon.ops.metrics.work import WorkMetrics
 
@@ -64,6 +65,7 @@ class Metrics:
         self.reconcile = ReconcileMetrics(self.registry)
         self.recovery = RecoveryMetrics(self.registry)
         self.catalog = CatalogMetrics(self.registry)
+        self.restores = RestoreMetrics(self.registry)
         self.status = StatusMetrics(self.registry)
 
     def watch(self, state: Callable[[], EngineState]) -> None:

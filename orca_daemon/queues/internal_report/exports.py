@@ -14,7 +14,7 @@ from orca_daemon.engine.errors import DependencyDown, NotYet, Refused, Reject
 from orca_daemon.export.bucket import Bucket
 from orca_daemon.export.catalog import RelationMissingError
 from orca_daemon.export.framing import UnstorableError
-from orca_daemon.export.run import ExportBusyError, ExportRun, Report
+from orca_daemon.export.run import ExportBusyError, ExportRun, Report, explained
 from orca_daemon.export.source import other_database, source
 from orca_daemon.export.table import ExportOptions, NoChangeTimeError, TableOutcome
 from orca_daemon.export.tables import Table, TableNotAllowedError, allowed, choose
@@ -32,6 +32,9 @@ It has no probe: exports themselves show whether it works.
 """
 _WAITABLE: tuple[type[Exception], ...] = (DependencyDown, NotYet, Refused)
 """Failures that are not the fault of the request, the mildest first."""
+
+_MISTAKES = (RelationMissingError, NoChangeTimeError)
+"""Failures that are the fault of the request: the table does not exist, or cannot be exported so."""
 
 
 class ExportError(Exception):
@@ -76,9 +79,12 @@ async def _export(services: Services, bucket: str, tables: Sequence[Table]) -> R
                 database,
                 Bucket(services.clients.s3, bucket),
                 replace(export_options(settings.export, datetime.now(UTC)), patient=True),
-                finished=lambda outcome: count(services.metrics.exports, outcome),
+                finished=lambda outcome: _finished(services.metrics.exports, outcome),
             )
-            return await run.export(tables)
+            report = await run.export(tables)
+            if report.failed:
+                log.critical("export.failed", reason=report.reasons)
+            return report
     except ExportBusyError as error:
         # Perhaps a daemon runs it that has lost the lease of this same message, or that died before the
         # server noticed.  It ends by itself, after minutes or hours, and this run has done nothing yet.
@@ -122,11 +128,27 @@ def judge(report: Report, refused: TableNotAllowedError | None) -> Exception | N
         if mildest := next((error for error in errors if isinstance(error, kind)), None):
             return mildest
     text = "; ".join(part for part in (report.reasons, str(refused or "")) if part)
-    if any(
-        not isinstance(error, RelationMissingError | NoChangeTimeError | UnstorableError) for error in errors
-    ):
+    if any(not isinstance(error, (*_MISTAKES, UnstorableError)) for error in errors):
         return ExportError(text)
     return Reject(text) if text else None
+
+
+def _finished(metrics: ExportMetrics, outcome: TableOutcome) -> None:
+    """Count and log the outcome of a table."""
+    count(metrics, outcome)
+    if outcome.error:
+        log.error("export.table_failed", table=outcome.table, reason=explained(outcome.error))
+    elif not outcome.rows:
+        log.warning("export.nothing_new", table=outcome.table)
+    else:
+        log.info(
+            "export.written",
+            table=outcome.table,
+            key=outcome.key,
+            rows=outcome.rows,
+            bytes=outcome.bytes,
+            seconds=round(outcome.seconds, 3),
+        )
 
 
 def count(metrics: ExportMetrics, outcome: TableOutcome) -> None:

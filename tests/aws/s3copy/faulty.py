@@ -66,6 +66,8 @@ def _operation(request: web.Request) -> str:  # noqa: PLR0911  a table
             return "CompleteMultipartUpload"
         case "DELETE", True, _:
             return "AbortMultipartUpload"
+        case "POST", False, _ if "restore" in request.query:
+            return "RestoreObject"
         case "POST", False, _ if "uploads" in request.query:
             return "CreateMultipartUpload"
         case "HEAD", _, _:

@@ -70,3 +70,43 @@ def a_bucket_that_was_last_compared_nine_days_ago(stage: Stage) -> None:
     stage.deployment.rows("UPDATE orca.reconcile_job SET end_time = now()")
     stage.until(lambda now: now.value("reconcile_last_success_timestamp_seconds") > now.time - 86_400)
     stage.phase(30)
+
+
+OPEN_RESTORE = """
+    INSERT INTO orca.recovery_job
+            (job_id, collection_id, granule_id, archive_destination, status_id, request_time)
+        VALUES ('j', 'c', 'g', 'archive', 1, now() - interval '61 hours');
+    INSERT INTO orca.recovery_file (job_id, collection_id, granule_id, filename, key_path,
+            restore_destination, status_id, request_time, last_update)
+        VALUES ('j', 'c', 'g', 'f', 'k', 'protected', %s, now(), now());
+    INSERT INTO orca.orca_daemon_restore (job_id, collection_id, granule_id, filename, archive, key_path,
+            size_in_bytes, step, tier, requested_at, expires_at, request)
+        VALUES ('j', 'c', 'g', 'f', 'archive', 'k', 1, 'ask', 'Bulk', now() - interval '61 hours',
+            now() + %s * interval '1 hour', 'r')
+"""
+RECOVERED = """
+    UPDATE orca.recovery_file SET status_id = 4;
+    UPDATE orca.recovery_job SET status_id = 4
+"""
+
+
+@case
+def a_restore_that_s3_does_not_complete(stage: Stage) -> None:
+    stage.deployment.rows(OPEN_RESTORE, RecoveryStatus.PENDING.value, 48)
+    stage.start()
+    stage.until(lambda now: now.value("restore_oldest_seconds") > 216_000)
+    stage.phase(30, "OrcaDaemonRestoreOverdue")
+    stage.deployment.rows(RECOVERED)
+    stage.until(lambda now: now.value("restore_oldest_seconds") == 0)
+    stage.phase(30)
+
+
+@case
+def a_restored_copy_that_expires_before_it_is_copied(stage: Stage) -> None:
+    stage.deployment.rows(OPEN_RESTORE, RecoveryStatus.STAGED.value, 12)
+    stage.start()
+    stage.until(lambda now: now.value("restored_copies_expiring") == 1)
+    stage.phase(HOUR + 30, "OrcaDaemonRestoredCopiesExpiring")
+    stage.deployment.rows(RECOVERED)
+    stage.until(lambda now: now.value("restored_copies_expiring") == 0)
+    stage.phase(HOUR)
