@@ -7,6 +7,7 @@ from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from datetime import datetime
 
+import structlog
 from sqlalchemy import Connection, text
 
 from orca_daemon.db.database import Database
@@ -18,6 +19,8 @@ from orca_daemon.export.readers import NotSharedError, Readers, share
 from orca_daemon.export.snapshot import Snapshot
 from orca_daemon.export.table import ExportOptions, TableExport, TableOutcome
 from orca_daemon.export.tables import Table
+
+log = structlog.get_logger(__name__)
 
 _ENDS_RUN = frozenset({"57014", "40001", "40P01"})
 """Cancelled, and conflicts with recovery on a standby: they end the run, and not only one of its tables."""
