@@ -1,18 +1,15 @@
 """One transaction in one thread, which other threads can cancel or cut off."""
 
 import asyncio
-import os
-import socket
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Generic, TypeVar, cast
 
-import psycopg2
 from sqlalchemy import Connection, Engine
 
-from orca_daemon.db.session import Session
+from orca_daemon.db.session import Session, shut_down
 
 T = TypeVar("T")
 
@@ -115,7 +112,7 @@ class UnitOfWork(Generic[T]):
             return
         since = connection.waiting_since
         if since is not None and time.monotonic() - since > longest:
-            _shut_down(connection)
+            shut_down(connection)
 
     def refuse(self) -> None:
         """The pool is closed: end it without running it."""
@@ -214,16 +211,7 @@ class UnitOfWork(Generic[T]):
         acquired = self._lock.acquire(blocking=False)
         try:
             if (acquired or self.cancelling) and self.connection is not None:
-                _shut_down(self.connection)
+                shut_down(self.connection)
         finally:
             if acquired:
                 self._lock.release()
-
-
-def _shut_down(connection: Session) -> None:
-    """Shut down the socket, which ends the driver's wait; the driver itself must not be called from here."""
-    try:
-        with socket.socket(fileno=os.dup(connection.fileno())) as connected:
-            connected.shutdown(socket.SHUT_RDWR)
-    except (OSError, psycopg2.Error):
-        return  # closed already
