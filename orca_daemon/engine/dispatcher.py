@@ -115,12 +115,21 @@ class Dispatcher:
         for lane, part in run.parts:
             self._lanes.put_back(lane, [one for one in part if one in behind])
         run.narrow(own, failed)
-        self._in_flight.delete_later(handled, partial(self._free_lanes, others), urgent=True)
+        # The lane of the failed message waits, too: another attempt before a confirmed delete could overtake
+        # a message that comes back.
+        run.settling += any(part for lane, part in handled.parts if lane is own)
+        self._in_flight.delete_later(handled, partial(self._narrowed, run, others), urgent=True)
+
+    def _narrowed(self, run: Run, others: Iterable[Lane]) -> None:
+        self._free_lanes(others)
+        self._settled(run)
 
     def _settled(self, run: Run) -> None:
-        """The deletes of a run have ended, before or after its task."""
-        run.settling = False
-        if run not in self._runs:
+        """A delete of a run has ended, before or after its task; on a standard queue its lanes did not wait."""
+        if not run.settling:
+            return
+        run.settling -= 1
+        if not run.settling and run not in self._runs:
             self._free(run)
 
     def _free(self, run: Run) -> None:

@@ -64,10 +64,10 @@ class Run:
     stopped_at: float = 0.0
     last: bool = False
     """Whether its limit is that of the delivery, which is too old for another attempt."""
-    settling: bool = False
-    """Whether its lanes stay busy until its deletes have ended."""
+    settling: int = 0
+    """How many deletes its lanes wait for; none on a standard queue."""
     settled: Callable[[], None] = lambda: None
-    """Called when its deletes have ended.  Set by the dispatcher."""
+    """Called when a delete has ended.  Set by the dispatcher."""
     succeeded: set[tuple[str, str]] | None = None
     """Dependencies and places at which an operation of the attempt succeeded."""
 

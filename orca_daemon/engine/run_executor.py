@@ -178,8 +178,9 @@ class RunExecutor:
         match decision.next:
             case Next.DELETE:
                 # On a FIFO queue the next run of a group starts only when this one's deletes are confirmed.
-                run.settling = self._context.facts.fifo
-                self._in_flight.delete_later(run, run.settled, urgent=run.settling)
+                fifo = self._context.facts.fifo
+                run.settling += fifo
+                self._in_flight.delete_later(run, run.settled, urgent=fifo)
             case Next.SPLIT:
                 narrower = Isolation.GROUP if len(run.parts) > 1 else Isolation.ALONE
                 for message in run.messages:
