@@ -94,8 +94,10 @@ class Consumer:
         if message.phase is Phase.WAITING:
             if lane := self._lanes.lane(self._context.lane_of(message.envelope)):
                 self._in_flight.drop_lost(lane)
-        elif message.phase is Phase.RUNNING and (run := self._dispatcher.run_of(message)):
-            self._dispatcher.cancel(run, StopReason.LOST)
+        elif message.phase is Phase.RUNNING:
+            run = self._dispatcher.run_of(message)
+            if run is not None and not run.has_behind(message):  # those are left out when their turn comes
+                self._dispatcher.cancel(run, StopReason.LOST)
 
     def expired(self, run: Run) -> None:
         """A run has used up its time, or that of its delivery."""

@@ -104,30 +104,40 @@ class Dispatcher:
         behind = run.messages[number:]
         for lane, part in run.parts:
             self._lanes.put_back(lane, [one for one in part if one in behind])
+            self._in_flight.drop_lost(lane)
         run.shorten(number)
 
-    def narrow(self, run: Run, number: int) -> None:
-        """A message of a run failed: delete those before it, return those behind it, leave it alone."""
+    async def narrow(self, run: Run, number: int) -> None:
+        """A message of a run failed: return those behind it, delete those before it, leave it alone.
+
+        Its lane stays busy until the deletes have ended, although this may be cancelled: another attempt at
+        it could overtake a message that comes back.  `run.overtaken` tells whether one does.
+        """
         done, failed, behind = run.messages[:number], run.messages[number], run.messages[number + 1 :]
         own = next(lane for lane, part in run.parts if failed in part)
         others = [lane for lane, _ in run.parts if lane is not own]
         handled = Run([(lane, [one for one in part if one in done]) for lane, part in run.parts], done)
         for lane, part in run.parts:
             self._lanes.put_back(lane, [one for one in part if one in behind])
+            self._in_flight.drop_lost(lane)
         run.narrow(own, failed)
-        # The lane of the failed message waits, too: another attempt before a confirmed delete could overtake
-        # a message that comes back.
-        run.settling += any(part for lane, part in handled.parts if lane is own)
-        self._in_flight.delete_later(handled, partial(self._narrowed, run, others), urgent=True)
+        run.settling += 1
+        ended = asyncio.get_running_loop().create_future()
 
-    def _narrowed(self, run: Run, others: Iterable[Lane]) -> None:
-        self._free_lanes(others)
-        self._settled(run)
+        def then() -> None:
+            run.overtaken = any(one.lost for lane, part in handled.parts if lane is own for one in part)
+            self._free_lanes(others)
+            self._settled(run)
+            if not ended.done():
+                ended.set_result(None)
+
+        self._in_flight.delete_later(handled, then, urgent=True)
+        await ended
 
     def _settled(self, run: Run) -> None:
-        """A delete of a run has ended, before or after its task; on a standard queue its lanes did not wait."""
+        """A delete of a run has ended, before or after its task."""
         if not run.settling:
-            return
+            return  # a standard queue: the lanes did not wait
         run.settling -= 1
         if not run.settling and run not in self._runs:
             self._free(run)
@@ -185,6 +195,8 @@ class Dispatcher:
         for lane, part in run.parts:
             self._lanes.put_back(lane, part, park=pause > 0)
             self._in_flight.drop_lost(lane)
+            if run.overtaken:
+                self._in_flight.release(self._lanes.cut(lane))
             if lane.parked:
                 asyncio.get_running_loop().call_later(pause, self._unpark, lane)
 

@@ -68,6 +68,8 @@ class Run:
     """How many deletes its lanes wait for; none on a standard queue."""
     settled: Callable[[], None] = lambda: None
     """Called when a delete has ended.  Set by the dispatcher."""
+    overtaken: bool = False
+    """Whether a message before it comes back, so that this one has to, too."""
     succeeded: set[tuple[str, str]] | None = None
     """Dependencies and places at which an operation of the attempt succeeded."""
 
@@ -89,6 +91,10 @@ class Run:
     def current(self) -> list[InFlightMessage]:
         """The messages of the attempt."""
         return self.messages if self.turn is None else [self.turn]
+
+    def has_behind(self, message: InFlightMessage) -> bool:
+        """Whether a message has its turn later."""
+        return self.turn is not None and message in self.messages[self.messages.index(self.turn) + 1 :]
 
     def turn_to(self, message: InFlightMessage, now: float, limit: float) -> None:
         """The next message has its turn, with a time limit of its own."""
@@ -189,7 +195,9 @@ class Lanes:
         for message in back:
             message.returned()
         lane.waiting.extendleft(reversed(back))
-        if park and lane.waiting:
+        if lane.parked:
+            self.parked += len(back)
+        elif park and lane.waiting:
             lane.parked = True
             self.parked += len(lane.waiting)
 

@@ -41,7 +41,7 @@ class Turns(Protocol):
     closed: bool
     """Whether nothing more may be begun."""
 
-    def narrow(self, run: Run, number: int) -> None:
+    async def narrow(self, run: Run, number: int) -> None:
         """Delete the messages before this one, return those behind it, and leave it alone in the run."""
 
     def cut(self, run: Run, number: int) -> None:
@@ -82,19 +82,20 @@ class RunExecutor:
         """Attempt the run at once, or one message after another; the first failure ends it.
 
         Then what was handled is deleted, what was not begun goes back, and the run is the failed message.
-        Nothing more is begun once the queue is closed.
+        Nothing more is begun once the queue is closed, and no message whose lease is over.
         """
         if not self._route.pipelined:
             return await self._attempt(run)
         for number, message in enumerate(run.messages):
-            if number and self._turns.closed:
+            now = asyncio.get_running_loop().time()
+            if number and (self._turns.closed or message.lost or message.deadline <= now):
                 self._turns.cut(run, number)
                 break
-            run.turn_to(message, asyncio.get_running_loop().time(), self._route.time_limit)
+            run.turn_to(message, now, self._route.time_limit)
             if error := await self._attempt(run):
                 if len(run.messages) > 1:
-                    self._turns.narrow(run, number)
-                return error
+                    await self._turns.narrow(run, number)
+                return StoppedError(StopReason.LOST) if run.overtaken else error
         return None
 
     async def _attempt(self, run: Run) -> BaseException | None:

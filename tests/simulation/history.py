@@ -217,11 +217,18 @@ def draw(seed: int) -> History:
 
 def _by_number(history: History) -> History:
     """What was thought of last, by the seed's number, so that the other seeds keep their histories."""
-    single = history.batch == 1
-    ahead = single and history.seed % 2 == 1
-    pipelined = single and history.seed % 4 == 3
+    pipelined = history.seed % 4 == 3
+    batch = 1 if pipelined else history.batch
+    ahead = batch == 1 and history.seed % 2 == 1
     few_bytes = 18 if history.seed % 5 == 4 else history.held_bytes
-    return replace(history, ahead=ahead, held=24 if ahead else 12, pipelined=pipelined, held_bytes=few_bytes)
+    return replace(
+        history,
+        batch=batch,
+        ahead=ahead,
+        held=24 if ahead else 12,
+        pipelined=pipelined,
+        held_bytes=few_bytes,
+    )
 
 
 def _ending(history: History) -> History:

@@ -29,10 +29,10 @@ from orca_daemon.engine.settlement import Settlement
 from orca_daemon.engine.source import EntryOutcome
 from orca_daemon.engine.tasks import Tasks
 from orca_daemon.engine.verdict import Decision, Next
-from tests.simulation import mutants_of_leases, mutants_of_waiting
+from tests.simulation import mutants_of_leases, mutants_of_turns, mutants_of_waiting
 from tests.simulation.mutant import MUTANTS, Mutant, breaks
 
-__all__ = ["MUTANTS", "Mutant", "mutants_of_leases", "mutants_of_waiting"]
+__all__ = ["MUTANTS", "Mutant", "mutants_of_leases", "mutants_of_turns", "mutants_of_waiting"]
 
 
 @breaks("i2_effect_before_delete")

@@ -34,6 +34,7 @@ def route(services: Services) -> Route[InternalReportMessage]:
         by_place=frozenset({S3}),
         places=partial(places, services.settings.export.bucket),
         concurrency=2,
+        ahead=False,  # what waits here could be at work in another replica
         max_attempts=3,
         time_limit=11 * _HOURS,
         describe=describe,

@@ -44,6 +44,7 @@ def route(services: Services) -> Route[RecoveryMessage]:
         by_place=frozenset({S3, SQS} if reporter else {S3}),
         places=places,
         concurrency=settings.copies.files or MOST,
+        ahead=False,  # what waits here could be at work in another replica
         max_attempts=settings.copies.attempts,
         backoff=Backoff(base=settings.copies.retry_sleep, cap=max(30.0, settings.copies.retry_sleep)),
         time_limit=LONGEST,

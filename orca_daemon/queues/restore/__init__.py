@@ -59,6 +59,7 @@ def route(services: Services, answers: Answers | None = None) -> Route[RestoreRe
         by_place=frozenset({S3, SQS, STATES}),
         places=partial(needed_places, settings.restore.bucket),
         concurrency=2,
+        ahead=False,  # what waits here could be at work in another replica
         max_attempts=settings.restore.retries + 1,
         backoff=Backoff(base=retry_sleep, cap=max(30.0, retry_sleep)),
         time_limit=LONGEST,
