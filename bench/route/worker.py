@@ -12,10 +12,10 @@ import time
 from collections.abc import Awaitable, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
+from unittest.mock import patch
 
 from sqlalchemy import Connection, text
 
-from orca_daemon.app.checkup import settings as checkup
 from orca_daemon.app.process import Process
 from orca_daemon.aws.clients import connect
 from orca_daemon.aws.sqs import SqsSource
@@ -29,6 +29,8 @@ from orca_daemon.queues.services import Services
 from orca_daemon.settings import Settings
 
 LOOPS = 4
+ROUTES = "orca_daemon.app.checkup.settings.routes"
+"""Where the daemon takes its routes from."""
 ROW = text("INSERT INTO row_a_message VALUES (1)")
 
 
@@ -79,9 +81,9 @@ class _Counting(Process):
 
 
 async def _daemon(config: Settings, kind: str, count: int) -> dict[str, float]:
-    checkup.routes = lambda services: [_route(services, kind)]  # type: ignore[attr-defined]  the only route
     process = _Counting(config, count)
     async with AsyncExitStack() as stack:
+        stack.enter_context(patch(ROUTES, lambda services: [_route(services, kind)]))
         await process.start(stack)
         running = asyncio.ensure_future(process.run())
         result = {**await _timed(process.finished.wait()), "receives": process.receives}
