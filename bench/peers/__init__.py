@@ -6,11 +6,11 @@ measured with it: `./dev bench copy`, `export` and `reconcile`.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from bench.peers import environment
-from bench.report import Report
-from bench.route import MICRO, Contender, Cost, filled, worker
+from bench.report import Report, Target
+from bench.route import LEAST, MICRO, Contender, Cost, filled, worker
 from bench.size import Size
 from orca_daemon.local.endpoint import Endpoint
 from orca_daemon.local.moto import CREDENTIALS
@@ -19,6 +19,7 @@ from orca_daemon.local.postgres import Postgres
 GROUPS = 200
 QUEUES = {"standard": 0, "FIFO, one group": 1, f"FIFO, {GROUPS} groups": GROUPS}
 """Kind of queue to number of groups; 0 is a standard queue."""
+OURS = "orca-daemon"
 
 
 def measure(size: Size) -> Report:
@@ -26,19 +27,30 @@ def measure(size: Size) -> Report:
     os.environ.update(CREDENTIALS)
     count, turns = size.pick(10_000, 3_000, 20), size.pick(3, 2, 1)
     figures: dict[str, float] = {}
+    targets: list[Target] = []
     with Postgres(fast=True) as server, Endpoint("orca_daemon.local.sqs", ("0",)) as sqs:
         for queue, groups in size.pick(QUEUES, QUEUES, {"standard": 0}).items():
             costs = _in_turns(sqs.url, _contenders(server.url(), groups, size), count, groups, turns)
             for name, cost in costs.items():
                 figures[f"{queue}: {name}, messages/s"] = count * turns / cost.seconds
                 figures[f"{queue}: {name}, CPU, µs a message"] = cost.processor / count / turns * MICRO
-    return Report(name="peers", figures=figures)
+            targets += _targets(queue, costs)
+    return Report(name="peers", figures=figures, targets=targets)
+
+
+def _targets(queue: str, costs: Mapping[str, Cost]) -> Iterator[Target]:
+    """The best of ours beside each other; a bare loop on the same client is the ceiling."""
+    ours = min(cost.seconds for name, cost in costs.items() if name.startswith(OURS))
+    for name, cost in costs.items():
+        if not name.startswith((OURS, "bare loop, aiobotocore")):
+            least = LEAST.get(queue, 0.7) if name.startswith("bare") else 1.0
+            yield Target(name=f"{queue}: ours / {name}", measured=cost.seconds / ours, at_least=least)
 
 
 def _contenders(database: str, groups: int, size: Size) -> Mapping[str, Contender]:
-    ours = {"orca-daemon": "strict" if groups else "standard"}
+    ours = {OURS: "strict" if groups else "standard"}
     if groups:
-        ours["orca-daemon, pipelined"] = "pipelined"
+        ours[f"{OURS}, pipelined"] = "pipelined"
     found: dict[str, Contender] = {name: worker(kind, database) for name, kind in ours.items()}
     found["bare loop, direct calls"] = worker("bare", database)
     found["bare loop, aiobotocore"] = worker("bare", database, ORCA_AWS__DIRECT_CALLS="false")
