@@ -73,12 +73,11 @@ def _status(figures: Figures) -> tuple[str, str, str]:
     single = [figures[f"{groups}: a transaction for each message, messages/s"] for groups in (one, many)]
     runs = figures[f"{one}: runs of 10, messages/s"], figures[f"{many}: runs of 100, messages/s"]
     whole = [figures[f"{groups}: from the queue into Postgres, messages/s"] for groups in (one, many)]
-    return (
-        f"{_number(min(single))} a second in Postgres alone, each a transaction",
-        "",
-        f"{_number(runs[0])} a second in Postgres alone in one message group, {_number(runs[1])} in 200; "
-        f"by the daemon, from queue to Postgres, {_number(whole[0])} and {_number(whole[1])}",
+    alone, daemon = " and ".join(map(_number, runs)), " and ".join(map(_number, whole))
+    ours = (
+        f"{alone} a second in Postgres alone in one message group and in 200; {daemon} from queue to Postgres"
     )
+    return f"{_number(min(single))} a second in Postgres alone, each a transaction", "", ours
 
 
 def _copied(figures: Figures) -> tuple[str, str, str]:
