@@ -138,7 +138,7 @@ async def test_whatever_messages_hold_the_state_has_no_body_no_secret_and_a_boun
 @pytest.mark.matrix
 @pytest.mark.parametrize(("messages", "limit"), [(1_000, 0.05), (10_000, 0.15)], ids=["1,000", "10,000"])
 async def test_the_state_takes_no_more_than_50_ms_of_the_loop(messages: int, limit: float) -> None:
-    """Each message is of a group of its own; 10,000 in hand are ten times what the settings allow at first."""
+    """Each message is of a group of its own; 10,000 are ten times what `engine.held` is by default."""
 
     async def judge(engine: Engine) -> None:
         steps = [await longest_step(reporter(engine).page()) for _ in range(5)]
@@ -161,7 +161,7 @@ async def test_the_state_takes_no_more_than_50_ms_of_the_loop(messages: int, lim
 
 def test_the_row_fits_however_much_there_is_to_say() -> None:
     queue = {"name": "q" * 200, "paused_by": ["database"]}
-    document = {
+    document: dict[str, Any] = {
         "work": [{"what": "w" * 300}] * 50,
         "down": [{"places": ["p" * 300] * 20}] * 9,
         "queues": [queue] * 90,
