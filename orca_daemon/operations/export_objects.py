@@ -31,7 +31,7 @@ class ExportObjects:
         self._s3 = s3
         self._bucket = target.bucket
         self._queue = queue
-        self._stem = f"{target.key.rstrip('/')}/{queue}-{request.id}-"
+        self._stem = f"{target.key.rstrip('/')}/{queue}-{request.id}-".removeprefix("/")
         self.known: set[str] = set()
         self.names: list[str] = []
         """The objects of this export."""
