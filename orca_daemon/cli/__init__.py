@@ -28,6 +28,7 @@ app = typer.Typer(
 
 COMMANDS: tuple[str, ...] = (
     "run",
+    "steer",
     "local",
     "send",
     "restore",
