@@ -9,6 +9,7 @@ from typing import Any
 
 from orca_daemon.aws.clients import connect
 from orca_daemon.aws.s3copy.requests import Requests
+from orca_daemon.aws.s3copy.window import Window
 from orca_daemon.db import actions, failed_work
 from orca_daemon.db.database import Database
 from orca_daemon.db.failed_work import FailedFile, Position
@@ -152,7 +153,7 @@ def _post(client: Any, url: str, files: Sequence[JobFile], done: GroupRecovery) 
 
 
 def _checker(settings: Settings, s3: Any) -> Callable[[Sequence[FailedFile]], Awaitable[list[JobFile]]]:
-    requests = Requests(s3, limit=HEADS_AT_ONCE, tries=5, backoff=Backoff())
+    requests = Requests(s3, window=Window.up_to(HEADS_AT_ONCE), tries=5, backoff=Backoff())
     rules = CopyRules.of(settings)
 
     async def one(failed: FailedFile) -> JobFile:
