@@ -11,6 +11,7 @@ from orca_daemon.operations.recovery import copy_request
 from orca_daemon.operations.sending import sqs_client
 from orca_daemon.producer.batch import Sent, send_batch
 from orca_daemon.settings import Settings
+from orca_daemon.wire.outgoing import Outgoing
 
 _POSTED = 10
 """Files of one request to SQS; after each it is recorded how far the action is."""
@@ -52,10 +53,8 @@ async def recover_files(
         left = sorted((file for file in files if _place(file) > after), key=_place)
         for start in range(0, len(left), _POSTED):
             chunk = left[start : start + _POSTED]
-            requests = (copy_request(file, job_id) for file in chunk)
-            sent = await asyncio.to_thread(
-                lambda each: list(send_batch(each, queue_url, client=client)), requests
-            )
+            messages = [copy_request(file, job_id) for file in chunk]
+            sent = await asyncio.to_thread(_post, messages, queue_url, client)
             results.update(zip(chunk, sent, strict=True))
             record.done += sum(result.message_id is not None for result in sent)
             if all(result.message_id for result in sent):
@@ -64,6 +63,10 @@ async def recover_files(
         failed = sum(result.message_id is None for result in results.values())
         record.result = {"posted": record.done, "failed": failed}
     return results
+
+
+def _post(messages: Sequence[Outgoing], queue_url: str, client: Any) -> list[Sent]:
+    return list(send_batch(messages, queue_url, client=client))
 
 
 def _place(file: File) -> tuple[str, str, str]:
