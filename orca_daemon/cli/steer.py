@@ -16,6 +16,7 @@ import typer
 from orca_daemon.cli.exits import USAGE, fail, run, settings_or_exit
 from orca_daemon.cli.options import AsJson, Config
 from orca_daemon.cli.output import format_bytes, note, print_json, print_table, say, terminal_width
+from orca_daemon.cli.table import printable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -204,8 +205,10 @@ async def _named(opened: "Database", settings: "Settings", queue: str | None) ->
     from orca_daemon.operations import steering
 
     known = await steering.known_queues(opened, settings.bound)
-    if queue is None:
+    if queue is None and known:
         return known
+    if queue is None:
+        fail("there is no queue: the settings give none a URL, and no daemon has written to this database")
     steering.check_known(queue, known)
     return [queue]
 
@@ -257,7 +260,7 @@ def _print_status(now: "Status", *, clear: bool) -> None:
     print_table(columns, map(_queue_cells, now.queues))
     for queue in now.queues:
         for sentence in _sentences(queue, now.now):
-            note(f"{queue.name}: {sentence}")
+            say(printable(f"{queue.name}: {sentence}"))
     if now.daemons:
         say("")
         cells = ((f"{row.host} {str(row.id)[:8]}", row.version, _time(row.started_at), _heard(row.silent),
