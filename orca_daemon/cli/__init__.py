@@ -40,6 +40,7 @@ COMMANDS: tuple[str, ...] = (
     "reports",
     "export",
     "dlq",
+    "failures",
     "check",
     "database",
     "config",
