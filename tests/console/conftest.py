@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import pytest
 
-from orca_daemon.local.daemon import Daemon
+from orca_daemon.local.daemon import ConsoleProcess, Daemon
 from orca_daemon.local.layout import QueueSpec, make_queue
 from orca_daemon.local.moto import CREDENTIALS, REGION
 from orca_daemon.local.ports import free_port
@@ -118,12 +118,6 @@ class Console:
     def events(self, name: str) -> list[dict[str, Any]]:
         lines = [json.loads(line) for line in self.log.read_text("utf-8").splitlines() if line[:1] == "{"]
         return [line for line in lines if line["event"] == name]
-
-
-class ConsoleProcess(Daemon):
-    """`orca-daemon console`."""
-
-    program = ("-m", "orca_daemon", "console")
 
 
 @contextmanager
