@@ -60,7 +60,7 @@ def local(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
 ) -> None:
-    """Run the daemon and its console with everything they need, embedded on loopback.
+    """Run daemon and console with all they need, on loopback.
 
     Postgres, SQS and S3 start and stop with it; Ctrl-C or SIGTERM ends it.
 

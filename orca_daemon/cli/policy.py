@@ -28,7 +28,7 @@ def policy(
         bool, typer.Option("--console", help="The policy of the console, which may do less.")
     ] = False,
 ) -> None:
-    """Print the IAM policy that the daemon's role needs, or the console's.
+    """Print the IAM policy that the daemon's role needs.
 
     It grants each call that is made and no other.  Words in capitals stand for your names.
     WORD=VALUE puts a name in.  The same word again adds lines for another name, and WORD= without a value

@@ -3,8 +3,8 @@
 import http.client
 import json
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from html import unescape
 from http.cookies import SimpleCookie
@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
 ALICE, BOB = "alice's-token-of-30-characters", "bob's-token-with-30-characters"
+ACTING = {
+    "ORCA_CONSOLE__ACTIONS": "true",
+    "ORCA_CONSOLE__TOKENS__ALICE": ALICE,
+    "ORCA_CONSOLE__TOKENS__BOB": BOB,
+}
 PROXY = "127.0.0.5"
 """Source address that the guarded console trusts as a proxy; all of 127/8 reaches it."""
 
@@ -127,8 +132,26 @@ def running(
     """A console with these further variables, whose one queue is `recovery`; it is not ready yet."""
     database_url, name = server.migrated(), f"q-{uuid4().hex}"
     queue = QueuePair(*make_queue(sqs, QueueSpec(name, f"{name}-dead", 120, 345_600)))
-    port, log = free_port(), folder / f"{name}.log"
-    log.touch()
+    log = folder / f"{name}.log"
+    try:
+        with started(log, endpoints, sqs, environment, database_url, queue) as console:
+            yield console
+    finally:
+        server.drop(database_url)
+
+
+@contextmanager
+def started(
+    log: Path,
+    endpoints: tuple[str, str],
+    sqs: "SQSClient",
+    environment: Mapping[str, str],
+    database_url: str,
+    queue: QueuePair,
+) -> Iterator[Console]:
+    """A console on this database and queue; it must stop cleanly."""
+    port = free_port()
+    log.write_text("")
     variables = {
         "AWS_REGION": REGION,
         **CREDENTIALS,
@@ -145,7 +168,6 @@ def running(
         yield Console(daemon, log, queue, sqs, database_url)
     finally:
         code = daemon.stop()
-        server.drop(database_url)
     assert code == 0, log.read_text()
 
 
@@ -160,10 +182,8 @@ def consoles(
     """Two consoles that start at one time."""
     folder, endpoints = tmp_path_factory.mktemp("consoles"), (aws_endpoint, sqs_endpoint)
     guards = {
+        **ACTING,
         "ORCA_CONSOLE__LISTEN": "0.0.0.0:{port}",
-        "ORCA_CONSOLE__ACTIONS": "true",
-        "ORCA_CONSOLE__TOKENS__ALICE": ALICE,
-        "ORCA_CONSOLE__TOKENS__BOB": BOB,
         "ORCA_CONSOLE__TRUSTED_PROXIES": PROXY,
         "ORCA_CONSOLE__ALLOWED_HOSTS": "console.example.org",
     }
@@ -196,3 +216,25 @@ def own(
     with running(tmp_path, postgres, (aws_endpoint, sqs_endpoint), sqs, {}) as console:
         console.daemon.ready()
         yield console
+
+
+@pytest.fixture
+def restartable(
+    tmp_path: Path,
+    database_url: str,
+    queues: Callable[..., QueuePair],
+    aws_endpoint: str,
+    sqs_endpoint: str,
+    sqs: "SQSClient",
+) -> Callable[[], AbstractContextManager[Console]]:
+    """A function that starts a console, each time on the same database and queue."""
+    queue = queues()
+
+    @contextmanager
+    def start() -> Iterator[Console]:
+        endpoints = (aws_endpoint, sqs_endpoint)
+        with started(tmp_path / "log", endpoints, sqs, ACTING, database_url, queue) as console:
+            console.daemon.ready()
+            yield console
+
+    return start
