@@ -1,7 +1,9 @@
 """The layers around requests, each alone: decisions as values, and answers to what fails."""
 
 import asyncio
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +25,7 @@ from orca_daemon.engine.errors import DependencyDown, NotYet, Reject
 from orca_daemon.ops.exits import StartConfigurationError
 from orca_daemon.settings import ConsoleSection
 
+ROOT = Path(__file__).parents[2]
 SECRET = "password=hunter2 SELECT"
 PROXIES = networks(["10.0.0.0/8", "::1"])
 
@@ -152,6 +155,22 @@ def test_a_user_that_is_named_twice_is_nobody() -> None:
     assert peer_of(asked, PROXIES, "X-User").user == "alice"
     asked["headers"].append((b"x-user", b"root"))
     assert peer_of(asked, PROXIES, "X-User").user is None
+
+
+def test_the_page_on_the_console_lists_its_metrics_limits_and_reasons() -> None:
+    page = (ROOT / "docs/console-setup.md").read_text("utf-8")
+    names = set(
+        re.findall(r"^# TYPE (orca_daemon_console_\w+)", ConsoleMetrics().exposition().decode(), re.MULTILINE)
+    )
+    source = "".join(path.read_text("utf-8") for path in (ROOT / "orca_daemon/console").rglob("*.py"))
+    reasons = set(re.findall(r'(?:_refuse\([^"]*|refused\.labels\()"(\w+)"', source))
+
+    assert names
+    assert [name for name in names if f"`{name}`" not in page] == []
+    assert {"host", "csrf", "too_many", "no_session"} <= reasons
+    assert [reason for reason in reasons if f"`{reason}`" not in page] == []
+    assert f"{Throttle.PEER}, then one every {1 / Throttle.PEER_PER_SECOND:.0f} s" in page
+    assert f"{Throttle.ALL}, then {Throttle.ALL_PER_SECOND:.0f} per second" in page
 
 
 def test_a_person_with_a_network_of_ipv6_has_one_limit() -> None:
