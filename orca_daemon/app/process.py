@@ -13,7 +13,6 @@ from orca_daemon.app import bindings, gauges, steering
 from orca_daemon.app.activity import Activity
 from orca_daemon.app.checkup.settings import handlers
 from orca_daemon.app.dead_letter_records import DeadLetterRecords
-from orca_daemon.app.exits import StartConfigurationError
 from orca_daemon.app.pauses import Pauses
 from orca_daemon.app.process_state import Reporter
 from orca_daemon.aws.clients import Clients, connect
@@ -27,6 +26,7 @@ from orca_daemon.engine.engine import Drained, Engine, EngineOptions
 from orca_daemon.engine.events import Event
 from orca_daemon.engine.state import EngineState
 from orca_daemon.ops import health, http, log_events, logs, systemd
+from orca_daemon.ops.exits import StartConfigurationError
 from orca_daemon.ops.metrics import Metrics
 from orca_daemon.queues.services import Services
 from orca_daemon.settings import Settings, SettingsError

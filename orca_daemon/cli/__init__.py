@@ -29,6 +29,7 @@ app = typer.Typer(
 COMMANDS: tuple[str, ...] = (
     "run",
     "steer",
+    "console",
     "local",
     "send",
     "restore",
