@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from orca_daemon.app import bindings, patience
 from orca_daemon.app.checkup.settings import handlers
-from orca_daemon.app.exits import StartConfigurationError
+from orca_daemon.ops.exits import StartConfigurationError
 from orca_daemon.aws.clients import connect
 from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.engine import Binding

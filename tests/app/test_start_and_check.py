@@ -13,7 +13,7 @@ from orca_daemon.app import patience
 from orca_daemon.app.bindings import bind
 from orca_daemon.app.checkup import Finding, Grade, StartAction, findings
 from orca_daemon.app.checkup.settings import handlers
-from orca_daemon.app.exits import StartConfigurationError
+from orca_daemon.ops.exits import StartConfigurationError
 from orca_daemon.aws.clients import connect
 from orca_daemon.db.database import Database
 from orca_daemon.db.migrate import upgrade
