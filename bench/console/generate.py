@@ -19,6 +19,7 @@ _DIFFERENCES = 500_000
 _TABLES = (
     "providers", "collections", "granules", "files", "recovery_job", "recovery_file", "reconcile_job",
     "reconcile_phantom_report", "reconcile_orphan_report", "reconcile_catalog_mismatch_report",
+    "orca_daemon_dead_letter", "orca_daemon_action",
 )  # fmt: skip
 
 

@@ -99,3 +99,29 @@ SELECT
 FROM orca.reconcile_job AS job
 CROSS JOIN LATERAL generate_series(1, (job.id * 29 % 31)::int) AS n
 WHERE job.status_id = 5;
+
+-- name: dead_letters
+INSERT INTO orca.orca_daemon_dead_letter (
+    id, original_id, queue, group_id, reason, error_type, error_message, facts, dead_lettered_at, expires_at, redriven_at
+)
+SELECT
+    md5('letter' || n)::uuid::text, md5('message' || n)::uuid::text,
+    (ARRAY['status_update', 'recovery', 'internal_report', 'catalog', 'restore'])[n % 5 + 1], CASE WHEN n % 5 IN (0, 3) THEN 'request_files' END,
+    CASE n % 4
+        WHEN 0 THEN 'the object s3://bench-archive-' || n % 4 + 1 || '/MOD01___061/' || n || '.hdf does not exist'
+        WHEN 1 THEN 'not a valid copy request: sourceKey: is missing'
+        WHEN 2 THEN 'the job ' || md5(n::text) || ' does not exist'
+        ELSE 'no progress within ' || n % 50 || ' attempts' END,
+    CASE n % 4 WHEN 0 THEN 'ObjectMissingError' WHEN 1 THEN 'Reject' WHEN 2 THEN 'UnmatchedUpdateError' ELSE 'CopyError' END, NULL,
+    jsonb_build_object('cause', CASE WHEN n % 4 = 3 THEN 'attempts' ELSE 'rejected' END, 'attempts', n % 5 + 1, 'job_id', md5('job' || n)::uuid::text,
+        'granule_id', 'MOD01.A2021' || n),
+    now() - n * interval '100 seconds', now() - n * interval '100 seconds' + interval '14 days',
+    CASE WHEN n % 20 = 19 THEN now() - n * interval '50 seconds' END
+FROM generate_series(1, CAST(:dead_letters AS int)) AS n;
+INSERT INTO orca.orca_daemon_action (id, at, who, what, filter, wanted, done, seen_at, finished_at, error_message, result)
+SELECT
+    md5('action' || n)::uuid, now() - n * interval '3 hours', (ARRAY['ana', 'ben', 'nightly job'])[n % 3 + 1],
+    (ARRAY['recover', 'redrive', 'pause', 'resume', 'export'])[n % 5 + 1],
+    jsonb_build_object('queue', (ARRAY['recovery', 'status_update'])[n % 2 + 1]), n * 3, n * 3, now() - n * interval '3 hours',
+    now() - n * interval '3 hours' + interval '4 seconds', CASE WHEN n % 17 = 0 THEN 'SQS did not answer' END, NULL
+FROM generate_series(1, 2000) AS n;

@@ -4,7 +4,7 @@ from importlib import import_module
 
 from fastapi import APIRouter
 
-PAGES = ("now",)
+PAGES = ("now", "recoveries", "recovery", "dead_letters", "reconciliation", "comparison", "exports", "actions")
 """Modules of this package."""
 
 

@@ -13,6 +13,7 @@ from orca_daemon.console import cursors
 from orca_daemon.console.context import Context
 from orca_daemon.console.rendering import page
 from orca_daemon.console.show import estimate, link, plural
+from orca_daemon.console.states import State
 from orca_daemon.db.sql import load
 
 router = APIRouter()
@@ -43,14 +44,6 @@ STATUSES = (
 )
 _FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST = datetime(9999, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """A state in words, and how it looks: `good`, `open`, `bad` or `warn`."""
-
-    text: str
-    kind: str
 
 
 FILE_STATES = {1: State("restoring", "open"), 2: State("readable", "open"), 3: State("failed", "bad"), 4: State("copied", "good")}

@@ -11,9 +11,11 @@ from sqlalchemy import Connection
 
 from orca_daemon.console import cursors
 from orca_daemon.console.context import Context
-from orca_daemon.console.pages.recoveries import FILE_STATES, SQL, Job, State, job_of
+from orca_daemon.console.pages.recoveries import FILE_STATES, SQL, Job, job_of
 from orca_daemon.console.rendering import page
 from orca_daemon.console.show import link, plural
+from orca_daemon.console.states import State
+from orca_daemon.operations.folding import fold
 
 router = APIRouter()
 _ROWS = 100
@@ -143,7 +145,7 @@ def grouped(rows: Sequence[Any]) -> list[dict[str, Any]]:
     """Messages that differ only in keys, ids and numbers, counted together, the most frequent first."""
     groups: dict[str, dict[str, Any]] = {}
     for row in rows:
-        reason = folded(row.error_message) or "no reason was given"
+        reason = fold(row.error_message) or "no reason was given"
         group = groups.setdefault(reason, {"reason": reason, "count": 0, "example": row.example, "last": row.last})
         group["count"] += row.files
         group["last"] = max(group["last"], row.last)

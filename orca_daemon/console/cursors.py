@@ -7,6 +7,9 @@ from datetime import datetime
 from typing import Any
 
 
+NO_PAGE = "The address names no page of this list; this is its first page."
+
+
 class CursorError(Exception):
     """The text is not a cursor of this list."""
 
@@ -29,7 +32,7 @@ def read(text: str, *kinds: type) -> Sequence[Any]:
             raise ValueError(text)
         return [_as(kind, value) for kind, value in zip(kinds, values, strict=True)]
     except (ValueError, RecursionError, TypeError) as error:
-        raise CursorError("The address names no page of this list; this is its first page.") from error
+        raise CursorError(NO_PAGE) from error
 
 
 def _as(kind: type, value: object) -> object:
