@@ -4,7 +4,9 @@ from importlib import import_module
 
 from fastapi import APIRouter
 
-PAGES = ("now", "recoveries", "recovery", "dead_letters", "reconciliation", "comparison", "exports", "actions")
+PAGES = (
+    "now", "recoveries", "recovery", "dead_letters", "reconciliation", "comparison", "exports", "actions", "login", "probes",
+)  # fmt: skip
 """Modules of this package."""
 
 
