@@ -55,8 +55,8 @@ SELECT
         WHEN 2 THEN 'the restore of s3://' || made.archive || '/' || made.granule_id || ' has not completed after 5 attempts'
         WHEN 3 THEN 'An error occurred (InternalError) when calling the UploadPartCopy operation (reached max retries: 4)'
         ELSE 'the copy has ' || n || ' bytes and the object ' || n + 1 END END,
-    made.request_time, made.request_time + interval '5 hours' * (made.status_id - 1) / 3,
-    CASE WHEN made.status_id > 2 THEN made.request_time + interval '5 hours' END
+    made.request_time, least(now(), made.request_time + interval '5 hours' * (made.status_id - 1) / 3),
+    CASE WHEN made.status_id > 2 THEN least(now(), made.request_time + interval '5 hours') END
 FROM made
 CROSS JOIN (VALUES ('.hdf'), ('.hdf.met')) AS file (extension);
 

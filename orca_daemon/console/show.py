@@ -8,11 +8,13 @@ from urllib.parse import urlencode
 
 from jinja2 import pass_context
 from jinja2.runtime import Context
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _STEP = 1024
 _SPANS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"), (1.0, "s"))
+_ALONE = 10
+"""From this many days or hours, the smaller unit says nothing more."""
 _SIGNIFICANT = 2
 """Digits of an estimate."""
 _INVISIBLE = re.compile(
@@ -50,7 +52,7 @@ def size(value: float | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """`3 d 4 h`, `12 min`, `0.4 s`: the two largest units, or one below an hour."""
+    """`3 d 4 h`, `12 min`, `0.4 s`: the largest unit, and the next if that says something."""
     if seconds is None:
         return "–"
     seconds = max(0.0, seconds)
@@ -59,8 +61,8 @@ def duration(seconds: float | None) -> str:
     for index, (span, unit) in enumerate(_SPANS):
         if seconds >= span:
             whole = int(seconds // span)
-            if index > 1:
-                return f"{whole} {unit}"
+            if index > 1 or whole >= _ALONE:
+                return f"{whole:,} {unit}"
             below, name = _SPANS[index + 1]
             rest = int(seconds % span // below)
             return f"{whole} {unit} {rest} {name}" if rest else f"{whole} {unit}"
@@ -116,7 +118,7 @@ def value(text: object, most: int = 96) -> Markup:
 
 def code(text: object, most: int = 96) -> Markup:
     """The same in the typeface of ids and keys."""
-    return Markup(str(value(text, most)).replace("<bdi", '<bdi class="mono"', 1))
+    return Markup(str(value(text, most)).replace("<bdi", '<bdi class="mono"', 1))  # noqa: S704  `value` escapes
 
 
 @pass_context
@@ -125,7 +127,7 @@ def when(context: Context, moment: datetime | None, *, seconds: bool = False) ->
     if moment is None:
         return Markup('<span class="muted">–</span>')
     now: datetime = context["now"]
-    return Markup('<time datetime="{}" title="{} UTC">{}</time> <small>{}</small>').format(
+    return Markup('<span class="when"><time datetime="{}" title="{} UTC">{}</time> <small>{}</small></span>').format(
         moment.astimezone(UTC).isoformat(timespec="seconds"),
         f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}",
         absolute(moment, now, seconds=seconds),
@@ -159,11 +161,6 @@ def link(path: str, parameters: Mapping[str, Any], **changes: Any) -> str:
     """A path with these parameters, without the empty ones: the address of a list that can be sent on."""
     chosen = {name: text for name, text in {**parameters, **changes}.items() if text not in (None, "", False)}
     return f"{path}?{urlencode(chosen)}" if chosen else path
-
-
-def attributes(name: str, text: object) -> Markup:
-    """An attribute with an escaped value."""
-    return Markup('{}="{}"').format(name, escape(text))
 
 
 FILTERS: Mapping[str, Callable[..., Any]] = {

@@ -22,12 +22,15 @@ class Trend:
     last: datetime
     newest: Differences
     newest_job: int
+    about: bool
+    """Whether the number at the top is an estimate."""
 
 
 def trend(bucket: str, points: Sequence[tuple[datetime, int, Differences]]) -> Trend:
     """The chart of these comparisons: time of the inventory, job, differences; the oldest first, at least one."""
     first, last = points[0][0], points[-1][0]
     most = max(1, *(each.of(kind) for _, _, each in points for kind in KINDS))
+    about = any(each.about for _, _, each in points)
     span = (last - first).total_seconds() or 1.0
 
     def place(moment: datetime, count: int) -> str:
@@ -35,4 +38,4 @@ def trend(bucket: str, points: Sequence[tuple[datetime, int, Differences]]) -> T
         return f"{x:.1f},{HEIGHT - HEIGHT * count / most:.1f}"
 
     lines = {kind: " ".join(place(moment, each.of(kind)) for moment, _, each in points) for kind in KINDS}
-    return Trend(bucket, lines, most, first, last, points[-1][2], points[-1][1])
+    return Trend(bucket, lines, most, first, last, points[-1][2], points[-1][1], about)
