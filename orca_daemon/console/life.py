@@ -14,6 +14,7 @@ import structlog
 from orca_daemon import __version__
 from orca_daemon.aws.clients import connect
 from orca_daemon.aws.secret_reader import SecretReader
+from orca_daemon.console.acting.runs import Runs
 from orca_daemon.console.app import create_app
 from orca_daemon.console.context import ConsoleContext
 from orca_daemon.console.metrics import ConsoleMetrics
@@ -116,12 +117,15 @@ async def _context(settings: Settings) -> AsyncIterator[ConsoleContext]:
         writing = settings.database.model_copy(update={"pool_size": 2})
         database = Database(writing, secrets)
         stack.callback(database.close)
+        runs = Runs()
+        stack.push_async_callback(runs.stop)
         yield ConsoleContext(
             settings=settings,
             clients=clients,
             reader=reader,
             database=database,
             guard=Guard.of(settings.console, tokens),
+            runs=runs,
             metrics=ConsoleMetrics(),
         )
 
