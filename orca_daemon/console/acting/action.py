@@ -61,4 +61,7 @@ class Action(Generic[F]):
     fields: type[F]
     preview: Callable[["ConsoleContext", F], Awaitable[Preview]]
     """Changes nothing.  Raises ValueError, with a sentence, if the fields name what is not there."""
-    perform: Callable[["ConsoleContext", F, Progress], Awaitable[Outcome]]
+    perform: Callable[["ConsoleContext", F, Progress, str], Awaitable[Outcome]]
+    """The text is who acts."""
+    ask: Sequence[str] = ()
+    """Fields for which the preview asks, because the page that offers the action does not."""

@@ -52,7 +52,7 @@ async def _preview(console: ConsoleContext, fields: Redrive) -> Preview:
     )
 
 
-async def _perform(console: ConsoleContext, fields: Redrive, progress: Progress) -> Outcome:
+async def _perform(console: ConsoleContext, fields: Redrive, progress: Progress, _who: str) -> Outcome:
     done = await dead_letters.redrive(
         console.settings,
         fields.queue,

@@ -41,7 +41,7 @@ class Runs:
             console.metrics.actions.labels(action.name, "repeated").inc()
             return False
         _log.info("action.begun", action=action.name, action_id=str(action_id), who=who)
-        run = _Run(console, action, fields, action_id)
+        run = _Run(console, action, fields, action_id, who)
         task = asyncio.create_task(run.run(), name=f"action {action.name}")
         self._tasks[action_id] = task
         task.add_done_callback(lambda _: self._tasks.pop(action_id, None))
@@ -65,9 +65,10 @@ class _Run:
     """One action at work."""
 
     def __init__(
-        self, console: "ConsoleContext", action: Action[Any], fields: Fields, action_id: UUID
+        self, console: "ConsoleContext", action: Action[Any], fields: Fields, action_id: UUID, who: str
     ) -> None:
         self._console, self._action, self._fields, self._id = console, action, fields, action_id
+        self._who = who
         self._done = 0
         self._wanted: int | None = None
 
@@ -90,7 +91,7 @@ class _Run:
 
     async def _performed(self) -> Outcome:
         try:
-            return await self._action.perform(self._console, self._fields, self._progress)
+            return await self._action.perform(self._console, self._fields, self._progress, self._who)
         except DependencyDown as error:
             _log.warning("action.failed", action=self._action.name, reason=str(error))
             return Outcome(done=self._done, error=f"{error.dependency} did not answer")

@@ -1,0 +1,53 @@
+"""Pauses one queue, or all, for every daemon of the database."""
+
+from collections.abc import Sequence
+
+from orca_daemon.console.acting.action import Action, Fields, Outcome, Preview, Progress
+from orca_daemon.console.context import ConsoleContext
+from orca_daemon.db import control
+
+ALL = "all"
+"""The name that stands for every queue of the settings."""
+
+
+class Pause(Fields):
+    """Which queue, and why."""
+
+    queue: str
+    why: str = ""
+
+
+def queues_of(console: ConsoleContext, name: str) -> Sequence[str]:
+    """The queues that a name stands for.  Raises ValueError."""
+    bound = sorted(console.settings.bound)
+    if name == ALL:
+        return bound
+    if name not in bound:
+        raise ValueError("No queue has this name.")
+    return [name]
+
+
+async def _preview(console: ConsoleContext, fields: Pause) -> Preview:
+    queues = queues_of(console, fields.queue)
+    paused = await console.reader.read(control.paused)
+    left = [queue for queue in queues if queue not in paused]
+    return Preview(
+        sentence=f"Pause {', '.join(left)}: every daemon stops to receive from it." if left else "Nothing would change.",
+        count=len(left),
+        facts=[
+            ("Takes effect", f"within {console.settings.engine.wait + 5:.0f} s; what was received is finished"),
+            ("Afterwards", "messages wait on the queue until somebody resumes it, or SQS deletes them at the end of their retention"),
+            *[("Paused already", queue) for queue in queues if queue in paused],
+        ],
+        possible=bool(left),
+    )
+
+
+async def _perform(console: ConsoleContext, fields: Pause, progress: Progress, who: str) -> Outcome:
+    queues = queues_of(console, fields.queue)
+    progress(0, len(queues))
+    changed = await console.database.transact(control.pause, queues, who, fields.why)
+    return Outcome(done=len(changed), result={"paused": ", ".join(changed) or "none: it was paused already"})
+
+
+ACTION = Action(name="pause", title="Pause", fields=Pause, preview=_preview, perform=_perform, ask=("why",))
