@@ -5,7 +5,7 @@ from importlib import import_module
 from fastapi import APIRouter
 
 PAGES = (
-    "now", "recoveries", "recovery", "dead_letters", "reconciliation", "comparison", "exports", "actions", "act", "login", "probes",
+    "now", "failures", "recoveries", "recovery", "dead_letters", "reconciliation", "comparison", "exports", "actions", "act", "login", "probes",
 )  # fmt: skip
 """Modules of this package."""
 
