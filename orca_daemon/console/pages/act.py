@@ -25,7 +25,7 @@ router = APIRouter(prefix="/act", include_in_schema=False)
 ID = "action_id"
 
 
-@router.post("/resume")
+@router.post("/continue")
 async def resume(request: Request, context: Context) -> Response:
     """Do the rest of an action that was cut short, as it was confirmed."""
     action_id = _id((await _form(request)).get(ID))
