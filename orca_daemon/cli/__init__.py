@@ -28,7 +28,11 @@ app = typer.Typer(
 
 COMMANDS: tuple[str, ...] = (
     "run",
+<<<<<<< HEAD
     "console",
+=======
+    "steer",
+>>>>>>> steer
     "local",
     "send",
     "restore",
