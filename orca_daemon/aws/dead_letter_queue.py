@@ -1,4 +1,4 @@
-"""The dead letters of one queue: read them, and send them back to the queue.
+"""The dead letters of one queue: read them, send them back to the queue, and delete them.
 
 SQS can only read a message by receiving it, which hides it.  So reading hides the dead letters, and makes
 them visible again at the end.  On a FIFO queue it reads the first ten of each group: SQS delivers no further
@@ -7,10 +7,12 @@ messages of the group while these are hidden.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 from orca_daemon.aws.clients import Clients
 from orca_daemon.aws.dead_letter import DeadLetter, letter
+from orca_daemon.aws.dead_letter_filter import DeadLetterFilter
+from orca_daemon.aws.redrive import NO_JOURNAL, RedriveJournal, RedriveResult
 from orca_daemon.aws.sqs import SqsSource, other_region, translated
 from orca_daemon.aws.sqs_messages import own_attributes, sendable
 from orca_daemon.engine import evidence as evidences
@@ -19,52 +21,13 @@ from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.source import BATCH, EntryOutcome
 from orca_daemon.wire.queue_url import normalised
 
+__all__ = ["DeadLetterFilter", "DeadLetterQueue", "RedriveResult"]
 LEASE = 300.0
 """Seconds for which a dead letter is hidden while it is read; renewed after a third of this time."""
 WAIT = 1.0
 """Seconds of a long poll.  A short poll asks only some of SQS's servers, and may miss messages."""
 TRIES = 4
 """Tries of a delete."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeadLetterFilter:
-    """A filter of dead letters: all conditions must hold."""
-
-    ids: frozenset[str] = frozenset()
-    """Ids of the dead letter or of the original message; empty means any."""
-    reason: str = ""
-    """Case-insensitive substring of the reason."""
-    error: str = ""
-    """Exact `error` of the evidence; empty means any."""
-    group: str | None = None
-    since: float = 0.0
-    """Dead-lettered at this time (epoch) or later."""
-    until: float = float("inf")
-    """Dead-lettered before this time (epoch)."""
-
-    def matches(self, letter: DeadLetter) -> bool:
-        """Whether the dead letter meets all conditions."""
-        return (
-            (not self.ids or not self.ids.isdisjoint({letter.id, letter.original_id}))
-            and self.reason.casefold() in letter.reason.casefold()
-            and (not self.error or letter.evidence.get("error") == self.error)
-            and (self.group is None or letter.envelope.group == self.group)
-            and self.since <= letter.dead_lettered_at < self.until
-        )
-
-
-@dataclass(slots=True)
-class RedriveResult:
-    """Counts of a redrive."""
-
-    moved: int = 0
-    failed: int = 0
-    """Dead letters that stay, because sending or deleting failed."""
-    passed_over: int = 0
-    """Dead letters outside the filter, or too new."""
-    reasons: set[str] = field(default_factory=set)
-    """Why they failed."""
 
 
 class DeadLetterQueue:
@@ -75,9 +38,13 @@ class DeadLetterQueue:
         self._source = SqsSource(clients.poll, clients.control, dead_letter)
         self._control = clients.control
         self._queue = normalised(queue)
-        self._fifo = fifo
+        self.fifo = fifo
+        """If so, SQS shows no more than the first ten dead letters of each group."""
+        self.seen: set[str] = set()
+        """Ids of all dead letters that SQS has shown."""
         self._hidden: dict[str, Envelope] = {}
-        """Messages that we hid, in the order of their first receive; the newest receipt of each."""
+        """Messages that we hid, without their bodies, in the order of their first receive; with the newest
+        receipt of each."""
         self._renewed = 0.0
         """When all of them were last hidden again, by the loop's clock."""
 
@@ -118,6 +85,7 @@ class DeadLetterQueue:
         rate: float,
         before: float,
         moved: Callable[[DeadLetter, bool], None],
+        journal: RedriveJournal = NO_JOURNAL,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> RedriveResult:
         """Send dead letters back to the queue, each group in order, and delete them here.
@@ -129,19 +97,22 @@ class DeadLetterQueue:
             before: leave dead letters of this time (epoch) or later, because these may be messages that this
                 redrive sent and that failed again.
             moved: called with each dead letter, and whether it was moved.
+            journal: knows those that an earlier redrive sent and did not delete; they are only deleted.
             sleep: waits; replaced in tests.
         """
         result = RedriveResult()
         stopped: set[str | None] = set()
         try:
             while result.moved < most and (fresh := await self._next()):
+                sent = await journal.sent_before(fresh)
                 for each in fresh:
                     group = each.envelope.group
                     if not wanted.matches(each) or each.dead_lettered_at >= before:
                         result.passed_over += 1
                     elif result.moved < most and group not in stopped:
-                        done = await self._move(each, result)
-                        if self._fifo and not done:
+                        await self._renew()
+                        done = await self._move(each, result, None if each.id in sent else journal)
+                        if self.fifo and not done:
                             stopped.add(group)  # the messages behind it must not overtake it
                         moved(each, done)
                         await sleep(1 / rate if rate else 0)
@@ -149,13 +120,88 @@ class DeadLetterQueue:
             await self._make_visible()
         return result
 
-    async def _next(self) -> list[DeadLetter]:
+    async def remove(
+        self,
+        wanted: DeadLetterFilter,
+        *,
+        most: int,
+        before: float,
+        batch: int,
+        keep: Callable[[Sequence[DeadLetter]], Awaitable[None]],
+        removed: Callable[[Sequence[DeadLetter], Sequence[DeadLetter]], Awaitable[None]],
+    ) -> RedriveResult:
+        """Delete dead letters, after something was done with them.
+
+        Args:
+            wanted: the filter.
+            most: the largest number to delete.
+            before: leave dead letters of this time (epoch) or later.
+            batch: at most so many at a time.
+            keep: called with some dead letters; they are deleted once it has returned.
+            removed: then called with those that were deleted and those that were not.
+        """
+        result = RedriveResult()
+        try:
+            while result.moved < most:
+                chosen = await self._gather(wanted, before, min(batch, most - result.moved), result)
+                if not chosen:
+                    break
+                await keep(chosen)
+                stay = await self._delete_all(chosen, result)
+                await removed(
+                    [each for each in chosen if each.id not in stay],
+                    [each for each in chosen if each.id in stay],
+                )
+        finally:
+            await self._make_visible()
+        return result
+
+    async def _gather(
+        self, wanted: DeadLetterFilter, before: float, most: int, result: RedriveResult
+    ) -> list[DeadLetter]:
+        """Receive until so many dead letters match, or SQS shows no others."""
+        chosen: list[DeadLetter] = []
+        while len(chosen) < most and (fresh := await self._next(most - len(chosen))):
+            matching = [each for each in fresh if wanted.matches(each) and each.dead_lettered_at < before]
+            result.passed_over += len(fresh) - len(matching)
+            chosen += matching
+        return chosen
+
+    async def _delete_all(self, letters: Sequence[DeadLetter], result: RedriveResult) -> set[str]:
+        """Delete them in batches; returns the ids of those that stay."""
+        stay: set[str] = set()
+        for start in range(0, len(letters), BATCH):
+            stay |= await self._delete_batch(
+                [each.envelope for each in letters[start : start + BATCH]], result
+            )
+        result.moved += len(letters) - len(stay)
+        result.failed += len(stay)
+        return stay
+
+    async def _delete_batch(self, envelopes: Sequence[Envelope], result: RedriveResult) -> set[str]:
+        left = list(envelopes)
+        for _ in range(TRIES):
+            # The newest receipts: a message that came again meanwhile cannot be deleted with an older one.
+            current = [self._hidden.get(each.id, each) for each in left]
+            ends = await self._source.delete(current)
+            for each, end in zip(left, ends, strict=True):
+                if end is EntryOutcome.DONE:
+                    self._hidden.pop(each.id, None)
+            left = [each for each, end in zip(left, ends, strict=True) if end is not EntryOutcome.DONE]
+            if not left:
+                return set()
+        result.reasons.add("SQS did not delete it")
+        return {each.id for each in left}
+
+    async def _next(self, most: int = BATCH) -> list[DeadLetter]:
         """The next dead letters, none of them twice; empty at the end."""
         while True:
             await self._renew()
-            received = await self._source.receive(BATCH, wait=WAIT, lease=LEASE)
+            received = await self._source.receive(min(most, BATCH), wait=WAIT, lease=LEASE)
             fresh = [envelope for envelope in received if envelope.id not in self._hidden]
-            self._hidden.update({envelope.id: envelope for envelope in received})
+            for each in received:
+                self._hidden[each.id] = replace(each, body="", attributes={}, raw_attributes={})
+                self.seen.add(each.id)
             if fresh or not received:
                 return [letter(envelope) for envelope in fresh]
 
@@ -168,15 +214,18 @@ class DeadLetterQueue:
             self._renewed = now
             await self._hide(LEASE)
 
-    async def _move(self, each: DeadLetter, result: RedriveResult) -> bool:
+    async def _move(self, each: DeadLetter, result: RedriveResult, journal: RedriveJournal | None) -> bool:
+        """Send and delete one; without a journal it was sent before, and is only deleted."""
         attributes = evidences.without_evidence(own_attributes(each.envelope))
         request = {"QueueUrl": self._queue, **sendable(each.envelope, attributes)}
-        if self._fifo:
+        if self.fifo:
             # Use a new deduplication id: for five minutes SQS drops a message that repeats an old one.
             # It is made of the dead letter's id, so that a redrive that is repeated sends the message once.
             request["MessageDeduplicationId"] = f"redrive-{each.envelope.id}"
         try:
-            await translated(self._control.send_message(**request))
+            if journal:
+                await translated(self._control.send_message(**request))
+                await journal.sent(each)
             await self._delete(each.envelope)
         except SourceError as error:
             result.failed += 1

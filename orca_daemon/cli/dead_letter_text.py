@@ -5,13 +5,20 @@ from datetime import UTC, datetime
 
 from orca_daemon.cli.table import printable
 
+_LABELS = {"buried_at": "dead-lettered at", "message_id": "message id"}
+
+
+def label(name: str) -> str:
+    """What people read for a key of `--json`."""
+    return _LABELS.get(name, name)
+
 
 def for_people(name: str, value: object) -> str:
     """For people: times in ISO 8601 and lines as lines, without other control characters."""
     if value is None:
         return "-"
     if isinstance(value, dict):
-        value = json.dumps({key: _iso(key, item) for key, item in value.items()}, indent=2)
+        value = json.dumps({label(key): _iso(key, item) for key, item in value.items()}, indent=2)
     return "\n".join(printable(line.expandtabs(4)) for line in str(_iso(name, value)).splitlines())
 
 

@@ -23,7 +23,7 @@ class DeadLetterRecord:
     """A dead letter as the database has it, without its body."""
 
     id: str
-    """SQS's id of the dead letter.  Marks go by it, because the other one is evidence, which may be forged."""
+    """SQS's id of the dead letter.  Marks go by it: the other one is evidence, which may be forged."""
     original_id: str
     """Of the message that it was, as in log lines; empty if unknown."""
     queue: str
@@ -112,16 +112,19 @@ def sent(connection: Connection, queue: str, ids: Collection[str]) -> set[str]:
     return set(connection.execute(_SQL["sent"], {"queue": queue, "ids": list(ids)}).scalars())
 
 
-def mark(connection: Connection, records: Sequence[DeadLetterRecord], fate: Fate) -> None:
-    """Mark what became of dead letters of one queue; those without a record get one."""
+def mark(connection: Connection, records: Sequence[DeadLetterRecord], fate: Fate) -> int:
+    """Mark what became of dead letters of one queue; those without a record get one.
+
+    Returns the number of those that were not marked before.
+    """
     for record in records:
         connection.execute(_SQL["insert"], _values(record))
-    connection.execute(_SQL[fate.value], _chosen(records))
+    return connection.execute(_SQL[fate.value], _chosen(records)).rowcount
 
 
-def unmark_deleted(connection: Connection, records: Sequence[DeadLetterRecord]) -> None:
-    """Take the mark away again from dead letters that could not be deleted."""
-    connection.execute(_SQL["unmark_deleted"], _chosen(records))
+def unmark_deleted(connection: Connection, records: Sequence[DeadLetterRecord]) -> int:
+    """Take the mark away again from dead letters that could not be deleted; returns their number."""
+    return connection.execute(_SQL["unmark_deleted"], _chosen(records)).rowcount
 
 
 def _chosen(records: Sequence[DeadLetterRecord]) -> dict[str, object]:

@@ -45,4 +45,4 @@ WHERE queue = :queue AND id = ANY (CAST(:ids AS text[])) AND deleted_at IS NULL;
 
 -- name: unmark_deleted
 UPDATE orca.orca_daemon_dead_letter SET deleted_at = NULL
-WHERE queue = :queue AND id = ANY (CAST(:ids AS text[]));
+WHERE queue = :queue AND id = ANY (CAST(:ids AS text[])) AND deleted_at IS NOT NULL;

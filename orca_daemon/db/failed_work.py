@@ -20,7 +20,8 @@ class FailedText(NamedTuple):
 
     text: str
     """The error, or its beginning; empty if none was recorded."""
-    count: int
+    number: int
+    """How many failed with it."""
     first: datetime
     last: datetime
     example: str

@@ -74,7 +74,7 @@ class Failures:
     """The dead letters of each queue with a URL, and how many of them the groups cannot have."""
 
     def find(self, reason: str) -> FailureGroup:
-        """The group with this reason id, or as much of its beginning as no other has.  Raises NotFoundError."""
+        """The group with this id, or as much of its beginning as no other has.  Raises NotFoundError."""
         found = [group for group in self.groups if group.reason_id.startswith(reason)] if reason else []
         if len(found) != 1:
             several = ", ".join(group.reason_id for group in found)
@@ -134,7 +134,7 @@ def add_letters(
     for letter in letters:
         when = datetime.fromtimestamp(letter.dead_lettered_at, UTC)
         text = FailedText(
-            text=letter.reason[:READ], count=1, first=when, last=when, example=letter.id, queue=queue
+            text=letter.reason[:READ], number=1, first=when, last=when, example=letter.id, queue=queue
         )
         texts.add(source_of(letter), text)
     return texts.sorted()

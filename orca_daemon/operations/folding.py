@@ -8,7 +8,7 @@ LONGEST = 240
 READ = 2_000
 """Characters of a text that are looked at."""
 NAME, NUMBER, TIME, URL = "<name>", "<n>", "<time>", "<url>"
-"""The placeholders.  The brackets are separators, and the words in them are kept, so they fold to themselves."""
+"""The placeholders: brackets are separators, and the words in them are kept, so they fold to themselves."""
 _ELLIPSIS = "…"
 _DIGITS_OF_ID = 10
 _UNSEEN = r"\s\x00-\x1f\x7f"
@@ -44,7 +44,7 @@ _KEPT = re.compile(
 def fold(text: str) -> str:
     """The text with placeholders for what differs between failures of one cause: names, numbers, times, URLs.
 
-    The bucket of an `s3://` URL stays, because it tells causes apart, and so do an HTTP status and an SQLSTATE.
+    The bucket of an `s3://` URL stays, because it tells causes apart; so do an HTTP status and an SQLSTATE.
     What is folded folds to itself.  The result has at most `LONGEST` characters, and the time is linear.
     """
     folded = _FOLDABLE.sub(_replacement, text[:READ]).strip()
@@ -81,7 +81,7 @@ def _placeholder(core: str) -> str:
 
 
 def _bounded(text: str) -> str:
-    """At most `LONGEST` characters; cut behind a separator, since a part of a word may fold to something else."""
+    """At most `LONGEST` characters; cut behind a separator: a part of a word may fold to something else."""
     if len(text) <= LONGEST:
         return text
     kept = _LAST_SEPARATOR.match(text[: LONGEST - 1])

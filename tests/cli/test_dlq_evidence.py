@@ -139,9 +139,9 @@ def test_a_dead_letter_is_printed_with_lines_and_iso_times(
 
     lines = run("show", "q", "m-1").splitlines()
 
-    assert '  "buried_at": "2026-11-29T00:04:55.900+00:00",' in lines
+    assert '  "dead-lettered at": "2026-11-29T00:04:55.900+00:00",' in lines
     assert '  "sent_at": "2026-11-28T23:53:20.000+00:00",' in lines
-    assert "buried_at: 2026-11-29T00:04:55.900+00:00" in lines
+    assert "dead-lettered at: 2026-11-29T00:04:55.900+00:00" in lines
     assert "body: {" in lines
     assert ' "a": [' in lines
     assert lines[-1] == "\N{REPLACEMENT CHARACTER}2J"

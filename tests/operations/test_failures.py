@@ -88,7 +88,9 @@ def test_failures_with_a_reason_in_common_are_one_group_with_counts_times_and_an
     ]
     first = groups[0]
     assert (first.example, first.example_id) == ("s3://archive/d/0.h5 does not exist", "j0")
-    assert timedelta(hours=2) - timedelta(minutes=5) < first.last - first.first < timedelta(hours=2, minutes=5)
+    assert (
+        timedelta(hours=2) - timedelta(minutes=5) < first.last - first.first < timedelta(hours=2, minutes=5)
+    )
     assert len({group.reason_id for group in groups}) == len(groups)
 
 
@@ -100,7 +102,9 @@ def test_the_id_of_a_reason_depends_neither_on_time_nor_on_the_example(connectio
     assert (before.reason_id, before.count, after.count) == (after.reason_id, 1, 2)
 
 
-def test_a_reason_is_found_by_the_beginning_of_its_id_and_never_one_of_several(connection: Connection) -> None:
+def test_a_reason_is_found_by_the_beginning_of_its_id_and_never_one_of_several(
+    connection: Connection,
+) -> None:
     insert_recovery(connection, "a", FAILED, error="one")
     insert_recovery(connection, "b", FAILED, error="two")
     failures = Failures(since=WEEK, groups=read(connection), queues=[])

@@ -1,0 +1,4 @@
+-- name: reached
+UPDATE orca.orca_daemon_action
+SET done = :done, result = CAST(:position AS jsonb), seen_at = clock_timestamp()
+WHERE id = :id AND finished_at IS NULL;
