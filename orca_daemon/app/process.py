@@ -12,13 +12,9 @@ from orca_daemon import __version__
 from orca_daemon.app import bindings, gauges, steering
 from orca_daemon.app.activity import Activity
 from orca_daemon.app.checkup.settings import handlers
-<<<<<<< HEAD
-=======
 from orca_daemon.app.dead_letter_records import DeadLetterRecords
-from orca_daemon.app.exits import StartConfigurationError
 from orca_daemon.app.pauses import Pauses
 from orca_daemon.app.process_state import Reporter
->>>>>>> steer
 from orca_daemon.aws.clients import Clients, connect
 from orca_daemon.aws.metering import meter
 from orca_daemon.aws.operations import OPERATIONS
@@ -29,12 +25,8 @@ from orca_daemon.engine.charges import Rules
 from orca_daemon.engine.engine import Binding, Drained, Engine, EngineOptions
 from orca_daemon.engine.events import Event
 from orca_daemon.engine.state import EngineState
-<<<<<<< HEAD
-from orca_daemon.ops import health, http, log_events, systemd
-from orca_daemon.ops.exits import StartConfigurationError
-=======
 from orca_daemon.ops import health, http, log_events, logs, systemd
->>>>>>> steer
+from orca_daemon.ops.exits import StartConfigurationError
 from orca_daemon.ops.metrics import Metrics
 from orca_daemon.queues.services import Services
 from orca_daemon.settings import Settings, SettingsError

@@ -28,11 +28,8 @@ app = typer.Typer(
 
 COMMANDS: tuple[str, ...] = (
     "run",
-<<<<<<< HEAD
     "console",
-=======
     "steer",
->>>>>>> steer
     "local",
     "send",
     "restore",

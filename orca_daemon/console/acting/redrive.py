@@ -4,7 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from orca_daemon.aws.dead_letter_queue import DeadLetterFilter, DeadLetterQueue
+from orca_daemon.aws.dead_letter_filter import DeadLetterFilter
+from orca_daemon.aws.dead_letter_queue import DeadLetterQueue
 from orca_daemon.console.acting.action import Action, Fields, Outcome, Preview, Progress
 from orca_daemon.console.context import ConsoleContext
 from orca_daemon.operations import dead_letters

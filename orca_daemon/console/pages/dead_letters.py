@@ -8,7 +8,8 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
 from orca_daemon.aws.dead_letter import DeadLetter
-from orca_daemon.aws.dead_letter_queue import DeadLetterFilter, DeadLetterQueue
+from orca_daemon.aws.dead_letter_filter import DeadLetterFilter
+from orca_daemon.aws.dead_letter_queue import DeadLetterQueue
 from orca_daemon.console import cursors
 from orca_daemon.console.context import Context
 from orca_daemon.console.queues import Queues

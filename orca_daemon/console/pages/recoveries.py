@@ -19,8 +19,8 @@ from orca_daemon.db.sql import load
 router = APIRouter()
 SQL = load(__package__, "recoveries.sql")
 ROWS = 50
-MOST_FILES = 20_000
-"""Files of a job that a list counts."""
+MOST_FILES = 5_000
+"""Files of a job that a list counts; of a larger job the list shows how far these are."""
 _SCANS = (1_000, 50_000)
 """Entries of the index that are read for a page: few at first, and more if these do not fill it."""
 _MATCHING = {
@@ -64,11 +64,14 @@ class Job:
     failed: int
     success: int
     last_update: datetime | None
-
-    @property
-    def cut(self) -> bool:
-        """Whether there are more files than were counted."""
-        return self.files >= MOST_FILES
+    first_copied: datetime | None
+    last_copied: datetime | None
+    first_failed: datetime | None
+    last_failed: datetime | None
+    recent: int
+    """Files that were copied or failed within the last ten minutes."""
+    cut: bool
+    """Whether there are more files than were counted."""
 
     @property
     def state(self) -> State:
@@ -188,12 +191,13 @@ def _found(connection: Connection, wanted: str, problems: list[str]) -> JobsPage
 def _counted(connection: Connection, rows: Sequence[Any]) -> list[Job]:
     found = connection.execute(SQL["counts"], {"jobs": [row.job_id for row in rows], "most": MOST_FILES})
     counts = {row.job_id: row for row in found}
-    return [job_of(row.request_time, counts[row.job_id]) for row in rows]
+    return [job_of(row.request_time, counts[row.job_id], MOST_FILES) for row in rows]
 
 
-def job_of(request_time: datetime, counts: Any) -> Job:
-    """A job from a row of `counts`."""
-    return Job(request_time=request_time, **counts._mapping)  # noqa: SLF001  SQLAlchemy's documented name
+def job_of(request_time: datetime, counts: Any, most: int) -> Job:
+    """A job from a row of `counts`, of which at most so many files were counted."""
+    fields = dict(counts._mapping)  # noqa: SLF001  SQLAlchemy's documented name
+    return Job(request_time=request_time, cut=counts.files >= most, **fields)
 
 
 def _day(day: str, problems: list[str], otherwise: datetime, days: int = 0) -> datetime:

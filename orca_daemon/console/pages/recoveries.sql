@@ -58,8 +58,15 @@ CROSS JOIN LATERAL (
         count(*) FILTER (WHERE status_id = 2) AS staged,
         count(*) FILTER (WHERE status_id = 3) AS failed,
         count(*) FILTER (WHERE status_id = 4) AS success,
-        max(last_update) AS last_update
-    FROM (SELECT status_id, last_update FROM orca.recovery_file WHERE job_id = job.job_id LIMIT :most) AS file
+        max(last_update) AS last_update,
+        min(completion_time) FILTER (WHERE status_id = 4) AS first_copied,
+        max(completion_time) FILTER (WHERE status_id = 4) AS last_copied,
+        min(last_update) FILTER (WHERE status_id = 3) AS first_failed,
+        max(last_update) FILTER (WHERE status_id = 3) AS last_failed,
+        count(*) FILTER (WHERE status_id > 2 AND completion_time > now() - interval '10 minutes') AS recent
+    FROM (
+        SELECT status_id, last_update, completion_time FROM orca.recovery_file WHERE job_id = job.job_id LIMIT :most
+    ) AS file
 ) AS files;
 
 -- name: estimate
@@ -67,15 +74,6 @@ SELECT reltuples::bigint AS rows FROM pg_catalog.pg_class WHERE oid = to_regclas
 
 -- name: exists
 SELECT min(request_time) AS request_time FROM orca.recovery_job WHERE job_id = :job HAVING count(*) > 0;
-
--- name: times
-SELECT
-    min(completion_time) FILTER (WHERE status_id = 4) AS first_copied,
-    max(completion_time) FILTER (WHERE status_id = 4) AS last_copied,
-    min(last_update) FILTER (WHERE status_id = 3) AS first_failed,
-    max(last_update) FILTER (WHERE status_id = 3) AS last_failed,
-    count(*) FILTER (WHERE status_id > 2 AND completion_time > now() - interval '10 minutes') AS recent
-FROM (SELECT status_id, last_update, completion_time FROM orca.recovery_file WHERE job_id = :job LIMIT :most) AS file;
 
 -- name: restores
 SELECT

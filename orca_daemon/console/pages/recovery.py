@@ -19,7 +19,7 @@ from orca_daemon.operations.folding import fold
 
 router = APIRouter()
 _ROWS = 100
-_MOST = 200_000
+_MOST = 50_000
 """Files that are counted."""
 _MOST_REASONS = 20
 _RECENT = 600.0
@@ -41,7 +41,6 @@ class Details:
     """Everything that the page shows of a job."""
 
     job: Job
-    times: Any
     restores: Any
     errors: Sequence[Any]
     files: Sequence[Any]
@@ -81,12 +80,11 @@ def _read(connection: Connection, job_id: str, status: int | None, after: Sequen
     if requested is None:
         return None
     counts = connection.execute(SQL["counts"], {"jobs": [job_id], "most": _MOST}).one()
-    job = job_of(requested.request_time, counts)
+    job = job_of(requested.request_time, counts, _MOST)
     place = dict(zip(("collection", "granule", "filename"), after, strict=True))
     files = connection.execute(SQL["files"], {"job": job_id, "status": status, "limit": _ROWS + 1, **place}).all()
     return Details(
         job,
-        connection.execute(SQL["times"], values).one(),
         connection.execute(SQL["restores"], values).one(),
         connection.execute(SQL["errors"], values).all() if job.failed else (),
         files,
@@ -96,7 +94,7 @@ def _read(connection: Connection, job_id: str, status: int | None, after: Sequen
 def _shown(details: Details, status: str) -> dict[str, Any]:
     job, files = details.job, details.files[:_ROWS]
     waiting = job.pending + job.staged
-    rate = details.times.recent / _RECENT
+    rate = job.recent / _RECENT
     last = files[-1] if len(details.files) > _ROWS else None
     return {
         "job": job,
@@ -120,19 +118,19 @@ def _shown(details: Details, status: str) -> dict[str, Any]:
 
 def timeline(details: Details) -> list[Event]:
     """What happened, in order, and what is still to come."""
-    job, times, restores = details.job, details.times, details.restores
+    job, restores = details.job, details.restores
     events = [Event(f"Requested: {plural(job.granules, 'granule')}, {plural(job.files, 'file')}", job.request_time)]
     if restores.files:
         asked = f"S3 was asked to restore {plural(restores.files, 'file')} (tier {restores.tiers})"
         events.append(Event(asked, restores.requested_at))
-    if times.first_failed:
-        events.append(Event("First file failed", times.first_failed, "bad"))
-    if times.last_failed and job.failed > 1:
-        events.append(Event(f"Last of {plural(job.failed, 'file')} failed", times.last_failed, "bad"))
-    if times.first_copied:
-        events.append(Event("First file copied", times.first_copied))
-    if times.last_copied and job.success > 1:
-        events.append(Event(f"Last of {plural(job.success, 'file')} copied", times.last_copied))
+    if job.first_failed:
+        events.append(Event("First file failed", job.first_failed, "bad"))
+    if job.last_failed and job.failed > 1:
+        events.append(Event(f"Last of {plural(job.failed, 'file')} failed", job.last_failed, "bad"))
+    if job.first_copied:
+        events.append(Event("First file copied", job.first_copied))
+    if job.last_copied and job.success > 1:
+        events.append(Event(f"Last of {plural(job.success, 'file')} copied", job.last_copied))
     events.sort(key=lambda event: event.at or job.request_time)
     if job.pending:
         events.append(Event(f"S3 still restores {plural(job.pending, 'file')}", None, "wait"))
