@@ -120,8 +120,8 @@ def _steering(cursor: "psycopg2.extensions.cursor", text: str) -> str:
     facts = json.dumps({text: text, "number": 1})
     cursor.execute(
         "INSERT INTO orca_daemon_dead_letter"
-        " (id, original_id, queue, group_id, reason, error_type, error_message, facts, dead_lettered_at)"
-        " VALUES (%(t)s, %(t)s, %(t)s, %(t)s, %(e)s, %(t)s, %(e)s, %(f)s, now()) ON CONFLICT DO NOTHING",
+        " (id, original_id, queue, group_id, reason, error_type, facts, dead_lettered_at)"
+        " VALUES (%(t)s, %(t)s, %(t)s, %(t)s, %(e)s, %(t)s, %(f)s, now()) ON CONFLICT DO NOTHING",
         {"t": text, "e": text, "f": facts},
     )
     cursor.execute(

@@ -102,7 +102,7 @@ WHERE job.status_id = 5;
 
 -- name: dead_letters
 INSERT INTO orca.orca_daemon_dead_letter (
-    id, original_id, queue, group_id, reason, error_type, error_message, facts, dead_lettered_at, expires_at, redriven_at
+    id, original_id, queue, group_id, reason, error_type, facts, dead_lettered_at, expires_at, redriven_at
 )
 SELECT
     md5('letter' || n)::uuid::text, md5('message' || n)::uuid::text,
@@ -112,7 +112,7 @@ SELECT
         WHEN 1 THEN 'not a valid copy request: sourceKey: is missing'
         WHEN 2 THEN 'the job ' || md5(n::text) || ' does not exist'
         ELSE 'no progress within ' || n % 50 || ' attempts' END,
-    CASE n % 4 WHEN 0 THEN 'ObjectMissingError' WHEN 1 THEN 'Reject' WHEN 2 THEN 'UnmatchedUpdateError' ELSE 'CopyError' END, NULL,
+    CASE n % 4 WHEN 0 THEN 'ObjectMissingError' WHEN 1 THEN 'Reject' WHEN 2 THEN 'UnmatchedUpdateError' ELSE 'CopyError' END,
     jsonb_build_object('cause', CASE WHEN n % 4 = 3 THEN 'attempts' ELSE 'rejected' END, 'attempts', n % 5 + 1, 'job_id', md5('job' || n)::uuid::text,
         'granule_id', 'MOD01.A2021' || n),
     now() - n * interval '100 seconds', now() - n * interval '100 seconds' + interval '14 days',

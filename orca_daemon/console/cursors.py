@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-
 NO_PAGE = "The address names no page of this list; this is its first page."
 
 

@@ -9,6 +9,7 @@ from orca_daemon.console.acting.posting import INTERNAL_REPORT, post
 from orca_daemon.console.context import ConsoleContext
 from orca_daemon.console.show import number, plural, size
 from orca_daemon.operations.messages import inventory_pointer
+from orca_daemon.operations.recorded import Request
 from orca_daemon.operations.sending import queue_url
 from orca_daemon.reconcile.manifest import MOST_BYTES, Manifest, ManifestError, parse
 from orca_daemon.wire.outgoing import Outgoing
@@ -51,7 +52,7 @@ WHERE orca_archive_location = :bucket AND inventory_creation_time = :created ORD
 """
 
 
-async def _perform(console: ConsoleContext, fields: Compare, _progress: Progress, _who: str) -> Outcome:
+async def _perform(console: ConsoleContext, fields: Compare, _progress: Progress, _request: Request) -> Outcome:
     return await post(console, _message(fields), f"a comparison of {fields.manifest}")
 
 

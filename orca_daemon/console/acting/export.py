@@ -8,6 +8,7 @@ from orca_daemon.console.context import ConsoleContext
 from orca_daemon.console.show import plural
 from orca_daemon.export.tables import allowed, choose
 from orca_daemon.operations.messages import export_request
+from orca_daemon.operations.recorded import Request
 from orca_daemon.operations.sending import queue_url
 
 
@@ -41,7 +42,7 @@ async def _preview(console: ConsoleContext, fields: Export) -> Preview:
     )
 
 
-async def _perform(console: ConsoleContext, fields: Export, _progress: Progress, _who: str) -> Outcome:
+async def _perform(console: ConsoleContext, fields: Export, _progress: Progress, _request: Request) -> Outcome:
     tables = _tables(console, fields)
     return await post(console, export_request({"tables_to_query": list(tables)}), f"an export of {', '.join(tables)}")
 

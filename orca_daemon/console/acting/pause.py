@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from orca_daemon.console.acting.action import Action, Fields, Outcome, Preview, Progress
 from orca_daemon.console.context import ConsoleContext
 from orca_daemon.db import control
+from orca_daemon.operations.recorded import Request
 
 ALL = "all"
 """The name that stands for every queue of the settings."""
@@ -43,10 +44,10 @@ async def _preview(console: ConsoleContext, fields: Pause) -> Preview:
     )
 
 
-async def _perform(console: ConsoleContext, fields: Pause, progress: Progress, who: str) -> Outcome:
+async def _perform(console: ConsoleContext, fields: Pause, progress: Progress, request: Request) -> Outcome:
     queues = queues_of(console, fields.queue)
     progress(0, len(queues))
-    changed = await console.database.transact(control.pause, queues, who, fields.why)
+    changed = await console.database.transact(control.pause, queues, request.who, fields.why)
     return Outcome(done=len(changed), result={"paused": ", ".join(changed) or "none: it was paused already"})
 
 

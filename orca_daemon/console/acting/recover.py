@@ -10,6 +10,7 @@ from orca_daemon.console.show import plural
 from orca_daemon.db import jobs
 from orca_daemon.db.jobs import OPEN, File
 from orca_daemon.operations.errors import NotFoundError
+from orca_daemon.operations.recorded import Request
 from orca_daemon.operations.recovery import CheckedFile, FileState, check_open_files, post_copy_requests
 from orca_daemon.operations.sending import queue_url
 from orca_daemon.wire.status import RecoveryStatus
@@ -44,7 +45,7 @@ async def _preview(console: ConsoleContext, fields: Recover) -> Preview:
     return Preview(sentence=f"Request the copies of {plural(len(ready), 'file')}.", count=len(ready), facts=facts, possible=bool(ready))
 
 
-async def _perform(console: ConsoleContext, fields: Recover, progress: Progress, _who: str) -> Outcome:
+async def _perform(console: ConsoleContext, fields: Recover, progress: Progress, _request: Request) -> Outcome:
     checked = await _checked(console, fields, progress)
     ready = [each.file for each in checked if each.file_state is FileState.READY]
     posted, errors = await post(console, fields.job, ready)

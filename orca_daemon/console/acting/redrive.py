@@ -9,6 +9,7 @@ from orca_daemon.aws.dead_letter_queue import DeadLetterQueue
 from orca_daemon.console.acting.action import Action, Fields, Outcome, Preview, Progress
 from orca_daemon.console.context import ConsoleContext
 from orca_daemon.operations import dead_letters
+from orca_daemon.operations.recorded import Request
 
 _MOST = 1_000_000
 
@@ -53,7 +54,7 @@ async def _preview(console: ConsoleContext, fields: Redrive) -> Preview:
     )
 
 
-async def _perform(console: ConsoleContext, fields: Redrive, progress: Progress, _who: str) -> Outcome:
+async def _perform(console: ConsoleContext, fields: Redrive, progress: Progress, _request: Request) -> Outcome:
     done = await dead_letters.redrive(
         console.settings,
         fields.queue,

@@ -5,6 +5,7 @@ from orca_daemon.console.acting.pause import queues_of
 from orca_daemon.console.context import ConsoleContext
 from orca_daemon.console.show import absolute
 from orca_daemon.db import actions, control
+from orca_daemon.operations.recorded import Request
 
 
 class Resume(Fields):
@@ -30,10 +31,10 @@ async def _preview(console: ConsoleContext, fields: Resume) -> Preview:
     )
 
 
-async def _perform(console: ConsoleContext, fields: Resume, progress: Progress, who: str) -> Outcome:
+async def _perform(console: ConsoleContext, fields: Resume, progress: Progress, request: Request) -> Outcome:
     queues = queues_of(console, fields.queue)
     progress(0, len(queues))
-    changed = await console.database.transact(control.resume, queues, who)
+    changed = await console.database.transact(control.resume, queues, request.who)
     return Outcome(done=len(changed), result={"resumed": ", ".join(changed) or "none: it was not paused"})
 
 

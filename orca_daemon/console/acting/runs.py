@@ -9,6 +9,7 @@ import structlog
 from orca_daemon.console.acting.action import Action, Fields, Outcome
 from orca_daemon.engine.errors import DependencyDown
 from orca_daemon.operations import actions as record
+from orca_daemon.operations.recorded import Request
 
 if TYPE_CHECKING:
     from orca_daemon.console.context import ConsoleContext
@@ -68,7 +69,7 @@ class _Run:
         self, console: "ConsoleContext", action: Action[Any], fields: Fields, action_id: UUID, who: str
     ) -> None:
         self._console, self._action, self._fields, self._id = console, action, fields, action_id
-        self._who = who
+        self._request = Request(action_id, who)
         self._done = 0
         self._wanted: int | None = None
 
@@ -91,7 +92,7 @@ class _Run:
 
     async def _performed(self) -> Outcome:
         try:
-            return await self._action.perform(self._console, self._fields, self._progress, self._who)
+            return await self._action.perform(self._console, self._fields, self._progress, self._request)
         except DependencyDown as error:
             _log.warning("action.failed", action=self._action.name, reason=str(error))
             return Outcome(done=self._done, error=f"{error.dependency} did not answer")

@@ -110,7 +110,7 @@ def _shown(details: Details, status: str) -> dict[str, Any]:
             ("failed", "Failed", job.failed),
             ("success", "Copied", job.success),
         ],
-        "status": status,
+        "wanted": status,
         "files": [{**file._mapping, "state": FILE_STATES.get(file.status_id, State("?", "warn"))} for file in files],  # noqa: SLF001
         "next": cursors.write(last.collection_id, last.granule_id, last.filename) if last else None,
     }
