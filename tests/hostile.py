@@ -1,4 +1,4 @@
-"""Hostile texts, and a database in which every field that a message, a key or an operator can set has them."""
+"""Hostile texts, and a database that has them in every field that messages and operators can set."""
 
 import json
 from contextlib import closing
@@ -83,7 +83,8 @@ def _recovery(cursor: "psycopg2.extensions.cursor", text: str) -> None:
         {"t": text},
     )
     cursor.execute(
-        "INSERT INTO recovery_file VALUES (%(t)s, %(t)s, %(t)s, %(t)s, %(t)s, NULL, %(t)s, 3, %(e)s, now(), now(), now())"
+        "INSERT INTO recovery_file"
+        " VALUES (%(t)s, %(t)s, %(t)s, %(t)s, %(t)s, NULL, %(t)s, 3, %(e)s, now(), now(), now())"
         " ON CONFLICT DO NOTHING",
         {"t": text, "e": text if len(text) < 600 else LONGEST},
     )
@@ -98,19 +99,25 @@ def _recovery(cursor: "psycopg2.extensions.cursor", text: str) -> None:
 def _comparison(cursor: "psycopg2.extensions.cursor", text: str) -> int:
     cursor.execute(
         "INSERT INTO reconcile_job"
-        " (orca_archive_location, status_id, inventory_creation_time, start_time, last_update, end_time, error_message)"
+        " (orca_archive_location, status_id, inventory_creation_time, start_time, last_update, end_time,"
+        " error_message)"
         " VALUES (%(t)s, 5, now(), now(), now(), now(), %(t)s) RETURNING id",
         {"t": text},
     )
     (job,) = cursor.fetchone() or (0,)
     values = {"t": text, "job": job}
     cursor.execute(
-        "INSERT INTO reconcile_phantom_report VALUES (%(job)s, %(t)s, %(t)s, %(t)s, %(t)s, %(t)s, now(), 1, 1)", values
+        "INSERT INTO reconcile_phantom_report"
+        " VALUES (%(job)s, %(t)s, %(t)s, %(t)s, %(t)s, %(t)s, now(), 1, 1)",
+        values,
     )
-    cursor.execute("INSERT INTO reconcile_orphan_report VALUES (%(job)s, %(t)s, %(t)s, now(), 1, %(t)s)", values)
     cursor.execute(
-        "INSERT INTO reconcile_catalog_mismatch_report VALUES (%(job)s, %(t)s, %(t)s, %(t)s, %(t)s, %(t)s, %(t)s, %(t)s,"
-        " now(), now(), 1, 2, 1, %(t)s, %(t)s)",
+        "INSERT INTO reconcile_orphan_report VALUES (%(job)s, %(t)s, %(t)s, now(), 1, %(t)s)", values
+    )
+    cursor.execute(
+        "INSERT INTO reconcile_catalog_mismatch_report"
+        " VALUES (%(job)s, %(t)s, %(t)s, %(t)s, %(t)s, %(t)s, %(t)s, %(t)s, now(), now(), 1, 2, 1,"
+        " %(t)s, %(t)s)",
         values,
     )
     return int(job)
@@ -125,8 +132,10 @@ def _steering(cursor: "psycopg2.extensions.cursor", text: str) -> str:
         {"t": text, "e": text, "f": facts},
     )
     cursor.execute(
-        "INSERT INTO orca_daemon_action (id, at, who, what, filter, wanted, done, seen_at, finished_at, error_message, result)"
-        " VALUES (gen_random_uuid(), now(), %(t)s, %(t)s, %(f)s, 1, 1, now(), now(), %(t)s, %(f)s) RETURNING id",
+        "INSERT INTO orca_daemon_action"
+        " (id, at, who, what, filter, wanted, done, seen_at, finished_at, error_message, result)"
+        " VALUES (gen_random_uuid(), now(), %(t)s, %(t)s, %(f)s, 1, 1, now(), now(), %(t)s, %(f)s)"
+        " RETURNING id",
         {"t": text, "f": facts},
     )
     (action,) = cursor.fetchone() or ("",)
@@ -154,7 +163,8 @@ def unplant(database_url: str) -> None:
         connection.autocommit = True
         with connection.cursor() as cursor:
             cursor.execute(
-                "TRUNCATE orca.recovery_file, orca.recovery_job, orca.orca_daemon_restore, orca.reconcile_job,"
-                " orca.reconcile_phantom_report, orca.reconcile_orphan_report, orca.reconcile_catalog_mismatch_report,"
-                " orca.orca_daemon_dead_letter, orca.orca_daemon_action, orca.orca_daemon_control, orca.orca_daemon_process"
+                "TRUNCATE orca.recovery_file, orca.recovery_job, orca.orca_daemon_restore,"
+                " orca.reconcile_phantom_report, orca.reconcile_orphan_report, orca.reconcile_job,"
+                " orca.reconcile_catalog_mismatch_report, orca.orca_daemon_dead_letter,"
+                " orca.orca_daemon_action, orca.orca_daemon_control, orca.orca_daemon_process"
             )

@@ -1,6 +1,7 @@
-"""How soon every page of the console begins to arrive, and how large it is, with a busy archive in the database.
+"""How soon every page of the console begins to arrive, and how large it is, for a busy archive.
 
-`ORCA_BENCH_DATABASE` names a database that is filled already (`bench.console.generate`): filling takes a quarter of an hour.
+`ORCA_BENCH_DATABASE` names a database that is filled already (`bench.console.generate`), because filling one
+takes a quarter of an hour.
 """
 
 import http
@@ -99,7 +100,10 @@ def _paths(url: str) -> dict[str, str]:
     return {
         "now": "/",
         "recoveries": "/recoveries",
-        **{f"recoveries, {status}": f"/recoveries?status={status}" for status in ("open", "stuck", "failed", "copied")},
+        **{
+            f"recoveries, {status}": f"/recoveries?status={status}"
+            for status in ("open", "stuck", "failed", "copied")
+        },
         "recoveries of a year ago": "/recoveries?until=2000-01-01",
         "search for a job": f"/recoveries?q={small[:8]}",
         "search for a key": f"/recoveries?q={key}",

@@ -52,7 +52,11 @@ def _of_database(facts: Facts) -> Iterator[Concern]:
     if facts.problem:
         yield Concern("bad", f"The database cannot be read: {facts.problem}.")
     elif not facts.installed:
-        yield Concern("warn", "The daemon's own tables do not exist, so daemons and dead letters are not known here: run orca-daemon db upgrade.")
+        yield Concern(
+            "warn",
+            "The daemon's own tables do not exist, so daemons and dead letters are not known here: "
+            "run orca-daemon db upgrade.",
+        )
 
 
 def _of_daemons(facts: Facts) -> Iterator[Concern]:
@@ -65,8 +69,15 @@ def _of_daemons(facts: Facts) -> Iterator[Concern]:
         if daemon.silent and facts.fleet.alive:
             yield Concern("warn", f"The daemon on {host} has not reported for {duration(daemon.row.silent)}.")
         for down in () if daemon.silent else daemon.down:
-            where = f" ({', '.join(visible(shortened(place, 80)) for place in down.places[:3])})" if down.places else ""
-            yield Concern("bad", f"{visible(down.dependency)}{where} has been down for {duration(down.seconds)}, says {host}.")
+            where = (
+                f" ({', '.join(visible(shortened(place, 80)) for place in down.places[:3])})"
+                if down.places
+                else ""
+            )
+            yield Concern(
+                "bad",
+                f"{visible(down.dependency)}{where} has been down for {duration(down.seconds)}, says {host}.",
+            )
 
 
 def _of_queues(facts: Facts) -> Iterator[Concern]:
@@ -77,21 +88,38 @@ def _of_queues(facts: Facts) -> Iterator[Concern]:
         if pause:
             since = absolute(pause.since, facts.now)
             why = f": {visible(shortened(pause.why, 200))}" if pause.why else ""
-            yield Concern("warn", f"{queue.name} has been paused by {visible(shortened(pause.who, 60))} since {since}{why}.")
+            yield Concern(
+                "warn",
+                f"{queue.name} has been paused by {visible(shortened(pause.who, 60))} since {since}{why}.",
+            )
         if queue.dead:
-            yield Concern("warn", f"{queue.name} has about {plural(queue.dead, 'dead letter')}.", link("/dead-letters", {"queue": queue.name}))
+            yield Concern(
+                "warn",
+                f"{queue.name} has about {plural(queue.dead, 'dead letter')}.",
+                link("/dead-letters", {"queue": queue.name}),
+            )
         if consumed is None:
             if queue.waiting and facts.fleet.alive:
-                yield Concern("bad", f"No daemon reads {queue.name}, and about {plural(queue.waiting, 'message waits', 'messages wait')}.")
+                count = plural(queue.waiting, "message")
+                yield Concern("bad", f"No daemon reads {queue.name}, where about {count} can be received.")
         elif consumed.oldest_waiting and consumed.retention:
             waited = (facts.now - consumed.oldest_waiting).total_seconds()
             if waited > _NEAR_END * consumed.retention:
-                yield Concern("bad", f"SQS deletes the oldest message of {queue.name} in about {duration(consumed.retention - waited)}.")
+                left = duration(consumed.retention - waited)
+                yield Concern("bad", f"SQS deletes the oldest message of {queue.name} in about {left}.")
 
 
 def _of_work(facts: Facts) -> Iterator[Concern]:
     if facts.failed_files:
         more = "More than " if facts.failed_cut else ""
-        yield Concern("warn", f"{more}{plural(facts.failed_files, 'file')} failed in the last 24 h.", "/failures?since=1d")
+        yield Concern(
+            "warn",
+            f"{more}{plural(facts.failed_files, 'file')} failed in the last 24 h.",
+            "/failures?since=1d",
+        )
     for bucket in facts.failed_comparisons:
-        yield Concern("warn", f"The newest comparison of {visible(shortened(bucket, 80))} failed.", link("/reconciliation", {"bucket": bucket}))
+        yield Concern(
+            "warn",
+            f"The newest comparison of {visible(shortened(bucket, 80))} failed.",
+            link("/reconciliation", {"bucket": bucket}),
+        )

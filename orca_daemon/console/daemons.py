@@ -1,4 +1,4 @@
-"""What the daemons say of themselves in the database, as pages show it.  The documents may be of another version."""
+"""What the daemons say of themselves in the database; their documents may be of another version."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -132,7 +132,9 @@ def _work(host: str, entry: Mapping[str, Any]) -> Work:
 def _with(known: Consumed, entry: Mapping[str, Any]) -> Consumed:
     waiting = _number(entry.get("oldest_waiting"))
     since = [each for each in (known.oldest_waiting, _moment(waiting)) if each]
-    held = [each for each in (known.oldest_held, _number(entry.get("oldest_held_seconds"))) if each is not None]
+    held = [
+        each for each in (known.oldest_held, _number(entry.get("oldest_held_seconds"))) if each is not None
+    ]
     causes = [_text(cause) for cause in entry.get("paused_by") or ()]
     return Consumed(
         daemons=known.daemons + 1,

@@ -48,7 +48,8 @@ async def differences(reader: Reader, jobs: Iterable[int]) -> Mapping[int, Diffe
 def _of(job: int, counted: Mapping[str, int], estimates: Mapping[tuple[str, int], int]) -> Differences:
     about = frozenset(kind for kind, count in counted.items() if count >= _COUNTED)
     numbers = {
-        kind: max(count, estimates.get((kind, job), 0)) if kind in about else count for kind, count in counted.items()
+        kind: max(count, estimates.get((kind, job), 0)) if kind in about else count
+        for kind, count in counted.items()
     }
     return Differences(**numbers, about=about)
 

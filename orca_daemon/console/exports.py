@@ -68,7 +68,11 @@ class Exports:
         try:
             table = await asyncio.wait_for(asyncio.shield(task), _PATIENCE)
         except TimeoutError:
-            return known[1] if known else ExportedTable(name, problem=f"S3 did not answer within {_PATIENCE:.0f} s")
+            return (
+                known[1]
+                if known
+                else ExportedTable(name, problem=f"S3 did not answer within {_PATIENCE:.0f} s")
+            )
         self._listed[name] = (time.monotonic(), table)
         return table
 
@@ -76,14 +80,18 @@ class Exports:
 async def _list(context: ConsoleContext, name: str) -> ExportedTable:
     bucket = context.settings.export.bucket
     found: dict[str, tuple[datetime, int]] = {}
-    pages = context.clients.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=files.prefix(name))
+    pages = context.clients.s3.get_paginator("list_objects_v2").paginate(
+        Bucket=bucket, Prefix=files.prefix(name)
+    )
     try:
         async for page in pages:
             for entry in page.get("Contents", ()):
                 if end := files.time_of(entry["Key"], name):
                     found[entry["Key"]] = (end, entry["Size"])
     except CALL_ERRORS as error:
-        return ExportedTable(name, problem=f"S3 refused to list the bucket: {code_of(error) or type(error).__name__}")
+        return ExportedTable(
+            name, problem=f"S3 refused to list the bucket: {code_of(error) or type(error).__name__}"
+        )
     return ExportedTable(name, _windows(found))
 
 
@@ -91,6 +99,7 @@ def _windows(found: Mapping[str, tuple[datetime, int]]) -> tuple[ExportedFile, .
     ordered = sorted(found.items(), key=lambda item: item[1])
     starts = [None, *(end for _, (end, _) in ordered)]
     listed = [
-        ExportedFile(key, end, start, size) for (key, (end, size)), start in zip(ordered, starts, strict=False)
+        ExportedFile(key, end, start, size)
+        for (key, (end, size)), start in zip(ordered, starts, strict=False)
     ]
     return tuple(reversed(listed[-_MOST_FILES:]))

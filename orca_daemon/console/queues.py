@@ -1,4 +1,4 @@
-"""What SQS says of the queues and their dead-letter queues, asked at most every few seconds for all visitors."""
+"""What SQS says of the queues and their dead letters, asked once in a few seconds for all visitors."""
 
 import asyncio
 import time
@@ -47,7 +47,10 @@ class Queues:
             if self._counts is None or time.monotonic() - self._counts[0] > _FRESH:
                 bound = context.settings.bound
                 counted = await asyncio.gather(
-                    *(self._counted(context, name, queue.route or name, queue.url or "") for name, queue in bound.items())
+                    *(
+                        self._counted(context, name, queue.route or name, queue.url or "")
+                        for name, queue in bound.items()
+                    )
                 )
                 self._counts = (time.monotonic(), list(counted))
             return self._counts[1]

@@ -28,8 +28,8 @@ environment.globals.update(GLOBALS, version=__version__, navigation=ENTRIES)
 def page(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
     """The answer with this template.
 
-    Every template knows `request`, `path`, `now`, `version`, `navigation`, and of this visitor `who` (None without a
-    token), `may_act`, and `csrf_token` for forms.
+    Every template knows `request`, `path`, `now`, `version`, `navigation`, and of this visitor `who` (None
+    without a token), `may_act`, and `csrf_token` for forms.
     """
     visitor = getattr(request.state, "visitor", None)
     text = environment.get_template(template).render(

@@ -1,4 +1,4 @@
-"""How values look on pages: numbers with separators and units, times with zone and age, texts made visible."""
+"""How values look on pages: numbers with units, times with zone and age, texts with all their characters."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -10,6 +10,9 @@ from jinja2 import pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
+NONE = "\N{EN DASH}"
+"""In place of a value that there is not."""
+_NOTHING = Markup('<span class="muted">&ndash;</span>')
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _STEP = 1024
 _SPANS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"), (1.0, "s"))
@@ -21,12 +24,12 @@ _INVISIBLE = re.compile(
     "[\x00-\x08\x0a-\x1f\x7f-\x9f\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\ufff9-\ufffb"
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
-"""Control characters, and what changes the direction of text or has no width: with these a name can look like another."""
+"""Controls, and what reorders text or has no width: with these a name can look like another."""
 
 
 def number(value: float | None) -> str:
     """`1,234`, or a dash if there is none."""
-    return "–" if value is None else f"{value:,}"
+    return NONE if value is None else f"{value:,}"
 
 
 def estimate(value: int) -> str:
@@ -43,7 +46,7 @@ def plural(count: int, one: str, many: str | None = None) -> str:
 def size(value: float | None) -> str:
     """`4.7 GiB`."""
     if value is None:
-        return "–"
+        return NONE
     for unit in _UNITS:
         if abs(value) < _STEP or unit == _UNITS[-1]:
             break
@@ -54,7 +57,7 @@ def size(value: float | None) -> str:
 def duration(seconds: float | None) -> str:
     """`3 d 4 h`, `12 min`, `0.4 s`: the largest unit, and the next if that says something."""
     if seconds is None:
-        return "–"
+        return NONE
     seconds = max(0.0, seconds)
     if seconds < 1:
         return f"{seconds:.1f} s" if seconds else "0 s"
@@ -109,7 +112,7 @@ def shortened(text: object, most: int = 96) -> str:
 def value(text: object, most: int = 96) -> Markup:
     """A text from a message or a key: visible, shortened, isolated from the direction of its surroundings."""
     if text is None or text == "":
-        return Markup('<span class="muted">–</span>')
+        return _NOTHING
     whole = visible(shortened(text, 4_000))
     short = shortened(whole, most)
     title = Markup(' title="{}"').format(shortened(whole, 1_000)) if short != whole else ""
@@ -125,9 +128,11 @@ def code(text: object, most: int = 96) -> Markup:
 def when(context: Context, moment: datetime | None, *, seconds: bool = False) -> Markup:
     """A time and its age."""
     if moment is None:
-        return Markup('<span class="muted">–</span>')
+        return _NOTHING
     now: datetime = context["now"]
-    return Markup('<span class="when"><time datetime="{}" title="{} UTC">{}</time> <small>{}</small></span>').format(
+    return Markup(
+        '<span class="when"><time datetime="{}" title="{} UTC">{}</time> <small>{}</small></span>'
+    ).format(
         moment.astimezone(UTC).isoformat(timespec="seconds"),
         f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}",
         absolute(moment, now, seconds=seconds),
@@ -139,7 +144,7 @@ def when(context: Context, moment: datetime | None, *, seconds: bool = False) ->
 def age(context: Context, moment: datetime | None) -> Markup:
     """An age, with the time as its title."""
     if moment is None:
-        return Markup('<span class="muted">–</span>')
+        return _NOTHING
     return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(
         moment.astimezone(UTC).isoformat(timespec="seconds"),
         f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}",
@@ -150,7 +155,7 @@ def age(context: Context, moment: datetime | None) -> Markup:
 def share(part: float, whole: float) -> str:
     """`73 %`; never 100 or 0 while something is left or done."""
     if not whole:
-        return "–"
+        return NONE
     percent = 100 * part / whole
     if 0 < percent < 1:
         return "<1 %"

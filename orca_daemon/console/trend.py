@@ -27,7 +27,7 @@ class Trend:
 
 
 def trend(bucket: str, points: Sequence[tuple[datetime, int, Differences]]) -> Trend:
-    """The chart of these comparisons: time of the inventory, job, differences; the oldest first, at least one."""
+    """The chart of these comparisons (inventory, job, differences), the oldest first; at least one."""
     first, last = points[0][0], points[-1][0]
     most = max(1, *(each.of(kind) for _, _, each in points for kind in KINDS))
     about = any(each.about for _, _, each in points)

@@ -7,7 +7,7 @@ _FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def cell(value: object) -> object:
-    """The value, or a text in its place: times as ISO 8601, a text that would be a formula behind an apostrophe."""
+    """The value, or a text in its place: a time as ISO 8601, a formula behind an apostrophe."""
     if isinstance(value, datetime):
         return value.isoformat()
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULAS) else value

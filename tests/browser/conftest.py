@@ -47,7 +47,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--pictures DIRECTORY` keeps the pictures of all pages."""
-    parser.addoption("--pictures", type=Path, default=None, help="directory for pictures of the console's pages")
+    parser.addoption(
+        "--pictures", type=Path, default=None, help="directory for pictures of the console's pages"
+    )
 
 
 class ConsoleProcess(Daemon):

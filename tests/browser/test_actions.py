@@ -45,7 +45,9 @@ def test_pausing_and_resuming_a_queue(acting: str, stack: Whereabouts, new_page:
     assert _rows(stack, statement) == []
 
 
-def test_a_double_click_and_a_reload_do_a_thing_once(acting: str, stack: Whereabouts, new_page: NewPage) -> None:
+def test_a_double_click_and_a_reload_do_a_thing_once(
+    acting: str, stack: Whereabouts, new_page: NewPage
+) -> None:
     page = new_page()
     log_in(page, acting)
     before = len(_rows(stack, "SELECT FROM orca.orca_daemon_action"))
@@ -90,7 +92,8 @@ def _lost_file(stack: Whereabouts) -> tuple[str, str]:
     """The file that the demo loses."""
     ((job, key),) = _rows(
         stack,
-        "SELECT job_id, key_path FROM orca.recovery_file JOIN orca.recovery_job USING (job_id, collection_id, granule_id)"
+        "SELECT job_id, key_path FROM orca.recovery_file"
+        " JOIN orca.recovery_job USING (job_id, collection_id, granule_id)"
         " WHERE recovery_file.status_id = 3 AND archive_destination = %s",
         BUCKETS["archive"],
     )
@@ -112,7 +115,9 @@ def _put(stack: Whereabouts, key: str) -> None:
         s3.put_object(Bucket=BUCKETS["archive"], Key=key, Body=b"found again")
 
 
-def test_sending_one_dead_letter_back_and_reading_its_body(acting: str, stack: Whereabouts, new_page: NewPage) -> None:
+def test_sending_one_dead_letter_back_and_reading_its_body(
+    acting: str, stack: Whereabouts, new_page: NewPage
+) -> None:
     page = new_page()
     log_in(page, acting)
     page.goto(f"{acting}/dead-letters?queue=status_update&q=cut+off")
@@ -143,7 +148,9 @@ def test_comparing_an_inventory_again(acting: str, stack: Whereabouts, new_page:
     assert "its reports are replaced" in page.locator("main").inner_text()
     started = _rows(stack, "SELECT max(start_time) FROM orca.reconcile_job WHERE status_id = 5")
     _confirm(page)
-    until(lambda: _rows(stack, "SELECT max(start_time) FROM orca.reconcile_job WHERE status_id = 5") > started)
+    until(
+        lambda: _rows(stack, "SELECT max(start_time) FROM orca.reconcile_job WHERE status_id = 5") > started
+    )
 
 
 def _manifest(stack: Whereabouts) -> str:

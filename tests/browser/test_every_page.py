@@ -11,7 +11,12 @@ from tests.browser.pages import every_page
 _LARGEST_PAGE = 200_000
 _SCHEMES = ("light", "dark")
 _WIDTHS = (390, 1280, 1920)
-_LOOK = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}}
+_LOOK = {
+    "runOnly": {
+        "type": "tag",
+        "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    }
+}
 
 
 @pytest.mark.parametrize("scheme", _SCHEMES)
@@ -63,7 +68,9 @@ def test_every_page_can_be_read_without_javascript(acting: str, showing: str, ne
         assert page.locator("main").inner_text().strip(), name
 
 
-def test_a_console_that_only_shows_has_no_buttons_and_says_how_to_get_them(showing: str, new_page: NewPage) -> None:
+def test_a_console_that_only_shows_has_no_buttons_and_says_how_to_get_them(
+    showing: str, new_page: NewPage
+) -> None:
     page = new_page()
     for name, path in every_page(page, showing).items():
         page.goto(showing + path)

@@ -1,5 +1,6 @@
 """Hostile texts run nothing, break nothing and hide nothing in a real browser."""
 
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -12,8 +13,8 @@ from tests.hostile import HOSTILE, plant
 
 
 @pytest.fixture(scope="module")
-def planted(stack: Whereabouts, tmp_path_factory: pytest.TempPathFactory) -> "object":
-    """Address of a console on a database of its own, with every hostile text in every field; and all pages."""
+def planted(stack: Whereabouts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, list[str]]]:
+    """A console on a database of its own, with every hostile text in every field; and all its pages."""
     name = "hostile"
     with closing(psycopg2.connect(stack.database_url)) as connection:
         connection.autocommit = True
@@ -29,7 +30,9 @@ def planted(stack: Whereabouts, tmp_path_factory: pytest.TempPathFactory) -> "ob
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_no_text_runs_as_a_program_or_widens_a_page(planted: tuple[str, list[str]], new_page: NewPage, width: int) -> None:
+def test_no_text_runs_as_a_program_or_widens_a_page(
+    planted: tuple[str, list[str]], new_page: NewPage, width: int
+) -> None:
     address, paths = planted
     page = new_page(width=width)
     for path in paths if width > 1000 else paths[:: len(paths) // 60]:

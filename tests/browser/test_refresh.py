@@ -1,4 +1,4 @@
-"""Pages refresh themselves, without taking away what their reader has in hand; and they can be used by keyboard."""
+"""Pages refresh themselves, without taking away what one has in hand; and the keyboard is enough."""
 
 from contextlib import closing
 
@@ -43,7 +43,9 @@ def test_a_refresh_shows_what_is_new_and_keeps_focus_and_scroll(
     assert focused
 
 
-def test_a_tab_that_is_hidden_asks_for_nothing_and_catches_up(showing: str, stack: Whereabouts, new_page: NewPage) -> None:
+def test_a_tab_that_is_hidden_asks_for_nothing_and_catches_up(
+    showing: str, stack: Whereabouts, new_page: NewPage
+) -> None:
     page = new_page()
     page.goto(f"{showing}/actions")
     page.evaluate("document.getElementById('live').dataset.every = 1")

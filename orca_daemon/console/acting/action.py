@@ -65,5 +65,7 @@ class Action(Generic[F]):
     """Changes nothing.  Raises ValueError, with a sentence, if the fields name what is not there."""
     perform: Callable[["ConsoleContext", F, Progress, Request], Awaitable[Outcome]]
     """The request says who acts, under which id."""
+    records: bool = False
+    """Whether `perform` records the action itself, and goes on where one of this id was cut short."""
     ask: Sequence[str] = ()
     """Fields for which the preview asks, because the page that offers the action does not."""

@@ -7,7 +7,7 @@ from orca_daemon.aws.errors import code_of
 from orca_daemon.console.acting.action import Action, Fields, Outcome, Preview, Progress
 from orca_daemon.console.acting.posting import INTERNAL_REPORT, post
 from orca_daemon.console.context import ConsoleContext
-from orca_daemon.console.show import number, plural, size
+from orca_daemon.console.show import number, size
 from orca_daemon.operations.messages import inventory_pointer
 from orca_daemon.operations.recorded import Request
 from orca_daemon.operations.sending import queue_url
@@ -39,7 +39,7 @@ async def _preview(console: ConsoleContext, fields: Compare) -> Preview:
         *[("Compared before", f"as job {row.id}; its reports are replaced") for row in known],
     ]
     return Preview(
-        sentence=f"Compare the inventory of {manifest.bucket} ({plural(len(files), 'data file')}) with the catalog.",
+        sentence=f"Compare this inventory of {manifest.bucket} with the catalog.",
         count=1,
         facts=facts,
         possible=bool(files),
@@ -52,7 +52,9 @@ WHERE orca_archive_location = :bucket AND inventory_creation_time = :created ORD
 """
 
 
-async def _perform(console: ConsoleContext, fields: Compare, _progress: Progress, _request: Request) -> Outcome:
+async def _perform(
+    console: ConsoleContext, fields: Compare, _progress: Progress, _request: Request
+) -> Outcome:
     return await post(console, _message(fields), f"a comparison of {fields.manifest}")
 
 
@@ -74,7 +76,9 @@ def _message(fields: Compare) -> Outgoing:
 async def _read(console: ConsoleContext, fields: Compare) -> Manifest:
     bucket, key = _named(fields)
     try:
-        answer: Any = await console.clients.s3.get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{MOST_BYTES}")
+        answer: Any = await console.clients.s3.get_object(
+            Bucket=bucket, Key=key, Range=f"bytes=0-{MOST_BYTES}"
+        )
         async with answer["Body"] as body:
             return parse(await body.read())
     except CALL_ERRORS as error:

@@ -35,16 +35,20 @@ async def _preview(console: ConsoleContext, fields: Export) -> Preview:
         raise ValueError("No bucket for exports is set: export.bucket.")
     tables = _tables(console, fields)
     return Preview(
-        sentence=f"Export {plural(len(tables), 'table')} to {bucket}: of each, the rows that changed since its newest file.",
+        sentence=f"Export {plural(len(tables), 'table')} to {bucket}: what changed since the newest files.",
         count=len(tables),
         facts=[("Tables", ", ".join(tables))],
         possible=bool(tables),
     )
 
 
-async def _perform(console: ConsoleContext, fields: Export, _progress: Progress, _request: Request) -> Outcome:
+async def _perform(
+    console: ConsoleContext, fields: Export, _progress: Progress, _request: Request
+) -> Outcome:
     tables = _tables(console, fields)
-    return await post(console, export_request({"tables_to_query": list(tables)}), f"an export of {', '.join(tables)}")
+    return await post(
+        console, export_request({"tables_to_query": list(tables)}), f"an export of {', '.join(tables)}"
+    )
 
 
 ACTION = Action(name="export", title="Export now", fields=Export, preview=_preview, perform=_perform)

@@ -33,11 +33,19 @@ async def _preview(console: ConsoleContext, fields: Pause) -> Preview:
     paused = await console.reader.read(control.paused)
     left = [queue for queue in queues if queue not in paused]
     return Preview(
-        sentence=f"Pause {', '.join(left)}: every daemon stops to receive from it." if left else "Nothing would change.",
+        sentence=f"Pause {', '.join(left)}: every daemon stops to receive from it."
+        if left
+        else "Nothing would change.",
         count=len(left),
         facts=[
-            ("Takes effect", f"within {console.settings.engine.wait + 5:.0f} s; what was received is finished"),
-            ("Afterwards", "messages wait on the queue until somebody resumes it, or SQS deletes them at the end of their retention"),
+            (
+                "Takes effect",
+                f"within {console.settings.engine.wait + 5:.0f} s; what was received is finished",
+            ),
+            (
+                "Afterwards",
+                "messages wait until somebody resumes the queue, or SQS deletes them as too old",
+            ),
             *[("Paused already", queue) for queue in queues if queue in paused],
         ],
         possible=bool(left),

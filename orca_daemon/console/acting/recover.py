@@ -1,4 +1,4 @@
-"""Requests the copies of a job's files again: of those that are open, and of those that failed if that is wanted."""
+"""Requests the copies of a job's files again: of open files, and of failed ones if that is wanted."""
 
 import asyncio
 from collections import Counter
@@ -32,20 +32,31 @@ class Recover(Fields):
 
 async def _preview(console: ConsoleContext, fields: Recover) -> Preview:
     queue_url(console.settings, QUEUE)
-    files = await console.reader.read(jobs.files, fields.job, granule=fields.granule or None, statuses=_statuses(fields))
+    files = await console.reader.read(
+        jobs.files, fields.job, granule=fields.granule or None, statuses=_statuses(fields)
+    )
     facts = [("Recovery", fields.job), *([("Granule", fields.granule)] if fields.granule else [])]
-    facts += [("Files", f"{plural(len(files), 'file')}, {'with' if fields.failed else 'without'} those that failed")]
+    facts += [
+        ("Files", f"{plural(len(files), 'file')}, {'with' if fields.failed else 'without'} those that failed")
+    ]
     if len(files) > _LOOKED_AT:
-        sentence = f"Look at the objects of {plural(len(files), 'file')}, and request a copy of each that can be read."
+        sentence = f"Look at {plural(len(files), 'object')}, and request a copy of each that can be read."
         return Preview(sentence=sentence, count=len(files), about=True, facts=facts)
     checked = await _checked(console, fields, lambda _done, _wanted: None)
     ready = [each for each in checked if each.file_state is FileState.READY]
     states = Counter(each.file_state for each in checked)
     facts += [(plural(count, "object"), state.value) for state, count in states.items()]
-    return Preview(sentence=f"Request the copies of {plural(len(ready), 'file')}.", count=len(ready), facts=facts, possible=bool(ready))
+    return Preview(
+        sentence=f"Request the copies of {plural(len(ready), 'file')}.",
+        count=len(ready),
+        facts=facts,
+        possible=bool(ready),
+    )
 
 
-async def _perform(console: ConsoleContext, fields: Recover, progress: Progress, _request: Request) -> Outcome:
+async def _perform(
+    console: ConsoleContext, fields: Recover, progress: Progress, _request: Request
+) -> Outcome:
     checked = await _checked(console, fields, progress)
     ready = [each.file for each in checked if each.file_state is FileState.READY]
     posted, errors = await post(console, fields.job, ready)
@@ -67,7 +78,11 @@ async def post(console: ConsoleContext, job: str, files: Sequence[File]) -> tupl
 async def _checked(console: ConsoleContext, fields: Recover, progress: Progress) -> list[CheckedFile]:
     try:
         found = await check_open_files(
-            console.settings, fields.job, granule=fields.granule or None, failed=fields.failed, progress=progress
+            console.settings,
+            fields.job,
+            granule=fields.granule or None,
+            failed=fields.failed,
+            progress=progress,
         )
     except NotFoundError as error:
         raise ValueError(f"{error}.") from None

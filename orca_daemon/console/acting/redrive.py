@@ -54,7 +54,7 @@ async def _preview(console: ConsoleContext, fields: Redrive) -> Preview:
     )
 
 
-async def _perform(console: ConsoleContext, fields: Redrive, progress: Progress, _request: Request) -> Outcome:
+async def _perform(console: ConsoleContext, fields: Redrive, progress: Progress, request: Request) -> Outcome:
     done = await dead_letters.redrive(
         console.settings,
         fields.queue,
@@ -62,11 +62,18 @@ async def _perform(console: ConsoleContext, fields: Redrive, progress: Progress,
         most=1 if fields.letter_id else _MOST,
         rate=fields.rate,
         progress=progress,
+        request=request,
+        about=fields.model_dump(mode="json", exclude={"queue"}),
     )
     result = {"moved": done.moved, "failed": done.failed, "passed over": done.passed_over}
     return Outcome(done=done.moved, result=result, error="; ".join(sorted(done.reasons)) or None)
 
 
 ACTION = Action(
-    name="redrive", title="Send dead letters back", fields=Redrive, preview=_preview, perform=_perform
+    name="redrive",
+    title="Send dead letters back",
+    fields=Redrive,
+    preview=_preview,
+    perform=_perform,
+    records=True,
 )

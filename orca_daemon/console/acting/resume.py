@@ -1,10 +1,13 @@
 """Resumes one queue, or all, for every daemon of the database."""
 
+from datetime import datetime
+
 from orca_daemon.console.acting.action import Action, Fields, Outcome, Preview, Progress
 from orca_daemon.console.acting.pause import queues_of
 from orca_daemon.console.context import ConsoleContext
 from orca_daemon.console.show import absolute
 from orca_daemon.db import actions, control
+from orca_daemon.db.control import Pause
 from orca_daemon.operations.recorded import Request
 
 
@@ -20,15 +23,18 @@ async def _preview(console: ConsoleContext, fields: Resume) -> Preview:
     now = await console.reader.read(actions.now)
     left = [queue for queue in queues if queue in paused]
     return Preview(
-        sentence=f"Resume {', '.join(left)}: the daemons receive from it again." if left else "Nothing would change.",
+        sentence=f"Resume {', '.join(left)}: the daemons receive from it again."
+        if left
+        else "Nothing would change.",
         count=len(left),
-        facts=[
-            (queue, f"paused by {paused[queue].who}, {absolute(paused[queue].since, now)}: {paused[queue].why or 'no reason given'}")
-            for queue in left
-        ],
+        facts=[(queue, _cause(paused[queue], now)) for queue in left],
         warning="A daemon that was paused by its settings or by a signal stays paused.",
         possible=bool(left),
     )
+
+
+def _cause(pause: Pause, now: datetime) -> str:
+    return f"paused by {pause.who}, {absolute(pause.since, now)}: {pause.why or 'no reason given'}"
 
 
 async def _perform(console: ConsoleContext, fields: Resume, progress: Progress, request: Request) -> Outcome:

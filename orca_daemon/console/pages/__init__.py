@@ -5,8 +5,19 @@ from importlib import import_module
 from fastapi import APIRouter
 
 PAGES = (
-    "now", "failures", "recoveries", "recovery", "dead_letters", "reconciliation", "comparison", "exports", "actions", "act", "login", "probes",
-)  # fmt: skip
+    "now",
+    "failures",
+    "recoveries",
+    "recovery",
+    "dead_letters",
+    "reconciliation",
+    "comparison",
+    "exports",
+    "actions",
+    "act",
+    "login",
+    "probes",
+)
 """Modules of this package."""
 
 

@@ -32,8 +32,16 @@ async def resume(request: Request, context: Context) -> Response:
     found = await record.find(context.database, action_id)
     if found is None:
         raise HTTPException(HTTPStatus.NOT_FOUND, "There is no action with this id.")
-    action = _action(found.what)
-    return await _begin(request, context, action, _fields(action, found.filter), action_id)
+    action = _action(_name(found))
+    known = {name: value for name, value in found.filter.items() if name in action.fields.model_fields}
+    return await _begin(request, context, action, _fields(action, known), action_id)
+
+
+def _name(found: record.Action) -> str:
+    """The name of a recorded action here: operations record theirs with the words of their commands."""
+    if "reason_id" in found.filter:
+        return "redrive_reason" if "queue" in found.filter else "recover_reason"
+    return found.what
 
 
 @router.post("/{name}")

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
 from orca_daemon.console import cursors
-from orca_daemon.console.context import Context
+from orca_daemon.console.context import ConsoleContext, Context
 from orca_daemon.console.rendering import page
 from orca_daemon.console.show import link
 from orca_daemon.console.states import State
@@ -68,6 +68,8 @@ async def action(request: Request, context: Context, id: str) -> HTMLResponse:  
         rows = await context.reader.rows(_SQL["action"].text, {"id": str(UUID(id))})
     except ValueError:
         rows = []
+    if not rows and _begins(context, id):
+        return page(request, "begun.html", every=1, address=link("/actions/action", {"id": id}))
     if not rows:
         return page(request, "missing.html", status=404, what="action", name=id, back="/actions")
     (row,) = rows
@@ -81,6 +83,14 @@ async def action(request: Request, context: Context, id: str) -> HTMLResponse:  
         every=3,
         address=link("/actions/action", {"id": id}),
     )
+
+
+def _begins(context: ConsoleContext, text: str) -> bool:
+    """Whether the action is carried out here, and is not recorded yet."""
+    try:
+        return context.runs.under_way(UUID(text))
+    except ValueError:
+        return False
 
 
 def state_of(row: Any, now: datetime) -> State:

@@ -1,4 +1,4 @@
-"""The pages `/reconciliation/job?id=`: one comparison with the rows of its reports, and each report as CSV."""
+"""The pages `/reconciliation/job?id=`: one comparison with the rows of its reports, which are also CSV."""
 
 import csv
 import io
@@ -33,16 +33,16 @@ KINDS: Mapping[str, tuple[str, str]] = {
 }
 _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "phantom": (
-        "key_path", "collection_id", "granule_id", "filename", "orca_etag", "orca_last_update", "orca_size_in_bytes",
-        "orca_storage_class",
+        *("key_path", "collection_id", "granule_id", "filename"),
+        *("orca_etag", "orca_last_update", "orca_size_in_bytes", "orca_storage_class"),
     ),
     "orphan": ("key_path", "s3_etag", "s3_last_update", "s3_size_in_bytes", "s3_storage_class"),
     "mismatch": (
-        "key_path", "discrepancy_type", "collection_id", "granule_id", "filename", "cumulus_archive_location", "orca_etag",
-        "s3_etag", "orca_last_update", "s3_last_update", "orca_size_in_bytes", "s3_size_in_bytes", "orca_storage_class",
-        "s3_storage_class",
+        *("key_path", "discrepancy_type", "collection_id", "granule_id", "filename"),
+        *("cumulus_archive_location", "orca_etag", "s3_etag", "orca_last_update", "s3_last_update"),
+        *("orca_size_in_bytes", "s3_size_in_bytes", "orca_storage_class", "s3_storage_class"),
     ),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,13 @@ class Wanted:
     def values(self, after: Sequence[str], limit: int) -> dict[str, Any]:
         """The parameters of its statement; `after` is the place of the last row before."""
         place = dict(zip(("collection", "granule", "key"), after, strict=True))
-        return {"job": self.job, "only": self.collection or None, "text": self.q or None, "limit": limit, **place}
+        return {
+            "job": self.job,
+            "only": self.collection or None,
+            "text": self.q or None,
+            "limit": limit,
+            **place,
+        }
 
 
 _START = ("", "", "")

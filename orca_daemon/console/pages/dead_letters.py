@@ -1,4 +1,4 @@
-"""The pages `/dead-letters`: the dead letters of all queues, one with its evidence, and its body on demand."""
+"""The pages `/dead-letters`: those of all queues, and one with its evidence, and its body on demand."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -40,7 +40,7 @@ async def dead_letters(
 ) -> HTMLResponse:
     """The list, and how many each queue has."""
     state = state if state in dict(_STATES) else ""
-    q = q.strip().replace("\x00", "")
+    q, queue = q.strip().replace("\x00", ""), queue.replace("\x00", "")
     problems: list[str] = []
     place = [_LAST, ""]
     if after:
@@ -59,7 +59,10 @@ async def dead_letters(
     return page(
         request,
         "dead_letters.html",
-        queues=[{"counts": each, "known": next((row for row in known if row.queue == each.name), None)} for each in counts],
+        queues=[
+            {"counts": each, "known": next((row for row in known if row.queue == each.name), None)}
+            for each in counts
+        ],
         letters=rows[:_ROWS],
         states=_STATES,
         parameters=parameters,
@@ -128,7 +131,7 @@ async def _fetched(context: Context, queue: str, letter_id: str) -> tuple[DeadLe
         return None, f"SQS did not return it within {_READING:.0f} s."
     if not found:
         return None, (
-            "SQS did not return it: it was sent back, deleted, or has expired; or it stands behind the first ten of "
-            "its group, which is all that SQS shows of a FIFO queue."
+            "SQS did not return it: it was sent back, deleted, or has expired; or it stands behind the first "
+            "ten of its group, which is all that SQS shows of a FIFO queue."
         )
     return found[0], ""

@@ -24,7 +24,9 @@ async def exports(request: Request, context: Context) -> HTMLResponse:
         "exports.html",
         bucket=bucket,
         tables=await exports_of(request).tables(context) if bucket else [],
-        change_times={name: bool(table.change_times) for name, table in allowed(context.settings.export).items()},
+        change_times={
+            name: bool(table.change_times) for name, table in allowed(context.settings.export).items()
+        },
         every=30,
         address="/exports",
     )
@@ -49,7 +51,9 @@ async def table(
         files=listed.files[offset : offset + _ROWS],
         bucket=context.settings.export.bucket,
         parameters=parameters,
-        older=link("/exports/table", parameters, offset=offset + _ROWS) if offset + _ROWS < len(listed.files) else None,
+        older=link("/exports/table", parameters, offset=offset + _ROWS)
+        if offset + _ROWS < len(listed.files)
+        else None,
         first=offset > 0,
         every=30,
         address=link("/exports/table", parameters, offset=offset or None),

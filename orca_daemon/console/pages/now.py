@@ -1,7 +1,7 @@
 """The page `/`: what is wrong, the queues, what the daemons work on, and the daemons."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,7 +32,7 @@ class Known:
     """What the database says."""
 
     installed: bool = True
-    fleet: Fleet = Fleet()
+    fleet: Fleet = field(default_factory=Fleet)
     pauses: Any = None
     failed_files: int = 0
     open_granules: int = 0

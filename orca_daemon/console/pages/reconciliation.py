@@ -33,7 +33,12 @@ STATES: Mapping[int, State] = {
     ReconcileStatus.ERROR: State("failed", "bad"),
     ReconcileStatus.SUCCESS: State("compared", "good"),
 }
-_STATUSES = {"": None, "running": 1, "failed": ReconcileStatus.ERROR.value, "compared": ReconcileStatus.SUCCESS.value}
+_STATUSES = {
+    "": None,
+    "running": 1,
+    "failed": ReconcileStatus.ERROR.value,
+    "compared": ReconcileStatus.SUCCESS.value,
+}
 
 
 @router.get("/reconciliation", response_class=HTMLResponse, include_in_schema=False)
@@ -78,7 +83,11 @@ async def reconciliation(
 
 
 async def _trends(reader: Reader) -> list[Trend]:
-    rows = [row for row in await reader.rows(_SQL["newest"].text, {"each": _EACH}) if row.status_id == ReconcileStatus.SUCCESS]
+    rows = [
+        row
+        for row in await reader.rows(_SQL["newest"].text, {"each": _EACH})
+        if row.status_id == ReconcileStatus.SUCCESS
+    ]
     counts = await differences(reader, [row.id for row in rows])
     return [
         trend(bucket, [(row.inventory_creation_time, row.id, counts[row.id]) for row in jobs])

@@ -1,4 +1,4 @@
-"""The page `/recoveries`: recovery jobs, the newest first, by status and time, or by what one searches for."""
+"""The page `/recoveries`: recovery jobs, the newest first, by status and time, or as searched for."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,7 +46,12 @@ _FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST = datetime(9999, 1, 1, tzinfo=UTC)
 
 
-FILE_STATES = {1: State("restoring", "open"), 2: State("readable", "open"), 3: State("failed", "bad"), 4: State("copied", "good")}
+FILE_STATES = {
+    1: State("restoring", "open"),
+    2: State("readable", "open"),
+    3: State("failed", "bad"),
+    4: State("copied", "good"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +189,9 @@ def _found(connection: Connection, wanted: str, problems: list[str]) -> JobsPage
         return JobsPage([], None)
     rows = connection.execute(SQL["found"], {"text": wanted, "limit": ROWS + 1}).all()
     if len(rows) > ROWS:
-        problems.append(f"More than {plural(ROWS, 'job')} match; these are the newest of those that were found.")
+        problems.append(
+            f"More than {plural(ROWS, 'job')} match; these are the newest of those that were found."
+        )
     return JobsPage(_counted(connection, rows[:ROWS]), None)
 
 

@@ -18,7 +18,7 @@ from orca_daemon.console.states import State
 from orca_daemon.operations.folding import fold
 
 router = APIRouter()
-_ROWS = 100
+_ROWS = 50
 _MOST = 50_000
 """Files that are counted."""
 _MOST_REASONS = 20
@@ -82,7 +82,9 @@ def _read(connection: Connection, job_id: str, status: int | None, after: Sequen
     counts = connection.execute(SQL["counts"], {"jobs": [job_id], "most": _MOST}).one()
     job = job_of(requested.request_time, counts, _MOST)
     place = dict(zip(("collection", "granule", "filename"), after, strict=True))
-    files = connection.execute(SQL["files"], {"job": job_id, "status": status, "limit": _ROWS + 1, **place}).all()
+    files = connection.execute(
+        SQL["files"], {"job": job_id, "status": status, "limit": _ROWS + 1, **place}
+    ).all()
     return Details(
         job,
         connection.execute(SQL["restores"], values).one(),
@@ -111,15 +113,23 @@ def _shown(details: Details, status: str) -> dict[str, Any]:
             ("success", "Copied", job.success),
         ],
         "wanted": status,
-        "files": [{**file._mapping, "state": FILE_STATES.get(file.status_id, State("?", "warn"))} for file in files],  # noqa: SLF001
+        "files": [_file(row) for row in files],
         "next": cursors.write(last.collection_id, last.granule_id, last.filename) if last else None,
     }
+
+
+def _file(row: Any) -> dict[str, Any]:
+    state = FILE_STATES.get(row.status_id, State("?", "warn"))
+    fields = row._mapping  # noqa: SLF001  SQLAlchemy's documented name
+    return {**fields, "state": state}
 
 
 def timeline(details: Details) -> list[Event]:
     """What happened, in order, and what is still to come."""
     job, restores = details.job, details.restores
-    events = [Event(f"Requested: {plural(job.granules, 'granule')}, {plural(job.files, 'file')}", job.request_time)]
+    events = [
+        Event(f"Requested: {plural(job.granules, 'granule')}, {plural(job.files, 'file')}", job.request_time)
+    ]
     if restores.files:
         asked = f"S3 was asked to restore {plural(restores.files, 'file')} (tier {restores.tiers})"
         events.append(Event(asked, restores.requested_at))
@@ -144,7 +154,9 @@ def grouped(rows: Sequence[Any]) -> list[dict[str, Any]]:
     groups: dict[str, dict[str, Any]] = {}
     for row in rows:
         reason = fold(row.error_message) or "no reason was given"
-        group = groups.setdefault(reason, {"reason": reason, "count": 0, "example": row.example, "last": row.last})
+        group = groups.setdefault(
+            reason, {"reason": reason, "count": 0, "example": row.example, "last": row.last}
+        )
         group["count"] += row.files
         group["last"] = max(group["last"], row.last)
     return sorted(groups.values(), key=lambda group: -int(group["count"]))
