@@ -46,7 +46,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--pictures DIRECTORY` keeps the pictures of all pages."""
+    """`--pictures DIRECTORY` keeps the pictures of all pages, `--documents` those of the documents."""
+    parser.addoption("--documents", action="store_true", help="draw the pictures in docs/ again")
     parser.addoption(
         "--pictures", type=Path, default=None, help="directory for pictures of the console's pages"
     )
