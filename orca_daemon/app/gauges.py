@@ -44,6 +44,8 @@ class Gauges:
         self._database = database
         self.waiting: dict[str, int] = {}
         """By queue, about how many messages wait, as last read."""
+        self.retentions: dict[str, float] = {}
+        """By queue, its retention in seconds, as last read."""
         self.dead_letter_retentions: dict[str, float] = {}
         """By queue, the retention of its dead-letter queue in seconds, as last read."""
 
@@ -73,6 +75,8 @@ class Gauges:
             with suppress(SourceError):  # the poller logs the same failure
                 depth = await source.depth()
                 self.waiting[name] = depth.visible + depth.delayed
+                self.retentions[name] = depth.retention
+                self._services.metrics.steering.retention.labels(name).set(depth.retention)
                 metrics.depth(name, visible=depth.visible, inflight=depth.inflight, delayed=depth.delayed)
         for name, source in self._dead_letter_queues.items():
             try:

@@ -22,7 +22,7 @@ from orca_daemon.aws.secret_reader import SecretReader
 from orca_daemon.db.address import DEPENDENCY
 from orca_daemon.db.database import Database
 from orca_daemon.engine.charges import Rules
-from orca_daemon.engine.engine import Binding, Drained, Engine, EngineOptions
+from orca_daemon.engine.engine import Drained, Engine, EngineOptions
 from orca_daemon.engine.events import Event
 from orca_daemon.engine.state import EngineState
 from orca_daemon.ops import health, http, log_events, logs, systemd
@@ -82,6 +82,7 @@ class Process:
         for binding in bound:
             self._metrics.queues.configured(binding.name, binding.facts)
             self._metrics.steering.retention.labels(binding.name).set(binding.facts.retention)
+            self._gauges.retentions[binding.name] = binding.facts.retention
         self._engine = Engine(
             bound,
             probes=probes,
@@ -89,7 +90,7 @@ class Process:
             observe=self._observe,
             options=EngineOptions(rules=Rules(patience=engine.patience), about={"version": __version__}),
         )
-        await self._steer(self._engine, services, self._gauges, bound, stack)
+        await self._steer(self._engine, services, self._gauges, stack)
         return self._engine
 
     async def _steer(
@@ -97,7 +98,6 @@ class Process:
         engine: Engine,
         services: Services,
         read: gauges.Gauges,
-        bound: Sequence[Binding],
         stack: AsyncExitStack,
     ) -> None:
         """Pause what is to be paused before the first receive."""
@@ -107,7 +107,7 @@ class Process:
             pauses=pauses,
             activity=self._activity,
             work=services.work,
-            retentions={binding.name: binding.facts.retention for binding in bound},
+            retentions=read.retentions,
             waiting=read.waiting,
         )
         database = None

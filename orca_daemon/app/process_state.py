@@ -50,6 +50,7 @@ class Reporter:
 
     async def page(self) -> str:
         """The state with the messages that are longest in flight, as JSON; built in slices."""
+        now = asyncio.get_running_loop().time()
         oldest = self.engine.oldest_in_flight(MOST_MESSAGES)
         await asyncio.sleep(0)
         document = self._document(self.engine.state())
@@ -57,7 +58,7 @@ class Reporter:
         for index, (consumer, message) in enumerate(oldest):
             if index % _SLICE == 0:
                 await asyncio.sleep(0)
-            described = message_document(consumer.describe(message), asyncio.get_running_loop().time())
+            described = message_document(consumer.describe(message), now)
             room -= shown.size(described) + 2
             if room < 0:
                 break

@@ -22,7 +22,7 @@ from orca_daemon.engine.source import BATCH, EntryOutcome
 from orca_daemon.wire.queue_url import normalised
 
 __all__ = ["DeadLetterFilter", "DeadLetterQueue", "RedriveResult"]
-LEASE = 300.0
+LEASE = 120.0
 """Seconds for which a dead letter is hidden while it is read; renewed after a third of this time."""
 WAIT = 1.0
 """Seconds of a long poll.  A short poll asks only some of SQS's servers, and may miss messages."""
@@ -45,6 +45,8 @@ class DeadLetterQueue:
         self._hidden: dict[str, Envelope] = {}
         """Messages that we hid, without their bodies, in the order of their first receive; with the newest
         receipt of each."""
+        self._wait_until = 0.0
+        """Until when to wait for dead letters that others hide, by the loop's clock."""
         self._renewed = 0.0
         """When all of them were last hidden again, by the loop's clock."""
 
@@ -103,7 +105,7 @@ class DeadLetterQueue:
         result = RedriveResult()
         stopped: set[str | None] = set()
         try:
-            while result.moved < most and (fresh := await self._next()):
+            while result.moved < most and (fresh := await self._next_or_hidden()):
                 sent = await journal.sent_before(fresh)
                 for each in fresh:
                     group = each.envelope.group
@@ -115,7 +117,7 @@ class DeadLetterQueue:
                         if self.fifo and not done:
                             stopped.add(group)  # the messages behind it must not overtake it
                         moved(each, done)
-                        await sleep(1 / rate if rate else 0)
+                        await self._pause(1 / rate if rate else 0, sleep)
         finally:
             await self._make_visible()
         return result
@@ -161,7 +163,7 @@ class DeadLetterQueue:
     ) -> list[DeadLetter]:
         """Receive until so many dead letters match, or SQS shows no others."""
         chosen: list[DeadLetter] = []
-        while len(chosen) < most and (fresh := await self._next(most - len(chosen))):
+        while len(chosen) < most and (fresh := await self._next_or_hidden(most - len(chosen))):
             matching = [each for each in fresh if wanted.matches(each) and each.dead_lettered_at < before]
             result.passed_over += len(fresh) - len(matching)
             chosen += matching
@@ -192,6 +194,30 @@ class DeadLetterQueue:
                 return set()
         result.reasons.add("SQS did not delete it")
         return {each.id for each in left}
+
+    def wait_for_hidden(self) -> None:
+        """From now on, the end is not reached while others hide dead letters; for the length of a lease.
+
+        A process that was killed a moment ago has received some, and they come back when its lease ends.
+        """
+        self._wait_until = asyncio.get_running_loop().time() + LEASE + WAIT
+
+    async def _next_or_hidden(self, most: int = BATCH) -> list[DeadLetter]:
+        """The next dead letters; waits for those that others hide, if `wait_for_hidden` was called."""
+        while not (fresh := await self._next(most)):
+            if asyncio.get_running_loop().time() >= self._wait_until:
+                return []
+            if (await self._source.depth()).inflight <= len(self._hidden):
+                return []
+        return fresh
+
+    async def _pause(self, seconds: float, sleep: Callable[[float], Awaitable[None]]) -> None:
+        """Sleep, and keep hidden what was received."""
+        while seconds > LEASE / 3:
+            await sleep(LEASE / 3)
+            await self._renew()
+            seconds -= LEASE / 3
+        await sleep(seconds)
 
     async def _next(self, most: int = BATCH) -> list[DeadLetter]:
         """The next dead letters, none of them twice; empty at the end."""

@@ -41,6 +41,7 @@ COMMANDS: tuple[str, ...] = (
     "reports",
     "export",
     "dlq",
+    "failures",
     "check",
     "database",
     "config",

@@ -65,10 +65,11 @@ def export(
 ) -> None:
     """Write dead letters to a file or to S3.
 
-    Each is a line of JSON with its body, attributes and evidence.  A file that exists is continued if it holds dead letters of this queue.  In S3 the objects are
-    PREFIX/QUEUE-ACTION-000001.jsonl and so on.  With --delete a dead letter is deleted after the file is on
-    the disk, or after S3 has returned the object.  SQS shows ten dead letters of one FIFO group, and the next
-    ones when these are gone: so only --delete exports all of a FIFO queue.
+    Each is a line of JSON with its body, attributes and evidence.  A file that exists is continued if it
+    holds dead letters of this queue.  In S3 the objects are PREFIX/QUEUE-ACTION-000001.jsonl and so on.  With
+    --delete a dead letter is deleted after the file is on the disk, or after S3 has returned the object.  SQS
+    shows ten dead letters of one FIFO group, and the next ones when these are gone: so only --delete exports
+    all of a FIFO queue.  If it is cut short, the same command with --action-id goes on; nothing is lost.
 
     Bodies may hold secrets, such as the tokens of tasks: only the owner may read the file.
 

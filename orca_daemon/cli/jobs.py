@@ -121,6 +121,9 @@ def job(
     granule: GranuleId = None,
     status: Annotated[StatusName | None, typer.Option(help="Only files with this status.")] = None,
     limit: Annotated[int, typer.Option(min=0, help="The most files; 0 is all.")] = 200,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Show how far it is, and how fast, until it has ended.")
+    ] = False,
     wide: Wide = False,
     columns: Annotated[str | None, columns_option(GRANULES, FILES)] = None,
     as_csv: AsCsv = False,
@@ -129,13 +132,22 @@ def job(
 ) -> None:
     """Show one job: its granules and files, with times and errors.  Exits 1 if the job does not exist.
 
-    CSV has the files.
+    CSV has the files.  --watch shows percent, bytes, rate and time left, on one line of a terminal, or a line
+    in a pipe whenever something has changed; it ends with the job, and exits 1 if files failed.  Sizes are
+    those of restores and of the catalog.
 
     \b
     orca-daemon job 8f3a61c2 --status failed
+    orca-daemon job 8f3a61c2 --watch
     """
+    from orca_daemon.cli import job_watch
     from orca_daemon.operations.jobs import read_job
 
+    if watch:
+        if granule or status or wide or columns or as_csv:
+            raise typer.BadParameter("--watch goes with --json and --config only")
+        job_watch.watch(settings_or_exit(config), job_id, as_json=as_json)
+        return
     view = view_of(GRANULES, FILES, wide=wide, columns=columns, as_csv=as_csv, as_json=as_json)
     settings = settings_or_exit(config)
     chosen_status = status.status if status else None

@@ -185,4 +185,6 @@ async def acting(
                 yield letters, record
             return
         async with recorded(settings, request, what, {"queue": queue, **(about or {})}) as record:
+            if record.resumed:
+                letters.wait_for_hidden()
             yield letters, record

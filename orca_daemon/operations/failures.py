@@ -4,12 +4,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from uuid import UUID
 
 from sqlalchemy import Connection
 
 from orca_daemon.aws.dead_letter import DeadLetter
 from orca_daemon.aws.dead_letter_queue import DeadLetterFilter
-from orca_daemon.db import dead_letter_records, failed_work
+from orca_daemon.db import action_position, dead_letter_records, failed_work
 from orca_daemon.db.failed_work import FailedText
 from orca_daemon.engine.errors import SourceError
 from orca_daemon.operations.database import database
@@ -110,6 +111,29 @@ async def read_failures(settings: Settings, since: datetime, *, most_unknown: in
                 unknown = [letter for letter in letters if letter.id not in known]
                 groups = add_letters(groups, each.queue, unknown)
     return Failures(since=since, groups=groups, queues=queues)
+
+
+async def group_of_action(settings: Settings, action: UUID, reason: str) -> FailureGroup | None:
+    """The group of an action that was cut short: its failures may be mended, and the group be gone.
+
+    None if there is no such action, or if its reason has another id than this, or than one that begins so.
+    """
+    async with database(settings) as opened:
+        about = await opened.transact(action_position.about, action)
+    if not str(about.get("reason_id", "")).startswith(reason):
+        return None
+    now = datetime.now(UTC)
+    return FailureGroup(
+        reason_id=about["reason_id"],
+        source=FailureSource.DEAD_LETTERS if "queue" in about else FailureSource.FILES,
+        queue=about.get("queue"),
+        reason=about["reason"],
+        count=0,
+        first=now,
+        last=now,
+        example="",
+        example_id="",
+    )
 
 
 def groups_since(connection: Connection, since: datetime) -> list[FailureGroup]:

@@ -23,7 +23,8 @@ from orca_daemon.wire.outgoing import Outgoing
 from orca_daemon.wire.status import RecoveryStatus
 from orca_daemon.wire.wire_model import MalformedError, make
 
-_HEADS_AT_ONCE = 16
+HEADS_AT_ONCE = 16
+"""Objects that are read at one time."""
 
 
 class FileState(Enum):
@@ -151,17 +152,21 @@ async def _check(
 
     async def check(file: File) -> CheckedFile:
         nonlocal done
-        if reason := refusal(file, job_id, rules):
-            checked = CheckedFile(file, FileState.REFUSED, reason)
-        else:
-            checked = await _head(requests, file)
+        checked = await check_file(requests, rules, file, job_id)
         done += 1
         progress(done, len(files))
         return checked
 
     async with connect(settings) as clients:
-        requests = Requests(clients.s3, window=Window.up_to(_HEADS_AT_ONCE), tries=5, backoff=Backoff())
+        requests = Requests(clients.s3, window=Window.up_to(HEADS_AT_ONCE), tries=5, backoff=Backoff())
         return await asyncio.gather(*(check(file) for file in files))
+
+
+async def check_file(requests: Requests, rules: CopyRules, file: File, job_id: str) -> CheckedFile:
+    """The state of a file's object; raises the error of a client if S3 does not answer."""
+    if reason := refusal(file, job_id, rules):
+        return CheckedFile(file, FileState.REFUSED, reason)
+    return await _head(requests, file)
 
 
 async def _head(requests: Requests, file: File) -> CheckedFile:

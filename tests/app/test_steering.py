@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
 
@@ -86,6 +88,10 @@ def receives_nothing(daemon: Running) -> bool:
     return daemon.value(PAUSED) == 1 and silence > WAIT + 1
 
 
+def counted(daemon: Running, verb: str) -> bool:
+    return daemon.value(f'operator_actions_total{{what="{verb}"}}') > 0
+
+
 def test_both_daemons_obey_a_pause_and_a_resume_and_everything_says_who_and_why(fleet: Fleet) -> None:
     paused = fleet.ok("pause", QUEUE, "--reason", "S3 is moved", "--who", "ada", "--action", str(uuid4()))
     assert paused["changed"] == [QUEUE]
@@ -104,7 +110,7 @@ def test_both_daemons_obey_a_pause_and_a_resume_and_everything_says_who_and_why(
         assert daemon.get("/readyz")[0] == 200
         [line] = daemon.events("intake.paused")
         assert (line["queue"], line["who"], line["why"]) == (QUEUE, "ada", "S3 is moved")
-        until(lambda daemon=daemon: daemon.value('operator_actions_total{what="pause"}') == 1)
+        until(partial(counted, daemon, "pause"))
         [line] = daemon.events("action.finished")
         assert line["filter"] == {"queues": [QUEUE], "why": "S3 is moved"}
     assert received(fleet.daemons) == before
@@ -162,7 +168,8 @@ def test_a_dead_letter_is_recorded_with_the_facts_of_its_log_line_and_no_body(fl
     )
     [row] = fleet.rows(
         "SELECT queue, group_id, error_type, facts ->> 'cause', expires_at > dead_lettered_at, "
-        "id <> original_id, to_jsonb(letter)::text FROM orca.orca_daemon_dead_letter AS letter WHERE reason LIKE '%statusId%'"
+        "id <> original_id, to_jsonb(letter)::text FROM orca.orca_daemon_dead_letter AS letter "
+        "WHERE reason LIKE '%statusId%'"
     )
     assert row[:-1] == (QUEUE, "request_files", "MalformedError", "rejected", True, True)
     assert "hunter2-body" not in row[-1]
@@ -174,3 +181,108 @@ def test_the_port_shows_the_state(fleet: Fleet) -> None:
     assert status == 200
     assert [queue["name"] for queue in document["queues"]] == [QUEUE]
     assert document["messages"] == []
+
+
+@pytest.mark.matrix
+def test_a_daemon_that_starts_later_obeys_before_its_first_receive(fleet: Fleet, tmp_path: Path) -> None:
+    fleet.ok("pause", QUEUE, "--reason", "a third comes")
+    try:
+        until(lambda: all(receives_nothing(daemon) for daemon in fleet.daemons))
+        fleet.daemons[0].send("no JSON", RequestMethod="update_file")
+        with running_daemon(another(fleet.setup), tmp_path, Daemon.program) as third:
+            assert third.value(PAUSED) == 1
+            assert third.get("/readyz")[0] == 200
+            until(lambda: third.value('queue_visible_messages{queue="status_update"}') == 1)
+            oldest = third.value(f'paused_queue_oldest_timestamp_seconds{{queue="{QUEUE}"}}')
+            assert third.value('polls_total{outcome="empty",queue="status_update"}') == 0
+            assert third.value(RECEIVED) == 0
+            until(lambda: len(fleet.ok("status")["daemons"]) == 3)
+        [[since]] = fleet.rows(
+            "SELECT extract(epoch FROM since)::float8 FROM orca.orca_daemon_control WHERE paused"
+        )
+        assert oldest in {0.0, since}
+    finally:
+        fleet.ok("resume", QUEUE)
+    until(lambda: fleet.rows("SELECT count(*) FROM orca.orca_daemon_process") == [(2,)])
+
+
+@pytest.mark.matrix
+def test_while_the_database_is_down_the_last_state_holds_and_pause_names_the_signal(
+    fleet: Fleet, postgres: Server
+) -> None:
+    name = fleet.database.rpartition("/")[2]
+    fleet.ok("pause", QUEUE, "--reason", "before the outage")
+    until(lambda: all(receives_nothing(daemon) for daemon in fleet.daemons))
+    rows(postgres.url, f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+    rows(postgres.url, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+    try:
+        until(lambda: all(daemon.value("steering_up") == 0 for daemon in fleet.daemons))
+        assert all(daemon.value(PAUSED) == 1 for daemon in fleet.daemons)
+        for arguments in (("pause", QUEUE, "--reason", "x"), ("resume", QUEUE)):
+            ended = fleet.command(*arguments)
+            assert (ended.exit_code, "SIGUSR2" in ended.output) == (1, True)
+        assert fleet.command("reload").exit_code == 1
+        fleet.daemons[0].signal(signal.SIGUSR2)
+        until(lambda: fleet.daemons[0].events("intake.paused")[-1].get("queue") is None)
+        fleet.daemons[0].signal(signal.SIGUSR2)
+        until(lambda: fleet.daemons[0].events("intake.resumed")[-1].get("queue") is None)
+        assert fleet.daemons[0].value(PAUSED) == 1  # the signal is taken back, and the table still holds
+    finally:
+        rows(postgres.url, f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+    until(lambda: all(daemon.value("steering_up") == 1 for daemon in fleet.daemons))
+    assert all(daemon.value(PAUSED) == 1 for daemon in fleet.daemons)
+    assert [len(daemon.events("steering.unread")) for daemon in fleet.daemons] == [1, 1]
+    fleet.ok("resume", QUEUE)
+    until(lambda: all(daemon.value(PAUSED) == 0 for daemon in fleet.daemons))
+
+
+@pytest.mark.matrix
+def test_no_receive_runs_within_the_time_that_is_promised(fleet: Fleet) -> None:
+    for _ in range(3):
+        began = time.time()
+        fleet.ok("pause", QUEUE, "--reason", "measured")
+        until(lambda: all(receives_nothing(daemon) for daemon in fleet.daemons))
+        last = max(
+            daemon.value(f'last_poll_success_timestamp_seconds{{queue="{QUEUE}"}}')
+            for daemon in fleet.daemons
+        )
+        assert last - began < WAIT + 5
+        fleet.ok("resume", QUEUE)
+        until(lambda: all(daemon.value(PAUSED) == 0 for daemon in fleet.daemons))
+
+
+@pytest.mark.matrix
+def test_without_its_tables_steering_is_off_until_they_come(fleet: Fleet, tmp_path: Path) -> None:
+    daemon, before = fleet.daemons[0], len(fleet.daemons[0].events("steering.off"))
+    fleet.rows("ALTER TABLE orca.orca_daemon_control RENAME TO elsewhere")
+    until(lambda: daemon.value("steering_up") == 0)
+    ended = fleet.command("pause", QUEUE, "--reason", "x")
+    assert (ended.exit_code, "orca-daemon db upgrade" in ended.output) == (1, True)
+    assert "orca_daemon_control missing" in fleet.command("check").output
+    with running_daemon(another(fleet.setup), tmp_path, Daemon.program) as third:
+        assert len(third.events("steering.off")) == 1
+        handled = third.value(RECEIVED)
+        fleet.daemons[0].send("no JSON", RequestMethod="update_file")
+        until(lambda: received([*fleet.daemons, third]) > handled)
+    fleet.rows("ALTER TABLE orca.elsewhere RENAME TO orca_daemon_control")
+    until(lambda: daemon.value("steering_up") == 1)
+    assert len(daemon.events("steering.off")) == before + 1
+
+
+@pytest.mark.matrix
+def test_a_daemon_that_is_killed_leaves_a_row_that_expires(fleet: Fleet, tmp_path: Path) -> None:
+    with running_daemon(another(fleet.setup), tmp_path, Daemon.program) as third:
+        until(lambda: fleet.rows("SELECT count(*) FROM orca.orca_daemon_process") == [(3,)])
+        third.signal(signal.SIGKILL)
+        until(lambda: third.daemon.poll() is not None)
+    pid = third.daemon.pid
+    aged = (
+        "UPDATE orca.orca_daemon_process SET seen_at = seen_at - interval '2 min' "
+        f"WHERE state ->> 'pid' = '{pid}'"
+    )
+    fleet.rows(aged)
+    silent = [row for row in fleet.ok("status")["daemons"] if row["silent"] > 30]
+    assert [row["state"]["pid"] for row in silent] == [pid]
+    assert "gone?" in fleet.command("status").output
+    fleet.rows(aged.replace("2 min", "2 h"))
+    until(lambda: fleet.rows("SELECT count(*) FROM orca.orca_daemon_process") == [(2,)])

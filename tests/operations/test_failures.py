@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, create_engine, text
 
 from orca_daemon.operations.errors import NotFoundError
-from orca_daemon.operations.failures import FailureGroup, FailureSource, Failures, groups_since, read_failures
+from orca_daemon.operations.failures import FailureGroup, Failures, FailureSource, groups_since, read_failures
 from orca_daemon.wire.status import RecoveryStatus
 from tests.cli.conftest import connected, insert_recovery
 from tests.conftest import QueuePair
@@ -42,7 +42,8 @@ def read(connection: Connection) -> list[FailureGroup]:
 def insert_letter(connection: Connection, id_: str, queue: str, reason: str, **facts: str) -> None:
     connection.execute(
         text(
-            "INSERT INTO orca.orca_daemon_dead_letter (id, original_id, queue, reason, facts, dead_lettered_at)"
+            "INSERT INTO orca.orca_daemon_dead_letter"
+            " (id, original_id, queue, reason, facts, dead_lettered_at)"
             " VALUES (:id, 'm-' || :id, :queue, :reason, CAST(:facts AS jsonb), now())"
         ),
         {"id": id_, "queue": queue, "reason": reason, "facts": json.dumps(facts)},
@@ -52,8 +53,8 @@ def insert_letter(connection: Connection, id_: str, queue: str, reason: str, **f
 def insert_report(connection: Connection, bucket: str, error: str) -> None:
     connection.execute(
         text(
-            "INSERT INTO orca.reconcile_job (orca_archive_location, status_id, inventory_creation_time, start_time,"
-            " last_update, error_message) VALUES (:bucket, 4, now(), now(), now(), :error)"
+            "INSERT INTO orca.reconcile_job (orca_archive_location, status_id, inventory_creation_time,"
+            " start_time, last_update, error_message) VALUES (:bucket, 4, now(), now(), now(), :error)"
         ),
         {"bucket": bucket, "error": error},
     )
@@ -161,21 +162,23 @@ async def test_a_database_without_the_records_and_a_queue_that_does_not_exist_hi
 @pytest.mark.matrix
 def test_a_hundred_thousand_failed_files_with_as_many_texts_take_two_seconds(connection: Connection) -> None:
     insert_many(connection, 100_000)
-    began = time.process_time(), time.perf_counter()
+    began = time.process_time()
     [group] = read(connection)
-    print(f"{time.process_time() - began[0]:.2f} s CPU here, {time.perf_counter() - began[1]:.2f} s in all")
     assert (group.count, group.reason) == (100_000, "s3://archive/<name> does not exist")
-    assert time.process_time() - began[0] < 2
+    assert time.process_time() - began < 2
 
 
 def insert_many(connection: Connection, count: int) -> None:
-    for statement in (
-        "INSERT INTO orca.recovery_job SELECT 'j' || i / 1000, 'c', 'g' || i, 'a', 3, now(), now()"
-        " FROM generate_series(1, :count) AS i",
-        "INSERT INTO orca.recovery_file (job_id, collection_id, granule_id, filename, key_path, restore_destination,"
-        " status_id, error_message, request_time, last_update) SELECT 'j' || i / 1000, 'c', 'g' || i, 'f' || i,"
-        " 'k' || i, 'd', 3, 's3://archive/MOD09GQ___006/2017/025/MOD/MOD09GQ.A2017025.h21v00.006.' || i ||"
-        " '.hdf does not exist', now(), now() FROM generate_series(1, :count) AS i",
-    ):
+    jobs = """
+        INSERT INTO orca.recovery_job SELECT 'j' || i / 1000, 'c', 'g' || i, 'a', 3, now(), now()
+        FROM generate_series(1, :count) AS i"""
+    files = """
+        INSERT INTO orca.recovery_file (job_id, collection_id, granule_id, filename, key_path,
+            restore_destination, status_id, error_message, request_time, last_update)
+        SELECT 'j' || i / 1000, 'c', 'g' || i, 'f' || i, 'k' || i, 'd', 3,
+            's3://archive/MOD09GQ___006/2017/025/MOD/MOD09GQ.A2017025.006.' || i || '.hdf does not exist',
+            now(), now()
+        FROM generate_series(1, :count) AS i"""
+    for statement in (jobs, files):
         connection.execute(text(statement), {"count": count})
     connection.execute(text("ANALYZE orca.recovery_file"))

@@ -37,7 +37,7 @@ def test_a_text_is_folded_to_what_it_has_in_common_with_others(text: str, folded
 
 def test_texts_that_differ_in_keys_numbers_ids_and_times_fold_to_one() -> None:
     texts = {
-        f"s3://archive/{number}/{KEY}.{number} differs: {number:,} bytes at 2026-11-{number % 30 + 1:02}T01:02:03Z"
+        f"s3://archive/{number}/{KEY}.{number} differs: {number:,} bytes at 2026-11-{number % 30 + 1:02}T01Z"
         for number in range(2_000)
     }
     assert {fold(text) for text in texts} == {"s3://archive/<name> differs: <n> bytes at <time>"}
@@ -57,19 +57,31 @@ def test_texts_of_different_causes_stay_apart(one: str, other: str) -> None:
     assert fold(one) != fold(other)
 
 
+TEXTS = (
+    "s3://",
+    "bucket",
+    "/",
+    "status",
+    "503",
+    "23505",
+    "error",
+    "1,000",
+    "<name>",
+    "<n>",
+    "é",
+    "12:30",
+    " of ",
+)
 PIECES = st.sampled_from(
     [
-        *"abcXYZ019/:.,;-_ …'\"()<>[]{}=|\n\t\0",
-        "s3://",
-        "bucket",
-        "/",
-        "status",
-        "503",
-        "23505",
-        "error",
-        "1,000",
+        *"abcXYZ019/:.,;-_ …'\"()<>[]{}=|\n\t\0\udcff",
+        *TEXTS,
+        UUID,
+        KEY,
+        "2026-11-29T04:30:00Z",
+        "http://",
+        "5MB",
     ]
-    + [UUID, KEY, "2026-11-29T04:30:00Z", "<name>", "<n>", "é", "\udcff", "12:30", " of ", "http://", "5MB"]
 )
 
 
