@@ -204,8 +204,10 @@ async def _named(opened: "Database", settings: "Settings", queue: str | None) ->
     from orca_daemon.operations import steering
 
     known = await steering.known_queues(opened, settings.bound)
-    if queue is None:
+    if queue is None and known:
         return known
+    if queue is None:
+        fail("there is no queue: the settings give none a URL, and no daemon has written to this database")
     steering.check_known(queue, known)
     return [queue]
 
