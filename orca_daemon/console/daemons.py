@@ -96,7 +96,7 @@ def fleet(rows: Iterable[DaemonRow]) -> Fleet:
 
 
 def _daemon(row: DaemonRow) -> Daemon:
-    state = row.state if isinstance(row.state, Mapping) else {}
+    state = row.state
     queues = _entries(state, "queues")
     return Daemon(
         row=row,

@@ -8,12 +8,12 @@ from orca_daemon.console.acting.action import Action, Fields, Outcome, Preview, 
 from orca_daemon.console.acting.posting import INTERNAL_REPORT, post
 from orca_daemon.console.context import ConsoleContext
 from orca_daemon.console.show import number, size
-from orca_daemon.operations.messages import inventory_pointer
 from orca_daemon.operations.recorded import Request
 from orca_daemon.operations.sending import queue_url
 from orca_daemon.reconcile.manifest import MOST_BYTES, Manifest, ManifestError, parse
+from orca_daemon.wire.inventory import InventoryPointer, inventory_message
 from orca_daemon.wire.outgoing import Outgoing
-from orca_daemon.wire.wire_model import MalformedError
+from orca_daemon.wire.wire_model import MalformedError, make
 
 
 class Compare(Fields):
@@ -25,7 +25,7 @@ class Compare(Fields):
 
 async def _preview(console: ConsoleContext, fields: Compare) -> Preview:
     queue_url(console.settings, INTERNAL_REPORT)
-    _message(fields)
+    _message(console, fields)
     manifest = await _read(console, fields)
     try:
         files, form = manifest.files, manifest.form
@@ -55,7 +55,7 @@ WHERE orca_archive_location = :bucket AND inventory_creation_time = :created ORD
 async def _perform(
     console: ConsoleContext, fields: Compare, _progress: Progress, _request: Request
 ) -> Outcome:
-    return await post(console, _message(fields), f"a comparison of {fields.manifest}")
+    return await post(console, _message(console, fields), f"a comparison of {fields.manifest}")
 
 
 def _named(fields: Compare) -> tuple[str, str]:
@@ -63,12 +63,21 @@ def _named(fields: Compare) -> tuple[str, str]:
     return bucket, key
 
 
-def _message(fields: Compare) -> Outgoing:
+def _message(console: ConsoleContext, fields: Compare) -> Outgoing:
     bucket, key = _named(fields)
+    region = console.settings.aws.region
     if not fields.manifest.strip().startswith("s3://"):
         raise ValueError("The manifest is named as s3://BUCKET/…/manifest.json.")
     try:
-        return inventory_pointer({"reportBucketRegion": None, "reportBucketName": bucket, "manifestKey": key})
+        return inventory_message(
+            make(
+                InventoryPointer,
+                "manifest",
+                report_bucket_region=region,
+                report_bucket_name=bucket,
+                manifest_key=key,
+            )
+        )
     except MalformedError as error:
         raise ValueError(f"The daemon would reject this: {error}.") from None
 

@@ -1,8 +1,9 @@
 """The page `/recoveries`: recovery jobs, the newest first, by status and time, or as searched for."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -21,7 +22,7 @@ SQL = load(__package__, "recoveries.sql")
 ROWS = 50
 MOST_FILES = 5_000
 """Files of a job that a list counts; of a larger job the list shows how far these are."""
-_SCANS = (1_000, 50_000)
+_SCANS = (1_000, 10_000, 50_000)
 """Entries of the index that are read for a page: few at first, and more if these do not fill it."""
 _MATCHING = {
     "": "true",
@@ -160,17 +161,20 @@ def _read(connection: Connection, chosen: Chosen, after: str, problems: list[str
             until, after_job = cursors.read(after, datetime, str)
         except cursors.CursorError as error:
             problems.append(str(error))
-    for scanned in _SCANS:
-        rows = _page(connection, chosen.status, since, until, after_job, scanned)
-        edge = rows[0]
-        jobs = [row for row in rows if row.job_id is not None]
-        if len(jobs) > ROWS or edge.rows < scanned:
-            break
+    return _scanned(connection, partial(_page, connection, chosen.status, since, until, after_job), *_SCANS)
+
+
+def _scanned(connection: Connection, read: Callable[[int], Sequence[Any]], few: int, *more: int) -> JobsPage:
+    """The page that so many entries of the index give, or more if these do not fill it."""
+    rows = read(few)
+    edge, jobs = rows[0], [row for row in rows if row.job_id is not None]
     shown = jobs[:ROWS]
     if len(jobs) > ROWS:
         return JobsPage(_counted(connection, shown), cursors.write(shown[-1].request_time, shown[-1].job_id))
-    if edge.rows < scanned:
+    if edge.rows < few:
         return JobsPage(_counted(connection, shown), None)
+    if more:
+        return _scanned(connection, read, *more)
     # The entries that were read do not fill the page: the next one goes on behind them.
     return JobsPage(_counted(connection, shown), cursors.write(edge.oldest, ""), edge.oldest)
 

@@ -21,7 +21,10 @@
         const part = live();
         if (!part || !window.htmx) return;
         // What the reader has unfolded stays unfolded.
-        Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => !(name === "open" && node.tagName === "DETAILS");
+        const callbacks = Idiomorph.defaults.callbacks;
+        callbacks.beforeAttributeUpdated = (name, node) => !(name === "open" && node.tagName === "DETAILS");
+        // What was entered and not sent yet stays.
+        callbacks.beforeNodeMorphed = (node) => !(node.nodeType === Node.ELEMENT_NODE && node.matches("form.filters"));
         window.setInterval(refresh, 1000 * Number(part.dataset.every || 10));
         document.addEventListener("visibilitychange", refresh);
     };
