@@ -17,7 +17,7 @@ _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _STEP = 1024
 _SPANS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"), (1.0, "s"))
 _ALONE = 10
-"""From this many days or hours, the smaller unit says nothing more."""
+"""From this many hours, or from two days, the smaller unit says nothing more."""
 _SIGNIFICANT = 2
 """Digits of an estimate."""
 _INVISIBLE = re.compile(
@@ -64,7 +64,7 @@ def duration(seconds: float | None) -> str:
     for index, (span, unit) in enumerate(_SPANS):
         if seconds >= span:
             whole = int(seconds // span)
-            if index > 1 or whole >= _ALONE:
+            if index > 1 or whole >= (_ALONE if index else 2):
                 return f"{whole:,} {unit}"
             below, name = _SPANS[index + 1]
             rest = int(seconds % span // below)
