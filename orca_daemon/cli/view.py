@@ -4,7 +4,6 @@ import csv
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from enum import Enum
 
 import typer
@@ -13,6 +12,7 @@ from rich.cells import cell_len
 from orca_daemon.cli import output
 from orca_daemon.cli.exits import errors_exit
 from orca_daemon.cli.table import GAP, Column, Layout, Record, Row, fitted, printable, rows_of, shortened
+from orca_daemon.operations.spreadsheet import cell
 
 Columns = tuple[Column, ...]
 _COLOURS: Mapping[str, str] = {
@@ -26,8 +26,6 @@ _COLOURS: Mapping[str, str] = {
     "wrong": "red",
 }
 """Colours of words that stand alone in a cell."""
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
-"""With one of these at its beginning, a spreadsheet takes a text for a formula (OWASP: CSV injection)."""
 _MOST_SENTENCES, _LONGEST_SENTENCE = 10, 1000
 _URGENT = ("wrong", "advice")
 """Grades whose sentences come first, because only so many are printed."""
@@ -186,9 +184,5 @@ def _write_csv(columns: Columns, records: Iterable[Record]) -> int:
 
 def _csv_value(value: object, *, terminal: bool) -> object:
     """The value for a cell of CSV: never a formula, and on a terminal without control characters."""
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if not isinstance(value, str):
-        return value
-    text = f"'{value}" if value.startswith(_FORMULAS) else value
-    return printable(text) if terminal else text
+    safe = cell(value)
+    return printable(safe) if terminal and isinstance(safe, str) else safe

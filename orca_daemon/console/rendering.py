@@ -1,5 +1,6 @@
 """Renders Jinja2 templates; everything is escaped, and an unknown name is an error."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from orca_daemon import __version__
 from orca_daemon.console.navigation import ENTRIES
+from orca_daemon.console.show import FILTERS, GLOBALS
 
 _TEMPLATES = Path(__file__).parent / "templates"
 environment = Environment(
@@ -19,20 +21,21 @@ environment = Environment(
     lstrip_blocks=True,
     auto_reload=False,
 )
-"""Filters and globals of the templates are added where they are defined (`pages`)."""
-environment.globals.update(version=__version__, navigation=ENTRIES)
+environment.filters.update(FILTERS)
+environment.globals.update(GLOBALS, version=__version__, navigation=ENTRIES)
 
 
 def page(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
     """The answer with this template.
 
-    Every template knows `request`, `path`, `version`, `navigation`, and of this visitor `who` (None without a
-    token), `may_act`, and `csrf_token` for forms.
+    Every template knows `request`, `path`, `now`, `version`, `navigation`, and of this visitor `who` (None
+    without a token), `may_act`, and `csrf_token` for forms.
     """
     visitor = getattr(request.state, "visitor", None)
     text = environment.get_template(template).render(
         request=request,
         path=request.url.path,
+        now=datetime.now(UTC),
         who=visitor.name if visitor else None,
         may_act=bool(visitor and visitor.may_act),
         csrf_token=visitor.csrf_token if visitor else "",

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from orca_daemon.operations.recorded import Request
+
 if TYPE_CHECKING:
     from orca_daemon.console.context import ConsoleContext
 
@@ -61,4 +63,9 @@ class Action(Generic[F]):
     fields: type[F]
     preview: Callable[["ConsoleContext", F], Awaitable[Preview]]
     """Changes nothing.  Raises ValueError, with a sentence, if the fields name what is not there."""
-    perform: Callable[["ConsoleContext", F, Progress], Awaitable[Outcome]]
+    perform: Callable[["ConsoleContext", F, Progress, Request], Awaitable[Outcome]]
+    """The request says who acts, under which id."""
+    records: bool = False
+    """Whether `perform` records the action itself, and goes on where one of this id was cut short."""
+    ask: Sequence[str] = ()
+    """Fields for which the preview asks, because the page that offers the action does not."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from orca_daemon.console.acting.action import Action
 
-MODULES = ("redrive",)
+MODULES = ("redrive", "redrive_reason", "recover", "recover_reason", "pause", "resume", "compare", "export")
 """Modules of this package with an `ACTION`."""
 
 

@@ -4,10 +4,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from orca_daemon.aws.dead_letter_queue import DeadLetterFilter, DeadLetterQueue
+from orca_daemon.aws.dead_letter_filter import DeadLetterFilter
+from orca_daemon.aws.dead_letter_queue import DeadLetterQueue
 from orca_daemon.console.acting.action import Action, Fields, Outcome, Preview, Progress
 from orca_daemon.console.context import ConsoleContext
 from orca_daemon.operations import dead_letters
+from orca_daemon.operations.recorded import Request
 
 _MOST = 1_000_000
 
@@ -52,7 +54,7 @@ async def _preview(console: ConsoleContext, fields: Redrive) -> Preview:
     )
 
 
-async def _perform(console: ConsoleContext, fields: Redrive, progress: Progress) -> Outcome:
+async def _perform(console: ConsoleContext, fields: Redrive, progress: Progress, request: Request) -> Outcome:
     done = await dead_letters.redrive(
         console.settings,
         fields.queue,
@@ -60,11 +62,18 @@ async def _perform(console: ConsoleContext, fields: Redrive, progress: Progress)
         most=1 if fields.letter_id else _MOST,
         rate=fields.rate,
         progress=progress,
+        request=request,
+        about=fields.model_dump(mode="json", exclude={"queue"}),
     )
     result = {"moved": done.moved, "failed": done.failed, "passed over": done.passed_over}
     return Outcome(done=done.moved, result=result, error="; ".join(sorted(done.reasons)) or None)
 
 
 ACTION = Action(
-    name="redrive", title="Send dead letters back", fields=Redrive, preview=_preview, perform=_perform
+    name="redrive",
+    title="Send dead letters back",
+    fields=Redrive,
+    preview=_preview,
+    perform=_perform,
+    records=True,
 )

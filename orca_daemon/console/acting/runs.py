@@ -7,8 +7,9 @@ from uuid import UUID
 import structlog
 
 from orca_daemon.console.acting.action import Action, Fields, Outcome
-from orca_daemon.engine.errors import DependencyDown
+from orca_daemon.engine.errors import DependencyDown, SourceError
 from orca_daemon.operations import actions as record
+from orca_daemon.operations.recorded import AlreadyDoneError, Request, UnderWayError
 
 if TYPE_CHECKING:
     from orca_daemon.console.context import ConsoleContext
@@ -35,17 +36,19 @@ class Runs:
             OtherActionError: the id belongs to another action.
             DependencyDown, PostgresError: it cannot be recorded; nothing was done.
         """
-        about = fields.model_dump(mode="json")
-        begun = await record.begin(console.database, action_id, who=who, what=action.name, about=about)
-        if not begun.to_do or action_id in self._tasks:
+        if action_id in self._tasks or not await _to_do(console, action, fields, action_id, who):
             console.metrics.actions.labels(action.name, "repeated").inc()
             return False
         _log.info("action.begun", action=action.name, action_id=str(action_id), who=who)
-        run = _Run(console, action, fields, action_id)
+        run = _Run(console, action, fields, action_id, who)
         task = asyncio.create_task(run.run(), name=f"action {action.name}")
         self._tasks[action_id] = task
         task.add_done_callback(lambda _: self._tasks.pop(action_id, None))
         return True
+
+    def under_way(self, action_id: UUID) -> bool:
+        """Whether this process carries out this action now."""
+        return action_id in self._tasks
 
     async def settle(self, action_id: UUID) -> None:
         """Wait for an action for a moment."""
@@ -61,17 +64,37 @@ class Runs:
             await asyncio.wait(tasks)
 
 
+async def _to_do(
+    console: "ConsoleContext", action: Action[Any], fields: Fields, action_id: UUID, who: str
+) -> bool:
+    """Record that it begins, unless it does so itself; returns whether it has to be carried out."""
+    if action.records:
+        found = await record.find(console.database, action_id)
+        return found is None or found.finished_at is None
+    about = fields.model_dump(mode="json")
+    begun = await record.begin(console.database, action_id, who=who, what=action.name, about=about)
+    return begun.to_do
+
+
 class _Run:
     """One action at work."""
 
     def __init__(
-        self, console: "ConsoleContext", action: Action[Any], fields: Fields, action_id: UUID
+        self, console: "ConsoleContext", action: Action[Any], fields: Fields, action_id: UUID, who: str
     ) -> None:
         self._console, self._action, self._fields, self._id = console, action, fields, action_id
+        self._request = Request(action_id, who)
         self._done = 0
         self._wanted: int | None = None
 
     async def run(self) -> None:
+        """Carry it out, and record how it ended."""
+        if self._action.records:
+            outcome = await self._performed()
+            if outcome.error:
+                await self._record_refusal(outcome)
+            self._tell(outcome)
+            return
         showing = asyncio.create_task(self._show_progress())
         try:
             outcome = await self._performed()
@@ -84,16 +107,31 @@ class _Run:
             error=outcome.error,
             result=outcome.result,
         )
+        self._tell(outcome)
+
+    async def _record_refusal(self, outcome: Outcome) -> None:
+        """Record an action that failed before it recorded itself; one that has begun can be resumed."""
+        about = self._fields.model_dump(mode="json")
+        if await record.find(self._console.database, self._id) is None:
+            who = self._request.who
+            await record.begin(self._console.database, self._id, who=who, what=self._action.name, about=about)
+            await record.finish(self._console.database, self._id, done=0, error=outcome.error)
+
+    def _tell(self, outcome: Outcome) -> None:
         how = "failed" if outcome.error else "done"
         self._console.metrics.actions.labels(self._action.name, how).inc()
         _log.info("action.finished", action=self._action.name, action_id=str(self._id), outcome=how)
 
     async def _performed(self) -> Outcome:
         try:
-            return await self._action.perform(self._console, self._fields, self._progress)
+            return await self._action.perform(self._console, self._fields, self._progress, self._request)
+        except (AlreadyDoneError, UnderWayError) as error:
+            return Outcome(done=error.action.done)
         except DependencyDown as error:
             _log.warning("action.failed", action=self._action.name, reason=str(error))
             return Outcome(done=self._done, error=f"{error.dependency} did not answer")
+        except (SourceError, ValueError) as error:
+            return Outcome(done=self._done, error=str(error))
         except Exception as error:  # noqa: BLE001  the record must say that it ended
             _log.error("action.failed", action=self._action.name, exc_info=True)
             return Outcome(done=self._done, error=f"it failed ({type(error).__name__}); the log says why")

@@ -4,7 +4,20 @@ from importlib import import_module
 
 from fastapi import APIRouter
 
-PAGES = ("now", "login", "probes", "act")
+PAGES = (
+    "now",
+    "failures",
+    "recoveries",
+    "recovery",
+    "dead_letters",
+    "reconciliation",
+    "comparison",
+    "exports",
+    "actions",
+    "act",
+    "login",
+    "probes",
+)
 """Modules of this package."""
 
 

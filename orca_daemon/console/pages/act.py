@@ -25,15 +25,23 @@ router = APIRouter(prefix="/act", include_in_schema=False)
 ID = "action_id"
 
 
-@router.post("/resume")
+@router.post("/continue")
 async def resume(request: Request, context: Context) -> Response:
     """Do the rest of an action that was cut short, as it was confirmed."""
     action_id = _id((await _form(request)).get(ID))
     found = await record.find(context.database, action_id)
     if found is None:
         raise HTTPException(HTTPStatus.NOT_FOUND, "There is no action with this id.")
-    action = _action(found.what)
-    return await _begin(request, context, action, _fields(action, found.filter), action_id)
+    action = _action(_name(found))
+    known = {name: value for name, value in found.filter.items() if name in action.fields.model_fields}
+    return await _begin(request, context, action, _fields(action, known), action_id)
+
+
+def _name(found: record.Action) -> str:
+    """The name of a recorded action here: operations record theirs with the words of their commands."""
+    if "reason_id" in found.filter:
+        return "redrive_reason" if "queue" in found.filter else "recover_reason"
+    return found.what
 
 
 @router.post("/{name}")

@@ -1,0 +1,221 @@
+"""The page `/recoveries`: recovery jobs, the newest first, by status and time, or as searched for."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse
+from sqlalchemy import Connection, text
+
+from orca_daemon.console import cursors
+from orca_daemon.console.context import Context
+from orca_daemon.console.rendering import page
+from orca_daemon.console.show import estimate, link, plural
+from orca_daemon.console.states import State
+from orca_daemon.db.sql import load
+
+router = APIRouter()
+SQL = load(__package__, "recoveries.sql")
+ROWS = 50
+MOST_FILES = 5_000
+"""Files of a job that a list counts; of a larger job the list shows how far these are."""
+_SCANS = (1_000, 10_000, 50_000)
+"""Entries of the index that are read for a page: few at first, and more if these do not fill it."""
+_MATCHING = {
+    "": "true",
+    "open": "granule.status_id < 3",
+    "stuck": (
+        "granule.status_id < 3 AND EXISTS (SELECT FROM orca.recovery_file AS still"
+        " WHERE (still.job_id, still.collection_id, still.granule_id)"
+        " = (granule.job_id, granule.collection_id, granule.granule_id)"
+        " AND still.status_id < 3 AND still.last_update < now() - interval '1 day')"
+    ),
+    "failed": "granule.status_id = 3",
+    "copied": "granule.status_id = 4",
+}
+STATUSES = (
+    ("", "any"),
+    ("open", "in progress"),
+    ("stuck", "not moved for a day"),
+    ("failed", "with failed granules"),
+    ("copied", "with copied granules"),
+)
+_FIRST = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+FILE_STATES = {
+    1: State("restoring", "open"),
+    2: State("readable", "open"),
+    3: State("failed", "bad"),
+    4: State("copied", "good"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A recovery with the numbers of its files."""
+
+    job_id: str
+    request_time: datetime
+    granules: int
+    granule: str | None
+    """The first of them."""
+    files: int
+    pending: int
+    staged: int
+    failed: int
+    success: int
+    last_update: datetime | None
+    first_copied: datetime | None
+    last_copied: datetime | None
+    first_failed: datetime | None
+    last_failed: datetime | None
+    recent: int
+    """Files that were copied or failed within the last ten minutes."""
+    cut: bool
+    """Whether there are more files than were counted."""
+
+    @property
+    def state(self) -> State:
+        """What its files say about the job."""
+        if self.pending or self.staged:
+            return State("in progress", "open")
+        if self.failed:
+            return State("partly failed" if self.success else "failed", "bad")
+        return State("copied", "good") if self.files else State("no files", "warn")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """The filters of the list, as the address has them."""
+
+    q: str = ""
+    status: str = ""
+    since: str = ""
+    until: str = ""
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The same for an address."""
+        return {"q": self.q, "status": self.status, "since": self.since, "until": self.until}
+
+
+@dataclass(frozen=True, slots=True)
+class JobsPage:
+    """Some jobs, and where the next page begins."""
+
+    jobs: Sequence[Job]
+    next: str | None
+    searched_back_to: datetime | None = None
+    """Where the search stopped, if it did not fill the page."""
+
+
+@router.get("/recoveries", response_class=HTMLResponse, include_in_schema=False)
+async def recoveries(
+    request: Request,
+    context: Context,
+    q: Annotated[str, Query(max_length=1_024)] = "",
+    status: Annotated[str, Query(max_length=16)] = "",
+    since: Annotated[str, Query(max_length=32)] = "",
+    until: Annotated[str, Query(max_length=32)] = "",
+    after: Annotated[str, Query(max_length=8_000)] = "",
+) -> HTMLResponse:
+    """The page."""
+    chosen = Chosen(q=q.strip(), status=status if status in _MATCHING else "", since=since, until=until)
+    problems: list[str] = []
+    found = await context.reader.read(_read, chosen, after, problems)
+    return page(
+        request,
+        "recoveries.html",
+        jobs=found.jobs,
+        next=found.next,
+        back_to=found.searched_back_to,
+        first=bool(after),
+        total=await _total(context),
+        chosen=chosen,
+        parameters=chosen.parameters,
+        filtered=chosen != Chosen(),
+        statuses=STATUSES,
+        problems=problems,
+        address=link("/recoveries", chosen.parameters, after=after),
+    )
+
+
+async def _total(context: Context) -> str:
+    (row,) = await context.reader.rows(SQL["estimate"].text)
+    # Before the first ANALYZE there is no estimate.
+    return f"{estimate(row.rows)} granules in all" if row.rows and row.rows > 0 else ""
+
+
+def _read(connection: Connection, chosen: Chosen, after: str, problems: list[str]) -> JobsPage:
+    if chosen.q:
+        return _found(connection, chosen.q, problems)
+    since, until = _day(chosen.since, problems, _FIRST), _day(chosen.until, problems, _LAST, days=1)
+    after_job = None
+    if after:
+        try:
+            until, after_job = cursors.read(after, datetime, str)
+        except cursors.CursorError as error:
+            problems.append(str(error))
+    return _scanned(connection, partial(_page, connection, chosen.status, since, until, after_job), *_SCANS)
+
+
+def _scanned(connection: Connection, read: Callable[[int], Sequence[Any]], few: int, *more: int) -> JobsPage:
+    """The page that so many entries of the index give, or more if these do not fill it."""
+    rows = read(few)
+    edge, jobs = rows[0], [row for row in rows if row.job_id is not None]
+    shown = jobs[:ROWS]
+    if len(jobs) > ROWS:
+        return JobsPage(_counted(connection, shown), cursors.write(shown[-1].request_time, shown[-1].job_id))
+    if edge.rows < few:
+        return JobsPage(_counted(connection, shown), None)
+    if more:
+        return _scanned(connection, read, *more)
+    # The entries that were read do not fill the page: the next one goes on behind them.
+    return JobsPage(_counted(connection, shown), cursors.write(edge.oldest, ""), edge.oldest)
+
+
+def _page(
+    connection: Connection, status: str, since: datetime, until: datetime, after_job: str | None, scanned: int
+) -> Sequence[Any]:
+    # The conditions are ours; as literals they let Postgres choose the partial indexes.
+    statement = text(SQL["page"].text.replace("/* matching */ true", _MATCHING[status]))
+    values = {"since": since, "until": until, "after_job": after_job, "scanned": scanned, "limit": ROWS + 1}
+    return connection.execute(statement, values).all()
+
+
+def _found(connection: Connection, wanted: str, problems: list[str]) -> JobsPage:
+    if "\x00" in wanted:
+        return JobsPage([], None)
+    rows = connection.execute(SQL["found"], {"text": wanted, "limit": ROWS + 1}).all()
+    if len(rows) > ROWS:
+        problems.append(
+            f"More than {plural(ROWS, 'job')} match; these are the newest of those that were found."
+        )
+    return JobsPage(_counted(connection, rows[:ROWS]), None)
+
+
+def _counted(connection: Connection, rows: Sequence[Any]) -> list[Job]:
+    found = connection.execute(SQL["counts"], {"jobs": [row.job_id for row in rows], "most": MOST_FILES})
+    counts = {row.job_id: row for row in found}
+    return [job_of(row.request_time, counts[row.job_id], MOST_FILES) for row in rows]
+
+
+def job_of(request_time: datetime, counts: Any, most: int) -> Job:
+    """A job from a row of `counts`, of which at most so many files were counted."""
+    fields = dict(counts._mapping)  # noqa: SLF001  SQLAlchemy's documented name
+    return Job(request_time=request_time, cut=counts.files >= most, **fields)
+
+
+def _day(day: str, problems: list[str], otherwise: datetime, days: int = 0) -> datetime:
+    if not day:
+        return otherwise
+    try:
+        return datetime.combine(date.fromisoformat(day), datetime.min.time(), UTC) + timedelta(days=days)
+    except (ValueError, OverflowError):
+        problems.append(f"{day!r} is not a day such as 2026-11-29; this filter is ignored.")
+        return otherwise

@@ -1,0 +1,99 @@
+-- name: page
+-- A job stands where its earliest granule that matches stands.  At most `scanned` entries of the index by time are read,
+-- so that a page is quick however many rows there are; the last of them says where the next page begins.
+WITH scanned AS MATERIALIZED (
+    SELECT granule.request_time, granule.job_id
+    FROM orca.recovery_job AS granule
+    WHERE granule.request_time <= :until AND granule.request_time >= :since AND /* matching */ true
+    ORDER BY granule.request_time DESC
+    LIMIT :scanned
+), pairs AS (
+    SELECT DISTINCT request_time, job_id FROM scanned
+), firsts AS (
+    SELECT job.job_id, (
+        SELECT min(granule.request_time) FROM orca.recovery_job AS granule
+        WHERE granule.job_id = job.job_id AND /* matching */ true
+    ) AS request_time
+    FROM (SELECT DISTINCT job_id FROM pairs) AS job
+)
+SELECT pairs.job_id, pairs.request_time, edge.rows, edge.oldest
+FROM (SELECT count(*) AS rows, min(request_time) AS oldest FROM scanned) AS edge
+LEFT JOIN (pairs JOIN firsts USING (job_id, request_time)) ON
+    CAST(:after_job AS text) IS NULL
+    OR (pairs.request_time, pairs.job_id) < (CAST(:until AS timestamptz), CAST(:after_job AS text))
+ORDER BY pairs.request_time DESC NULLS LAST, pairs.job_id DESC
+LIMIT :limit;
+
+-- name: found
+-- Jobs with this id, or whose ids begin so; with a granule of this id; with a file of this key.
+SELECT found.job_id, min(granule.request_time) AS request_time
+FROM (
+    (SELECT job_id FROM orca.recovery_job WHERE job_id = :text LIMIT 1)
+    UNION
+    (SELECT job_id FROM (
+        SELECT job_id FROM orca.recovery_job WHERE job_id >= :text AND length(:text) >= 4 ORDER BY job_id LIMIT :limit
+    ) AS near WHERE starts_with(job_id, :text))
+    UNION
+    (SELECT job_id FROM orca.recovery_job WHERE granule_id = :text LIMIT :limit)
+    UNION
+    (SELECT job_id FROM orca.recovery_file WHERE key_path = :text LIMIT :limit)
+) AS found
+JOIN orca.recovery_job AS granule USING (job_id)
+GROUP BY found.job_id
+ORDER BY request_time DESC, found.job_id DESC
+LIMIT :limit;
+
+-- name: counts
+-- Of at most `most` files of each job.
+SELECT job.job_id, granules.granules, granules.granule, files.*
+FROM unnest(CAST(:jobs AS text[])) AS job (job_id)
+CROSS JOIN LATERAL (
+    SELECT count(*) AS granules, min(granule_id) AS granule
+    FROM (SELECT granule_id FROM orca.recovery_job WHERE job_id = job.job_id LIMIT :most) AS granule
+) AS granules
+CROSS JOIN LATERAL (
+    SELECT
+        count(*) AS files,
+        count(*) FILTER (WHERE status_id = 1) AS pending,
+        count(*) FILTER (WHERE status_id = 2) AS staged,
+        count(*) FILTER (WHERE status_id = 3) AS failed,
+        count(*) FILTER (WHERE status_id = 4) AS success,
+        max(last_update) AS last_update,
+        min(completion_time) FILTER (WHERE status_id = 4) AS first_copied,
+        max(completion_time) FILTER (WHERE status_id = 4) AS last_copied,
+        min(last_update) FILTER (WHERE status_id = 3) AS first_failed,
+        max(last_update) FILTER (WHERE status_id = 3) AS last_failed,
+        count(*) FILTER (WHERE status_id > 2 AND completion_time > now() - interval '10 minutes') AS recent
+    FROM (
+        SELECT status_id, last_update, completion_time FROM orca.recovery_file WHERE job_id = job.job_id LIMIT :most
+    ) AS file
+) AS files;
+
+-- name: estimate
+SELECT reltuples::bigint AS rows FROM pg_catalog.pg_class WHERE oid = to_regclass('orca.recovery_job');
+
+-- name: exists
+SELECT min(request_time) AS request_time FROM orca.recovery_job WHERE job_id = :job HAVING count(*) > 0;
+
+-- name: restores
+SELECT
+    count(*) AS files, sum(size_in_bytes)::bigint AS bytes, min(requested_at) AS requested_at, max(done_at) AS done_at,
+    string_agg(DISTINCT tier, ', ') AS tiers
+FROM (SELECT * FROM orca.orca_daemon_restore WHERE job_id = :job LIMIT :most) AS restore;
+
+-- name: errors
+SELECT
+    coalesce(error_message, '') AS error_message, count(*) AS files, min(filename) AS example, max(last_update) AS last
+FROM (SELECT * FROM orca.recovery_file WHERE job_id = :job AND status_id = 3 LIMIT :most) AS file
+GROUP BY error_message
+ORDER BY files DESC, error_message
+LIMIT 2000;
+
+-- name: files
+SELECT collection_id, granule_id, filename, status_id, error_message, restore_destination, last_update
+FROM orca.recovery_file
+WHERE job_id = :job
+    AND (CAST(:status AS int) IS NULL OR status_id = :status)
+    AND (collection_id, granule_id, filename) > (:collection, :granule, :filename)
+ORDER BY collection_id, granule_id, filename
+LIMIT :limit;

@@ -1,0 +1,162 @@
+"""The page `/recoveries/job?id=`: one recovery with its files, why files failed, and what happened when."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse
+from sqlalchemy import Connection
+
+from orca_daemon.console import cursors
+from orca_daemon.console.context import Context
+from orca_daemon.console.pages.recoveries import FILE_STATES, SQL, Job, job_of
+from orca_daemon.console.rendering import page
+from orca_daemon.console.show import link, plural
+from orca_daemon.console.states import State
+from orca_daemon.operations.folding import fold
+
+router = APIRouter()
+_ROWS = 50
+_MOST = 50_000
+"""Files that are counted."""
+_MOST_REASONS = 20
+_RECENT = 600.0
+"""Seconds over which the rate is measured."""
+_STATUSES = {"": None, "pending": 1, "staged": 2, "failed": 3, "success": 4}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An entry of the timeline."""
+
+    text: str
+    at: datetime | None = None
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """Everything that the page shows of a job."""
+
+    job: Job
+    restores: Any
+    errors: Sequence[Any]
+    files: Sequence[Any]
+
+
+@router.get("/recoveries/job", response_class=HTMLResponse, include_in_schema=False)
+async def recovery(
+    request: Request,
+    context: Context,
+    id: Annotated[str, Query(max_length=4_000)],  # noqa: A002  the name in the address
+    status: Annotated[str, Query(max_length=16)] = "",
+    after: Annotated[str, Query(max_length=16_000)] = "",
+) -> HTMLResponse:
+    """The page."""
+    status = status if status in _STATUSES else ""
+    start = ("", "", "")
+    if after:
+        try:
+            start = tuple(cursors.read(after, str, str, str))
+        except cursors.CursorError:
+            after = ""
+    details = await context.reader.read(_read, id, _STATUSES[status], start) if "\x00" not in id else None
+    if details is None:
+        return page(request, "missing.html", status=404, what="recovery", name=id, back="/recoveries")
+    return page(
+        request,
+        "recovery.html",
+        **_shown(details, status),
+        first=bool(after),
+        address=link("/recoveries/job", {"id": id, "status": status, "after": after}),
+    )
+
+
+def _read(connection: Connection, job_id: str, status: int | None, after: Sequence[str]) -> Details | None:
+    values = {"job": job_id, "most": _MOST}
+    requested = connection.execute(SQL["exists"], values).first()
+    if requested is None:
+        return None
+    counts = connection.execute(SQL["counts"], {"jobs": [job_id], "most": _MOST}).one()
+    job = job_of(requested.request_time, counts, _MOST)
+    place = dict(zip(("collection", "granule", "filename"), after, strict=True))
+    files = connection.execute(
+        SQL["files"], {"job": job_id, "status": status, "limit": _ROWS + 1, **place}
+    ).all()
+    return Details(
+        job,
+        connection.execute(SQL["restores"], values).one(),
+        connection.execute(SQL["errors"], values).all() if job.failed else (),
+        files,
+    )
+
+
+def _shown(details: Details, status: str) -> dict[str, Any]:
+    job, files = details.job, details.files[:_ROWS]
+    waiting = job.pending + job.staged
+    rate = job.recent / _RECENT
+    last = files[-1] if len(details.files) > _ROWS else None
+    return {
+        "job": job,
+        "bytes": details.restores.bytes,
+        "rate": f"{60 * rate:,.1f} files a minute",
+        "left": waiting / rate if rate and waiting else None,
+        "errors": grouped(details.errors)[:_MOST_REASONS],
+        "timeline": timeline(details),
+        "tabs": [
+            ("", "All", job.files),
+            ("pending", "Restoring", job.pending),
+            ("staged", "Readable", job.staged),
+            ("failed", "Failed", job.failed),
+            ("success", "Copied", job.success),
+        ],
+        "wanted": status,
+        "files": [_file(row) for row in files],
+        "next": cursors.write(last.collection_id, last.granule_id, last.filename) if last else None,
+    }
+
+
+def _file(row: Any) -> dict[str, Any]:
+    state = FILE_STATES.get(row.status_id, State("?", "warn"))
+    fields = row._mapping  # noqa: SLF001  SQLAlchemy's documented name
+    return {**fields, "state": state}
+
+
+def timeline(details: Details) -> list[Event]:
+    """What happened, in order, and what is still to come."""
+    job, restores = details.job, details.restores
+    events = [
+        Event(f"Requested: {plural(job.granules, 'granule')}, {plural(job.files, 'file')}", job.request_time)
+    ]
+    if restores.files:
+        asked = f"S3 was asked to restore {plural(restores.files, 'file')} (tier {restores.tiers})"
+        events.append(Event(asked, restores.requested_at))
+    if job.first_failed:
+        events.append(Event("First file failed", job.first_failed, "bad"))
+    if job.last_failed and job.failed > 1:
+        events.append(Event(f"Last of {plural(job.failed, 'file')} failed", job.last_failed, "bad"))
+    if job.first_copied:
+        events.append(Event("First file copied", job.first_copied))
+    if job.last_copied and job.success > 1:
+        events.append(Event(f"Last of {plural(job.success, 'file')} copied", job.last_copied))
+    events.sort(key=lambda event: event.at or job.request_time)
+    if job.pending:
+        events.append(Event(f"S3 still restores {plural(job.pending, 'file')}", None, "wait"))
+    if job.staged:
+        events.append(Event(f"{plural(job.staged, 'file')} can be read and will be copied", None, "wait"))
+    return events
+
+
+def grouped(rows: Sequence[Any]) -> list[dict[str, Any]]:
+    """Messages that differ only in keys, ids and numbers, counted together, the most frequent first."""
+    groups: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        reason = fold(row.error_message) or "no reason was given"
+        group = groups.setdefault(
+            reason, {"reason": reason, "count": 0, "example": row.example, "last": row.last}
+        )
+        group["count"] += row.files
+        group["last"] = max(group["last"], row.last)
+    return sorted(groups.values(), key=lambda group: -int(group["count"]))
