@@ -1,0 +1,163 @@
+"""The seven paths of ORCA's read API."""
+
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from fastapi.routing import APIRoute
+from sqlalchemy import Connection
+from starlette.requests import ClientDisconnect
+
+from orca_daemon.console.context import Context
+from orca_daemon.console.orca_api import answers, catalog, requests
+from orca_daemon.console.orca_api.client import unless_gone
+from orca_daemon.console.orca_api.errors import answer_to
+from orca_daemon.console.orca_api.lists import ListQuery
+from orca_daemon.console.orca_api.positions import Cursor, Positions, Start
+from orca_daemon.console.orca_api.recoveries import granule_status, job_status
+from orca_daemon.console.orca_api.reports import JOBS, read_jobs, read_report, report_query
+from orca_daemon.console.orca_api.requests import PAGE
+from orca_daemon.console.reader import Reader
+
+R = TypeVar("R", bound=requests.OrcaRequest)
+
+_JOBS = "/orca/datamanagement/reconciliation/internal/jobs"
+_REPORTS = _JOBS + "/job/{jobid}"
+_CLIENT_CLOSED = 499
+"""What nginx logs; nobody reads this answer."""
+_ERRORS = {
+    400: "The body does not match its schema.",
+    404: "There is no such recovery.",
+    408: "The body did not come in time.",
+    413: "The body, or the answer, is too large.",
+    500: "The database reports an error.",
+    503: "The database cannot be read now.",
+    504: "The database did not answer in time.",
+}
+
+
+class OrcaRoute(APIRoute):
+    """A path whose errors are JSON in ORCA's shape."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler of the path, with its errors answered."""
+        handle = super().get_route_handler()
+
+        async def handled(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except ClientDisconnect:
+                return Response(status_code=_CLIENT_CLOSED)
+            except Exception as error:
+                if (answer := answer_to(error)) is None:
+                    raise
+                return answer
+
+        return handled
+
+
+router = APIRouter(route_class=OrcaRoute, tags=["ORCA"])
+
+
+def _documented(
+    body: type[requests.OrcaRequest], answer: type[answers.OrcaAnswer], *, found: bool = False
+) -> dict[str, Any]:
+    """What `/openapi.json` says of a path; `found` is whether 404 is one of its answers."""
+    errors = {status: text for status, text in _ERRORS.items() if found or status != 404}  # noqa: PLR2004
+    content = {"application/json": {"schema": requests.body_schema(body)}}
+    return {
+        "response_model": answer,
+        "responses": {
+            status: {"model": answers.OrcaError, "description": text} for status, text in errors.items()
+        },
+        "openapi_extra": {"requestBody": {"required": True, "content": content}},
+    }
+
+
+async def _body(request: Request, kind: type[R]) -> R:
+    """The body, whatever content type it claims, as in ORCA; `security.limits` has limited it before."""
+    return requests.parsed(await request.body(), kind)
+
+
+def _json(content: bytes) -> Response:
+    return Response(content, media_type="application/json")
+
+
+@router.post("/recovery/jobs", **_documented(requests.JobStatusRequest, answers.JobStatus, found=True))
+async def recovery_jobs(request: Request, context: Context) -> Response:
+    """Status of a recovery job, and of each of its granules."""
+    asked = await _body(request, requests.JobStatusRequest)
+    return _json(await unless_gone(request, context.reader.read(job_status, asked)))
+
+
+@router.post(
+    "/recovery/granules", **_documented(requests.GranuleStatusRequest, answers.GranuleStatus, found=True)
+)
+async def recovery_granules(request: Request, context: Context) -> Response:
+    """Status of one granule's recovery, and of each of its files."""
+    asked = await _body(request, requests.GranuleStatusRequest)
+    return _json(await unless_gone(request, context.reader.read(granule_status, asked)))
+
+
+@router.post("/catalog/reconcile", **_documented(requests.CatalogRequest, answers.CatalogPage))
+async def catalog_reconcile(request: Request, context: Context) -> Response:
+    """A page of the catalog: 100 granules with their files, in the order of `id:collectionId` by bytes."""
+    asked = await _body(request, requests.CatalogRequest)
+    query = catalog.query_of(asked)
+    reading = _read_page(request, context.reader, query, asked.page_index, catalog.read_catalog)
+    return _json(await unless_gone(request, reading))
+
+
+@router.post(_JOBS, **_documented(requests.ReconcileJobsRequest, answers.ReconcileJobsPage))
+async def reconciliation_jobs(request: Request, context: Context) -> Response:
+    """A page of reconciliation jobs, the newest inventory first."""
+    asked = await _body(request, requests.ReconcileJobsRequest)
+    reading = _read_page(request, context.reader, JOBS, asked.page_index, read_jobs)
+    return _json(await unless_gone(request, reading))
+
+
+@router.post(f"{_REPORTS}/orphans", **_documented(requests.ReportRequest, answers.Orphans))
+async def orphans(request: Request, context: Context, jobid: str) -> Response:  # noqa: ARG001  the body's counts
+    """A page of the objects that the catalog does not have."""
+    return await _report(request, context.reader, "orphans")
+
+
+@router.post(f"{_REPORTS}/phantoms", **_documented(requests.ReportRequest, answers.Phantoms))
+async def phantoms(request: Request, context: Context, jobid: str) -> Response:  # noqa: ARG001  the body's counts
+    """A page of the files of the catalog that the bucket does not have."""
+    return await _report(request, context.reader, "phantoms")
+
+
+@router.post(f"{_REPORTS}/mismatches", **_documented(requests.ReportRequest, answers.Mismatches))
+async def mismatches(request: Request, context: Context, jobid: str) -> Response:  # noqa: ARG001  the body's counts
+    """A page of the files that differ between catalog and bucket."""
+    return await _report(request, context.reader, "mismatches")
+
+
+async def _report(request: Request, reader: Reader, report: str) -> Response:
+    asked = await _body(request, requests.ReportRequest)
+    query = report_query(report, asked.job_id)
+    reading = _read_page(request, reader, query, asked.page_index, read_report)
+    return _json(await unless_gone(request, reading))
+
+
+async def _read_page(
+    request: Request,
+    reader: Reader,
+    query: ListQuery,
+    page: int,
+    read: Callable[[Connection, ListQuery, Start], tuple[bytes, Cursor | None]],
+) -> bytes:
+    """The page as JSON.  It is read from the nearest position that is remembered; its end is remembered."""
+    positions: Positions = request.app.state.positions
+    start = positions.start(query.key, page * PAGE, time.monotonic())
+    if start.skip > catalog.FAR and catalog.can_be_surveyed(query):
+        for row, place in (await reader.read(catalog.survey, query, page * PAGE)).items():
+            positions.learn(query.key, row, place, time.monotonic())
+        start = positions.start(query.key, page * PAGE, time.monotonic())
+    content, cursor = await reader.read(read, query, start)
+    if cursor is not None:
+        positions.learn(query.key, (page + 1) * PAGE, cursor, time.monotonic())
+    return content
