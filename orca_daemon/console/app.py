@@ -8,7 +8,8 @@ from starlette.staticfiles import StaticFiles
 from orca_daemon import __version__
 from orca_daemon.console import orca_api, pages
 from orca_daemon.console.context import ConsoleContext
-from orca_daemon.console.security import guard
+from orca_daemon.console.failures import answer_failures
+from orca_daemon.console.security.layers import surround
 
 STATIC = Path(__file__).parent / "static"
 
@@ -32,5 +33,6 @@ def create_app(console: ConsoleContext) -> FastAPI:
         app.include_router(orca_api.router, prefix="/orca_api")
         for prefix in ("", "/orca"):  # "/orca" is the stage of ORCA before 9.0.4
             app.include_router(orca_api.router, prefix=prefix, include_in_schema=False)
-    guard(app, console)
+    answer_failures(app)
+    surround(app, console)
     return app

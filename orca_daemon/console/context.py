@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 from orca_daemon.aws.clients import Clients
 from orca_daemon.console.metrics import ConsoleMetrics
 from orca_daemon.console.reader import Reader
+from orca_daemon.console.security import Guard
 from orca_daemon.db.database import Database
 from orca_daemon.settings import Settings
 
@@ -23,6 +24,8 @@ class ConsoleContext:
     """For pages and the API: read-only transactions."""
     database: Database
     """For actions, which write."""
+    guard: Guard
+    """Tokens, sessions and limits; for the layers and the log-in."""
     metrics: ConsoleMetrics
 
 

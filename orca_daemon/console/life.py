@@ -5,9 +5,9 @@ import os
 import resource
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import structlog
 
@@ -18,14 +18,20 @@ from orca_daemon.console.app import create_app
 from orca_daemon.console.context import ConsoleContext
 from orca_daemon.console.metrics import ConsoleMetrics
 from orca_daemon.console.reader import Reader
+from orca_daemon.console.security import Guard
+from orca_daemon.console.security.tokens import SHORT, Tokens, read_tokens
 from orca_daemon.console.server import serving
 from orca_daemon.db.database import Database
+from orca_daemon.engine.errors import NotYet
 from orca_daemon.ops import logs
 from orca_daemon.ops.exits import Exit, StartConfigurationError
 from orca_daemon.ops.signals import handled
+from orca_daemon.ops.systemd import Notifier
 from orca_daemon.settings import Settings, SettingsError
 
+T = TypeVar("T")
 _log: Any = structlog.get_logger()
+_RETRY_SECONDS = 5.0
 
 
 def main(settings: Settings) -> NoReturn:
@@ -65,7 +71,11 @@ async def _run(settings: Settings, stopping: asyncio.Event) -> Exit:
     began = time.monotonic()
     _log.info("start", version=__version__, pid=os.getpid(), command="console")
     async with AsyncExitStack() as stack:
-        console = await stack.enter_async_context(_context(settings))
+        context = stack.enter_async_context(_context(settings))
+        console = await _unless_stopped(stopping, context)
+        if console is None:
+            _log.info("stopped", reason="a signal asked for it before the start was complete")
+            return Exit.CLEAN
         listen = settings.console.address
         try:
             url, serving_task = await stack.enter_async_context(serving(create_app(console), *listen))
@@ -76,6 +86,7 @@ async def _run(settings: Settings, stopping: asyncio.Event) -> Exit:
             ) from error
         _log.info("http.listening", url=url)
         _log.info("ready", seconds=round(time.monotonic() - began, 3))
+        Notifier().ready()
         stop = asyncio.create_task(stopping.wait())
         await asyncio.wait({serving_task, stop}, return_when=asyncio.FIRST_COMPLETED)
         if not stopping.is_set():
@@ -99,11 +110,45 @@ async def _context(settings: Settings) -> AsyncIterator[ConsoleContext]:
         except SettingsError as error:
             raise StartConfigurationError(str(error)) from error
         secrets = SecretReader(clients)
+        tokens = Tokens(await _tokens(settings, secrets))
         reader = Reader(settings.database, settings.console, secrets)
         stack.callback(reader.close)
         writing = settings.database.model_copy(update={"pool_size": 2})
         database = Database(writing, secrets)
         stack.callback(database.close)
         yield ConsoleContext(
-            settings=settings, clients=clients, reader=reader, database=database, metrics=ConsoleMetrics()
+            settings=settings,
+            clients=clients,
+            reader=reader,
+            database=database,
+            guard=Guard.of(settings.console, tokens),
+            metrics=ConsoleMetrics(),
         )
+
+
+async def _tokens(settings: Settings, secrets: SecretReader) -> Mapping[str, str]:
+    """The tokens; waits while AWS does not answer.  Raises StartConfigurationError."""
+    while True:
+        try:
+            tokens = await read_tokens(settings.console, secrets)
+        except NotYet as error:
+            _log.warning("start.waiting", what="the tokens", reason=str(error))
+            await asyncio.sleep(_RETRY_SECONDS)
+            continue
+        for name in (name for name, token in tokens.items() if len(token) < SHORT):
+            _log.warning("token.short", who=name, advice=f"use {SHORT} random characters or more")
+        return tokens
+
+
+async def _unless_stopped(stopping: asyncio.Event, work: Awaitable[T]) -> T | None:
+    """The result of `work`, or None if a stop is requested first."""
+    task = asyncio.ensure_future(work)
+    stop = asyncio.ensure_future(stopping.wait())
+    either: set[asyncio.Future[Any]] = {task, stop}
+    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    stop.cancel()
+    if task.done():
+        return task.result()
+    task.cancel()
+    await asyncio.wait({task})
+    return None

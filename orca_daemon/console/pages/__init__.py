@@ -4,7 +4,7 @@ from importlib import import_module
 
 from fastapi import APIRouter
 
-PAGES = ("now",)
+PAGES = ("now", "login", "probes")
 """Modules of this package."""
 
 

@@ -1,11 +1,25 @@
-"""Who may ask for what: the layers around every request, from the outermost to the innermost."""
+"""Who may ask for what: layers around every request, and what they share."""
 
-from fastapi import FastAPI
+from dataclasses import dataclass
 
-from orca_daemon.console.context import ConsoleContext
-from orca_daemon.console.security.headers import SecurityHeaders
+from orca_daemon.console.security.sessions import Sessions
+from orca_daemon.console.security.throttle import Throttle
+from orca_daemon.console.security.tokens import Tokens
+from orca_daemon.console.security.visitors import Visitors
+from orca_daemon.settings import ConsoleSection
 
 
-def guard(app: FastAPI, console: ConsoleContext) -> None:  # noqa: ARG001  the layers to come need it
-    """Put the layers around the application; the last that is added is the outermost."""
-    app.add_middleware(SecurityHeaders)
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What the layers and the log-in page share."""
+
+    tokens: Tokens
+    sessions: Sessions
+    visitors: Visitors
+    throttle: Throttle
+
+    @classmethod
+    def of(cls, settings: ConsoleSection, tokens: Tokens) -> "Guard":
+        """The guard of a console with these tokens."""
+        sessions = Sessions(tokens, settings.session_hours * 3600)
+        return cls(tokens, sessions, Visitors(settings, tokens, sessions), Throttle())
