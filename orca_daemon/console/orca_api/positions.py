@@ -13,7 +13,7 @@ from typing import Any
 LISTS = 64
 """Lists (filters) that are remembered."""
 POSITIONS = 1_024
-"""Positions of one list; beyond them every second old one is forgotten."""
+"""Positions of one list; beyond them, those of the old ones that are close to another are forgotten."""
 _NEWEST = 128
 """Positions that are kept in any case, because somebody may read there now."""
 LIFETIME = 900.0
@@ -87,7 +87,14 @@ def _forget_old(known: _List, now: float) -> None:
 
 
 def _thin_out(known: _List) -> None:
-    """Forget every second position, in the order of rows, so that those left are spread over the list."""
-    if len(known.cursors) > POSITIONS:
-        for row in sorted(list(known.cursors)[:-_NEWEST])[::2]:
+    """Forget so many of too many positions that those left are spread evenly over the list."""
+    if len(known.cursors) <= POSITIONS:
+        return
+    old = sorted(list(known.cursors)[:-_NEWEST])
+    apart = (old[-1] - old[0]) // (POSITIONS // 2)
+    last = None
+    for row in old:
+        if last is not None and row - last < apart:
             del known.cursors[row]
+        else:
+            last = row

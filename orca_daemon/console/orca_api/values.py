@@ -8,8 +8,9 @@ from typing import Any
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-EARLIEST, LATEST = -210_866_803_200_000, 9_224_318_015_999_999
-"""What timestamptz holds, in milliseconds since 1970: 4714 BC to 294276 (PostgreSQL: date/time types)."""
+EARLIEST, LATEST = -210_866_803_200_000, 9_223_372_036_000_000
+"""What both timestamptz and an interval since 1970 hold, in milliseconds: 4714 BC to 294246 (PostgreSQL: date/time
+types)."""
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _SPECIAL = re.compile(r'(["\\])')
 
@@ -31,7 +32,7 @@ def array(texts: Iterable[str] | None) -> str | None:
 
 
 def within_postgres(milliseconds: int) -> int:
-    """The nearest time that timestamptz holds: no row lies between the two."""
+    """The nearest time that Postgres can compare with: no granule was created between the two."""
     return min(max(milliseconds, EARLIEST), LATEST)
 
 
