@@ -21,8 +21,8 @@ def _integer(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-Integer = Annotated[int, BeforeValidator(_integer), Field(ge=-INT8 - 1, le=INT8)]
-PageIndex = Annotated[int, BeforeValidator(_integer), Field(ge=0, le=_LAST_PAGE, description="from 0")]
+Integer = Annotated[int, Field(ge=-INT8 - 1, le=INT8), BeforeValidator(_integer)]
+PageIndex = Annotated[int, Field(ge=0, le=_LAST_PAGE, description="from 0"), BeforeValidator(_integer)]
 Texts = Annotated[list[str], Field(fail_fast=True)]
 """Fails at the first element that is no text: a body may have a million of them."""
 

@@ -27,14 +27,13 @@ _JOBS = "/orca/datamanagement/reconciliation/internal/jobs"
 _REPORTS = _JOBS + "/job/{jobid}"
 _CLIENT_CLOSED = 499
 """What nginx logs; nobody reads this answer."""
-_ERRORS = {
+_ERRORS: dict[int | str, str] = {
     400: "The body does not match its schema.",
     404: "There is no such recovery.",
-    408: "The body did not come in time.",
     413: "The body, or the answer, is too large.",
-    500: "The database reports an error.",
     503: "The database cannot be read now.",
     504: "The database did not answer in time.",
+    "default": "Any other error, such as a token that is missing.",
 }
 
 

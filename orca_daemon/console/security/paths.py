@@ -4,7 +4,7 @@ import re
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from orca_daemon.console.security.answers import refusal
+from orca_daemon.console.security.answers import belongs_to_api, refusal
 
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\\ufffd]|(?:^|/)\.\.?(?:/|$)")
 """Control characters, backslashes, what is not UTF-8, and the segments `.` and `..`."""
@@ -28,7 +28,8 @@ class CleanPaths:
         if scope["type"] == "http":
             path = clean(scope["path"])
             if path is None:
-                scope["path"] = "/"
+                # Errors below the API are JSON, whatever its path is.
+                scope["path"] = "/orca_api" if belongs_to_api(re.sub("/{2,}", "/", scope["path"])) else "/"
                 await refusal(scope, 400, "The path has characters that no page has.")(scope, receive, send)
                 return
             scope["path"] = path
