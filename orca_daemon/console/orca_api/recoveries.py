@@ -17,6 +17,8 @@ MOST = 100_000
 
 These answers have no pages; ORCA's Lambda fails at 6 MB, which are some 50,000 granules.
 """
+_OF_THE_JOB = ("collectionId", "granuleId", "asyncOperationId", "requestTime", "completionTime")
+_OF_A_FILE = ("fileName", "restoreDestination", "status", "errorMessage")
 _STATUSES = ("pending", "staged", "success", "error")
 
 
@@ -53,10 +55,11 @@ def granule_status(connection: Connection, asked: GranuleStatusRequest) -> bytes
         found = _rows(connection, "granule", {**where, "job": named or None})
     if not found:
         raise AnswerError(HTTPStatus.NOT_FOUND, _no_job(asked))
-    (job,) = found
-    files = _rows(connection, "files", {**where, "job": job["asyncOperationId"]})
-    answer = without_nulls(job, "completionTime")
-    return encoded({**answer, "files": [without_nulls(file, "errorMessage") for file in files]})
+    job = {name: found[0][name] for name in _OF_THE_JOB}
+    files = [without_nulls({name: row[name] for name in _OF_A_FILE}, "errorMessage") for row in found]
+    if found[0]["fileName"] is None:
+        files = []
+    return encoded({**without_nulls(job, "completionTime"), "files": files})
 
 
 def _no_job(asked: GranuleStatusRequest) -> str:

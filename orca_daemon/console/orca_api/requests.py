@@ -13,15 +13,18 @@ from pydantic.alias_generators import to_camel
 
 PAGE = 100
 """Rows of a page, in all lists of ORCA."""
-INT8 = 2**63 - 1
-_LAST_PAGE = INT8 // PAGE - 1
+SMALLEST, LARGEST = -(2**63), 2**63 - 1024
+"""Integers of 64 bits that are also doubles, in which most programs hold JSON's numbers (RFC 8259, section 6)."""
+_JOB = "2f8a1c7e-5d3b-4a59-9c1e-7b6d0f4e8a21"
+"""Example of an id."""
+_LAST_PAGE = 2**53
 
 
 def _integer(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-Integer = Annotated[int, Field(ge=-INT8 - 1, le=INT8), BeforeValidator(_integer)]
+Integer = Annotated[int, Field(ge=SMALLEST, le=LARGEST), BeforeValidator(_integer)]
 PageIndex = Annotated[int, Field(ge=0, le=_LAST_PAGE, description="from 0"), BeforeValidator(_integer)]
 Texts = Annotated[list[str], Field(fail_fast=True)]
 """Fails at the first element that is no text: a body may have a million of them."""
@@ -36,16 +39,18 @@ class OrcaRequest(BaseModel):
 class JobStatusRequest(OrcaRequest):
     """Body of `recovery/jobs`."""
 
-    async_operation_id: str = Field(min_length=1, description="id of the recovery job")
+    async_operation_id: str = Field(min_length=1, description="id of the recovery job", examples=[_JOB])
 
 
 class GranuleStatusRequest(OrcaRequest):
     """Body of `recovery/granules`."""
 
-    collection_id: str
-    granule_id: str
+    collection_id: str = Field(examples=["MOD09GQ___006"])
+    granule_id: str = Field(examples=["MOD09GQ.A2017025.h21v00.006.2017034065104"])
     async_operation_id: str = Field(
-        "", description="id of the recovery job; absent or empty: the job that was requested last"
+        "",
+        description="id of the recovery job; absent or empty: the job that was requested last",
+        examples=[_JOB],
     )
 
 

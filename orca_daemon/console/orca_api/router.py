@@ -2,9 +2,9 @@
 
 import time
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from sqlalchemy import Connection
@@ -22,6 +22,9 @@ from orca_daemon.console.orca_api.requests import PAGE
 from orca_daemon.console.reader import Reader
 
 R = TypeVar("R", bound=requests.OrcaRequest)
+JobId = Annotated[
+    str, Path(description="not read: the body's counts", pattern=r"^[^\x00-\x1f\x7f/\\.\ufffd]+$")
+]
 
 _JOBS = "/orca/datamanagement/reconciliation/internal/jobs"
 _REPORTS = _JOBS + "/job/{jobid}"
@@ -118,19 +121,19 @@ async def reconciliation_jobs(request: Request, context: Context) -> Response:
 
 
 @router.post(f"{_REPORTS}/orphans", **_documented(requests.ReportRequest, answers.Orphans))
-async def orphans(request: Request, context: Context, jobid: str) -> Response:  # noqa: ARG001  the body's counts
+async def orphans(request: Request, context: Context, jobid: JobId) -> Response:  # noqa: ARG001  the body's counts
     """A page of the objects that the catalog does not have."""
     return await _report(request, context.reader, "orphans")
 
 
 @router.post(f"{_REPORTS}/phantoms", **_documented(requests.ReportRequest, answers.Phantoms))
-async def phantoms(request: Request, context: Context, jobid: str) -> Response:  # noqa: ARG001  the body's counts
+async def phantoms(request: Request, context: Context, jobid: JobId) -> Response:  # noqa: ARG001  the body's counts
     """A page of the files of the catalog that the bucket does not have."""
     return await _report(request, context.reader, "phantoms")
 
 
 @router.post(f"{_REPORTS}/mismatches", **_documented(requests.ReportRequest, answers.Mismatches))
-async def mismatches(request: Request, context: Context, jobid: str) -> Response:  # noqa: ARG001  the body's counts
+async def mismatches(request: Request, context: Context, jobid: JobId) -> Response:  # noqa: ARG001  the body's counts
     """A page of the files that differ between catalog and bucket."""
     return await _report(request, context.reader, "mismatches")
 

@@ -9,8 +9,10 @@ from typing import Any
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 EARLIEST, LATEST = -210_866_803_200_000, 9_223_372_036_000_000
-"""What both timestamptz and an interval since 1970 hold, in milliseconds: 4714 BC to 294246 (PostgreSQL: date/time
-types)."""
+"""What timestamptz and an interval since 1970 both hold, in milliseconds: 4714 BC to 294246.
+
+Source: PostgreSQL's documentation, date/time types.
+"""
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _SPECIAL = re.compile(r'(["\\])')
 

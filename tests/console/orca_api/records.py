@@ -29,7 +29,12 @@ def empty(url: str) -> None:
 
 
 def add_granules(
-    url: str, granules: Sequence[tuple[str, str]], *, provider: str = "P", created: int = CREATED, files: int = 1
+    url: str,
+    granules: Sequence[tuple[str, str]],
+    *,
+    provider: str = "P",
+    created: int = CREATED,
+    files: int = 1,
 ) -> None:
     """Add granules (collection, id) with so many files each."""
     with closing(psycopg2.connect(url)) as connection, connection, connection.cursor() as cursor:
@@ -63,21 +68,28 @@ def add_granules(
 
 
 def add_recovery(
-    url: str, job: str, granule: str, files: dict[str, int], *, status: int, minutes_ago: int = 0
+    url: str,
+    job: str,
+    granule: str,
+    files: dict[str, int],
+    *,
+    status: int,
+    collection: str = "C",
+    minutes_ago: int = 0,
 ) -> None:
-    """Add a recovery of a granule in collection C; `files` are names to ids of a status."""
+    """Add a recovery of a granule; `files` are names to ids of a status."""
     completed = CREATED if status > 2 else None
     execute(
         url,
-        "INSERT INTO orca.recovery_job VALUES (%s, 'C', %s, 'archive', %s, timestamptz 'epoch' + "
+        "INSERT INTO orca.recovery_job VALUES (%s, %s, %s, 'archive', %s, timestamptz 'epoch' + "
         "(%s - 60000 * %s) * interval '1 ms', timestamptz 'epoch' + %s * interval '1 ms')",
-        (job, granule, status, CREATED, minutes_ago, completed),
+        (job, collection, granule, status, CREATED, minutes_ago, completed),
     )
     for name, file_status in files.items():
         execute(
             url,
-            "INSERT INTO orca.recovery_file VALUES (%s, 'C', %s, %s, 'key', NULL, 'protected', %s, %s, now(), now(), now())",
-            (job, granule, name, file_status, "AccessDenied" if file_status == 3 else None),
+            "INSERT INTO orca.recovery_file VALUES (%s, %s, %s, %s, 'key', NULL, 'protected', %s, %s, now(), now(), now())",
+            (job, collection, granule, name, file_status, "AccessDenied" if file_status == 3 else None),
         )
 
 

@@ -18,7 +18,11 @@ WRONG = {
         b'{"asyncOperationId": "j", "x": ' + b'{"a":' * 100_000 + b"1" + b"}" * 100_001,
         "the body is not JSON",
     ),
-    "too many digits": (requests.ReconcileJobsRequest, b'{"pageIndex": 1%s}' % (b"0" * 9_999), "the body is not JSON"),
+    "too many digits": (
+        requests.ReconcileJobsRequest,
+        b'{"pageIndex": 1%s}' % (b"0" * 9_999),
+        "the body is not JSON",
+    ),
     "array": (requests.JobStatusRequest, b"[]", "data must be object"),
     "null": (requests.JobStatusRequest, b"null", "data must be object"),
     "missing": (requests.JobStatusRequest, b"{}", "data must contain ['asyncOperationId'] properties"),
@@ -68,12 +72,12 @@ WRONG = {
     "huge": (
         requests.ReportRequest,
         b'{"jobId": 1, "pageIndex": 1e300}',
-        "data.pageIndex must be smaller than or equal to 92233720368547757",
+        "data.pageIndex must be smaller than or equal to 9007199254740992",
     ),
     "huge job": (
         requests.ReportRequest,
         b'{"jobId": 9223372036854775808, "pageIndex": 0}',
-        "data.jobId must be smaller than or equal to 9223372036854775807",
+        "data.jobId must be smaller than or equal to 9223372036854774784",
     ),
     "text for array": (
         requests.CatalogRequest,

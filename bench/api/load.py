@@ -1,0 +1,45 @@
+"""Requests at a fixed rate from a process of its own, whatever the answers take; prints their seconds as JSON.
+
+Each request has its time, and its duration counts from that time on: a server that stands still is charged with all the
+requests that should have been sent meanwhile.
+"""
+
+import asyncio
+import json
+import sys
+import time
+
+import aiohttp
+
+CONNECTIONS = 64
+
+
+async def run(url: str, requests: list[tuple[str, str]], rate: float) -> list[float]:
+    """Send the requests (path, body), so many a second; returns the seconds of each."""
+    connector = aiohttp.TCPConnector(limit=CONNECTIONS)
+    async with aiohttp.ClientSession(connector=connector) as session:
+        began = time.monotonic() + 0.5
+        return await asyncio.gather(
+            *(
+                _one(session, url + path, body, began + number / rate)
+                for number, (path, body) in enumerate(requests)
+            )
+        )
+
+
+async def _one(session: aiohttp.ClientSession, url: str, body: str, at: float) -> float:
+    await asyncio.sleep(at - time.monotonic())
+    async with session.post(url, data=body, headers={"Content-Type": "application/json"}) as response:
+        await response.read()
+        assert response.status == 200, response.status
+    return time.monotonic() - at
+
+
+def main() -> None:
+    """Read the work from standard input, and print the seconds."""
+    work = json.load(sys.stdin)
+    print(json.dumps(asyncio.run(run(work["url"], work["requests"], work["rate"]))))
+
+
+if __name__ == "__main__":
+    main()
