@@ -29,7 +29,7 @@ def create_app(console: ConsoleContext) -> FastAPI:
     for router in pages.routers():
         app.include_router(router)
     if console.settings.console.orca_api != "off":
-        app.state.positions = orca_api.Positions()
+        app.state.pages = orca_api.Pages()
         app.include_router(orca_api.router, prefix="/orca_api")
         for prefix in ("", "/orca"):  # "/orca" is the stage of ORCA before 9.0.4
             app.include_router(orca_api.router, prefix=prefix, include_in_schema=False)

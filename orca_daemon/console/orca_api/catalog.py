@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
+from orca_daemon.console.orca_api.ahead import ROWS, Found
 from orca_daemon.console.orca_api.errors import AnswerError
-from orca_daemon.console.orca_api.lists import ListQuery, Row, read_page
+from orca_daemon.console.orca_api.lists import ListQuery, Row, page_parameters, read_page
 from orca_daemon.console.orca_api.positions import Cursor, Start
 from orca_daemon.console.orca_api.requests import CatalogRequest
 from orca_daemon.console.orca_api.values import array, encoded, within_postgres
@@ -56,16 +57,60 @@ def _block(asked: CatalogRequest) -> str:
     return "all_granules" if asked.collection_id is None else "granules_of_collections"
 
 
-def read_catalog(connection: Connection, query: ListQuery, start: Start) -> tuple[bytes, Cursor | None]:
+def read_catalog(
+    connection: Connection, query: ListQuery, start: Start, limit: float | None = None
+) -> tuple[bytes, Cursor | None]:
     """The page that starts there, as JSON, and the cursor of the page after it.
+
+    Args:
+        connection: in a transaction.
+        query: the list.
+        start: where the page starts.
+        limit: seconds for finding the granules; None for the session's limit of a statement.
 
     Raises:
         AnswerError: its granules have more files than an answer may have.
     """
-    page = read_page(connection, query, start)
-    files = _files(connection, [granule["row_id"] for granule in page.rows])
-    granules = [_granule(granule, files[granule["row_id"]]) for granule in page.rows]
-    return encoded({"anotherPage": page.another, "granules": granules}), page.cursor
+    if limit is None:
+        page = read_page(connection, query, start)
+    else:
+        usual = connection.exec_driver_sql("SHOW statement_timeout").scalar_one()
+        connection.execute(_SQL["limit_statements"], {"limit": f"{round(limit * 1000)}ms"})
+        page = read_page(connection, query, start)
+        connection.execute(_SQL["limit_statements"], {"limit": usual})
+    return _encoded(connection, page.rows, another=page.another), page.cursor
+
+
+def read_found(connection: Connection, found: Found) -> bytes:
+    """The page of these rows, as JSON.  Raises AnswerError as `read_catalog` does."""
+    rows = [
+        dict(row)
+        for row in connection.execute(_SQL["granules_of_rows"], {"rows": list(found.rows)}).mappings()
+    ]
+    return _encoded(connection, rows, another=found.another)
+
+
+def look_ahead(connection: Connection, query: ListQuery, start: Start) -> tuple[list[int], Cursor | None]:
+    """The ids of the rows from there on, and the cursor after them if there are more.
+
+    With so many rows to find, Postgres passes over the table once if the walk along the order is longer.
+    """
+    wanted = text(f"SELECT row_id, place FROM ({query.statement.text}) AS list")  # noqa: S608  ours, from a file
+    found = connection.execute(wanted, page_parameters(query, start, ROWS + 1)).all()
+    rows = found[:ROWS]
+    return [row.row_id for row in rows], (rows[-1].place, rows[-1].row_id) if len(found) > ROWS else None
+
+
+def may_be_sparse(query: ListQuery) -> bool:
+    """Whether its granules may lie far apart in their order: it has a filter that no index knows."""
+    filters = query.parameters
+    return can_be_surveyed(query) and (filters["since"] is not None or filters["providers"] is not None)
+
+
+def _encoded(connection: Connection, rows: Sequence[Row], *, another: bool) -> bytes:
+    files = _files(connection, [granule["row_id"] for granule in rows])
+    granules = [_granule(granule, files[granule["row_id"]]) for granule in rows]
+    return encoded({"anotherPage": another, "granules": granules})
 
 
 def _granule(row: Row, files: Sequence[Row]) -> Row:

@@ -85,6 +85,24 @@ WHERE page.id = asked.granule_id
 ORDER BY page.place COLLATE "C", page.row_id
 LIMIT :most OFFSET :skip;
 
+-- name: granules_of_rows
+SELECT
+    granule.id AS row_id,
+    granule.cumulus_granule_id || ':' || granule.collection_id AS place,
+    granule.provider_id AS "providerId",
+    granule.collection_id AS "collectionId",
+    granule.cumulus_granule_id AS id,
+    granule.cumulus_create_time AS "createdAt",
+    granule.execution_id AS "executionId",
+    granule.ingest_time AS "ingestDate",
+    granule.last_update AS "lastUpdate"
+FROM orca.granules AS granule
+WHERE granule.id = ANY (CAST(:rows AS int8[]))
+ORDER BY (granule.cumulus_granule_id || ':' || granule.collection_id) COLLATE "C", granule.id;
+
+-- name: limit_statements
+SELECT set_config('statement_timeout', :limit, true);
+
 -- name: files
 SELECT
     file.granule_id AS row_id,

@@ -10,7 +10,8 @@ from orca_daemon.console.orca_api.requests import BodyError
 from orca_daemon.db.failures import PostgresError
 from orca_daemon.engine.errors import DependencyDown, Reject
 
-_TIMED_OUT = "57014"
+TIMED_OUT = "57014"
+"""query_canceled, by the time limit of statements."""
 _TYPES = {
     # Python 3.13 and newer give this status another name.
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "ContentTooLarge",
@@ -46,7 +47,7 @@ def answer_to(error: Exception) -> Response | None:  # noqa: PLR0911  a table of
             return failure(error.status, str(error))
         case DependencyDown():
             return failure(HTTPStatus.SERVICE_UNAVAILABLE, "the database cannot be read now")
-        case PostgresError() if error.sqlstate == _TIMED_OUT:
+        case PostgresError() if error.sqlstate == TIMED_OUT:
             return failure(HTTPStatus.GATEWAY_TIMEOUT, "the database did not answer in time")
         case Reject():
             return failure(HTTPStatus.BAD_REQUEST, "the database cannot hold a value of this request")

@@ -32,15 +32,20 @@ class Page:
     cursor: Cursor | None
 
 
-def read_page(connection: Connection, query: ListQuery, start: Start) -> Page:
-    """The rows from there on."""
+def page_parameters(query: ListQuery, start: Start, most: int) -> dict[str, Any]:
+    """The parameters of the statement for at most so many rows from there on."""
     after = start.after or (None,) * len(query.ordered_by)
-    parameters = {
+    return {
         **query.parameters,
         **dict(zip(query.ordered_by, after, strict=True)),
         "skip": start.skip,
-        "most": PAGE + 1,
+        "most": most,
     }
+
+
+def read_page(connection: Connection, query: ListQuery, start: Start) -> Page:
+    """The rows from there on."""
+    parameters = page_parameters(query, start, PAGE + 1)
     found = [dict(row) for row in connection.execute(query.statement, parameters).mappings()]
     rows = found[:PAGE]
     another = len(found) > PAGE

@@ -1,24 +1,20 @@
 """The seven paths of ORCA's read API."""
 
-import time
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
-from sqlalchemy import Connection
 from starlette.requests import ClientDisconnect
 
 from orca_daemon.console.context import Context
 from orca_daemon.console.orca_api import answers, catalog, requests
 from orca_daemon.console.orca_api.client import unless_gone
 from orca_daemon.console.orca_api.errors import answer_to
-from orca_daemon.console.orca_api.lists import ListQuery
-from orca_daemon.console.orca_api.positions import Cursor, Positions, Start
+from orca_daemon.console.orca_api.pages import pages_of
 from orca_daemon.console.orca_api.recoveries import granule_status, job_status
 from orca_daemon.console.orca_api.reports import JOBS, read_jobs, read_report, report_query
-from orca_daemon.console.orca_api.requests import PAGE
 from orca_daemon.console.reader import Reader
 
 R = TypeVar("R", bound=requests.OrcaRequest)
@@ -108,7 +104,7 @@ async def catalog_reconcile(request: Request, context: Context) -> Response:
     """A page of the catalog: 100 granules with their files, in the order of `id:collectionId` by bytes."""
     asked = await _body(request, requests.CatalogRequest)
     query = catalog.query_of(asked)
-    reading = _read_page(request, context.reader, query, asked.page_index, catalog.read_catalog)
+    reading = pages_of(request).of_catalog(context.reader, query, asked.page_index)
     return _json(await unless_gone(request, reading))
 
 
@@ -116,7 +112,7 @@ async def catalog_reconcile(request: Request, context: Context) -> Response:
 async def reconciliation_jobs(request: Request, context: Context) -> Response:
     """A page of reconciliation jobs, the newest inventory first."""
     asked = await _body(request, requests.ReconcileJobsRequest)
-    reading = _read_page(request, context.reader, JOBS, asked.page_index, read_jobs)
+    reading = pages_of(request).of(context.reader, JOBS, asked.page_index, read_jobs)
     return _json(await unless_gone(request, reading))
 
 
@@ -141,25 +137,5 @@ async def mismatches(request: Request, context: Context, jobid: JobId) -> Respon
 async def _report(request: Request, reader: Reader, report: str) -> Response:
     asked = await _body(request, requests.ReportRequest)
     query = report_query(report, asked.job_id)
-    reading = _read_page(request, reader, query, asked.page_index, read_report)
+    reading = pages_of(request).of(reader, query, asked.page_index, read_report)
     return _json(await unless_gone(request, reading))
-
-
-async def _read_page(
-    request: Request,
-    reader: Reader,
-    query: ListQuery,
-    page: int,
-    read: Callable[[Connection, ListQuery, Start], tuple[bytes, Cursor | None]],
-) -> bytes:
-    """The page as JSON.  It is read from the nearest position that is remembered; its end is remembered."""
-    positions: Positions = request.app.state.positions
-    start = positions.start(query.key, page * PAGE, time.monotonic())
-    if start.skip > catalog.FAR and catalog.can_be_surveyed(query):
-        for row, place in (await reader.read(catalog.survey, query, page * PAGE)).items():
-            positions.learn(query.key, row, place, time.monotonic())
-        start = positions.start(query.key, page * PAGE, time.monotonic())
-    content, cursor = await reader.read(read, query, start)
-    if cursor is not None:
-        positions.learn(query.key, (page + 1) * PAGE, cursor, time.monotonic())
-    return content

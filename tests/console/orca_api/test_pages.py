@@ -72,6 +72,36 @@ def test_a_page_far_away_is_found_by_a_survey(
     assert len(surveys) == 2
 
 
+def test_granules_far_apart_are_found_by_one_pass_for_many_pages(
+    api: Api, catalog_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_granules(catalog_url, IN_ORDER)
+    passes: list[int] = []
+    look_ahead = catalog.look_ahead
+
+    def noted(*arguments: Any) -> Any:
+        passes.append(1)
+        return look_ahead(*arguments)
+
+    read_catalog = catalog.read_catalog
+
+    def walk(connection: Any, query: Any, start: Any, limit: float | None = None) -> Any:
+        if limit is not None:
+            connection.exec_driver_sql("SET LOCAL statement_timeout = '1ms'; SELECT pg_sleep(1)")
+        return read_catalog(connection, query, start, limit)
+
+    monkeypatch.setattr(catalog, "read_catalog", walk)
+    monkeypatch.setattr(catalog, "look_ahead", noted)
+    monkeypatch.setattr(catalog, "ROWS", 300)
+    pages = [api.catalog(page, startTimestamp=1) for page in range(12)]
+    assert [granules(page) for page in pages] == [IN_ORDER[100 * n : 100 * n + 100] for n in range(12)]
+    assert [page["anotherPage"] for page in pages] == [True] * 10 + [False] * 2
+    assert len(passes) == 4
+    # Plain lists are walked, whatever it takes.
+    assert granules(api.catalog(3, endTimestamp=2**53)) == IN_ORDER[300:400]
+    assert len(passes) == 4
+
+
 def test_times_and_providers_choose_granules(api: Api, catalog_url: str) -> None:
     add_granules(catalog_url, [("C", "old")], created=CREATED - 1)
     add_granules(catalog_url, [("C", "now")])
