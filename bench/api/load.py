@@ -1,7 +1,7 @@
-"""Requests at a fixed rate from a process of its own, whatever the answers take; prints their seconds as JSON.
+"""Sends requests at a fixed rate, whatever the answers take, and prints their seconds as JSON.
 
-Each request has its time, and its duration counts from that time on: a server that stands still is charged with all the
-requests that should have been sent meanwhile.
+Each request has its time, and its duration counts from that time on: a server that stands still is charged
+with all the requests that should have been sent meanwhile.
 """
 
 import asyncio

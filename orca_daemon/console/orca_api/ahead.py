@@ -1,7 +1,7 @@
 """Rows that one pass over the catalog found ahead of time, for lists whose rows lie far apart.
 
-A filter by time may choose few granules that are far apart in the order of names.  To walk from one to the next
-takes seconds a page; to find tens of thousands of them by one pass and a sort takes hardly longer.
+A filter by time may choose few granules that are far apart in the order of names.  To walk from one to the
+next takes seconds a page; to find tens of thousands of them by one pass and a sort takes hardly longer.
 """
 
 from array import array

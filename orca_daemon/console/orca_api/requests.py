@@ -13,11 +13,11 @@ from pydantic.alias_generators import to_camel
 
 PAGE = 100
 """Rows of a page, in all lists of ORCA."""
-SMALLEST, LARGEST = -(2**63), 2**63 - 1024
-"""Integers of 64 bits that are also doubles, as most programs hold numbers of JSON (RFC 8259, section 6)."""
+SMALLEST, LARGEST = -(2**53), 2**53
+"""The integers on which all programs that read JSON agree (RFC 8259, section 6); in SQL they are int8."""
 _JOB = "2f8a1c7e-5d3b-4a59-9c1e-7b6d0f4e8a21"
 """Example of an id."""
-_LAST_PAGE = 2**53
+_LAST_PAGE = LARGEST
 
 
 def _integer(value: object) -> object:

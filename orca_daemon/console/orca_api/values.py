@@ -8,10 +8,10 @@ from typing import Any
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-EARLIEST, LATEST = -210_866_803_200_000, 9_223_372_036_000_000
-"""What timestamptz and an interval since 1970 both hold, in milliseconds: 4714 BC to 294246.
+EARLIEST = -210_866_803_200_000
+"""4714 BC, in milliseconds: where timestamptz begins (PostgreSQL: date/time types).
 
-Source: PostgreSQL's documentation, date/time types.
+It ends in 294276, after every number that a request may have.
 """
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _SPECIAL = re.compile(r'(["\\])')
@@ -35,7 +35,7 @@ def array(texts: Iterable[str] | None) -> str | None:
 
 def within_postgres(milliseconds: int) -> int:
     """The nearest time that Postgres can compare with: no granule was created between the two."""
-    return min(max(milliseconds, EARLIEST), LATEST)
+    return max(milliseconds, EARLIEST)
 
 
 def milliseconds(time: datetime) -> int:

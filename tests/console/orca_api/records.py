@@ -22,8 +22,8 @@ def empty(url: str) -> None:
     """Remove all rows that tests add."""
     execute(
         url,
-        "TRUNCATE orca.granules, orca.files, orca.providers, orca.collections, orca.recovery_job, orca.recovery_file, "
-        "orca.reconcile_job, orca.reconcile_orphan_report, orca.reconcile_phantom_report, "
+        "TRUNCATE orca.granules, orca.files, orca.providers, orca.collections, "
+        "orca.recovery_job, orca.recovery_file, orca.reconcile_job, orca.reconcile_orphan_report, orca.reconcile_phantom_report, "
         "orca.reconcile_catalog_mismatch_report RESTART IDENTITY CASCADE",
     )
 
@@ -44,24 +44,26 @@ def add_granules(
         collections = sorted({collection for collection, _ in granules})
         execute_values(
             cursor,
-            "INSERT INTO orca.collections (collection_id, shortname, version) VALUES %s ON CONFLICT DO NOTHING",
+            "INSERT INTO orca.collections VALUES %s ON CONFLICT DO NOTHING",
             [(collection, "S", "V") for collection in collections],
         )
         execute_values(
             cursor,
-            "INSERT INTO orca.granules (provider_id, collection_id, cumulus_granule_id, execution_id, ingest_time, "
-            "cumulus_create_time, last_update) VALUES %s",
+            "INSERT INTO orca.granules (provider_id, collection_id, cumulus_granule_id, execution_id, "
+            "ingest_time, cumulus_create_time, last_update) VALUES %s",
             [(provider, collection, granule) for collection, granule in granules],
             template="(%s, %s, %s, 'execution', "
-            f"timestamptz 'epoch' + interval '{CREATED + 1}.9 ms', timestamptz 'epoch' + interval '{created} ms', "
+            f"timestamptz 'epoch' + interval '{CREATED + 1}.9 ms', "
+            f"timestamptz 'epoch' + interval '{created} ms', "
             f"timestamptz 'epoch' + interval '{CREATED + 2} ms')",
             page_size=1000,
         )
         cursor.execute(
-            "INSERT INTO orca.files (granule_id, name, orca_archive_location, cumulus_archive_location, key_path, "
-            "ingest_time, etag, version, size_in_bytes, hash, hash_type, storage_class_id) "
-            "SELECT g.id, 'file' || n, 'archive', 'protected', md5(collection_id) || cumulus_granule_id || n, now(), "
-            "'e', 'v', 5, NULL, NULL, 2 FROM orca.granules AS g CROSS JOIN generate_series(1, %s) AS n "
+            "INSERT INTO orca.files (granule_id, name, orca_archive_location, cumulus_archive_location, "
+            "key_path, ingest_time, etag, version, size_in_bytes, hash, hash_type, storage_class_id) "
+            "SELECT g.id, 'file' || n, 'archive', 'protected', "
+            "md5(collection_id) || cumulus_granule_id || n, now(), 'e', 'v', 5, NULL, NULL, 2 "
+            "FROM orca.granules AS g CROSS JOIN generate_series(1, %s) AS n "
             "WHERE NOT EXISTS (SELECT 1 FROM orca.files AS f WHERE f.granule_id = g.id)",
             (files,),
         )
@@ -88,7 +90,8 @@ def add_recovery(
     for name, file_status in files.items():
         execute(
             url,
-            "INSERT INTO orca.recovery_file VALUES (%s, %s, %s, %s, 'key', NULL, 'protected', %s, %s, now(), now(), now())",
+            "INSERT INTO orca.recovery_file VALUES "
+            "(%s, %s, %s, %s, 'key', NULL, 'protected', %s, %s, now(), now(), now())",
             (job, collection, granule, name, file_status, "AccessDenied" if file_status == 3 else None),
         )
 
@@ -97,8 +100,9 @@ def add_reports(url: str, *, rows: int) -> int:
     """Add a job with so many rows in each report; returns its id."""
     ((job,),) = execute(
         url,
-        "INSERT INTO orca.reconcile_job (orca_archive_location, status_id, inventory_creation_time, start_time, "
-        "last_update) VALUES ('archive', 5, timestamptz 'epoch' + %s * interval '1 ms', now(), "
+        "INSERT INTO orca.reconcile_job "
+        "(orca_archive_location, status_id, inventory_creation_time, start_time, last_update) "
+        "VALUES ('archive', 5, timestamptz 'epoch' + %s * interval '1 ms', now(), "
         "timestamptz 'epoch' + %s * interval '1 ms') RETURNING id",
         (CREATED, CREATED + 5),
     )
@@ -112,7 +116,8 @@ def add_reports(url: str, *, rows: int) -> int:
         "FROM generate_series(1, %(rows)s) AS n;"
         "INSERT INTO orca.reconcile_catalog_mismatch_report "
         "SELECT %(job)s, 'C', 'G' || n / 5, 'f' || n %% 2, 'key-' || n, 'protected', '\"e\"', '\"f\"', "
-        f"{time} - n %% 2 * interval '1 s', {time} - interval '1 s', n, n, 2, 'GLACIER', 'etag, storage_class' "
+        f"{time} - n %% 2 * interval '1 s', {time} - interval '1 s', n, n, 2, 'GLACIER', "
+        "'etag, storage_class' "
         "FROM generate_series(1, %(rows)s) AS n",
         {"job": job, "rows": rows},
     )

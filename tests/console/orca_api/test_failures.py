@@ -59,8 +59,8 @@ def test_hostile_texts_are_ids_of_nothing(api: Api, catalog_url: str, value: str
     )
     assert is_error(granule, 404), granule
     for name in ("providerId", "collectionId", "granuleId"):
-        assert api.catalog(**{name: [value]}) == {"anotherPage": False, "granules": []}
-        assert len(api.catalog(**{name: [value, "P", "C", "G"]})["granules"]) == 1
+        assert api.catalog(0, **{name: [value]}) == {"anotherPage": False, "granules": []}
+        assert len(api.catalog(0, **{name: [value, "P", "C", "G"]})["granules"]) == 1
 
 
 def test_texts_that_only_look_hostile_are_found(api: Api, catalog_url: str) -> None:
@@ -81,10 +81,11 @@ def test_hostile_bodies_are_bad_requests(api: Api, path: str) -> None:
         b"[" * 100_000,
         b'{"a":' * 50_000,
         b'{"pageIndex": ' + b"9" * 5_000 + b"}",
-        b'{"pageIndex": NaN, "jobId": NaN, "endTimestamp": NaN, "asyncOperationId": NaN, "collectionId": 1, "granuleId": 1}',
+        b'{"pageIndex": NaN, "jobId": NaN, "endTimestamp": NaN, "asyncOperationId": NaN, "granuleId": 1}',
         b'{"pageIndex": -Infinity, "jobId": 1e400, "endTimestamp": 1e400}',
-        b'{"pageIndex": 1e308, "jobId": 1, "endTimestamp": 1, "asyncOperationId": "\\ud800", "granuleId": ["\\udfff"]}',
-        b'{"pageIndex": {}, "jobId": [], "endTimestamp": "1", "asyncOperationId": {}, "granuleId": {"$ne": 1}}',
+        b'{"pageIndex": 1e308, "jobId": 1, "endTimestamp": 1, "asyncOperationId": "\\ud800"}',
+        b'{"pageIndex": 1, "jobId": 1e99, "endTimestamp": 1, "granuleId": ["\\udfff"]}',
+        b'{"pageIndex": {}, "jobId": [], "endTimestamp": "1", "asyncOperationId": {}}',
         b"null",
         b'"text"',
         b"42",
@@ -96,10 +97,10 @@ def test_hostile_bodies_are_bad_requests(api: Api, path: str) -> None:
 
 def test_numbers_at_the_ends_of_their_range_are_answered(api: Api) -> None:
     last = 2**53
-    for job in (-(2**63), 0, 2**63 - 1024):
+    for job in (-(2**53), 0, 2**53):
         answer = api.post(PATHS["phantoms"], {"jobId": job, "pageIndex": last})
         assert answer.body == {"jobId": job, "anotherPage": False, "phantoms": []}
-    assert api.catalog(last, startTimestamp=2**63 - 1024)["granules"] == []
+    assert api.catalog(last, startTimestamp=2**53)["granules"] == []
 
 
 def test_what_is_no_path_or_no_post_is_json_too(api: Api) -> None:
@@ -161,7 +162,10 @@ def test_a_database_that_is_down_is_503() -> None:
 
 
 def test_a_client_that_goes_away_cancels_its_query(api: Api, catalog_url: str) -> None:
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
     host = urlsplit(api.url)
     body = b'{"asyncOperationId": "J"}'
     with locked(catalog_url):

@@ -77,7 +77,7 @@ WRONG = {
     "huge job": (
         requests.ReportRequest,
         b'{"jobId": 9223372036854775808, "pageIndex": 0}',
-        "data.jobId must be smaller than or equal to 9223372036854774784",
+        "data.jobId must be smaller than or equal to 9007199254740992",
     ),
     "text for array": (
         requests.CatalogRequest,
