@@ -44,9 +44,10 @@ def measure(size: Size) -> Report:
     folder = os.environ.get("ORCA_BENCH_API_DATA")
     with Postgres(Path(folder) if folder else None, fast=True) as server:
         url = prepare(server, scale, lambda text: print(text, file=sys.stderr))
-        with console_process(url, statement_timeout="30") as console:
+        with console_process(url, statement_timeout="60") as (console, process):
             figures, targets = _pages(console, scale, size.pick(300, 50, 3))
-        with console_process(url, cpu=0) as console:
+            # One core is enough for the console; the database and the client may use all.
+            os.sched_setaffinity(process, {0})
             status = _status(console, scale, size.pick(30, 5, 1))
     quantiles = statistics.quantiles(status, n=100)
     figures |= {"status, median ms": 1e3 * quantiles[49], "status, 95th ms": 1e3 * quantiles[94]}
@@ -131,8 +132,14 @@ def _status(console: str, scale: Scale, seconds: int) -> list[float]:
         )
         for turn, number in enumerate(numbers)
     ]
-    _load(console, requests[: int(RATE)], RATE / 2)  # connections are opened, modules imported
-    return _load(console, requests, RATE)
+    process = subprocess.run(
+        [sys.executable, "-m", "bench.api.load"],
+        input=json.dumps({"url": console, "requests": requests, "rate": RATE}),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return [float(value) for value in json.loads(process.stdout)]
 
 
 def _job_ids(numbers: set[int]) -> dict[int, str]:
@@ -141,14 +148,3 @@ def _job_ids(numbers: set[int]) -> dict[int, str]:
         number: str(uuid.UUID(hashlib.md5(str(number).encode(), usedforsecurity=False).hexdigest()))
         for number in numbers
     }
-
-
-def _load(console: str, requests: list[tuple[str, str]], rate: float) -> list[float]:
-    process = subprocess.run(
-        [sys.executable, "-m", "bench.api.load"],
-        input=json.dumps({"url": console, "requests": requests, "rate": rate}),
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    return [float(value) for value in json.loads(process.stdout)]

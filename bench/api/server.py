@@ -11,12 +11,11 @@ from orca_daemon.local.moto import CREDENTIALS, REGION
 
 
 @contextmanager
-def console_process(database_url: str, *, cpu: int | None = None, **settings: str) -> Iterator[str]:
-    """Run `orca-daemon console`; yields its URL.
+def console_process(database_url: str, **settings: str) -> Iterator[tuple[str, int]]:
+    """Run `orca-daemon console`; yields its URL and its process id.
 
     Args:
         database_url: its database.
-        cpu: the one core that it may use; None for all.
         settings: more settings of the section `console`, as in the environment.
     """
     chosen = {"listen": "127.0.0.1:0", "orca_api": "open", **settings}
@@ -31,9 +30,7 @@ def console_process(database_url: str, *, cpu: int | None = None, **settings: st
         [sys.executable, "-m", "orca_daemon", "console"], env=environment, stdout=subprocess.PIPE, text=True
     )
     try:
-        if cpu is not None:
-            os.sched_setaffinity(process.pid, {cpu})
-        yield _url(process)
+        yield _url(process), process.pid
     finally:
         process.terminate()
         process.communicate()

@@ -22,9 +22,9 @@ def empty(url: str) -> None:
     """Remove all rows that tests add."""
     execute(
         url,
-        "TRUNCATE orca.granules, orca.files, orca.providers, orca.collections, "
-        "orca.recovery_job, orca.recovery_file, orca.reconcile_job, orca.reconcile_orphan_report, orca.reconcile_phantom_report, "
-        "orca.reconcile_catalog_mismatch_report RESTART IDENTITY CASCADE",
+        "TRUNCATE orca.granules, orca.files, orca.providers, orca.collections, orca.recovery_job, "
+        "orca.recovery_file, orca.reconcile_job, orca.reconcile_orphan_report, "
+        "orca.reconcile_phantom_report, orca.reconcile_catalog_mismatch_report RESTART IDENTITY CASCADE",
     )
 
 

@@ -27,7 +27,7 @@ def test_no_generated_request_gets_an_answer_that_the_page_does_not_describe(pos
     granule = GranuleStatusRequest.model_fields["granule_id"].examples or []
     add_recovery(url, job[0], granule[0], {"a": 1, "b": 3}, status=1, collection="MOD09GQ___006")
     add_reports(url, rows=150)
-    with console_process(url) as console:
+    with console_process(url) as (console, _):
         command = [
             str(Path(sys.executable).with_name("schemathesis")),
             *("run", f"{console}/openapi.json", "--include-path-regex", "^/orca_api/"),
