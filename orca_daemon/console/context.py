@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from orca_daemon.aws.clients import Clients
+from orca_daemon.console.acting.runs import Runs
 from orca_daemon.console.metrics import ConsoleMetrics
 from orca_daemon.console.reader import Reader
 from orca_daemon.console.security import Guard
@@ -26,6 +27,8 @@ class ConsoleContext:
     """For actions, which write."""
     guard: Guard
     """Tokens, sessions and limits; for the layers and the log-in."""
+    runs: Runs
+    """The actions that are under way."""
     metrics: ConsoleMetrics
 
 

@@ -14,6 +14,7 @@ import structlog
 from orca_daemon import __version__
 from orca_daemon.aws.clients import connect
 from orca_daemon.aws.secret_reader import SecretReader
+from orca_daemon.console.acting.runs import Runs
 from orca_daemon.console.app import create_app
 from orca_daemon.console.context import ConsoleContext
 from orca_daemon.console.metrics import ConsoleMetrics
@@ -32,6 +33,10 @@ from orca_daemon.settings import Settings, SettingsError
 T = TypeVar("T")
 _log: Any = structlog.get_logger()
 _RETRY_SECONDS = 5.0
+_NAME = "orca-daemon console"
+"""What `pg_stat_activity` shows."""
+_WRITING = 2
+"""Connections for actions."""
 
 
 def main(settings: Settings) -> NoReturn:
@@ -111,17 +116,22 @@ async def _context(settings: Settings) -> AsyncIterator[ConsoleContext]:
             raise StartConfigurationError(str(error)) from error
         secrets = SecretReader(clients)
         tokens = Tokens(await _tokens(settings, secrets))
-        reader = Reader(settings.database, settings.console, secrets)
+        named = "application_name" in settings.database.model_fields_set
+        own = settings.database.model_copy(update={} if named else {"application_name": _NAME})
+        reader = Reader(own, settings.console, secrets)
         stack.callback(reader.close)
-        writing = settings.database.model_copy(update={"pool_size": 2})
+        writing = own.model_copy(update={"pool_size": _WRITING})
         database = Database(writing, secrets)
         stack.callback(database.close)
+        runs = Runs()
+        stack.push_async_callback(runs.stop)
         yield ConsoleContext(
             settings=settings,
             clients=clients,
             reader=reader,
             database=database,
             guard=Guard.of(settings.console, tokens),
+            runs=runs,
             metrics=ConsoleMetrics(),
         )
 

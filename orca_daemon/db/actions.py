@@ -104,6 +104,11 @@ def finish(
     connection.execute(_SQL["finish"], values)
 
 
+def find(connection: Connection, action: UUID) -> Action | None:
+    """The action of this id; None if there is none."""
+    return next(iter(_read(connection, "find", id=action)), None)
+
+
 def recent(connection: Connection, *, limit: int, before: datetime | None = None) -> list[Action]:
     """The actions that were begun last, the newest first; an empty list if the table does not exist."""
     return _read(connection, "recent", limit=limit, before=before)

@@ -13,6 +13,11 @@ FROM orca.orca_daemon_action
 WHERE id = :id
 FOR UPDATE;
 
+-- name: find
+SELECT id, at, who, what, filter, wanted, done, seen_at, finished_at, error_message AS error, result
+FROM orca.orca_daemon_action
+WHERE id = :id;
+
 -- name: resume
 UPDATE orca.orca_daemon_action SET seen_at = clock_timestamp() WHERE id = :id;
 

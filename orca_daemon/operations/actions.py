@@ -20,7 +20,17 @@ from orca_daemon.db import actions
 from orca_daemon.db.actions import Action, Beginning, OtherActionError
 from orca_daemon.db.database import Database
 
-__all__ = ["Action", "Beginning", "Begun", "OtherActionError", "begin", "finish", "progress", "recent"]
+__all__ = [
+    "Action",
+    "Beginning",
+    "Begun",
+    "OtherActionError",
+    "begin",
+    "find",
+    "finish",
+    "progress",
+    "recent",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +92,11 @@ async def finish(
 ) -> None:
     """Record how the action ended; `result` is shown to whoever asks again with the same id."""
     await database.transact(actions.finish, action_id, done=done, error=error, result=result)
+
+
+async def find(database: Database, action_id: UUID) -> Action | None:
+    """The action of this id; None if there is none."""
+    return await database.transact(actions.find, action_id)
 
 
 async def recent(database: Database, *, limit: int = 20, before: datetime | None = None) -> list[Action]:

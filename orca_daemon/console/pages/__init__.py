@@ -4,7 +4,7 @@ from importlib import import_module
 
 from fastapi import APIRouter
 
-PAGES = ("now", "login", "probes")
+PAGES = ("now", "login", "probes", "act")
 """Modules of this package."""
 
 
