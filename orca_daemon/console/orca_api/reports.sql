@@ -34,6 +34,8 @@ ORDER BY key_path
 LIMIT :most OFFSET :skip;
 
 -- name: phantoms
+-- The primary key begins with job, collection and granule.  "coalesce" keeps the planner from its estimate of the second
+-- comparison, by the first column alone: no row, if all are of one collection.
 SELECT
     row_.collection_id AS "collectionId",
     row_.granule_id AS "granuleId",
@@ -48,9 +50,15 @@ FROM (
     FROM orca.reconcile_phantom_report
     WHERE job_id = :job AND (
         CAST(:after_key AS text) IS NULL
-        OR (collection_id, granule_id, filename, key_path) > (
-            CAST(:after_collection AS text), CAST(:after_granule AS text), CAST(:after_filename AS text),
-            CAST(:after_key AS text)
+        OR (
+            (collection_id, granule_id) >= (CAST(:after_collection AS text), CAST(:after_granule AS text))
+            AND coalesce(
+                (collection_id, granule_id, filename, key_path) > (
+                    CAST(:after_collection AS text), CAST(:after_granule AS text), CAST(:after_filename AS text),
+                    CAST(:after_key AS text)
+                ),
+                false
+            )
         )
     )
     ORDER BY collection_id, granule_id, filename, key_path
@@ -83,9 +91,15 @@ FROM (
     FROM orca.reconcile_catalog_mismatch_report
     WHERE job_id = :job AND (
         CAST(:after_key AS text) IS NULL
-        OR (collection_id, granule_id, filename, key_path) > (
-            CAST(:after_collection AS text), CAST(:after_granule AS text), CAST(:after_filename AS text),
-            CAST(:after_key AS text)
+        OR (
+            (collection_id, granule_id) >= (CAST(:after_collection AS text), CAST(:after_granule AS text))
+            AND coalesce(
+                (collection_id, granule_id, filename, key_path) > (
+                    CAST(:after_collection AS text), CAST(:after_granule AS text), CAST(:after_filename AS text),
+                    CAST(:after_key AS text)
+                ),
+                false
+            )
         )
     )
     ORDER BY collection_id, granule_id, filename, key_path

@@ -7,17 +7,13 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
+from orca_daemon.console import life
 from orca_daemon.console.app import create_app
-from orca_daemon.console.context import ConsoleContext
-from orca_daemon.console.metrics import ConsoleMetrics
-from orca_daemon.console.reader import Reader
-from orca_daemon.console.security import Guard
-from orca_daemon.console.security.tokens import Tokens
 from orca_daemon.console.server import serving
-from orca_daemon.db.database import Database
+from orca_daemon.local.moto import REGION
 from orca_daemon.settings import Settings
 
 HELLO_SECONDS = 30.0
@@ -71,6 +67,7 @@ def served(database_url: str, **console: object) -> Iterator[Api]:
     """Serve the API of this database until the context ends; `console` are settings."""
     settings = Settings.model_validate(
         {
+            "aws": {"region": REGION},
             "database": {"url": database_url, "connect_timeout": 2, "pool_timeout": 2},
             "console": {"listen": "127.0.0.1:0", "orca_api": "open", **console},
         }
@@ -79,20 +76,13 @@ def served(database_url: str, **console: object) -> Iterator[Api]:
     is_up, loop, stopping = threading.Event(), asyncio.new_event_loop(), asyncio.Event()
 
     async def serve() -> None:
-        reader = Reader(settings.database, settings.console)
-        context = ConsoleContext(
-            settings=settings,
-            clients=cast("Any", None),  # the API uses no AWS
-            reader=reader,
-            database=Database(settings.database),
-            guard=Guard.of(settings.console, Tokens({})),
-            metrics=ConsoleMetrics(),
-        )
-        async with serving(create_app(context), "127.0.0.1", 0) as (url, _):
+        async with (
+            life._context(settings) as context,
+            serving(create_app(context), "127.0.0.1", 0) as (url, _),
+        ):
             started.append(url)
             is_up.set()
             await stopping.wait()
-        reader.close()
 
     thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
     thread.start()

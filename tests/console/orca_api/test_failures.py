@@ -84,7 +84,6 @@ def test_hostile_bodies_are_bad_requests(api: Api, path: str) -> None:
         b'{"pageIndex": NaN, "jobId": NaN, "endTimestamp": NaN, "asyncOperationId": NaN, "granuleId": 1}',
         b'{"pageIndex": -Infinity, "jobId": 1e400, "endTimestamp": 1e400}',
         b'{"pageIndex": 1e308, "jobId": 1, "endTimestamp": 1, "asyncOperationId": "\\ud800"}',
-        b'{"pageIndex": 1, "jobId": 1e99, "endTimestamp": 1, "granuleId": ["\\udfff"]}',
         b'{"pageIndex": {}, "jobId": [], "endTimestamp": "1", "asyncOperationId": {}}',
         b"null",
         b'"text"',
