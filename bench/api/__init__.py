@@ -64,7 +64,7 @@ def measure(size: Size) -> Report:
 
 
 def _processor_seconds(process: int) -> float:
-    """Seconds that a process has computed so far, which other load does not change; 0 where there is no /proc."""
+    """Seconds of processor time of a process so far, whatever else runs; 0 where there is no /proc."""
     file = Path(f"/proc/{process}/stat")
     fields = file.read_text().rpartition(")")[2].split() if file.exists() else []
     return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
