@@ -29,8 +29,10 @@ def create_app(console: ConsoleContext) -> FastAPI:
     for router in pages.routers():
         app.include_router(router)
     if console.settings.console.orca_api != "off":
+        app.state.pages = orca_api.Pages()
         app.include_router(orca_api.router, prefix="/orca_api")
-        app.include_router(orca_api.router, include_in_schema=False)
+        for prefix in ("", "/orca"):  # "/orca" is the stage of ORCA before 9.0.4
+            app.include_router(orca_api.router, prefix=prefix, include_in_schema=False)
     answer_failures(app)
     surround(app, console)
     return app

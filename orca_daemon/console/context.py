@@ -32,7 +32,7 @@ class ConsoleContext:
     metrics: ConsoleMetrics
 
 
-def _of(request: Request) -> ConsoleContext:
+async def _of(request: Request) -> ConsoleContext:  # async, because FastAPI calls others in a thread
     context: ConsoleContext = request.app.state.context
     return context
 

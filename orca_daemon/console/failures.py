@@ -1,5 +1,6 @@
 """Answers for what routes refuse: unknown paths, wrong values; never with the value itself."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -13,7 +14,7 @@ from orca_daemon.console.security.answers import belongs_to_api, refusal
 
 _SENTENCES = {
     HTTPStatus.NOT_FOUND: "There is no such page.",
-    HTTPStatus.METHOD_NOT_ALLOWED: "This page does not take forms.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "This path is not for this method.",
 }
 
 
@@ -29,7 +30,8 @@ def _refused(request: Request, error: Exception) -> Response:
     detail = str(getattr(error, "detail", ""))
     phrase = HTTPStatus(status).phrase
     sentence = _SENTENCES.get(HTTPStatus(status), phrase) if detail in {"", phrase} else detail
-    return _answer(request, status, sentence)
+    headers = error.headers if isinstance(error, HTTPException) else None  # such as Allow
+    return _answer(request, status, sentence, headers)
 
 
 def _invalid(request: Request, error: Exception) -> Response:
@@ -40,8 +42,12 @@ def _invalid(request: Request, error: Exception) -> Response:
     return _answer(request, HTTPStatus.BAD_REQUEST, sentence)
 
 
-def _answer(request: Request, status: int, sentence: str) -> Response:
+def _answer(
+    request: Request, status: int, sentence: str, headers: Mapping[str, str] | None = None
+) -> Response:
     if belongs_to_api(request.scope["path"]):
-        return refusal(request.scope, status, sentence)
+        return refusal(request.scope, status, sentence, dict(headers or {}))
     title = HTTPStatus(status).phrase
-    return page(request, "failure.html", status=status, title=title, sentence=sentence)
+    answer = page(request, "failure.html", status=status, title=title, sentence=sentence)
+    answer.headers.update(headers or {})
+    return answer

@@ -28,3 +28,9 @@ CREATE INDEX CONCURRENTLY daemon_recovery_file_failed ON orca.recovery_file (las
 -- An entry is never longer than that of ORCA's own key of both columns.
 CREATE INDEX CONCURRENTLY daemon_granules_order
 ON orca.granules ((cumulus_granule_id || ':' || collection_id) COLLATE "C");
+
+-- name: daemon_granules_collection_order
+-- The same order within a collection.  A hash of the collection, because its text again would make entries longer
+-- than those of ORCA's own keys, and the table would refuse rows.
+CREATE INDEX CONCURRENTLY daemon_granules_collection_order
+ON orca.granules (hashtext(collection_id), ((cumulus_granule_id || ':' || collection_id) COLLATE "C"));

@@ -25,7 +25,7 @@ def _confirm(page: "Page") -> str:
     page.click("main form[action$='/confirm'] button")
     page.wait_for_url("**/actions/action?id=*")
     page.locator(".state.good, .state.bad").first.wait_for()
-    return page.locator("main").inner_text()
+    return str(page.locator("main").inner_text())
 
 
 def test_pausing_and_resuming_a_queue(acting: str, stack: Whereabouts, new_page: NewPage) -> None:
@@ -67,7 +67,7 @@ def test_a_double_click_and_a_reload_do_a_thing_once(
 def _exported(new_page: NewPage, acting: str) -> bool:
     page = new_page()
     page.goto(f"{acting}/exports/table?name=recovery_job")
-    return page.locator("tbody tr").count() > 0
+    return bool(page.locator("tbody tr").count())
 
 
 def test_recovering_a_failed_file_again(acting: str, stack: Whereabouts, new_page: NewPage) -> None:

@@ -1,14 +1,10 @@
 """ORCA's read API.  `router` is mounted under `/orca_api` and under `/`."""
 
-from fastapi import APIRouter
-from fastapi.responses import JSONResponse, Response
+from orca_daemon.console.orca_api.errors import failure
+from orca_daemon.console.orca_api.pages import Pages
+from orca_daemon.console.orca_api.router import router
 
-router = APIRouter()
-"""Paths without a slash at the end: `security.paths` removes it, and doubled slashes, before any route."""
-PREFIXES: tuple[str, ...] = ()
-"""What the paths of the API begin with, beside `/orca_api`: requests below these get errors as JSON."""
+__all__ = ["PREFIXES", "Pages", "failure", "router"]
 
-
-def failure(status: int, message: str) -> Response:
-    """An error in ORCA's shape, for requests that no route of the API has seen (wrong host, no token)."""
-    return JSONResponse({"message": message}, status)
+PREFIXES: tuple[str, ...] = ("/recovery/jobs", "/recovery/granules", "/catalog/reconcile", "/orca")
+"""What the paths of the API begin with, beside `/orca_api`: requests there and below get errors as JSON."""

@@ -9,8 +9,8 @@ from orca_daemon.console.security.answers import belongs_to_api, refusal
 
 FORM = 256 * 1024
 """Largest form, bytes."""
-JSON = 1024 * 1024
-"""Largest body of a request to the API, bytes."""
+JSON = 6 * 1024 * 1024
+"""Largest body of a request to the API, bytes: what a Lambda takes, and so ORCA (AWS: Lambda quotas)."""
 ALL = 64 * 1024 * 1024
 """Bytes of all bodies that wait at one time, from visitors that may be strangers."""
 BODY_SECONDS = 20.0

@@ -5,7 +5,7 @@ from urllib.parse import unquote_to_bytes
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from orca_daemon.console.security.answers import refusal
+from orca_daemon.console.security.answers import belongs_to_api, refusal
 
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\\ufffd]|(?:^|/)\.\.?(?:/|$)")
 """Control characters, backslashes, what is not UTF-8, and the segments `.` and `..`."""
@@ -30,7 +30,9 @@ class CleanPaths:
             path = clean(scope["path"])
             # No text in Postgres has NUL, so no page takes one.
             if path is None or b"\0" in unquote_to_bytes(scope["query_string"]):
-                scope["path"] = path or "/"
+                # Errors below the API are JSON, whatever its path is.
+                asked = re.sub("/{2,}", "/", scope["path"])
+                scope["path"] = "/orca_api" if belongs_to_api(asked) else path or "/"
                 await refusal(scope, 400, "The address has characters that no page has.")(
                     scope, receive, send
                 )
