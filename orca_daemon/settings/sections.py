@@ -66,6 +66,12 @@ def _table_name(name: str) -> str:
     return name
 
 
+def _namespace(name: str) -> str:
+    if not re.fullmatch(r"[0-9A-Za-z_./#:-]{1,255}", name) or name.startswith("AWS/"):
+        raise ValueError("must be up to 255 letters, digits and ./#:_-, and not begin with AWS/")
+    return name
+
+
 def _patterns(destinations: dict[str, str]) -> dict[str, str]:
     for expression in destinations:
         try:
@@ -396,6 +402,17 @@ class LogSection(Section):
     """`json`, one object per line, or `console`, lines for people."""
 
 
+class MetricsSection(Section):
+    """Metrics for CloudWatch, beside those of the port."""
+
+    emf: bool = False
+    """Whether the log also has metrics, once a minute, in CloudWatch's Embedded Metric Format."""
+    namespace: Annotated[str, AfterValidator(_namespace)] = "OrcaDaemon"
+    """Their namespace in CloudWatch."""
+    deployment: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+    """Value of their dimension `Deployment`; default: `database.prefix`, else `orca`."""
+
+
 STANDARD_QUEUES = ("status_update", "recovery", "internal_report", "catalog", "restore")
 
 
@@ -413,6 +430,7 @@ class Settings(Section):
     export: ExportSection = Field(default_factory=ExportSection)
     http: HttpSection = Field(default_factory=HttpSection)
     log: LogSection = Field(default_factory=LogSection)
+    metrics: MetricsSection = Field(default_factory=MetricsSection)
     _corrections: tuple[Correction, ...] = PrivateAttr(default=())
 
     @property
