@@ -31,4 +31,3 @@ def test_the_log_has_metrics_from_the_start_to_the_drain_at_every_level(running:
     assert [line["DeadLettered"] for line in queue] == [0, 1]
     assert [line["NotStarted"] for line in queue] == [1, 0]
     assert 0 < process[-1]["DrainUsed"] < 1
-
