@@ -72,6 +72,13 @@ def _namespace(name: str) -> str:
     return name
 
 
+def _dimension(value: str) -> str:
+    # CloudWatch takes 1,024 printable characters of ASCII (API reference, Dimension).
+    if not re.fullmatch(r"[!-9;-~][ -~]{0,254}", value):
+        raise ValueError("must be up to 255 printable characters of ASCII, and not begin with a colon")
+    return value
+
+
 def _patterns(destinations: dict[str, str]) -> dict[str, str]:
     for expression in destinations:
         try:
@@ -409,7 +416,7 @@ class MetricsSection(Section):
     """Whether the log also has metrics, once a minute, in CloudWatch's Embedded Metric Format."""
     namespace: Annotated[str, AfterValidator(_namespace)] = "OrcaDaemon"
     """Their namespace in CloudWatch."""
-    deployment: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+    deployment: Annotated[str, AfterValidator(_dimension)] | None = None
     """Value of their dimension `Deployment`; default: `database.prefix`, else `orca`."""
 
 
