@@ -33,7 +33,11 @@ def main() -> None:
 
 def filled(text: str) -> str:
     """The page with its tables made anew."""
-    tables = (("settings", settings_table()), ("metrics", metrics_table()), ("cloudwatch", cloudwatch_table()))
+    tables = (
+        ("settings", settings_table()),
+        ("metrics", metrics_table()),
+        ("cloudwatch", cloudwatch_table()),
+    )
     for name, rows in tables:
         pattern = rf"(<!-- table: {name} -->\n).*?(<!-- end -->)"
         table = "\n".join(rows)

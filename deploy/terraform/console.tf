@@ -4,31 +4,46 @@ locals {
   consoles = var.console ? 1 : 0
 
   console_policy = jsondecode(replace(file("${local.deploy}/iam/console-policy.json"), "REGION", local.region))
-  console_resources = merge(local.resources, {
-    ReadSecrets = concat(local.resources.ReadSecrets, values(var.console_token_secret_arns))
-  })
+  console_resources = {
+    ShowAndRedriveQueues = [for name in concat(values(local.dead_letter), var.other_queue_names) : "${local.queue_arn}${name}"]
+    SendMessages         = [for name in concat(values(var.queues)[*].name, var.other_queue_names) : "${local.queue_arn}${name}"]
+    ReadArchiveInventoriesAndExports = [
+      for bucket in concat(var.archive_buckets, var.reports_buckets, local.exports) : "${local.s3}${bucket}/*"
+    ]
+    ListBuckets    = [for bucket in concat(var.archive_buckets, var.reports_buckets, local.exports) : "${local.s3}${bucket}"]
+    ReadSecrets    = concat([var.database_secret_arn], local.setting_secret_arns, values(var.console_token_secret_arns))
+    ReadParameters = ["arn:${local.partition}:ssm:${local.region}:${local.account}:parameter/${var.prefix}-orca-console/*"]
+    UseKeys        = var.kms_key_arns
+  }
   console_statements = [
     for statement in local.console_policy.Statement : merge(statement, { Resource = local.console_resources[statement.Sid] })
     if length(local.console_resources[statement.Sid]) > 0
   ]
 
+  console_template = jsondecode(file("${local.deploy}/ecs/console-task-definition.json"))
+  console_sample   = [for each in local.console_template.containerDefinitions : each if each.name == "console"][0]
+
+  # ORCA_HTTP__PORT tells the health check the console's port.
   console_environment = merge(
     { for name, value in local.environment : name => value if !startswith(name, "ORCA_METRICS__") },
     {
       ORCA_CONSOLE__LISTEN  = "0.0.0.0:9465"
       ORCA_CONSOLE__ACTIONS = tostring(var.console_actions)
       ORCA_CONSOLE__TOKENS  = jsonencode({ for name, arn in var.console_token_secret_arns : name => "secret:${arn}" })
+      ORCA_HTTP__PORT       = "9465"
     },
     length(var.console_hosts) == 0 ? {} : { ORCA_CONSOLE__ALLOWED_HOSTS = join(",", var.console_hosts) },
+    { for name, value in var.settings : name => value if startswith(name, "ORCA_CONSOLE__") },
   )
 
-  console_container = merge(local.common, {
-    name         = "console"
-    command      = ["console"]
-    portMappings = [{ name = "console", containerPort = 9465, protocol = "tcp" }]
-    environment  = [for name in sort(keys(local.console_environment)) : { name = name, value = local.console_environment[name] }]
-    healthCheck = merge(local.common.healthCheck, {
-      command = ["CMD", "/opt/orca-daemon/bin/python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:9465/livez', timeout=4)"]
+  console_container = merge(local.console_sample, {
+    image       = var.image
+    environment = [for name in sort(keys(local.console_environment)) : { name = name, value = local.console_environment[name] }]
+    logConfiguration = merge(local.console_sample.logConfiguration, {
+      options = merge(local.console_sample.logConfiguration.options, {
+        region         = local.region
+        log_group_name = aws_cloudwatch_log_group.this.name
+      })
     })
   })
 }
@@ -56,8 +71,8 @@ resource "aws_ecs_task_definition" "console" {
   family                   = "${var.name}-console"
   requires_compatibilities = ["FARGATE"]
   network_mode             = "awsvpc"
-  cpu                      = 256
-  memory                   = 1024
+  cpu                      = local.console_template.cpu
+  memory                   = local.console_template.memory
   execution_role_arn       = aws_iam_role.execution.arn
   task_role_arn            = aws_iam_role.console[0].arn
   container_definitions    = jsonencode([local.console_container, local.log_router])
@@ -69,7 +84,7 @@ resource "aws_ecs_task_definition" "console" {
   }
 
   dynamic "volume" {
-    for_each = local.template.volumes
+    for_each = local.console_template.volumes
     content {
       name = volume.value.name
     }

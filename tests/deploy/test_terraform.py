@@ -24,10 +24,12 @@ def test_every_variable_is_used_and_every_used_one_is_declared() -> None:
     assert declared == set(re.findall(r"\bvar\.(\w+)", TEXT))
 
 
-@pytest.mark.parametrize("file", ["policy.json", "console-policy.json"])
-def test_the_module_has_resources_for_every_statement_of_the_policies(file: str) -> None:
+@pytest.mark.parametrize(
+    ("file", "name"), [("policy.json", "resources"), ("console-policy.json", "console_resources")]
+)
+def test_the_module_has_resources_for_every_statement_of_the_policies(file: str, name: str) -> None:
     statements = json.loads((ROOT / "deploy/iam" / file).read_text("utf-8"))["Statement"]
-    block = TEXT.partition("  resources = {\n")[2].partition("\n  }\n")[0]
+    block = TEXT.partition(f"  {name} = {{\n")[2].partition("\n  }\n")[0]
 
     assert {statement["Sid"] for statement in statements} <= set(
         re.findall(r"^    (\w+) +=", block, re.MULTILINE)

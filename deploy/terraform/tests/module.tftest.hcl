@@ -206,10 +206,37 @@ run "the_console_has_a_role_and_a_service_of_its_own" {
     condition = (
       { for each in jsondecode(aws_ecs_task_definition.console[0].container_definitions)[0].environment : each.name => each.value }.ORCA_CONSOLE__TOKENS == jsonencode({ ops = "secret:${var.console_token_secret_arns.ops}" }) &&
       aws_ecs_task_definition.console[0].task_role_arn == aws_iam_role.console[0].arn &&
-      strcontains(aws_iam_role_policy.console[0].policy, var.console_token_secret_arns.ops) &&
-      !strcontains(aws_iam_role_policy.daemon.policy, var.console_token_secret_arns.ops)
+      alltrue([
+        for name in ["command", "user", "readonlyRootFilesystem", "portMappings", "healthCheck"] :
+        jsonencode(jsondecode(aws_ecs_task_definition.console[0].container_definitions)[0][name]) == jsonencode(local.console_sample[name])
+      ])
     )
     error_message = "The console is another task: ${aws_ecs_task_definition.console[0].container_definitions}"
+  }
+
+  assert {
+    condition = {
+      for statement in jsondecode(aws_iam_role_policy.console[0].policy).Statement : statement.Sid => statement.Resource
+      } == {
+      ShowAndRedriveQueues             = ["arn:aws:sqs:us-west-2:123456789012:recovery-dead", "arn:aws:sqs:us-west-2:123456789012:status-dead.fifo"]
+      SendMessages                     = [for name in ["catalog.fifo", "recovery", "status.fifo"] : "arn:aws:sqs:us-west-2:123456789012:${name}"]
+      ReadArchiveInventoriesAndExports = ["arn:aws:s3:::archive/*", "arn:aws:s3:::archive-2/*"]
+      ListBuckets                      = ["arn:aws:s3:::archive", "arn:aws:s3:::archive-2"]
+      ReadSecrets = [
+        var.database_secret_arn,
+        "arn:aws:secretsmanager:us-west-2:123456789012:secret:source-AbCdEf",
+        var.console_token_secret_arns.ops,
+      ]
+      ReadParameters = ["arn:aws:ssm:us-west-2:123456789012:parameter/prefix-orca-console/*"]
+      UseKeys        = ["arn:aws:kms:us-west-2:123456789012:key/1"]
+      WriteLog       = ["arn:aws:logs:us-west-2:123456789012:log-group:/ecs/orca-daemon:*"]
+    }
+    error_message = "The resources are others: ${aws_iam_role_policy.console[0].policy}"
+  }
+
+  assert {
+    condition     = !strcontains(aws_iam_role_policy.daemon.policy, var.console_token_secret_arns.ops)
+    error_message = "The daemon must not be able to read the tokens of the console."
   }
 }
 
