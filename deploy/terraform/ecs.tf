@@ -53,6 +53,7 @@ locals {
 
   # A task that ends by itself needs no health check.
   migration = merge({ for key, value in local.common : key => value if key != "healthCheck" }, {
+    image   = coalesce(var.migration_image, var.image)
     command = ["db", "upgrade", "--yes"]
     environment = [
       { name = "AWS_REGION", value = local.region },

@@ -16,6 +16,12 @@ variable "image" {
   description = "The daemon's image, with a tag or a digest; `docker build` makes it (docs/deploy.md)."
 }
 
+variable "migration_image" {
+  type        = string
+  default     = null
+  description = "Image of the migration; null: `image`. Give the new version here first, run the migration, then give it to `image`."
+}
+
 variable "cluster_arn" {
   type        = string
   description = "ARN of the ECS cluster."

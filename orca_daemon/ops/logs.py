@@ -57,16 +57,16 @@ def set_level(level: str) -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(level))
 
 
-def put_reserved(line: str) -> None:
-    """Write a line of metrics among those of `configure_unblocked`; it is dropped last."""
-    if _writer is not None:
-        _writer.put_reserved(f"{line}\n".encode())
-
-
 def flush(limit: float = FLUSH_SECONDS) -> None:
     """Wait at most `limit` seconds until all lines are written."""
     if _writer is not None:
         _writer.flush(limit)
+
+
+def put_reserved(line: str) -> None:
+    """Write a line of metrics among those of `configure_unblocked`; it is dropped last."""
+    if _writer is not None:
+        _writer.put_reserved(f"{line}\n".encode())
 
 
 def dropped() -> int:

@@ -130,9 +130,15 @@ run "the_policy_is_the_file_of_deploy_iam_with_these_resources" {
 run "the_migration_is_a_task_with_a_role_of_its_own" {
   command = apply
 
+  variables {
+    migration_image = "registry.example.org/orca-daemon:0.2.0"
+  }
+
   assert {
     condition = (
       jsondecode(aws_ecs_task_definition.migration[0].container_definitions)[0].command == ["db", "upgrade", "--yes"] &&
+      jsondecode(aws_ecs_task_definition.migration[0].container_definitions)[0].image == var.migration_image &&
+      jsondecode(aws_ecs_task_definition.daemon.container_definitions)[0].image == var.image &&
       { for each in jsondecode(aws_ecs_task_definition.migration[0].container_definitions)[0].environment : each.name => each.value }.DATABASE_URL == "secret:${var.owner_secret_arn}" &&
       aws_ecs_task_definition.migration[0].task_role_arn == aws_iam_role.migration[0].arn
     )
