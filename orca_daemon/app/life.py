@@ -13,13 +13,13 @@ import structlog
 
 from orca_daemon import __version__
 from orca_daemon.app import dump
-from orca_daemon.app.exits import Exit, StartConfigurationError
 from orca_daemon.app.process import Process
-from orca_daemon.app.signals import handled
 from orca_daemon.engine.engine import Drained
 from orca_daemon.engine.errors import RouteError, StuckError
 from orca_daemon.ops import logs
+from orca_daemon.ops.exits import Exit, StartConfigurationError
 from orca_daemon.ops.gc_tuning import tune_gc
+from orca_daemon.ops.signals import handled
 from orca_daemon.ops.systemd import Notifier
 from orca_daemon.settings import Settings, SettingsError
 

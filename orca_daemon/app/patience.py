@@ -10,10 +10,10 @@ import structlog
 
 from orca_daemon.app.checkup.database import UNUSABLE
 from orca_daemon.app.checkup.findings import Finding, StartAction
-from orca_daemon.app.exits import StartConfigurationError
 from orca_daemon.aws.errors import Meaning, behind, meaning_of, reason_of
 from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.errors import SourceError
+from orca_daemon.ops.exits import StartConfigurationError
 from orca_daemon.ops.health import StartWait
 
 T = TypeVar("T")

@@ -11,7 +11,6 @@ import structlog
 from orca_daemon import __version__
 from orca_daemon.app import bindings, gauges
 from orca_daemon.app.checkup.settings import handlers
-from orca_daemon.app.exits import StartConfigurationError
 from orca_daemon.aws.clients import Clients, connect
 from orca_daemon.aws.metering import meter
 from orca_daemon.aws.operations import OPERATIONS
@@ -25,6 +24,7 @@ from orca_daemon.engine.state import EngineState
 from orca_daemon.ops import health, http, log_events, logs, systemd
 from orca_daemon.ops.emf.emitter import Emitter
 from orca_daemon.ops.emf.lines import Identity
+from orca_daemon.ops.exits import StartConfigurationError
 from orca_daemon.ops.metrics import Metrics
 from orca_daemon.queues.services import Services
 from orca_daemon.settings import Settings, SettingsError

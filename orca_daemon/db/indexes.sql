@@ -17,3 +17,12 @@ ON orca.reconcile_job (orca_archive_location, inventory_creation_time);
 
 -- name: daemon_files_granule
 CREATE INDEX CONCURRENTLY daemon_files_granule ON orca.files (granule_id);
+
+-- name: daemon_recovery_file_failed
+CREATE INDEX CONCURRENTLY daemon_recovery_file_failed ON orca.recovery_file (last_update) WHERE status_id = 3;
+
+-- name: daemon_granules_order
+-- The order of ORCA's read API, in which Cumulus merges: of the bytes of granule and collection in one text.
+-- An entry is never longer than that of ORCA's own key of both columns.
+CREATE INDEX CONCURRENTLY daemon_granules_order
+ON orca.granules ((cumulus_granule_id || ':' || collection_id) COLLATE "C");

@@ -15,8 +15,17 @@ INDEXES = load(__package__, "indexes.sql")
 SUPERSEDED = ("daemon_recovery_file_key_path",)
 """Indexes of earlier versions that another one replaces; this one refused keys that the table accepts."""
 
-OWN_TABLES = ("orca_daemon_restore",)
-"""The tables that only the daemon has; without one of them, what needs it waits."""
+RESTORE_TABLE = "orca_daemon_restore"
+"""Without it, the messages of `restore` wait."""
+STEERING_TABLES = (
+    "orca_daemon_control",
+    "orca_daemon_process",
+    "orca_daemon_dead_letter",
+    "orca_daemon_action",
+)
+"""Without one of them, the daemon works and cannot be steered by commands."""
+OWN_TABLES = (RESTORE_TABLE, *STEERING_TABLES)
+"""The tables that only the daemon has."""
 _OWN = "orca_daemon_"
 CURRENT = 7
 

@@ -8,6 +8,7 @@ from orca_daemon.settings.names import shown
 from orca_daemon.settings.sections import (
     STANDARD_QUEUES,
     AwsSection,
+    ConsoleSection,
     CopiesSection,
     DatabaseSection,
     EngineSection,
@@ -28,6 +29,7 @@ __all__ = [
     "ORCA_NAMES",
     "STANDARD_QUEUES",
     "AwsSection",
+    "ConsoleSection",
     "CopiesSection",
     "DatabaseSection",
     "EngineSection",

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Mapping
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -88,11 +89,56 @@ def _patterns(destinations: dict[str, str]) -> dict[str, str]:
     return destinations
 
 
+def _listen(text: str) -> str:
+    host, colon, port = text.rpartition(":")
+    if not colon or not re.fullmatch(r"\d{1,5}", port) or int(port) > _LAST_PORT:
+        raise ValueError("must be ADDRESS:PORT, such as 127.0.0.1:9465 or [::1]:9465")
+    if host != "localhost":
+        bracketed = host.startswith("[") and host.endswith("]")
+        try:
+            address = ip_address(host[1:-1] if bracketed else host)
+        except ValueError:
+            address = None
+        if address is None or bracketed != (address.version == 6):  # noqa: PLR2004  its name is a number
+            raise ValueError("must be ADDRESS:PORT, such as 127.0.0.1:9465 or [::1]:9465")
+    return text
+
+
+def _header_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", name):
+        raise ValueError("must be the name of a header: letters, digits and hyphens")
+    return name
+
+
+def _visitor_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}", name):
+        raise ValueError("must have a name of letters, digits and . _ @ - only")
+    return name
+
+
+def _networks(texts: tuple[str, ...]) -> tuple[str, ...]:
+    for text in texts:
+        try:
+            ip_network(text)
+        except ValueError:
+            raise ValueError("must be addresses or networks, such as 10.0.0.7 or 10.0.0.0/24") from None
+    return texts
+
+
 Names = Annotated[tuple[str, ...], BeforeValidator(_comma_separated)]
 Buckets = Annotated[Names, AfterValidator(_not_empty)]
 """Names of buckets, or patterns with `*`, `?` and `[…]`."""
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 QueueUrl = Annotated[HttpUrl, AfterValidator(normalised)]
+_LAST_PORT = 65_535
+Listen = Annotated[str, AfterValidator(_listen)]
+"""Address and port."""
+Networks = Annotated[Names, AfterValidator(_networks)]
+"""Addresses, or networks as `10.0.0.0/24`."""
+HeaderName = Annotated[str, AfterValidator(_header_name)]
+"""Name of a header of HTTP."""
+VisitorName = Annotated[str, AfterValidator(_visitor_name)]
+"""Name of a person or program, as the record of actions shows it."""
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -419,6 +465,55 @@ class LogSection(Section):
     """`json`, one object per line, or `console`, lines for people."""
 
 
+class ConsoleSection(Section):
+    """The web pages for operators and ORCA's read API: `orca-daemon console`."""
+
+    listen: Listen = "127.0.0.1:9465"
+    """Address and port to listen on; port 0 takes a free port, which is logged.  Any address but loopback
+    needs tokens, or trusted proxies.
+    """
+    actions: bool = False
+    """Whether visitors with a token may act: pause, recover, send back, and so on.  Else pages only show."""
+    tokens: Annotated[dict[VisitorName, SecretStr], BeforeValidator(_json_object)] = Field(
+        default_factory=dict
+    )
+    """Name of a person or program to its token, which says who acts; better as `secret:ARN` or `ssm:NAME`
+    than as text.
+    """
+    trusted_proxies: Networks = ()
+    """Addresses or networks of proxies whose headers are believed: who the visitor is, its address, https."""
+    user_header: HeaderName = "X-Forwarded-User"
+    """Header in which a trusted proxy names the user that it knows."""
+    allowed_hosts: Names = ()
+    """Names, without port, by which browsers reach the console, besides addresses of loopback."""
+    orca_api: Literal["open", "token", "off"] = "token"
+    """ORCA's read API: `open` to all, as ORCA's own; `token`: to those who may see the pages; or `off`."""
+    session_hours: Annotated[float, Field(gt=0, le=720)] = 12.0
+    """Hours after which a visitor has to log in again."""
+    connections: Count = 4
+    """Connections to the database for pages and the API."""
+    statement_timeout: Seconds = 10.0
+    """Seconds that one statement of a page or of the API may take."""
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port of `listen`."""
+        host, _, port = self.listen.rpartition(":")
+        return host.removeprefix("[").removesuffix("]"), int(port)
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether only this machine can connect."""
+        return self.address[0] == "localhost" or ip_address(self.address[0]).is_loopback
+
+    @model_validator(mode="after")
+    def _knows_its_visitors(self) -> "ConsoleSection":
+        if not (self.on_loopback or self.tokens or self.trusted_proxies):
+            text = "is not loopback: set console.tokens.NAME (ORCA_CONSOLE__TOKENS__NAME) to a token"
+            raise SettingsConflictError(("console.listen", text))
+        return self
+
+
 class MetricsSection(Section):
     """Metrics for CloudWatch, beside those of the port."""
 
@@ -446,6 +541,7 @@ class Settings(Section):
     reconcile: ReconcileSection = Field(default_factory=ReconcileSection)
     export: ExportSection = Field(default_factory=ExportSection)
     http: HttpSection = Field(default_factory=HttpSection)
+    console: ConsoleSection = Field(default_factory=ConsoleSection)
     log: LogSection = Field(default_factory=LogSection)
     metrics: MetricsSection = Field(default_factory=MetricsSection)
     _corrections: tuple[Correction, ...] = PrivateAttr(default=())

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from orca_daemon.app.signals import handled
+from orca_daemon.ops.signals import handled
 from tests.waiting import PATIENCE
 
 NAMES = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)

@@ -6,7 +6,7 @@ import sys
 PROGRAM = """
 import asyncio, types
 from orca_daemon.app import life
-from orca_daemon.app.exits import Exit
+from orca_daemon.ops.exits import Exit
 
 async def uncancellable():
     while True:

@@ -14,7 +14,7 @@ from orca_daemon.ops.bootstrap import open_standard_streams
 open_standard_streams()
 import structlog
 from orca_daemon.app import life
-from orca_daemon.app.exits import Exit
+from orca_daemon.ops.exits import Exit
 
 class Unraisable:
     def __del__(self):

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from orca_daemon import settings
+
 ROOT = Path(__file__).parents[2]
 MODULE = ROOT / "deploy/terraform"
 TEXT = "\n".join(path.read_text("utf-8") for path in sorted(MODULE.glob("*.tf")))
@@ -43,3 +45,42 @@ def test_the_example_sets_every_required_variable_and_no_other_name() -> None:
     required = {name for name, body in blocks if not re.search(r"^  default +=", body, re.MULTILINE)}
 
     assert required <= given <= {name for name, _ in blocks}
+
+
+def test_the_environment_of_the_tasks_is_made_of_settings(tmp_path: Path) -> None:
+    (tmp_path / "none.toml").touch()
+    names = set(re.findall(r"\b(ORCA_[A-Z]+__[A-Z_]+[A-Z])\b", TEXT))
+    values = {
+        "ORCA_CONSOLE__ACTIONS": "true",
+        "ORCA_CONSOLE__ALLOWED_HOSTS": "orca.example.org",
+        "ORCA_CONSOLE__LISTEN": "0.0.0.0:9465",
+        "ORCA_CONSOLE__TOKENS": '{"ops": "secret:arn:aws:secretsmanager:us-west-2:123456789012:secret:ops"}',
+        "ORCA_CONSOLE__TRUSTED_PROXIES": "10.0.0.0/8",
+        "ORCA_COPIES__SOURCES": "archive,archive-2",
+        "ORCA_COPIES__TARGETS": "protected",
+        "ORCA_ENGINE__HELD": "500",
+        "ORCA_EXPORT__BUCKET": "exports",
+        "ORCA_HTTP__PORT": "9465",
+        "ORCA_METRICS__DEPLOYMENT": "prefix",
+        "ORCA_METRICS__EMF": "true",
+        "ORCA_METRICS__NAMESPACE": "OrcaDaemon",
+        "ORCA_RECONCILE__SOURCES": "archive,reports",
+        "ORCA_QUEUES__NAME__URL": "https://sqs.us-west-2.amazonaws.com/123456789012/other",
+    }
+
+    assert names | {"ORCA_QUEUES__NAME__URL"} == values.keys()
+    settings.load(tmp_path / "none.toml", values)
+
+
+def test_the_queues_of_the_module_are_those_of_orca(tmp_path: Path) -> None:
+    (tmp_path / "none.toml").touch()
+    variables = dict(re.findall(r'^    (\w+) += "(\w+_URL)"$', TEXT, re.MULTILINE))
+    urls = {
+        name: f"https://sqs.us-west-2.amazonaws.com/123456789012/{queue}.fifo"
+        for queue, name in variables.items()
+    }
+    bound = settings.load(tmp_path / "none.toml", {**urls, "DATABASE_URL": "postgresql://localhost/a"}).bound
+
+    assert {queue: str(bound[queue].url).rpartition("/")[2] for queue in settings.STANDARD_QUEUES} == {
+        queue: f"{queue}.fifo" for queue in variables
+    }

@@ -68,14 +68,22 @@ def judge_schema(tables: schema.Schema) -> Iterator[Finding]:
 def judge_own_tables(tables: schema.Schema, by_queue: Mapping[str, Route[Any]]) -> Iterator[Finding]:
     """Findings about the daemon's own tables, for the routes that are on."""
     restoring = [name for name, route in by_queue.items() if route.name == restore.NAME]
-    if restoring and tables.missing_tables:
+    if restoring and schema.RESTORE_TABLE in tables.missing_tables:
         yield Finding(
             SUBJECT,
             Grade.WRONG,
-            f"{', '.join(tables.missing_tables)} is missing: messages of {', '.join(restoring)} wait",
+            f"{schema.RESTORE_TABLE} is missing: messages of {', '.join(restoring)} wait",
             "run 'orca-daemon db upgrade'",
             event="database.table_missing",
-            facts={"missing": tables.missing_tables},
+            facts={"missing": (schema.RESTORE_TABLE,)},
+        )
+    if lacking := tuple(name for name in schema.STEERING_TABLES if name in tables.missing_tables):
+        yield advice(
+            SUBJECT,
+            f"{', '.join(lacking)} missing: pause, resume and status do not reach this daemon",
+            "run 'orca-daemon db upgrade'",
+            "steering.off",
+            {"missing": lacking},
         )
 
 
