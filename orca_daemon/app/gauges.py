@@ -42,6 +42,12 @@ class Gauges:
         self._queues = sources({name: queue.url for name, queue in services.settings.bound.items()})
         self._dead_letter_queues = sources(dead_letter_queues)
         self._database = database
+        self.waiting: dict[str, int] = {}
+        """By queue, about how many messages wait, as last read."""
+        self.retentions: dict[str, float] = {}
+        """By queue, its retention in seconds, as last read."""
+        self.dead_letter_retentions: dict[str, float] = {}
+        """By queue, the retention of its dead-letter queue in seconds, as last read."""
 
     async def run(self) -> None:
         """Read for ever; a supervised task."""
@@ -68,6 +74,9 @@ class Gauges:
         for name, source in self._queues.items():
             with suppress(SourceError):  # the poller logs the same failure
                 depth = await source.depth()
+                self.waiting[name] = depth.visible + depth.delayed
+                self.retentions[name] = depth.retention
+                self._services.metrics.steering.retention.labels(name).set(depth.retention)
                 metrics.depth(name, visible=depth.visible, inflight=depth.inflight, delayed=depth.delayed)
         for name, source in self._dead_letter_queues.items():
             try:
@@ -75,6 +84,7 @@ class Gauges:
             except SourceError as error:
                 _log.debug("gauge.unread", error=type(error).__name__, queue=name, dead_letter_queue=True)
                 continue
+            self.dead_letter_retentions[name] = depth.retention
             metrics.dead_letter_queue(
                 name, messages=depth.messages, retention=depth.retention, wall=time.time()
             )

@@ -113,15 +113,20 @@ async def _unless_stopped(stopping: asyncio.Event, work: Awaitable[T]) -> T | No
 
 
 def _reload(process: Process, reload: Callable[[], Settings]) -> None:
-    """Apply the settings that can change at run time: the log level."""
+    """Apply the settings that can change at run time, and name those that changed and need a restart."""
     # Send systemd nothing during the start, because READY would mean that the start is complete.
     notifier = process.notifier if process.state().started else Notifier({})
     notifier.reloading()
     try:
-        level = reload().log.level
+        changes = process.apply(reload())
     except SettingsError as error:
         _log.error("reload.refused", mistakes=error.mistakes)
     else:
-        logs.set_level(level)
-        _log.info("reloaded", log_level=level)
+        write = _log.warning if changes.need_restart else _log.info
+        write(
+            "reloaded",
+            log_level=process.settings.log.level,
+            applied=changes.applied,
+            need_restart=changes.need_restart,
+        )
     notifier.ready()

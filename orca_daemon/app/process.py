@@ -9,8 +9,12 @@ from typing import Any
 import structlog
 
 from orca_daemon import __version__
-from orca_daemon.app import bindings, gauges
+from orca_daemon.app import bindings, gauges, steering
+from orca_daemon.app.activity import Activity
 from orca_daemon.app.checkup.settings import handlers
+from orca_daemon.app.dead_letter_records import DeadLetterRecords
+from orca_daemon.app.pauses import Pauses
+from orca_daemon.app.process_state import Reporter
 from orca_daemon.aws.clients import Clients, connect
 from orca_daemon.aws.metering import meter
 from orca_daemon.aws.operations import OPERATIONS
@@ -28,6 +32,7 @@ from orca_daemon.ops.exits import StartConfigurationError
 from orca_daemon.ops.metrics import Metrics
 from orca_daemon.queues.services import Services
 from orca_daemon.settings import Settings, SettingsError
+from orca_daemon.settings.changes import Changes, compared
 
 _log: Any = structlog.get_logger()
 
@@ -47,6 +52,11 @@ class Process:
         self._engine: Engine | None = None
         self._gauges: gauges.Gauges | None = None
         self._start_wait: health.StartWait | None = None
+        self._activity = Activity()
+        self._records = DeadLetterRecords(self._metrics.steering.records.labels("dropped").inc)
+        self._pauses: Pauses | None = None
+        self._reporter: Reporter | None = None
+        self._steering: steering.Steering | None = None
 
     async def start(self, stack: AsyncExitStack) -> Engine:
         """Open the port, connect, read and judge the queues and the database, and make the engine.
@@ -71,8 +81,11 @@ class Process:
             services.database if DEPENDENCY in probes else None,
             {binding.name: binding.facts.dead_letter for binding in bound},
         )
+        self._records.retentions = self._gauges.dead_letter_retentions
         for binding in bound:
             self._metrics.queues.configured(binding.name, binding.facts)
+            self._metrics.steering.retention.labels(binding.name).set(binding.facts.retention)
+            self._gauges.retentions[binding.name] = binding.facts.retention
         self._engine = Engine(
             bound,
             probes=probes,
@@ -80,16 +93,45 @@ class Process:
             observe=self._observe,
             options=EngineOptions(rules=Rules(patience=engine.patience), about={"version": __version__}),
         )
+        await self._steer(self._engine, services, self._gauges, stack)
         return self._engine
+
+    async def _steer(
+        self,
+        engine: Engine,
+        services: Services,
+        read: gauges.Gauges,
+        stack: AsyncExitStack,
+    ) -> None:
+        """Pause what is to be paused before the first receive."""
+        pauses = self._pauses = Pauses(engine, paused_by(self.settings))
+        self._reporter = Reporter(
+            engine=engine,
+            pauses=pauses,
+            activity=self._activity,
+            work=services.work,
+            retentions=read.retentions,
+            waiting=read.waiting,
+        )
+        database = None
+        if self.settings.database.configured:
+            database = steering.own_connection(self.settings.database, SecretReader(services.clients))
+            stack.callback(database.close)
+        self._steering = steering.Steering(
+            database, pauses, self._reporter, self._records, self._metrics.steering
+        )
+        stack.push_async_callback(self._steering.leave)
+        await self._steering.first()
 
     async def run(self) -> Drained:
         """Consume until `stop`, then drain."""
-        if self._engine is None or self._gauges is None:
+        if self._engine is None or self._gauges is None or self._steering is None:
             raise RuntimeError("the process was not started")
         side_tasks = {
             "loop lag": self._lag.run(),
             "watchdog": systemd.watch(self.notifier, self._live, self.state),
             "gauges": self._gauges.run(),
+            "steering": self._steering.run(),
         }
         _log.info("ready", seconds=round(time.monotonic() - self._began, 3))
         return await self._engine.run(side_tasks)
@@ -107,6 +149,15 @@ class Process:
         else:
             self._engine.set_paused(paused=not self._engine.paused)
 
+    def apply(self, settings: Settings) -> Changes:
+        """Apply those of the settings that can change at run time; returns what changed."""
+        changes = compared(self.settings, settings)
+        self.settings = changes.applied_to(self.settings, settings)
+        logs.set_level(self.settings.log.level)
+        if self._pauses is not None:
+            self._pauses.settings_say(paused_by(self.settings))
+        return changes
+
     def state(self) -> EngineState:
         """The engine's state; an empty one before the engine is made."""
         return EngineState() if self._engine is None else self._engine.state()
@@ -114,6 +165,8 @@ class Process:
     def _observe(self, event: Event) -> None:
         self._metrics.observe(event)
         log_events.observe(event)
+        self._activity.observe(event)
+        self._records.observe(event)
 
     async def _connect(self, stack: AsyncExitStack) -> Clients:
         try:
@@ -133,6 +186,7 @@ class Process:
                     metrics=self._metrics.exposition,
                     live=self._live,
                     ready=self._ready,
+                    state=self._page,
                 )
             )
         except OSError as error:
@@ -158,6 +212,9 @@ class Process:
         stack.callback(database.close)
         return database
 
+    async def _page(self) -> str:
+        return "{}" if self._reporter is None else await self._reporter.page()
+
     def _live(self) -> Sequence[health.Check]:
         now = asyncio.get_running_loop().time()
         return health.liveness(self.state(), self._limits, now=now, loop_lag=self._lag.latest)
@@ -169,3 +226,8 @@ class Process:
     def _wait_for(self, wait: health.StartWait) -> None:
         self._start_wait = wait
         self.notifier.starting(wait.describe(asyncio.get_running_loop().time()))
+
+
+def paused_by(settings: Settings) -> frozenset[str]:
+    """The queues that the settings pause."""
+    return frozenset(name for name, queue in settings.bound.items() if queue.paused)

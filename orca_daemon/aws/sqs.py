@@ -133,7 +133,7 @@ class SqsSource:
         call = self._control.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
         return outcomes(await translated(call), len(entries))
 
-    async def send_dead_letter(self, envelope: Envelope, evidence: Mapping[str, object]) -> None:
+    async def send_dead_letter(self, envelope: Envelope, evidence: Mapping[str, object]) -> str:
         """See `Source`."""
         facts = self._facts or await self.describe()
         if _too_large(envelope, facts):
@@ -161,11 +161,12 @@ class SqsSource:
         if facts.fifo:
             request["MessageDeduplicationId"] = envelope.id
         try:
-            await translated(self._control.send_message(**request))
+            sent = await translated(self._control.send_message(**request))
         except SourceError as error:
             if error.kind is SourceErrorKind.TOO_LARGE:  # the limit may have been lowered meanwhile
                 self._facts = None
             raise
+        return str(sent["MessageId"])
 
     @staticmethod
     async def _attributes(url: str, client: Any) -> dict[str, str]:

@@ -29,6 +29,7 @@ app = typer.Typer(
 COMMANDS: tuple[str, ...] = (
     "run",
     "console",
+    "steer",
     "local",
     "send",
     "restore",

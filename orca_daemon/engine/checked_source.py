@@ -47,9 +47,9 @@ class CheckedSource:
         """See `Source`."""
         return _one_for_each(await _answer(lambda: self._inside.hide(envelopes, seconds)), envelopes)
 
-    async def send_dead_letter(self, envelope: Envelope, evidence: Mapping[str, object]) -> None:
+    async def send_dead_letter(self, envelope: Envelope, evidence: Mapping[str, object]) -> str:
         """See `Source`."""
-        await _answer(lambda: self._inside.send_dead_letter(envelope, evidence))
+        return await _answer(lambda: self._inside.send_dead_letter(envelope, evidence))
 
 
 def same_id_only(one: Envelope, other: Envelope) -> bool:

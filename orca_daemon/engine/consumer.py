@@ -16,7 +16,7 @@ from orca_daemon.engine.poller import Poller
 from orca_daemon.engine.queue_context import QueueContext
 from orca_daemon.engine.settlement import Settlement
 from orca_daemon.engine.source import BATCH
-from orca_daemon.engine.state import QueueState
+from orca_daemon.engine.state import MessageState, QueueState
 
 
 class Consumer:
@@ -151,6 +151,7 @@ class Consumer:
             last_poll_success=self.poller.last_success,
             poller_moved=self.poller.moved,
             waiting_for_permits=self.permits.full and not self.permits.reserved,
+            paused=self.paused,
             breaker_open=self._dispatcher.blocked,
             held=self.permits.held,
             running=sum(message.phase is Phase.RUNNING for message in messages),
@@ -162,4 +163,24 @@ class Consumer:
             at_work_since=self._dispatcher.since,
             age_limit=context.route.time_limit,
             unproven_since=min(context.dependencies.unproven(messages), default=None),
+        )
+
+    def describe(self, message: InFlightMessage) -> MessageState:
+        """A message in flight, as its log line will describe it."""
+        now, envelope, place = asyncio.get_running_loop().time(), message.envelope, message.waits_for
+        described = self._context.route.describe(message.decoded) if message.decoded is not None else {}
+        return MessageState(
+            queue=self.name,
+            id=envelope.id,
+            group=envelope.group,
+            phase=message.phase,
+            received=message.received,
+            lease_left=message.deadline - now,
+            attempts=message.attempts,
+            receives=envelope.receive_count,
+            work_seconds=message.work_seconds,
+            sent_at=envelope.sent_at,
+            waits_for=" ".join(place.key) if place is not None else "",
+            reason=message.dead_letter_reason or "",
+            facts={**described, **message.facts},
         )

@@ -45,7 +45,9 @@ class DeadLetterSender:
 
     async def send(self, message: InFlightMessage) -> None:
         """Send a copy to the dead-letter queue.  It may raise; it may be repeated."""
-        await self._context.source.send_dead_letter(message.envelope, self.evidence(message, time.time()))
+        evidence = self.evidence(message, time.time())
+        sent = await self._context.source.send_dead_letter(message.envelope, evidence)
+        message.dead_letter_sent(sent)
 
     def evidence(self, message: InFlightMessage, now: float) -> dict[str, object]:
         """The facts that an operator needs about a dead letter.  `now` is seconds since the epoch."""

@@ -1,6 +1,7 @@
 """All queues of the process: start, run, drain, stop."""
 
 import asyncio
+import heapq
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from orca_daemon.engine.consumer import Consumer
 from orca_daemon.engine.dependencies import Dependencies
 from orca_daemon.engine.errors import RouteError
 from orca_daemon.engine.events import Drain, DrainPhase, Observer, Paused
+from orca_daemon.engine.in_flight_message import InFlightMessage
 from orca_daemon.engine.lease_keeper import LeaseKeeper
 from orca_daemon.engine.queue_context import ConsumerOptions, QueueContext
 from orca_daemon.engine.route import Route
@@ -85,6 +87,9 @@ class Engine:
         self._lease_keeper = LeaseKeeper(self.consumers, observe, self._failure)
         self._stopping = asyncio.Event()
         self.draining = False
+        self.paused = False
+        """Whether an operator has stopped the intake of all queues at once."""
+        self._paused_queues: set[str] = set()
         self._started_at: float | None = None
 
     def _context(self, binding: Binding, options: EngineOptions) -> QueueContext:
@@ -108,16 +113,25 @@ class Engine:
             consumer.close()
         self._stopping.set()
 
-    def set_paused(self, *, paused: bool) -> None:
-        """Stop or resume the intake of all queues; messages in flight are worked all the same."""
-        for consumer in self.consumers:
-            consumer.set_paused(paused=paused)
-        self._observe(Paused(paused))
+    def set_paused(self, *, paused: bool, queue: str | None = None) -> None:
+        """Stop or resume the intake of all queues at once, or of one; each holds by itself.
 
-    @property
-    def paused(self) -> bool:
-        """Whether an operator has stopped the intake."""
-        return any(consumer.paused for consumer in self.consumers)
+        Messages in flight are worked all the same.
+        """
+        if queue is None:
+            self.paused = paused
+        elif paused:
+            self._paused_queues.add(queue)
+        else:
+            self._paused_queues.discard(queue)
+        for consumer in self.consumers:
+            consumer.set_paused(paused=self.paused or consumer.name in self._paused_queues)
+        self._observe(Paused(paused, queue or ""))
+
+    def oldest_in_flight(self, most: int) -> list[tuple[Consumer, InFlightMessage]]:
+        """The messages of all queues that are longest in flight, each with its consumer, oldest first."""
+        held = ((consumer, message) for consumer in self.consumers for message in consumer.in_flight())
+        return heapq.nsmallest(most, held, key=lambda pair: pair[1].received)
 
     def state(self) -> EngineState:
         """The engine's state now."""

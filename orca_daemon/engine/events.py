@@ -104,6 +104,8 @@ class Settled:
     """Class of the error for which a message was given up, if it was dead-lettered."""
     cause: Cause | None = None
     """Why the message was given up, if it was."""
+    dead_letter_id: str = ""
+    """The id of its dead letter, if one was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +158,11 @@ class NotificationAbandoned:
 
 @dataclass(frozen=True, slots=True)
 class Paused:
-    """An operator stopped or resumed the intake of all queues."""
+    """An operator stopped or resumed the intake of all queues, or of one."""
 
     paused: bool
+    queue: str = ""
+    """The queue; empty for all."""
 
 
 class DrainPhase(StrEnum):

@@ -110,6 +110,8 @@ class InFlightMessage:
     notification_problem: str = ""
     """Why `gave_up` was abandoned, if it was."""
     dead_letter_failures: int = 0
+    dead_letter_id: str = ""
+    """The id of its dead letter, once that was sent."""
     lost: bool = False
     """Whether its lease is over: nothing may be settled by its receipt."""
     extending: bool = False
@@ -251,6 +253,10 @@ class InFlightMessage:
     def notification_abandoned(self, problem: str) -> None:
         """The route's `gave_up` will not be called again."""
         self.notified, self.notification_problem = True, problem
+
+    def dead_letter_sent(self, copy: str) -> None:
+        """Its dead letter was sent, and has this id."""
+        self.dead_letter_id = copy
 
     def dead_letter_failed(self) -> None:
         """Its dead letter could not be sent."""

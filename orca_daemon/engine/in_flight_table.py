@@ -260,6 +260,7 @@ class InFlightTable:
                 reason=message.dead_letter_reason or "",
                 error=message.error,
                 cause=message.cause,
+                dead_letter_id=message.dead_letter_id,
                 attempts=message.attempts + (outcome is DELETED),
                 held_seconds=now - message.received,
                 lease_left=max(message.deadline - now, 0.0),

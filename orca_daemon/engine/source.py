@@ -69,8 +69,8 @@ class Source(Protocol):
         """Keep the messages hidden for `seconds` from now; 0 makes them visible at once."""
         ...
 
-    async def send_dead_letter(self, envelope: Envelope, evidence: Mapping[str, object]) -> None:
-        """Send a copy to the dead-letter queue, with `evidence` as one JSON attribute.
+    async def send_dead_letter(self, envelope: Envelope, evidence: Mapping[str, object]) -> str:
+        """Send a copy to the dead-letter queue, with `evidence` as one JSON attribute; return the copy's id.
 
         The body and attributes are unchanged, the group is the same, the deduplication id is the original
         message's id.  The original is not deleted.  Raises `SourceError`.

@@ -20,6 +20,8 @@ class QueueState:
     """When a poller last began or ended a receive, well or not: a dead poller does neither."""
     waiting_for_permits: bool = False
     """Whether receives wait because as many messages are in flight as may be."""
+    paused: bool = False
+    """Whether an operator stopped the intake of this queue, or of all."""
     breaker_open: bool = False
     """Whether a dependency of the route is down, so that nothing is received."""
     held: int = 0
@@ -45,6 +47,29 @@ class QueueState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MessageState:
+    """One message in flight, with the facts of its log line."""
+
+    queue: str
+    id: str
+    group: str | None
+    phase: str
+    received: float
+    lease_left: float
+    """Seconds; negative if the lease is over."""
+    attempts: int
+    receives: int
+    work_seconds: float
+    sent_at: float
+    """Seconds since the epoch, by the queue's clock."""
+    waits_for: str = ""
+    """The place of a dependency that it waits for: `s3 read BUCKET`."""
+    reason: str = ""
+    """Why it is given up, if it is."""
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EngineState:
     """The whole engine."""
 
@@ -52,6 +77,7 @@ class EngineState:
     """When the pollers were started; None until the queues are resolved."""
     draining: bool = False
     paused: bool = False
+    """Whether an operator stopped the intake of all queues at once."""
     queues: tuple[QueueState, ...] = ()
     breakers: Mapping[str, float | None] = field(default_factory=dict)
     """Every dependency that a route needs, and since when it, or a place of it, is down; None if it is up."""

@@ -101,7 +101,7 @@ def _poller(state: EngineState, queue: QueueState, limits: HealthLimits, now: fl
     name = f"poller:{queue.name}"
     if state.started_at is None:
         return Check(name, True, "not started yet")
-    if state.draining or state.paused or queue.breaker_open:
+    if state.draining or state.paused or queue.paused or queue.breaker_open:
         return Check(name, True, "polling is suspended")
     if queue.waiting_for_permits:
         # Judge by the time of the current attempt, because messages may wait in flight for hours behind one
@@ -126,6 +126,9 @@ def _dependency(state: EngineState, name: str, since: float | None, now: float) 
 
 def _fresh(queue: QueueState, limits: HealthLimits, now: float) -> Check:
     name = f"queue:{queue.name}"
+    if queue.paused:
+        # Ready all the same: a roll must not wait until somebody resumes a queue.
+        return Check(name, True, "an operator paused it")
     if queue.last_poll_success is None:
         return Check(name, False, "not read yet")
     age = now - queue.last_poll_success

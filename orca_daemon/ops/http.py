@@ -1,4 +1,4 @@
-"""The daemon's one port: `/metrics`, `/livez` (`/healthz`) and `/readyz`.
+"""The daemon's one port: `/metrics`, `/livez` (`/healthz`), `/readyz` and `/state`.
 
 The event loop itself serves it, so that probes fail if the loop is blocked.  Each connection serves one
 request; `listener` limits their number and duration.
@@ -24,15 +24,26 @@ _log: Any = structlog.get_logger()
 
 @asynccontextmanager
 async def serve(
-    host: str, port: int, *, metrics: Callable[[], bytes], live: Checks, ready: Checks
+    host: str,
+    port: int,
+    *,
+    metrics: Callable[[], bytes],
+    live: Checks,
+    ready: Checks,
+    state: Callable[[], Awaitable[str]],
 ) -> AsyncIterator[str]:
     """Serve while the context is open; yields the URL, with the port that the kernel chose for port 0.
+
+    `state` returns JSON.
 
     Raises:
         OSError: the address cannot be bound.
     """
     runner = web.AppRunner(
-        _application(metrics, live, ready), access_log=None, logger=_peer_logger(), shutdown_timeout=1.0
+        _application(metrics, live, ready, state),
+        access_log=None,
+        logger=_peer_logger(),
+        shutdown_timeout=1.0,
     )
     sockets = bind(host, port)
     await runner.setup()
@@ -47,12 +58,17 @@ async def serve(
         await runner.cleanup()
 
 
-def _application(metrics: Callable[[], bytes], live: Checks, ready: Checks) -> web.Application:
+def _application(
+    metrics: Callable[[], bytes], live: Checks, ready: Checks, state: Callable[[], Awaitable[str]]
+) -> web.Application:
     async def scrape(_: web.Request) -> web.Response:
         return web.Response(body=metrics(), headers={"Content-Type": CONTENT_TYPE})
 
     async def index(_: web.Request) -> web.Response:
-        return web.Response(text="orca-daemon: /metrics /livez /readyz\n")
+        return web.Response(text="orca-daemon: /metrics /livez /readyz /state\n")
+
+    async def report(_: web.Request) -> web.Response:
+        return web.Response(text=await state(), content_type="application/json")
 
     application = web.Application(middlewares=[_one_request])
     application.router.add_get("/", index)
@@ -60,6 +76,7 @@ def _application(metrics: Callable[[], bytes], live: Checks, ready: Checks) -> w
     application.router.add_get("/livez", _answer(live))
     application.router.add_get("/healthz", _answer(live))
     application.router.add_get("/readyz", _answer(ready))
+    application.router.add_get("/state", report)
     return application
 
 

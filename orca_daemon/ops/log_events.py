@@ -61,7 +61,7 @@ def observe(event: Event) -> None:
                 message_id=event.envelope.id,
                 reason=event.reason,
             )
-        case Paused():
+        case Paused() if not event.queue:  # who paused one queue, and why, is logged where that is known
             _log.warning("intake.paused" if event.paused else "intake.resumed")
         case Drain():
             _log.info(

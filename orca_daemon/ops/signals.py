@@ -1,7 +1,7 @@
 """Handles signals while the process runs.
 
 TERM and INT start the drain; a second one ends the process at once, as the signal's default action would.
-HUP reads the log level again, USR1 logs the state and all stacks, USR2 pauses and resumes the intake.
+HUP reads the settings again, USR1 logs the state and all stacks, USR2 pauses and resumes the intake.
 """
 
 import asyncio

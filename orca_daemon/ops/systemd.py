@@ -109,7 +109,8 @@ async def watch(
 def summary(state: EngineState) -> str:
     """The state of the engine as one line."""
     held = sum(queue.held for queue in state.queues)
-    doing = "draining" if state.draining else "paused" if state.paused else "working"
+    stopped = state.paused or (state.queues and all(queue.paused for queue in state.queues))
+    doing = "draining" if state.draining else "paused" if stopped else "working"
     down = sorted(name for name, since in state.breakers.items() if since is not None)
     line = f"{doing if state.started else 'starting'}: {len(state.queues)} queues, {held} messages in flight"
     return f"{line}; down: {', '.join(down)}" if down else line

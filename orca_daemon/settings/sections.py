@@ -228,6 +228,8 @@ class QueueSection(Section):
     """Attempts before the dead-letter queue; default: the route's."""
     pollers: Annotated[int, Field(ge=1, le=32)] = 4
     """Largest number of concurrent receives; an idle queue has one."""
+    paused: bool = False
+    """Receive nothing from it; what was received is finished.  SIGHUP reads this setting again."""
     grouping: Grouping = Grouping.QUEUE
     """Message groups of status updates: `queue`, one for all as in ORCA, or `granule`, one for each granule.
 

@@ -17,7 +17,7 @@ RULES = rules()
 ALARMS = {alarm["alert"]: alarm for alarm in alarms()}
 UNITS = {"m": 60, "h": 3600}
 NUMBER = r"\d[\d.]*(?: \* \d+)*"
-SHARE_OF_TIME = {"OrcaDaemonDrainSlow", "OrcaDaemonDeadLettersExpiring"}
+SHARE_OF_TIME = {"OrcaDaemonDrainSlow", "OrcaDaemonDeadLettersExpiring", "OrcaDaemonPausedQueueExpiring"}
 """Alerts that compare with a share (`0.8 *`, `0.5 *`) of another metric."""
 each_alarm = pytest.mark.parametrize("name", sorted(ALARMS))
 

@@ -12,11 +12,17 @@ from orca_daemon.ops.http import serve
 MOST = 64
 
 
+async def empty() -> str:
+    return "{}"
+
+
 async def main() -> None:
     logs.configure("info", "json", sys.stderr)
     resource.setrlimit(resource.RLIMIT_NOFILE, (MOST, MOST))
     well = Check("event_loop", ok=True, detail="fine")
-    async with serve("127.0.0.1", 0, metrics=bytes, live=lambda: [well], ready=lambda: [well]) as url:
+    async with serve(
+        "127.0.0.1", 0, metrics=bytes, live=lambda: [well], ready=lambda: [well], state=empty
+    ) as url:
         taken = []
         try:
             while True:

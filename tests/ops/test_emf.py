@@ -168,6 +168,13 @@ def test_a_queue_that_was_read_before_is_late_unless_it_need_not_be_read(daemon:
     assert (daemon.value("ReceiveAge"), daemon.value("Paused")) == (0, 1)
 
 
+def test_a_paused_queue_uses_up_the_retention_of_its_oldest_message(daemon: Daemon) -> None:
+    daemon.metrics.steering.retention.labels("status_update").set(600)
+    assert daemon.value("PausedRetentionUsed") == 0
+    daemon.metrics.steering.oldest.labels("status_update").set(daemon.wall)
+    assert [daemon.value("PausedRetentionUsed") for _ in range(2)] == [0.1, 0.2]
+
+
 def test_a_message_is_overdue_once_its_attempt_took_longer_than_it_may(daemon: Daemon) -> None:
     daemon.shows(oldest_held=daemon.wall)
     assert [daemon.value("MessageOverdue") for _ in range(2)] == [50, 110]

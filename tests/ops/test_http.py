@@ -12,6 +12,10 @@ WELL = Check("event_loop", True, "fine")
 ILL = Check("poller:recovery", False, "last sign of life 300 s ago")
 
 
+async def state() -> str:
+    return '{"queues": []}'
+
+
 async def get(url: str) -> tuple[int, str, str]:
     async with aiohttp.ClientSession() as session, session.get(url) as response:
         return response.status, await response.text(), response.headers["Content-Type"]
@@ -19,7 +23,12 @@ async def get(url: str) -> tuple[int, str, str]:
 
 async def test_each_check_is_a_line_of_json() -> None:
     async with serve(
-        "127.0.0.1", 0, metrics=Metrics().exposition, live=lambda: [WELL], ready=lambda: [WELL, ILL]
+        "127.0.0.1",
+        0,
+        metrics=Metrics().exposition,
+        live=lambda: [WELL],
+        ready=lambda: [WELL, ILL],
+        state=state,
     ) as url:
         live, ready = await get(f"{url}/livez"), await get(f"{url}/readyz")
         healthz = await get(f"{url}/healthz")
@@ -32,7 +41,7 @@ async def test_each_check_is_a_line_of_json() -> None:
 
 async def test_metrics_are_text_for_prometheus() -> None:
     metrics = Metrics({"recovery": "recovery"})
-    async with serve("127.0.0.1", 0, metrics=metrics.exposition, live=tuple, ready=tuple) as url:
+    async with serve("127.0.0.1", 0, metrics=metrics.exposition, live=tuple, ready=tuple, state=state) as url:
         status, text, content_type = await get(f"{url}/metrics")
 
     assert status == 200
@@ -41,7 +50,20 @@ async def test_metrics_are_text_for_prometheus() -> None:
 
 
 async def test_the_port_is_free_again_afterwards() -> None:
-    async with serve("127.0.0.1", 0, metrics=Metrics().exposition, live=tuple, ready=tuple) as url:
+    async with serve(
+        "127.0.0.1", 0, metrics=Metrics().exposition, live=tuple, ready=tuple, state=state
+    ) as url:
         port = int(url.rsplit(":", 1)[1])
-    async with serve("127.0.0.1", port, metrics=Metrics().exposition, live=tuple, ready=tuple) as again:
+    async with serve(
+        "127.0.0.1", port, metrics=Metrics().exposition, live=tuple, ready=tuple, state=state
+    ) as again:
         assert again == url
+
+
+async def test_the_state_is_json() -> None:
+    async with serve(
+        "127.0.0.1", 0, metrics=Metrics().exposition, live=tuple, ready=tuple, state=state
+    ) as url:
+        status, text, content_type = await get(f"{url}/state")
+
+    assert (status, text, content_type) == (200, '{"queues": []}', "application/json; charset=utf-8")

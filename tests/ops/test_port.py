@@ -33,9 +33,15 @@ def limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listener, "_SCAN", 0.05)
 
 
+async def nothing() -> str:
+    return "{}"
+
+
 @asynccontextmanager
 async def port(metrics: Callable[[], bytes] = bytes) -> AsyncIterator[tuple[str, int]]:
-    async with serve("127.0.0.1", 0, metrics=metrics, live=lambda: [WELL], ready=lambda: [WELL]) as url:
+    async with serve(
+        "127.0.0.1", 0, metrics=metrics, live=lambda: [WELL], ready=lambda: [WELL], state=nothing
+    ) as url:
         host, _, number = url.removeprefix("http://").rpartition(":")
         yield host, int(number)
 

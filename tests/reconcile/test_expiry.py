@@ -58,7 +58,9 @@ async def test_a_clock_ahead_of_the_database_deletes_no_report_that_is_still_wan
     monkeypatch.setattr("orca_daemon.queues.internal_report.comparisons.datetime", ClockAhead, raising=False)
     newer = archive.inventory([Listed("o1")], created=CREATED + timedelta(days=1))
     await instrumented(
-        replace(services, settings=settings), lambda listen: reconciler.inventory(newer, on_message=listen)
+        replace(services, settings=settings),
+        "x",
+        lambda listen: reconciler.inventory(newer, on_message=listen),
     )
 
     assert len(archive.orphans(recent)) == 7

@@ -208,7 +208,7 @@ async def test_a_wait_is_logged_with_its_reason(services: Services) -> None:
         raise NotYet("the disk of /work is full: 3 MiB are free")
 
     with structlog.testing.capture_logs() as logs, pytest.raises(NotYet):
-        await instrumented(services, full)
+        await instrumented(services, "x", full)
 
     assert [(entry["event"], entry["reason"]) for entry in logs] == [
         ("reconcile.waits", "the disk of /work is full: 3 MiB are free")

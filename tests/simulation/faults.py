@@ -96,7 +96,7 @@ class FaultySource:
             raise SourceError(SourceErrorKind.UNAVAILABLE, "no extensions now")
         return await self._some(what, envelopes, lambda some: self._inside.hide(some, seconds))
 
-    async def send_dead_letter(self, envelope: Envelope, evidence: Mapping[str, object]) -> None:
+    async def send_dead_letter(self, envelope: Envelope, evidence: Mapping[str, object]) -> str:
         """Send to a dead-letter queue that may be out of reach, or take less."""
         await self._wire()
         if self._happens(self.rates.dead_letter_down):
@@ -104,11 +104,12 @@ class FaultySource:
         if any(one.large and one.id == envelope.body for one in self._history.sendings):
             self._note("too_large", (envelope.body,), receipts=(envelope.receipt,))
             raise SourceError(SourceErrorKind.TOO_LARGE, "the dead-letter queue takes less")
-        await self._inside.send_dead_letter(envelope, evidence)
+        sent = await self._inside.send_dead_letter(envelope, evidence)
         self._note("dead_letter_sent", (envelope.body,), reason=evidence.get("reason"))
         await self._wire()
         if self._happens(self.rates.lost_answer):
             raise SourceError(SourceErrorKind.UNAVAILABLE, "the answer was lost")
+        return sent
 
     async def _some(
         self,

@@ -96,12 +96,25 @@ NOW = [
     Panel(
         title="Paused or draining",
         shows="Replicas that receive nothing, because an operator paused them or because they stop.",
-        do="Red from 1: if it lasts, ask who paused it, and send SIGUSR2 to resume.",
+        do="Red from 1: if it lasts, orca-daemon status says who paused it, orca-daemon resume ends it.",
         queries={
             f"sum(max by (instance) (orca_daemon_queue_paused{I}))": "paused",
             f"sum(orca_daemon_draining{I})": "draining",
         },
         runbook="OrcaDaemonPausedForLong",
         red=1,
+    ),
+    Panel(
+        title="Age in a paused queue",
+        shows="About how old the oldest message on a paused queue is, as part of the retention of the queue.",
+        do="Red from 80 %: SQS deletes messages at the end of the retention. Resume the queue, or raise it.",
+        queries={
+            f"(time() - min by (queue) (orca_daemon_paused_queue_oldest_timestamp_seconds{Q} > 0)) "
+            "/ on (queue) "
+            f"max by (queue) (orca_daemon_queue_retention_seconds{Q} > 0)": "{{queue}}"
+        },
+        unit="percentunit",
+        runbook="OrcaDaemonPausedQueueExpiring",
+        red=0.8,
     ),
 ]

@@ -95,4 +95,28 @@ PROCESS = [
         width=24,
         height=6,
     ),
+    Panel(
+        title="Not steered",
+        shows="Replicas that do not read from the database what operators want; what they read last holds.",
+        do="Red from 1: steering.off or steering.unread in the log has the reason. SIGUSR2 pauses a replica.",
+        queries={f"count(orca_daemon_steering_up{I} == 0) or vector(0)": "replicas"},
+        runbook="steering",
+        red=1,
+    ),
+    Panel(
+        title="Actions of operators",
+        shows="Actions that ended each second, by verb, as every replica reads them in the database.",
+        do="No limit. orca-daemon status says who did what.",
+        queries={rate("operator_actions_total", "instance, what", I): "{{instance}} {{what}}"},
+        unit="ops",
+        runbook="steering",
+    ),
+    Panel(
+        title="Records of dead letters",
+        shows="Dead letters each second whose facts were recorded in the database, or dropped.",
+        do="No limit. dropped: the database was away for long; the queues have all dead letters.",
+        queries={rate("dead_letter_records_total", "outcome", I): "{{outcome}}"},
+        unit="ops",
+        runbook="steering",
+    ),
 ]

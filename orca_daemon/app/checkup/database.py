@@ -82,8 +82,6 @@ def judge_own_tables(tables: schema.Schema, by_queue: Mapping[str, Route[Any]]) 
             SUBJECT,
             f"{', '.join(lacking)} missing: pause, resume and status do not reach this daemon",
             "run 'orca-daemon db upgrade'",
-            "steering.off",
-            {"missing": lacking},
         )
 
 

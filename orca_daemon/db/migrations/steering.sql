@@ -30,7 +30,6 @@ CREATE TABLE IF NOT EXISTS orca.orca_daemon_dead_letter (
     group_id text,
     reason text NOT NULL,
     error_type text,
-    error_message text,
     facts jsonb NOT NULL,
     dead_lettered_at timestamptz NOT NULL,
     expires_at timestamptz,

@@ -50,13 +50,13 @@ class MemorySource:
     async def hide(self, envelopes: Sequence[Envelope], seconds: float) -> Sequence[EntryOutcome]:  # noqa: D102  see Source
         return [self._end(self._queue.hide, each.receipt, seconds) for each in envelopes]
 
-    async def send_dead_letter(self, envelope: Envelope, evidence: Mapping[str, object]) -> None:  # noqa: D102  see Source
+    async def send_dead_letter(self, envelope: Envelope, evidence: Mapping[str, object]) -> str:  # noqa: D102  see Source
         grave = self._dead_letter
         if grave is None:
             raise SourceError(SourceErrorKind.MISSING, "the queue has no dead-letter queue")
         attributes = with_evidence(envelope.body, envelope.raw_attributes, evidence, grave.options.max_size)
         try:
-            grave.send(
+            sent = grave.send(
                 envelope.body,
                 attributes=attributes,
                 group=envelope.group,
@@ -65,6 +65,7 @@ class MemorySource:
             )
         except RequestRefusedError as error:
             raise _source_error(error) from error
+        return sent.id
 
     @staticmethod
     def _end(call: Callable[..., None], *arguments: object) -> EntryOutcome:

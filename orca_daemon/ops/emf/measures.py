@@ -120,6 +120,13 @@ def _no_permits(history: History, queue: str) -> float:
     )
 
 
+def _paused_retention_used(history: History, queue: str) -> float:
+    now = history.now
+    retention = now.total("queue_retention_seconds", queue=queue)
+    age = _age(now, now.total("paused_queue_oldest_timestamp_seconds", queue=queue))
+    return age / retention if retention else 0.0
+
+
 def _drain_used(history: History, _: str) -> float:
     now = history.now
     limit = now.total("drain_limit_seconds")
@@ -235,6 +242,13 @@ MEASURES = (
     ),
     Measure("Paused", Of.QUEUE, Unit.NONE, "1 while the intake is paused.", _queue_metric("queue_paused")),
     Measure(
+        "PausedRetentionUsed",
+        Of.QUEUE,
+        Unit.NONE,
+        "Share of the queue's retention for which its oldest message has waited; 0 unless it is paused.",
+        _paused_retention_used,
+    ),
+    Measure(
         "DeadLettered",
         Of.QUEUE,
         Unit.COUNT,
@@ -322,6 +336,8 @@ NEEDED = (
     "breaker_open",
     "last_poll_success_timestamp_seconds",
     "queue_paused",
+    "queue_retention_seconds",
+    "paused_queue_oldest_timestamp_seconds",
     "permits_free",
     "draining",
     "settlement_failures_total",

@@ -76,7 +76,7 @@ class EngineStateMetrics:
             self.breaker.labels(name).set(since is not None)
             self.up.labels(name).set(since is None)
         for queue in state.queues:
-            self.paused.labels(queue.name).set(state.paused)
+            self.paused.labels(queue.name).set(state.paused or queue.paused)
             self._show_queue(queue, wall - now)
 
     def _show_queue(self, queue: QueueState, epoch: float) -> None:

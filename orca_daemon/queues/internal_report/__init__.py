@@ -95,13 +95,14 @@ class InternalReport:
             await self._handle(delivery.message, datetime.fromtimestamp(delivery.envelope.sent_at, UTC))
 
     async def _handle(self, message: InternalReportMessage, sent: datetime) -> None:
+        what = " ".join(describe(message).values())
         match message:
             case InventoryPointer():
                 compare = partial(self._reconciler.inventory, message, sent=sent)
-                await instrumented(self._services, lambda on_message: compare(on_message=on_message))
+                await instrumented(self._services, what, lambda on_message: compare(on_message=on_message))
             case StoredListing():
-                compare_stored = partial(self._reconciler.stored, message, sent=sent)
-                await instrumented(self._services, lambda on_message: compare_stored(on_message=on_message))
+                stored = partial(self._reconciler.stored, message, sent=sent)
+                await instrumented(self._services, what, lambda on_message: stored(on_message=on_message))
             case ExportRequest():
                 exports = await first_use.exports()
                 await exports.export_tables(self._services, message)

@@ -10,6 +10,7 @@ import structlog
 
 from orca_daemon.db.database import Database
 from orca_daemon.engine.errors import DependencyDown, NotYet, Reject
+from orca_daemon.ops.work_in_progress import Work
 from orca_daemon.queues.services import Services
 from orca_daemon.reconcile.expiry import expire
 from orca_daemon.reconcile.protocol import Message, StageProgress, Unsigned, Waiting
@@ -20,19 +21,22 @@ _Outcome = Literal["success", "rejected", "failed", "down"]
 """How a comparison ended; the label of a metric."""
 _LOG_EVERY = 30.0
 """Seconds between two log lines about the progress of a comparison."""
+_UNITS = {"listing": "bytes", "catalog": "rows", "comparing": "%"}
 _log: Any = structlog.get_logger()
 
 
 async def instrumented(
     services: Services,
+    what: str,
     comparison: Callable[[Callable[[Message], None]], Coroutine[Any, Any, ComparisonOutcome]],
 ) -> None:
-    """Run a comparison, and log and measure it.  Raises whatever the comparison raises."""
+    """Run a comparison of `what`, and log and measure it.  Raises whatever the comparison raises."""
     metrics, began = services.metrics.reconcile, time.monotonic()
     label: _Outcome = "failed"
     metrics.running.inc()
     try:
-        outcome = await comparison(ProgressLogger())
+        with services.work.begin("comparison", what) as work:
+            outcome = await comparison(ProgressLogger(work=work))
         label = "success"
     except Reject:
         label = "rejected"
@@ -55,12 +59,15 @@ async def instrumented(
 class ProgressLogger:
     """Logs the progress of a comparison, one line in `_LOG_EVERY` seconds at most."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self, clock: Callable[[], float] = time.monotonic, work: Work | None = None) -> None:
+        self._clock, self._work = clock, work
         self._last = clock()
 
     def __call__(self, message: Message) -> None:
         """Log a message of the child, if it is due."""
+        if isinstance(message, StageProgress) and self._work:
+            done, total, unit = message.done, message.total, _UNITS.get(message.stage, "")
+            self._work.show(stage=message.stage, done=done, total=total, unit=unit)
         if isinstance(message, Waiting):
             _log.info("reconcile.waiting", reason="another process works on this job")
         if isinstance(message, Unsigned):

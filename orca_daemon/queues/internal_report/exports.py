@@ -74,11 +74,16 @@ async def export_tables(services: Services, request: ExportRequest) -> Mapping[s
 async def _export(services: Services, bucket: str, tables: Sequence[Table]) -> Report:
     settings = services.settings
     try:
-        with source(settings, services.database, SecretReader(services.clients)) as database:
+        named = ", ".join(table.name for table in tables)
+        with (
+            source(settings, services.database, SecretReader(services.clients)) as database,
+            services.work.begin("export", named) as work,
+        ):
             run = ExportRun(
                 database,
                 Bucket(services.clients.s3, bucket),
                 replace(export_options(settings.export, datetime.now(UTC)), patient=True),
+                progress=lambda table, rows: work.show(stage=table, done=rows, unit="rows"),
                 finished=lambda outcome: _finished(services.metrics.exports, outcome),
             )
             report = await run.export(tables)

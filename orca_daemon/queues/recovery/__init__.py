@@ -31,7 +31,7 @@ LONGEST = 39_600.0
 def route(services: Services) -> Route[RecoveryMessage]:
     """The recovery queue.  Needs a database, except in some disaster recoveries (`needs`)."""
     settings = services.settings
-    telemetry = CopyTelemetry(services.metrics.copies)
+    telemetry = CopyTelemetry(services.metrics.copies, services.work)
     copier = Copier(services.clients.s3, options(settings.copies), telemetry.moved)
     services.metrics.copies.watch(lambda: copier.requests.in_flight["upload_part_copy"])
     reporter, database, rules = status_reporter(services), services.database, CopyRules.of(settings)

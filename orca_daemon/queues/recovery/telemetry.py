@@ -15,6 +15,7 @@ from orca_daemon.aws.s3copy import Copied, CopyProgress, S3Object
 from orca_daemon.aws.s3copy.plan import MIB
 from orca_daemon.engine.verdict import reason
 from orca_daemon.ops.metrics.copies import CopyMetrics, CopyOutcome
+from orca_daemon.ops.work_in_progress import Work, WorkInProgress
 from orca_daemon.wire.copy import CopyRequest
 from orca_daemon.wire.recovery import RecoveryMessage
 
@@ -46,8 +47,12 @@ class EventOutcome(StrEnum):
 class CopyTelemetry:
     """Counts bytes as they are copied, and logs long copies."""
 
-    def __init__(self, metrics: CopyMetrics, every: float = EVERY) -> None:
+    def __init__(
+        self, metrics: CopyMetrics, work: WorkInProgress | None = None, every: float = EVERY
+    ) -> None:
         self.metrics = metrics
+        self._work = work or WorkInProgress()
+        self._shown: dict[S3Object, Work] = {}
         self._every = every
         self._logged: dict[S3Object, float] = {}
         """Age of each copy, in seconds, at its last log line."""
@@ -55,6 +60,8 @@ class CopyTelemetry:
     def moved(self, progress: CopyProgress) -> None:
         """Record the progress of a copy; the copier's observer."""
         self.metrics.bytes.inc(progress.step)
+        if work := self._shown.get(progress.target):
+            work.show(done=progress.done, total=progress.size, unit="bytes")
         logged = self._logged.get(progress.target, 0.0)
         if progress.done >= progress.size:
             self._logged.pop(progress.target, None)
@@ -67,7 +74,8 @@ class CopyTelemetry:
         """Measure one copy; the caller appends its result to the list."""
         began, result = time.monotonic(), list[Copied]()
         try:
-            yield result
+            with self._work.begin("copy", str(target)) as self._shown[target]:
+                yield result
         except Exception:
             self.metrics.ended(CopyOutcome.FAILED, time.monotonic() - began)
             raise
@@ -75,6 +83,7 @@ class CopyTelemetry:
             self.metrics.ended(_outcome(result[0]), time.monotonic() - began)
         finally:
             self._logged.pop(target, None)
+            self._shown.pop(target, None)
 
 
 def due(progress: CopyProgress, logged: float, every: float) -> bool:

@@ -45,6 +45,24 @@ def paused_for_hours(stage: Stage) -> None:
 
 
 @case
+def paused_until_messages_are_nearly_deleted(stage: Stage) -> None:
+    stage.attribute("status_update", MessageRetentionPeriod="14400")
+    stage.start()
+    stage.phase(10)
+    stage.signal(signal.SIGUSR2)
+    stage.until(lambda now: now.value("queue_paused") > 0)
+    oldest, last = {"queue": "status_update"}, "last_poll_success_timestamp_seconds"
+    stage.until(lambda now: now.time - now.value(last, **oldest) > 4)  # the receive under way has ended
+    stage.jobs(1)
+    stage.until(lambda now: now.value("paused_queue_oldest_timestamp_seconds", **oldest) > 0)
+    stage.phase(3 * HOUR, "OrcaDaemonPausedForLong")
+    stage.phase(HOUR - 5, "OrcaDaemonPausedForLong", "OrcaDaemonPausedQueueExpiring status_update")
+    stage.signal(signal.SIGUSR2)
+    stage.until(lambda now: now.value("paused_queue_oldest_timestamp_seconds", **oldest) == 0)
+    stage.phase(HOUR)
+
+
+@case
 def copies_that_are_slower_than_they_come(stage: Stage) -> None:
     link = stage.make_link(stage.deployment.environment["AWS_ENDPOINT_URL"])
     link.proxy.delay = 0.2

@@ -1,0 +1,212 @@
+"""Steering of all daemons by way of the database: pause and resume queues, and see what the daemons do."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from orca_daemon.db import actions, control
+from orca_daemon.db.actions import MISSING, Action, Beginning
+from orca_daemon.db.address import DEPENDENCY
+from orca_daemon.db.control import DaemonRow, Pause
+from orca_daemon.db.database import Database
+from orca_daemon.engine.errors import DependencyDown
+from orca_daemon.operations.errors import UnknownQueueError
+
+SILENT = 30.0
+"""Seconds after which a daemon that has not written its row counts as gone: three times its interval."""
+_RATES = ("received_per_second", "finished_per_second", "dead_lettered_per_second")
+_COUNTS = ("held", "running", *_RATES)
+
+
+@dataclass(frozen=True, slots=True)
+class Steered:
+    """What a pause or a resume did."""
+
+    queues: tuple[str, ...]
+    """The queues that were named."""
+    changed: tuple[str, ...]
+    """Those whose state was another one before."""
+    beginning: Beginning
+    """`FINISHED` if this action was done before: then `changed` is what it did then."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueStatus:
+    """One queue, over all daemons that were heard lately."""
+
+    name: str
+    pause: Pause | None
+    """Its pause in the database."""
+    paused_by: tuple[str, ...]
+    """Causes for which at least one daemon does not read it: `database`, `settings`, `signal`."""
+    daemons: int
+    """Number of daemons that serve it."""
+    held: int
+    """Messages in flight, at work or not."""
+    running: int
+    waiting: int | None
+    """About how many messages wait on the queue; None if no daemon has read it."""
+    received_per_second: float
+    finished_per_second: float
+    dead_lettered_per_second: float
+    down: bool
+    """Whether a daemon does not read it because a dependency is down."""
+    expires_at: datetime | None
+    """About when SQS begins to delete what waits on it while it is paused; None if nothing is known to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """One long piece of work of a daemon, and how far it is."""
+
+    daemon: UUID
+    host: str
+    kind: str
+    """`comparison`, `export`, `copy`."""
+    what: str
+    since: datetime
+    stage: str | None
+    done: int | None
+    total: int | None
+    unit: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """What the daemons of one database do."""
+
+    now: datetime
+    """By the database's clock."""
+    queues: list[QueueStatus]
+    daemons: list[DaemonRow]
+    """Those that wrote within the last hour; `silent` says which of them are gone."""
+    work: list[Work]
+    actions: list[Action]
+    """The latest actions of operators, the newest first."""
+
+
+async def pause(
+    database: Database, queue: str | Sequence[str], who: str, why: str, action_id: UUID
+) -> Steered:
+    """Pause a queue, or several, for all daemons; a queue that is paused already keeps its first pause.
+
+    Raises:
+        OtherActionError: the id belongs to another action.
+        DependencyDown: the database is away, or was not upgraded; SIGUSR2 pauses single daemons.
+        PostgresError, Reject: it cannot be written.
+    """
+    queues, change = _names(queue), partial(control.pause, who=who, why=why)
+    return await database.transact(_steer, action_id, who, "pause", {"queues": queues, "why": why}, change)
+
+
+async def resume(database: Database, queue: str | Sequence[str], who: str, action_id: UUID) -> Steered:
+    """Resume a queue, or several.  Settings and signals may still pause it.
+
+    Raises as `pause` does.
+    """
+    queues, change = _names(queue), partial(control.resume, who=who)
+    return await database.transact(_steer, action_id, who, "resume", {"queues": queues}, change)
+
+
+async def status(database: Database, *, actions_shown: int = 10) -> Status:
+    """Read what the daemons said last, what is paused, and the latest actions.
+
+    Raises:
+        DependencyDown: the database is away, or was not upgraded.
+        PostgresError: it cannot be read.
+    """
+    return await database.transact(_status, actions_shown)
+
+
+async def known_queues(database: Database, configured: Iterable[str]) -> list[str]:
+    """The queues of these settings, and those that any daemon serves or the database pauses."""
+    return sorted({*configured, *(queue.name for queue in (await status(database)).queues)})
+
+
+def check_known(queue: str, known: Sequence[str]) -> None:
+    """Raise UnknownQueueError if there is no such queue: a typing error must not look like a pause."""
+    if queue not in known:
+        raise UnknownQueueError(queue, known)
+
+
+def _names(queue: str | Sequence[str]) -> list[str]:
+    return [queue] if isinstance(queue, str) else sorted(set(queue))
+
+
+def _steer(
+    connection: Connection,
+    action: UUID,
+    who: str,
+    what: str,
+    about: Mapping[str, Any],
+    change: Callable[[Connection, Sequence[str]], list[str]],
+) -> Steered:
+    """Record and do it in one transaction, so that an interruption leaves neither."""
+    queues = about["queues"]
+    found, beginning = actions.begin(connection, action, who=who, what=what, about=about, wanted=len(queues))
+    if beginning in {Beginning.NEW, Beginning.RESUMED}:
+        changed = change(connection, queues)
+        actions.finish(connection, action, done=len(changed), result={"changed": changed})
+    else:
+        changed = (found.result or {}).get("changed", [])
+    return Steered(tuple(queues), tuple(changed), beginning)
+
+
+def _status(connection: Connection, actions_shown: int) -> Status:
+    if not control.installed(connection):
+        raise DependencyDown(DEPENDENCY, MISSING)
+    rows, pauses = control.processes(connection), control.paused(connection)
+    heard = [row for row in rows if row.silent < SILENT]
+    return Status(
+        now=actions.now(connection),
+        queues=_queues(heard, pauses),
+        daemons=rows,
+        work=[_work(row, each) for row in heard for each in row.state.get("work", ())],
+        actions=actions.recent(connection, limit=actions_shown),
+    )
+
+
+def _queues(heard: Sequence[DaemonRow], pauses: Mapping[str, Pause]) -> list[QueueStatus]:
+    views: dict[str, list[Mapping[str, Any]]] = {name: [] for name in pauses}
+    for row in heard:
+        for view in row.state.get("queues", ()):
+            views.setdefault(view["name"], []).append(view)
+    return [_queue(name, views[name], pauses.get(name)) for name in sorted(views)]
+
+
+def _queue(name: str, views: Sequence[Mapping[str, Any]], pause_: Pause | None) -> QueueStatus:
+    waiting = [view["waiting"] for view in views if view.get("waiting") is not None]
+    sums = {key: sum(view.get(key) or 0 for view in views) for key in _COUNTS}
+    causes = {cause for view in views for cause in view.get("paused_by", ())}
+    ends = [
+        datetime.fromtimestamp(view["oldest_waiting"], UTC) + timedelta(seconds=view["retention_seconds"])
+        for view in views
+        if view.get("oldest_waiting") and view.get("retention_seconds")
+    ]
+    return QueueStatus(
+        name=name,
+        pause=pause_,
+        paused_by=tuple(sorted(causes | ({"database"} if pause_ else set()))),
+        daemons=len(views),
+        waiting=max(waiting, default=None),
+        down=any(view.get("down") for view in views),
+        expires_at=min(ends, default=None),
+        **sums,
+    )
+
+
+def _work(row: DaemonRow, view: Mapping[str, Any]) -> Work:
+    facts = {key: view.get(key) for key in ("stage", "done", "total", "unit")}
+    return Work(
+        daemon=row.id,
+        host=row.host,
+        kind=view["kind"],
+        what=view["what"],
+        since=datetime.fromisoformat(view["since"]),
+        **facts,
+    )
