@@ -29,6 +29,7 @@ FROM ${PYTHON_IMAGE} AS daemon
 LABEL org.opencontainers.image.title="orca-daemon" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /opt/orca-daemon /opt/orca-daemon
+COPY LICENSE THIRD_PARTY_LICENSES.md /licenses/
 ENV PATH=/opt/orca-daemon/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 RUN install -d -o 10001 -g 10001 -m 0700 /var/lib/orca-daemon
 # Declared, so that a read-only root file system leaves these writable, and Fargate keeps their owner.

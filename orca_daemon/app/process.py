@@ -26,6 +26,8 @@ from orca_daemon.engine.engine import Drained, Engine, EngineOptions
 from orca_daemon.engine.events import Event
 from orca_daemon.engine.state import EngineState
 from orca_daemon.ops import health, http, log_events, logs, systemd
+from orca_daemon.ops.emf.emitter import Emitter
+from orca_daemon.ops.emf.lines import Identity
 from orca_daemon.ops.exits import StartConfigurationError
 from orca_daemon.ops.metrics import Metrics
 from orca_daemon.queues.services import Services
@@ -63,6 +65,7 @@ class Process:
             StartConfigurationError: something is missing or denied, and waiting will not fix it.
         """
         await self._open_port(stack)
+        await self._emit_metrics(stack)
         clients = await self._connect(stack)
         services = Services(
             settings=self.settings,
@@ -192,6 +195,13 @@ class Process:
                 "or 0 for any free port"
             ) from error
         _log.info("http.listening", url=url)
+
+    async def _emit_metrics(self, stack: AsyncExitStack) -> None:
+        metrics = self.settings.metrics
+        if metrics.emf:
+            deployment = metrics.deployment or self.settings.database.prefix or "orca"
+            emitter = Emitter(self._metrics, Identity(metrics.namespace, deployment), logs.put_reserved)
+            await stack.enter_async_context(emitter.emitting())
 
     def _database(self, clients: Clients, stack: AsyncExitStack) -> Database | None:
         if not self.settings.database.configured:

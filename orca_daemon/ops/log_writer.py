@@ -13,6 +13,8 @@ from typing import NoReturn
 
 CAPACITY = 4 * 1024 * 1024
 """Bytes that may wait in the buffer: about ten thousand lines."""
+RESERVE = 256 * 1024
+"""Bytes beyond the capacity for lines that are dropped last: the metrics of an hour."""
 LINGER = 0.02
 """Seconds between two batches, so that many lines in quick succession wake the thread once."""
 _CHUNK = select.PIPE_BUF
@@ -58,11 +60,15 @@ class LogWriter:
                 self._lose(1)
                 return
             self._full = False
-            self._queue_missing()
-            self._queue.append(line)
-            self._waiting += len(line)
-            if self._idle:
-                self._changed.notify_all()
+            self._enqueue(line)
+
+    def put_reserved(self, line: bytes) -> None:
+        """As `put`, for a line that is dropped last: `RESERVE` bytes are kept for such lines."""
+        with self._lock:
+            if self._waiting + len(line) > self._capacity + RESERVE:
+                self._lose(1)
+            else:
+                self._enqueue(line)
 
     def flush(self, limit: float) -> bool:
         """Wait at most `limit` seconds until the buffer is empty; returns whether all lines were written."""
@@ -70,6 +76,13 @@ class LogWriter:
         with self._changed:
             done = self._changed.wait_for(lambda: self._idle and not self._queue, limit)
             return done and not self._missing
+
+    def _enqueue(self, line: bytes) -> None:
+        self._queue_missing()
+        self._queue.append(line)
+        self._waiting += len(line)
+        if self._idle:
+            self._changed.notify_all()
 
     @property
     def _crowded(self) -> bool:

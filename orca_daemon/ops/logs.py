@@ -71,6 +71,12 @@ def flush(limit: float = FLUSH_SECONDS) -> None:
         _writer.flush(limit)
 
 
+def put_reserved(line: str) -> None:
+    """Write a line of metrics among those of `configure_unblocked`; it is dropped last."""
+    if _writer is not None:
+        _writer.put_reserved(f"{line}\n".encode())
+
+
 def dropped() -> int:
     """Lines dropped since the start, because the reader stopped or the disk was full."""
     return 0 if _writer is None else _writer.dropped

@@ -67,6 +67,19 @@ def _table_name(name: str) -> str:
     return name
 
 
+def _namespace(name: str) -> str:
+    if not re.fullmatch(r"[0-9A-Za-z_./#:-]{1,255}", name) or name.startswith("AWS/"):
+        raise ValueError("must be up to 255 letters, digits and ./#:_-, and not begin with AWS/")
+    return name
+
+
+def _dimension(value: str) -> str:
+    # CloudWatch takes 1,024 printable characters of ASCII (API reference, Dimension).
+    if not re.fullmatch(r"[!-9;-~][ -~]{0,254}", value):
+        raise ValueError("must be up to 255 printable characters of ASCII, and not begin with a colon")
+    return value
+
+
 def _patterns(destinations: dict[str, str]) -> dict[str, str]:
     for expression in destinations:
         try:
@@ -503,6 +516,17 @@ class ConsoleSection(Section):
         return self
 
 
+class MetricsSection(Section):
+    """Metrics for CloudWatch, beside those of the port."""
+
+    emf: bool = False
+    """Whether the log also has metrics, once a minute, in CloudWatch's Embedded Metric Format."""
+    namespace: Annotated[str, AfterValidator(_namespace)] = "OrcaDaemon"
+    """Their namespace in CloudWatch."""
+    deployment: Annotated[str, AfterValidator(_dimension)] | None = None
+    """Value of their dimension `Deployment`; default: `database.prefix`, else `orca`."""
+
+
 STANDARD_QUEUES = ("status_update", "recovery", "internal_report", "catalog", "restore")
 
 
@@ -521,6 +545,7 @@ class Settings(Section):
     http: HttpSection = Field(default_factory=HttpSection)
     console: ConsoleSection = Field(default_factory=ConsoleSection)
     log: LogSection = Field(default_factory=LogSection)
+    metrics: MetricsSection = Field(default_factory=MetricsSection)
     _corrections: tuple[Correction, ...] = PrivateAttr(default=())
 
     @property

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.alerts import promtool
+from tests.deploy.alerts import cloudwatch, promtool
 from tests.deploy.alerts.cases import ALL, Play
 from tests.deploy.alerts.scrapes import Phase, Sample, Scrape
 from tests.deploy.alerts.stage import QUEUES, Stage
@@ -47,9 +47,10 @@ def stage(deployment: Deployment, make_link: MakeLink, monkeypatch: pytest.Monke
 
 @pytest.mark.outside
 @pytest.mark.parametrize("play", ALL.values(), ids=ALL.keys())
-def test_just_the_alerts_of_a_state_fire(play: Play, stage: Stage, tmp_path: Path) -> None:
+def test_just_the_alerts_and_alarms_of_a_state_fire(play: Play, stage: Stage, tmp_path: Path) -> None:
     play(stage)
     promtool.judge(play.__name__, stage.phases, tmp_path)
+    cloudwatch.judge(stage.phases)
 
 
 def test_every_alert_fires_in_a_state_of_a_real_daemon() -> None:

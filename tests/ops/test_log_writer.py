@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from orca_daemon.ops.log_writer import LogWriter
+from orca_daemon.ops.log_writer import RESERVE, LogWriter
 from tests.waiting import until
 
 PIPE = 4096
@@ -151,3 +151,23 @@ def test_each_thread_keeps_its_order(pipe: tuple[int, int]) -> None:
 
     lines = [tuple(map(int, line.split())) for line in lines_until(pipe[0], b"end")[:-1]]
     assert [[number for by, number in lines if by == name] for name in range(4)] == [list(range(300))] * 4
+
+
+def test_lines_of_metrics_are_dropped_last(pipe: tuple[int, int]) -> None:
+    writer = LogWriter(pipe[1], notice, capacity=10_000)
+    for number in range(100):
+        writer.put(LINE % number)
+    lost = writer.dropped
+    assert lost > 0
+
+    writer.put_reserved(b"metrics\n")
+    writer.put(LINE % 0)
+    assert writer.dropped == lost + 1
+    writer.put_reserved(b"m" * RESERVE + b"\n")
+    assert writer.dropped == lost + 2
+    writer.put_reserved(b"end\n")
+
+    lines = lines_until(pipe[0], b"end")
+    kept = [line for line in lines if not line.startswith(b"dropped")]
+    assert kept[-2:] == [b"metrics", b"end"]
+    assert sum(int(line.split()[1]) for line in lines if line.startswith(b"dropped")) == lost + 2

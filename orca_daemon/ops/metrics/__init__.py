@@ -95,7 +95,11 @@ class Metrics:
             case _:
                 pass  # scrapes read breakers and pauses from the engine's state
 
+    def refresh(self) -> None:
+        """Set the gauges that are read from the engine's state; whoever reads the registry calls it first."""
+        self.engine_state.show(self._state(), now=self._monotonic(), wall=self._wall())
+
     def exposition(self) -> bytes:
         """All series as text, for a scrape."""
-        self.engine_state.show(self._state(), now=self._monotonic(), wall=self._wall())
+        self.refresh()
         return generate_latest(self.registry)

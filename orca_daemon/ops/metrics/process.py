@@ -65,6 +65,10 @@ class ProcessMetrics:
 class _DroppedLines(Collector):
     """Reads the log's own count at each scrape, so that the log need not know about metrics."""
 
+    def describe(self) -> Iterator[CounterMetricFamily]:
+        """The name, by which a reader of some metrics finds this one."""
+        return self.collect()
+
     def collect(self) -> Iterator[CounterMetricFamily]:
         counter = CounterMetricFamily(
             f"{PREFIX}_log_lines_dropped",

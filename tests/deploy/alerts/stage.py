@@ -9,6 +9,7 @@ from typing import Any
 
 from orca_daemon.local.daemon import Daemon
 from orca_daemon.local.layout import DEAD_LETTER
+from orca_daemon.settings import STANDARD_QUEUES
 from tests.deploy.alerts.scrapes import Phase, Scrape, scrape
 from tests.end_to_end.conftest import Deployment
 from tests.end_to_end.messages import new_job
@@ -25,7 +26,7 @@ QUEUES = ("status_update", "recovery", "internal_report")
 
 def of_each_queue(alert: str) -> list[str]:
     """The alert, once for each queue."""
-    return [f"{alert} {queue}" for queue in QUEUES]
+    return [f"{alert} {queue}" for queue in STANDARD_QUEUES]
 
 
 @dataclass

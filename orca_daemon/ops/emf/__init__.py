@@ -1,0 +1,1 @@
+"""Metrics for CloudWatch, as lines of the log in AWS's Embedded Metric Format."""
