@@ -49,8 +49,13 @@ READ = {
     "python-dateutil": "Apache-2.0 OR BSD-3-Clause",
 }
 """Licences that only the file in the package tells exactly (psycopg2 adds an exception for OpenSSL)."""
-VENDORED = {"htmx.min.js": ("htmx.org", "0BSD", "npm")}
+VENDORED = {
+    "htmx.min.js": ("htmx.org", "0BSD", "npm"),
+    "idiomorph.min.js": ("idiomorph", "0BSD", "npm"),
+}
 """Files of others in our package, each with `NAME.LICENSE.txt` beside it: project, licence, registry."""
+VERSIONS = {"idiomorph.min.js": "0.7.4"}
+"""Versions of those that do not tell it; idiomorph's is the package's `idiomorph-ext.min.js`."""
 
 
 @dataclass(frozen=True, order=True)
@@ -96,7 +101,8 @@ def vendored() -> Iterator[Part]:
     """Files of others in our own package."""
     for path in sorted((ROOT / "orca_daemon").rglob("*.min.*")):
         name, licence, registry = VENDORED[path.name]
-        (version, *_) = re.findall(r'version:"([\d.]+)"', path.read_text("utf-8"))
+        told = re.findall(r'version:"([\d.]+)"', path.read_text("utf-8"))
+        version = VERSIONS.get(path.name) or told[0]
         if not path.with_name(path.name.partition(".")[0] + ".LICENSE.txt").exists():
             raise ValueError(f"{path} has no licence beside it")
         yield Part(name, version, (str(path.relative_to(ROOT)),), licence, registry)
