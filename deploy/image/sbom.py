@@ -1,4 +1,4 @@
-"""Prints the image's bill of materials as CycloneDX 1.5 JSON: Python and Debian packages, vendored scripts."""
+"""Prints the image's bill of materials as CycloneDX 1.5 JSON: Python and Debian packages, scripts."""
 
 import json
 import shutil
