@@ -56,7 +56,9 @@ def status(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what the daemons do: queues, work in progress, and the latest actions of operators.
+    """Show what the daemons do.
+
+    That is: the queues, the daemons, long work in progress, and the latest actions of operators.
 
     \b
     orca-daemon status
@@ -75,9 +77,10 @@ def pause(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Stop receiving from a queue, on all daemons, until it is resumed; what was received is finished.
+    """Stop receiving from a queue on all daemons.
 
-    Takes effect within `engine.wait` and five seconds.  Daemons that start later obey as well.
+    It lasts until the queue is resumed; what was received is finished.  A pause takes effect within
+    `engine.wait` and five seconds.  Daemons that start later obey as well.
 
     \b
     orca-daemon pause recovery --reason "S3 maintenance until noon"
@@ -116,13 +119,15 @@ def reload(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ask the daemons of this machine to read their settings again (SIGHUP).
+    """Have local daemons read their settings again.
 
-    What can change at run time is applied: `log.level`, and `paused` of each queue.  The log line `reloaded`
-    names each other setting that changed and needs a restart.
+    Sends SIGHUP to the daemons of this database that run on this machine.  What can change at run time is
+    applied: `log.level`, and `paused` of each queue.  The log line `reloaded` names each other setting that
+    changed and needs a restart.
 
     \b
     orca-daemon reload
+    orca-daemon reload --pid 4711
     """
     from orca_daemon.operations import reloading
 
