@@ -1,7 +1,9 @@
 """The layers around requests, each alone: decisions as values, and answers to what fails."""
 
 import asyncio
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +25,7 @@ from orca_daemon.engine.errors import DependencyDown, NotYet, Reject
 from orca_daemon.ops.exits import StartConfigurationError
 from orca_daemon.settings import ConsoleSection
 
+ROOT = Path(__file__).parents[2]
 SECRET = "password=hunter2 SELECT"
 PROXIES = networks(["10.0.0.0/8", "::1"])
 
@@ -154,6 +157,22 @@ def test_a_user_that_is_named_twice_is_nobody() -> None:
     assert peer_of(asked, PROXIES, "X-User").user is None
 
 
+def test_the_page_on_the_console_lists_its_metrics_limits_and_reasons() -> None:
+    page = (ROOT / "docs/console-setup.md").read_text("utf-8")
+    names = set(
+        re.findall(r"^# TYPE (orca_daemon_console_\w+)", ConsoleMetrics().exposition().decode(), re.MULTILINE)
+    )
+    source = "".join(path.read_text("utf-8") for path in (ROOT / "orca_daemon/console").rglob("*.py"))
+    reasons = set(re.findall(r'(?:_refuse\([^"]*|refused\.labels\()"(\w+)"', source))
+
+    assert names
+    assert [name for name in names if f"`{name}`" not in page] == []
+    assert {"host", "csrf", "too_many", "no_session"} <= reasons
+    assert [reason for reason in reasons if f"`{reason}`" not in page] == []
+    assert f"{Throttle.PEER}, then one every {1 / Throttle.PEER_PER_SECOND:.0f} s" in page
+    assert f"{Throttle.ALL}, then {Throttle.ALL_PER_SECOND:.0f} per second" in page
+
+
 def test_a_person_with_a_network_of_ipv6_has_one_limit() -> None:
     groups = {peer_of(scope(f"2001:db8::{each:x}"), (), "X").group for each in range(1, 9)}
     assert groups == {"2001:db8::/64"}
@@ -218,6 +237,8 @@ class _Secrets:
     async def secret(self, name: str) -> str:
         if name == "away":
             raise NotYet("SQS throttles")
+        if name == "many":
+            return '{"alice": "inner", "bob": 7}'
         raise Reject("it does not exist")
 
     async def parameter(self, name: str) -> str:
@@ -229,10 +250,12 @@ class _Secrets:
     [
         ({"alice": "ssm:/a", "bob": "b"}, {"alice": "value of /a", "bob": "b"}),
         ({"alice": "secret:none"}, "console.tokens.alice (ORCA_CONSOLE__TOKENS) cannot be read"),
+        ({"alice": "secret:many#alice"}, {"alice": "inner"}),
+        ({"alice": "secret:many#bob"}, "cannot be read: the secret has no text under the key bob"),
         ({"alice": " "}, "console.tokens.alice (ORCA_CONSOLE__TOKENS) is empty"),
         ({"alice": "x", "bob": "x"}, "is the token of another name"),
     ],
-    ids=["references", "missing", "empty", "double"],
+    ids=["references", "missing", "key", "no key", "empty", "double"],
 )
 async def test_tokens_come_from_settings_and_secrets(tokens: dict[str, Any], expected: Any) -> None:
     section = ConsoleSection(tokens=tokens)
