@@ -114,7 +114,7 @@ def _far_away(console: str, scale: Scale) -> list[float]:
     last = scale.granules // PAGE
     pages = [chosen.randrange(last // 2, last) for _ in range(5)]
     return [
-        _ask(console, _CATALOG, {"startTimestamp": number}, page)
+        _ask(console, _CATALOG, {"endTimestamp": _NOW - number - 1}, page)
         for number, page in enumerate([*pages, last - 1])
     ]
 

@@ -18,6 +18,8 @@ from orca_daemon.db.failures import PostgresError
 
 WALK_SECONDS = 0.3
 """How long to walk along the order for granules that may lie far apart, before one pass is made instead."""
+SKIP_SECONDS = 0.0001
+"""How much longer for each row that is skipped on the way."""
 
 Reading = Callable[[Connection, ListQuery, Start], tuple[bytes, Cursor | None]]
 """Reads the page that starts there; returns it as JSON, and the cursor of the page after it."""
@@ -51,7 +53,8 @@ class Pages:
             content, cursor = await reader.read(catalog.read_catalog, query, start)
         else:
             try:
-                content, cursor = await reader.read(catalog.read_catalog, query, start, WALK_SECONDS)
+                limit = WALK_SECONDS + start.skip * SKIP_SECONDS
+                content, cursor = await reader.read(catalog.read_catalog, query, start, limit)
             except PostgresError as error:
                 if error.sqlstate != TIMED_OUT:
                     raise
