@@ -45,7 +45,7 @@ def measure(size: Size) -> Report:
     with Postgres(Path(folder) if folder else None, fast=True) as server:
         url = prepare(server, scale, lambda text: print(text, file=sys.stderr))
         with console_process(url, statement_timeout="60") as (console, process):
-            figures, targets = _pages(console, scale, size.pick(100, 30, 3))
+            figures, targets = _pages(console, scale, size.pick(60, 30, 3))
             # One core is enough for the console; the database and the client may use all.
             os.sched_setaffinity(process, {0})
             spent = _processor_seconds(process)
@@ -114,7 +114,7 @@ def _far_away(console: str, scale: Scale) -> list[float]:
     last = scale.granules // PAGE
     pages = [chosen.randrange(last // 2, last) for _ in range(5)]
     return [
-        _ask(console, _CATALOG, {"startTimestamp": number}, page)
+        _ask(console, _CATALOG, {"endTimestamp": _NOW - number - 1}, page)
         for number, page in enumerate([*pages, last - 1])
     ]
 
@@ -128,7 +128,7 @@ def _ask(console: str, path: str, asked: dict[str, Any], page: int) -> float:
     answer = json.load(connection.getresponse())
     seconds = time.monotonic() - began
     connection.close()
-    assert "anotherPage" in answer
+    assert "anotherPage" in answer, answer
     return seconds
 
 

@@ -40,6 +40,6 @@ def _url(process: "subprocess.Popen[str]") -> str:
     assert process.stdout is not None
     for line in process.stdout:
         entry = json.loads(line)
-        if entry["event"] == "http.listening":
+        if entry["event"] == "console.listening":
             return str(entry["url"])
     raise AssertionError(f"the console ended with {process.wait()}")

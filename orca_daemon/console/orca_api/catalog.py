@@ -123,6 +123,7 @@ def _files(connection: Connection, rows: Sequence[int]) -> dict[int, list[Row]]:
     by_granule: dict[int, list[Row]] = defaultdict(list)
     if not rows:
         return by_granule
+    connection.execute(_SQL["read_by_bitmap"])
     found = connection.execute(_SQL["files"], {"rows": list(rows), "most": MOST_FILES + 1}).mappings().all()
     if len(found) > MOST_FILES:
         raise AnswerError(

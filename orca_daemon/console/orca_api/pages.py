@@ -11,12 +11,15 @@ from orca_daemon.console.orca_api.ahead import RowsAhead
 from orca_daemon.console.orca_api.errors import TIMED_OUT
 from orca_daemon.console.orca_api.lists import ListQuery
 from orca_daemon.console.orca_api.positions import Cursor, Positions, Start
+from orca_daemon.console.orca_api.reports import JOBS, Totals
 from orca_daemon.console.orca_api.requests import PAGE
 from orca_daemon.console.reader import Reader
 from orca_daemon.db.failures import PostgresError
 
 WALK_SECONDS = 0.3
 """How long to walk along the order for granules that may lie far apart, before one pass is made instead."""
+SKIP_SECONDS = 0.0001
+"""How much longer for each row that is skipped on the way."""
 
 Reading = Callable[[Connection, ListQuery, Start], tuple[bytes, Cursor | None]]
 """Reads the page that starts there; returns it as JSON, and the cursor of the page after it."""
@@ -26,13 +29,17 @@ class Pages:
     """The pages of all lists of one console, with its memory of them."""
 
     def __init__(self) -> None:
-        self._positions, self._ahead = Positions(), RowsAhead()
+        self._positions, self._ahead, self._totals = Positions(), RowsAhead(), Totals()
 
     async def of(self, reader: Reader, query: ListQuery, page: int, read: Reading) -> bytes:
         """The page of a list, as JSON."""
         content, cursor = await reader.read(read, query, self._start(query, page))
         self._learn(query, page + 1, cursor)
         return content
+
+    async def of_jobs(self, reader: Reader, page: int) -> bytes:
+        """The page of reconciliation jobs, as JSON."""
+        return await self.of(reader, JOBS, page, self._totals.read_jobs)
 
     async def of_catalog(self, reader: Reader, query: ListQuery, page: int) -> bytes:
         """The page of granules, as JSON."""
@@ -46,7 +53,8 @@ class Pages:
             content, cursor = await reader.read(catalog.read_catalog, query, start)
         else:
             try:
-                content, cursor = await reader.read(catalog.read_catalog, query, start, WALK_SECONDS)
+                limit = WALK_SECONDS + start.skip * SKIP_SECONDS
+                content, cursor = await reader.read(catalog.read_catalog, query, start, limit)
             except PostgresError as error:
                 if error.sqlstate != TIMED_OUT:
                     raise

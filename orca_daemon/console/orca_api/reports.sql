@@ -5,21 +5,24 @@ SELECT
     status.value AS status,
     job.inventory_creation_time AS "inventoryCreationTime",
     job.last_update AS "lastUpdate",
-    job.error_message AS "errorMessage",
-    (SELECT count(*) FROM orca.reconcile_orphan_report AS row_ WHERE row_.job_id = job.id) AS orphan,
-    (SELECT count(*) FROM orca.reconcile_phantom_report AS row_ WHERE row_.job_id = job.id) AS phantom,
-    (SELECT count(*) FROM orca.reconcile_catalog_mismatch_report AS row_ WHERE row_.job_id = job.id)
-        AS "catalogMismatch"
-FROM (
-    SELECT *
-    FROM orca.reconcile_job
-    WHERE CAST(:after_time AS timestamptz) IS NULL
-        OR (inventory_creation_time, id) < (CAST(:after_time AS timestamptz), CAST(:after_id AS int8))
-    ORDER BY inventory_creation_time DESC, id DESC
-    LIMIT :most OFFSET :skip
-) AS job
+    job.error_message AS "errorMessage"
+FROM orca.reconcile_job AS job
 JOIN orca.reconcile_status AS status ON status.id = job.status_id
-ORDER BY job.inventory_creation_time DESC, job.id DESC;
+WHERE CAST(:after_time AS timestamptz) IS NULL
+    OR (job.inventory_creation_time, job.id) < (CAST(:after_time AS timestamptz), CAST(:after_id AS int8))
+ORDER BY job.inventory_creation_time DESC, job.id DESC
+LIMIT :most OFFSET :skip;
+
+-- name: totals
+-- One pass over each report.  A subquery for each job would be one pass for each job, if Postgres misjudges their sizes.
+SELECT job_id, 'orphan' AS report, count(*) AS total
+FROM orca.reconcile_orphan_report WHERE job_id = ANY (CAST(:jobs AS int8[])) GROUP BY job_id
+UNION ALL
+SELECT job_id, 'phantom', count(*)
+FROM orca.reconcile_phantom_report WHERE job_id = ANY (CAST(:jobs AS int8[])) GROUP BY job_id
+UNION ALL
+SELECT job_id, 'catalogMismatch', count(*)
+FROM orca.reconcile_catalog_mismatch_report WHERE job_id = ANY (CAST(:jobs AS int8[])) GROUP BY job_id;
 
 -- name: orphans
 SELECT

@@ -14,7 +14,7 @@ from orca_daemon.console.orca_api.client import unless_gone
 from orca_daemon.console.orca_api.errors import answer_to
 from orca_daemon.console.orca_api.pages import pages_of
 from orca_daemon.console.orca_api.recoveries import granule_status, job_status
-from orca_daemon.console.orca_api.reports import JOBS, read_jobs, read_report, report_query
+from orca_daemon.console.orca_api.reports import read_report, report_query
 from orca_daemon.console.reader import Reader
 
 R = TypeVar("R", bound=requests.OrcaRequest)
@@ -112,7 +112,7 @@ async def catalog_reconcile(request: Request, context: Context) -> Response:
 async def reconciliation_jobs(request: Request, context: Context) -> Response:
     """A page of reconciliation jobs, the newest inventory first."""
     asked = await _body(request, requests.ReconcileJobsRequest)
-    reading = pages_of(request).of(context.reader, JOBS, asked.page_index, read_jobs)
+    reading = pages_of(request).of_jobs(context.reader, asked.page_index)
     return _json(await unless_gone(request, reading))
 
 

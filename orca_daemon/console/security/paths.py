@@ -31,8 +31,8 @@ class CleanPaths:
             # No text in Postgres has NUL, so no page takes one.
             if path is None or b"\0" in unquote_to_bytes(scope["query_string"]):
                 # Errors below the API are JSON, whatever its path is.
-                asked = re.sub("/{2,}", "/", scope["path"])
-                scope["path"] = "/orca_api" if belongs_to_api(asked) else path or "/"
+                of_api = belongs_to_api(re.sub("/{2,}", "/", scope["path"]))
+                scope["path"] = path or ("/orca_api" if of_api else "/")
                 await refusal(scope, 400, "The address has characters that no page has.")(
                     scope, receive, send
                 )

@@ -201,6 +201,21 @@ def test_rows_of_reports_have_orcas_keys(api: Api, catalog_url: str) -> None:
     assert "check it by hand" in next(row for row in rows if row["keyPath"] == "key-2")["comment"].lower()
 
 
+def test_the_totals_of_a_job_are_counted_until_it_has_ended(api: Api, catalog_url: str) -> None:
+    ended, running = add_reports(catalog_url, rows=3), add_reports(catalog_url, rows=2)
+    execute(catalog_url, "UPDATE orca.reconcile_job SET status_id = 3 WHERE id = %s", (running,))
+
+    def totals() -> list[tuple[int, int]]:
+        jobs = api.post(JOBS, {"pageIndex": 0}).body["jobs"]
+        return [(job["id"], job["reportTotals"]["orphan"]) for job in jobs]
+
+    assert totals() == [(running, 2), (ended, 3)]
+    execute(catalog_url, "DELETE FROM orca.reconcile_orphan_report")
+    assert totals() == [(running, 0), (ended, 3)]
+    execute(catalog_url, "UPDATE orca.reconcile_job SET last_update = now()")
+    assert totals() == [(running, 0), (ended, 0)]
+
+
 def test_jobs_of_one_time_are_paged_by_their_ids(api: Api, catalog_url: str) -> None:
     execute(
         catalog_url,
