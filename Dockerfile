@@ -35,7 +35,7 @@ RUN install -d -o 10001 -g 10001 -m 0700 /var/lib/orca-daemon
 VOLUME ["/var/lib/orca-daemon", "/tmp"]
 WORKDIR /var/lib/orca-daemon
 USER 10001:10001
-EXPOSE 9464
+EXPOSE 9464 9465
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \
     CMD ["/opt/orca-daemon/bin/python", "-m", "orca_daemon.ops.probe"]

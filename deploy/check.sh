@@ -70,7 +70,8 @@ if command -v kubectl >/dev/null; then
     done
 else
     skip "k8s overlays" "no kubectl to run kustomize; only single files are checked"
-    for file in deploy/k8s/namespace.yaml deploy/k8s/base/[!k]*.yaml deploy/k8s/migration/[!k]*.yaml; do
+    for file in deploy/k8s/namespace.yaml deploy/k8s/base/[!k]*.yaml deploy/k8s/migration/[!k]*.yaml \
+        deploy/k8s/components/console/[!k]*.yaml; do
         step "k8s $file" kubernetes-validate --strict --quiet --no-warn "$file"
     done
 fi
@@ -89,9 +90,11 @@ else
     skip "KEDA and ServiceMonitor objects" "no kubectl or no npm"
 fi
 if command -v systemd-analyze >/dev/null; then
-    sed 's#^ExecStart=[^ ]*#ExecStart=/bin/true#' deploy/systemd/orca-daemon.service >"$TOOLS/orca-daemon.service"
-    step "systemd unit (verify)" systemd-analyze verify "$TOOLS/orca-daemon.service"
-    systemd-analyze security --offline=true "$TOOLS/orca-daemon.service" | tail -1
+    for unit in orca-daemon orca-daemon-console; do
+        sed 's#^ExecStart=[^ ]*#ExecStart=/bin/true#' "deploy/systemd/$unit.service" >"$TOOLS/$unit.service"
+        step "systemd unit $unit (verify)" systemd-analyze verify "$TOOLS/$unit.service"
+        systemd-analyze security --offline=true "$TOOLS/$unit.service" | tail -1
+    done
 else
     skip "systemd unit" "no systemd-analyze"
 fi

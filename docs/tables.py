@@ -92,7 +92,7 @@ def _model(annotation: Any) -> type[BaseModel] | None:
 
 def _default(field: Any) -> str:
     default = field.get_default(call_default_factory=True)
-    if default is None or default is PydanticUndefined:
+    if default is None or default is PydanticUndefined or default == ():
         return "-"
     if isinstance(default, SecretStr):
         return "(hidden)"

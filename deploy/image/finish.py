@@ -29,7 +29,10 @@ UNUSED = (
 )
 
 
-LOADED = "orca_daemon.app, orca_daemon.cli, alembic, duckdb, pyarrow.csv, pyarrow.orc, pyarrow.parquet"
+LOADED = (
+    "orca_daemon.app, orca_daemon.cli, orca_daemon.console.life, alembic, duckdb, pyarrow.csv, pyarrow.orc, "
+    "pyarrow.parquet"
+)
 
 
 def main() -> None:

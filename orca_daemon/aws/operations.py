@@ -40,3 +40,20 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "stepfunctions:SendTaskSuccess": ("states:SendTaskSuccess",),
     "sts:GetCallerIdentity": (),
 }
+
+CONSOLE = frozenset(
+    {
+        "s3:GetObject",
+        "s3:HeadObject",
+        "s3:ListObjectsV2",
+        "secretsmanager:GetSecretValue",
+        "sqs:ChangeMessageVisibilityBatch",
+        "sqs:DeleteMessageBatch",
+        "sqs:GetQueueAttributes",
+        "sqs:GetQueueUrl",
+        "sqs:ReceiveMessage",
+        "sqs:SendMessage",
+        "ssm:GetParameter",
+    }
+)
+"""Those that the console calls; `deploy/iam/console-policy.json` grants what they need."""

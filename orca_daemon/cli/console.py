@@ -33,10 +33,10 @@ def console(
         str | None, typer.Option(help="json or console; default: the setting, json.")
     ] = None,
 ) -> None:
-    """Serve the web pages for operators, and ORCA's read API, until SIGTERM or Ctrl-C.
+    """Serve pages for operators, and ORCA's read API.
 
-    Pages only show unless console.actions is true and the visitor has a token.  Any address but loopback
-    needs tokens, or a proxy that knows its users.
+    It ends with SIGTERM or Ctrl-C.  Pages only show unless console.actions is true and the visitor has a
+    token.  Any address but loopback needs tokens, or a proxy that knows its users.
 
     Exit codes: 0 stopped cleanly; 1 a bug; 2 usage; 70 the server died, start again; 78 settings are wrong.
 

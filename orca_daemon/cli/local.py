@@ -60,11 +60,11 @@ def local(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
 ) -> None:
-    """Run the daemon with everything it needs, embedded on loopback.
+    """Run daemon and console with all they need, on loopback.
 
     Postgres, SQS and S3 start and stop with it; Ctrl-C or SIGTERM ends it.
 
-    With --state, DIR/stack.json is written as soon as the daemon is ready.  It has the addresses of
+    With --state, DIR/stack.json is written as soon as daemon and console are ready.  It has the addresses of
     everything.  A shell uses this stack after: eval "$(orca-daemon local env --state DIR)"
 
     It makes ORCA's queues, every queue that the settings file names, and one for each other route of the
@@ -149,7 +149,7 @@ def _run(stack: "Stack", *, demo: bool, leave: bool, as_json: bool) -> int:
     code = 0
     try:
         with _interruptible():
-            typer.echo("starting Postgres, SQS, S3 and the daemon", err=True)
+            typer.echo("starting Postgres, SQS, S3, the daemon and its console", err=True)
             began = time.monotonic()
             whereabouts = stack.start()
             typer.echo(f"ready after {time.monotonic() - began:.0f} s", err=True)

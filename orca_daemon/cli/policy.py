@@ -1,4 +1,4 @@
-"""`orca-daemon policy`: the IAM policy that the daemon's role needs."""
+"""`orca-daemon policy`: the IAM policy that the daemon's role needs, or the console's."""
 
 import json
 import re
@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from orca_daemon.cli.samples import POLICY, sample
+from orca_daemon.cli.samples import CONSOLE_POLICY, POLICY, sample
 
 _WORD = re.compile(r"[A-Z][A-Z_]{2,}")
 """Words that stand for a user's names, such as REGION and ARCHIVE_BUCKET."""
@@ -24,22 +24,27 @@ def policy(
         list[str] | None,
         typer.Argument(metavar="WORD=VALUE", help="A value for a word in capitals.", show_default=False),
     ] = None,
+    console: Annotated[
+        bool, typer.Option("--console", help="The policy of the console, which may do less.")
+    ] = False,
 ) -> None:
     """Print the IAM policy that the daemon's role needs.
 
-    It grants each call that the daemon makes and no other.  Words in capitals stand for your names.
+    It grants each call that is made and no other.  Words in capitals stand for your names.
     WORD=VALUE puts a name in.  The same word again adds lines for another name, and WORD= without a value
     leaves out the lines with that word.  Words that are left are listed on standard error.
 
     \b
     orca-daemon policy
+    orca-daemon policy --console PREFIX=prod
     orca-daemon policy REGION=us-west-2 ACCOUNT=123456789012 PREFIX=prod \\
         ARCHIVE_BUCKET=prod-archive ARCHIVE_BUCKET=prod-archive-2 KEY_ID= >policy.json
     """
-    document = json.loads(sample(POLICY))
+    text = sample(CONSOLE_POLICY if console else POLICY)
+    document = json.loads(text)
     values = _values(given or [], words(document))
     if not values:
-        typer.echo(sample(POLICY), nl=False)
+        typer.echo(text, nl=False)
         return
     filled = fill(document, values)
     typer.echo(json.dumps(filled, indent=2))

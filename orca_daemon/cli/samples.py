@@ -1,9 +1,13 @@
-"""Files that come with the package: the sample settings and the IAM policy."""
+"""Files that come with the package: the sample settings and the IAM policies."""
 
 from pathlib import Path
 
-SETTINGS, POLICY = "orca-daemon.toml", "policy.json"
-IN_CHECKOUT = {SETTINGS: "config/orca-daemon.toml", POLICY: "deploy/iam/policy.json"}
+SETTINGS, POLICY, CONSOLE_POLICY = "orca-daemon.toml", "policy.json", "console-policy.json"
+IN_CHECKOUT = {
+    SETTINGS: "config/orca-daemon.toml",
+    POLICY: "deploy/iam/policy.json",
+    CONSOLE_POLICY: "deploy/iam/console-policy.json",
+}
 """Where a checkout has them.  pyproject.toml has the same list, for the wheel and the image."""
 _PACKAGE = Path(__file__).parents[1]
 

@@ -33,6 +33,10 @@ from orca_daemon.settings import Settings, SettingsError
 T = TypeVar("T")
 _log: Any = structlog.get_logger()
 _RETRY_SECONDS = 5.0
+_NAME = "orca-daemon console"
+"""What `pg_stat_activity` shows."""
+_WRITING = 2
+"""Connections for actions."""
 
 
 def main(settings: Settings) -> NoReturn:
@@ -112,9 +116,11 @@ async def _context(settings: Settings) -> AsyncIterator[ConsoleContext]:
             raise StartConfigurationError(str(error)) from error
         secrets = SecretReader(clients)
         tokens = Tokens(await _tokens(settings, secrets))
-        reader = Reader(settings.database, settings.console, secrets)
+        named = "application_name" in settings.database.model_fields_set
+        own = settings.database.model_copy(update={} if named else {"application_name": _NAME})
+        reader = Reader(own, settings.console, secrets)
         stack.callback(reader.close)
-        writing = settings.database.model_copy(update={"pool_size": 2})
+        writing = own.model_copy(update={"pool_size": _WRITING})
         database = Database(writing, secrets)
         stack.callback(database.close)
         runs = Runs()

@@ -1,4 +1,4 @@
-"""Runs `orca-daemon run` as a child process, configured by its environment as in production."""
+"""Runs `orca-daemon run` and `orca-daemon console` as child processes, configured as in production."""
 
 import os
 import signal
@@ -46,6 +46,7 @@ class Daemon:
 
     program: tuple[str, ...] = ("-m", "orca_daemon", "run")
     """Arguments of Python."""
+    name: str = "the daemon"
 
     def __init__(self, environment: Mapping[str, str], url: str, log: Path | None = None) -> None:
         self._environment = _DEFAULTS | foreign_removed(os.environ) | dict(environment)
@@ -86,7 +87,7 @@ class Daemon:
             code = self.poll()
             if code is not None or time.monotonic() > deadline:
                 self.stop(patience=1)
-                raise NotStartedError(f"the daemon did not become ready: {self._last_lines()}")
+                raise NotStartedError(f"{self.name} did not become ready: {self._last_lines()}")
             time.sleep(0.02)
 
     def poll(self) -> int | None:
@@ -97,6 +98,11 @@ class Daemon:
     def pid(self) -> int | None:
         """Its process id; None before the start."""
         return self._process.pid if self._process else None
+
+    def begin_stop(self) -> None:
+        """Send it SIGTERM, without waiting for its end."""
+        if self._process is not None:
+            self._process.terminate()
 
     def stop(self, patience: float = 60.0) -> int | None:
         """Stop it by SIGTERM, which lets it drain.  Returns its exit code; None if it was never started."""
@@ -114,6 +120,13 @@ class Daemon:
             return "see its log above"
         lines = self._log.read_text(errors="replace").splitlines()
         return " / ".join(lines[-2:]) or "its log is empty"
+
+
+class ConsoleProcess(Daemon):
+    """One `orca-daemon console`."""
+
+    program = ("-m", "orca_daemon", "console")
+    name = "the console"
 
 
 def foreign_removed(environ: Mapping[str, str]) -> dict[str, str]:

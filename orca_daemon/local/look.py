@@ -29,6 +29,8 @@ def where_to_look(whereabouts: Whereabouts, state: Path, here: Path) -> Iterator
         here: the directory that relative paths start from.
     """
     program = COMMAND if _is_everywhere() else _short(installed(), here)
+    if whereabouts.console_url:
+        yield f"\nIn a browser:\n\n  {whereabouts.console_url}"
     yield "\nIn another terminal, in this directory:\n"
     yield f'  eval "$({program} local env --state {_short(state, here)})"'
     commands = dict(_OURS)

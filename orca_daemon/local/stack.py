@@ -1,4 +1,4 @@
-"""Starts and stops the embedded Postgres, SQS and S3 with a daemon on them, in order."""
+"""Starts and stops the embedded Postgres, SQS and S3 with a daemon and a console on them, in order."""
 
 import asyncio
 import json
@@ -6,6 +6,8 @@ import os
 import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from orca_daemon.db.migrate import UpgradeError, upgrade
 from orca_daemon.local import NotStartedError
-from orca_daemon.local.daemon import Daemon, foreign_removed
+from orca_daemon.local.daemon import ConsoleProcess, Daemon, foreign_removed
 from orca_daemon.local.endpoint import Endpoint
 from orca_daemon.local.layout import (
     BUCKETS,
@@ -30,7 +32,7 @@ from orca_daemon.local.layout import (
 from orca_daemon.local.moto import CREDENTIALS, REGION, Moto
 from orca_daemon.local.ports import free_port
 from orca_daemon.local.postgres import Postgres, new_password, set_password
-from orca_daemon.local.state import LOG_FILE, StateDirectory, Whereabouts
+from orca_daemon.local.state import CONSOLE_LOG_FILE, LOG_FILE, StateDirectory, Whereabouts
 from orca_daemon.local.wanted import more_queues, route_names
 from orca_daemon.settings import load
 
@@ -49,7 +51,7 @@ class Stack:
     Args:
         state: directory that keeps all data from run to run; None keeps none.
         endpoint_url: LocalStack or another substitute for AWS, used instead of the embedded SQS and S3.
-        log: whether the daemon logs to a file in the directory instead of standard output.
+        log: whether daemon and console log to files in the directory instead of standard output.
         config: the settings file of the daemon, else its default file; a queue that it names is made.
         queues: names of further queues, and whether each is a FIFO queue.
 
@@ -81,9 +83,10 @@ class Stack:
         self._servers: dict[str, Endpoint | Postgres] = {}
         self.log = self.state.path / LOG_FILE if log else None
         self.daemon: Daemon | None = None
+        self.console: Daemon | None = None
 
     def start(self) -> Whereabouts:
-        """Start all parts; returns when the daemon is ready and `stack.json` is written.
+        """Start all parts; returns when daemon and console are ready and `stack.json` is written.
 
         Raises:
             NotStartedError: a part did not start.
@@ -99,14 +102,19 @@ class Stack:
 
     def stop(self) -> int | None:
         """Stop all parts, the daemon first.  Returns the daemon's exit code; None if it was not started."""
+        if self.console:
+            self.console.begin_stop()
         code = self.daemon.stop() if self.daemon else None
+        if self.console:
+            self.console.stop()
         self._closing.close()
         return code
 
     def ended(self) -> list[str]:
         """The parts that have ended unexpectedly, before `stop`."""
         ended = [name for name, server in self._servers.items() if server.pid is None]
-        return [*ended, "the daemon"] if self.daemon and self.daemon.poll() is not None else ended
+        programs = [each for each in (self.daemon, self.console) if each]
+        return [*ended, *(each.name for each in programs if each.poll() is not None)]
 
     def _start(self) -> Whereabouts:
         endpoints = self._launch_endpoints()
@@ -115,16 +123,33 @@ class Stack:
         for endpoint in endpoints[:1]:  # SQS is ready
             endpoint.ready()
         aws, sqs = [endpoint.url for endpoint in endpoints] or [self._endpoint_url or ""] * 2
-        http_url = f"http://127.0.0.1:{free_port(self.state.port('http_url'))}"
+        http_url, console_url = self._url("http_url"), self._url("console_url")
         whereabouts = _fill(aws, sqs, postgres.url(DATABASE), http_url, more)
         if self._config:
             whereabouts.environment["ORCA_CONFIG"] = str(self._config)
         user_url = postgres.url(DATABASE, user=APPLICATION_USER, password=self._application_password)
         environment = whereabouts.environment | {"ORCA_DATABASE__URL": user_url}
         self.daemon = Daemon(environment, whereabouts.http_url, self.log)
-        self.daemon.start()
+        self.daemon.launch()
+        if find_spec("fastapi"):  # the extra `console`
+            whereabouts = replace(whereabouts, console_url=console_url)
+            self.console = self._console(environment, console_url)
+            self.console.launch()
+        for program in (self.daemon, self.console):
+            if program:
+                program.ready()
         self.state.publish(whereabouts)
         return whereabouts
+
+    def _console(self, environment: Mapping[str, str], url: str) -> Daemon:
+        """Loopback only, so that it shows its pages without a token."""
+        listen = {"ORCA_CONSOLE__LISTEN": url.removeprefix("http://")}
+        return ConsoleProcess(
+            {**environment, **listen}, url, self.log and self.log.with_name(CONSOLE_LOG_FILE)
+        )
+
+    def _url(self, key: str) -> str:
+        return f"http://127.0.0.1:{free_port(self.state.port(key))}"
 
     def _launch_endpoints(self) -> list[Endpoint]:
         """Start the embedded SQS, and S3 without waiting, because its imports take long."""

@@ -11,11 +11,11 @@ from typing import IO, Any
 from urllib.parse import SplitResult, urlsplit
 
 STACK_FILE = "stack.json"
-LOG_FILE = "daemon.log"
-"""The daemon's log, if it is not written to standard output."""
+LOG_FILE, CONSOLE_LOG_FILE = "daemon.log", "console.log"
+"""The daemon's log and the console's, if they are not written to standard output."""
 _LAST_FILE, _LOCK = ".last.json", "lock"
 _OURS_ALONE = 0o700
-_ADDRESSES = ("aws_endpoint_url", "sqs_endpoint_url", "database_url", "http_url")
+_ADDRESSES = ("aws_endpoint_url", "sqs_endpoint_url", "database_url", "http_url", "console_url")
 
 
 class StateBusyError(Exception):
@@ -33,6 +33,8 @@ class Whereabouts:
     """With the superuser's name and password: do not print it."""
     http_url: str
     """The daemon's metrics and health."""
+    console_url: str = ""
+    """The console's pages; empty if the extra `console` is not installed."""
     queues: dict[str, str]
     """Name in the settings to URL; a dead-letter queue is `<name>_dead_letter`."""
     buckets: dict[str, str]

@@ -9,11 +9,11 @@ from structlog.testing import capture_logs
 
 from orca_daemon.app import bindings, patience
 from orca_daemon.app.checkup.settings import handlers
-from orca_daemon.ops.exits import StartConfigurationError
 from orca_daemon.aws.clients import connect
 from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.engine import Binding
 from orca_daemon.local.moto import REGION
+from orca_daemon.ops.exits import StartConfigurationError
 from orca_daemon.ops.health import StartWait
 from orca_daemon.ops.metrics import Metrics
 from orca_daemon.queues.services import Services

@@ -13,7 +13,6 @@ from orca_daemon.app import patience
 from orca_daemon.app.bindings import bind
 from orca_daemon.app.checkup import Finding, Grade, StartAction, findings
 from orca_daemon.app.checkup.settings import handlers
-from orca_daemon.ops.exits import StartConfigurationError
 from orca_daemon.aws.clients import connect
 from orca_daemon.db.database import Database
 from orca_daemon.db.migrate import upgrade
@@ -21,6 +20,7 @@ from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.errors import RouteError
 from orca_daemon.local.moto import REGION
 from orca_daemon.local.postgres import Postgres
+from orca_daemon.ops.exits import StartConfigurationError
 from orca_daemon.ops.metrics import Metrics
 from orca_daemon.queues.services import Services
 from orca_daemon.settings import Settings

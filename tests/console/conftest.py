@@ -3,8 +3,8 @@
 import http.client
 import json
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from html import unescape
 from http.cookies import SimpleCookie
@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import pytest
 
-from orca_daemon.local.daemon import Daemon
+from orca_daemon.local.daemon import ConsoleProcess, Daemon
 from orca_daemon.local.layout import QueueSpec, make_queue
 from orca_daemon.local.moto import CREDENTIALS, REGION
 from orca_daemon.local.ports import free_port
@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
 ALICE, BOB = "alice's-token-of-30-characters", "bob's-token-with-30-characters"
+ACTING = {
+    "ORCA_CONSOLE__ACTIONS": "true",
+    "ORCA_CONSOLE__TOKENS__ALICE": ALICE,
+    "ORCA_CONSOLE__TOKENS__BOB": BOB,
+}
 PROXY = "127.0.0.5"
 """Source address that the guarded console trusts as a proxy; all of 127/8 reaches it."""
 
@@ -120,12 +125,6 @@ class Console:
         return [line for line in lines if line["event"] == name]
 
 
-class ConsoleProcess(Daemon):
-    """`orca-daemon console`."""
-
-    program = ("-m", "orca_daemon", "console")
-
-
 @contextmanager
 def running(
     folder: Path, server: Server, endpoints: tuple[str, str], sqs: "SQSClient", environment: Mapping[str, str]
@@ -133,8 +132,26 @@ def running(
     """A console with these further variables, whose one queue is `recovery`; it is not ready yet."""
     database_url, name = server.migrated(), f"q-{uuid4().hex}"
     queue = QueuePair(*make_queue(sqs, QueueSpec(name, f"{name}-dead", 120, 345_600)))
-    port, log = free_port(), folder / f"{name}.log"
-    log.touch()
+    log = folder / f"{name}.log"
+    try:
+        with started(log, endpoints, sqs, environment, database_url, queue) as console:
+            yield console
+    finally:
+        server.drop(database_url)
+
+
+@contextmanager
+def started(
+    log: Path,
+    endpoints: tuple[str, str],
+    sqs: "SQSClient",
+    environment: Mapping[str, str],
+    database_url: str,
+    queue: QueuePair,
+) -> Iterator[Console]:
+    """A console on this database and queue; it must stop cleanly."""
+    port = free_port()
+    log.write_text("")
     variables = {
         "AWS_REGION": REGION,
         **CREDENTIALS,
@@ -151,7 +168,6 @@ def running(
         yield Console(daemon, log, queue, sqs, database_url)
     finally:
         code = daemon.stop()
-        server.drop(database_url)
     assert code == 0, log.read_text()
 
 
@@ -166,10 +182,8 @@ def consoles(
     """Two consoles that start at one time."""
     folder, endpoints = tmp_path_factory.mktemp("consoles"), (aws_endpoint, sqs_endpoint)
     guards = {
+        **ACTING,
         "ORCA_CONSOLE__LISTEN": "0.0.0.0:{port}",
-        "ORCA_CONSOLE__ACTIONS": "true",
-        "ORCA_CONSOLE__TOKENS__ALICE": ALICE,
-        "ORCA_CONSOLE__TOKENS__BOB": BOB,
         "ORCA_CONSOLE__TRUSTED_PROXIES": PROXY,
         "ORCA_CONSOLE__ALLOWED_HOSTS": "console.example.org",
     }
@@ -202,3 +216,25 @@ def own(
     with running(tmp_path, postgres, (aws_endpoint, sqs_endpoint), sqs, {}) as console:
         console.daemon.ready()
         yield console
+
+
+@pytest.fixture
+def restartable(
+    tmp_path: Path,
+    database_url: str,
+    queues: Callable[..., QueuePair],
+    aws_endpoint: str,
+    sqs_endpoint: str,
+    sqs: "SQSClient",
+) -> Callable[[], AbstractContextManager[Console]]:
+    """A function that starts a console, each time on the same database and queue."""
+    queue = queues()
+
+    @contextmanager
+    def start() -> Iterator[Console]:
+        endpoints = (aws_endpoint, sqs_endpoint)
+        with started(tmp_path / "log", endpoints, sqs, ACTING, database_url, queue) as console:
+            console.daemon.ready()
+            yield console
+
+    return start

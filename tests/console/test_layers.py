@@ -1,13 +1,18 @@
 """The layers around requests, each alone: decisions as values, and answers to what fails."""
 
 import asyncio
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orca_daemon.console.metrics import ConsoleMetrics
+from orca_daemon.console.security import Guard
+from orca_daemon.console.security.access import Access
 from orca_daemon.console.security.forms import local
 from orca_daemon.console.security.limits import Limits
 from orca_daemon.console.security.peers import networks, peer_of
@@ -20,6 +25,7 @@ from orca_daemon.engine.errors import DependencyDown, NotYet, Reject
 from orca_daemon.ops.exits import StartConfigurationError
 from orca_daemon.settings import ConsoleSection
 
+ROOT = Path(__file__).parents[2]
 SECRET = "password=hunter2 SELECT"
 PROXIES = networks(["10.0.0.0/8", "::1"])
 
@@ -84,6 +90,48 @@ async def test_a_body_that_does_not_arrive_is_not_waited_for() -> None:
     assert status == 408
 
 
+async def test_bodies_of_all_visitors_together_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orca_daemon.console.security.limits.ALL", 10)
+    inner: list[int] = []
+
+    async def another(_scope: Scope, _receive: Receive, send: Send) -> None:
+        inner.append((await ask(limits, scope(), {"type": "http.request", "body": b"123456"}))[0])
+        await PlainTextResponse("")(_scope, _receive, send)
+
+    limits = Limits(another)
+    status, _ = await ask(limits, scope(), {"type": "http.request", "body": b"123456"})
+    assert (status, inner) == (200, [503])
+    assert limits._held == 0
+
+
+@pytest.mark.parametrize("api", ["open", "token"])
+async def test_the_api_is_open_to_all_only_if_the_settings_say_so(api: Any) -> None:
+    tokens = Tokens({"alice": "one"})
+    section = ConsoleSection(listen="0.0.0.0:1", tokens={"alice": "one"}, orca_api=api)
+    guard = Guard.of(section, tokens)
+
+    async def answer(asked: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse("yes")(asked, receive, send)
+
+    access = Access(answer, section, guard.visitors, guard.throttle, ConsoleMetrics())
+    strange, known = (
+        scope(path="/orca_api/recovery/jobs"),
+        scope(path="/orca_api/x", authorization="Bearer one"),
+    )
+    strange["method"] = known["method"] = "POST"
+
+    assert (await ask(access, strange))[0] == (200 if api == "open" else 401)
+    assert (await ask(access, known))[0] == 200
+    assert (await ask(access, scope(path="/")))[0] == 303
+
+
+async def test_a_part_of_a_page_is_reloaded_as_a_whole_after_the_session() -> None:
+    section = ConsoleSection(listen="0.0.0.0:1", tokens={"alice": "one"})
+    guard = Guard.of(section, Tokens({"alice": "one"}))
+    access = Access(PlainTextResponse(""), section, guard.visitors, guard.throttle, ConsoleMetrics())
+    assert (await ask(access, scope(hx_request="true")))[0] == 401
+
+
 @pytest.mark.parametrize(
     ("client", "headers", "expected"),
     [
@@ -107,6 +155,22 @@ def test_a_user_that_is_named_twice_is_nobody() -> None:
     assert peer_of(asked, PROXIES, "X-User").user == "alice"
     asked["headers"].append((b"x-user", b"root"))
     assert peer_of(asked, PROXIES, "X-User").user is None
+
+
+def test_the_page_on_the_console_lists_its_metrics_limits_and_reasons() -> None:
+    page = (ROOT / "docs/console-setup.md").read_text("utf-8")
+    names = set(
+        re.findall(r"^# TYPE (orca_daemon_console_\w+)", ConsoleMetrics().exposition().decode(), re.MULTILINE)
+    )
+    source = "".join(path.read_text("utf-8") for path in (ROOT / "orca_daemon/console").rglob("*.py"))
+    reasons = set(re.findall(r'(?:_refuse\([^"]*|refused\.labels\()"(\w+)"', source))
+
+    assert names
+    assert [name for name in names if f"`{name}`" not in page] == []
+    assert {"host", "csrf", "too_many", "no_session"} <= reasons
+    assert [reason for reason in reasons if f"`{reason}`" not in page] == []
+    assert f"{Throttle.PEER}, then one every {1 / Throttle.PEER_PER_SECOND:.0f} s" in page
+    assert f"{Throttle.ALL}, then {Throttle.ALL_PER_SECOND:.0f} per second" in page
 
 
 def test_a_person_with_a_network_of_ipv6_has_one_limit() -> None:

@@ -1,8 +1,11 @@
 """The console's defences, tried over HTTP on real processes."""
 
 import re
+import signal
 import socket
-from contextlib import closing
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, closing
 from uuid import uuid4
 
 import psycopg2
@@ -48,7 +51,7 @@ def test_every_answer_tells_the_browser_to_run_frame_and_keep_nothing(console: C
         assert headers["content-security-policy"] == POLICY
         assert headers["x-frame-options"] == "DENY"
         assert headers["x-content-type-options"] == "nosniff"
-        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["referrer-policy"] == "same-origin"
         assert headers["cache-control"] == "no-store"
         assert "server" not in headers
     assert "unsafe" not in POLICY
@@ -173,7 +176,8 @@ def test_a_confirmed_action_happens_once_however_often_it_is_sent(guarded: Conso
         name: preview.hidden(name) for name in ("csrf_token", "action_id", "queue", "reason", "rate")
     }
 
-    answers = [browser.post("/act/redrive/confirm", confirmed) for _ in range(3)]
+    with ThreadPoolExecutor(3) as clicks:
+        answers = list(clicks.map(lambda _: browser.post("/act/redrive/confirm", confirmed), range(3)))
 
     there = f"/actions/action?id={confirmed['action_id']}"
     assert [(each.status, each.headers["location"]) for each in answers] == [(303, there)] * 3
@@ -182,6 +186,35 @@ def test_a_confirmed_action_happens_once_however_often_it_is_sent(guarded: Conso
     begun = [line for line in guarded.events("action.begun") if line["action_id"] == confirmed["action_id"]]
     assert [(line["who"], line["action"]) for line in begun] == [("alice", "redrive")]
     assert browser.post("/act/redrive/confirm", {**confirmed, "rate": "7"}).status == 409
+
+
+@pytest.mark.matrix
+def test_an_action_that_was_cut_short_is_continued_by_its_id(
+    restartable: Callable[[], AbstractContextManager[Console]],
+) -> None:
+    with restartable() as console:
+        browser = actor(console)
+        for number in range(6):
+            console.sqs.send_message(QueueUrl=console.queue.dead_letter_url, MessageBody=str(number))
+        fields = {"queue": "recovery", "rate": "1", "action_id": str(uuid4())}
+        fields["csrf_token"] = browser.get("/").csrf
+        assert browser.post("/act/redrive/confirm", fields).status == 303
+        assert console.daemon._process
+        console.daemon._process.send_signal(signal.SIGTERM)
+        assert console.daemon._process.wait(PATIENCE) == 0
+    with closing(psycopg2.connect(console.database_url)) as connection, connection.cursor() as cursor:
+        cursor.execute("UPDATE orca.orca_daemon_action SET seen_at = now() - interval '1 hour'")
+        connection.commit()
+    with restartable() as console:
+        browser = actor(console, BOB)
+        resumed = {"action_id": fields["action_id"], "csrf_token": browser.get("/").csrf}
+        assert browser.post("/act/resume", {**resumed, "action_id": str(uuid4())}).status == 404
+        assert browser.post("/act/resume", resumed).status == 303
+        until(lambda: console.events("action.finished"))
+        attributes = ["ApproximateNumberOfMessages"]
+        depth = console.sqs.get_queue_attributes(QueueUrl=console.queue.url, AttributeNames=attributes)
+        assert depth["Attributes"]["ApproximateNumberOfMessages"] == "6"
+        assert actions(console) == [("alice", "redrive")]
 
 
 def test_a_session_that_ends_in_the_middle_keeps_the_form_and_does_nothing(guarded: Console) -> None:

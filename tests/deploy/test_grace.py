@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from orca_daemon.console.server import GRACE
 from orca_daemon.ops.systemd import START_SECONDS
 from orca_daemon.settings import Settings
 
@@ -81,3 +82,15 @@ def test_no_probe_that_restarts_a_container_asks_for_readiness() -> None:
     # Without a path, the probe asks for /livez.
     assert ecs[1:] == json.loads(image)
     assert ecs[-1] == "orca_daemon.ops.probe"
+
+
+def test_every_platform_lets_the_console_finish_its_answers() -> None:
+    pod = load("deploy/k8s/components/console/deployment.yaml")["spec"]["template"]["spec"]
+    task = load("deploy/ecs/console-task-definition.json")["containerDefinitions"][0]
+    text = (ROOT / "deploy/systemd/orca-daemon-console.service").read_text("utf-8")
+    (seconds,) = re.findall(r"^TimeoutStopSec=(\d+)$", text, re.MULTILINE)
+
+    assert (
+        min(pod["terminationGracePeriodSeconds"], task["stopTimeout"], float(seconds)) >= GRACE + LATEST_POLL
+    )
+    assert "RestartPreventExitStatus=78\n" in text

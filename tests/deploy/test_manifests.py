@@ -50,12 +50,35 @@ def systemd_settings() -> dict[str, str]:
     return dict(line.split("=", 1) for line in [*lines, *unit] if "=" in line and not line.startswith("#"))
 
 
+def console_kubernetes_settings() -> dict[str, str]:
+    deployment = yaml.safe_load((K8S / "components/console/deployment.yaml").read_text("utf-8"))
+    own = {
+        each["name"]: each["value"] for each in deployment["spec"]["template"]["spec"]["containers"][0]["env"]
+    }
+    shared = kubernetes_settings("overlays/production")
+    return shared | own | {"ORCA_CONSOLE__TOKENS__ALICE": "of the secret"}
+
+
+def console_ecs_settings() -> dict[str, str]:
+    task = json.loads((ECS / "console-task-definition.json").read_text("utf-8"))
+    return {each["name"]: each["value"] for each in task["containerDefinitions"][0]["environment"]}
+
+
+def console_systemd_settings() -> dict[str, str]:
+    lines = (ROOT / "deploy/systemd/console").read_text("utf-8").splitlines()
+    own = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+    return systemd_settings() | own
+
+
 PLATFORMS = {
     "k8s minimal": kubernetes_settings("overlays/minimal"),
     "k8s production": kubernetes_settings("overlays/production"),
     "ecs": ecs_settings(),
     "compose": compose_settings(),
     "systemd": systemd_settings(),
+    "console on k8s": console_kubernetes_settings(),
+    "console on ecs": console_ecs_settings(),
+    "console with systemd": console_systemd_settings(),
 }
 
 
@@ -73,7 +96,12 @@ def test_the_settings_of_a_platform_are_settings(environment: dict[str, str], tm
 
 @pytest.mark.parametrize(
     ("file", "operation"),
-    [("task-definition.json", "RegisterTaskDefinition"), ("service.json", "CreateService")],
+    [
+        ("task-definition.json", "RegisterTaskDefinition"),
+        ("service.json", "CreateService"),
+        ("console-task-definition.json", "RegisterTaskDefinition"),
+        ("console-service.json", "CreateService"),
+    ],
 )
 def test_ecs_accepts_the_shape(file: str, operation: str) -> None:
     shape = botocore.session.get_session().get_service_model("ecs").operation_model(operation).input_shape
@@ -93,7 +121,12 @@ def test_ecs_accepts_the_overrides_of_the_migration() -> None:
 
 
 def containers() -> list[Any]:
-    owners = ("base/deployment.yaml", "migration/job.yaml", "examples/export-cronjob.yaml")
+    owners = (
+        "base/deployment.yaml",
+        "components/console/deployment.yaml",
+        "migration/job.yaml",
+        "examples/export-cronjob.yaml",
+    )
     templates = [pod_template(yaml.safe_load((K8S / name).read_text("utf-8"))) for name in owners]
     pods = [template["spec"] for template in templates if template]
     # The namespace enforces the profile "restricted".
@@ -113,6 +146,19 @@ def test_a_container_has_few_rights(container: dict[str, Any]) -> None:
         "capabilities": {"drop": ["ALL"]},
     }
     assert "memory" in container["resources"]["limits"]
+
+
+@pytest.mark.parametrize("platform", [name for name in PLATFORMS if name.startswith("console")])
+def test_a_console_that_others_reach_asks_for_tokens(platform: str) -> None:
+    console = load(Path("/dev/null"), PLATFORMS[platform]).console
+    assert console.tokens
+    assert not console.actions
+    assert console.on_loopback == ("systemd" in platform)
+    assert console.address[1] == 9465
+
+
+def test_the_minimal_deployment_has_no_console() -> None:
+    assert "console" not in (K8S / "overlays/minimal/kustomization.yaml").read_text("utf-8")
 
 
 def test_the_pod_has_memory_for_the_child_of_a_comparison() -> None:
@@ -186,12 +232,11 @@ def test_the_unit_keeps_proc_stat_for_process_metrics() -> None:
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
-def test_systemd_accepts_the_unit_and_rates_it_well(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["orca-daemon.service", "orca-daemon-console.service"])
+def test_systemd_accepts_the_unit_and_rates_it_well(tmp_path: Path, name: str) -> None:
     # The daemon is not installed at the path of the unit.
-    unit = tmp_path / UNIT.name
-    unit.write_text(
-        re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", UNIT.read_text("utf-8"), flags=re.MULTILINE)
-    )
+    unit, text = tmp_path / name, UNIT.with_name(name).read_text("utf-8")
+    unit.write_text(re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", text, flags=re.MULTILINE))
 
     verified = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=True)
     rated = subprocess.run(

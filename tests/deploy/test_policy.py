@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import botocore.session
+import pytest
 from botocore import xform_name
 
-from orca_daemon.aws.operations import OPERATIONS
+from orca_daemon.aws.operations import CONSOLE, OPERATIONS
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ("s3", "secretsmanager", "sqs", "ssm", "stepfunctions", "sts")
@@ -59,8 +60,8 @@ def test_every_listed_call_is_made() -> None:
     assert sorted(OPERATIONS.keys() - called().keys()) == []
 
 
-def granted() -> set[str]:
-    policy = json.loads((ROOT / "deploy/iam/policy.json").read_text("utf-8"))
+def granted(file: str = "policy.json") -> set[str]:
+    policy = json.loads((ROOT / "deploy/iam" / file).read_text("utf-8"))
     return {action for statement in policy["Statement"] for action in statement["Action"]}
 
 
@@ -77,8 +78,22 @@ def test_versions_may_be_read_where_objects_may() -> None:
     assert {action.replace("Object", "ObjectVersion") for action in reads - by_version} == by_version
 
 
-def test_no_statement_grants_everything() -> None:
-    text = (ROOT / "deploy/iam/policy.json").read_text("utf-8")
+def test_the_console_may_do_what_it_calls_and_less_than_the_daemon() -> None:
+    needed = {action for call in CONSOLE for action in OPERATIONS[call]}
+
+    assert needed | ENCRYPTION == granted("console-policy.json")
+    assert granted("console-policy.json") < granted()
+
+
+def test_every_call_of_the_console_itself_is_listed() -> None:
+    calls = {call for call, places in called().items() if any(p.startswith("console/") for p in places)}
+
+    assert sorted(calls - CONSOLE) == []
+
+
+@pytest.mark.parametrize("file", ["policy.json", "console-policy.json"])
+def test_no_statement_grants_everything(file: str) -> None:
+    text = (ROOT / "deploy/iam" / file).read_text("utf-8")
 
     for statement in json.loads(text)["Statement"]:
         assert statement["Effect"] == "Allow"

@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FILES = {"config": "config/orca-daemon.toml", "policy": "deploy/iam/policy.json"}
+CONSOLE = ROOT / "orca_daemon/console"
 pytestmark = pytest.mark.outside
 
 
@@ -36,6 +37,18 @@ def test_the_wheel_prints_the_files_of_the_project(command: str, environment: Pa
     printed = subprocess.run(program, cwd=tmp_path, env={}, check=True, capture_output=True, text=True)
 
     assert printed.stdout == (ROOT / FILES[command]).read_text("utf-8")
+
+
+def test_the_wheel_has_every_file_of_the_console(environment: Path) -> None:
+    (package,) = environment.parent.glob("lib/python*/site-packages/orca_daemon/console")
+    files = {path for folder in ("templates", "static") for path in (CONSOLE / folder).iterdir()}
+
+    assert {path.relative_to(CONSOLE) for path in files} == {
+        path.relative_to(package)
+        for folder in ("templates", "static")
+        for path in (package / folder).iterdir()
+    }
+    assert any(path.name == "htmx.LICENSE.txt" for path in files)
 
 
 def test_the_daemon_of_the_wheel_is_the_one_that_runs(environment: Path, tmp_path: Path) -> None:

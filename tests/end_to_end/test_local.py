@@ -29,6 +29,7 @@ KEYS = {
     "sqs_endpoint_url",
     "database_url",
     "http_url",
+    "console_url",
     "queues",
     "buckets",
     "environment",
@@ -59,6 +60,8 @@ def test_the_data_of_a_directory_survives_a_restart(run: Run, tmp_path: Path) ->
     process = run("--state", "state", "--json")
     stack = _read_stack(process, tmp_path / "state")
     assert set(stack) == KEYS
+    with urlopen(stack["console_url"], timeout=PATIENCE) as page:  # noqa: S310  our own address
+        assert (page.status, b"status_update" in page.read()) == (200, True)
     password = urlsplit(stack["database_url"]).password
     assert password
     assert set(stack["buckets"]) == {"archive", "protected", "public", "reports", "export"}

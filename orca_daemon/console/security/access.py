@@ -88,6 +88,10 @@ class Access:
             return None
         if "text/html" not in Headers(scope=scope).get("accept", "text/html"):
             return self._refuse(scope, HTTPStatus.UNAUTHORIZED, "no_token", _NEEDS_TOKEN)
+        if "hx-request" in Headers(scope=scope):  # htmx would put the log-in into the middle of the page
+            answer = self._refuse(scope, HTTPStatus.UNAUTHORIZED, "no_token", _NEEDS_TOKEN)
+            answer.headers["HX-Refresh"] = "true"
+            return answer
         query = scope["query_string"].decode("ascii", "replace")
         there = quote(f"{path}?{query}" if query else path, safe="")
         return RedirectResponse(f"{LOGIN}?next={there}", HTTPStatus.SEE_OTHER)

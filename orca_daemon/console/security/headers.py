@@ -12,6 +12,7 @@ ALWAYS = {
     "Content-Security-Policy": POLICY,
     "X-Frame-Options": "DENY",
     "X-Content-Type-Options": "nosniff",
+    # Not `no-referrer`: with it browsers send our own forms with `Origin: null` (Fetch standard, 3.2).
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",

@@ -1,6 +1,7 @@
 """Limits the body of a request in bytes and seconds, and how long a peer may delay our answer."""
 
 import asyncio
+from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -10,6 +11,8 @@ FORM = 256 * 1024
 """Largest form, bytes."""
 JSON = 1024 * 1024
 """Largest body of a request to the API, bytes."""
+ALL = 64 * 1024 * 1024
+"""Bytes of all bodies that wait at one time, from visitors that may be strangers."""
 BODY_SECONDS = 20.0
 SEND_SECONDS = 30.0
 """How long one part of an answer may wait for a peer that does not read."""
@@ -19,11 +22,17 @@ class TooLargeError(Exception):
     """The body is larger than its limit."""
 
 
+class BusyError(Exception):
+    """All bodies together are larger than their limit."""
+
+
 class Limits:
     """An ASGI layer: the layers and routes within get the whole body at once."""
 
     def __init__(self, app: ASGIApp, body_seconds: float = BODY_SECONDS) -> None:
         self._app, self._body_seconds = app, body_seconds
+        self._held = 0
+        """Bytes of the bodies of all requests that are under way."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
@@ -35,32 +44,46 @@ class Limits:
             async with asyncio.timeout(SEND_SECONDS):
                 await send(message)
 
+        held = 0
+
+        def hold(size: int) -> None:
+            nonlocal held
+            held += size
+            self._held += size
+            if held > limit:
+                raise TooLargeError
+            if self._held > ALL:
+                raise BusyError
+
         limit = JSON if belongs_to_api(scope["path"]) else FORM
+        close, answer, body = {"Connection": "close"}, None, b""
         try:
             async with asyncio.timeout(self._body_seconds):
-                body = await _body(receive, limit)
+                body = await _body(receive, hold)
         except TooLargeError:
-            close = {"Connection": "close"}
             answer = refusal(scope, 413, f"The body is larger than {limit} bytes.", close)
-            await answer(scope, receive, send_in_time)
         except TimeoutError:
-            close = {"Connection": "close"}
             answer = refusal(scope, 408, "The body did not arrive in time.", close)
-            await answer(scope, receive, send_in_time)
-        else:
-            await self._app(scope, _replay(body, receive), send_in_time)
+        except BusyError:
+            answer = refusal(scope, 503, "Too much arrives at one time.", close)
+        try:
+            if answer:
+                await answer(scope, receive, send_in_time)
+            else:
+                await self._app(scope, _replay(body, receive), send_in_time)
+        finally:
+            self._held -= held
 
 
-async def _body(receive: Receive, limit: int) -> bytes:
-    """The whole body.  Raises TooLargeError."""
+async def _body(receive: Receive, hold: Callable[[int], None]) -> bytes:
+    """The whole body.  Raises what `hold` raises."""
     body = bytearray()
     while True:
         message = await receive()
         if message["type"] != "http.request":  # the peer is gone; nobody reads the answer
             return bytes(body)
+        hold(len(message.get("body", b"")))
         body += message.get("body", b"")
-        if len(body) > limit:
-            raise TooLargeError
         if not message.get("more_body"):
             return bytes(body)
 
