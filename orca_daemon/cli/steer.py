@@ -16,6 +16,7 @@ import typer
 from orca_daemon.cli.exits import USAGE, fail, run, settings_or_exit
 from orca_daemon.cli.options import AsJson, Config
 from orca_daemon.cli.output import format_bytes, note, print_json, print_table, say, terminal_width
+from orca_daemon.cli.table import printable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -259,7 +260,7 @@ def _print_status(now: "Status", *, clear: bool) -> None:
     print_table(columns, map(_queue_cells, now.queues))
     for queue in now.queues:
         for sentence in _sentences(queue, now.now):
-            note(f"{queue.name}: {sentence}")
+            say(printable(f"{queue.name}: {sentence}"))
     if now.daemons:
         say("")
         cells = ((f"{row.host} {str(row.id)[:8]}", row.version, _time(row.started_at), _heard(row.silent),

@@ -51,8 +51,9 @@ def paused_until_messages_are_nearly_deleted(stage: Stage) -> None:
     stage.phase(10)
     stage.signal(signal.SIGUSR2)
     stage.until(lambda now: now.value("queue_paused") > 0)
+    oldest, last = {"queue": "status_update"}, "last_poll_success_timestamp_seconds"
+    stage.until(lambda now: now.time - now.value(last, **oldest) > 4)  # the receive under way has ended
     stage.jobs(1)
-    oldest = {"queue": "status_update"}
     stage.until(lambda now: now.value("paused_queue_oldest_timestamp_seconds", **oldest) > 0)
     stage.phase(3 * HOUR, "OrcaDaemonPausedForLong")
     stage.phase(HOUR - 5, "OrcaDaemonPausedForLong", "OrcaDaemonPausedQueueExpiring status_update")
