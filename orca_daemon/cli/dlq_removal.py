@@ -137,8 +137,8 @@ def delete(
 
     \b
     orca-daemon dlq delete recovery 7f4c2a10-52e4-4d0b-9d3e-0c1f6a7b8e90
-    orca-daemon dlq delete recovery --reason "no job asked for" --until 7d --dry-run
-    orca-daemon dlq delete recovery --reason "no job asked for" --yes --confirm recovery
+    orca-daemon dlq delete recovery --reason "does not exist" --dry-run
+    orca-daemon dlq delete recovery --reason "does not exist" --yes --confirm recovery
     """
     from orca_daemon.operations import dead_letters
 

@@ -84,7 +84,7 @@ def failures(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what failed and why, in groups, and recover or redrive a group.
+    """Show what failed, grouped by reason; recover or redrive a group.
 
     Files of recoveries, comparisons, exports and dead letters of all queues are grouped by their reason, with
     placeholders for names, numbers and times.  The id of a reason stays the same.  With it:

@@ -1,23 +1,26 @@
 """`orca-daemon recover`: request again the copies of files that are still open."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
 
 import typer
 
 from orca_daemon.cli import output
+from orca_daemon.cli.acting import ActionId, action
 from orca_daemon.cli.confirm import confirm, refuse_unless_answered
-from orca_daemon.cli.exits import FAILED, errors_exit, run, settings_or_exit
+from orca_daemon.cli.exits import FAILED, run, settings_or_exit
 from orca_daemon.cli.jobs import JobId
 from orca_daemon.cli.options import AsCsv, AsJson, Config, Wide, Yes
-from orca_daemon.cli.output import counted, counter, note, print_json
+from orca_daemon.cli.output import counter, note, print_json
 from orca_daemon.cli.sending import queue_url_or_exit
 from orca_daemon.cli.table import Column
 from orca_daemon.cli.view import Form, View, columns_option, view_of
 from orca_daemon.settings import Settings
 
 if TYPE_CHECKING:
+    from orca_daemon.db.jobs import File
     from orca_daemon.operations.recovery import CheckedFile, OpenFiles
     from orca_daemon.producer.batch import Sent
 
@@ -62,6 +65,7 @@ def recover(
         str | None,
         typer.Option("--queue", help="The queue: its name in the settings, or its URL.", show_default=_QUEUE),
     ] = None,
+    action_id: ActionId = None,
     wide: Wide = False,
     columns: Annotated[str | None, columns_option(FILES, SENT)] = None,
     as_csv: AsCsv = False,
@@ -72,7 +76,8 @@ def recover(
 
     Reads the state of each file's object in the archive, shows it, asks, and posts a copy request for each
     object that can be copied now.  A file that has been copied meanwhile is not copied twice; a request that
-    the daemon would reject (see copies.sources and copies.targets) is not posted.
+    the daemon would reject (see copies.sources and copies.targets) is not posted.  If the command is cut
+    short, the same command with --action-id and the id that it printed goes on.
 
     \b
     orca-daemon recover 8f3a61c2 --dry-run
@@ -88,14 +93,15 @@ def recover(
     ready = [checked for checked in open_files.files if _is_ready(checked)]
     if not quiet:
         _print_files(view, open_files)
-    sent: list[Sent] = []
+    sent: Mapping[File, Sent] = {}
     if ready and not dry_run:
         url = queue_url_or_exit(settings, queue or _QUEUE)
         name = url.rpartition("/")[2]
         confirm(f"Post copy requests for {_files(len(ready))} to {name}?", yes=yes, as_json=quiet)
-        sent = _post(settings, open_files.job_id, ready, url, quiet=quiet)
+        options = {"granule": granule, "failed": failed}
+        sent = _post(settings, open_files.job_id, ready, url, action_id, options, quiet=quiet)
     _print_result(view, open_files, sent)
-    if any(result.message_id is None for result in sent):
+    if any(result.message_id is None for result in sent.values()):
         raise typer.Exit(FAILED)
 
 
@@ -107,13 +113,21 @@ def _check(settings: Settings, job_id: str, granule: str | None, *, failed: bool
 
 
 def _post(
-    settings: Settings, job_id: str, ready: "Sequence[CheckedFile]", url: str, *, quiet: bool
-) -> "list[Sent]":
-    from orca_daemon.operations.recovery import post_copy_requests
+    settings: Settings,
+    job_id: str,
+    ready: "Sequence[CheckedFile]",
+    url: str,
+    action_id: UUID | None,
+    about: Mapping[str, Any],
+    *,
+    quiet: bool,
+) -> "Mapping[File, Sent]":
+    from orca_daemon.operations.job_recovery import recover_files
 
-    with errors_exit():
-        results = post_copy_requests(settings, job_id, [checked.file for checked in ready], url)
-        return list(counted(results, "posting copy requests", len(ready), quiet=quiet))
+    files = [checked.file for checked in ready]
+    with action(settings, action_id) as request, counter("posting copy requests", quiet=quiet) as progress:
+        work = recover_files(settings, job_id, files, url, request=request, about=about, progress=progress)
+        return run(work)
 
 
 def _is_ready(checked: "CheckedFile") -> bool:
@@ -159,8 +173,8 @@ def _row(checked: "CheckedFile") -> dict[str, Any]:
     return _record(checked) | {"last_update": checked.file.last_update, "finding": state}
 
 
-def _print_result(view: View, open_files: "OpenFiles", sent: "Sequence[Sent]") -> None:
-    posted = sum(result.message_id is not None for result in sent)
+def _print_result(view: View, open_files: "OpenFiles", sent: "Mapping[File, Sent]") -> None:
+    posted = sum(result.message_id is not None for result in sent.values())
     records = _records(open_files.files, sent)
     match view.form:
         case Form.JSON:
@@ -170,15 +184,14 @@ def _print_result(view: View, open_files: "OpenFiles", sent: "Sequence[Sent]") -
             view.show(SENT, records)
         case Form.TABLE if open_files.files:
             typer.echo(f"copy requests posted: {posted}")
-    for result in sent:
+    for result in sent.values():
         if result.message_id is None and view.form is not Form.JSON:
             note(f"  not posted: {result.error}")
 
 
-def _records(files: "Iterable[CheckedFile]", sent: "Sequence[Sent]") -> Iterator[dict[str, Any]]:
-    results = iter(sent)
+def _records(files: "Iterable[CheckedFile]", sent: "Mapping[File, Sent]") -> Iterator[dict[str, Any]]:
     for checked in files:
-        result = next(results, None) if _is_ready(checked) else None
+        result = sent.get(checked.file)
         yield _record(checked) | {
             "message_id": result.message_id if result else None,
             "error": result.error if result else None,

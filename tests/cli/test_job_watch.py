@@ -73,7 +73,8 @@ CATALOG = """
 INSERT INTO orca.providers VALUES ('p', 'p');
 INSERT INTO orca.collections VALUES ('c', 'c', '1');
 INSERT INTO orca.granules (
-    provider_id, collection_id, cumulus_granule_id, execution_id, ingest_time, cumulus_create_time, last_update
+    provider_id, collection_id, cumulus_granule_id, execution_id, ingest_time, cumulus_create_time,
+    last_update
 ) VALUES ('p', 'c', 'g', 'e', now(), now(), now());
 INSERT INTO orca.files (
     granule_id, name, orca_archive_location, cumulus_archive_location, key_path, ingest_time, etag, version,

@@ -129,15 +129,17 @@ def test_reasons_in_the_documents_are_those_that_the_daemon_writes(stack: Deploy
     by_reason = [line for line in LINES if {"dlq", "--reason"} <= {*line.arguments}]
     lines = [filled(line, VALUES) for line in by_reason]
 
-    assert {arguments[1] for arguments in lines} == {"list", "redrive"}
+    assert {arguments[1] for arguments in lines} == {"list", "redrive", "delete"}
     assert [arguments for arguments in lines if not letters(*arguments)] == []
 
 
 def letters(*arguments: str) -> list[object]:
-    """The dead letters that a command lists or, in a dry run, would send back."""
-    more = ["--dry-run"] if "redrive" in arguments and "--dry-run" not in arguments else []
+    """The dead letters that a command lists or, in a dry run, would send back or delete."""
+    acts = "redrive" in arguments or "delete" in arguments
+    more = ["--dry-run"] if acts and "--dry-run" not in arguments else []
     result = run(*arguments, *more, *([] if "--json" in arguments else ["--json"]))
     assert result.exit_code == 0, result.output
     document = json.loads(result.stdout)
-    found: list[object] = document["would_move" if "redrive" in arguments else "letters"]
+    keys = {"redrive": "would_move", "delete": "would_be_deleted", "list": "letters"}
+    found: list[object] = document[keys[arguments[1]]]
     return found
