@@ -74,12 +74,12 @@ async def serve(settings: Settings) -> Exit:
 
 async def _run(settings: Settings, stopping: asyncio.Event) -> Exit:
     began = time.monotonic()
-    _log.info("start", version=__version__, pid=os.getpid(), command="console")
+    _log.info("console.start", version=__version__, pid=os.getpid())
     async with AsyncExitStack() as stack:
         context = stack.enter_async_context(_context(settings))
         console = await _unless_stopped(stopping, context)
         if console is None:
-            _log.info("stopped", reason="a signal asked for it before the start was complete")
+            _log.info("console.stopped", reason="a signal asked for it before the start was complete")
             return Exit.CLEAN
         listen = settings.console.address
         try:
@@ -89,8 +89,8 @@ async def _run(settings: Settings, stopping: asyncio.Event) -> Exit:
                 f"cannot listen on {settings.console.listen} ({error.strerror}): set console.listen "
                 "(ORCA_CONSOLE__LISTEN), with port 0 for any free port"
             ) from error
-        _log.info("http.listening", url=url)
-        _log.info("ready", seconds=round(time.monotonic() - began, 3))
+        _log.info("console.listening", url=url)
+        _log.info("console.ready", seconds=round(time.monotonic() - began, 3))
         Notifier().ready()
         stop = asyncio.create_task(stopping.wait())
         await asyncio.wait({serving_task, stop}, return_when=asyncio.FIRST_COMPLETED)
@@ -98,7 +98,7 @@ async def _run(settings: Settings, stopping: asyncio.Event) -> Exit:
             stop.cancel()
             await serving_task
             raise RuntimeError("the server ended without a signal")
-    _log.info("stopped")
+    _log.info("console.stopped")
     return Exit.CLEAN
 
 

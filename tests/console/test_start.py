@@ -105,5 +105,5 @@ def test_it_stops_cleanly_by_a_signal_while_visitors_are_connected(
     assert own.daemon._process is not None
     own.daemon._process.send_signal(name)
     assert own.daemon._process.wait(20) == 0
-    assert own.events("stopped")
+    assert own.events("console.stopped")
     peer.close()

@@ -96,11 +96,6 @@ class Visitors:
         return None, "none"
 
 
-def has_session_cookie(headers: Headers) -> bool:
-    """Whether the request has a cookie of a session, valid or not: then its session has ended."""
-    return COOKIE in _cookies(headers)
-
-
 def _cookies(headers: Headers) -> dict[str, str]:
     try:
         return {name: morsel.value for name, morsel in SimpleCookie(headers.get("cookie", "")).items()}
