@@ -1,7 +1,7 @@
 """The records of dead letters that an action changes: what was sent back or deleted is marked."""
 
 from collections.abc import Callable, Container, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from uuid import UUID
 
@@ -13,6 +13,8 @@ from orca_daemon.db.database import Database
 from orca_daemon.db.dead_letter_records import DeadLetterRecord, Fate
 from orca_daemon.operations.recorded import Recorded
 
+_LONGEST_RETENTION = timedelta(days=14)
+"""SQS keeps no message longer (AWS: SQS quotas), so the record is of no use afterwards."""
 _Change = Callable[[Connection, Sequence[DeadLetterRecord]], int]
 
 
@@ -65,6 +67,7 @@ def _changed(
 def record_of(letter: DeadLetter, queue: str) -> DeadLetterRecord:
     """The record of a dead letter that has none; Postgres stores no NUL, which evidence may have."""
     error = letter.evidence.get("error")
+    when = datetime.fromtimestamp(letter.dead_lettered_at, UTC)
     return DeadLetterRecord(
         id=letter.id,
         original_id=_storable(letter.original_id),
@@ -76,7 +79,8 @@ def record_of(letter: DeadLetter, queue: str) -> DeadLetterRecord:
             _storable(name): _storable(value) if isinstance(value, str) else value
             for name, value in letter.evidence.items()
         },
-        dead_lettered_at=datetime.fromtimestamp(letter.dead_lettered_at, UTC),
+        dead_lettered_at=when,
+        expires_at=when + _LONGEST_RETENTION,
     )
 
 
