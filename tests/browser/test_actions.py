@@ -54,7 +54,9 @@ def test_a_double_click_and_a_reload_do_a_thing_once(
     page.goto(f"{acting}/exports/table?name=recovery_job")
     page.get_by_role("button", name="Export now…").click()
     form = page.locator("main form[action$='/confirm']")
-    fields = {str(each.get_attribute("name")): each.input_value() for each in form.locator("input").all()}
+    fields: dict[str, Any] = {
+        str(each.get_attribute("name")): each.input_value() for each in form.locator("input").all()
+    }
     page.dblclick("main form[action$='/confirm'] button")
     page.wait_for_url("**/actions/action?id=*")
     again = page.request.post(f"{acting}/act/export/confirm", form=fields, headers={"Origin": acting})
