@@ -110,6 +110,11 @@ from orca_daemon.aws.operations import OPERATIONS
 from orca_daemon.ops.metrics import Metrics
 sys.stdout.buffer.write(Metrics({"recovery": "recovery"}, operations=OPERATIONS).exposition())' >"$TOOLS/metrics"
     step "metric names and help texts" sh -c "promtool check metrics <$TOOLS/metrics"
+    .venv/bin/python -c '
+import sys
+from orca_daemon.console.metrics import ConsoleMetrics
+sys.stdout.buffer.write(ConsoleMetrics().exposition())' >"$TOOLS/console-metrics"
+    step "metric names and help texts of the console" sh -c "promtool check metrics <$TOOLS/console-metrics"
     step "a real Prometheus scrapes a real daemon" .venv/bin/python -m pytest -q -m outside tests/app/test_scrape.py
 else
     skip "Prometheus" "no promtool, and no apt-get to fetch it with"

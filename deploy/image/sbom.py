@@ -1,4 +1,4 @@
-"""Prints the image's software bill of materials as CycloneDX 1.5 JSON: its Python and Debian packages."""
+"""Prints the image's bill of materials as CycloneDX 1.5 JSON: Python and Debian packages, scripts."""
 
 import json
 import shutil
@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
+VENDORED = {"htmx.org": ("2.0.10", "0BSD")}
+"""Packages of npm whose files are in `orca_daemon/console/static`: version and licence."""
 
 
 def bill() -> dict[str, Any]:
@@ -18,7 +20,8 @@ def bill() -> dict[str, Any]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     components = sorted(
         [python_component(each) for each in distributions() if each.name != project["name"]]
-        + debian_components(),
+        + debian_components()
+        + vendored_components(),
         key=lambda each: each["purl"],
     )
     return {
@@ -49,6 +52,20 @@ def python_component(distribution: Distribution) -> dict[str, Any]:
     if expression := distribution.metadata.get("License-Expression"):
         component["licenses"] = [{"expression": expression}]
     return component
+
+
+def vendored_components() -> list[dict[str, Any]]:
+    """The components of scripts that the console's pages load."""
+    return [
+        {
+            "type": "library",
+            "name": name,
+            "version": version,
+            "purl": f"pkg:npm/{name}@{version}",
+            "licenses": [{"expression": licence}],
+        }
+        for name, (version, licence) in VENDORED.items()
+    ]
 
 
 def debian_components() -> list[dict[str, Any]]:

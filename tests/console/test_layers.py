@@ -237,6 +237,8 @@ class _Secrets:
     async def secret(self, name: str) -> str:
         if name == "away":
             raise NotYet("SQS throttles")
+        if name == "many":
+            return '{"alice": "inner", "bob": 7}'
         raise Reject("it does not exist")
 
     async def parameter(self, name: str) -> str:
@@ -248,10 +250,12 @@ class _Secrets:
     [
         ({"alice": "ssm:/a", "bob": "b"}, {"alice": "value of /a", "bob": "b"}),
         ({"alice": "secret:none"}, "console.tokens.alice (ORCA_CONSOLE__TOKENS) cannot be read"),
+        ({"alice": "secret:many#alice"}, {"alice": "inner"}),
+        ({"alice": "secret:many#bob"}, "cannot be read: the secret has no text under the key bob"),
         ({"alice": " "}, "console.tokens.alice (ORCA_CONSOLE__TOKENS) is empty"),
         ({"alice": "x", "bob": "x"}, "is the token of another name"),
     ],
-    ids=["references", "missing", "empty", "double"],
+    ids=["references", "missing", "key", "no key", "empty", "double"],
 )
 async def test_tokens_come_from_settings_and_secrets(tokens: dict[str, Any], expected: Any) -> None:
     section = ConsoleSection(tokens=tokens)

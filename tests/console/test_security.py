@@ -157,6 +157,7 @@ def test_another_sites_form_does_nothing_even_with_the_token(guarded: Console) -
     assert browser.post("/act/redrive", fields, Sec_Fetch_Site="cross-site").status == 403
     ours = f"http://127.0.0.1:{guarded.port}"
     assert browser.post("/act/redrive", fields, Origin=ours, Sec_Fetch_Site="same-origin").status == 200
+    assert browser.post("/act/redrive", {**fields, "reason": "\0"}).status == 415
     json = browser.post("/act/redrive", b'{"queue": "recovery"}', Content_Type="application/json")
     assert json.status == 415
     assert browser.get("/act/redrive").status == 405
@@ -312,6 +313,8 @@ def test_a_log_in_leads_to_no_other_site(guarded: Console, there: str) -> None:
         ("/a%0d%0ab", 400),
         ("http://evil.example/", 400),
         ("//", 200),
+        ("/?x=%00", 400),
+        ("/?x=%ff%c3%28", 200),
     ],
     ids=str,
 )

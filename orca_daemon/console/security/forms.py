@@ -15,19 +15,14 @@ Fields = Sequence[tuple[str, str]]
 
 
 def fields_of(headers: Headers, body: bytes) -> Fields | None:
-    """The fields of a form; None if the body is not a form."""
+    """The fields of a form; None if the body is not a form, or has NUL, which no text in Postgres has."""
     if headers.get("content-type", "").partition(";")[0].strip().lower() != _TYPE:
         return None
     try:
-        return parse_qsl(
-            body.decode(),
-            keep_blank_values=True,
-            max_num_fields=_FIELDS,
-            errors="strict",
-            strict_parsing=False,
-        )
+        fields = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_FIELDS, errors="strict")
     except ValueError:
         return None
+    return None if any("\0" in text for field in fields for text in field) else fields
 
 
 def is_foreign(headers: Headers) -> bool:

@@ -1,6 +1,7 @@
 """Makes one spelling of each path, before anything judges it: what is checked is what is routed."""
 
 import re
+from urllib.parse import unquote_to_bytes
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -27,9 +28,12 @@ class CleanPaths:
         """Pass the request on with its clean path, or refuse it."""
         if scope["type"] == "http":
             path = clean(scope["path"])
-            if path is None:
-                scope["path"] = "/"
-                await refusal(scope, 400, "The path has characters that no page has.")(scope, receive, send)
+            # No text in Postgres has NUL, so no page takes one.
+            if path is None or b"\0" in unquote_to_bytes(scope["query_string"]):
+                scope["path"] = path or "/"
+                await refusal(scope, 400, "The address has characters that no page has.")(
+                    scope, receive, send
+                )
                 return
             scope["path"] = path
             scope["raw_path"] = path.encode()

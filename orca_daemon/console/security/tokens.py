@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import json
 from collections.abc import Mapping
 
 from orca_daemon.db.address import Secrets, is_reference
@@ -62,7 +63,22 @@ async def _value(text: str, secrets: Secrets) -> str:
     if not is_reference(text):
         return text
     kind, _, name = text.strip().partition(":")
-    return await (secrets.secret(name) if kind == "secret" else secrets.parameter(name))
+    if kind == "ssm":
+        return await secrets.parameter(name)
+    name, _, key = name.partition("#")
+    value = await secrets.secret(name)
+    return _within(value, key) if key else value
+
+
+def _within(value: str, key: str) -> str:
+    """The text under a key of a secret that is a JSON object."""
+    try:
+        found = json.loads(value)[key]
+    except (ValueError, KeyError, TypeError):
+        found = None
+    if not isinstance(found, str):
+        raise Reject(f"the secret has no text under the key {key}")
+    return found
 
 
 def _digest(token: str) -> bytes:
