@@ -21,6 +21,7 @@ LINES = documented()
 RUN = frozenset(
     {
         *("check", "config", "copy", "db status", "db upgrade", "dlq list", "dlq redrive", "dlq show"),
+        *("pause", "resume", "status"),
         *("export", "job", "jobs", "policy", "reconcile", "recover", "report", "reports", "run"),
         *("send copy", "send export", "send file-status", "send inventory", "send new-job"),
     }
@@ -29,6 +30,7 @@ RUN = frozenset(
 ONLY_PARSED: Mapping[str, str] = {
     r"--help$": "tests/cli/test_help.py runs it for every command",
     r"^run\b(?!.*--print-config)": "it works until it is stopped",
+    r"--watch": "it shows the same again and again",
     r" --file ": "it reads a file of the reader's",
     r"…": "an address in it is left open",
     r"\bgranule_notices\b": "its queue is added by the example, which tests/app/test_extend.py runs",
