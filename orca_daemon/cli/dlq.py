@@ -49,7 +49,7 @@ COUNTS = (
     Column(name="more", number=True, rank=4),
     Column(name="oldest", header="OLDEST (UTC)", rank=2),
     Column(name="newest", header="NEWEST (UTC)", rank=1),
-    Column(name="problem", rank=5, least=20, prose=True),
+    Column(name="problem", rank=5, extra=True, least=20, prose=True),
 )
 _LETTER = tuple(column for column in LETTERS if column.name != "queue")
 ChosenColumns = Annotated[str | None, columns_option(LETTERS)]

@@ -30,7 +30,8 @@ def watch(settings: "Settings", job_id: str, *, as_json: bool) -> None:
     last = run(_watch(settings, job_id, as_json=as_json))
     if last.progress.failed:
         if not as_json:
-            note(f"{last.progress.failed:,} files failed: orca-daemon job {last.job_id} --status failed")
+            files = "file" if last.progress.failed == 1 else "files"
+            note(f"{last.progress.failed:,} {files} failed: orca-daemon job {last.job_id} --status failed")
         raise typer.Exit(FAILED)
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,8 +15,11 @@ from orca_daemon.db.jobs import File
 from orca_daemon.engine.message import Envelope
 from orca_daemon.export.run import Report
 from orca_daemon.export.table import TableOutcome
-from orca_daemon.operations import comparison, dead_letters, exports, recovery
+from orca_daemon.operations import comparison, dead_letters, exports, failures, recovery
+from orca_daemon.operations.dead_letter_counts import QueueCount
 from orca_daemon.operations.dead_letters import Peeked
+from orca_daemon.operations.failures import FailureGroup, Failures, FailureSource
+from orca_daemon.operations.folding import reason_id
 from orca_daemon.operations.recovery import CheckedFile, FileState, OpenFiles
 from orca_daemon.queues.catalog.store import apply
 from orca_daemon.reconcile.protocol import Compared
@@ -102,6 +105,7 @@ def replace_operations(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkup, "findings", returning(FINDINGS))
     monkeypatch.setattr(dead_letters, "peek", returning(Peeked(LETTERS, 7)))
     monkeypatch.setattr(exports, "export", returning(EXPORTED))
+    monkeypatch.setattr(failures, "read_failures", returning(FAILURES))
     monkeypatch.setattr(comparison, "compare", returning(COMPARED))
     monkeypatch.setattr(recovery, "check_open_files", returning(OpenFiles(JOB, OPEN_FILES, left_out=0)))
 
@@ -115,6 +119,40 @@ def returning(result: Any) -> Callable[..., Awaitable[Any]]:
     return operation
 
 
+def _group(source: FailureSource, queue: str | None, count: int, example: str) -> FailureGroup:
+    reason = failures.folded_reason(example)
+    return FailureGroup(
+        reason_id=reason_id(source, queue or "", reason),
+        source=source,
+        queue=queue,
+        reason=reason,
+        count=count,
+        first=T0 - timedelta(days=1),
+        last=T0,
+        example=example,
+        example_id=JOB,
+    )
+
+
+FAILURES = Failures(
+    since=T0 - timedelta(days=7),
+    groups=[
+        _group(FailureSource.FILES, None, 12_345, GONE),
+        _group(FailureSource.DEAD_LETTERS, "q", 3, "no new_job has named this file"),
+        _group(FailureSource.EXPORTS, "q", 1, HOSTILE),
+    ],
+    queues=[
+        QueueCount(queue="q", approximate_count=7, recorded=3, oldest=T0, newest=T0),
+        QueueCount(
+            queue="r",
+            approximate_count=None,
+            recorded=0,
+            oldest=None,
+            newest=None,
+            problem="denied (AccessDenied)",
+        ),
+    ],
+)
 FINDINGS = [
     ok("settings", "2 queues: recovery, status_update"),
     wrong(

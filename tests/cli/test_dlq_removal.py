@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import Connection, text
 from typer.testing import CliRunner, Result
 
+from orca_daemon.aws import dead_letter_queue
 from orca_daemon.cli import app
 from orca_daemon.local.moto import REGION
 from tests.conftest import QueuePair
@@ -39,6 +40,7 @@ def pair(
     aws_endpoint: str,
 ) -> QueuePair:
     pair = queues(fifo=True)
+    monkeypatch.setattr(dead_letter_queue, "WAIT", 0)  # the embedded SQS has one server, which a poll asks
     monkeypatch.setenv("AWS_REGION", REGION)
     monkeypatch.setenv("ORCA_AWS__ENDPOINT_URL", aws_endpoint)
     monkeypatch.setenv("ORCA_AWS__SQS_ENDPOINT_URL", sqs_endpoint)

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import Connection, text
 from typer.testing import CliRunner, Result
 
+from orca_daemon.aws import dead_letter_queue
 from orca_daemon.cli import app
 from orca_daemon.local.moto import REGION
 from orca_daemon.wire.status import RecoveryStatus
@@ -44,6 +45,7 @@ def pair(queues: Callable[..., QueuePair]) -> QueuePair:
 def environment(
     monkeypatch: pytest.MonkeyPatch, sqs_endpoint: str, aws_endpoint: str, pair: QueuePair
 ) -> None:
+    monkeypatch.setattr(dead_letter_queue, "WAIT", 0)  # the embedded SQS has one server, which a poll asks
     monkeypatch.setenv("AWS_REGION", REGION)
     monkeypatch.setenv("ORCA_AWS__ENDPOINT_URL", aws_endpoint)
     monkeypatch.setenv("ORCA_AWS__SQS_ENDPOINT_URL", sqs_endpoint)
@@ -208,6 +210,7 @@ def test_a_recovery_of_a_group_that_is_killed_goes_on_by_its_id_and_requests_no_
     assert done["posted"] == 40
 
 
+@pytest.mark.matrix
 def test_a_redrive_that_is_killed_goes_on_by_its_id_and_sends_none_twice(
     connection: Connection, sqs: "SQSClient", pair: QueuePair
 ) -> None:

@@ -111,7 +111,7 @@ def test_a_pipe_gets_a_line_for_each_change_until_the_job_has_ended(job: Callabl
     ]
     assert lines[-1].endswith("ended")
     assert result.exit_code == 1
-    assert result.stderr == "1 files failed: orca-daemon job job-1 --status failed\n"
+    assert result.stderr == "1 file failed: orca-daemon job job-1 --status failed\n"
 
 
 def test_json_is_an_object_on_each_line(job: Callable[..., Result]) -> None:

@@ -42,6 +42,7 @@ LISTINGS = {
     "report": ["report", "4711"],
     "dlq-list": ["dlq", "list", "q"],
     "dlq-redrive": ["dlq", "redrive", "q", "--dry-run"],
+    "failures": ["failures"],
     "recover": ["recover", JOB, "--dry-run"],
     "export": ["export", "recovery_file", "files"],
     "check": ["check"],
@@ -53,6 +54,7 @@ LISTINGS = {
 NO_TABLES = {"reconcile": ["reconcile", "s3://reports/a/manifest.json"], "db-status": ["db", "status"]}
 FORMS = {"80 columns": 80, "120 columns": 120, "200 columns": 200, "a pipe": None}
 WHOLE = {
+    "failures": [f"s3://{ARCHIVE}/<name> does not exist", f"s3://{ARCHIVE}/{KEY}.hdf does not exist", JOB],
     "jobs": [JOB],
     "job": [JOB, GRANULE, ARCHIVE, f"s3://{ARCHIVE}/{KEY}.hdf does not exist"],
     "report": [f"{KEY}.hdf", f"{KEY}-1.hdf.met", f"{KEY}.met", "etag, size_in_bytes", GRANULE],
@@ -75,6 +77,7 @@ KEYS = {
     },
     "dlq-list": {"queue", "approximate_count", "letters"},
     "dlq-redrive": {"would_move"},
+    "failures": {"since", "groups", "queues"},
     "recover": {"job_id", "posted", "files"},
     "export": {"now", "bucket", "dry_run", "keys", "tables"},
     "check": {"works", "findings"},

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import Connection, text
 
+from orca_daemon.aws import dead_letter_queue
 from orca_daemon.aws.dead_letter import DeadLetter
 from orca_daemon.aws.dead_letter_queue import DeadLetterFilter
 from orca_daemon.aws.s3copy import S3Object
@@ -35,6 +36,12 @@ ALL = DeadLetterFilter()
 
 class KilledError(Exception):
     """Stands for a process that is killed at this point."""
+
+
+@pytest.fixture(autouse=True)
+def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The embedded SQS has one server, which a short poll asks."""
+    monkeypatch.setattr(dead_letter_queue, "WAIT", 0)
 
 
 @pytest.fixture
@@ -248,6 +255,7 @@ async def test_an_export_to_s3_is_read_back_before_anything_is_deleted(
     assert bodies == [f"no such key {index}" for index in range(12)]
 
 
+@pytest.mark.matrix
 async def test_an_object_that_s3_returns_otherwise_deletes_nothing(
     sqs: "SQSClient",
     standard: QueuePair,
