@@ -204,12 +204,14 @@ class DeadLetterQueue:
 
     async def _next_or_hidden(self, most: int = BATCH) -> list[DeadLetter]:
         """The next dead letters; waits for those that others hide, if `wait_for_hidden` was called."""
-        while not (fresh := await self._next(most)):
-            if asyncio.get_running_loop().time() >= self._wait_until:
-                return []
-            if (await self._source.depth()).inflight <= len(self._hidden):
-                return []
-        return fresh
+        while True:
+            # Asked before the receive: a lease that ends between the two must not look like the end.
+            others = asyncio.get_running_loop().time() < self._wait_until and await self._others_hide()
+            if (fresh := await self._next(most)) or not others:
+                return fresh
+
+    async def _others_hide(self) -> bool:
+        return (await self._source.depth()).inflight > len(self._hidden)
 
     async def _pause(self, seconds: float, sleep: Callable[[float], Awaitable[None]]) -> None:
         """Sleep, and keep hidden what was received."""
