@@ -75,9 +75,10 @@ def pause(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Stop receiving from a queue, on all daemons, until it is resumed; what was received is finished.
+    """Stop receiving from a queue on all daemons.
 
-    Takes effect within `engine.wait` and five seconds.  Daemons that start later obey as well.
+    It lasts until the queue is resumed; what was received is finished.  A pause takes effect within
+    `engine.wait` and five seconds.  Daemons that start later obey as well.
 
     \b
     orca-daemon pause recovery --reason "S3 maintenance until noon"
@@ -116,13 +117,15 @@ def reload(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ask the daemons of this machine to read their settings again (SIGHUP).
+    """Have daemons read their settings again.
 
-    What can change at run time is applied: `log.level`, and `paused` of each queue.  The log line `reloaded`
-    names each other setting that changed and needs a restart.
+    Sends SIGHUP to the daemons of this database that run on this machine.  What can change at run time is
+    applied: `log.level`, and `paused` of each queue.  The log line `reloaded` names each other setting that
+    changed and needs a restart.
 
     \b
     orca-daemon reload
+    orca-daemon reload --pid 4711
     """
     from orca_daemon.operations import reloading
 
