@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-VENDORED = {"htmx.org": ("2.0.10", "0BSD")}
+VENDORED = {"htmx.org": ("2.0.10", "0BSD"), "idiomorph": ("0.7.4", "0BSD")}
 """Packages of npm whose files are in `orca_daemon/console/static`: version and licence."""
 
 

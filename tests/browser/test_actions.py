@@ -54,7 +54,9 @@ def test_a_double_click_and_a_reload_do_a_thing_once(
     page.goto(f"{acting}/exports/table?name=recovery_job")
     page.get_by_role("button", name="Export now…").click()
     form = page.locator("main form[action$='/confirm']")
-    fields = {str(each.get_attribute("name")): each.input_value() for each in form.locator("input").all()}
+    fields: dict[str, Any] = {
+        str(each.get_attribute("name")): each.input_value() for each in form.locator("input").all()
+    }
     page.dblclick("main form[action$='/confirm'] button")
     page.wait_for_url("**/actions/action?id=*")
     again = page.request.post(f"{acting}/act/export/confirm", form=fields, headers={"Origin": acting})
@@ -168,3 +170,25 @@ def _manifest(stack: Whereabouts) -> str:
         listed = s3.list_objects_v2(Bucket=BUCKETS["reports"])["Contents"]
     key = next(each["Key"] for each in listed if each["Key"].endswith("manifest.json"))
     return f"s3://{BUCKETS['reports']}/{key}"
+
+
+def test_sending_back_all_dead_letters_of_a_reason(acting: str, new_page: NewPage) -> None:
+    page = new_page()
+    log_in(page, acting)
+    page.goto(f"{acting}/failures?source=dead_letters")
+    row = page.locator("tbody tr").filter(has_text="the body is not JSON")
+    row.get_by_role("button").click()
+    text = page.locator("main").inner_text()
+    assert "Send about 1 dead letter of status_update back to their queue." in text
+    assert "If what made them fail is not mended, they fail again." in text
+    assert "moved" in _confirm(page)
+
+
+def test_recovering_all_files_of_a_reason(acting: str, new_page: NewPage) -> None:
+    page = new_page()
+    log_in(page, acting)
+    page.goto(f"{acting}/failures?source=files&since=30d")
+    row = page.locator("tbody tr").filter(has_text="AccessDenied")
+    row.get_by_role("button").click()
+    assert "request a copy of each that can be read" in page.locator("main").inner_text()
+    assert "not ready" in _confirm(page)

@@ -35,7 +35,8 @@ def test_no_text_runs_as_a_program_or_widens_a_page(
 ) -> None:
     address, paths = planted
     page = new_page(width=width)
-    for path in paths if width > 1000 else paths[:: len(paths) // 60]:
+    # Each text on some pages, and each page with some texts; tests/console has all, without a browser.
+    for path in paths[width % 7 :: 7]:
         page.goto(address + path)
         assert page.evaluate("window.pwned") is None, path
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path

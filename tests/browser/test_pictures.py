@@ -27,6 +27,7 @@ def test_a_picture_of_the_documents_can_be_drawn(
     page = new_page(width=width, height=_HEIGHTS[width], color_scheme=scheme)
     log_in(page, acting)
     page.goto(acting + every_page(page, acting)[name])
+    page.locator("tbody tr").first.wait_for()
     folder = _DOCUMENTS if pytestconfig.getoption("--documents") else tmp_path
     page.screenshot(path=folder / f"console-{name}.png")
     assert (folder / f"console-{name}.png").stat().st_size > 0

@@ -2,12 +2,20 @@
 
 import csv
 import io
+from collections.abc import Iterator
 from html.parser import HTMLParser
 
 import pytest
 
 from tests.console.conftest import Console
 from tests.hostile import HOSTILE, PLAIN, plant, unplant
+
+
+@pytest.fixture(autouse=True)
+def _others_find_nothing_planted(console: Console) -> Iterator[None]:
+    yield
+    unplant(console.database_url)
+
 
 Elements = list[tuple[str, tuple[str, ...]]]
 _LARGEST_PAGE = 200_000

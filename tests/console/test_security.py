@@ -209,8 +209,8 @@ def test_an_action_that_was_cut_short_is_continued_by_its_id(
     with restartable() as console:
         browser = actor(console, BOB)
         resumed = {"action_id": fields["action_id"], "csrf_token": browser.get("/").csrf}
-        assert browser.post("/act/resume", {**resumed, "action_id": str(uuid4())}).status == 404
-        assert browser.post("/act/resume", resumed).status == 303
+        assert browser.post("/act/continue", {**resumed, "action_id": str(uuid4())}).status == 404
+        assert browser.post("/act/continue", resumed).status == 303
         until(lambda: console.events("action.finished"))
         attributes = ["ApproximateNumberOfMessages"]
         depth = console.sqs.get_queue_attributes(QueueUrl=console.queue.url, AttributeNames=attributes)
@@ -364,9 +364,9 @@ def test_an_error_page_repeats_nothing_that_was_sent(console: Console) -> None:
 
 def test_requests_are_counted_by_template_and_never_by_what_was_asked(console: Console) -> None:
     browser = console.browser()
-    browser.get("/static/no-such-file-1234")
-    browser.get("/no-such-page-1234")
+    browser.get("/static/no-such-file-asked")
+    browser.get("/no-such-page-asked")
     text = browser.get("/metrics").text
     assert 'orca_daemon_console_requests_total{method="GET",page="/",status="200"}' in text
     assert 'orca_daemon_console_requests_total{method="GET",page="none",status="404"}' in text
-    assert "1234" not in text
+    assert "asked" not in text

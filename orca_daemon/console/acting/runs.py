@@ -7,6 +7,7 @@ from uuid import UUID
 import structlog
 
 from orca_daemon.console.acting.action import Action, Fields, Outcome
+from orca_daemon.db.actions import OtherActionError
 from orca_daemon.engine.errors import DependencyDown, SourceError
 from orca_daemon.operations import actions as record
 from orca_daemon.operations.recorded import AlreadyDoneError, Request, UnderWayError
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 QUICK = 2.0
 """Seconds that the answer to a confirmation waits for the action: most are done by then."""
+_LOOK, _LOOKS = 0.2, 50
+"""Seconds between two looks for the record of an action that records itself, and how many."""
 _SIGN_OF_LIFE = 4.0
 """Seconds between two records of progress; `operations.actions` asks for one every five seconds."""
 _log: Any = structlog.get_logger()
@@ -36,7 +39,9 @@ class Runs:
             OtherActionError: the id belongs to another action.
             DependencyDown, PostgresError: it cannot be recorded; nothing was done.
         """
-        if action_id in self._tasks or not await _to_do(console, action, fields, action_id, who):
+        to_do = await _to_do(console, action, fields, action_id, who)
+        # Looked up after the wait: a second click may have come meanwhile.
+        if not to_do or action_id in self._tasks:
             console.metrics.actions.labels(action.name, "repeated").inc()
             return False
         _log.info("action.begun", action=action.name, action_id=str(action_id), who=who)
@@ -50,10 +55,16 @@ class Runs:
         """Whether this process carries out this action now."""
         return action_id in self._tasks
 
-    async def settle(self, action_id: UUID) -> None:
-        """Wait for an action for a moment."""
-        if task := self._tasks.get(action_id):
-            await asyncio.wait({task}, timeout=QUICK)
+    async def settle(self, console: "ConsoleContext", action_id: UUID) -> None:
+        """Wait for an action for a moment, and until it is recorded: its page is shown next."""
+        task = self._tasks.get(action_id)
+        if task is None:
+            return
+        await asyncio.wait({task}, timeout=QUICK)
+        for _ in range(_LOOKS):
+            if task.done() or await record.find(console.database, action_id):
+                return
+            await asyncio.wait({task}, timeout=_LOOK)
 
     async def stop(self) -> None:
         """Interrupt what runs; the record has no end then, and the same id does the rest later."""
@@ -68,10 +79,12 @@ async def _to_do(
     console: "ConsoleContext", action: Action[Any], fields: Fields, action_id: UUID, who: str
 ) -> bool:
     """Record that it begins, unless it does so itself; returns whether it has to be carried out."""
+    about = fields.model_dump(mode="json")
     if action.records:
         found = await record.find(console.database, action_id)
+        if found and any(found.filter.get(name, value) != value for name, value in about.items()):
+            raise OtherActionError(f"the id {action_id} belongs to another action: {found.what}")
         return found is None or found.finished_at is None
-    about = fields.model_dump(mode="json")
     begun = await record.begin(console.database, action_id, who=who, what=action.name, about=about)
     return begun.to_do
 

@@ -75,7 +75,7 @@ async def _begin(
     except OtherActionError:
         sentence = "This id belongs to another action.  Begin again from the page where you were."
         raise HTTPException(HTTPStatus.CONFLICT, sentence) from None
-    await context.runs.settle(action_id)
+    await context.runs.settle(context, action_id)
     return RedirectResponse(f"/actions/action?id={action_id}", HTTPStatus.SEE_OTHER)
 
 

@@ -49,7 +49,7 @@ class FailureCounts:
 
     def __init__(self) -> None:
         self._counted: dict[str, Counted] = {}
-        self._counting: dict[str, asyncio.Task[Counted]] = {}
+        self._counting: dict[str, asyncio.Task[None]] = {}
 
     async def groups(self, context: ConsoleContext, span: str) -> Counted | None:
         """The groups of this span; None if they are counted for the first time, and that takes longer."""
@@ -58,17 +58,17 @@ class FailureCounts:
             return known
         task = self._counting.get(span)
         if task is None or task.done():
-            task = self._counting[span] = asyncio.create_task(_count(context, SPANS[span][1]))
+            task = self._counting[span] = asyncio.create_task(self._count(context, span))
         await asyncio.wait({task}, timeout=_PATIENCE)
         if task.done():
-            self._counted[span] = known = task.result()
-        return known
+            task.result()  # raises what went wrong
+        return self._counted.get(span)
 
-
-async def _count(context: ConsoleContext, span: timedelta) -> Counted:
-    now = datetime.now(UTC)
-    groups = await context.reader.read(groups_since, now - span)
-    return Counted(groups, now, time.monotonic())
+    async def _count(self, context: ConsoleContext, span: str) -> None:
+        now = datetime.now(UTC)
+        groups = await context.reader.read(groups_since, now - SPANS[span][1])
+        # Kept even if whoever asked first does not wait any more.
+        self._counted[span] = Counted(groups, now, time.monotonic())
 
 
 @router.get("/failures", response_class=HTMLResponse, include_in_schema=False)

@@ -56,7 +56,7 @@ class QueueRow:
         if self.pause or (self.consumed and self.consumed.paused_by):
             return State("paused", "warn")
         if self.consumed is None:
-            return State("nobody reads it", "warn")
+            return State("not read", "warn")
         if self.consumed.down:
             return State("waits", "bad")
         return State("working", "good") if self.consumed.held else State("idle", "good")

@@ -22,8 +22,10 @@ SQL = load(__package__, "recoveries.sql")
 ROWS = 50
 MOST_FILES = 5_000
 """Files of a job that a list counts; of a larger job the list shows how far these are."""
-_SCANS = (1_000, 10_000, 50_000)
+_SCANS = (500, 20_000)
 """Entries of the index that are read for a page: few at first, and more if these do not fill it."""
+_PAIRS = 1_000
+"""Pairs of a time and a job among these whose jobs are looked up."""
 _MATCHING = {
     "": "true",
     "open": "granule.status_id < 3",
@@ -171,12 +173,15 @@ def _scanned(connection: Connection, read: Callable[[int], Sequence[Any]], few: 
     shown = jobs[:ROWS]
     if len(jobs) > ROWS:
         return JobsPage(_counted(connection, shown), cursors.write(shown[-1].request_time, shown[-1].job_id))
-    if edge.rows < few:
+    if edge.complete:
         return JobsPage(_counted(connection, shown), None)
     if more:
         return _scanned(connection, read, *more)
     # The entries that were read do not fill the page: the next one goes on behind them.
-    return JobsPage(_counted(connection, shown), cursors.write(edge.oldest, ""), edge.oldest)
+    if edge.last_time is None:
+        return JobsPage(_counted(connection, shown), None)
+    after = cursors.write(edge.last_time, edge.last_job)
+    return JobsPage(_counted(connection, shown), after, edge.last_time)
 
 
 def _page(
@@ -184,7 +189,14 @@ def _page(
 ) -> Sequence[Any]:
     # The conditions are ours; as literals they let Postgres choose the partial indexes.
     statement = text(SQL["page"].text.replace("/* matching */ true", _MATCHING[status]))
-    values = {"since": since, "until": until, "after_job": after_job, "scanned": scanned, "limit": ROWS + 1}
+    values = {
+        "since": since,
+        "until": until,
+        "after_job": after_job,
+        "scanned": scanned,
+        "pairs": min(scanned, _PAIRS),
+        "limit": ROWS + 1,
+    }
     return connection.execute(statement, values).all()
 
 

@@ -1,27 +1,36 @@
 -- name: page
 -- A job stands where its earliest granule that matches stands.  At most `scanned` entries of the index by time are read,
--- so that a page is quick however many rows there are; the last of them says where the next page begins.
+-- and of these the newest `pairs` of time and job: so a page is quick however many rows there are, and the last of them
+-- says where the next page begins.
 WITH scanned AS MATERIALIZED (
     SELECT granule.request_time, granule.job_id
     FROM orca.recovery_job AS granule
     WHERE granule.request_time <= :until AND granule.request_time >= :since AND /* matching */ true
     ORDER BY granule.request_time DESC
     LIMIT :scanned
-), pairs AS (
+), pairs AS MATERIALIZED (
     SELECT DISTINCT request_time, job_id FROM scanned
-), firsts AS (
+    WHERE CAST(:after_job AS text) IS NULL
+        OR (request_time, job_id) < (CAST(:until AS timestamptz), CAST(:after_job AS text))
+    ORDER BY request_time DESC, job_id DESC
+    LIMIT :pairs
+), firsts AS MATERIALIZED (
     SELECT job.job_id, (
         SELECT min(granule.request_time) FROM orca.recovery_job AS granule
         WHERE granule.job_id = job.job_id AND /* matching */ true
     ) AS request_time
     FROM (SELECT DISTINCT job_id FROM pairs) AS job
 )
-SELECT pairs.job_id, pairs.request_time, edge.rows, edge.oldest
-FROM (SELECT count(*) AS rows, min(request_time) AS oldest FROM scanned) AS edge
-LEFT JOIN (pairs JOIN firsts USING (job_id, request_time)) ON
-    CAST(:after_job AS text) IS NULL
-    OR (pairs.request_time, pairs.job_id) < (CAST(:until AS timestamptz), CAST(:after_job AS text))
-ORDER BY pairs.request_time DESC NULLS LAST, pairs.job_id DESC
+SELECT jobs.job_id, jobs.request_time, edge.last_time, edge.last_job, edge.complete
+FROM (
+    SELECT
+        (array_agg(pairs.request_time ORDER BY request_time, job_id))[1] AS last_time,
+        (array_agg(pairs.job_id ORDER BY request_time, job_id))[1] AS last_job,
+        count(*) < :pairs AND (SELECT count(*) FROM scanned) < :scanned AS complete
+    FROM pairs
+) AS edge
+LEFT JOIN (pairs JOIN firsts USING (job_id, request_time)) AS jobs ON true
+ORDER BY jobs.request_time DESC NULLS LAST, jobs.job_id DESC NULLS LAST
 LIMIT :limit;
 
 -- name: found

@@ -17,6 +17,9 @@
         htmx.trigger(part, "refresh");
     };
 
+    // Looked up each time, because a page that waits for something asks more often until it is there.
+    const again = () => window.setTimeout(() => { refresh(); again(); }, 1000 * Number(live()?.dataset.every || 10));
+
     const begin = () => {
         const part = live();
         if (!part || !window.htmx) return;
@@ -25,8 +28,8 @@
         callbacks.beforeAttributeUpdated = (name, node) => !(name === "open" && node.tagName === "DETAILS");
         // What was entered and not sent yet stays.
         callbacks.beforeNodeMorphed = (node) => !(node.nodeType === Node.ELEMENT_NODE && node.matches("form.filters"));
-        window.setInterval(refresh, 1000 * Number(part.dataset.every || 10));
         document.addEventListener("visibilitychange", refresh);
+        again();
     };
 
     document.addEventListener("keydown", (event) => {
