@@ -20,6 +20,8 @@ WALK_SECONDS = 0.3
 """How long to walk along the order for granules that may lie far apart, before one pass is made instead."""
 SKIP_SECONDS = 0.0001
 """How much longer for each row that is skipped on the way."""
+LONGEST_WALK = 6.0
+"""How long at most."""
 
 Reading = Callable[[Connection, ListQuery, Start], tuple[bytes, Cursor | None]]
 """Reads the page that starts there; returns it as JSON, and the cursor of the page after it."""
@@ -53,7 +55,7 @@ class Pages:
             content, cursor = await reader.read(catalog.read_catalog, query, start)
         else:
             try:
-                limit = WALK_SECONDS + start.skip * SKIP_SECONDS
+                limit = min(WALK_SECONDS + start.skip * SKIP_SECONDS, LONGEST_WALK)
                 content, cursor = await reader.read(catalog.read_catalog, query, start, limit)
             except PostgresError as error:
                 if error.sqlstate != TIMED_OUT:
