@@ -56,7 +56,9 @@ def status(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what the daemons do: queues, work in progress, and the latest actions of operators.
+    """Show what the daemons do.
+
+    That is: the queues, the daemons, long work in progress, and the latest actions of operators.
 
     \b
     orca-daemon status
@@ -117,7 +119,7 @@ def reload(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Have daemons read their settings again.
+    """Have local daemons read their settings again.
 
     Sends SIGHUP to the daemons of this database that run on this machine.  What can change at run time is
     applied: `log.level`, and `paused` of each queue.  The log line `reloaded` names each other setting that
