@@ -1,13 +1,17 @@
-"""Export of a table, compared with fetching all rows and then building the file, as our first version did.
+"""Export of a table, compared with fetching all rows first, and with DuckDB's Postgres extension.
 
 Each way runs in a process of its own on the same Postgres and S3.  The time from connecting to the finished
 object counts; the start of the process and its imports do not.  The table is like the catalog's `files`.
+
+The full run adds the peer, if its packages can be installed: the same table, the same S3, zstd at the same
+level, and once more to a local file.  The ways take turns; the best of each counts.
 """
 
 import json
 import os
 import subprocess
 import sys
+import tempfile
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +19,7 @@ from typing import Any
 import boto3
 import psycopg2
 
+from bench.export import peer
 from bench.report import Report, Target
 from bench.size import Size
 from orca_daemon.local.moto import CREDENTIALS, REGION, Moto
@@ -26,6 +31,10 @@ TINY = (1_000, 3_000, 6_000)
 """Rows: peak memory is compared between the first and the last size, speed at the middle one."""
 AT_LEAST = 4.0
 GROWTH = 1.15
+RESIDENT = 400.0
+"""MiB of the whole process."""
+TURNS = 3
+_TARGETS = {"duckdb": f"s3://{BUCKET}/duckdb.parquet", "duckdb, local file": "duckdb.parquet"}
 
 
 def measure(size: Size) -> Report:
@@ -33,6 +42,7 @@ def measure(size: Size) -> Report:
     os.environ.update(CREDENTIALS)
     figures: dict[str, float] = {}
     ours: list[ExportResult] = []
+    peers: dict[str, ExportResult] = {}
     times = 0.0
     sizes = size.pick(FULL, SHORT, TINY)
     with Postgres(fast=True) as postgres, Moto() as s3:
@@ -48,6 +58,9 @@ def measure(size: Size) -> Report:
                 theirs = _best("dicts", url, s3.url, 1)
                 _add_figures(figures, rows, "dicts", theirs)
                 if size is Size.FULL:
+                    peers = _in_turns(url, s3.url)
+                    for name, result in peers.items():
+                        _add_figures(figures, rows, name, result)
                     _add_figures(figures, rows, "tuples", _best("tuples", url, s3.url, 1))
                 times = theirs.seconds / ours[-1].seconds
         figures[f"{sizes[1] / 1e6:g}M stream rows a second"] = sizes[1] / ours[1].seconds
@@ -58,6 +71,8 @@ def measure(size: Size) -> Report:
         figures=figures,
         targets=[
             Target(name="times the speed of fetching all", measured=times, at_least=AT_LEAST),
+            Target(name="resident MiB", measured=ours[1].resident_mib, at_most=RESIDENT),
+            *_beside_duckdb(peers),
             # A short run does not fill one row group at its first size, so its memory still grows.
             Target(name=name, measured=grown, at_most=size.pick(GROWTH, 2 * GROWTH, 2 * GROWTH)),
         ],
@@ -69,8 +84,12 @@ class ExportResult:
     """The measurement of one export."""
 
     seconds: float
+    cpu_seconds: float
+    """Of this process alone."""
     peak_mib: float
     """Peak memory of the process less its memory before the export."""
+    resident_mib: float
+    """Peak memory of the process."""
     file_mib: float
 
 
@@ -80,15 +99,42 @@ def _best(method: str, url: str, endpoint: str, times: int) -> ExportResult:
 
 def _run(method: str, url: str, endpoint: str) -> ExportResult:
     command = [sys.executable, "-m", "bench.export.methods", method, url, endpoint]
-    process = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+    return _result(command)
+
+
+def _result(command: list[str], folder: str | None = None) -> ExportResult:
+    process = subprocess.run(command, stdout=subprocess.PIPE, check=True, cwd=folder)
     fields: dict[str, Any] = json.loads(process.stdout.splitlines()[-1])
     return ExportResult(**fields)
+
+
+def _in_turns(url: str, endpoint: str) -> dict[str, ExportResult]:
+    """The best result of each way; those of DuckDB only if it can be installed."""
+    program = peer.python()
+    results: dict[str, list[ExportResult]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(TURNS):
+            for method in ("stream", "one connection"):
+                results.setdefault(method, []).append(_run(method, url, endpoint))
+            for method, target in _TARGETS.items() if program else ():
+                arguments = [program or "", "-c", peer.SCRIPT, url, endpoint, TABLE, target]
+                results.setdefault(method, []).append(_result(arguments, folder))
+    return {name: min(each, key=lambda result: result.seconds) for name, each in results.items()}
+
+
+def _beside_duckdb(results: dict[str, ExportResult]) -> list[Target]:
+    if "duckdb" not in results:
+        return []
+    ratio = results["stream"].seconds / results["duckdb"].seconds
+    return [Target(name="time over that of DuckDB's Postgres extension", measured=ratio, at_most=1.0)]
 
 
 def _add_figures(figures: dict[str, float], size: int, method: str, result: ExportResult) -> None:
     name = f"{size / 1e6:g}M {method}"
     figures[f"{name} seconds"] = result.seconds
+    figures[f"{name} CPU seconds"] = result.cpu_seconds
     figures[f"{name} peak MiB"] = result.peak_mib
+    figures[f"{name} resident MiB"] = result.resident_mib
     figures[f"{name} file MiB"] = result.file_mib
 
 

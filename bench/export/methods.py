@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -30,16 +31,17 @@ from orca_daemon.settings import DatabaseSection as DatabaseSettings
 from orca_daemon.settings import ExportSection as ExportSettings
 
 
-def stream(url: str, endpoint: str) -> int:
+def stream(url: str, endpoint: str, *, readers: int) -> int:
     """Export with our `ExportRun`; returns the size of the file in bytes."""
-    return asyncio.run(_stream(url, endpoint))
+    return asyncio.run(_stream(url, endpoint, readers))
 
 
-async def _stream(url: str, endpoint: str) -> int:
+async def _stream(url: str, endpoint: str, readers: int) -> int:
     options = ExportOptions(
         now=datetime(2027, 1, 1, tzinfo=UTC),
         overlap=timedelta(days=14),
         row_group=ExportSettings().row_group,
+        readers=readers,
         full=True,
     )
     table = Table(TABLE, Relation(TABLE), (ChangeTime("ingest_time"),))
@@ -78,7 +80,12 @@ def _put(table: pa.Table, endpoint: str) -> int:
         return file.tell()
 
 
-METHODS: Mapping[str, Callable[[str, str], int]] = {"stream": stream, "dicts": dicts, "tuples": tuples}
+METHODS: Mapping[str, Callable[[str, str], int]] = {
+    "stream": partial(stream, readers=ExportSettings().readers),
+    "one connection": partial(stream, readers=1),
+    "dicts": dicts,
+    "tuples": tuples,
+}
 
 
 def _memory_mib(field: str) -> float:
@@ -88,12 +95,13 @@ def _memory_mib(field: str) -> float:
 
 
 def main() -> None:
-    """Run one method and print time, memory and size as JSON."""
+    """Run one method and print times, memory and size as JSON."""
     method, url, endpoint = sys.argv[1:]
-    before, began = _memory_mib("VmRSS"), time.monotonic()
+    before, began, used = _memory_mib("VmRSS"), time.monotonic(), time.process_time()
     size = METHODS[method](url, endpoint)
-    seconds, peak = time.monotonic() - began, _memory_mib("VmHWM")
-    print(json.dumps({"seconds": seconds, "peak_mib": peak - before, "file_mib": size / 2**20}))
+    seconds, cpu, peak = time.monotonic() - began, time.process_time() - used, _memory_mib("VmHWM")
+    fields = {"seconds": seconds, "cpu_seconds": cpu, "peak_mib": peak - before, "resident_mib": peak}
+    print(json.dumps({**fields, "file_mib": size / 2**20}))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ that does not answer stops the whole process.  Calls through ctypes release the 
 """
 
 import ctypes
+import threading
 from ctypes import c_int, c_void_p
 
 from psycopg2 import _psycopg
@@ -33,15 +34,18 @@ class CancelRequest:
             connection: address of libpq's PGconn; the connection must be established.
         """
         self._request = _LIBPQ.PQcancelCreate(connection) if _KNOWN else None
+        self._sending = threading.Lock()
 
     def send(self) -> None:
         """Send it and wait until the server has received it, for the connection's `connect_timeout` at most.
 
-        A failure is not reported: the caller sees that the statement still runs.  One thread at a time.
+        A failure is not reported: the caller sees that the statement still runs.  If several threads call it,
+        they send one after another.
         """
         if self._request is not None:
-            _LIBPQ.PQcancelBlocking(self._request)
-            _LIBPQ.PQcancelReset(self._request)
+            with self._sending:
+                _LIBPQ.PQcancelBlocking(self._request)
+                _LIBPQ.PQcancelReset(self._request)
 
     def __del__(self) -> None:
         if self._request is not None:

@@ -24,6 +24,7 @@ from orca_daemon.db.failures import (
 )
 from orca_daemon.db.link import Link, inspect_link
 from orca_daemon.db.pool import Pool
+from orca_daemon.db.session import Session
 from orca_daemon.engine.errors import DependencyDown, Reject
 from orca_daemon.settings import DatabaseSection as DatabaseSettings
 
@@ -77,6 +78,13 @@ class Database:
     ) -> T:
         """The same for COPY: on separate connections, and without a time limit."""
         return await self._run(self._long, partial(_call, work, args, kwargs))
+
+    def open_stream(self) -> Session:
+        """Open one more connection like those of `stream`, from within its work; the caller closes it.
+
+        Raises UnreachableError.
+        """
+        return self._opened(0)
 
     async def address(self) -> DatabaseAddress:
         """The address of the database, for a child process that connects by itself."""
@@ -177,12 +185,13 @@ class Database:
             # The address could be read before, so the settings are right: wait for AWS.
             raise DependencyDown(DEPENDENCY, str(error)) from None
 
-    def _pool(self, name: str, size: int, statement_timeout: float) -> Pool:
-        def open_connection() -> Any:
-            if self._address is None:
-                raise UnreachableError("the address is not known yet")
-            return connect(self._address, self._settings, statement_timeout=statement_timeout)
+    def _opened(self, statement_timeout: float) -> Session:
+        if self._address is None:
+            raise UnreachableError("the address is not known yet")
+        return connect(self._address, self._settings, statement_timeout=statement_timeout)
 
+    def _pool(self, name: str, size: int, statement_timeout: float) -> Pool:
+        open_connection = partial(self._opened, statement_timeout)
         timeout = self._settings.pool_timeout
         patience = statement_timeout + _MARGIN if statement_timeout else None
         return Pool(open_connection, name=name, size=size, timeout=timeout, patience=patience)

@@ -10,7 +10,9 @@ others put on ORCA's tables.  `synchronous_commit`, unless it is off.
 """
 
 import json
+import os
 import re
+import socket
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, date, datetime
@@ -97,6 +99,15 @@ class Session(Driver):
     def cancel(self) -> None:
         """Ask the server to cancel the running statement; see `CancelRequest.send`."""
         self._request.send()
+
+
+def shut_down(connection: Any) -> None:
+    """Shut down the socket, which ends the driver's wait; the driver itself must not be called from here."""
+    try:
+        with socket.socket(fileno=os.dup(connection.fileno())) as connected:
+            connected.shutdown(socket.SHUT_RDWR)
+    except (OSError, psycopg2.Error):
+        return  # closed already
 
 
 def session_parameters(*, statement: float, lock: float, idle: float, all_rows: bool) -> dict[str, str]:

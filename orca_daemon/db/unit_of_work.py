@@ -1,15 +1,14 @@
 """One transaction in one thread, which other threads can cancel or cut off."""
 
-import os
-import socket
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-import psycopg2
 from sqlalchemy import Connection, Engine
+
+from orca_daemon.db.session import shut_down
 
 T = TypeVar("T")
 
@@ -105,7 +104,7 @@ class UnitOfWork:
         acquired = self.lock.acquire(blocking=False)
         try:
             if (acquired or self.cancelling) and self.connection is not None:
-                _shut_down(self.connection)
+                shut_down(self.connection)
         finally:
             if acquired:
                 self.lock.release()
@@ -114,13 +113,4 @@ class UnitOfWork:
         """Close the connection if the server has not answered a statement for more than `longest` seconds."""
         since, connection = self.waiting_since, self.checked_out
         if since is not None and connection is not None and time.monotonic() - since > longest:
-            _shut_down(connection)
-
-
-def _shut_down(connection: Any) -> None:
-    """Shut down the socket, which ends the driver's wait; the driver itself must not be called from here."""
-    try:
-        with socket.socket(fileno=os.dup(connection.fileno())) as connected:
-            connected.shutdown(socket.SHUT_RDWR)
-    except (OSError, psycopg2.Error):
-        return  # closed already
+            shut_down(connection)

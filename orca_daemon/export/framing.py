@@ -11,6 +11,8 @@ from orca_daemon.export.columns import Codec, Column, describe
 
 BLOCK = 2 << 20
 """Bytes that are buffered before a block is cut."""
+DELIMITER, QUOTE = "\x1f", "\x01"
+"""Control characters: commas and quotes are in texts, and would cost time to quote, to count and to parse."""
 
 
 class UnstorableError(Exception):
@@ -34,8 +36,9 @@ class Blocks(io.RawIOBase):
 
     def write(self, data: Any) -> int:
         """Pass on the whole rows, and keep the beginning of the next."""
-        # Copied, because the writer uses its buffer again.
-        block = b"".join((self._rest, data))
+        # Copied, because the writer uses its buffer again.  As a rule it passes on whole rows, so nothing
+        # is left over.
+        block = b"".join((self._rest, data)) if self._rest else bytes(data)
         if end := last_row_end(block):
             self._take(memoryview(block)[:end])
         self._rest = block[end:]
@@ -47,9 +50,10 @@ def last_row_end(block: bytes) -> int:
 
     A newline ends a row if the number of quotes before it is even.
     """
-    quotes, end = block.count(b'"'), len(block)
+    quote = QUOTE.encode()
+    quotes, end = block.count(quote), len(block)
     while (newline := block.rfind(b"\n", 0, end)) >= 0:
-        quotes -= block.count(b'"', newline, end)
+        quotes -= block.count(quote, newline, end)
         if quotes % 2 == 0:
             return newline + 1
         end = newline
@@ -64,7 +68,9 @@ class Reader:
         # Numbers as names, because Arrow needs distinct names, and those of a query's columns need not be.
         self._names = [str(number) for number in range(len(columns))]
         types = dict(zip(self._names, (codec.wire for codec in codecs), strict=True))
-        self._parse = csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False)
+        self._parse = csv.ParseOptions(
+            delimiter=DELIMITER, quote_char=QUOTE, newlines_in_values=True, ignore_empty_lines=False
+        )
         self._convert = csv.ConvertOptions(
             column_types=types,
             strings_can_be_null=True,
@@ -80,8 +86,12 @@ class Reader:
         Raises:
             UnstorableError: a value does not fit its column's type in the file.
         """
-        # One block for Arrow, because a row may be longer than any fixed block size.
-        options = csv.ReadOptions(column_names=self._names, block_size=len(block) + 1)
+        # Without Arrow's own threads, because each connection has one.
+        options = csv.ReadOptions(
+            column_names=self._names,
+            use_threads=False,
+            block_size=len(block) + 1,  # one block, because a row may be longer than any fixed size
+        )
         try:
             rows = csv.read_csv(pa.BufferReader(pa.py_buffer(block)), options, self._parse, self._convert)
         except pa.ArrowInvalid as error:
@@ -93,7 +103,9 @@ class Reader:
 
     def _decoded(self, number: int, values: pa.ChunkedArray) -> pa.Array:
         try:
-            return self._codecs[number].decode(pa.concat_arrays(values.chunks))
+            # A single chunk as it is: concat_arrays would copy it.
+            whole = values.chunk(0) if values.num_chunks == 1 else pa.concat_arrays(values.chunks)
+            return self._codecs[number].decode(whole)
         except ValueError as error:
             column = self._columns[number]
             reason = error if type(error).__module__.startswith("orca_daemon") else "it cannot be read"

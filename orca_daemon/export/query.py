@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from psycopg2 import sql
 
 from orca_daemon.export.columns import Codec, Column
+from orca_daemon.export.framing import DELIMITER, QUOTE
 from orca_daemon.export.snapshot import EPOCH, FIRST_NORMAL, Snapshot
 from orca_daemon.export.tables import ChangeTime, Relation, Table
 from orca_daemon.export.window import Window
@@ -20,9 +21,27 @@ def copy(
     selected = [
         codec.select(sql.Identifier("t", column.name)) for column, codec in zip(columns, codecs, strict=True)
     ]
-    return sql.SQL("COPY (SELECT {} FROM {} AS t WHERE {}) TO STDOUT (FORMAT csv)").format(
-        sql.SQL(", ").join(selected), quoted(relation), where
+    return sql.SQL(
+        "COPY (SELECT {} FROM {} AS t WHERE {}) TO STDOUT (FORMAT csv, DELIMITER {}, QUOTE {})"
+    ).format(
+        sql.SQL(", ").join(selected), quoted(relation), where, sql.Literal(DELIMITER), sql.Literal(QUOTE)
     )
+
+
+def explain(relation: Relation, where: sql.Composable) -> sql.Composed:
+    """The plan of reading the rows that match `where`, as JSON."""
+    return sql.SQL("EXPLAIN (FORMAT JSON) SELECT * FROM {} AS t WHERE {}").format(quoted(relation), where)
+
+
+def within(where: sql.Composable, start: int | None, end: int | None) -> sql.Composable:
+    """The rows that match `where`, from page `start` to before page `end`; None is no limit."""
+    place = sql.Identifier("t", "ctid")
+    parts = [sql.SQL("({})").format(where)]
+    if start is not None:
+        parts.append(sql.SQL("{} >= {}::pg_catalog.tid").format(place, sql.Literal(f"({start},0)")))
+    if end is not None:
+        parts.append(sql.SQL("{} < {}::pg_catalog.tid").format(place, sql.Literal(f"({end},0)")))
+    return _AND.join(parts)
 
 
 def count(relation: Relation, where: sql.Composable) -> sql.Composed:

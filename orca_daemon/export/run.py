@@ -1,11 +1,13 @@
 """One run: exports several tables from one snapshot, one after another; one may fail without the others."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from datetime import datetime
 
+import structlog
 from sqlalchemy import Connection, text
 
 from orca_daemon.db.database import Database
@@ -13,9 +15,12 @@ from orca_daemon.db.failures import SqlstateMeaning, described, is_ours, meaning
 from orca_daemon.export.bridge import Bridge
 from orca_daemon.export.bucket import Bucket
 from orca_daemon.export.catalog import STATEMENTS
+from orca_daemon.export.readers import NotSharedError, Readers, share
 from orca_daemon.export.snapshot import Snapshot
 from orca_daemon.export.table import ExportOptions, TableExport, TableOutcome
 from orca_daemon.export.tables import Table
+
+log = structlog.get_logger(__name__)
 
 _ENDS_RUN = frozenset({"57014", "40001", "40P01"})
 """Cancelled, and conflicts with recovery on a standby: they end the run, and not only one of its tables."""
@@ -66,6 +71,7 @@ class ExportRun:
         self._database, self._bucket, self._options = database, bucket, options
         self._progress, self._finished = progress, finished
         self._unfinished: list[TableExport] = []
+        self._readers: Readers | None = None
 
     async def export(self, tables: Sequence[Table]) -> Report:
         """Export the tables.  Failures of single tables are in the report.
@@ -84,6 +90,9 @@ class ExportRun:
             # database can only be cancelled while the thread reads from it.
             bridge.close()
             reading.cancel()
+            if self._readers:
+                # In a thread, because a server that does not answer delays it.
+                threading.Thread(target=self._readers.stop, name="export-stop", daemon=True).start()
             await asyncio.wait([reading])
             raise
         finally:
@@ -93,6 +102,16 @@ class ExportRun:
 
     def _read(self, connection: Connection, tables: Sequence[Table], bridge: Bridge) -> list[TableOutcome]:
         snapshot = self._begin(connection)
+        self._readers = self._share(connection)
+        try:
+            return self._export_all(connection, tables, snapshot, bridge)
+        finally:
+            if self._readers:
+                self._readers.close()
+
+    def _export_all(
+        self, connection: Connection, tables: Sequence[Table], snapshot: Snapshot, bridge: Bridge
+    ) -> list[TableOutcome]:
         busy = self._busy(connection, tables)
         if busy and self._options.patient:
             raise next(iter(busy.values()))
@@ -113,6 +132,17 @@ class ExportRun:
         cluster = connection.scalar(STATEMENTS["cluster"])
         current = connection.scalar(text("SELECT pg_catalog.pg_current_snapshot()::text"))
         return Snapshot.parse(str(current), str(cluster))
+
+    def _share(self, connection: Connection) -> Readers | None:
+        """Share the snapshot with further connections; None if one connection reads."""
+        if self._options.readers == 1 or self._options.dry_run:
+            return None
+        try:
+            shared = share(connection)
+        except NotSharedError as error:
+            log.info("export.one_reader", reason=str(error))
+            return None
+        return Readers(self._database.open_stream, shared, self._options.readers - 1)
 
     def _busy(self, connection: Connection, tables: Sequence[Table]) -> dict[str, ExportBusyError]:
         """Lock the tables against other runs; return an error for each table that another run has locked."""
@@ -138,6 +168,7 @@ class ExportRun:
             snapshot=snapshot,
             bucket=self._bucket,
             bridge=bridge,
+            readers=self._readers,
             progress=self._progress,
         )
         self._unfinished.append(export)

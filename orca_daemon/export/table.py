@@ -1,6 +1,5 @@
 """Exports one table of a run: decide the window, read, encode, upload.  Runs in a database thread."""
 
-import io
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -9,18 +8,20 @@ from typing import Any
 
 import structlog
 from psycopg2 import sql
-from psycopg2.errors import CharacterNotInRepertoire, QueryCanceled
+from psycopg2.errors import CharacterNotInRepertoire
 from sqlalchemy import Connection
 
-from orca_daemon.export import files, query
+from orca_daemon.export import files, query, ranges
 from orca_daemon.export.bridge import Bridge
 from orca_daemon.export.bucket import Bucket
 from orca_daemon.export.catalog import SourceTable, check_change_times, find
 from orca_daemon.export.columns import Column, codec, schema
 from orca_daemon.export.encoder import Encoder
 from orca_daemon.export.files import file_key, write_time
-from orca_daemon.export.framing import BLOCK, Blocks, Reader, UnstorableError
+from orca_daemon.export.framing import Reader, UnstorableError
 from orca_daemon.export.parquet import RowGroups
+from orca_daemon.export.readers import Readers
+from orca_daemon.export.reading import Reading
 from orca_daemon.export.snapshot import Snapshot
 from orca_daemon.export.tables import Table
 from orca_daemon.export.upload import Upload
@@ -51,6 +52,8 @@ class ExportOptions:
     dry_run: bool = False
     patient: bool = False
     """Whether the whole run fails if another run exports one of the tables, to be retried later."""
+    readers: int = 1
+    """Connections that read one table at the same time, if it is large and they can share the snapshot."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +82,11 @@ class TableExport:
         snapshot: Snapshot,
         bucket: Bucket,
         bridge: Bridge,
+        readers: Readers | None,
         progress: Callable[[str, int], None],
     ) -> None:
+        """`readers` are further connections with the same snapshot; None if there are none."""
+        self._readers = readers
         self._connection, self._table, self._options = connection, table, options
         self._snapshot, self._bucket, self._bridge = snapshot, bucket, bridge
         self._progress = progress
@@ -168,14 +174,21 @@ class TableExport:
     def _write(self, table: SourceTable, chosen: Window, where: sql.Composable, *, has_writers: bool) -> int:
         codecs = tuple(codec(column, numeric_scale=self._options.numeric_scale) for column in table.columns)
         file_schema = schema(table.columns, codecs, self._metadata(table, chosen, has_writers=has_writers))
+        parts = ranges.conditions(self._connection, table, where) if self._readers else [where]
         encoder = Encoder(
-            Reader(table.columns, codecs, file_schema),
             lambda: RowGroups(self.upload, file_schema, self._options.row_group),
             lambda rows: self._progress(self._table.name, rows),
+            len(parts),
+        )
+        reading = Reading(
+            self._table.name,
+            [query.copy(table.relation, table.columns, codecs, part) for part in parts],
+            Reader(table.columns, codecs, file_schema),
+            encoder,
         )
         encoder.start()
         try:
-            sent = self._copy(query.copy(table.relation, table.columns, codecs, where), encoder)
+            sent = reading.run(self._driver, self._readers)
             rows = encoder.finish()
             _compare_counts(sent, rows)
         except BaseException:
@@ -186,28 +199,6 @@ class TableExport:
         if rows:
             self.upload.finish()
         return rows
-
-    def _copy(self, statement: sql.Composable, encoder: Encoder) -> int:
-        """Read the rows; return their number by the server's count."""
-        cancelled = False
-
-        def take(block: memoryview) -> None:
-            # Must not raise: the connection would be left in mid-COPY and unusable.
-            nonlocal cancelled
-            if encoder.error and not cancelled:
-                cancelled = True
-                self._driver.cancel()
-            encoder.take(block)
-
-        try:
-            with self._driver.cursor() as cursor, io.BufferedWriter(Blocks(take), BLOCK) as stream:
-                cursor.copy_expert(statement, stream)
-                return int(cursor.rowcount)
-        except QueryCanceled:
-            if encoder.error is None:
-                raise
-            encoder.join()
-            raise encoder.error from None
 
     def _metadata(self, table: SourceTable, chosen: Window, *, has_writers: bool) -> dict[bytes, bytes]:
         snapshot = self._snapshot

@@ -117,6 +117,7 @@ def export_options(settings: ExportSettings, now: datetime) -> ExportOptions:
         overlap=timedelta(days=settings.overlap_days),
         row_group=settings.row_group,
         numeric_scale=settings.numeric_scale,
+        readers=settings.readers,
     )
 
 
