@@ -19,7 +19,7 @@ from typing import Any
 import duckdb
 
 from orca_daemon.reconcile import compare
-from orca_daemon.reconcile.catalog import attach_catalog, connection_of
+from orca_daemon.reconcile.catalog import catalog_of, connection_of
 from orca_daemon.reconcile.protocol import (
     Compared,
     ComparisonFailure,
@@ -113,14 +113,15 @@ def compared(
     """Do the task: fetch, read, join, and write the differences to a file."""
     source: ListingSource | None = None
     try:
-        with compare.open_engine(task) as engine, connection_of(task) as connection, ExitStack() as stack:
+        with compare.open_engine(task) as engine, ExitStack() as stack:
+            catalog = stack.enter_context(catalog_of(task, engine, _progress("catalog", send)))
             source = source_of(task, engine, stack, files, _progress_of_files(files, send), sign)
             send(Staged())
-            catalog = attach_catalog(engine, connection, task.catalog, _progress("catalog", send))
-            streams = [*source.streams, catalog]
+            catalog.attach()
+            streams = [*source.streams, catalog.stream]
             try:
                 with _report_per_cent(engine, send):
-                    result = compare.compare(engine, source.listing, lambda: catalog.rows)
+                    result = compare.compare(engine, source.listing, lambda: catalog.stream.rows)
             except Exception:
                 # If a stream failed, DuckDB's error is only the consequence: raise the stream's own.
                 for error in (stream.error for stream in streams if stream.error):

@@ -39,6 +39,9 @@ def open_engine(task: Task) -> duckdb.DuckDBPyConnection:
     # `query_progress` needs the progress bar; its output is off.
     engine.execute("SET enable_progress_bar = true")
     engine.execute("SET enable_progress_bar_print = false")
+    # The hash table is made of the catalog, which stands on the right of the join: its rows are short.
+    # DuckDB would choose the side that it thinks has fewer rows, and it cannot know the catalog's.
+    engine.execute("SET disabled_optimizers = 'build_side_probe_side'")
     return engine
 
 

@@ -58,7 +58,10 @@ class Task:
     form: Form
     columns: list[str]
     """For CSV only."""
-    catalog: Statement
+    recent_after: str
+    """Rows of the catalog from after this time are recent; as Postgres reads it."""
+    readers: int
+    """Connections that read the catalog at the same time."""
     stored: Statement | None
     """Reads a stored listing."""
     allow_empty: bool
@@ -218,8 +221,7 @@ def decode(text: str | bytes) -> Message:
     if kind is Start:
         return Start(files=[Remote(**file) for file in document["files"]])
     if kind is Task:
-        for name in ("catalog", "stored"):
-            document[name] = Statement(**document[name]) if document[name] else None
+        document["stored"] = Statement(**document["stored"]) if document["stored"] else None
     if kind is Compared:
         document["not_compared_examples"] = tuple(document["not_compared_examples"])
     if kind is ComparisonFailure:

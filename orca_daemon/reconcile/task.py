@@ -46,11 +46,8 @@ def task(
         lock=lock,
         form=comparison.form,
         columns=list(comparison.columns),
-        catalog=_statement(
-            "catalog",
-            bucket=bucket,
-            recent_after=(comparison.created - window).isoformat() if window else "infinity",
-        ),
+        recent_after=(comparison.created - window).isoformat() if window else "infinity",
+        readers=options.readers,
         stored=stored,
         allow_empty=options.allow_empty,
         folder=str(folder),

@@ -324,6 +324,8 @@ class ReconcileSection(Section):
     """
     threads: Count = 2
     """Threads of the child process."""
+    readers: Annotated[int, Field(ge=1, le=16)] = 2
+    """Connections that read the catalog at the same time."""
     work_dir: Path | None = None
     """Directory for what does not fit into memory; default: the system's temporary directory."""
     listing_gib: Count = 1024
