@@ -103,9 +103,9 @@ class Catalog:
         )
 
     def close(self) -> None:
-        """End all reading."""
+        """End the table; the stream is closed by who opened it."""
+        self.stream.abandon()
         self._end_head()
-        self.stream.close()
 
     def _end_head(self) -> None:
         self.stream.end_head()
@@ -137,6 +137,27 @@ def catalog_of(
 
     Raises the errors of `connection_of`.
     """
+    with stream_of(task, report) as (stream, classes):
+        # A negative id stands for a recent row: see `_COPY`.
+        cases = " ".join(
+            f"WHEN {key} THEN {literal(value)} WHEN {-key} THEN {literal(value)}" for key, value in classes
+        )
+        catalog = Catalog(engine, stream, cases, (task.memory_mib << 20) // 8 // _ROW)
+        catalog.start()
+        try:
+            yield catalog
+        finally:
+            catalog.close()
+
+
+@contextmanager
+def stream_of(
+    task: Task, report: Callable[[int], None]
+) -> Iterator[tuple[CatalogStream, list[tuple[int, str]]]]:
+    """The rows of the catalog, and the ids and names of the storage classes; reading has not begun.
+
+    Raises the errors of `connection_of`.
+    """
     with ExitStack() as stack:
         session = stack.enter_context(connection_of(task))
         with session.cursor() as cursor:
@@ -149,11 +170,10 @@ def catalog_of(
         copies = [
             sql.SQL(_COPY).format(recent_after=sql.Literal(task.recent_after), where=part) for part in parts
         ]
+        classes = _storage_classes(session)
         stream = CatalogStream(session, readers, copies, report)
-        catalog = Catalog(engine, stream, _storage_classes(session), (task.memory_mib << 20) // 8 // _ROW)
-        catalog.start()
-        stack.callback(catalog.close)
-        yield catalog
+        stack.callback(stream.close)
+        yield stream, classes
 
 
 def _readers(task: Task, session: Session) -> Readers | None:
@@ -176,11 +196,11 @@ def attach_stored(
     return stored_listing("stored_rows"), stream
 
 
-def _storage_classes(connection: Session) -> str:
-    """The cases of the storage classes, by their ids and the negative of these."""
+def _storage_classes(connection: Session) -> list[tuple[int, str]]:
+    """The ids and names of the storage classes."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT s.id, s.value FROM orca.storage_class AS s ORDER BY s.id")
-        rows = [(int(key), literal(value)) for key, value in cursor.fetchall()]
+        rows = [(int(key), str(value)) for key, value in cursor.fetchall()]
     if any(key <= 0 for key, _ in rows):
         raise UnreadableError("the catalog cannot be read: an id in orca.storage_class is not positive")
-    return " ".join(f"WHEN {key} THEN {value} WHEN {-key} THEN {value}" for key, value in rows)
+    return rows

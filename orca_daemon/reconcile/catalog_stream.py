@@ -88,17 +88,22 @@ class CatalogStream:
                 f"the catalog has {self._sent} rows by Postgres's count, and {self.rows} came"
             )
 
-    def close(self) -> None:
-        """End all reading; afterwards no thread uses the session."""
+    def abandon(self) -> None:
+        """Let all readers of the rows end."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+
+    def close(self) -> None:
+        """End all reading; afterwards no thread uses the session."""
+        self.abandon()
         if not self._ended:
             if self._readers:
                 self._readers.stop()
             shut_down(self._session)
         for thread in self._threads:
-            thread.join()
+            if thread.ident is not None:
+                thread.join()
 
     def _head(self, most: int) -> Iterator[pa.RecordBatch]:
         while self.rows < most and (batch := self._next(lambda: self._head_ends)) is not None:
@@ -112,14 +117,17 @@ class CatalogStream:
 
     def _next(self, enough: Callable[[], bool]) -> pa.RecordBatch | None:
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self.error or not self._alive or enough())
-            if self.error or enough() or not self._waiting:
+            self._changed.wait_for(lambda: self._waiting or self._is_over() or enough())
+            if self.error or self._closed or enough() or not self._waiting:
                 return None
             batch = self._waiting.popleft()
             self._changed.notify_all()
         self.rows += batch.num_rows
         self._report(self.rows)
         return batch
+
+    def _is_over(self) -> bool:
+        return self.error is not None or self._closed or not self._alive
 
     def _own(self) -> None:
         self._read(self._session)

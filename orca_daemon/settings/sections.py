@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -324,6 +325,14 @@ class ReconcileSection(Section):
     """
     threads: Count = 2
     """Threads of the child process."""
+    engine: Literal["duckdb", "spark"] = "duckdb"
+    """What compares: DuckDB on this machine, or a Spark cluster."""
+    spark_remote: SecretStr | None = None
+    """URL of the Spark Connect server, `sc://host:port/;token=...`, for the engine `spark`."""
+    stage: Annotated[str, Field(pattern=r"^(s3a?://[^/]+/.+|file:///.+)$")] | None = None
+    """Where the daemon and Spark exchange files: `s3://bucket/prefix`, or `file:///directory` on a shared
+    disk.
+    """
     readers: Annotated[int, Field(ge=1, le=16)] = 2
     """Connections that read the catalog at the same time."""
     work_dir: Path | None = None
@@ -439,6 +448,20 @@ class Settings(Section):
     def _destinations_are_allowed(self) -> "Settings":
         if conflicts := list(contradictions(self)):
             raise SettingsConflictError(*conflicts)
+        return self
+
+    @model_validator(mode="after")
+    def _spark_is_known(self) -> "Settings":
+        options = self.reconcile
+        if options.engine == "spark":
+            for name in ("spark_remote", "stage"):
+                if getattr(options, name) is None:
+                    raise SettingsConflictError(
+                        (f"reconcile.{name}", "is not set, and reconcile.engine is spark")
+                    )
+            if find_spec("pyspark") is None:
+                text = "is spark, but the extra is not installed: pip install 'orca-daemon[spark]'"
+                raise SettingsConflictError(("reconcile.engine", text))
         return self
 
     @model_validator(mode="after")
