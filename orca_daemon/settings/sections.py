@@ -316,6 +316,12 @@ class CopiesSection(Section):
     """Encrypt copies with this key; default: the target bucket's own encryption."""
 
 
+def _stage(text: str) -> str:
+    if not re.fullmatch(r"s3a?://[^/]+/.+|file:///.+", text):
+        raise ValueError("must be s3://bucket/prefix or file:///directory")
+    return text
+
+
 class ReconcileSection(Section):
     """Comparison of S3 Inventory with the catalog."""
 
@@ -329,7 +335,7 @@ class ReconcileSection(Section):
     """What compares: DuckDB on this machine, or a Spark cluster."""
     spark_remote: SecretStr | None = None
     """URL of the Spark Connect server, `sc://host:port/;token=...`, for the engine `spark`."""
-    stage: Annotated[str, Field(pattern=r"^(s3a?://[^/]+/.+|file:///.+)$")] | None = None
+    stage: Annotated[str, AfterValidator(_stage)] | None = None
     """Where the daemon and Spark exchange files: `s3://bucket/prefix`, or `file:///directory` on a shared
     disk.
     """
@@ -459,9 +465,6 @@ class Settings(Section):
                     raise SettingsConflictError(
                         (f"reconcile.{name}", "is not set, and reconcile.engine is spark")
                     )
-            if find_spec("pyspark") is None:
-                text = "is spark, but the extra is not installed: pip install 'orca-daemon[spark]'"
-                raise SettingsConflictError(("reconcile.engine", text))
         return self
 
     @model_validator(mode="after")
@@ -484,6 +487,11 @@ class Settings(Section):
                 "(ORCA_QUEUES__INTERNAL_REPORT__URL) or queues.catalog.url (ORCA_QUEUES__CATALOG__URL)"
             )
         routes = {queue.route or name for name, queue in self.bound.items()}
+        if self.reconcile.engine == "spark" and "internal_report" in routes and find_spec("pyspark") is None:
+            return (
+                "reconcile.engine (ORCA_RECONCILE__ENGINE) is spark, and the extra is not installed: "
+                "pip install 'orca-daemon[spark]'"
+            )
         recovers = "recovery" in routes and self.recovery.unknown_keys == "reject"
         if (recovers or "restore" in routes) and not self.status_url:
             return (

@@ -2,15 +2,19 @@
 
 import os
 import socket
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bench.reconcile.case import Case, cursor_of
 from orca_daemon.aws.clients import connect
 from orca_daemon.db.database import Database
 from orca_daemon.engine.errors import DependencyDown, Reject
+from orca_daemon.local.moto import CREDENTIALS, Moto
+from orca_daemon.local.postgres import Postgres
 from orca_daemon.reconcile.run import ComparisonOutcome, Reconciler
 from orca_daemon.settings import Settings
 from orca_daemon.wire.inventory import InventoryPointer
@@ -33,6 +37,7 @@ _REPORTS = (
         "FROM orca.reconcile_catalog_mismatch_report WHERE job_id = %s ORDER BY 1"
     ),
 )
+_ALL = [statement.replace("WHERE job_id = %s ", "") for statement in _REPORTS]
 CATALOG = [
     Filed("same"),
     Filed("a b"),
@@ -111,6 +116,29 @@ async def test_the_reports_are_those_of_duckdb(
     assert second is not None
     names = ("listed", "catalogued", "matched", "mismatched", "phantoms", "recent", "orphans", "not_compared")
     assert {name: getattr(second, name) for name in names} == {name: getattr(first, name) for name in names}
+    assert _left(stage) == []
+
+
+def test_the_reports_of_millions_are_those_of_duckdb(stage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    rows = int(os.environ.get("ORCA_TEST_SPARK_ROWS", "3_000_000"))
+    spark = {"engine": "spark", "spark_remote": REMOTE, "stage": stage.as_uri()}
+    with Postgres(fast=True) as postgres, Moto() as s3, Case(postgres, s3.url, rows) as case:
+        for form in ("parquet", "csv"):
+            found = []
+            for options in ({}, spark):
+                run = case.best(form, 1, **options)
+                engine = options.get("engine", "duckdb")
+                sys.stdout.write(f"{form} {engine}: {run.seconds:.1f} s, {run.processor}\n")
+                with cursor_of(case.url) as cursor:
+                    reports = []
+                    for statement in _ALL:
+                        cursor.execute(statement)
+                        reports.append(cursor.fetchall())
+                found.append(reports)
+            assert found[0] == found[1]
+            assert [len(report) for report in found[0]] == [rows // 1000] * 3
     assert _left(stage) == []
 
 
