@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 from bench.size import Size
+from bench.table import MEASURED
 
-NOT_MEASUREMENTS = {"__init__", "__main__", "processor", "report", "size"}
+NOT_MEASUREMENTS = {"__init__", "__main__", "processor", "report", "size", "table"}
 
 
 def measurements() -> list[str]:
@@ -30,6 +31,7 @@ def main() -> int:
         "--rows", type=int, metavar="N", help="only this many rows, if the measurement has any"
     )
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
+    parser.add_argument("--save", action="store_true", help=f"keep the report in {MEASURED}, for the README")
     arguments = parser.parse_args()
     size = Size.SHORT if arguments.short else Size.TINY if arguments.tiny else Size.FULL
     module = importlib.import_module(f"bench.{arguments.name}")
@@ -40,6 +42,9 @@ def main() -> int:
     else:
         parser.error(f"{arguments.name} has no --rows")
     print(report.text())
+    if arguments.save:
+        MEASURED.mkdir(exist_ok=True)
+        (MEASURED / f"{report.name}.json").write_text(report.json() + "\n", "utf-8")
     if arguments.json:
         print(report.json())
     return 0 if report.holds else 1

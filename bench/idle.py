@@ -1,4 +1,4 @@
-"""Cost of an idle daemon: CPU time with empty queues, and memory growth over an hour of polls.
+"""Cost of an idle daemon: CPU time with empty queues, memory, and its growth over an hour of polls.
 
 The hour is compressed: its polls wait for one second instead of ten.
 """
@@ -29,8 +29,8 @@ def measure(size: Size) -> Report:
     stack = Stack()
     try:
         environment = stack.start().environment
-        compressed_share, growth = _measure_daemon(environment, "1", warm_up, compressed)
-        share, _ = _measure_daemon(environment, f"{wait:.0f}", warm_up, normal)
+        compressed_share, _, growth = _measure_daemon(environment, "1", warm_up, compressed)
+        share, resident, _ = _measure_daemon(environment, f"{wait:.0f}", warm_up, normal)
     finally:
         stack.stop()
     figures = {
@@ -41,14 +41,15 @@ def measure(size: Size) -> Report:
     targets = [
         Target(name="share of a core, %", measured=share * 100, at_most=0.5),
         Target(name="memory grown over the compressed part, MiB", measured=growth, at_most=2.0),
+        Target(name="resident with empty queues, MiB", measured=resident, at_most=110.0),
     ]
     return Report(name="idle", figures=figures, targets=targets)
 
 
 def _measure_daemon(
     environment: Mapping[str, str], wait: str, warm_up: float, seconds: float
-) -> tuple[float, float]:
-    """A daemon's share of a core, and the MiB by which its memory grows."""
+) -> tuple[float, float, float]:
+    """A daemon's share of a core, its memory in MiB at the end, and the MiB by which its memory grew."""
     url = f"http://127.0.0.1:{free_port()}"
     changed = {"ORCA_HTTP__PORT": url.rpartition(":")[2], "ORCA_ENGINE__WAIT": wait}
     daemon = Daemon({**environment, **changed}, url, Path(os.devnull))
@@ -59,7 +60,8 @@ def _measure_daemon(
         cpu_before, memory_before, began = _cpu_seconds(pid), _resident_mib(pid), time.monotonic()
         time.sleep(seconds)
         share = (_cpu_seconds(pid) - cpu_before) / (time.monotonic() - began)
-        return share, _resident_mib(pid) - memory_before
+        memory = _resident_mib(pid)
+        return share, memory, memory - memory_before
     finally:
         daemon.stop()
 

@@ -1,21 +1,41 @@
 """The part of S3 that copies use, as a process: objects have a size and an ETag but no content.
 
-moto serves about 400 requests a second, so a measurement with moto would measure moto.  Without content,
-objects of terabytes are possible.  `python -m bench.copy.store SECONDS` prints its port; every byte in each
-direction is delayed by SECONDS, like the network latency to S3.
+moto serves about 400 requests a second, so a measurement with moto would measure moto; a web framework serves
+some 2,000.  This parses HTTP itself, for 20,000.  Without content, objects of terabytes are possible.
+`python -m bench.copy.store SECONDS` prints its port.  Each response comes SECONDS after its request, and the
+first on a connection twice as late, as its handshake takes as long: the network's latency to S3.
 """
 
 import asyncio
 import hashlib
 import sys
-from contextlib import suppress
-from urllib.parse import unquote
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qs, unquote
 
-from aiohttp import web
+DATE = "2026-01-01T00:00:00.000Z"
+_PAGE = 1000
+_END = b"\r\n\r\n"
 
-_XML = "<?xml version='1.0'?>"
-_REQUEST_ID = {"x-amz-request-id": "bench"}
-"""Each response of S3 has a request id; the daemon accepts no response without it."""
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response; `length` is that of an object in a response to HEAD."""
+
+    status: int = 200
+    body: str = ""
+    etag: str = ""
+    length: int | None = None
+
+    def bytes(self) -> bytes:
+        """The response on the wire; without a request id the daemon would not accept it."""
+        body = self.body.encode()
+        etag = f'ETag: "{self.etag}"\r\n' if self.etag else ""
+        length = len(body) if self.length is None else self.length
+        return (
+            f"HTTP/1.1 {self.status} -\r\nx-amz-request-id: bench\r\nContent-Type: application/xml\r\n"
+            f"Last-Modified: Thu, 01 Jan 2026 00:00:00 GMT\r\n{etag}Content-Length: {length}\r\n\r\n"
+        ).encode() + body
 
 
 class Store:
@@ -25,107 +45,144 @@ class Store:
         self._objects: dict[str, tuple[int, str]] = {}
         self._uploads: dict[str, dict[int, tuple[int, str]]] = {}
 
-    async def handle(self, request: web.Request) -> web.Response:  # noqa: PLR0911  a table
+    def answer(self, verb: str, target: str, headers: Mapping[str, str]) -> Answer:  # noqa: PLR0911  a table
         """Serve one request."""
-        path, query = unquote(request.raw_path.partition("?")[0]), request.query
-        match request.method:
+        raw, _, text = target.partition("?")
+        path, query = unquote(raw), parse_qs(text, keep_blank_values=True) if text else {}
+        match verb:
             case "HEAD":
                 return self._head(path)
             case "PUT" if "uploadId" in query:
-                return self._part(request, query["uploadId"], int(query["partNumber"]))
-            case "PUT" if "x-amz-copy-source" in request.headers:
-                return self._copy(request, path)
+                return self._part(headers, query["uploadId"][0], int(query["partNumber"][0]))
+            case "PUT" if "x-amz-copy-source" in headers:
+                return self._copy(headers, path)
             case "PUT":
-                self._objects[path] = int(query["size"]), _digest(path)
-                return web.Response(headers=_REQUEST_ID)
+                if "size" in query:
+                    self._objects[path] = int(query["size"][0]), _digest(path)
+                return Answer()
             case "POST" if "uploads" in query:
-                upload = str(len(self._uploads))
+                upload = f"upload-{len(self._uploads)}"
                 self._uploads[upload] = {}
-                return _xml("InitiateMultipartUploadResult", f"<UploadId>{upload}</UploadId>")
+                bucket, _, key = path[1:].partition("/")
+                inner = f"<Bucket>{bucket}</Bucket><Key>{key}</Key><UploadId>{upload}</UploadId>"
+                return _xml("InitiateMultipartUploadResult", inner)
             case "POST":
-                return await self._complete(request, path)
+                return self._complete(query["uploadId"][0], path)
             case _ if "uploads" in query:
                 return _xml("ListMultipartUploadsResult", f"<Bucket>{path.strip('/')}</Bucket>")
-            case _:
+            case _ if "tagging" in query:
                 return _xml("Tagging", "<TagSet/>")
+            case _:
+                return self._list(path.strip("/"), {name: values[0] for name, values in query.items()})
 
-    def _head(self, path: str) -> web.Response:
+    def _head(self, path: str) -> Answer:
+        if path.strip("/").count("/") == 0:
+            return Answer()
         if path not in self._objects:
-            return web.Response(status=404, headers={"Content-Length": "0", **_REQUEST_ID})
+            return Answer(status=404)
         size, etag = self._objects[path]
-        return web.Response(headers={"Content-Length": str(size), "ETag": f'"{etag}"', **_REQUEST_ID})
+        return Answer(etag=etag, length=size)
 
-    def _copy(self, request: web.Request, path: str) -> web.Response:
-        self._objects[path] = self._objects[_source(request)]
-        return _xml("CopyObjectResult", f'<ETag>"{self._objects[path][1]}"</ETag>')
+    def _copy(self, headers: Mapping[str, str], path: str) -> Answer:
+        if headers.get("if-none-match") == "*" and path in self._objects:
+            return Answer(412, "<Error><Code>PreconditionFailed</Code></Error>")
+        self._objects[path] = self._objects[_source(headers)]
+        return _result("CopyObjectResult", self._objects[path][1])
 
-    def _part(self, request: web.Request, upload: str, number: int) -> web.Response:
-        first, last = request.headers["x-amz-copy-source-range"].removeprefix("bytes=").split("-")
-        etag = _digest(f"{_source(request)} {first} {last}")
+    def _part(self, headers: Mapping[str, str], upload: str, number: int) -> Answer:
+        span = headers["x-amz-copy-source-range"]
+        first, last = span.removeprefix("bytes=").split("-")
+        etag = _digest(f"{_source(headers)} {span}")
         self._uploads[upload][number] = int(last) - int(first) + 1, etag
-        return _xml("CopyPartResult", f'<ETag>"{etag}"</ETag>')
+        return _result("CopyPartResult", etag)
 
-    async def _complete(self, request: web.Request, path: str) -> web.Response:
-        await request.read()
-        parts = self._uploads.pop(request.query["uploadId"])
+    def _complete(self, upload: str, path: str) -> Answer:
+        parts = self._uploads.pop(upload)
         digests = b"".join(bytes.fromhex(parts[n][1]) for n in sorted(parts))
-        digest = hashlib.md5(digests, usedforsecurity=False).hexdigest()
-        self._objects[path] = sum(size for size, _ in parts.values()), f"{digest}-{len(parts)}"
-        return _xml("CompleteMultipartUploadResult", f'<ETag>"{self._objects[path][1]}"</ETag>')
+        etag = f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(parts)}"
+        self._objects[path] = sum(size for size, _ in parts.values()), etag
+        return _xml("CompleteMultipartUploadResult", f'<ETag>"{etag}"</ETag>')
+
+    def _list(self, bucket: str, query: Mapping[str, str]) -> Answer:
+        after = query.get("continuation-token") or query.get("marker") or ""
+        prefix = f"/{bucket}/"
+        names = (path.removeprefix(prefix) for path in self._objects if path.startswith(prefix))
+        keys = sorted(key for key in names if key > after and key.startswith(query.get("prefix", "")))
+        page, more = keys[:_PAGE], len(keys) > _PAGE
+        contents = "".join(
+            f"<Contents><Key>{key}</Key><LastModified>{DATE}</LastModified><ETag>&quot;{etag}&quot;</ETag>"
+            f"<Size>{size}</Size><StorageClass>STANDARD</StorageClass></Contents>"
+            for key in page
+            for size, etag in [self._objects[prefix + key]]
+        )
+        last = page[-1] if more else ""
+        following = f"<NextContinuationToken>{last}</NextContinuationToken><NextMarker>{last}</NextMarker>"
+        return _xml(
+            "ListBucketResult",
+            f"<Name>{bucket}</Name><Prefix/><KeyCount>{len(page)}</KeyCount><MaxKeys>{_PAGE}</MaxKeys>"
+            f"<IsTruncated>{str(more).lower()}</IsTruncated>{following * more}{contents}",
+        )
 
 
-def _source(request: web.Request) -> str:
-    return "/" + unquote(request.headers["x-amz-copy-source"]).lstrip("/")
+def _source(headers: Mapping[str, str]) -> str:
+    return "/" + unquote(headers["x-amz-copy-source"]).lstrip("/")
 
 
 def _digest(text: str) -> str:
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
-def _xml(name: str, inner: str) -> web.Response:
-    return web.Response(
-        text=f"{_XML}<{name}>{inner}</{name}>", content_type="application/xml", headers=_REQUEST_ID
-    )
+def _result(name: str, etag: str) -> Answer:
+    return _xml(name, f"<LastModified>{DATE}</LastModified><ETag>&quot;{etag}&quot;</ETag>")
 
 
-async def _forward_delayed(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seconds: float
-) -> None:
-    """Forward each chunk `seconds` after its arrival; this adds latency but does not limit the bandwidth."""
-    loop = asyncio.get_running_loop()
-    with suppress(ConnectionError):
-        while chunk := await reader.read(65_536):
-            loop.call_later(seconds, writer.write, chunk)
-    loop.call_later(seconds, writer.close)
+def _xml(name: str, inner: str) -> Answer:
+    space = "http://s3.amazonaws.com/doc/2006-03-01/"
+    return Answer(body=f'<?xml version="1.0" encoding="UTF-8"?>\n<{name} xmlns="{space}">{inner}</{name}>')
+
+
+class Connection(asyncio.Protocol):
+    """One connection: requests with a body of known length, one after another."""
+
+    def __init__(self, store: Store, seconds: float) -> None:
+        self._store, self._seconds = store, seconds
+        self._extra = seconds
+        self._buffer = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Answer each request that is complete."""
+        self._buffer += data
+        while (end := self._buffer.find(_END)) >= 0:
+            line, *lines = self._buffer[:end].decode("latin-1").split("\r\n")
+            headers = {
+                name.lower(): value.strip() for name, _, value in (each.partition(":") for each in lines)
+            }
+            last = end + len(_END) + int(headers.get("content-length", 0))
+            if headers.get("expect") == "100-continue" and len(self._buffer) < last:
+                self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            if len(self._buffer) < last:
+                return
+            self._buffer = self._buffer[last:]
+            verb, target, _ = line.split(" ")
+            answer = self._store.answer(verb, target, headers).bytes()
+            loop = asyncio.get_running_loop()
+            loop.call_later(self._seconds + self._extra, self._transport.write, answer)
+            self._extra = 0.0
 
 
 async def serve(seconds: float) -> None:
     """Serve until killed."""
-    runner = web.AppRunner(_app(Store()), access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    host, port = runner.addresses[0][:2]
-
-    tasks: set[object] = (
-        set()
-    )  # the loop has only weak references: tasks could be garbage-collected while they run
-
-    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        tasks.add(asyncio.current_task())
-        server_reader, server_writer = await asyncio.open_connection(host, port)
-        await asyncio.gather(
-            _forward_delayed(reader, server_writer, seconds), _forward_delayed(server_reader, writer, seconds)
-        )
-
-    proxy = await asyncio.start_server(accept, "127.0.0.1", 0)
-    print(proxy.sockets[0].getsockname()[1], flush=True)
-    await proxy.serve_forever()
-
-
-def _app(store: Store) -> web.Application:
-    app = web.Application()
-    app.router.add_route("*", "/{tail:.*}", store.handle)
-    return app
+    store = Store()
+    server = await asyncio.get_running_loop().create_server(
+        lambda: Connection(store, seconds), "127.0.0.1", 0, backlog=1024
+    )
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
 
 
 if __name__ == "__main__":

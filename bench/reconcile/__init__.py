@@ -3,7 +3,8 @@
 Our time includes everything from the manifest to the commit: S3, MD5, decoding, start of the child, reports.
 ORCA's time starts with files that are already on the disk of the Postgres server.
 
-`--rows N` measures only our way at this size, in turns with the fastest COPY of the catalog.
+`--rows N` measures only our way at this size, in turns with the fastest COPY of the catalog, and with
+DuckDB's Postgres extension, if it can be installed.
 """
 
 import os
@@ -11,6 +12,7 @@ import os
 from bench.reconcile.case import Case, Run
 from bench.reconcile.floor import Floor, fastest_copy
 from bench.reconcile.orca import orca
+from bench.reconcile.peer import add_peers
 from bench.report import Report, Target
 from bench.size import Size
 from orca_daemon.local.moto import CREDENTIALS, Moto
@@ -36,6 +38,7 @@ def measure(size: Size) -> Report:
         if size is Size.FULL:
             with Case(postgres, s3.url, OURS_ONLY) as case:
                 _measure_ours(case, figures, targets)
+                add_peers(case, figures, targets)
     return Report(name="reconcile", figures=figures, targets=targets)
 
 
@@ -47,6 +50,7 @@ def measure_rows(rows: int) -> Report:
     with Postgres(fast=True) as postgres, Moto() as s3, Case(postgres, s3.url, rows) as case:
         for form in ("parquet", "csv"):
             _add_turns(case, form, figures, targets)
+        add_peers(case, figures, targets)
     return Report(name="reconcile", figures=figures, targets=targets)
 
 

@@ -14,7 +14,7 @@ import psycopg2
 from bench.report import Report, Target
 from bench.size import Size
 from bench.status import database, drain
-from bench.status.workload import Sent, messages
+from bench.status.workload import Sent, large_granule, messages
 from orca_daemon.aws.clients import connect
 from orca_daemon.db.migrate import upgrade
 from orca_daemon.local.endpoint import Endpoint
@@ -29,6 +29,7 @@ RUN_OF_ONE_GROUP = 10
 RUN_OF_MANY = 100
 MIN_SPEED_UP_ONE, MIN_SPEED_UP_MANY = 4.0, 8.0
 MIN_SHARE_ONE, MIN_SHARE_MANY = 0.40, 0.55
+MIN_LARGE = 0.5
 TURNS = 3
 """Repetitions of the bare loop and the daemon: the time for one queue varies by about 10 %."""
 
@@ -51,6 +52,7 @@ def measure(size: Size) -> Report:
             figures[f"{name}: a transaction for each message, messages/s"] = len(decoded) / one_by_one
             figures[f"{name}: runs of {run}, messages/s"] = len(decoded) / in_runs
             rates[name] = one_by_one / in_runs
+        large = _large_granules(server, size)
         shares = {}
         with Endpoint("orca_daemon.local.sqs", ("0",)) as sqs:
             for name, _ in shapes:
@@ -63,6 +65,7 @@ def measure(size: Size) -> Report:
                 figures[f"{name}: receive and delete alone, messages/s"] = processed / bare
                 figures[f"{name}: from the queue into Postgres, messages/s"] = processed / full
                 shares[name] = bare / full
+    figures |= {f"a granule of {files:,} files, messages/s": rate for files, rate in large.items()}
     (one, _), (many, _) = shapes
     return Report(
         name="status",
@@ -74,8 +77,23 @@ def measure(size: Size) -> Report:
             Target(
                 name=f"share of receive and delete, {many}", measured=shares[many], at_least=MIN_SHARE_MANY
             ),
+            Target(
+                name="rate in the largest granule / in the smallest",
+                measured=large[max(large)] / large[min(large)],
+                at_least=MIN_LARGE,
+            ),
         ],
     )
+
+
+def _large_granules(server: Postgres, size: Size) -> dict[int, float]:
+    """Messages a second by number of files, each granule in a database of its own."""
+    rates = {}
+    for files in size.pick((100, 1_000, 10_000), (100, 1_000, 10_000), (10, 100)):
+        sent = database.decode_all(large_granule(files, updates=size.pick(20_000, 4_000, 100)))
+        with _new_database(server) as url:
+            rates[files] = database.rate(url, sent, RUN_OF_MANY)
+    return rates
 
 
 async def _drain_both(endpoint: str, url: str, sent: Sequence[Sent]) -> tuple[float, float]:

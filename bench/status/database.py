@@ -77,6 +77,19 @@ async def _compare(
     return one_by_one, in_runs
 
 
+def rate(url: str, messages: Sequence[StatusMessage], size: int) -> float:
+    """Messages a second in runs of `size`, after the first message, which opens the job."""
+    return asyncio.run(_rate(url, messages, size))
+
+
+async def _rate(url: str, messages: Sequence[StatusMessage], size: int) -> float:
+    database = Database(DatabaseSettings.model_validate({"url": url}))
+    await database.transact(apply, messages[:1], datetime.now(UTC))
+    seconds = await _in_runs(database, messages[1:], size)
+    database.close()
+    return (len(messages) - 1) / seconds
+
+
 def _one_by_one(engine: Engine, messages: Sequence[StatusMessage]) -> float:
     """As ORCA does: no lock, no rule for stale updates, no check for unknown files."""
     began = time.perf_counter()

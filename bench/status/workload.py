@@ -31,7 +31,13 @@ def messages(count: int, *, groups: int) -> Sequence[Sent]:
     return sent
 
 
-def _message(granule: int, step: int, group: str) -> Sent:
+def large_granule(files: int, updates: int) -> Sequence[Sent]:
+    """A `new_job` of so many files, then updates: each file staged, then each copied, as far as they go."""
+    steps = range(min(updates, 2 * files) + 1)
+    return [_message(0, step, "group", files) for step in steps]
+
+
+def _message(granule: int, step: int, group: str, files: int = FILES) -> Sent:
     key: dict[str, Any] = {
         "jobId": f"job-{granule // 50}",
         "collectionId": "MOD09GQ___006",
@@ -40,9 +46,9 @@ def _message(granule: int, step: int, group: str) -> Sent:
     if step == 0:
         body = key | {"requestTime": _at(0), "archiveDestination": "demo-orca-archive"}
         return Sent(
-            "new_job", json.dumps(body | {"files": [_file(number) for number in range(FILES)]}), group
+            "new_job", json.dumps(body | {"files": [_file(number) for number in range(files)]}), group
         )
-    copied, number = divmod(step - 1, FILES)
+    copied, number = divmod(step - 1, files)
     body = key | {"filename": _name(number), "lastUpdate": _at(step), "statusId": 4 if copied else 2}
     return Sent("update_file", json.dumps(body | ({"completionTime": _at(step)} if copied else {})), group)
 

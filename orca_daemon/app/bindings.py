@@ -123,6 +123,7 @@ def _options(settings: Settings, queue: QueueSection, route: Route[Any]) -> Cons
         lease=engine.lease,
         wait=engine.wait,
         held=engine.held,
+        held_bytes=engine.held_bytes // max(len(settings.bound), 1),
         linger=engine.settle_linger,
         pollers=queue.pollers,
         concurrency=queue.concurrency or route.concurrency,

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import fields
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Literal
 
@@ -10,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from orca_daemon.aws.clients import Clients
 from orca_daemon.aws.errors import Meaning, meaning_of, status_of
+from orca_daemon.aws.late_client import LateClient
 
 CallOutcome = Literal["ok", "throttled", "error"]
 """The label `outcome` of the metrics of calls."""
@@ -22,8 +24,17 @@ _STARTED = "orca_daemon_started"
 
 def meter(clients: Clients, on_call: OnCall) -> None:
     """Call `on_call` after each call of each client; the client's retries belong to the same call."""
-    for field in fields(clients):
-        _meter(getattr(clients, field.name), on_call)
+    for client in (getattr(clients, field.name) for field in fields(clients) if field.name != "direct"):
+        if isinstance(client, LateClient):
+            client.when_made(partial(_meter, on_call=on_call))
+        else:
+            _meter(client, on_call)
+    for direct in clients.direct:
+        direct.on_end = partial(_end_direct, on_call)
+
+
+def _end_direct(on_call: OnCall, operation: str, error: Exception | None, seconds: float) -> None:
+    on_call(operation, "ok" if error is None else _outcome_of_error(error), seconds)
 
 
 def _meter(client: Any, on_call: OnCall) -> None:
@@ -54,6 +65,10 @@ def outcome_of(parsed: dict[str, Any], operation: str) -> CallOutcome:
     error = ClientError(response, operation)
     if "Error" not in parsed and status_of(error) < HTTPStatus.BAD_REQUEST:
         return "ok"
+    return _outcome_of_error(error)
+
+
+def _outcome_of_error(error: Exception) -> CallOutcome:
     match meaning_of(error):
         case Meaning.THROTTLED:
             return "throttled"

@@ -28,8 +28,8 @@ _MOST_DIGITS = 30
 
 def envelope(message: Mapping[str, Any]) -> Envelope:
     """Convert one message of a response to ReceiveMessage."""
-    system = message.get("Attributes", {})
-    raw = message.get("MessageAttributes", {})
+    system = message.get("Attributes") or {}
+    raw = message.get("MessageAttributes") or {}
     return Envelope(
         id=message["MessageId"],
         receipt=message["ReceiptHandle"],
@@ -89,7 +89,9 @@ def _damage(message: Any, *, fifo: bool) -> str | None:
     return _system_damage(message.get("Attributes") or {}, fifo=fifo) or _attribute_damage(message)
 
 
-def _system_damage(system: Mapping[str, Any], *, fifo: bool) -> str | None:
+def _system_damage(system: Any, *, fifo: bool) -> str | None:
+    if not isinstance(system, Mapping):
+        return "a message's attributes are not an object"
     if bad := next((name for name in _NUMBERS if not _is_number(system.get(name, "0"))), None):
         return f"a message's {bad} is not a number"
     if bad := next((name for name, value in system.items() if not isinstance(value, str)), None):
@@ -100,11 +102,13 @@ def _system_damage(system: Mapping[str, Any], *, fifo: bool) -> str | None:
 
 def _attribute_damage(message: Mapping[str, Any]) -> str | None:
     attributes = message.get("MessageAttributes") or {}
+    expected = message.get("MD5OfMessageAttributes")
+    if not (attributes or expected):
+        return None
     try:
         digest = md5_of_attributes(attributes)
     except (AttributeError, KeyError, TypeError, ValueError):
         return "a message attribute cannot be read"
-    expected = message.get("MD5OfMessageAttributes")
     return "a message has the MD5 of other attributes" if expected and expected != digest else None
 
 

@@ -7,6 +7,7 @@ import typer
 
 from orca_daemon.cli.exits import settings_or_exit
 from orca_daemon.cli.options import Config
+from orca_daemon.ops.bootstrap import hidden
 from orca_daemon.ops.gc_tuning import gc_disabled
 from orca_daemon.settings import Settings, load
 
@@ -53,7 +54,7 @@ def run(
     if print_config:
         typer.echo(json.dumps(_document(settings), indent=2, ensure_ascii=False))
         return
-    with gc_disabled():
+    with gc_disabled(), hidden("rich"):  # structlog would import it for consoles: 5 MB
         from orca_daemon.app import main
 
     main(settings, reload=lambda: load(config, flags=flags))

@@ -164,6 +164,8 @@ class Database:
         return meaning(code) is SqlstateMeaning.AGAIN
 
     async def _resolved(self) -> DatabaseAddress:
+        if self._address is not None and not self._reading.locked():
+            return self._address
         async with self._reading:
             if self._address is None:
                 self._address = await self._resolve()

@@ -4,20 +4,16 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, TypeVar
 
-import psycopg2
-from sqlalchemy import Connection, create_engine, event
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy import Connection, create_engine
 
+from orca_daemon.db.threads import Threads
 from orca_daemon.db.unit_of_work import UnitOfWork
 
 T = TypeVar("T")
 
-_FRESH = 1.0
-"""Seconds after its last use during which a connection is not tested before it is used."""
 _CANCEL_AGAIN = 0.1
 """Seconds between cancel requests: a request that arrives between two statements cancels nothing."""
 _CUT = 5.0
@@ -57,16 +53,12 @@ class Pool:
             hide_parameters=True,
             use_native_hstore=False,  # saves a query on each new connection, for a type that is not used
         )
-        event.listen(self.engine, "checkout", self._check)
-        event.listen(self.engine, "checkin", _note_use)
-        event.listen(self.engine, "before_cursor_execute", self._before_statement)
-        event.listen(self.engine, "after_cursor_execute", self._after_statement)
         self._patience = patience
-        self._threads = ThreadPoolExecutor(size, thread_name_prefix=f"db-{name}")
-        self._current = threading.local()
-        """`unit` is the unit of work that this thread runs."""
-        self._counting = threading.Lock()
-        self.in_use = 0
+        self._threads = Threads(size, f"db-{name}")
+        self._units: set[UnitOfWork[Any]] = set()
+        """Units that run or wait for a thread."""
+        self._watching: asyncio.AbstractEventLoop | None = None
+        """The loop whose timer looks for servers that do not answer, while there are units."""
         self.waited: Callable[[float], None] = lambda _: None
 
     async def run(self, work: Callable[[Connection], T]) -> T:
@@ -75,82 +67,53 @@ class Pool:
         If this is cancelled, it cancels the running statement and waits for the thread, so that nothing is
         committed after this has returned or raised.
         """
-        unit = UnitOfWork()
-        future = self._threads.submit(self._in_thread, unit, work, time.monotonic())
-        waiter = asyncio.wrap_future(future)
+        unit = UnitOfWork(work, self.engine, self.waited, self._units.discard)
+        self._units.add(unit)
+        self._threads.submit(unit, len(self._units))
+        self._watch(unit.loop)
         try:
-            return await self._result(unit, waiter)
+            await unit.over
         except asyncio.CancelledError:
-            if not future.cancel():
-                await _stop(unit, waiter)
+            if not unit.drop():
+                await _stop(unit)
             raise
+        return unit.result()
 
     def close(self) -> None:
         """Close all connections; functions that wait for a thread do not run any more."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._threads.close()
         self.engine.dispose()
 
-    async def _result(self, unit: UnitOfWork, waiter: "asyncio.Future[T]") -> T:
-        """Wait for the result, and close the connection if the server does not answer in time.
+    @property
+    def in_use(self) -> int:
+        """Number of connections in use."""
+        return sum(unit.taken for unit in tuple(self._units))
+
+    def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Look at all units now and then, and close the connections on which the server does not answer.
 
         A proxy or firewall in between may accept our bytes and forward nothing: TCP reports no error then.
         """
-        while not waiter.done():
-            await asyncio.wait({waiter}, timeout=_CHECK_EVERY)
-            if self._patience is not None:
-                unit.close_if_silent(self._patience)
-        return waiter.result()
+        if self._patience is not None and self._watching is not loop:
+            self._watching = loop
+            loop.call_later(_CHECK_EVERY, self._look, loop, self._patience)
 
-    def _before_statement(self, *_: object) -> None:
-        if unit := getattr(self._current, "unit", None):
-            unit.sent()
-
-    def _after_statement(self, *_: object) -> None:
-        if unit := getattr(self._current, "unit", None):
-            unit.answered()
-
-    def _in_thread(self, unit: UnitOfWork, work: Callable[[Connection], T], submitted: float) -> T:
-        # There are as many threads as connections, so the wait for a thread is the whole wait.
-        self.waited(time.monotonic() - submitted)
-        self._current.unit = unit
-        with self._counting:
-            self.in_use += 1
-        try:
-            return unit.run(self.engine, work)
-        finally:
-            with self._counting:
-                self.in_use -= 1
-
-    def _check(self, connection: Any, record: Any, _proxy: object) -> None:
-        """Test a connection that was idle; if it fails, SQLAlchemy takes another one."""
-        if time.monotonic() - record.info.get("used", time.monotonic()) < _FRESH:
-            return
-        # The test itself may hang on a dead connection: as part of the unit it can be cancelled and cut.
-        if unit := getattr(self._current, "unit", None):
-            unit.enter(connection)
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT 1")
-            # The test began a transaction, in which the isolation level could not be set any more.
-            connection.rollback()
-        except psycopg2.Error as error:
-            raise DisconnectionError from error
+    def _look(self, loop: asyncio.AbstractEventLoop, patience: float) -> None:
+        for unit in self._units:
+            unit.close_if_silent(patience)
+        self._watching = None
+        if self._units:
+            self._watch(loop)
 
 
-def _note_use(_connection: object, record: Any) -> None:
-    record.info["used"] = time.monotonic()
-
-
-async def _stop(unit: UnitOfWork, waiter: "asyncio.Future[Any]") -> None:
+async def _stop(unit: UnitOfWork[Any]) -> None:
     """Cancel the unit and wait.  Returns only when its thread has finished."""
     began = time.monotonic()
-    while not waiter.done():
+    while not unit.done:
         if time.monotonic() - began > _CUT:
             unit.cut()
         if not unit.cancelling:
             # A daemon thread, because it may wait for a server that does not answer when the process ends.
             threading.Thread(target=unit.withdraw, name="db-cancel", daemon=True).start()
         with suppress(asyncio.CancelledError):  # cancelled a second time; the thread must finish all the same
-            await asyncio.wait({waiter}, timeout=_CANCEL_AGAIN)
-    if not waiter.cancelled():
-        waiter.exception()  # marks it as retrieved, or asyncio logs it
+            await asyncio.wait({unit.wait_again()}, timeout=_CANCEL_AGAIN)

@@ -13,6 +13,7 @@ import json
 import os
 import re
 import socket
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, date, datetime
@@ -89,12 +90,76 @@ class UnreachableError(Exception):
     """No connection could be opened.  The driver has no SQLSTATE for it, so the text is all that is known."""
 
 
+class _Waiting:
+    """Notes on the session that it waits for the server during the block."""
+
+    __slots__ = ("_session",)
+
+    def __init__(self, session: "Session") -> None:
+        self._session = session
+
+    def __enter__(self) -> None:
+        self._session.waiting_since = time.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        self._session.waiting_since = None
+
+
+class _Cursor(extensions.cursor):
+    """Notes when the server has a statement to answer; SQLAlchemy's events for that cost more."""
+
+    connection: "Session"
+
+    def execute(self, *arguments: Any, **named: Any) -> None:
+        with _Waiting(self.connection):
+            super().execute(*arguments, **named)
+
+    def executemany(self, *arguments: Any, **named: Any) -> None:
+        with _Waiting(self.connection):
+            super().executemany(*arguments, **named)
+
+    def copy_expert(self, *arguments: Any, **named: Any) -> None:
+        with _Waiting(self.connection):
+            super().copy_expert(*arguments, **named)
+
+
 class Session(Driver):
     """A connection whose `cancel` any thread may call at any time, and which blocks no other thread."""
 
+    waiting_since: float | None = None
+    """When the statement was sent that the server has not answered yet, by the monotonic clock."""
+    used: float | None = None
+    """When its last transaction ended, by the monotonic clock."""
+
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self.cursor_factory = _Cursor
         self._request = CancelRequest(self.pgconn_ptr or 0)
+
+    def commit(self) -> None:
+        """Commit the transaction."""
+        with _Waiting(self):
+            super().commit()
+        self.used = time.monotonic()
+
+    def rollback(self) -> None:
+        """Roll the transaction back."""
+        with _Waiting(self):
+            super().rollback()
+        self.used = time.monotonic()
+
+    def answers(self, fresh: float) -> bool:
+        """Whether the server answers; it is not asked if its last answer is at most `fresh` seconds old."""
+        if self.used is None or time.monotonic() - self.used < fresh:
+            return True
+        try:
+            with self.cursor() as cursor:
+                cursor.execute("SELECT 1")
+            # The test began a transaction, in which the isolation level could not be set any more.
+            self.rollback()
+        except psycopg2.Error:
+            return False
+        return True
 
     def cancel(self) -> None:
         """Ask the server to cancel the running statement; see `CancelRequest.send`."""

@@ -1,94 +1,201 @@
 """One transaction in one thread, which other threads can cancel or cut off."""
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from contextlib import suppress
+from typing import Any, Generic, TypeVar, cast
 
 from sqlalchemy import Connection, Engine
 
-from orca_daemon.db.session import shut_down
+from orca_daemon.db.session import Session, shut_down
 
 T = TypeVar("T")
+
+_FRESH = 1.0
+"""Seconds after its last use during which a connection is not tested before it is used."""
 
 
 class WithdrawnError(Exception):
     """The transaction was cancelled before its commit."""
 
 
-@dataclass(slots=True, eq=False)
-class UnitOfWork:
+class UnitOfWork(Generic[T]):
     """Runs once, in a thread of the pool.
 
-    Other threads call `withdraw` and `cut`, any number of times; the event loop calls `close_if_silent`.
+    The event loop that makes it calls `drop` and `close_if_silent`, and `finished` runs there; other threads
+    call `withdraw` and `cut`, any number of times.
+
+    Args:
+        work: called with the connection, inside the transaction.
+        engine: gives the connection.
+        waited: called from the thread with the seconds that the unit waited for it.
+        finished: called in the event loop when the thread is done with the unit, or has skipped it.
     """
 
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    """Guards `connection` and `withdrawn`."""
-    connection: Any = None
-    """The driver's connection while the unit may be cancelled: from its checkout until before the commit."""
-    withdrawn: bool = False
-    cancelling: bool = False
-    """Whether `withdraw` holds the lock while it sends the cancel request."""
-    checked_out: Any = None
-    """The driver's connection, from its checkout to its return."""
-    waiting_since: float | None = None
-    """When the statement was sent that the server has not answered yet, by the monotonic clock."""
+    __slots__ = (
+        "_engine",
+        "_error",
+        "_finished",
+        "_lock",
+        "_result",
+        "_submitted",
+        "_waited",
+        "_withdrawn",
+        "_work",
+        "cancelling",
+        "checked_out",
+        "connection",
+        "done",
+        "loop",
+        "over",
+        "taken",
+    )
 
-    def run(self, engine: Engine, work: Callable[[Connection], T]) -> T:
-        """Connect, call `work`, commit.  Nothing is committed once `withdrawn` is set."""
+    def __init__(
+        self,
+        work: Callable[[Connection], T],
+        engine: Engine,
+        waited: Callable[[float], None],
+        finished: "Callable[[UnitOfWork[Any]], None]",
+    ) -> None:
+        self._work, self._engine, self._waited, self._finished = work, engine, waited, finished
+        self._submitted = time.monotonic()
+        self.loop = asyncio.get_running_loop()
+        self._lock = threading.Lock()
+        """Guards `connection`, `taken` and `_withdrawn`."""
+        self._withdrawn = False
+        self._result: T | None = None
+        self._error: BaseException | None = None
+        self.connection: Session | None = None
+        """The connection while the unit may be cancelled: from its checkout until before the commit."""
+        self.checked_out: Session | None = None
+        """The connection, from its checkout to its return."""
+        self.taken = False
+        """Whether a thread has begun it."""
+        self.cancelling = False
+        """Whether `withdraw` holds the lock while it sends the cancel request."""
+        self.done = False
+        """Whether its thread has finished; the event loop sets it."""
+        self.over: asyncio.Future[None] = self.loop.create_future()
+        """Done when the unit is."""
+
+    # In the event loop.
+
+    def result(self) -> T:
+        """What the work returned, or raise what it raised."""
+        error, self._error = self._error, None
+        if error is not None:
+            try:
+                raise error
+            finally:
+                del error  # its traceback refers to this frame
+        return self._result  # type: ignore[return-value]  # set by the thread if there is no error
+
+    def wait_again(self) -> "asyncio.Future[None]":
+        """Done when the unit is, although who waited for it was cancelled."""
+        if self.over.cancelled() and not self.done:
+            self.over = self.loop.create_future()
+        return self.over
+
+    def drop(self) -> bool:
+        """Return whether no thread had begun it; then none will."""
+        with self._lock:
+            if not self.taken:
+                self._withdrawn = True
+            return not self.taken
+
+    def close_if_silent(self, longest: float) -> None:
+        """Close the connection if the server has not answered a statement for more than `longest` seconds."""
+        if (connection := self.checked_out) is None:
+            return
+        since = connection.waiting_since
+        if since is not None and time.monotonic() - since > longest:
+            shut_down(connection)
+
+    def refuse(self) -> None:
+        """The pool is closed: end it without running it."""
+        if not self.loop.is_closed():
+            self._end(run=False)
+
+    def _end(self, *, run: bool = True) -> None:
+        self.done = True
+        self._finished(self)
+        if not run:
+            self.over.cancel()
+        elif not self.over.done():
+            self.over.set_result(None)
+
+    # In the thread.
+
+    def run_in_thread(self) -> None:
+        """Run it, unless it was dropped, and tell the event loop.  Raises nothing."""
+        if self._take():
+            try:
+                self._waited(time.monotonic() - self._submitted)
+                self._result = self._transact()
+            except BaseException as error:  # noqa: BLE001  raised again where the unit is awaited
+                self._error = error
+        self._tell()
+
+    def _tell(self) -> None:
+        with suppress(RuntimeError):  # the loop is closed, so nobody waits
+            self.loop.call_soon_threadsafe(self._end)
+
+    def _take(self) -> bool:
+        with self._lock:
+            self.taken = not self._withdrawn
+            return self.taken
+
+    def _transact(self) -> T:
+        """Connect, call the work, commit.  Nothing is committed once `_withdrawn` is set."""
         try:
-            with engine.connect() as connection:
-                self.enter(connection.connection.driver_connection)
-                self.answered()
-                try:
-                    result = work(connection)
-                    self._begin_commit()
-                    self.sent()
-                    connection.commit()
-                except BaseException:
-                    self.sent()  # SQLAlchemy rolls back next
-                    raise
-                self.answered()
+            with self._engine.connect() as connection:
+                self._enter(connection)
+                result = self._work(connection)
+                self._begin_commit()
+                connection.commit()
                 return result
         finally:
             self._release()
 
-    def enter(self, connection: object) -> None:
-        """Statements run on this connection from now on.  Raises WithdrawnError if the unit is cancelled."""
-        with self.lock:
-            self.connection = self.checked_out = connection
-            self.sent()
+    def _enter(self, connection: Connection) -> None:
+        """Replace the connection if it died while it was idle.  Raises WithdrawnError if cancelled."""
+        if not self._announce(connection).answers(_FRESH):
+            connection.invalidate()
+            self._announce(connection)
+
+    def _announce(self, connection: Connection) -> Session:
+        """Statements run on this connection from now on, so that it can be cancelled and cut."""
+        # `connection.connection` connects again if it was invalidated; `pool.Pool` opens sessions only.
+        session = cast("Session", connection.connection.driver_connection)
+        with self._lock:
+            self.connection = self.checked_out = session
             self._check()
-
-    def sent(self) -> None:
-        """Record that a statement is sent to the server now."""
-        self.waiting_since = time.monotonic()
-
-    def answered(self) -> None:
-        """Record that the server has answered."""
-        self.waiting_since = None
+        return session
 
     def _begin_commit(self) -> None:
         # Past this point `withdraw` and `cut` do nothing: the commit follows, and we wait for it.  If the
         # server stops answering, the outcome is unknown and the work is retried.
-        with self.lock:
+        with self._lock:
             self.connection = None
             self._check()
 
     def _release(self) -> None:
-        with self.lock:
-            self.connection = self.checked_out = self.waiting_since = None
+        with self._lock:
+            self.connection = self.checked_out = None
 
     def _check(self) -> None:
-        if self.withdrawn:
+        if self._withdrawn:
             raise WithdrawnError
+
+    # In any thread.
 
     def withdraw(self) -> None:
         """Prevent the commit, and ask the server to cancel the statement.  May take long; raises nothing."""
-        with self.lock:
-            self.withdrawn = True
+        with self._lock:
+            self._withdrawn = True
             if self.connection is None:
                 return
             # Under the lock, so that the request cannot cancel a statement of the connection's next user.
@@ -101,16 +208,10 @@ class UnitOfWork:
     def cut(self) -> None:
         """Close the connection while its statement runs; the server did not react to the cancel request."""
         # If `withdraw` holds the lock, the connection cannot change meanwhile: the lock is not needed then.
-        acquired = self.lock.acquire(blocking=False)
+        acquired = self._lock.acquire(blocking=False)
         try:
             if (acquired or self.cancelling) and self.connection is not None:
                 shut_down(self.connection)
         finally:
             if acquired:
-                self.lock.release()
-
-    def close_if_silent(self, longest: float) -> None:
-        """Close the connection if the server has not answered a statement for more than `longest` seconds."""
-        since, connection = self.waiting_since, self.checked_out
-        if since is not None and connection is not None and time.monotonic() - since > longest:
-            shut_down(connection)
+                self._lock.release()

@@ -32,11 +32,14 @@ class Consumer:
         self.longest = context.dependencies.rules.longest_lease
         self._closing = asyncio.Event()
         self.paused = False
-        self._lanes = Lanes(batch=route.batch, merge=route.merge)
+        self._lanes = Lanes(batch=route.most, merge=route.merge)
+        # Without space for it, slots would stay empty until a receive of ten fits.
+        ahead = route.received_ahead if options.held >= options.concurrency + route.received_ahead else 0
         self.permits = Permits(
-            held=options.held,
-            active=min(options.held, options.concurrency * route.batch),
-            least=min(route.batch, BATCH),
+            options,
+            active=min(options.held, options.concurrency * route.most + ahead),
+            least=min(route.most, BATCH),
+            ahead=bool(ahead),
             parked=lambda: self._lanes.parked,
         )
         self.settlement = Settlement(context)
@@ -91,8 +94,10 @@ class Consumer:
         if message.phase is Phase.WAITING:
             if lane := self._lanes.lane(self._context.lane_of(message.envelope)):
                 self._in_flight.drop_lost(lane)
-        elif message.phase is Phase.RUNNING and (run := self._dispatcher.run_of(message)):
-            self._dispatcher.cancel(run, StopReason.LOST)
+        elif message.phase is Phase.RUNNING:
+            run = self._dispatcher.run_of(message)
+            if run is not None and not run.has_behind(message):  # those are left out when their turn comes
+                self._dispatcher.cancel(run, StopReason.LOST)
 
     def expired(self, run: Run) -> None:
         """A run has used up its time, or that of its delivery."""
@@ -125,10 +130,10 @@ class Consumer:
 
     async def gone(self) -> None:
         """Wait until nothing is at work, being given back or being deleted."""
-        while self._dispatcher or self._in_flight.releases:
+        while self._dispatcher or self._in_flight.releases or self.settlement.under_way:
             await self._dispatcher.idle()
             await self._in_flight.releases.join()
-        await self.settlement.flush()
+            await self.settlement.flush()
 
     def abandon(self) -> None:
         """Leave the rest to its lease: its work may yet become durable, or the queue does not answer."""
@@ -150,7 +155,7 @@ class Consumer:
             held=self.permits.held,
             running=sum(message.phase is Phase.RUNNING for message in messages),
             settling=sum(message.phase is Phase.SETTLING for message in messages),
-            bytes_held=sum(len(message.envelope.body) for message in messages),
+            bytes_held=self.permits.bodies.held,
             permits_free=self.permits.room,
             groups=len(self._lanes) if context.facts.fifo else 0,
             oldest_held=min((message.received for message in messages), default=None),

@@ -117,15 +117,15 @@ class Dependencies:
         if run.succeeded is None:
             run.succeeded = set()
         run.succeeded.add((dependency, place))
-        self.places.succeeded(run.messages[0].envelope.id, (dependency, place))
+        self.places.succeeded(run.current[0].envelope.id, (dependency, place))
 
     def done(self, run: Run, needs: Iterable[str]) -> None:
         """The work of a run is durable: what it needed works, and every place where it failed before."""
-        first = run.messages[0].envelope.id
+        first = run.current[0].envelope.id
         for name in needs:
             if (breaker := self.breakers.get(name)) and breaker.watched:
                 breaker.tally.success(first)
-        for message in run.messages:
+        for message in run.current:
             # Work need not report each success.  Places that it only declares are left out, as it may not
             # have used them.
             for key in message.histories or ():
@@ -133,7 +133,7 @@ class Dependencies:
 
     def ended(self, run: Run) -> None:
         """A run has ended, well or not: it tries no place any more."""
-        for message in run.messages:
+        for message in run.current:
             self.places.tried(message.envelope.id)
 
     async def failed(

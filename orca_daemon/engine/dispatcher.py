@@ -1,7 +1,7 @@
 """The runs of one queue: started from its lanes while there are slots, and stopped."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 
 from orca_daemon.engine.dead_letter_sender import DeadLetterSender
@@ -39,11 +39,11 @@ class Dispatcher:
         self._longest_stay = context.dependencies.rules.longest_lease - END_MARGIN - STOPPING
         self._expiry = Expiry(context, lanes, in_flight)
         dead_lettering = DeadLettering(context, lanes, in_flight, dead_letter_sender, self._return)
-        self._executor = RunExecutor(context, in_flight, dead_lettering, self._return)
+        self._executor = RunExecutor(context, in_flight, dead_lettering, self._return, self)
         self._runs: dict[Run, asyncio.Task[None]] = {}
         self._tasks = Tasks(context.failure)
         self._task_name = f"run of {context.name}"
-        self._closed = self._emptying = False
+        self.closed = self._emptying = False
 
     def __iter__(self) -> Iterator[Run]:
         return iter(tuple(self._runs))
@@ -66,7 +66,7 @@ class Dispatcher:
 
     def pump(self) -> None:
         """Start runs while there are slots, lanes that are ready, and nothing that forbids it."""
-        while len(self._runs) < self._concurrency and not self._closed and not self.blocked:
+        while len(self._runs) < self._concurrency and not self.closed and not self.blocked:
             run = self._lanes.next_run()
             if run is None:
                 return
@@ -80,6 +80,7 @@ class Dispatcher:
     def _start(self, run: Run, now: float) -> None:
         # The delivery of its oldest message ends, too, and the message has to be given back before that.
         run.begin(now, self._route.time_limit, run.oldest + self._longest_stay)
+        run.settled = partial(self._settled, run)
         self._runs[run] = self._tasks.start(
             self._executor.execute(run), self._task_name, partial(self._ended, run)
         )
@@ -94,7 +95,59 @@ class Dispatcher:
             return  # the engine ends, and leases run out
         if self._down:
             self._dependencies.ended(run)
-        for lane, _ in run.parts:
+        self._free(run)
+
+    # Runs whose messages are handled one after another; called by the task of the run.
+
+    def cut(self, run: Run, number: int) -> None:
+        """Return this message of a run and those behind it."""
+        behind = run.messages[number:]
+        for lane, part in run.parts:
+            self._lanes.put_back(lane, [one for one in part if one in behind])
+            self._in_flight.drop_lost(lane)
+        run.shorten(number)
+
+    async def narrow(self, run: Run, number: int) -> None:
+        """A message of a run failed: return those behind it, delete those before it, leave it alone.
+
+        Its lane stays busy until the deletes have ended, although this may be cancelled: another attempt at
+        it could overtake a message that comes back.  `run.overtaken` tells whether one does.
+        """
+        done, failed, behind = run.messages[:number], run.messages[number], run.messages[number + 1 :]
+        own = next(lane for lane, part in run.parts if failed in part)
+        others = [lane for lane, _ in run.parts if lane is not own]
+        handled = Run([(lane, [one for one in part if one in done]) for lane, part in run.parts], done)
+        for lane, part in run.parts:
+            self._lanes.put_back(lane, [one for one in part if one in behind])
+            self._in_flight.drop_lost(lane)
+        run.narrow(own, failed)
+        run.settling += 1
+        ended = asyncio.get_running_loop().create_future()
+
+        def then() -> None:
+            run.overtaken = any(one.lost for lane, part in handled.parts if lane is own for one in part)
+            self._free_lanes(others)
+            self._settled(run)
+            if not ended.done():
+                ended.set_result(None)
+
+        self._in_flight.delete_later(handled, then, urgent=True)
+        await ended
+
+    def _settled(self, run: Run) -> None:
+        """A delete of a run has ended, before or after its task."""
+        if not run.settling:
+            return  # a standard queue: the lanes did not wait
+        run.settling -= 1
+        if not run.settling and run not in self._runs:
+            self._free(run)
+
+    def _free(self, run: Run) -> None:
+        """The slot of a run is free, and its lanes are unless its deletes are still under way."""
+        self._free_lanes([] if run.settling else [lane for lane, _ in run.parts])
+
+    def _free_lanes(self, lanes: Iterable[Lane]) -> None:
+        for lane in lanes:
             self._lanes.done(lane)
             if self._emptying:
                 self._in_flight.release(self._lanes.cut(lane))
@@ -142,6 +195,8 @@ class Dispatcher:
         for lane, part in run.parts:
             self._lanes.put_back(lane, part, park=pause > 0)
             self._in_flight.drop_lost(lane)
+            if run.overtaken:
+                self._in_flight.release(self._lanes.cut(lane))
             if lane.parked:
                 asyncio.get_running_loop().call_later(pause, self._unpark, lane)
 
@@ -152,7 +207,7 @@ class Dispatcher:
 
     def expire(self, now: float) -> None:
         """Give back or dead-letter messages that have waited nearly as long as a delivery may last."""
-        if not self._closed and self._expire(now):
+        if not self.closed and self._expire(now):
             self.pump()
 
     def _expire(self, now: float) -> bool:
@@ -179,7 +234,7 @@ class Dispatcher:
 
     def close(self) -> None:
         """Start no run any more."""
-        self._closed = True
+        self.closed = True
 
     def empty(self) -> None:
         """Give back what waits, now and when a run ends.  Call it after the last poll, which would get it."""

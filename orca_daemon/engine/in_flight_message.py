@@ -36,6 +36,7 @@ from orca_daemon.engine.circuit import Key, Place
 from orca_daemon.engine.events import Cause
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.route import Route
+from orca_daemon.engine.size import size as bytes_of
 from orca_daemon.engine.verdict import reason
 
 END_MARGIN = 60.0
@@ -77,6 +78,8 @@ class InFlightMessage:
     deadline: float
     """When the lease ends, on the safe side."""
     extend_at: float
+    size: int = field(init=False)
+    """Bytes of the body; kept, because another delivery of the message may replace the envelope."""
     decoded: Any = None
     """What the body decodes to; None if it cannot be decoded."""
     phase: Phase = WAITING
@@ -114,6 +117,9 @@ class InFlightMessage:
     work_seconds: float = 0.0
     facts: dict[str, str] = field(default_factory=dict)
     """What handlers add to its log line: written during attempts, and read when it leaves."""
+
+    def __post_init__(self) -> None:
+        self.size = bytes_of(self.envelope.body, {})
 
     @property
     def stuck(self) -> bool:

@@ -7,12 +7,13 @@ after it on every path, so the daemon never receives a message for which it has 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
 
+from orca_daemon.engine.body_budget import BodyBudget
 from orca_daemon.engine.dead_letter_sender import DeadLetterSender
 from orca_daemon.engine.events import Settled, SettledOutcome
 from orca_daemon.engine.in_flight_message import LEAVING, SETTLING, InFlightMessage
 from orca_daemon.engine.lanes import Lane, Lanes, Run
 from orca_daemon.engine.message import Envelope
-from orca_daemon.engine.queue_context import QueueContext
+from orca_daemon.engine.queue_context import ConsumerOptions, QueueContext
 from orca_daemon.engine.settlement import Settlement
 from orca_daemon.engine.source import BATCH
 from orca_daemon.engine.tasks import Tasks
@@ -21,16 +22,27 @@ DELETED = SettledOutcome.DELETED  # a global, because it is read for every messa
 
 
 class Permits:
-    """Two limits: messages in flight, and messages that are at work or ready for it.
+    """Three limits: messages in flight, messages that are at work or ready for it, and bytes of bodies.
 
     Polling loops write `reserved`; the in-flight table writes `held`, and `settling` for deletes under way.
     """
 
-    def __init__(self, *, held: int, active: int, least: int, parked: Callable[[], int]) -> None:
-        self._held_limit = held
+    def __init__(
+        self,
+        options: ConsumerOptions,
+        *,
+        active: int,
+        least: int,
+        parked: Callable[[], int],
+        ahead: bool = False,
+    ) -> None:
+        held = self._held_limit = options.held
         self._active_limit = active
         self._least = min(least, BATCH, active, held)
         """Smaller receives are not worth their round trip."""
+        self._least_active = min(BATCH, active) if ahead else self._least
+        """The same while messages that were received ahead are still there to be worked."""
+        self.bodies = BodyBudget(options.held_bytes)
         self.held = 0
         self.reserved = 0
         self.settling = 0
@@ -38,15 +50,18 @@ class Permits:
         self._changed = asyncio.Event()
 
     @property
+    def _unused_active(self) -> int:
+        return self._active_limit - (self.held - self._parked() - self.settling)
+
+    @property
     def _unused(self) -> int:
         """How many more messages the limits admit, those that a receive under way may bring included."""
-        active = self.held - self._parked() - self.settling
-        return min(self._held_limit - self.held, self._active_limit - active)
+        return min(self._held_limit - self.held, self._unused_active)
 
     @property
     def free(self) -> int:
         """How many messages one receive may ask for now."""
-        return min(BATCH, self._unused - self.reserved)
+        return min(BATCH, self._unused - self.reserved, self.bodies.fits(self.reserved))
 
     @property
     def room(self) -> int:
@@ -54,12 +69,17 @@ class Permits:
 
         A receive under way takes nothing from it: one that hangs must not look like a queue at its limit.
         """
-        return self._unused if self._unused >= self._least else 0
+        return 0 if self._is_full(0) else min(self._unused, self.bodies.fits(0))
 
     @property
     def full(self) -> bool:
         """Whether a receive has to wait."""
-        return self.free < self._least
+        return self._is_full(self.reserved)
+
+    def _is_full(self, reserved: int) -> bool:
+        unused, active = self._unused - reserved, self._unused_active - reserved
+        few = unused < self._least or active < self._least_active
+        return few or self.bodies.full(reserved, self._least)
 
     def reserve(self) -> int:
         """Take what is free, for one receive."""
@@ -122,25 +142,28 @@ class InFlightTable:
             self._replaced.add(earlier)
         self._by_id[message.envelope.id] = message
         self.permits.held += 1
+        self.permits.bodies.add(message.size)
 
     # Messages leave because their work is done.
 
-    async def delete(self, run: Run) -> None:
-        """Delete the messages of a run, and return when that is confirmed."""
-        await self._settlement.delete(self._to_delete(run), urgent=True)
-        self._deleted(run)
+    def delete_later(self, run: Run, then: Callable[[], None], *, urgent: bool) -> None:
+        """Delete the messages of a run without waiting, so that its slot is free for the next run.
 
-    def delete_later(self, run: Run) -> None:
-        """Delete the messages of a run without waiting, so that its slot is free for the next run."""
+        Args:
+            run: its work is durable.
+            then: called when all deletes have ended; perhaps at once.
+            urgent: whether something waits for that.
+        """
         messages = self._to_delete(run)
         self.permits.settling += len(messages)
 
         def done() -> None:
             self.permits.settling -= len(messages)
             self._deleted(run)
+            then()
 
         if messages:
-            self._settlement.submit(messages, done)
+            self._settlement.submit(messages, done, urgent=urgent)
         else:
             done()
 
@@ -225,6 +248,7 @@ class InFlightTable:
         if message.histories or message.waits_for:
             context.dependencies.forget_message(message)
         self.permits.held -= 1
+        self.permits.bodies.remove(message.size)
         self.permits.changed()
         now = asyncio.get_running_loop().time()
         described = context.route.describe(message.decoded) if message.decoded is not None else {}

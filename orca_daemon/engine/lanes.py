@@ -8,7 +8,7 @@ the event loop's thread, and never across an await.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -55,11 +55,21 @@ class Run:
     started: float = 0.0
     expires: float = 0.0
     """When its time limit is over."""
+    ends: float = float("inf")
+    """When the delivery of its oldest message has to end."""
+    turn: InFlightMessage | None = None
+    """The message that is handled now, if they are handled one after another."""
     stop: StopReason | None = None
     """Why it was cancelled, if it was."""
     stopped_at: float = 0.0
     last: bool = False
     """Whether its limit is that of the delivery, which is too old for another attempt."""
+    settling: int = 0
+    """How many deletes its lanes wait for; none on a standard queue."""
+    settled: Callable[[], None] = lambda: None
+    """Called when a delete has ended.  Set by the dispatcher."""
+    overtaken: bool = False
+    """Whether a message before it comes back, so that this one has to, too."""
     succeeded: set[tuple[str, str]] | None = None
     """Dependencies and places at which an operation of the attempt succeeded."""
 
@@ -72,10 +82,33 @@ class Run:
 
     def begin(self, now: float, limit: float, end: float) -> None:
         """Start the clock: the run may take `limit` seconds, but not past `end`, the end of its delivery."""
-        self.started = now
+        self.started, self.ends = now, end
         self.expires = now + limit
         if end < self.expires:
             self.expires, self.last = end, True
+
+    @property
+    def current(self) -> list[InFlightMessage]:
+        """The messages of the attempt."""
+        return self.messages if self.turn is None else [self.turn]
+
+    def has_behind(self, message: InFlightMessage) -> bool:
+        """Whether a message has its turn later."""
+        return self.turn is not None and message in self.messages[self.messages.index(self.turn) + 1 :]
+
+    def turn_to(self, message: InFlightMessage, now: float, limit: float) -> None:
+        """The next message has its turn, with a time limit of its own."""
+        self.turn, self.succeeded = message, None
+        self.begin(now, limit, self.ends)
+
+    def shorten(self, count: int) -> None:
+        """Only the first messages are left; lanes without one stay busy with the others."""
+        self.messages = self.messages[:count]
+        self.parts = [(lane, [one for one in part if one in self.messages]) for lane, part in self.parts]
+
+    def narrow(self, lane: Lane, message: InFlightMessage) -> None:
+        """Only this message is left."""
+        self.parts, self.messages, self.turn = [(lane, [message])], [message], None
 
     def cancelled(self, why: StopReason, now: float) -> None:
         """The engine asked its task to stop."""
@@ -162,7 +195,9 @@ class Lanes:
         for message in back:
             message.returned()
         lane.waiting.extendleft(reversed(back))
-        if park and lane.waiting:
+        if lane.parked:
+            self.parked += len(back)
+        elif park and lane.waiting:
             lane.parked = True
             self.parked += len(lane.waiting)
 

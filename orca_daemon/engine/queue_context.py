@@ -12,6 +12,8 @@ from orca_daemon.engine.route import Route
 from orca_daemon.engine.source import QueueFacts, Source
 from orca_daemon.engine.tasks import FirstFailure
 
+HELD_BYTES = 256 * 2**20
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsumerOptions:
@@ -20,6 +22,8 @@ class ConsumerOptions:
     lease: float = 120.0
     wait: float = 10.0
     held: int = 1000
+    held_bytes: int = HELD_BYTES
+    """Bytes of bodies in flight."""
     linger: float = 0.05
     pollers: int = 4
     concurrency: int = 4

@@ -7,6 +7,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.errors import RouteError
 from orca_daemon.engine.message import Delivery, Envelope
+from orca_daemon.engine.source import BATCH
 
 M = TypeVar("M")
 M_contra = TypeVar("M_contra", contravariant=True)
@@ -60,6 +61,17 @@ class Route(Generic[M]):
     """The most messages of one run."""
     merge: bool = False
     """Whether one run may hold messages of several groups."""
+    pipelined: bool = False
+    """Whether a run holds up to ten messages although `batch` is 1: `handle` gets them one after another,
+    each alone, and they are deleted together.
+
+    A group's next message is then handled before the delete of the one before it is confirmed.  If one of
+    them fails, or the process ends, those handled before it may be handled again, in order.
+    """
+    ahead: bool = True
+    """Whether up to twenty messages are received while all slots are at work, if `batch` is 1, so that each
+    receive returns ten.  Not for work of minutes: another replica could do what waits here.
+    """
     concurrency: int = 4
     """Runs at the same time."""
     max_attempts: int = 5
@@ -68,6 +80,20 @@ class Route(Generic[M]):
     """Seconds that one attempt may take."""
     describe: Callable[[M], Mapping[str, str]] = lambda _: {}
     """Facts of a message for its log line: job, granule.  No secrets, no row contents."""
+
+    def __post_init__(self) -> None:
+        if self.pipelined and self.batch > 1:
+            raise RouteError(f"the route {self.name!r} has runs of its own: it cannot be pipelined")
+
+    @property
+    def most(self) -> int:
+        """The most messages that a run holds."""
+        return BATCH if self.pipelined else self.batch
+
+    @property
+    def received_ahead(self) -> int:
+        """How many messages may wait for a slot: two receives, so that one is answered in the meantime."""
+        return 2 * BATCH if self.ahead and self.most == 1 else 0
 
 
 def index(routes: Iterable[Route[Any]], bound: Mapping[str, str]) -> Mapping[str, Route[Any]]:

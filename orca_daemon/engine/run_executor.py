@@ -7,6 +7,7 @@ retry.
 import asyncio
 from collections.abc import Mapping
 from functools import partial
+from typing import Protocol
 
 from orca_daemon.engine import places
 from orca_daemon.engine.dead_lettering import DeadLettering, GiveBack
@@ -34,6 +35,19 @@ class StoppedError(Exception):
     """The attempt was cancelled by the engine, for a reason that is not its messages' fault."""
 
 
+class Turns(Protocol):
+    """What becomes of the other messages of a run whose messages are handled one after another."""
+
+    closed: bool
+    """Whether nothing more may be begun."""
+
+    async def narrow(self, run: Run, number: int) -> None:
+        """Delete the messages before this one, return those behind it, and leave it alone in the run."""
+
+    def cut(self, run: Run, number: int) -> None:
+        """Return this message and those behind it."""
+
+
 class RunExecutor:
     """Executes runs of one queue, each in a task of its own that the dispatcher starts and may cancel."""
 
@@ -43,6 +57,7 @@ class RunExecutor:
         in_flight: InFlightTable,
         dead_lettering: DeadLettering,
         give_back: GiveBack,
+        turns: Turns,
     ) -> None:
         self._context = context
         self._route = context.route
@@ -50,17 +65,38 @@ class RunExecutor:
         self._in_flight = in_flight
         self._dead_lettering = dead_lettering
         self._give_back = give_back
+        self._turns = turns
 
     async def execute(self, run: Run) -> None:
         """Bring a run one step further: its messages are deleted, dead-lettered, or back in their lanes."""
         if run.messages[0].dead_letter_reason is not None:
             await self._dead_lettering.end(run)
             return
-        error = await self._attempt(run)
+        error = await self._attempt_all(run)
         decision = DURABLE if error is None else await self._decide(run, error)
         await self._apply(run, decision, error)
 
     # Attempt.
+
+    async def _attempt_all(self, run: Run) -> BaseException | None:
+        """Attempt the run at once, or one message after another; the first failure ends it.
+
+        Then what was handled is deleted, what was not begun goes back, and the run is the failed message.
+        Nothing more is begun once the queue is closed, and no message whose lease is over.
+        """
+        if not self._route.pipelined:
+            return await self._attempt(run)
+        for number, message in enumerate(run.messages):
+            now = asyncio.get_running_loop().time()
+            if number and (self._turns.closed or message.lost or message.deadline <= now):
+                self._turns.cut(run, number)
+                break
+            run.turn_to(message, now, self._route.time_limit)
+            if error := await self._attempt(run):
+                if len(run.messages) > 1:
+                    await self._turns.narrow(run, number)
+                return StoppedError(StopReason.LOST) if run.overtaken else error
+        return None
 
     async def _attempt(self, run: Run) -> BaseException | None:
         """Call the handler once; its error is returned, not raised.
@@ -76,7 +112,7 @@ class RunExecutor:
             await self._route.handle(
                 [
                     Delivery(one.decoded, one.envelope, one.attempts + 1, one.facts, begun - one.received)
-                    for one in run.messages
+                    for one in run.current
                 ]
             )
         except asyncio.CancelledError as problem:
@@ -102,15 +138,15 @@ class RunExecutor:
         if why is StopReason.EXPIRED:
             return TimeoutError(f"not done within {self._route.time_limit:.0f} s")
         # The first of several messages is charged, because there is no time to find out which of them it is.
-        run.messages[0].attempt_stopped(by_its_end=why is StopReason.ENDED)
+        run.current[0].attempt_stopped(by_its_end=why is StopReason.ENDED)
         return StoppedError(why)
 
     def _report(self, run: Run, error: BaseException | None, seconds: float) -> None:
-        for message in run.messages:
+        for message in run.current:
             message.attempt_ended(seconds)
-        envelopes = tuple([message.envelope for message in run.messages])
+        envelopes = tuple([message.envelope for message in run.current])
         reported = None if isinstance(error, StoppedError) else error
-        attempt = run.messages[0].attempts + 1
+        attempt = run.current[0].attempts + 1
         self._context.observe(
             Attempted(self._context.name, envelopes, attempt, seconds, reported, _outcome(run, error))
         )
@@ -143,10 +179,9 @@ class RunExecutor:
         match decision.next:
             case Next.DELETE:
                 # On a FIFO queue the next run of a group starts only when this one's deletes are confirmed.
-                if self._context.facts.fifo:
-                    await self._in_flight.delete(run)
-                else:
-                    self._in_flight.delete_later(run)
+                fifo = self._context.facts.fifo
+                run.settling += fifo
+                self._in_flight.delete_later(run, run.settled, urgent=fifo)
             case Next.SPLIT:
                 narrower = Isolation.GROUP if len(run.parts) > 1 else Isolation.ALONE
                 for message in run.messages:

@@ -31,8 +31,9 @@ class _Ticket:
 class Settlement:
     """Deletes messages and gives them back; `delete` waits until each is deleted, or its lease is lost.
 
-    Entries of several callers share a call; a batch is sent when it is full, at the next turn of the loop if
-    one of its callers is in a hurry, or after `linger` seconds.  Deletes go on if their caller is cancelled.
+    Entries of several callers share a call; a batch is sent when it is full, or after `linger` seconds.  If
+    one of its callers is in a hurry, it is sent at the next turn of the loop, or as soon as a call under way
+    is answered: meanwhile the deletes of other groups join it.  Deletes go on if their caller is cancelled.
 
     `_waiting` is filled by the callers' tasks and emptied by whichever of them fills a batch, or by a timer.
     """
@@ -43,6 +44,8 @@ class Settlement:
         self._waiting: list[tuple[InFlightMessage, _Ticket]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._hurried = False
+        self._asking = 0
+        """Calls that wait for an answer."""
         self._calls = Tasks(context.failure)
         self._slots = asyncio.Semaphore(CALLS)
         self._name = f"deletes of {context.name}"
@@ -64,10 +67,11 @@ class Settlement:
         while len(self._waiting) >= BATCH:
             self._send()
         if self._waiting and urgent and not self._hurried:
-            # At the next turn of the loop, because other callers of this turn may share the call.
             self._hurried = True
-            asyncio.get_running_loop().call_soon(self._flush)
-        elif self._waiting and self._timer is None:
+            if not self._asking:
+                # At the next turn of the loop, because other callers of this turn may share the call.
+                asyncio.get_running_loop().call_soon(self._flush)
+        if self._waiting and self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(self._context.options.linger, self._flush)
 
     async def release(
@@ -88,6 +92,11 @@ class Settlement:
             )
             left += [message async for message, done in ends if not done]
         return left
+
+    @property
+    def under_way(self) -> bool:
+        """Whether deletes wait or are under way."""
+        return bool(self._waiting or self._calls)
 
     async def flush(self) -> None:
         """Send what waits, and wait until no call is under way."""
@@ -161,10 +170,15 @@ class Settlement:
         async with self._slots:
             now = asyncio.get_running_loop().time()  # a lease may end during the wait for the slot
             sent = {message: message.envelope for message in _settleable(messages, now)}
+            self._asking += 1
             try:
                 outcomes = await call(list(sent.values())) if sent else ()
             except SourceError as error:
                 outcomes, reason = [EntryOutcome.FAILED] * len(sent), f"{error.kind}: {error}"
+            finally:
+                self._asking -= 1
+                if self._hurried:
+                    self._flush()
         for (message, envelope), end in zip(sent.items(), outcomes, strict=True):
             # If the message was received again during the call, the result for the old receipt is
             # meaningless: try again with the new one.

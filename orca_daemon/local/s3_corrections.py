@@ -7,6 +7,7 @@
 5. UploadPartCopy reads the range that it copies; moto reads the whole source for every part.
 6. ListMultipartUploads returns when each upload was initiated; moto returns a date in 2010.
 7. UploadPartCopy refuses a range of an object of 5 MiB or less; moto copies it.
+8. CopyObject with `If-None-Match: *` is refused if the target exists; moto replaces it.
 
 8. A restore of DEEP_ARCHIVE by the tier Expedited is refused; moto ignores the tier.
 
@@ -86,6 +87,8 @@ def _check_copy(environ: "WSGIEnvironment") -> None:
         raise S3RefusalError(
             HTTPStatus.PRECONDITION_FAILED, "PreconditionFailed", "the source is another one"
         )
+    if environ.get("HTTP_IF_NONE_MATCH") == "*" and _key(_path(environ), decoded=True) is not None:
+        raise S3RefusalError(HTTPStatus.PRECONDITION_FAILED, "PreconditionFailed", "the target exists")
     in_archive = key.storage_class in {"GLACIER", "DEEP_ARCHIVE"}
     if in_archive and 'ongoing-request="false"' not in key.response_dict.get("x-amz-restore", ""):
         raise S3RefusalError(HTTPStatus.FORBIDDEN, "InvalidObjectState", "the source is archived")
@@ -97,8 +100,7 @@ def _check_copy(environ: "WSGIEnvironment") -> None:
 
 def _check_restore(environ: "WSGIEnvironment") -> None:
     if environ["REQUEST_METHOD"] == "POST" and "restore" in _query(environ):
-        # WSGI passes the percent-decoded path as Latin-1 (PEP 3333).
-        key = _key(environ["PATH_INFO"].encode("latin-1").decode(), decoded=True)
+        key = _key(_path(environ), decoded=True)
         if key and 'ongoing-request="true"' in key.response_dict.get("x-amz-restore", ""):
             raise S3RefusalError(HTTPStatus.CONFLICT, "RestoreAlreadyInProgress", "the restore is running")
         if key and key.storage_class == "DEEP_ARCHIVE" and b">Expedited<" in _peeked(environ):
@@ -113,6 +115,11 @@ def _peeked(environ: "WSGIEnvironment") -> bytes:
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     environ["wsgi.input"] = BytesIO(body)
     return bytes(body)
+
+
+def _path(environ: "WSGIEnvironment") -> str:
+    """`/bucket/key`, decoded; WSGI passes its bytes as Latin-1 (PEP 3333)."""
+    return str(environ["PATH_INFO"]).encode("latin-1").decode()
 
 
 def _query(environ: "WSGIEnvironment") -> dict[str, list[str]]:

@@ -8,6 +8,7 @@ from enum import Enum
 from orca_daemon.aws.clients import connect
 from orca_daemon.aws.s3copy import ObjectHead, ObjectMissingError, S3Object, head_object
 from orca_daemon.aws.s3copy.requests import Requests, S3RequestError
+from orca_daemon.aws.s3copy.window import Window
 from orca_daemon.db import jobs
 from orca_daemon.db.jobs import OPEN, File
 from orca_daemon.engine.backoff import Backoff
@@ -159,7 +160,7 @@ async def _check(
         return checked
 
     async with connect(settings) as clients:
-        requests = Requests(clients.s3, limit=_HEADS_AT_ONCE, tries=5, backoff=Backoff())
+        requests = Requests(clients.s3, window=Window.up_to(_HEADS_AT_ONCE), tries=5, backoff=Backoff())
         return await asyncio.gather(*(check(file) for file in files))
 
 

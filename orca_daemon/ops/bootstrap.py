@@ -64,3 +64,17 @@ def open_standard_streams() -> None:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
             mode = "w" if number else "r"
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115  it stays open
+
+
+@contextmanager
+def hidden(package: str) -> Iterator[None]:
+    """Let what is imported in the block do without a package that it would use if it were installed."""
+    before = sys.modules.get(package)
+    # Python's own mark of a module that must not be found (reference: the import system).
+    sys.modules[package] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[package]
+        if before is not None:
+            sys.modules[package] = before

@@ -21,6 +21,8 @@ from orca_daemon.engine.events import (
     SettlementFailed,
 )
 from orca_daemon.engine.verdict import reason
+from orca_daemon.ops import logs, settled_lines
+from orca_daemon.ops.settled_lines import RESERVED
 
 LEVELS: Mapping[str, str] = {
     "deleted": "info",
@@ -31,8 +33,6 @@ LEVELS: Mapping[str, str] = {
     "dead_lettered": "error",
 }
 MOST_IDS = 10
-RESERVED = frozenset({"event", "level", "timestamp", "exc_info", "stack_info", "exception"})
-"""Names that every log line uses itself; a message's fact with such a name gets the prefix `message_`."""
 _log: Any = structlog.get_logger()
 
 
@@ -75,6 +75,17 @@ def observe(event: Event) -> None:
 
 
 def _settled(event: Settled) -> None:
+    level, sink = LEVELS.get(event.outcome, "warning"), logs.sink()
+    if sink is None or sink.stamp is None:
+        _settled_by_structlog(event, level)
+    elif sink.takes(level):
+        if line := settled_lines.line(event, level, sink.stamp.now()):
+            sink.write(line)
+        else:
+            _settled_by_structlog(event, level)
+
+
+def _settled_by_structlog(event: Settled, level: str) -> None:
     envelope = event.envelope
     facts: dict[str, Any] = {
         **{f"message_{name}" if name in RESERVED else name: fact for name, fact in event.facts.items()},
@@ -92,7 +103,7 @@ def _settled(event: Settled) -> None:
         facts["reason"] = event.reason
     if event.error:
         facts["error"] = event.error
-    getattr(_log, LEVELS.get(event.outcome, "warning"))(f"message.{event.outcome}", **facts)
+    getattr(_log, level)(f"message.{event.outcome}", **facts)
 
 
 def _attempted(event: Attempted) -> None:

@@ -24,7 +24,7 @@ def processors(form: str, *, color: bool) -> list[Processor]:
         render = _Console(structlog.dev.ConsoleRenderer(colors=color, pad_event_to=24))
     return [
         structlog.processors.add_log_level,
-        _Stamp(),
+        Stamp(),
         structlog.processors.format_exc_info,
         _hide_secrets,
         _Fallback(render),
@@ -33,36 +33,44 @@ def processors(form: str, *, color: bool) -> list[Processor]:
 
 def without_secrets(text: str) -> str:
     """The text with passwords in URLs and AWS signatures replaced."""
+    if "://" not in text and "X-Amz-" not in text:
+        return text
     return _SIGNED.sub(rf"\1{HIDDEN}", _IN_URL.sub(rf"\1{HIDDEN}@", text))
 
 
-class _Stamp:
-    """Adds the time in UTC with microseconds; formats each second once and reuses the text."""
+class Stamp:
+    """Tells the time in UTC with microseconds; formats each second once and reuses the text."""
 
     def __init__(self) -> None:
         self._known = (0, "")
 
     def __call__(self, _: Any, __: str, event: EventDict) -> EventDict:
+        """Add the time, as a processor of structlog."""
+        event["timestamp"] = self.now()
+        return event
+
+    def now(self) -> str:
+        """The time of a line that is written now."""
         second, rest = divmod(time.time_ns(), 1_000_000_000)
         known, text = self._known
         if known != second:
             text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
             # One assignment, because several threads format lines.
             self._known = (second, text)
-        event["timestamp"] = f"{text}.{rest // 1000:06d}Z"
-        return event
+        return f"{text}.{rest // 1000:06d}Z"
 
 
 def _hide_secrets(_: Any, __: str, event: EventDict) -> EventDict:
     """Replace the values of keys that look like secrets: a safety net, as no code should log one."""
     for key in event:
-        if _names_a_secret(key):
+        if names_a_secret(key):
             event[key] = HIDDEN
     return event
 
 
 @lru_cache(1024)
-def _names_a_secret(key: str) -> bool:
+def names_a_secret(key: str) -> bool:
+    """Whether the name of a field says that its value is a secret."""
     return SECRET_KEY.search(key) is not None
 
 
@@ -79,7 +87,7 @@ class _Fallback:
             named = {name: str(event.get(name)) for name in ("event", "level", "timestamp")}
             line = json.dumps({**named, "unprintable": type(error).__name__})
         # Search the whole line, so that nested values are covered.
-        return without_secrets(line) if "://" in line or "X-Amz-" in line else line
+        return without_secrets(line)
 
 
 def _json_of(value: object) -> object:

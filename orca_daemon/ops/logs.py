@@ -8,12 +8,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from io import TextIOWrapper
 from types import TracebackType
-from typing import Any, TextIO
+from typing import Any, Self, TextIO
 
 import structlog
 from structlog.typing import Processor
 
-from orca_daemon.ops.log_lines import processors
+from orca_daemon.ops.log_lines import Stamp, processors
 from orca_daemon.ops.log_writer import LogWriter
 
 FLUSH_SECONDS = 2.0
@@ -31,7 +31,7 @@ def configure(level: str = "info", form: str = "json", stream: TextIO | None = N
     if isinstance(stream, TextIOWrapper):
         # Some locales cannot encode the characters in ids.
         stream.reconfigure(errors="backslashreplace")
-    _configure(level, processors(form, color=stream.isatty()), _to(stream))
+    _configure(level, form, processors(form, color=stream.isatty()), _to(stream))
 
 
 def configure_unblocked(level: str, form: str) -> None:
@@ -48,13 +48,21 @@ def configure_unblocked(level: str, form: str) -> None:
         return f"{line}\n".encode(encoding, "backslashreplace")
 
     writer = _writer = LogWriter(_STDOUT, lambda count: encoded(_notice(chain, count)))
-    _configure(level, chain, lambda line: writer.put(encoded(line)))
+    _configure(level, form, chain, lambda line: writer.put(encoded(line)))
     _catch_all()
 
 
 def set_level(level: str) -> None:
     """Change the log level from now on."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(level))
+    if (set_up := sink()) is not None:
+        set_up.least = _number(level)
+
+
+def sink() -> "Sink | None":
+    """Where lines are written, if `configure` or `configure_unblocked` set up the log."""
+    factory = structlog.get_config()["logger_factory"]
+    return factory if isinstance(factory, Sink) else None
 
 
 def flush(limit: float = FLUSH_SECONDS) -> None:
@@ -68,12 +76,11 @@ def dropped() -> int:
     return 0 if _writer is None else _writer.dropped
 
 
-def _configure(level: str, chain: list[Processor], write: Callable[[str], None]) -> None:
-    sink = _Sink(write)
+def _configure(level: str, form: str, chain: list[Processor], write: Callable[[str], None]) -> None:
     structlog.configure(
         processors=chain,
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=lambda *_: sink,
+        logger_factory=Sink(write, level, Stamp() if form == "json" else None),
         # `set_level` must reach loggers that exist: a cached one would keep its level.
         cache_logger_on_first_use=False,
     )
@@ -83,11 +90,26 @@ def _configure(level: str, chain: list[Processor], write: Callable[[str], None])
     root.setLevel(logging.WARNING)
 
 
-class _Sink:
+class Sink:
     """Writes rendered lines; structlog calls a method for each level."""
 
-    def __init__(self, write: Callable[[str], None]) -> None:
-        self.debug = self.info = self.warning = self.error = self.critical = write
+    def __init__(self, write: Callable[[str], None], level: str, stamp: Stamp | None) -> None:
+        self.debug = self.info = self.warning = self.error = self.critical = self.write = write
+        self.stamp = stamp
+        """Tells the time of a line that is rendered without structlog; None if lines are not JSON."""
+        self.least = _number(level)
+
+    def __call__(self, *_: object) -> Self:
+        """As structlog's `logger_factory`: the one for all loggers."""
+        return self
+
+    def takes(self, level: str) -> bool:
+        """Whether lines of this level are written."""
+        return _number(level) >= self.least
+
+
+def _number(level: str) -> int:
+    return logging.getLevelNamesMapping()[level.upper()]
 
 
 def _to(stream: TextIO) -> Callable[[str], None]:

@@ -103,6 +103,10 @@ class AwsSection(Section):
     """Endpoint of every service but SQS, for LocalStack and the like."""
     sqs_endpoint_url: HttpUrl | None = None
     """Endpoint of SQS; default: `endpoint_url`."""
+    direct_calls: bool = True
+    """Receive, delete, extend and send, and the calls of S3 that copies make, past aiobotocore's layers, for
+    less than half of its CPU time; `false` goes back to aiobotocore.
+    """
     embedded: bool = False
     """Whether these are queues and buckets of `orca-daemon local`: then nobody advises to restrict them."""
 
@@ -182,6 +186,8 @@ class EngineSection(Section):
     """Length of a long poll; with short polls the daemon would ask an empty queue without a pause."""
     held: Count = 1000
     """Largest number of messages in flight per queue: at work, waiting, or between attempts."""
+    held_bytes: Annotated[int, Field(ge=1_048_576)] = 268_435_456
+    """Largest number of bytes of bodies in flight, over all queues; each queue may use an equal part."""
     drain_seconds: Annotated[float, Field(ge=0)] = 50.0
     """How long running work may go on after SIGTERM."""
     settle_linger: Annotated[float, Field(ge=0, le=5)] = 0.05
@@ -298,10 +304,12 @@ class CopiesSection(Section):
     """Attempts of a copy (ORCA: `COPY_RETRIES`)."""
     retry_sleep: Annotated[float, Field(ge=0)] = 1.0
     """Base of the backoff between them (ORCA: `COPY_RETRY_SLEEP_SECS`)."""
-    files: Count = 16
-    """Files copied at one time."""
-    parts: Count = 32
-    """Requests to S3 at one time, over all files."""
+    files: Count | None = None
+    """Files copied at one time.  Default: up to 256, of which 16 in parts."""
+    parts: Count | None = None
+    """Requests to S3 at one time, over all files (ORCA: `DEFAULT_MAX_CONCURRENCY`).  Default: 32 at first,
+    more while S3 answers, up to 256, and half as many whenever it asks to slow down.
+    """
     chunk_mib: Annotated[int, Field(ge=5, le=5120)] = 250
     """Part size, MiB (ORCA: `DEFAULT_MULTIPART_CHUNKSIZE_MB`), larger if an object would need more than
     10,000 parts.

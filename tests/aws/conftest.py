@@ -4,12 +4,17 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
 
+import pytest
 import pytest_asyncio
 from aiobotocore.config import AioConfig
 
+from orca_daemon.aws import direct_s3
 from orca_daemon.aws.clients import Clients
+from orca_daemon.aws.direct_calls import DirectCalls
+from orca_daemon.aws.direct_s3 import DirectS3
 from orca_daemon.aws.metering import meter
 from orca_daemon.aws.session import checked_session
+from orca_daemon.engine.backoff import Backoff
 from orca_daemon.local.moto import REGION
 from tests.aws.wrong_responses import WrongServer
 
@@ -34,6 +39,9 @@ async def bench(bare_environment: None) -> AsyncIterator[Bench]:
     )
     services = ("sqs", "s3", "secretsmanager", "ssm", "sts", "stepfunctions")
     async with AsyncExitStack() as stack:
+        stack.enter_context(pytest.MonkeyPatch.context()).setattr(
+            direct_s3, "RETRY", Backoff(base=0, floor=0)
+        )
         server, session = await stack.enter_async_context(WrongServer()), checked_session()
         clients = {
             name: await stack.enter_async_context(
@@ -41,17 +49,30 @@ async def bench(bare_environment: None) -> AsyncIterator[Bench]:
             )
             for name in services
         }
+        clients["sqs-direct"] = await stack.enter_async_context(
+            session.create_client("sqs", region_name=REGION, endpoint_url=server.url, config=config)
+        )
+        clients["s3-direct"] = await stack.enter_async_context(
+            session.create_client("s3", region_name=REGION, endpoint_url=server.url, config=config)
+        )
+        direct = (
+            DirectCalls(clients["sqs-direct"], session, user_agent="test", tries=1),
+            DirectS3(clients["s3-direct"], session, user_agent="test"),
+        )
+        for each in direct:
+            each.replace()
         bench = Bench(server, clients)
         sqs = clients["sqs"]
         meter(
             Clients(
                 poll=sqs,
-                control=clients["s3"],
+                control=clients["s3-direct"],
                 s3=clients["s3"],
                 secrets=clients["secretsmanager"],
                 ssm=clients["ssm"],
                 sts=clients["sts"],
                 states=clients["stepfunctions"],
+                direct=direct,
             ),
             lambda operation, outcome, _: bench.counted.append((operation, outcome)),
         )

@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import md5
 from typing import Any
+
+from orca_daemon.aws import direct_calls, direct_s3
 
 URL = "http://127.0.0.1:9/123456789012/q.fifo"
 ARN = "arn:aws:sqs:us-west-2:123456789012:q.fifo"
@@ -36,10 +38,16 @@ class Call:
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     status: int = 200
+    direct: bool = False
+    """Past aiobotocore's layers (`aws/direct_calls.py`, `aws/direct_s3.py`)."""
+
+    @property
+    def client(self) -> str:
+        return self.service + "-direct" * self.direct
 
     @property
     def id(self) -> str:
-        return f"{self.service}.{self.method}"
+        return f"{self.client}.{self.method}"
 
 
 def _json(service: str, method: str, parameters: Mapping[str, Any], response: object) -> Call:
@@ -68,7 +76,7 @@ _PART = {**_UPLOAD, "PartNumber": 1}
 _QUEUE = {"QueueUrl": URL}
 _BUCKET = {"Bucket": "bucket"}
 _NAMED = "<R><Bucket>bucket</Bucket><Key>k</Key>"
-CALLS = (
+_THROUGH_AIOBOTOCORE = (
     _json("sqs", "receive_message", _QUEUE, {"Messages": [MESSAGE]}),
     _json(
         "sqs", "send_message", {**_QUEUE, "MessageBody": BODY}, {"MessageId": "m", "MD5OfMessageBody": DIGEST}
@@ -112,4 +120,12 @@ CALLS = (
     _s3("list_parts", _UPLOAD, "<R><UploadId>u</UploadId><Part><PartNumber>1</PartNumber></Part></R>"),
     _s3("list_multipart_uploads", _BUCKET, "<R><Bucket>bucket</Bucket></R>"),
     _s3("list_objects_v2", _BUCKET, "<R><Name>bucket</Name><Contents><Key>k</Key></Contents></R>"),
+)
+CALLS = (
+    *_THROUGH_AIOBOTOCORE,
+    *(
+        replace(call, direct=True)
+        for call in _THROUGH_AIOBOTOCORE
+        if call.method in direct_calls.OPERATIONS.keys() | direct_s3.METHODS
+    ),
 )

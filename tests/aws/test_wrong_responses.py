@@ -15,7 +15,7 @@ ON_ONE_LOOP = pytest.mark.asyncio(loop_scope="session")
 async def send(bench: Bench, call: Call) -> object:
     bench.server.call = call
     bench.counted.clear()
-    response = await getattr(bench.clients[call.service], call.method)(**call.parameters)
+    response = await getattr(bench.clients[call.client], call.method)(**call.parameters)
     if "Body" in response:
         async with response["Body"] as body:
             await body.read()

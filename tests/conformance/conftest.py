@@ -9,6 +9,7 @@ import pytest_asyncio
 from aiobotocore.config import AioConfig
 from botocore.exceptions import ClientError
 
+from orca_daemon.aws.direct_calls import DirectCalls
 from orca_daemon.aws.session import checked_session
 from orca_daemon.engine.errors import SourceError
 from orca_daemon.local.endpoint import Endpoint
@@ -18,7 +19,7 @@ from tests.conformance.localstack import LocalStack
 from tests.conformance.parties import Http, Memory, Party, RefusalError
 
 OTHERS = ("moto", "localstack")
-OVER_HTTP = ("http", *OTHERS)
+OVER_HTTP = ("http", "direct", *OTHERS)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -59,7 +60,7 @@ def our_sqs(bare_environment: None) -> Iterator[str]:
         yield server.url
 
 
-_ENDPOINTS = {"http": "our_sqs", "moto": "aws_endpoint", "localstack": "localstack"}
+_ENDPOINTS = {"http": "our_sqs", "direct": "our_sqs", "moto": "aws_endpoint", "localstack": "localstack"}
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="session")
@@ -75,7 +76,8 @@ async def party(request: pytest.FixtureRequest, parties: dict[str, Any]) -> Part
     name = request.param
     if name not in parties:
         endpoint = request.getfixturevalue(_ENDPOINTS[name])
-        parties[name] = Http(name, await parties["stack"].enter_async_context(_client(endpoint)))
+        client = _client(endpoint, direct=name == "direct")
+        parties[name] = Http(name, await parties["stack"].enter_async_context(client))
     party: Party = parties[name]
     return party
 
@@ -88,9 +90,12 @@ def client(party: Party) -> Any:
 
 
 @asynccontextmanager
-async def _client(endpoint: str) -> AsyncIterator[Any]:
+async def _client(endpoint: str, *, direct: bool) -> AsyncIterator[Any]:
     config = AioConfig(parameter_validation=False, max_pool_connections=30, retries={"total_max_attempts": 1})
-    async with checked_session().create_client(
+    session = checked_session()
+    async with session.create_client(
         "sqs", endpoint_url=endpoint, region_name=REGION, config=config
     ) as client:
+        if direct:
+            DirectCalls(client, session, user_agent="test", tries=1).replace()
         yield client

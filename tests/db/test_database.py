@@ -2,10 +2,13 @@
 
 import asyncio
 import threading
+from contextlib import suppress
+from typing import Any
 
 import psycopg2
 import pytest
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
 
 from orca_daemon.db.failures import PostgresError
 from orca_daemon.engine.errors import DependencyDown, Reject
@@ -165,6 +168,29 @@ class TestCancellation:
         await first
         assert await database.transact(providers) == []
 
+    async def test_comes_from_the_close_of_the_database_for_work_that_waits_for_a_thread(
+        self, database_url: str, make_database: Make
+    ) -> None:
+        database = make_database(database_url, pool_size=1)
+        busy, go_on = threading.Event(), threading.Event()
+
+        def occupy(_: Connection) -> None:
+            busy.set()
+            assert go_on.wait(10)
+
+        first = asyncio.create_task(database.transact(occupy))
+        await database.stream(lambda _: busy.wait(10))
+        second = asyncio.create_task(database.transact(add, "a"))
+        await asyncio.sleep(0)
+        database.close()
+        with pytest.raises(asyncio.CancelledError):
+            await second
+        go_on.set()
+        await first
+        assert database.in_use == 0
+        with pytest.raises(RuntimeError, match="is closed"):
+            await database.transact(add, "a")
+
     async def test_does_not_hit_the_next_user_of_the_connection(
         self, database_url: str, make_database: Make
     ) -> None:
@@ -177,6 +203,31 @@ class TestCancellation:
                 await task
             await database.transact(add, name)
         assert await database.transact(providers) == ["a", "b", "c"]
+
+
+async def test_one_transaction_after_another_uses_one_connection(
+    database_url: str, make_database: Make
+) -> None:
+    database = make_database(database_url, pool_size=4)
+    process = text("SELECT pg_backend_pid()")
+    used = {await database.transact(lambda connection: connection.scalar(process)) for _ in range(20)}
+    assert len(used) == 1
+
+
+async def test_a_server_that_has_answered_with_an_error_is_not_waited_for(
+    database_url: str, make_database: Make
+) -> None:
+    database = make_database(database_url)
+
+    def fail_and_go_on(connection: Connection) -> list[object]:
+        session: Any = connection.connection.driver_connection
+        with suppress(DBAPIError), connection.begin_nested():
+            connection.execute(text("SELECT 1 / 0"))
+        with session.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        return [session.waiting_since]
+
+    assert await database.transact(fail_and_go_on) == [None]
 
 
 async def test_streams_do_not_wait_for_short_transactions(database_url: str, make_database: Make) -> None:

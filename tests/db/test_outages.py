@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from orca_daemon.db import database as databases
-from orca_daemon.db import pool, role
+from orca_daemon.db import pool, role, unit_of_work
 from orca_daemon.db.failures import PostgresError
 from orca_daemon.engine.errors import DependencyDown, Reject
 from orca_daemon.queues.catalog.store import apply as write_catalog
@@ -359,7 +359,7 @@ class TestFailOver:
     async def test_a_connection_that_died_while_idle_is_replaced_without_an_error(
         self, proxy: Proxy, make_database: Make, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(pool, "_FRESH", 0.0)
+        monkeypatch.setattr(unit_of_work, "_FRESH", 0.0)
         database = make_database(proxy.url)
         await database.probe()
         proxy.cut()

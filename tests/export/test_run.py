@@ -45,7 +45,7 @@ async def test_a_run_on_a_connection_that_was_idle_is_like_any_other(
     tables: Source, exporter: Exporter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await exporter.run(T0, ONE)
-    monkeypatch.setattr("orca_daemon.db.pool._FRESH", -1.0)
+    monkeypatch.setattr("orca_daemon.db.unit_of_work._FRESH", -1.0)
 
     report = await exporter.run(T0 + HOUR, TWO)
 

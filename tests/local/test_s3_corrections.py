@@ -100,3 +100,11 @@ def test_a_copy_in_one_request_has_a_single_part_etag(s3: S3Client, here: str) -
     s3.copy_object(Bucket=here, Key="whole", CopySource={"Bucket": here, "Key": "cut"})
     s3.put_object(Bucket=here, Key="same", Body=bytes(2 * PART))
     assert s3.head_object(Bucket=here, Key="whole")["ETag"] == s3.head_object(Bucket=here, Key="same")["ETag"]
+
+
+def test_a_copy_that_must_not_replace_is_refused_if_the_target_exists(s3: S3Client, here: str) -> None:
+    source: Any = {"Bucket": here, "Key": "k ü+1"}
+    s3.copy_object(Bucket=here, Key="n ü+1", CopySource=source, IfNoneMatch="*")
+    with pytest.raises(ClientError) as caught:
+        s3.copy_object(Bucket=here, Key="n ü+1", CopySource=source, IfNoneMatch="*")
+    assert code(caught) == "PreconditionFailed"

@@ -22,6 +22,7 @@ from orca_daemon.engine.events import (
 )
 from orca_daemon.engine.message import Envelope
 from orca_daemon.ops import log_events, logs
+from orca_daemon.ops.settled_lines import RESERVED
 
 ENVELOPE = Envelope(id="m-1", receipt="r", body='{"secret": "row"}', group="g", receive_count=2)
 
@@ -79,7 +80,7 @@ def test_an_id_that_the_locale_cannot_write_is_escaped(stream: io.StringIO) -> N
 
 
 def test_facts_do_not_replace_the_fields_of_the_line(stream: io.StringIO) -> None:
-    facts = dict.fromkeys([*log_events.RESERVED, "queue", "message_id"], "odd")
+    facts = dict.fromkeys([*RESERVED, "queue", "message_id"], "odd")
 
     log_events.observe(Settled("recovery", ENVELOPE, SettledOutcome.DELETED, facts=facts))
 

@@ -151,6 +151,14 @@ class History:
     """When it refuses deletes, and nothing else."""
     at_limit: tuple[tuple[float, float], ...] = field(default=())
     """When its receives come back empty at once."""
+    pipelined: bool = False
+    """Whether the next message of a group begins before the delete of the one before it."""
+    held: int = 12
+    """Messages in flight at most."""
+    held_bytes: int = 10_000
+    """Bytes of bodies in flight at most, as far as the sizes of what comes are known."""
+    ahead: bool = False
+    """Whether messages are received while all slots are at work."""
     time_limit: float = 40.0
     """Seconds that one attempt may take."""
     rules: Rules = SCALED
@@ -204,7 +212,23 @@ def draw(seed: int) -> History:
         rates=Rates() if calm else _rates(rng),
         outages=() if calm else _outages(rng),
     )
-    return _ending(_harder(history, rng, calm=calm))
+    return _by_number(_ending(_harder(history, rng, calm=calm)))
+
+
+def _by_number(history: History) -> History:
+    """What was thought of last, by the seed's number, so that the other seeds keep their histories."""
+    pipelined = history.seed % 4 == 3
+    batch = 1 if pipelined else history.batch
+    ahead = batch == 1 and history.seed % 2 == 1
+    few_bytes = 18 if history.seed % 5 == 4 else history.held_bytes
+    return replace(
+        history,
+        batch=batch,
+        ahead=ahead,
+        held=24 if ahead else 12,
+        pipelined=pipelined,
+        held_bytes=few_bytes,
+    )
 
 
 def _ending(history: History) -> History:

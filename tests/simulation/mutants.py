@@ -9,6 +9,7 @@ from math import inf
 from typing import Any
 from unittest.mock import patch
 
+from orca_daemon.engine.body_budget import BodyBudget
 from orca_daemon.engine.consumer import Consumer
 from orca_daemon.engine.dead_letter_sender import DeadLetterSender
 from orca_daemon.engine.dependencies import Dependencies
@@ -28,10 +29,10 @@ from orca_daemon.engine.settlement import Settlement
 from orca_daemon.engine.source import EntryOutcome
 from orca_daemon.engine.tasks import Tasks
 from orca_daemon.engine.verdict import Decision, Next
-from tests.simulation import mutants_of_leases, mutants_of_waiting
+from tests.simulation import mutants_of_leases, mutants_of_turns, mutants_of_waiting
 from tests.simulation.mutant import MUTANTS, Mutant, breaks
 
-__all__ = ["MUTANTS", "Mutant", "mutants_of_leases", "mutants_of_waiting"]
+__all__ = ["MUTANTS", "Mutant", "mutants_of_leases", "mutants_of_turns", "mutants_of_waiting"]
 
 
 @breaks("i2_effect_before_delete")
@@ -104,11 +105,13 @@ def retry_behind_the_followers() -> AbstractContextManager[object]:
 @breaks("i5_deletes_in_order")
 def go_on_before_the_delete_is_confirmed() -> AbstractContextManager[object]:
     """Start the next run of a group while the delete of the last is under way."""
+    delete_later = InFlightTable.delete_later
 
-    async def delete(self: InFlightTable, run: Run) -> None:
-        self.delete_later(run)
+    def delete(self: InFlightTable, run: Run, then: Callable[[], None], *, urgent: bool) -> None:
+        run.settling = False
+        delete_later(self, run, then, urgent=urgent)
 
-    return patch.object(InFlightTable, "delete", delete)
+    return patch.object(InFlightTable, "delete_later", delete)
 
 
 @breaks("i2_effect_before_delete")
@@ -195,6 +198,12 @@ def receive_without_room() -> AbstractContextManager[object]:
         return 10
 
     return patch.object(Permits, "reserve", reserve)
+
+
+@breaks("i10_bounded")
+def count_no_bytes() -> AbstractContextManager[object]:
+    """Receive as if bodies had no size."""
+    return patch.object(BodyBudget, "add", lambda *_: None)
 
 
 @breaks("i14_no_storm")

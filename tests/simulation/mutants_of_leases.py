@@ -98,7 +98,7 @@ def believe_answers_for_older_receipts() -> AbstractContextManager[object]:
 @breaks("i11_drain")
 def start_runs_while_closing() -> AbstractContextManager[object]:
     """Begin what waits although the engine is to stop."""
-    return patch.object(Dispatcher, "_closed", property(lambda _: False, lambda *_: None), create=True)
+    return patch.object(Dispatcher, "closed", property(lambda _: False, lambda *_: None), create=True)
 
 
 @breaks("i22_given_back")

@@ -86,6 +86,8 @@ def i28_places_come_back(outcome: Outcome) -> Iterator[str]:
         ):
             continue  # it may fail there for ever
         found = fault.end + history.rules.retry.cap + FOUND_UP
+        if any(one.place == fault.place and "hang" in one.script for one in history.sendings):
+            found += history.time_limit  # the one message that is tried may be such a one
         for life, place, start, end in outcome.downs:
             if place == fault.place and start < fault.end and end > found:
                 yield f"{place} was taken for down until {end:.1f} in life {life}"

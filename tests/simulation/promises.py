@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterator
 
 from orca_daemon.engine.dead_letter_sender import LAST_RECEIVE
 from orca_daemon.engine.expiry import ITS_LAST
+from orca_daemon.engine.source import BATCH
 from tests.simulation import against_truth, patience
 from tests.simulation.outcome import Outcome
 from tests.simulation.record import Entry
-from tests.simulation.world import HELD
 
+BODY = 3
+"""Bytes of a body: its message's name."""
 SLACK = 30.0
 """Seconds by which a drain may be longer than its parts, for slow answers."""
 
@@ -139,14 +141,21 @@ def i9_permits(outcome: Outcome) -> Iterator[str]:
 
 
 def i10_bounded(outcome: Outcome) -> Iterator[str]:
-    """No more is in flight than the limit."""
+    """No more is in flight than the limits of messages and bytes."""
     held: Counter[int] = Counter()
+    bodies: Counter[int] = Counter()
+    # The first receive brings bodies of a size that is not known yet.
+    most = max(outcome.history.held_bytes, BATCH * BODY)
     for entry in outcome.record.of("polled", "left"):
         if entry.what == "polled":
             held[entry.life] += len(entry.ids)
+            bodies[entry.life] += sum(map(len, entry.ids))
         else:
             held[entry.life] -= 1
-        if held[entry.life] > HELD:
+            bodies[entry.life] -= sum(map(len, entry.ids))
+        if bodies[entry.life] > most:
+            yield f"{bodies[entry.life]} bytes at {entry.at:.2f}"
+        if held[entry.life] > outcome.history.held:
             yield f"{held[entry.life]} at {entry.at:.2f}"
 
 

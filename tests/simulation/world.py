@@ -46,8 +46,6 @@ PEACE = 5.0
 """Seconds between two looks at an engine that nothing disturbs."""
 NO_END = 1800.0
 """Seconds in which a drain has ended, or does not end."""
-HELD = 12
-"""Messages in flight at most."""
 
 
 def play(history: History) -> Outcome:
@@ -128,7 +126,7 @@ class _World:
                 engine.set_paused(paused=self._paused)
             if self._rng.random() < rates.duplicate:
                 self._queues.double(self._rng)
-            self.outcome.leaks += audit.leaks(engine, HELD)
+            self.outcome.leaks += audit.leaks(engine, self._history.held)
             self.outcome.lies += audit.lies(engine, self._last_answer)
         self._loop.strike_after(None, source.die)
         if life.end == "kill":
@@ -163,6 +161,8 @@ class _World:
             places=self._declared,
             batch=history.batch,
             merge=history.merge,
+            pipelined=history.pipelined,
+            ahead=history.ahead,
             max_attempts=history.max_attempts,
             backoff=Backoff(base=0.5, cap=5.0),
             time_limit=history.time_limit,
@@ -175,7 +175,8 @@ class _World:
             options=ConsumerOptions(
                 lease=history.lease,
                 wait=history.wait,
-                held=HELD,
+                held=history.held,
+                held_bytes=history.held_bytes,
                 pollers=history.pollers,
                 concurrency=history.concurrency,
                 max_attempts=history.max_attempts,

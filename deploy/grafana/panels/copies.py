@@ -24,7 +24,7 @@ COPIES = [
     Panel(
         title="Copy time",
         shows="95 % of copies, their verification included, take at most so long.",
-        do="No limit. For large files raise copies.parts.",
+        do="No limit. For large files raise copies.parts, if it is set.",
         queries={quantile(0.95, "copy_seconds", "outcome", I): "{{outcome}}"},
         unit="s",
         runbook="tuning.md#scaling",
@@ -33,7 +33,7 @@ COPIES = [
     Panel(
         title="Parts in flight",
         shows="Parts of large copies that are being copied, over all replicas.",
-        do="No limit. At copies.parts for each replica: that setting limits the speed.",
+        do="No limit. At copies.parts, or 256, for each replica: that limits the speed.",
         queries={f"sum(orca_daemon_copy_parts_in_flight{I})": "parts"},
         runbook="tuning.md#scaling",
         width=6,

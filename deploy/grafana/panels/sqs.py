@@ -41,7 +41,7 @@ SQS = [
     Panel(
         title="Calls to AWS",
         shows="Calls each second, by operation and outcome.",
-        do="No limit, but throttled and error should be few. throttled: ask AWS for more, or lower "
+        do="No limit, but throttled and error should be few. throttled: ask AWS for more, or set "
         "copies.parts.",
         queries={
             rate("aws_request_duration_seconds_count", "operation, outcome", I): "{{operation}} {{outcome}}"

@@ -77,7 +77,7 @@ class MultipartCopy:
 
         try:
             async with asyncio.TaskGroup() as workers:
-                for _ in range(min(self._requests.limit, self._plan.parts)):
+                for _ in range(min(self._requests.window.most, self._plan.parts)):
                     workers.create_task(worker())
         except BaseExceptionGroup as group:
             raise group.exceptions[0] from group

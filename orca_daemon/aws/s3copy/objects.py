@@ -147,6 +147,17 @@ def parsed(head: Mapping[str, Any]) -> ObjectHead:
     )
 
 
+def of_copy(response: Mapping[str, Any], source: ObjectHead) -> ObjectHead:
+    """What the response of CopyObject says about the copy.  Of its size it says nothing."""
+    result = response["CopyObjectResult"]
+    return ObjectHead(
+        size=source.size,
+        etag=result["ETag"],
+        encryption=response.get("ServerSideEncryption", ""),
+        checksums=_whole_checksums(result),
+    )
+
+
 def _raw_headers(head: Mapping[str, Any]) -> dict[str, str]:
     metadata = {f"x-amz-meta-{name}": value for name, value in head.get("Metadata", {}).items()}
     return metadata | ({"Expires": head["ExpiresString"]} if head.get("ExpiresString") else {})

@@ -1,13 +1,17 @@
-"""Requests to S3: a limited number at a time, repeated after transient failures."""
+"""Requests to S3: as many at a time as S3 bears, repeated after transient failures."""
 
 import asyncio
 import random
+import time
 from collections import Counter
+from http import HTTPStatus
 from typing import Any
 
 from orca_daemon.aws.call_errors import CALL_ERRORS
-from orca_daemon.aws.errors import Meaning, code_of, meaning_of, reason_of, status_of
+from orca_daemon.aws.errors import Meaning, code_of, meaning, meaning_of, reason_of, status_of
 from orca_daemon.aws.s3_places import S3, at_place, reading, restoring, writing
+from orca_daemon.aws.s3copy.permits import Permits
+from orca_daemon.aws.s3copy.window import Window
 from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.places import succeeded
 
@@ -43,17 +47,19 @@ class S3RequestError(Exception):
 
 
 class Requests:
-    """Calls of one S3 client, at most `limit` at a time, repeated while the failure is transient.
+    """Calls of one S3 client, as many at a time as its window allows, repeated after transient failures.
 
     These retries come on top of botocore's own, whose retry quota a long series of SlowDown uses up.
     """
 
-    def __init__(self, s3: Any, *, limit: int, tries: int, backoff: Backoff) -> None:
+    def __init__(self, s3: Any, *, window: Window, tries: int, backoff: Backoff) -> None:
         self._s3 = s3
-        self._permits = asyncio.Semaphore(limit)
+        self._permits = Permits(window)
         self._tries, self._backoff = tries, backoff
         self._rng = random.Random()
-        self.limit = limit
+        self.window = window
+        # botocore repeats a request itself: a SlowDown that is followed by a success is seen only here.
+        s3.meta.events.register("response-received.s3", self._slow_down)
         self.in_flight: Counter[str] = Counter()
         """Number of requests that wait for a response, by operation."""
 
@@ -88,14 +94,31 @@ class Requests:
             attempt += 1
 
     async def _once(self, operation: str, parameters: dict[str, Any], limit: float | None) -> dict[str, Any]:
-        async with self._permits:
+        async with self._permits.one():
             self.in_flight[operation] += 1
             try:
+                began = time.monotonic()
                 async with asyncio.timeout(limit):
                     response: dict[str, Any] = await getattr(self._s3, operation)(**parameters)
+                permits = self._permits
+                self.window.succeeded(permits.used, time.monotonic() - began, permits.lag)
                 return response
             finally:
                 self.in_flight[operation] -= 1
+
+    def _slow_down(
+        self,
+        response_dict: dict[str, Any] | None = None,
+        parsed_response: dict[str, Any] | None = None,
+        **_: Any,
+    ) -> None:
+        """Make the window smaller if S3 asks to slow down.  A response to HEAD has nothing but the status."""
+        error = (parsed_response or {}).get("Error")
+        if response_dict is None or not isinstance(error, dict):
+            return
+        code, status = str(error.get("Code")), response_dict["status_code"]
+        if status == HTTPStatus.SERVICE_UNAVAILABLE or meaning(code, status) is Meaning.THROTTLED:
+            self.window.slow_down(time.monotonic())
 
 
 def failed_at_place(failure: S3RequestError) -> Exception:

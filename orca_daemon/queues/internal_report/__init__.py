@@ -7,8 +7,8 @@ from functools import partial
 from orca_daemon.engine.errors import Reject
 from orca_daemon.engine.message import Delivery, Envelope
 from orca_daemon.engine.route import Route
+from orca_daemon.queues.internal_report import first_use
 from orca_daemon.queues.internal_report.comparisons import instrumented
-from orca_daemon.queues.internal_report.exports import export_tables
 from orca_daemon.queues.places import S3, read, write
 from orca_daemon.queues.services import Services
 from orca_daemon.reconcile.run import Reconciler
@@ -34,6 +34,7 @@ def route(services: Services) -> Route[InternalReportMessage]:
         by_place=frozenset({S3}),
         places=partial(places, services.settings.export.bucket),
         concurrency=2,
+        ahead=False,  # what waits here could be at work in another replica
         max_attempts=3,
         time_limit=11 * _HOURS,
         describe=describe,
@@ -102,7 +103,8 @@ class InternalReport:
                 compare_stored = partial(self._reconciler.stored, message, sent=sent)
                 await instrumented(self._services, lambda on_message: compare_stored(on_message=on_message))
             case ExportRequest():
-                await export_tables(self._services, message)
+                exports = await first_use.exports()
+                await exports.export_tables(self._services, message)
             case S3Notification():
                 for pointer in pointers(message):
                     await self._handle(pointer, sent)

@@ -7,6 +7,7 @@ in `recovery_file`, or, in disaster recovery, follow from a rule in the settings
 from orca_daemon.aws.publisher import SQS, Publisher
 from orca_daemon.aws.s3copy import Copier, CopyOptions
 from orca_daemon.aws.s3copy.plan import MIB
+from orca_daemon.aws.s3copy.window import MOST
 from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.message import Envelope
 from orca_daemon.engine.route import Route
@@ -42,7 +43,8 @@ def route(services: Services) -> Route[RecoveryMessage]:
         needs=needs(settings, database=database is not None),
         by_place=frozenset({S3, SQS} if reporter else {S3}),
         places=places,
-        concurrency=settings.copies.files,
+        concurrency=settings.copies.files or MOST,
+        ahead=False,  # what waits here could be at work in another replica
         max_attempts=settings.copies.attempts,
         backoff=Backoff(base=settings.copies.retry_sleep, cap=max(30.0, settings.copies.retry_sleep)),
         time_limit=LONGEST,

@@ -54,7 +54,7 @@ class Recovery:
     async def __call__(self, run: Sequence[Delivery[RecoveryMessage]], /) -> None:
         """Handle the one message of a run."""
         [delivery] = run
-        attempt = AttemptResults()
+        attempt = AttemptResults(first=delivery.attempt == 1 and delivery.envelope.receive_count == 1)
         try:
             await self._handle(delivery.message, age(delivery), attempt)
         finally:
@@ -147,7 +147,8 @@ class Recovery:
                 await self._status_reporter.staged(row)
         try:
             async with self._telemetry.timed(target) as result:
-                result.append(await self._copier.copy(source, target, chunk=chunk_of(rows)))
+                copied = await self._copier.copy(source, target, chunk=chunk_of(rows), first=attempt.first)
+                result.append(copied)
         except Exception as error:
             attempt.results.append(Result(source, target, error=error))
             raise

@@ -134,6 +134,8 @@ class AttemptResults:
     results: list[Result] = field(default_factory=list)
     outcomes: Counter[str] = field(default_factory=Counter)
     """Number of records of S3 events, by `EventOutcome`."""
+    first: bool = False
+    """Whether no attempt is known to have been made before, here or elsewhere."""
 
     def recorded(self, source: S3Object) -> bool:
         """Whether one of the copies of this object recorded that it failed."""

@@ -17,6 +17,7 @@ from functools import partial
 
 from orca_daemon.aws.publisher import SQS, Publisher
 from orca_daemon.aws.s3copy.requests import Requests
+from orca_daemon.aws.s3copy.window import Window
 from orca_daemon.aws.step_functions import STATES, StepFunctions
 from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.message import Envelope
@@ -58,6 +59,7 @@ def route(services: Services, answers: Answers | None = None) -> Route[RestoreRe
         by_place=frozenset({S3, SQS, STATES}),
         places=partial(needed_places, settings.restore.bucket),
         concurrency=2,
+        ahead=False,  # what waits here could be at work in another replica
         max_attempts=settings.restore.retries + 1,
         backoff=Backoff(base=retry_sleep, cap=max(30.0, retry_sleep)),
         time_limit=LONGEST,
@@ -74,8 +76,8 @@ def handlers(
         return _unusable, None
     s3, control = services.clients.s3, services.clients.control
     parts = Parts(
-        heads=Requests(s3, limit=32, tries=3, backoff=_HEAD_BACKOFF),
-        asks=Requests(s3, limit=32, tries=1, backoff=_HEAD_BACKOFF),
+        heads=Requests(s3, window=Window.up_to(32), tries=3, backoff=_HEAD_BACKOFF),
+        asks=Requests(s3, window=Window.up_to(32), tries=1, backoff=_HEAD_BACKOFF),
         database=services.database,
         posts=Posts(
             Publisher(control, settings.status_url, grouping=settings.status_grouping),

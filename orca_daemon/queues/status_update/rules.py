@@ -1,6 +1,6 @@
 """Decides what a run of status messages writes: a pure function of the messages and of the stored files."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, TypeAlias
@@ -49,8 +49,16 @@ class JobState(NamedTuple):
     completion_time: datetime | None
 
 
-Files: TypeAlias = Mapping[JobKey, Mapping[str, FileProgress]]
-"""The files of each job, by filename."""
+class StoredFiles(NamedTuple):
+    """The files of a job before a run: those that the run names by themselves, the others in sum."""
+
+    named: dict[str, FileProgress]
+    """By filename.  A job may have ten thousand files, and a run names a hundred."""
+    others: "JobState | None"
+    """The roll-up of all other files; None if there are none."""
+
+
+Files: TypeAlias = Mapping[JobKey, StoredFiles]
 
 
 class UnmatchedUpdateError(Exception):
@@ -114,14 +122,29 @@ def opening(job: NewJob, now: datetime) -> JobState:
     return roll_up([_initial(file) for file in job.files])
 
 
-def roll_up(files: Collection[FileProgress]) -> JobState:
-    """The state of a job: the lowest status of its files; once all are final, the latest completion time."""
-    status = min(file.status for file in files)
+def roll_up(files: Iterable[FileProgress], others: JobState | None = None) -> JobState:
+    """The state of a job: the lowest status of its files; once all are final, the latest completion time.
+
+    Args:
+        files: files of the job; at least one if `others` is None.
+        others: the roll-up of the job's other files, if there are any.
+    """
+    parts: list[FileProgress | JobState] = [*files, *([others] if others else [])]
+    status = min(part.status for part in parts)
     if status < RecoveryStatus.FAILED:
         return JobState(status, None)
     return JobState(
-        status, max((file.completion_time for file in files if file.completion_time), default=None)
+        status, max((part.completion_time for part in parts if part.completion_time), default=None)
     )
+
+
+def named(messages: Iterable[StatusMessage]) -> dict[tuple[str, str], set[str]]:
+    """The names of the files that messages name, by job id and granule id."""
+    names: dict[tuple[str, str], set[str]] = {}
+    for message in messages:
+        files = message.files if isinstance(message, NewJob) else [message]
+        names.setdefault((message.job_id, message.granule_id), set()).update(file.filename for file in files)
+    return names
 
 
 def fold(messages: Sequence[StatusMessage], stored: Files) -> UpdateOutcome:
@@ -129,20 +152,20 @@ def fold(messages: Sequence[StatusMessage], stored: Files) -> UpdateOutcome:
 
     Args:
         messages: the run.
-        stored: every job that a message may refer to, with all its files, as they are before the run; the
-            jobs that the run opens have no files yet.
+        stored: every job that a message may refer to, with its files as they are before the run; the jobs
+            that the run opens have no files yet.
 
     Raises:
         UnmatchedUpdateError: an update matches no row, or several.
     """
-    ledger = _Ledger({job: dict(files) for job, files in stored.items()})
+    ledger = _Ledger({job: dict(files.named) for job, files in stored.items()})
     for position, message in enumerate(messages):
         match message:
             case NewJob():
                 ledger.open(message)
             case UpdateFile():
                 ledger.update(position, message)
-    rolled_up = {job: roll_up(ledger.files[job].values()) for job in ledger.changed}
+    rolled_up = {job: roll_up(ledger.files[job].values(), stored[job].others) for job in ledger.changed}
     return UpdateOutcome(ledger.created, ledger.updated, rolled_up, ledger.stale)
 
 
@@ -155,6 +178,7 @@ class _Ledger:
     """The files and the changes so far, during `fold`.  Only `fold` writes to it."""
 
     files: dict[JobKey, dict[str, FileProgress]]
+    """Those that the run names."""
     created: dict[FileKey, tuple[NewFile, FileProgress]] = field(default_factory=dict)
     updated: dict[FileKey, FileProgress] = field(default_factory=dict)
     changed: dict[JobKey, None] = field(default_factory=dict)

@@ -26,15 +26,33 @@ JOIN orca.recovery_job AS job USING (job_id, collection_id, granule_id)
 ORDER BY affected.position
 FOR NO KEY UPDATE OF job;
 
+-- First a row for each job, with the roll-up of the files that the run does not name: a granule may have ten thousand
+-- of them.  `names` has the names as keys, which jsonb finds by bisection.  Then a row for each file that it names.
 PREPARE read_jobs (json) AS
-SELECT
-    affected.position, job.status_id, job.completion_time,
-    file.filename, file.status_id, file.last_update, file.completion_time
-FROM json_to_recordset($1) AS affected (
-    job_id text, collection_id text, granule_id text, position int
+WITH affected AS MATERIALIZED (
+    SELECT * FROM json_to_recordset($1) AS affected (
+        job_id text, collection_id text, granule_id text, position int, names jsonb
+    )
 )
+SELECT
+    affected.position, job.status_id, job.completion_time, NULL, NULL, others.status_id, others.completion_time
+FROM affected
 JOIN orca.recovery_job AS job USING (job_id, collection_id, granule_id)
-LEFT JOIN orca.recovery_file AS file USING (job_id, collection_id, granule_id);
+CROSS JOIN LATERAL (
+    SELECT min(other.status_id) AS status_id, max(other.completion_time) AS completion_time
+    FROM orca.recovery_file AS other
+    WHERE other.job_id = job.job_id
+        AND other.collection_id = job.collection_id
+        AND other.granule_id = job.granule_id
+        AND NOT affected.names ? other.filename
+) AS others
+UNION ALL
+SELECT named.position, file.status_id, file.completion_time, named.filename, file.last_update, NULL, NULL
+FROM (
+    -- The key and the name in one row, or the planner may look up the job's files and compare each name.
+    SELECT position, job_id, collection_id, granule_id, jsonb_object_keys(names) AS filename FROM affected
+) AS named
+JOIN orca.recovery_file AS file USING (job_id, collection_id, granule_id, filename);
 
 PREPARE insert_files (json) AS
 INSERT INTO orca.recovery_file (

@@ -13,10 +13,12 @@ from orca_daemon.queues.status_update.rules import (
     FileProgress,
     JobKey,
     JobState,
+    StoredFiles,
     UpdateOutcome,
     candidates,
     fold,
     job_key,
+    named,
     opening,
 )
 from orca_daemon.wire.status import NewFile, NewJob, RecoveryStatus, StatusMessage, UpdateFile
@@ -46,7 +48,9 @@ def apply(connection: Connection, messages: Sequence[StatusMessage], now: dateti
     """
     _prepare(connection)
     # Each run locks the jobs whose files it changes, so a roll-up sees every change of earlier transactions.
-    jobs, files = _lock_and_read(connection, _opened(messages), sorted(_affected(connection, messages)), now)
+    names = named(messages)
+    affected = {job: names[job.job_id, job.granule_id] for job in sorted(_affected(connection, messages))}
+    jobs, files = _lock_and_read(connection, _opened(messages), affected, now)
     outcome = fold(messages, files)
     _write(
         connection,
@@ -100,26 +104,41 @@ def _collections(connection: Connection, updates: Sequence[UpdateFile]) -> dict[
 
 
 def _lock_and_read(
-    connection: Connection, opened: Mapping[JobKey, NewJob], affected: Sequence[JobKey], now: datetime
-) -> tuple[dict[JobKey, JobState], dict[JobKey, dict[str, FileProgress]]]:
-    """Insert the opened jobs that do not exist, lock the affected jobs, and read them with their files."""
-    parameters = {
-        "affected": _json([job._asdict() | {"position": position} for position, job in enumerate(affected)])
-    }
+    connection: Connection,
+    opened: Mapping[JobKey, NewJob],
+    affected: Mapping[JobKey, set[str]],
+    now: datetime,
+) -> tuple[dict[JobKey, JobState], dict[JobKey, StoredFiles]]:
+    """Insert the opened jobs that do not exist, lock the affected jobs, and read them with their files.
+
+    Args:
+        connection: in the transaction.
+        opened: the jobs that the run opens.
+        affected: the names that the run gives to files of each job, in the order in which jobs are locked.
+        now: the completion time of a new job without files.
+    """
+    keys = list(affected)
+    parameters = {"affected": _json([_affected_row(*row) for row in enumerate(affected.items())])}
     statements = ["plan", "lock_jobs", "read_jobs"]
     if opened:
         parameters["opened"] = _json([_job_row(key, job, now) for key, job in opened.items()])
         statements.insert(1, "insert_jobs")
     jobs: dict[JobKey, JobState] = {}
-    files: dict[JobKey, dict[str, FileProgress]] = {}
-    rows = connection.execute(_joined(*statements), parameters).all()
-    for position, job_state, completed, filename, status, updated, ended in rows:
-        job = affected[position]
-        if job not in jobs:
-            jobs[job], files[job] = JobState(_STATUS[job_state], completed), {}
-        if filename is not None:
-            files[job][filename] = FileProgress(_STATUS[status], updated, ended)
+    files: dict[JobKey, StoredFiles] = {}
+    for row in connection.execute(_joined(*statements), parameters):
+        position, status, completed, filename, updated, lowest, latest = row
+        job = keys[position]
+        if filename is None:
+            jobs[job] = JobState(_STATUS[status], completed)
+            files[job] = StoredFiles({}, None if lowest is None else JobState(_STATUS[lowest], latest))
+        else:
+            files[job].named[filename] = FileProgress(_STATUS[status], updated, completed)
     return jobs, files
+
+
+def _affected_row(position: int, job: tuple[JobKey, set[str]]) -> dict[str, object]:
+    key, names = job
+    return key._asdict() | {"position": position, "names": dict.fromkeys(sorted(names))}
 
 
 def _write(connection: Connection, outcome: UpdateOutcome, rolled_up: Mapping[JobKey, JobState]) -> None:

@@ -8,6 +8,7 @@ import pytest
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
 
+from orca_daemon.aws import direct_s3
 from orca_daemon.aws.s3copy import Copier, CopyOptions
 from orca_daemon.aws.s3copy.progress import Observer, unobserved
 from orca_daemon.engine.backoff import Backoff
@@ -18,9 +19,12 @@ from tests.aws.s3copy.storage import bucket, faulty, session  # noqa: F401  pyte
 NO_PAUSE = Backoff(base=0.0, floor=0.0)
 
 
-@pytest.fixture
-async def aio_s3(faulty: Faulty, session: AioSession) -> AsyncIterator[Any]:
-    """An aiobotocore client without retries, so that all retries in a test are the copier's."""
+@pytest.fixture(params=["direct", pytest.param("aiobotocore", marks=pytest.mark.matrix)])
+async def aio_s3(
+    faulty: Faulty, session: AioSession, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Any]:
+    """A client without retries, so that all retries in a test are the copier's; its calls go either way."""
+    monkeypatch.setattr(direct_s3, "RETRY", NO_PAUSE)
     config = AioConfig(
         parameter_validation=False,
         retries={"total_max_attempts": 1, "mode": "standard"},
@@ -29,7 +33,7 @@ async def aio_s3(faulty: Faulty, session: AioSession) -> AsyncIterator[Any]:
         max_pool_connections=40,
     )
     async with AsyncExitStack() as stack:
-        yield await stack.enter_async_context(
+        client = await stack.enter_async_context(
             session.create_client(
                 "s3",
                 region_name=REGION,
@@ -37,6 +41,9 @@ async def aio_s3(faulty: Faulty, session: AioSession) -> AsyncIterator[Any]:
                 config=config,
             )
         )
+        if request.param == "direct":
+            direct_s3.DirectS3(client, session, user_agent="test").replace()
+        yield client
 
 
 @pytest.fixture

@@ -73,11 +73,29 @@ async def test_a_second_delivery_copies_nothing_and_posts_success_again(
     world: World, copy_request: dict[str, Any], faulty: Faulty
 ) -> None:
     await world.handle(copy_request)
+    assert faulty.seen == ["HeadObject", "CopyObject"]
     faulty.seen.clear()
-    await world.handle(copy_request)
-    assert "CopyObject" not in faulty.seen
+    await world.handle(copy_request, receive_count=2)
+    assert faulty.seen == ["HeadObject", "HeadObject"]
     assert world.posted() == [("op-1", "g.h5", 4)] * 2
     assert world.facts["result"] == "skipped"
+
+
+async def test_a_second_message_for_the_same_file_writes_nothing(
+    world: World, copy_request: dict[str, Any], faulty: Faulty, s3: S3Client
+) -> None:
+    await world.handle(copy_request)
+    place = {"Bucket": copy_request["restoreDestination"], "Key": copy_request["targetKey"]}
+    written = s3.head_object(**place)["LastModified"]
+    faulty.seen.clear()
+    await world.handle(copy_request, id="m-2")
+    assert faulty.seen == [
+        "HeadObject",
+        "CopyObject",
+        "HeadObject",
+    ]  # the copy was refused: the target exists
+    assert world.facts["result"] == "skipped"
+    assert s3.head_object(**place)["LastModified"] == written
 
 
 async def test_updates_of_a_request_without_a_collection_have_none(

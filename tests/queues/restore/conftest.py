@@ -16,6 +16,7 @@ from types_boto3_s3 import S3Client
 
 from orca_daemon.aws.publisher import Publisher
 from orca_daemon.aws.s3copy.requests import Requests
+from orca_daemon.aws.s3copy.window import Window
 from orca_daemon.db.database import Database
 from orca_daemon.engine.backoff import Backoff
 from orca_daemon.engine.message import Delivery, Envelope
@@ -193,8 +194,8 @@ async def make_world(
             metrics, answers = Metrics(), Answered()
             values = {"restore": {"bucket": archive, **restore}, **(settings or {})}
             made = Parts(
-                heads=Requests(async_s3, limit=32, tries=2, backoff=AT_ONCE),
-                asks=Requests(async_s3, limit=32, tries=1, backoff=AT_ONCE),
+                heads=Requests(async_s3, window=Window.up_to(32), tries=2, backoff=AT_ONCE),
+                asks=Requests(async_s3, window=Window.up_to(32), tries=1, backoff=AT_ONCE),
                 database=database,
                 posts=Posts(
                     Publisher(sqs, status, backoff=AT_ONCE), Publisher(sqs, recovery, backoff=AT_ONCE)

@@ -17,35 +17,33 @@ from bench.reconcile.case import REPORTS, Case, Run, cursor_of
 from bench.reconcile.floor import fastest_copy
 from bench.report import Target
 from orca_daemon.db.sql import load
-from orca_daemon.local.moto import REGION, Moto
-from orca_daemon.local.postgres import Postgres
+from orca_daemon.local.moto import REGION
 
 TURNS = 3
 _INSERTS = ("insert_phantoms", "insert_orphans", "insert_mismatches")
 
 
-def measure(rows: int, figures: dict[str, float], targets: list[Target], *, peers: bool) -> None:
+def add_peers(case: Case, figures: dict[str, float], targets: list[Target]) -> None:
     """Add the figures of all ways, measured in turns; of each the fastest turn."""
-    program = peer.python() if peers else None
+    program = peer.python()
     turns: dict[str, list[Run]] = {}
-    with Postgres(fast=True) as postgres, Moto() as s3, Case(postgres, s3.url, rows) as case:
-        floors = []
-        for _ in range(TURNS if peers else 1):
-            turns.setdefault("ours", []).append(case.best("parquet", 1))
-            if program:
-                turns.setdefault("duckdb", []).append(_duckdb(case, program))
-            floors.append(fastest_copy(case))
+    floors = []
+    for _ in range(TURNS):
+        turns.setdefault("ours", []).append(case.best("parquet", 1))
+        if program:
+            turns.setdefault("duckdb", []).append(_duckdb(case, program))
+        floors.append(fastest_copy(case))
     best = {name: min(runs, key=lambda run: run.seconds) for name, runs in turns.items()}
     floor = min(floors, key=lambda each: each.seconds)
-    figures["reconcile: catalog alone seconds"] = floor.seconds
-    figures["reconcile: catalog alone CPU seconds"] = floor.processor.everything
+    figures["beside peers: catalog alone seconds"] = floor.seconds
+    figures["beside peers: catalog alone CPU seconds"] = floor.processor.everything
     for name, run in best.items():
-        figures[f"reconcile: {name} seconds"] = run.seconds
-        figures[f"reconcile: {name} CPU seconds"] = run.processor.everything
-        figures[f"reconcile: {name} CPU seconds of Postgres"] = run.processor.server
-        figures[f"reconcile: {name} CPU seconds of its own"] = run.cpu_seconds
-        figures[f"reconcile: {name} peak MiB"] = run.peak_mib
-        figures[f"reconcile: {name} times the catalog alone"] = run.seconds / floor.seconds
+        figures[f"beside peers: {name} seconds"] = run.seconds
+        figures[f"beside peers: {name} CPU seconds"] = run.processor.everything
+        figures[f"beside peers: {name} CPU seconds of Postgres"] = run.processor.server
+        figures[f"beside peers: {name} CPU seconds of its own"] = run.cpu_seconds
+        figures[f"beside peers: {name} peak MiB"] = run.peak_mib
+        figures[f"beside peers: {name} times the catalog alone"] = run.seconds / floor.seconds
     if program:
         assert best["ours"].counts == best["duckdb"].counts, best
         ratios = sorted(
@@ -53,7 +51,7 @@ def measure(rows: int, figures: dict[str, float], targets: list[Target], *, peer
         )
         targets.append(
             Target(
-                name="reconcile: time over that of DuckDB's extension",
+                name="beside peers: time over that of DuckDB's extension",
                 measured=ratios[len(ratios) // 2],
                 at_most=1.0,
             )
