@@ -1,4 +1,4 @@
-"""Runs one measurement: `python -m bench NAME [--short | --tiny] [--json]`."""
+"""Runs one measurement: `python -m bench NAME [--short | --tiny | --rows N] [--json]`."""
 
 import argparse
 import importlib
@@ -8,7 +8,7 @@ from pathlib import Path
 from bench.size import Size
 from bench.table import MEASURED
 
-NOT_MEASUREMENTS = {"__init__", "__main__", "report", "size", "table"}
+NOT_MEASUREMENTS = {"__init__", "__main__", "processor", "report", "size", "table"}
 
 
 def measurements() -> list[str]:
@@ -27,11 +27,20 @@ def main() -> int:
     sizes.add_argument(
         "--tiny", action="store_true", help="the smallest size, only to check that it runs to its end"
     )
+    sizes.add_argument(
+        "--rows", type=int, metavar="N", help="only this many rows, if the measurement has any"
+    )
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
     parser.add_argument("--save", action="store_true", help=f"keep the report in {MEASURED}, for the README")
     arguments = parser.parse_args()
     size = Size.SHORT if arguments.short else Size.TINY if arguments.tiny else Size.FULL
-    report = importlib.import_module(f"bench.{arguments.name}").measure(size)
+    module = importlib.import_module(f"bench.{arguments.name}")
+    if arguments.rows is None:
+        report = module.measure(size)
+    elif hasattr(module, "measure_rows"):
+        report = module.measure_rows(arguments.rows)
+    else:
+        parser.error(f"{arguments.name} has no --rows")
     print(report.text())
     if arguments.save:
         MEASURED.mkdir(exist_ok=True)

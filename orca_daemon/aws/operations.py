@@ -16,6 +16,7 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
     # CopyObject copies the object's tags, too.
     "s3:CopyObject": (*_READ, *_WRITE, *_READ_TAGS, "s3:PutObjectTagging"),
     "s3:CreateMultipartUpload": (*_WRITE, "s3:PutObjectTagging"),
+    "s3:DeleteObject": ("s3:DeleteObject",),
     "s3:GetObject": _READ,
     "s3:GetObjectTagging": _READ_TAGS,
     "s3:HeadBucket": ("s3:ListBucket",),

@@ -1,9 +1,10 @@
 """Exports the changes of a table since the last run, as a Parquet file in S3.
 
 Where to start reading: `run.py` is one run over several tables, `table.py` one table in it.  `window.py` and
-`query.py` decide which rows are read, `columns.py` the types; `ranges.py`, `readers.py`, `reading.py` share
-a large table among connections; `framing.py`, `decode.py`, `encoder.py` and `parquet.py` turn the bytes
-of COPY into a file; `upload.py` writes it to S3; `bucket.py` and `files.py` read where the last run ended.
+`query.py` decide which rows are read, `columns.py` the types; `reading.py` shares a large table among
+connections (with `db/ranges.py` and `db/readers.py`); `framing.py`, `decode.py`, `encoder.py` and
+`parquet.py` turn the bytes of COPY into a file; `upload.py` writes it to S3; `bucket.py` and `files.py` read
+where the last run ended.
 
 **Why CSV.**  Several methods of reading from Postgres, measured on 3 million rows of the catalog's `files`
 (13 columns, 660 MB of text), Postgres 18 on the same two cores.  The figures are CPU seconds of the exporting

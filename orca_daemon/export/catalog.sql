@@ -64,25 +64,3 @@ SELECT CASE WHEN pg_catalog.has_function_privilege('pg_catalog.pg_control_system
 
 -- name: lock
 SELECT pg_catalog.pg_try_advisory_xact_lock(pg_catalog.hashtextextended(:name, 8117))
-
--- name: pages
--- NULL, or no row, if the table must be read by one connection.
-SELECT pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::bigint
-FROM pg_catalog.pg_class c
-JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_catalog.pg_am a ON a.oid = c.relam
-WHERE c.relname = :name
-  AND n.nspname = :schema
-  AND c.relkind IN ('r', 'm')
-  AND a.amname = 'heap'
-  AND NOT c.relhassubclass
-  AND coalesce(pg_catalog.pg_relation_size(nullif(c.reltoastrelid, 0)), 0) = 0
-
--- name: sharing
-SELECT pg_catalog.pg_backend_pid() AS process,
-       coalesce(pg_catalog.has_function_privilege(
-           pg_catalog.to_regprocedure('pg_catalog.pg_export_snapshot()'), 'execute'), false) AS allowed
-
--- name: share
-SELECT pg_catalog.pg_export_snapshot(), pg_catalog.pg_postmaster_start_time()::text,
-       pg_catalog.pg_current_snapshot()::text

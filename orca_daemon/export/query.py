@@ -28,22 +28,6 @@ def copy(
     )
 
 
-def explain(relation: Relation, where: sql.Composable) -> sql.Composed:
-    """The plan of reading the rows that match `where`, as JSON."""
-    return sql.SQL("EXPLAIN (FORMAT JSON) SELECT * FROM {} AS t WHERE {}").format(quoted(relation), where)
-
-
-def within(where: sql.Composable, start: int | None, end: int | None) -> sql.Composable:
-    """The rows that match `where`, from page `start` to before page `end`; None is no limit."""
-    place = sql.Identifier("t", "ctid")
-    parts = [sql.SQL("({})").format(where)]
-    if start is not None:
-        parts.append(sql.SQL("{} >= {}::pg_catalog.tid").format(place, sql.Literal(f"({start},0)")))
-    if end is not None:
-        parts.append(sql.SQL("{} < {}::pg_catalog.tid").format(place, sql.Literal(f"({end},0)")))
-    return _AND.join(parts)
-
-
 def count(relation: Relation, where: sql.Composable) -> sql.Composed:
     """The number of rows that match `where`."""
     return sql.SQL("SELECT count(*) FROM {} AS t WHERE {}").format(quoted(relation), where)

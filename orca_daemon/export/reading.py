@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import structlog
 from psycopg2 import sql
 
+from orca_daemon.db.readers import NotSharedError, Readers
 from orca_daemon.db.session import Session
 from orca_daemon.export.encoder import Encoder
 from orca_daemon.export.framing import BLOCK, Blocks, Reader
-from orca_daemon.export.readers import NotSharedError, Readers
 
 log = structlog.get_logger(__name__)
 

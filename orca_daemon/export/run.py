@@ -6,16 +6,17 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import structlog
 from sqlalchemy import Connection, text
 
 from orca_daemon.db.database import Database
 from orca_daemon.db.failures import SqlstateMeaning, described, is_ours, meaning, sqlstate_of, translate
+from orca_daemon.db.readers import NotSharedError, Readers, share
 from orca_daemon.export.bridge import Bridge
 from orca_daemon.export.bucket import Bucket
 from orca_daemon.export.catalog import STATEMENTS
-from orca_daemon.export.readers import NotSharedError, Readers, share
 from orca_daemon.export.snapshot import Snapshot
 from orca_daemon.export.table import ExportOptions, TableExport, TableOutcome
 from orca_daemon.export.tables import Table
@@ -137,8 +138,9 @@ class ExportRun:
         """Share the snapshot with further connections; None if one connection reads."""
         if self._options.readers == 1 or self._options.dry_run:
             return None
+        driver: Any = connection.connection.driver_connection
         try:
-            shared = share(connection)
+            shared = share(driver)
         except NotSharedError as error:
             log.info("export.one_reader", reason=str(error))
             return None

@@ -11,7 +11,9 @@ from psycopg2 import sql
 from psycopg2.errors import CharacterNotInRepertoire
 from sqlalchemy import Connection
 
-from orca_daemon.export import files, query, ranges
+from orca_daemon.db import ranges
+from orca_daemon.db.readers import Readers
+from orca_daemon.export import files, query
 from orca_daemon.export.bridge import Bridge
 from orca_daemon.export.bucket import Bucket
 from orca_daemon.export.catalog import SourceTable, check_change_times, find
@@ -20,7 +22,6 @@ from orca_daemon.export.encoder import Encoder
 from orca_daemon.export.files import file_key, write_time
 from orca_daemon.export.framing import Reader, UnstorableError
 from orca_daemon.export.parquet import RowGroups
-from orca_daemon.export.readers import Readers
 from orca_daemon.export.reading import Reading
 from orca_daemon.export.snapshot import Snapshot
 from orca_daemon.export.tables import Table
@@ -171,10 +172,16 @@ class TableExport:
             return True
         return False
 
+    def _parts(self, table: SourceTable, where: sql.Composable) -> list[sql.Composable]:
+        if self._readers is None:
+            return [where]
+        schema_name, name = table.relation.schema or "", table.relation.name
+        return ranges.conditions(self._driver, schema_name, name, where)
+
     def _write(self, table: SourceTable, chosen: Window, where: sql.Composable, *, has_writers: bool) -> int:
         codecs = tuple(codec(column, numeric_scale=self._options.numeric_scale) for column in table.columns)
         file_schema = schema(table.columns, codecs, self._metadata(table, chosen, has_writers=has_writers))
-        parts = ranges.conditions(self._connection, table, where) if self._readers else [where]
+        parts = self._parts(table, where)
         encoder = Encoder(
             lambda: RowGroups(self.upload, file_schema, self._options.row_group),
             lambda rows: self._progress(self._table.name, rows),

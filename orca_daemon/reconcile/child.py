@@ -18,15 +18,19 @@ from typing import Any
 
 import duckdb
 
-from orca_daemon.reconcile import compare
-from orca_daemon.reconcile.catalog import attach_catalog, connection_of
+from orca_daemon.reconcile import compare, spark
+from orca_daemon.reconcile.catalog import catalog_of, connection_of
 from orca_daemon.reconcile.protocol import (
     Compared,
     ComparisonFailure,
+    Fetched,
     Locked,
     Message,
+    Part,
+    PartStaged,
     Remote,
     Signed,
+    SparkDone,
     Stage,
     Staged,
     StageProgress,
@@ -66,7 +70,7 @@ def main() -> None:
         with connection_of(task) as lock_holder:
             _take_lock(lock_holder, task.lock)
             _send(Locked(pid=os.getpid()))
-            result = compared(task, inbox.start(), _send, inbox.sign)
+            result = compared(task, inbox.start(), _send, inbox.sign, inbox)
             if isinstance(result, Compared):
                 result = replace(result, peak_mib=peak_mib(), cpu_seconds=round(time.process_time(), 3))
             _send(result)
@@ -85,16 +89,22 @@ class Inbox:
         self._send = send
         self._start: SimpleQueue[Start] = SimpleQueue()
         self._urls: dict[int, SimpleQueue[str]] = {}
+        self._staged: SimpleQueue[PartStaged] = SimpleQueue()
+        self._fetched: SimpleQueue[Fetched] = SimpleQueue()
 
-    def put(self, message: Message) -> None:
+    def deliver(self, message: Message) -> None:
         """Pass a message to the thread that waits for it."""
         match message:
             case Start():
                 self._start.put(message)
             case Signed():
                 self._urls[message.index].put(message.url)
+            case PartStaged():
+                self._staged.put(message)
+            case Fetched():
+                self._fetched.put(message)
             case _:
-                raise ValueError("the daemon sends only Start and Signed after the task")
+                raise ValueError("the daemon sends only Start and answers after the task")
 
     def start(self) -> list[Remote]:
         """Wait for `Start`, and return the files to compare."""
@@ -106,21 +116,41 @@ class Inbox:
         self._send(Unsigned(index=index, reason=reason))
         return urls.get()
 
+    # The methods of `spark.Stage`; one thread uses them.
+
+    def put(self, path: Path, name: str) -> None:
+        """Have the daemon move a file to the stage."""
+        self._send(Part(path=str(path), name=name))
+        self._staged.get()
+
+    def differences(self) -> list[Path]:
+        """Have the daemon fetch Spark's differences."""
+        self._send(SparkDone())
+        return [Path(path) for path in self._fetched.get().paths]
+
 
 def compared(
-    task: Task, files: list[Remote], send: Callable[[Message], None], sign: Callable[[int, str], str]
+    task: Task,
+    files: list[Remote],
+    send: Callable[[Message], None],
+    sign: Callable[[int, str], str],
+    stage: spark.Stage | None = None,
 ) -> Compared | ComparisonFailure:
     """Do the task: fetch, read, join, and write the differences to a file."""
     source: ListingSource | None = None
     try:
-        with compare.open_engine(task) as engine, connection_of(task) as connection, ExitStack() as stack:
+        if task.spark is not None and stage is not None:
+            progress = _progress_of_files(files, send), _progress("catalog", send)
+            return spark.compared(task, task.spark, files, stage, lambda: send(Staged()), sign, *progress)
+        with compare.open_engine(task) as engine, ExitStack() as stack:
+            catalog = stack.enter_context(catalog_of(task, engine, _progress("catalog", send)))
             source = source_of(task, engine, stack, files, _progress_of_files(files, send), sign)
             send(Staged())
-            catalog = attach_catalog(engine, connection, task.catalog, _progress("catalog", send))
-            streams = [*source.streams, catalog]
+            catalog.attach()
+            streams = [*source.streams, catalog.stream]
             try:
                 with _report_per_cent(engine, send):
-                    result = compare.compare(engine, source.listing, lambda: catalog.rows)
+                    result = compare.compare(engine, source.listing, lambda: catalog.stream.rows)
             except Exception:
                 # If a stream failed, DuckDB's error is only the consequence: raise the stream's own.
                 for error in (stream.error for stream in streams if stream.error):
@@ -140,7 +170,7 @@ def _receive(inbox: Inbox) -> None:
     """Read messages until the input ends, then end the process; the input also ends if the daemon dies."""
     with suppress(Exception):  # a daemon that died may leave half a line
         for line in sys.stdin:
-            inbox.put(decode(line))
+            inbox.deliver(decode(line))
     os._exit(0)
 
 

@@ -10,32 +10,45 @@
 -- GROUP BY counts the matches without a second pass, because all their columns are null.
 -- The statement runs unchanged on DuckDB, Spark and Postgres.
 SELECT
-    kind,
-    CASE WHEN kind IN ('phantom', 'mismatch', 'odd') THEN file_id END AS file_id,
-    CASE WHEN kind IN ('mismatch', 'orphan', 'odd') THEN key_path END AS key_path,
-    CASE WHEN kind IN ('mismatch', 'orphan') THEN etag WHEN kind = 'odd' THEN odd END AS s3_etag,
-    CASE WHEN kind IN ('mismatch', 'orphan') THEN size_in_bytes END AS s3_size_in_bytes,
-    CASE WHEN kind IN ('mismatch', 'orphan') THEN last_update END AS s3_last_update,
-    CASE WHEN kind IN ('mismatch', 'orphan') THEN storage_class END AS s3_storage_class,
+    COALESCE(kind, 'match') AS kind,
+    file_id,
+    key_path,
+    s3_etag,
+    s3_size_in_bytes,
+    s3_last_update,
+    s3_storage_class,
     COUNT(*) AS times
 FROM (
     SELECT
         CASE
-            WHEN o.key_hash IS NULL AND c.recent THEN 'recent'
-            WHEN o.key_hash IS NULL THEN 'phantom'
-            WHEN o.odd IS NOT NULL THEN 'odd'
-            WHEN c.key_hash IS NULL THEN 'orphan'
-            WHEN c.content_hash = o.content_hash THEN 'match'
+            WHEN is_match THEN NULL
+            WHEN listed IS NULL AND recent THEN 'recent'
+            WHEN listed IS NULL THEN 'phantom'
+            WHEN odd IS NOT NULL THEN 'odd'
+            WHEN catalogued IS NULL THEN 'orphan'
             ELSE 'mismatch'
         END AS kind,
-        c.id AS file_id,
-        o.key_path,
-        o.etag,
-        o.size_in_bytes,
-        o.last_update,
-        o.storage_class,
-        o.odd
-    FROM catalog AS c
-    FULL OUTER JOIN listing AS o ON o.key_hash = c.key_hash AND o.key_rest = c.key_rest
+        CASE WHEN is_match OR (listed IS NULL AND recent) THEN NULL ELSE id END AS file_id,
+        CASE WHEN is_match THEN NULL ELSE key_path END AS key_path,
+        CASE WHEN is_match THEN NULL WHEN odd IS NOT NULL THEN odd ELSE etag END AS s3_etag,
+        CASE WHEN is_match OR odd IS NOT NULL THEN NULL ELSE size_in_bytes END AS s3_size_in_bytes,
+        CASE WHEN is_match OR odd IS NOT NULL THEN NULL ELSE last_update END AS s3_last_update,
+        CASE WHEN is_match OR odd IS NOT NULL THEN NULL ELSE storage_class END AS s3_storage_class
+    FROM (
+        SELECT
+            o.odd IS NULL AND c.content_hash = o.content_hash AS is_match,
+            o.key_hash AS listed,
+            c.key_hash AS catalogued,
+            c.id,
+            c.recent,
+            o.key_path,
+            o.etag,
+            o.size_in_bytes,
+            o.last_update,
+            o.storage_class,
+            o.odd
+        FROM listing AS o
+        FULL OUTER JOIN catalog AS c ON c.key_hash = o.key_hash AND c.key_rest = o.key_rest
+    ) AS pairs
 ) AS joined
 GROUP BY 1, 2, 3, 4, 5, 6, 7

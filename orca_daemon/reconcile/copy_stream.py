@@ -4,12 +4,13 @@ import io
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
 from pyarrow import csv
 
+from orca_daemon.reconcile.copied_rows import UnreadableError
 from orca_daemon.reconcile.pipe import PIPE_SIZE, large_pipe
 from orca_daemon.reconcile.protocol import Statement
 
@@ -17,10 +18,6 @@ QUOTE = "\x01"
 """Occurs in no key and no ETag, so Postgres never has to quote; the default quote is in every ETag."""
 _BLOCK = 1 << 20
 _COLUMN = re.compile(r"CSV column #(\d+)")
-
-
-class UnreadableError(Exception):
-    """Rows of Postgres cannot be read, or are incomplete; the text names a column, and no value."""
 
 
 class CopyStream:
@@ -33,7 +30,6 @@ class CopyStream:
         statement: COPY … TO STDOUT in CSV with our quote.
         schema: names and types of its columns.
         name: names the rows in errors.
-        report: called with the number of rows so far, by the thread that reads the batches.
     """
 
     def __init__(
@@ -42,10 +38,9 @@ class CopyStream:
         statement: Statement,
         schema: pa.Schema,
         name: str,
-        report: Callable[[int], None] = lambda _: None,
     ) -> None:
         self.rows = 0
-        self._connection, self._schema, self._report = connection, schema, report
+        self._connection, self._schema = connection, schema
         self._statement, self._name = statement, name
         self._sent: int | None = None
         """Rows by Postgres's count; None until the COPY has ended."""
@@ -109,7 +104,6 @@ class CopyStream:
         )
         for batch in batches:
             self.rows += batch.num_rows
-            self._report(self.rows)
             yield batch
 
     def _describe(self, error: pa.ArrowInvalid) -> str:

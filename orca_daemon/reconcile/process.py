@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 from orca_daemon.aws.s3_places import S3, reading
@@ -16,18 +17,25 @@ from orca_daemon.engine.errors import DependencyDown, NotYet, Refused, Reject
 from orca_daemon.reconcile.protocol import (
     ComparisonFailure,
     FailureKind,
+    Fetched,
     Message,
+    Part,
+    PartStaged,
     Signed,
+    SparkDone,
     Task,
     Unsigned,
     decode,
     encode,
 )
+from orca_daemon.reconcile.stage import Stage
 
 M = TypeVar("M", bound=Message)
 OnMessage = Callable[[Message], None]
 Sign = Callable[[int], Awaitable[str]]
 """Returns a new URL of the data file with this index."""
+SPARK = "spark"
+"""Name of the dependency and of its only place."""
 _LONGEST_LINE = 1 << 20
 _NEEDED = frozenset(
     {
@@ -136,6 +144,10 @@ class Dialogue:
     on_message: OnMessage
     bucket: str
     sign: Sign
+    stage: Stage | None = None
+    """Where Spark compares; None if DuckDB does."""
+    folder: Path = Path()
+    """The folder of the child."""
 
     async def until(self, kind: type[M]) -> M:
         """Receive messages until one of this kind, sign URLs meanwhile, and return it.
@@ -155,6 +167,12 @@ class Dialogue:
                 return message
             if isinstance(message, Unsigned):
                 await self.child.send(Signed(index=message.index, url=await self.sign(message.index)))
+            if isinstance(message, Part) and self.stage:
+                await self.stage.put(Path(message.path), message.name)
+                await self.child.send(PartStaged())
+            if isinstance(message, SparkDone) and self.stage:
+                paths = await self.stage.differences(self.folder)
+                await self.child.send(Fetched(paths=[str(path) for path in paths]))
             if isinstance(message, ComparisonFailure):
                 raise self._exception(message)
 
@@ -165,6 +183,8 @@ class Dialogue:
                 return Reject(reason)
             case FailureKind.S3:
                 return DependencyDown(S3, reason, place=reading(self.bucket))
+            case FailureKind.SPARK:
+                return DependencyDown(SPARK, reason, place=SPARK)
             case FailureKind.THROTTLED:
                 return NotYet(reason)
             case FailureKind.DENIED:

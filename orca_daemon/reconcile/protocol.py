@@ -1,8 +1,8 @@
 """The messages between the daemon and the child that compares, one JSON object a line.
 
-The daemon sends a `Task`, later a `Start`, a `Signed` for each `Unsigned`, and at the end it closes the pipe;
-the child sends all other messages.  This module imports only the standard library, because every comparison
-waits for the child's imports.
+The daemon sends a `Task`, later a `Start`, an answer to each `Unsigned`, `Part` and `SparkDone`, and at the
+end it closes the pipe; the child sends all other messages.  This module imports only the standard library,
+because every comparison waits for the child's imports.
 """
 
 import json
@@ -48,6 +48,18 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SparkTask:
+    """Where Spark compares, and where the stage is."""
+
+    remote: str = field(repr=False)
+    """URL of the Spark Connect server; it may hold a token."""
+    stage: str
+    """URL of this comparison's folder in the stage, without a slash at the end."""
+    listing: str
+    """URL of the bucket of the data files, as Spark reads it; empty if they are staged, too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """The first message to the child.  It holds a password, so it must only travel by pipe."""
 
@@ -58,9 +70,14 @@ class Task:
     form: Form
     columns: list[str]
     """For CSV only."""
-    catalog: Statement
+    recent_after: str
+    """Rows of the catalog from after this time are recent; as Postgres reads it."""
+    readers: int
+    """Connections that read the catalog at the same time."""
     stored: Statement | None
     """Reads a stored listing."""
+    spark: SparkTask | None
+    """Compare in Spark; None to compare in DuckDB."""
     allow_empty: bool
     folder: str
     """The only folder that the child writes to."""
@@ -98,6 +115,32 @@ class Signed:
 
     index: int
     url: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A file of the folder is complete: move it to the stage."""
+
+    path: str
+    name: str
+    """Its name in the stage."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartStaged:
+    """The part is in the stage."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SparkDone:
+    """Spark has left the differences in the stage: fetch them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """The files of differences are on this disk."""
+
+    paths: list[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +209,8 @@ class FailureKind(StrEnum):
     DENIED = "denied"
     """S3 denies to read."""
     DISK_FULL = "room"
+    SPARK = "spark"
+    """Spark does not answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +227,10 @@ Message: TypeAlias = (
     | Start
     | Signed
     | Unsigned
+    | Part
+    | PartStaged
+    | SparkDone
+    | Fetched
     | Waiting
     | Locked
     | StageProgress
@@ -196,6 +245,10 @@ _KINDS: dict[str, type[Message]] = {
         Start,
         Signed,
         Unsigned,
+        Part,
+        PartStaged,
+        SparkDone,
+        Fetched,
         Waiting,
         Locked,
         StageProgress,
@@ -218,8 +271,8 @@ def decode(text: str | bytes) -> Message:
     if kind is Start:
         return Start(files=[Remote(**file) for file in document["files"]])
     if kind is Task:
-        for name in ("catalog", "stored"):
-            document[name] = Statement(**document[name]) if document[name] else None
+        document["stored"] = Statement(**document["stored"]) if document["stored"] else None
+        document["spark"] = SparkTask(**document["spark"]) if document["spark"] else None
     if kind is Compared:
         document["not_compared_examples"] = tuple(document["not_compared_examples"])
     if kind is ComparisonFailure:

@@ -13,11 +13,12 @@ from pyarrow import ArrowException
 from orca_daemon.aws.errors import Meaning
 from orca_daemon.db.session import UnreachableError
 from orca_daemon.reconcile.compare import ListingRefusedError
-from orca_daemon.reconcile.copy_stream import UnreadableError
+from orca_daemon.reconcile.copied_rows import UnreadableError
 from orca_daemon.reconcile.download import DataFileError, DiskFullError, S3Error
 from orca_daemon.reconcile.listing import OTHER_BUCKET, REFUSED
 from orca_daemon.reconcile.manifest import ManifestError
 from orca_daemon.reconcile.protocol import ComparisonFailure, FailureKind
+from orca_daemon.reconcile.spark import OtherBucketError, SparkDownError, SparkFailedError
 
 _UNREADABLE = "a data file holds values that cannot be read"
 _NO_MEMORY = "the comparison needs more memory than reconcile.memory_mib: raise it"
@@ -56,6 +57,10 @@ def failure_of(error: Exception, folder: str, where: Where | None = None) -> Com
             reason=f"the catalog cannot be read{_message_of(error)}",
             sqlstate=error.pgcode,
         )
+    if isinstance(error, SparkDownError):
+        return ComparisonFailure(kind=FailureKind.SPARK, reason=str(error))
+    if isinstance(error, SparkFailedError):
+        return ComparisonFailure(kind=FailureKind.RETRY, reason=str(error))
     if isinstance(error, UnreachableError):
         return ComparisonFailure(kind=FailureKind.SQL, reason=f"the catalog cannot be read: {error}")
     return ComparisonFailure(
@@ -66,7 +71,7 @@ def failure_of(error: Exception, folder: str, where: Where | None = None) -> Com
 
 def _refusal(error: Exception, where: Where | None) -> str | None:
     """Why the inventory is refused; None if the error does not mean that."""
-    if isinstance(error, ListingRefusedError | ManifestError | DataFileError):
+    if isinstance(error, ListingRefusedError | ManifestError | DataFileError | OtherBucketError):
         return str(error)
     if isinstance(error, duckdb.Error):
         return _data_problem(error, where)

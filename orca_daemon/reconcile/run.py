@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from orca_daemon.aws.s3_places import S3, reading
 from orca_daemon.db.database import Database
 from orca_daemon.engine import places
@@ -21,14 +23,16 @@ from orca_daemon.reconcile.inventory import read, signed
 from orca_daemon.reconcile.jobs import ReconcileJob, lock_of
 from orca_daemon.reconcile.manifest import DataFile, Format, Manifest, ManifestError
 from orca_daemon.reconcile.process import (
+    SPARK,
     ComparisonFailedError,
     Dialogue,
     OnMessage,
     WorkspaceFullError,
     start,
 )
-from orca_daemon.reconcile.protocol import Compared, Locked, Remote, Staged, Start, differences
+from orca_daemon.reconcile.protocol import Compared, Locked, Remote, SparkTask, Staged, Start, differences
 from orca_daemon.reconcile.reports import Written
+from orca_daemon.reconcile.stage import Stage
 from orca_daemon.reconcile.task import Comparison, task
 from orca_daemon.reconcile.workspace import workspace
 from orca_daemon.settings import Settings
@@ -37,6 +41,8 @@ from orca_daemon.wire.inventory import InventoryPointer, StoredListing
 from orca_daemon.wire.reconciliation import ReconcileStatus
 
 __all__ = ["ComparisonFailedError", "ComparisonOutcome", "Reconciler"]
+log: Any = structlog.get_logger()
+_UNSIGNED = (1 << 64) - 1
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _WAITS_FOR_DISK = timedelta(hours=12)
 """Age of a message up to which a full disk costs it no attempts."""
@@ -163,14 +169,19 @@ class Reconciler:
         began, bucket = time.monotonic(), request.comparison.bucket
         async with self._folder(request) as folder:
             settings, address = self._settings, await self._database.address()
-            async with start(task(settings, address, request.comparison, folder, request.lock)) as child:
-                dialogue = Dialogue(child, on_message, request.report_bucket, request.signed_again)
+            stage, spark = self._spark(request)
+            child_task = task(settings, address, request.comparison, folder, request.lock, spark)
+            async with start(child_task) as child:
+                dialogue = Dialogue(
+                    child, on_message, request.report_bucket, request.signed_again, stage, folder
+                )
                 await dialogue.until(Locked)
                 job = await request.open_job()
                 if job.done:
                     return ComparisonOutcome(job=job.id, bucket=bucket, seconds=time.monotonic() - began)
-                await child.send(Start(files=await request.signed()))
-                compared = await self._compared(dialogue, request, job)
+                async with _cleared(stage):
+                    await child.send(Start(files=await request.signed()))
+                    compared = await self._compared(dialogue, request, job)
                 # Inside the context, because the child must hold the lock until the reports are committed.
                 written = await self._database.stream(reports.write, job, differences(folder), compared)
         return ComparisonOutcome(
@@ -180,6 +191,20 @@ class Reconciler:
             written=written,
             seconds=time.monotonic() - began,
         )
+
+    def _spark(self, request: _Request) -> tuple[Stage | None, SparkTask | None]:
+        """The stage and Spark, if Spark is to compare; a listing in Postgres is too small for it."""
+        options = self._settings.reconcile
+        if options.engine != "spark" or request.comparison.stored_job is not None:
+            return None, None
+        remote, base = options.spark_remote, options.stage
+        assert remote is not None  # noqa: S101  the settings are checked
+        assert base is not None  # noqa: S101  the settings are checked
+        # One folder for each job: its lock makes sure that nobody else uses it.
+        stage = Stage(self._s3, f"{base.rstrip('/')}/orca-reconcile-{request.lock & _UNSIGNED:016x}")
+        scheme = base.partition(":")[0]
+        listing = "" if stage.is_directory else f"{scheme}://{request.report_bucket}"
+        return stage, SparkTask(remote=remote.get_secret_value(), stage=stage.url, listing=listing)
 
     @asynccontextmanager
     async def _folder(self, request: _Request) -> AsyncIterator[Path]:
@@ -209,6 +234,23 @@ class Reconciler:
 
     async def _move(self, job: ReconcileJob, status: ReconcileStatus) -> None:
         await self._database.transact(jobs.move, job.id, status)
+
+
+@asynccontextmanager
+async def _cleared(stage: Stage | None) -> AsyncIterator[None]:
+    """Empty the stage before, as a daemon that was killed may have left something, and afterwards."""
+    if stage is None:
+        yield
+        return
+    await stage.clear()
+    try:
+        yield
+    finally:
+        try:
+            await stage.clear()
+        except Exception as error:  # noqa: BLE001  the comparison's own result counts; the next run clears again
+            log.warning("reconcile.stage_not_cleared", error=type(error).__name__)
+    places.succeeded(SPARK, SPARK)
 
 
 def _without_folder(error: OSError, sent: datetime | None) -> Exception:

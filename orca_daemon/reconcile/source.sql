@@ -1,16 +1,3 @@
--- name: catalog
-COPY (
-    SELECT
-        f.id,
-        f.key_path,
-        f.etag,
-        f.size_in_bytes,
-        f.storage_class_id,
-        f.ingest_time > CAST(:recent_after AS timestamptz) AS recent
-    FROM orca.files AS f
-    WHERE f.orca_archive_location = :bucket
-) TO STDOUT (FORMAT csv, QUOTE E'\x01');
-
 -- name: stored_listing
 COPY (
     SELECT

@@ -13,7 +13,7 @@ from orca_daemon.reconcile.catalog import attach_stored, connection_of
 from orca_daemon.reconcile.inflate import Inflated, unpacked
 from orca_daemon.reconcile.listing import Listing, csv_listing, no_files, parquet, parquet_listing
 from orca_daemon.reconcile.protocol import Remote, Statement, Task
-from orca_daemon.reconcile.spool import Sign, Spool, counter, fetch
+from orca_daemon.reconcile.spool import Sign, Spool, fetch
 
 OddRows = Sequence[tuple[str, str]]
 """Keys as the listing has them, each with its problem."""
@@ -63,7 +63,7 @@ def source_of(
     if task.stored is not None:
         return _stored(task, task.stored, engine, stack)
     most = task.listing_gib << 30
-    spool = Spool(Path(task.folder), task.form, task.ca_bundle, most, counter(report), sign)
+    spool = Spool.of(task, report, sign)
     paths = fetch(files, spool, _PREPARE[task.form])
     names = [file.key for file in files]
     if not files:

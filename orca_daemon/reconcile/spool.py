@@ -24,7 +24,7 @@ from orca_daemon.reconcile.download import (
     chunks,
     failure,
 )
-from orca_daemon.reconcile.protocol import Remote
+from orca_daemon.reconcile.protocol import Remote, Task
 
 _THREADS = 4
 """Data files that are fetched at one time."""
@@ -58,6 +58,12 @@ class Spool:
     most: int
     count: Callable[[int], None]
     sign: Sign
+
+    @classmethod
+    def of(cls, task: Task, report: Callable[[int], None], sign: Sign) -> "Spool":
+        """The spool of a task; `report` is called with the number of bytes fetched so far."""
+        most = task.listing_gib << 30
+        return cls(Path(task.folder), task.form, task.ca_bundle, most, counter(report), sign)
 
     def fetch(self, index: int, file: Remote) -> Path:
         """Download one file, and check its size and MD5.

@@ -12,7 +12,7 @@ from orca_daemon.db.connect import parameters
 from orca_daemon.db.session import session_parameters
 from orca_daemon.db.sql import load
 from orca_daemon.reconcile.inventory import ca_bundle
-from orca_daemon.reconcile.protocol import Form, Statement, Task
+from orca_daemon.reconcile.protocol import Form, SparkTask, Statement, Task
 from orca_daemon.settings import Settings
 
 _SQL = load(__package__, "source.sql")
@@ -33,7 +33,12 @@ class Comparison:
 
 
 def task(
-    settings: Settings, address: DatabaseAddress, comparison: Comparison, folder: Path, lock: int
+    settings: Settings,
+    address: DatabaseAddress,
+    comparison: Comparison,
+    folder: Path,
+    lock: int,
+    spark: SparkTask | None = None,
 ) -> Task:
     """The task of a child that writes to `folder` and holds the advisory lock `lock`."""
     options, database, bucket = settings.reconcile, settings.database, comparison.bucket
@@ -46,12 +51,10 @@ def task(
         lock=lock,
         form=comparison.form,
         columns=list(comparison.columns),
-        catalog=_statement(
-            "catalog",
-            bucket=bucket,
-            recent_after=(comparison.created - window).isoformat() if window else "infinity",
-        ),
+        recent_after=(comparison.created - window).isoformat() if window else "infinity",
+        readers=options.readers,
         stored=stored,
+        spark=spark,
         allow_empty=options.allow_empty,
         folder=str(folder),
         memory_mib=options.memory_mib,

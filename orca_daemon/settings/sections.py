@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -384,6 +385,12 @@ class CopiesSection(Section):
     """Encrypt copies with this key; default: the target bucket's own encryption."""
 
 
+def _stage(text: str) -> str:
+    if not re.fullmatch(r"s3a?://[^/]+/.+|file:///.+", text):
+        raise ValueError("must be s3://bucket/prefix or file:///directory")
+    return text
+
+
 class ReconcileSection(Section):
     """Comparison of S3 Inventory with the catalog."""
 
@@ -393,6 +400,16 @@ class ReconcileSection(Section):
     """
     threads: Count = 2
     """Threads of the child process."""
+    engine: Literal["duckdb", "spark"] = "duckdb"
+    """What compares: DuckDB on this machine, or a Spark cluster."""
+    spark_remote: SecretStr | None = None
+    """URL of the Spark Connect server, `sc://host:port/;token=...`, for the engine `spark`."""
+    stage: Annotated[str, AfterValidator(_stage)] | None = None
+    """Where the daemon and Spark exchange files: `s3://bucket/prefix`, or `file:///directory` on a shared
+    disk.
+    """
+    readers: Annotated[int, Field(ge=1, le=16)] = 2
+    """Connections that read the catalog at the same time."""
     work_dir: Path | None = None
     """Directory for what does not fit into memory; default: the system's temporary directory."""
     listing_gib: Count = 1024
@@ -571,6 +588,17 @@ class Settings(Section):
         return self
 
     @model_validator(mode="after")
+    def _spark_is_known(self) -> "Settings":
+        options = self.reconcile
+        if options.engine == "spark":
+            for name in ("spark_remote", "stage"):
+                if getattr(options, name) is None:
+                    raise SettingsConflictError(
+                        (f"reconcile.{name}", "is not set, and reconcile.engine is spark")
+                    )
+        return self
+
+    @model_validator(mode="after")
     def _distinct_queues(self) -> "Settings":
         first: dict[str, str] = {}
         for name, queue in self.bound.items():
@@ -590,6 +618,11 @@ class Settings(Section):
                 "(ORCA_QUEUES__INTERNAL_REPORT__URL) or queues.catalog.url (ORCA_QUEUES__CATALOG__URL)"
             )
         routes = {queue.route or name for name, queue in self.bound.items()}
+        if self.reconcile.engine == "spark" and "internal_report" in routes and find_spec("pyspark") is None:
+            return (
+                "reconcile.engine (ORCA_RECONCILE__ENGINE) is spark, and the extra is not installed: "
+                "pip install 'orca-daemon[spark]'"
+            )
         recovers = "recovery" in routes and self.recovery.unknown_keys == "reject"
         if (recovers or "restore" in routes) and not self.status_url:
             return (

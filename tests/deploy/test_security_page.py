@@ -12,6 +12,7 @@ WHERE = {
     "DESTINATION_BUCKET": "destinations",
     "REPORTS_BUCKET": "reports",
     "EXPORT_BUCKET": "exports",
+    "STAGE_BUCKET": "stage",
 }
 
 

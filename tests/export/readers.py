@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from orca_daemon.export import ranges
+from orca_daemon.db import ranges
 from orca_daemon.export.reading import Reading
 from tests.export.conftest import Exporter
 

@@ -10,10 +10,10 @@ import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
+from orca_daemon.db import readers as readers_module
 from orca_daemon.db.database import Database
 from orca_daemon.engine.errors import DependencyDown
 from orca_daemon.export import encoder as encoder_module
-from orca_daemon.export import readers as readers_module
 from orca_daemon.export.framing import UnstorableError
 from orca_daemon.export.tables import ChangeTime, Relation, Table
 from orca_daemon.settings import DatabaseSection as DatabaseSettings

@@ -1,19 +1,24 @@
-"""Further connections that read under the run's snapshot, so that several read one table."""
+"""Further connections that read under the snapshot of one transaction, so that several read one table."""
 
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
 
 import psycopg2
-from sqlalchemy import Connection
 
-from orca_daemon.db.connect import UnreachableError
-from orca_daemon.db.session import Session, shut_down
-from orca_daemon.export.catalog import STATEMENTS
-from orca_daemon.export.ranges import OLDEST_SERVER
+from orca_daemon.db.ranges import OLDEST_SERVER
+from orca_daemon.db.session import Session, UnreachableError, shut_down
 
+_SHARING = """
+SELECT pg_catalog.pg_backend_pid(),
+       coalesce(pg_catalog.has_function_privilege(
+           pg_catalog.to_regprocedure('pg_catalog.pg_export_snapshot()'), 'execute'), false)
+"""
+_SHARE = """
+SELECT pg_catalog.pg_export_snapshot(), pg_catalog.pg_postmaster_start_time()::text,
+       pg_catalog.pg_current_snapshot()::text
+"""
 _IMPORT = """
 SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;
 SET TRANSACTION SNAPSHOT %s;
@@ -23,7 +28,7 @@ SELECT pg_catalog.pg_postmaster_start_time()::text, pg_catalog.pg_current_snapsh
 
 
 class NotSharedError(Exception):
-    """A connection cannot read under the run's snapshot; the text is the reason."""
+    """A connection cannot read under the shared snapshot; the text is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,22 +40,24 @@ class SharedSnapshot:
     """Start of the server and the snapshot itself: another server may have a snapshot of the same name."""
 
 
-def share(connection: Connection) -> SharedSnapshot:
-    """Export the snapshot of this transaction.  Call it outside of savepoints.
+def share(session: Session) -> SharedSnapshot:
+    """Export the snapshot of this session's transaction.  Call it outside of savepoints.
 
     Raises:
         NotSharedError: the server is too old or lacks the function, or a pooler is in between: it need not
             connect us to the same server, and may have no second connection to give while we hold the first.
     """
-    driver: Any = connection.connection.driver_connection
-    if driver.info.server_version < OLDEST_SERVER:
+    if session.info.server_version < OLDEST_SERVER:
         raise NotSharedError("the server is older than Postgres 14")
-    facts = connection.execute(STATEMENTS["sharing"]).one()
-    if driver.info.backend_pid != facts.process:
-        raise NotSharedError("a pooler is in between")
-    if not facts.allowed:
-        raise NotSharedError("the role may not call pg_export_snapshot()")
-    name, started, snapshot = connection.execute(STATEMENTS["share"]).one()
+    with session.cursor() as cursor:
+        cursor.execute(_SHARING)
+        ((process, allowed),) = cursor.fetchall()
+        if session.info.backend_pid != process:
+            raise NotSharedError("a pooler is in between")
+        if not allowed:
+            raise NotSharedError("the role may not call pg_export_snapshot()")
+        cursor.execute(_SHARE)
+        ((name, started, snapshot),) = cursor.fetchall()
     return SharedSnapshot(str(name), (str(started), str(snapshot)))
 
 
@@ -67,7 +74,7 @@ class Readers:
 
     @contextmanager
     def session(self) -> Iterator[Session]:
-        """A session in a transaction with the run's snapshot, which ends with the context.
+        """A session in a transaction with the shared snapshot, which ends with the context.
 
         Raises:
             NotSharedError: none can be had.

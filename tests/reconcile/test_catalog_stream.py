@@ -1,0 +1,162 @@
+"""The catalog is read by several connections under one snapshot, in Postgres's binary format, completely."""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from orca_daemon.db import ranges
+from orca_daemon.db import readers as readers_module
+from orca_daemon.reconcile import catalog_stream, copied_rows
+from orca_daemon.reconcile.protocol import Compared, ComparisonFailure
+from tests.reconcile.archive import Filed, Listed
+from tests.reconcile.conftest import Bench
+
+ROWS = 400
+SECONDS = 30
+
+
+@dataclass
+class Copies:
+    """The parts that were read, by the process of the server that read them."""
+
+    by_process: dict[int, int] = field(default_factory=dict)
+    before: Callable[[Any], None] = lambda _: None
+    """Called with each session, in the reading thread, before each part."""
+
+
+@pytest.fixture
+def copies(monkeypatch: pytest.MonkeyPatch) -> Copies:
+    """Makes each page a part of its own, and each connection wait for the other before its first part."""
+    copies, lock, together = Copies(), threading.Lock(), threading.Barrier(2)
+    monkeypatch.setattr(ranges, "PAGES", 1)
+    copy = catalog_stream.CatalogStream._copy
+
+    def watched(stream: Any, session: Any, part: Any) -> None:
+        process = session.info.backend_pid
+        with lock:
+            first = process not in copies.by_process
+            copies.by_process[process] = copies.by_process.get(process, 0) + 1
+        if first and len(stream._threads) > 1:
+            together.wait(SECONDS)
+        copies.before(session)
+        copy(stream, session, part)
+
+    monkeypatch.setattr(catalog_stream.CatalogStream, "_copy", watched)
+    return copies
+
+
+def _archived(bench: Bench) -> list[Listed]:
+    """A catalog of some pages, with ETags of several lengths; returns the same as a listing."""
+    etags = [f"{number:x}" + "e" * (number % 5) for number in range(ROWS)]
+    bench.archive.catalog(
+        Filed(f"granule/{number:04}.nc", f'"{etags[number]}"', number) for number in range(ROWS)
+    )
+    bench.archive.execute("ANALYZE orca.files")
+    return [Listed(f"granule/{number:04}.nc", etags[number], number) for number in range(ROWS)]
+
+
+def test_two_connections_read_each_row_once(bench: Bench, copies: Copies) -> None:
+    listed = _archived(bench)
+
+    result = bench.compare(listed)
+
+    assert isinstance(result, Compared)
+    assert (result.catalogued, result.matched) == (ROWS, ROWS)
+    assert len(copies.by_process) == 2
+    (pages,) = bench.archive.rows("SELECT pg_relation_size('orca.files') / 8192")[0]
+    assert sum(copies.by_process.values()) == pages > 2
+
+
+def test_both_connections_see_the_catalog_of_one_moment(bench: Bench, copies: Copies) -> None:
+    listed = _archived(bench)
+    # Rows move to other pages while parts are read: without one snapshot they would be read twice, or never.
+    copies.before = lambda _: bench.archive.execute("UPDATE orca.files SET version = version || 'x'")
+
+    result = bench.compare(listed)
+
+    assert isinstance(result, Compared)
+    assert (result.catalogued, result.matched) == (ROWS, ROWS)
+
+
+def test_behind_a_server_that_shares_no_snapshot_one_connection_reads(
+    bench: Bench, copies: Copies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readers_module, "OLDEST_SERVER", 990_000)
+
+    result = bench.compare(_archived(bench))
+
+    assert isinstance(result, Compared)
+    assert list(copies.by_process.values()) == [1]
+    assert result.matched == ROWS
+
+
+def test_a_connection_that_is_lost_ends_the_comparison_and_leaves_no_thread(
+    bench: Bench, copies: Copies
+) -> None:
+    listed, ended = _archived(bench), threading.Event()
+
+    def end(session: Any) -> None:
+        if not ended.is_set():
+            ended.set()
+            bench.archive.execute("SELECT pg_terminate_backend(%s)", session.info.backend_pid)
+
+    copies.before = end
+
+    result = bench.compare(listed)
+
+    assert isinstance(result, ComparisonFailure)
+    assert result.kind == "sql"
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("catalog")] == []
+
+
+def _field(value: bytes | None) -> bytes:
+    return b"\xff" * 4 if value is None else len(value).to_bytes(4, "big") + value
+
+
+def _row(*fields: bytes | None) -> bytes:
+    return len(fields).to_bytes(2, "big") + b"".join(map(_field, fields))
+
+
+GOOD = _row(
+    (7).to_bytes(8, "big"), (9).to_bytes(8, "big"), (-2).to_bytes(2, "big", signed=True), b"e", b"key"
+)
+
+
+def _read(rows: list[bytes]) -> list[dict[str, Any]]:
+    def all_batches() -> Iterator[pa.RecordBatch]:
+        yield from copied_rows.batches(rows)
+
+    return [row for batch in all_batches() for row in batch.to_pylist()]
+
+
+def test_a_row_is_read_as_postgres_sends_it() -> None:
+    signed = b"PGCOPY\n\xff\r\n\0" + bytes(8) + GOOD
+    assert _read([signed, b"\xff\xff"]) == [
+        {"id": 7, "size_in_bytes": 9, "storage_class_id": -2, "etag": "e", "key_path": "key"}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [
+        (
+            _row(None, bytes(8), bytes(2), b"e", b"key"),
+            "a row of the catalog has no id, size or storage class",
+        ),
+        (
+            _row(bytes(8), bytes(8), None, b"e", b"key"),
+            "a row of the catalog has no id, size or storage class",
+        ),
+        (_row(bytes(8), bytes(8), bytes(2), b"e", b"\xff"), "key_path holds text that is not UTF-8"),
+        (b"\0\5", "rows of the catalog are cut off"),
+    ],
+    ids=["no id", "no storage class", "not UTF-8", "cut off"],
+)
+def test_a_row_that_cannot_be_read_is_an_error_that_quotes_nothing(row: bytes, problem: str) -> None:
+    with pytest.raises(copied_rows.UnreadableError) as failure:
+        _read([GOOD, row])
+    assert str(failure.value).removeprefix("the catalog cannot be read: ") == problem
