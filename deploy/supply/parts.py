@@ -43,12 +43,20 @@ SPDX = {
 }
 """How packages name their licence that do not use SPDX's expressions yet."""
 READ = {
+    "grpcio": "Apache-2.0",
+    "grpcio-status": "Apache-2.0",
     "itsdangerous": "BSD-3-Clause",
     "jinja2": "BSD-3-Clause",
+    "numpy": "BSD-3-Clause AND 0BSD AND MIT AND Zlib AND CC0-1.0",
+    "pandas": "BSD-3-Clause",
     "psycopg2-binary": "LGPL-3.0-or-later",
+    "pyspark-client": "Apache-2.0",
     "python-dateutil": "Apache-2.0 OR BSD-3-Clause",
+    "tzdata": "Apache-2.0",
+    "zstandard": "BSD-3-Clause",
 }
-"""Licences that only the file in the package tells exactly (psycopg2 adds an exception for OpenSSL)."""
+"""Licences of the extra `spark`, which `.venv` leaves out, and those that only the file in the package tells exactly
+(psycopg2 adds an exception for OpenSSL)."""
 VENDORED = {
     "htmx.min.js": ("htmx.org", "0BSD", "npm"),
     "idiomorph.min.js": ("idiomorph", "0BSD", "npm"),
