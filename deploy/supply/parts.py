@@ -55,8 +55,10 @@ READ = {
     "tzdata": "Apache-2.0",
     "zstandard": "BSD-3-Clause",
 }
-"""Licences of the extra `spark`, which `.venv` leaves out, and those that only a file tells exactly (psycopg2 adds
-an exception for OpenSSL)."""
+"""Licences of the extra `spark`, which `.venv` leaves out, and those that only a file tells exactly.
+
+psycopg2 adds an exception for OpenSSL.
+"""
 VENDORED = {
     "htmx.min.js": ("htmx.org", "0BSD", "npm"),
     "idiomorph.min.js": ("idiomorph", "0BSD", "npm"),
