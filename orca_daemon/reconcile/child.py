@@ -32,6 +32,7 @@ from orca_daemon.reconcile.protocol import (
     StageProgress,
     Start,
     Task,
+    TracedStage,
     Unsigned,
     Waiting,
     decode,
@@ -40,6 +41,7 @@ from orca_daemon.reconcile.protocol import (
 )
 from orca_daemon.reconcile.reasons import failure_of
 from orca_daemon.reconcile.sources import ListingSource, source_of
+from orca_daemon.wire.trace_context import TRACEPARENT, parsed
 
 _LOCK_RETRY = 1.0
 """Seconds between two attempts to take the job's lock."""
@@ -64,7 +66,8 @@ def main() -> None:
     threading.Thread(target=_receive, args=(inbox,), daemon=True).start()
     try:
         with connection_of(task) as lock_holder:
-            _take_lock(lock_holder, task.lock)
+            with _traced("lock", _send):
+                _take_lock(lock_holder, task.lock)
             _send(Locked(pid=os.getpid()))
             result = compared(task, inbox.start(), _send, inbox.sign)
             if isinstance(result, Compared):
@@ -114,12 +117,13 @@ def compared(
     source: ListingSource | None = None
     try:
         with compare.open_engine(task) as engine, connection_of(task) as connection, ExitStack() as stack:
-            source = source_of(task, engine, stack, files, _progress_of_files(files, send), sign)
+            with _traced("listing", send):
+                source = source_of(task, engine, stack, files, _progress_of_files(files, send), sign)
             send(Staged())
             catalog = attach_catalog(engine, connection, task.catalog, _progress("catalog", send))
             streams = [*source.streams, catalog]
             try:
-                with _report_per_cent(engine, send):
+                with _traced("comparing", send), _report_per_cent(engine, send):
                     result = compare.compare(engine, source.listing, lambda: catalog.rows)
             except Exception:
                 # If a stream failed, DuckDB's error is only the consequence: raise the stream's own.
@@ -134,6 +138,21 @@ def compared(
             return replace(result, not_compared_examples=tuple(examples))
     except Exception as error:  # noqa: BLE001  every error is sent to the daemon
         return failure_of(error, task.folder, source.where if source else None)
+
+
+@contextmanager
+def _traced(stage: str, send: Callable[[Message], None]) -> Iterator[None]:
+    """Send when a stage began and ended, well or not, if the daemon's run is traced and sampled.
+
+    The daemon exports it: an exporter here would need the credentials of the collector.
+    """
+    daemon = parsed(os.environ.get(TRACEPARENT.upper(), ""))
+    began = time.time_ns()
+    try:
+        yield
+    finally:
+        if daemon is not None and daemon.flags & 1:
+            send(TracedStage(name=stage, began=began, ended=time.time_ns()))
 
 
 def _receive(inbox: Inbox) -> None:

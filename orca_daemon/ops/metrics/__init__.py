@@ -29,6 +29,7 @@ from orca_daemon.ops.metrics.process import ProcessMetrics
 from orca_daemon.ops.metrics.reconcile import ReconcileMetrics
 from orca_daemon.ops.metrics.restores import RestoreMetrics
 from orca_daemon.ops.metrics.status import StatusMetrics
+from orca_daemon.ops.metrics.traces import TraceMetrics
 from orca_daemon.ops.metrics.work import WorkMetrics
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -67,6 +68,7 @@ class Metrics:
         self.catalog = CatalogMetrics(self.registry)
         self.restores = RestoreMetrics(self.registry)
         self.status = StatusMetrics(self.registry)
+        self.traces = TraceMetrics(self.registry)
 
     def watch(self, state: Callable[[], EngineState]) -> None:
         """Set the function that each scrape reads the gauges from."""
