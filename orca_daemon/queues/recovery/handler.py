@@ -139,6 +139,7 @@ class Recovery:
         self, source: S3Object, target: S3Object, rows: list[Row], attempt: AttemptResults
     ) -> None:
         """Make one copy, and post its progress for all rows that wait for it."""
+        attempt.jobs |= dict.fromkeys(row.job_id for row in rows)
         if refusal := self._rules.refusal(source.bucket, target.bucket):
             attempt.results.append(Result(source, target, error=Reject(refusal)))
             raise Reject(refusal)
