@@ -6,7 +6,8 @@ It links to the span that sent each message.  Links, not a parent: a run has mes
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import cached_property
+from typing import Any, overload
 
 from opentelemetry.context import Context, attach, get_value, set_value
 from opentelemetry.trace import (
@@ -46,6 +47,7 @@ class TracedRun:
     """A run whose span is in the context of its task."""
 
     span: Span
+    sampled: bool
     message: str | None
     """Id of its message if it has one alone."""
     children: int = 0
@@ -53,7 +55,7 @@ class TracedRun:
 
     def next_parent(self) -> Context | None:
         """The parent of one more span of the run; None if it is not sampled, or has as many as it may."""
-        if not self.span.get_span_context().trace_flags.sampled:
+        if not self.sampled:
             return None
         self.children += 1
         return set_span_in_context(self.span, _ROOT) if self.children <= MOST_CHILDREN else None
@@ -91,7 +93,7 @@ class RunTracer:
                 await handle(run)
             finally:
                 with suppress(Exception):  # no fault of a trace may become one of the work
-                    _describe(traced.span, run, route.describe)
+                    _describe(traced, run, route.describe)
 
         async def traced_gave_up(message: Any, envelope: Envelope, reason: str, /) -> None:
             span = None if _is_of(get_value(_RUN), envelope) else self._begin([envelope]).span
@@ -114,16 +116,18 @@ class RunTracer:
             context=_ROOT,
             kind=SpanKind.CONSUMER,
             attributes={**self._attributes, **number},
-            links=[link for envelope in envelopes if (link := link_to(envelope))],
+            links=_Links(envelopes),
         )
-        run = TracedRun(span, envelopes[0].id if one else None)
+        run = TracedRun(span, span.is_recording(), envelopes[0].id if one else None)
         attach(set_value(_RUN, run, set_span_in_context(span, _ROOT)))
         return run
 
 
 def observe(event: Event) -> None:
     """End the span of a run: the engine reports an attempt in the task in which it was made."""
-    if not isinstance(event, Attempted) or not isinstance(run := get_value(_RUN), TracedRun):
+    if not isinstance(event, Attempted):
+        return
+    if not isinstance(run := get_value(_RUN), TracedRun) or not run.sampled:
         return
     run.span.set_attribute(conventions.OUTCOME, event.outcome.value)
     if event.outcome is not AttemptOutcome.DONE:
@@ -132,6 +136,30 @@ def observe(event: Event) -> None:
     if left_out := max(run.children - MOST_CHILDREN, 0):
         run.span.set_attribute(conventions.LEFT_OUT, left_out)
     run.span.end()
+
+
+class _Links(Sequence[Link]):
+    """The links of a run, made when somebody reads them: of a span that is not sampled nobody does."""
+
+    def __init__(self, envelopes: Sequence[Envelope]) -> None:
+        self._envelopes = envelopes
+
+    @cached_property
+    def _made(self) -> list[Link]:
+        return [link for envelope in self._envelopes if (link := link_to(envelope))]
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __len__(self) -> int:
+        return len(self._made)
+
+    @overload
+    def __getitem__(self, index: int) -> Link: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Link]: ...
+    def __getitem__(self, index: int | slice) -> Link | Sequence[Link]:
+        return self._made[index]
 
 
 def link_to(envelope: Envelope) -> Link | None:
@@ -157,18 +185,21 @@ def _is_of(run: object, envelope: Envelope) -> bool:
     return isinstance(run, TracedRun) and run.message == envelope.id
 
 
-def _describe(span: Span, run: Sequence[Delivery[Any]], describe: Callable[[Any], Mapping[str, str]]) -> None:
+def _describe(
+    traced: TracedRun, run: Sequence[Delivery[Any]], describe: Callable[[Any], Mapping[str, str]]
+) -> None:
     """Put the facts of the messages on the span, and the span's ids among the facts of each message."""
-    ids = ids_of(span.get_span_context())
-    if ids:
-        facts = ({**describe(delivery.message), **delivery.facts} for delivery in run)
-        span.set_attributes(_attributes(facts))
+    if not traced.sampled:
+        for delivery in run:
+            if delivery.attempt > 1:  # the ids of an earlier attempt
+                delivery.facts.pop(TRACE_ID, None)
+                delivery.facts.pop(SPAN_ID, None)
+        return
+    facts = ({**describe(delivery.message), **delivery.facts} for delivery in run)
+    traced.span.set_attributes(_attributes(facts))
+    ids = ids_of(traced.span.get_span_context())
     for delivery in run:
-        if ids:
-            delivery.facts.update(ids)
-        elif delivery.attempt > 1:
-            delivery.facts.pop(TRACE_ID, None)
-            delivery.facts.pop(SPAN_ID, None)
+        delivery.facts.update(ids)
 
 
 def _attributes(facts: Iterable[Mapping[str, str]]) -> dict[str, str | list[str]]:
