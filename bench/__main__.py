@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 from bench.size import Size
+from bench.table import MEASURED
 
-NOT_MEASUREMENTS = {"__init__", "__main__", "report", "size"}
+NOT_MEASUREMENTS = {"__init__", "__main__", "report", "size", "table"}
 
 
 def measurements() -> list[str]:
@@ -27,10 +28,14 @@ def main() -> int:
         "--tiny", action="store_true", help="the smallest size, only to check that it runs to its end"
     )
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
+    parser.add_argument("--save", action="store_true", help=f"keep the report in {MEASURED}, for the README")
     arguments = parser.parse_args()
     size = Size.SHORT if arguments.short else Size.TINY if arguments.tiny else Size.FULL
     report = importlib.import_module(f"bench.{arguments.name}").measure(size)
     print(report.text())
+    if arguments.save:
+        MEASURED.mkdir(exist_ok=True)
+        (MEASURED / f"{report.name}.json").write_text(report.json() + "\n", "utf-8")
     if arguments.json:
         print(report.json())
     return 0 if report.holds else 1

@@ -8,8 +8,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from uuid import uuid4
 
 import boto3
@@ -49,50 +50,62 @@ def measure(size: Size) -> Report:
         with closing(psycopg2.connect(server.url())) as connection, connection, connection.cursor() as cursor:
             cursor.execute("CREATE UNLOGGED TABLE row_a_message (number int)")
         for name, (kind, groups) in size.pick(list(SHAPES.items()), list(SHAPES.items()), TINY):
-            ours = theirs = (0.0, 0.0, 0.0)
+            ours, theirs = Cost(), Cost()
             for _ in range(turns):
-                ours = _sum(ours, _run(sqs.url, kind, count, groups, server.url()))
-                theirs = _sum(theirs, _run(sqs.url, "bare", count, groups, server.url()))
-            handled = count * turns
-            figures[f"{name}: messages/s"] = handled / ours[0]
-            figures[f"{name}: CPU, µs a message"] = ours[1] / handled * MICRO
-            figures[f"{name}: receives a message"] = ours[2] / handled
-            figures[f"{name}: bare loop, messages/s"] = handled / theirs[0]
-            figures[f"{name}: bare loop, CPU, µs a message"] = theirs[1] / handled * MICRO
+                ours += worker(kind, server.url())(sqs.url, filled(sqs.url, count, groups), count)
+                theirs += worker("bare", server.url())(sqs.url, filled(sqs.url, count, groups), count)
+            for who, cost in (("", ours), (" bare loop,", theirs)):
+                figures[f"{name}:{who} messages/s"] = count * turns / cost.seconds
+                figures[f"{name}:{who} CPU, µs a message"] = cost.processor / count / turns * MICRO
+            figures[f"{name}: receives a message"] = ours.receives / count / turns
             if name in LEAST:
-                share = theirs[0] / ours[0]
+                share = theirs.seconds / ours.seconds
                 targets.append(Target(name=f"{name} / bare loop", measured=share, at_least=LEAST[name]))
     return Report(name="route", figures=figures, targets=targets)
 
 
-def _sum(total: tuple[float, float, float], more: tuple[float, float, float]) -> tuple[float, float, float]:
-    return total[0] + more[0], total[1] + more[1], total[2] + more[2]
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What it took to empty a queue; costs can be added."""
+
+    seconds: float = 0.0
+    processor: float = 0.0
+    """Seconds of CPU."""
+    receives: float = 0.0
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(
+            self.seconds + other.seconds,
+            self.processor + other.processor,
+            self.receives + other.receives,
+        )
 
 
-def _run(endpoint: str, kind: str, count: int, groups: int, database: str) -> tuple[float, float, float]:
-    """Seconds, seconds of CPU and receives of one process that empties a new queue."""
-    queue = _filled(endpoint, count, groups)
-    worker = subprocess.run(
-        [sys.executable, "-m", "bench.route.worker", kind, queue, str(count)],
-        env={**os.environ, **_environment(endpoint, database)},
-        stdout=subprocess.PIPE,
-        check=True,
+Contender = Callable[[str, str, int], Cost]
+"""Empties a queue (URL of SQS, URL of the queue, number of messages)."""
+
+
+def worker(kind: str, database: str, **environment: str) -> Contender:
+    """One of our own, by its kind in `bench.route.worker`."""
+
+    def empty(endpoint: str, queue: str, count: int) -> Cost:
+        command = [sys.executable, "-m", "bench.route.worker", kind, queue, str(count)]
+        ours = {"DATABASE_URL": database, "ORCA_HTTP__PORT": str(free_port()), "ORCA_ENGINE__WAIT": "1"}
+        return run(command, endpoint, **ours, **environment)
+
+    return empty
+
+
+def run(command: Sequence[str], endpoint: str, **environment: str) -> Cost:
+    """Run a program whose last line of output is its cost, as JSON."""
+    aws = {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION, "AWS_ENDPOINT_URL": endpoint}
+    ended = subprocess.run(
+        command, env={**os.environ, **aws, **environment}, stdout=subprocess.PIPE, check=True
     )
-    result = json.loads(worker.stdout.splitlines()[-1])
-    return result["seconds"], result["processor"], result["receives"]
+    return Cost(**json.loads(ended.stdout.splitlines()[-1]))
 
 
-def _environment(endpoint: str, database: str) -> Mapping[str, str]:
-    return {
-        "AWS_REGION": REGION,
-        "AWS_ENDPOINT_URL": endpoint,
-        "DATABASE_URL": database,
-        "ORCA_HTTP__PORT": str(free_port()),
-        "ORCA_ENGINE__WAIT": "1",
-    }
-
-
-def _filled(endpoint: str, count: int, groups: int) -> str:
+def filled(endpoint: str, count: int, groups: int) -> str:
     """The URL of a new queue with so many messages."""
     with closing(boto3.client("sqs", endpoint_url=endpoint, region_name=REGION)) as client:
         name, attributes = uuid4().hex, {"VisibilityTimeout": "120"}
