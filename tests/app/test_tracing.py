@@ -8,6 +8,7 @@ import structlog
 
 from orca_daemon.app.tracing import Traces
 from orca_daemon.ops.metrics import Metrics
+from orca_daemon.settings import Settings
 
 
 @pytest.mark.parametrize(
@@ -41,4 +42,4 @@ async def test_what_prevents_traces_is_a_warning(
 
     assert [line["event"] for line in lines] == ([] if reason is None else ["traces.off"])
     assert all(reason in line["reason"] for line in lines if reason)
-    assert traces.around_runs([], settings=None) == []  # type: ignore[arg-type]  not read while they are off
+    assert traces.around_runs([], Settings()) == []
