@@ -35,6 +35,7 @@ class Counts:
     dropped: int = 0
     """Not taken, because as many waited as may, or left at a stop."""
     waiting: int = 0
+    exporting: int = 0
 
     def read(self) -> Mapping[str, int]:
         """The final ones by name, for the metric."""
@@ -72,8 +73,8 @@ class Tracing:
             async with asyncio.timeout(seconds):
                 await over.wait()
         except TimeoutError:
-            left, self.counts.waiting = self.counts.waiting, 0
-            self.counts.dropped += left
+            self.counts.dropped += self.counts.waiting
+            left, self.counts.waiting = self.counts.waiting + self.counts.exporting, 0
             _log.warning("traces.not_flushed", seconds=seconds, spans=left)
 
 
@@ -109,12 +110,14 @@ class _CountingExporter(SpanExporter):
         """Export a batch; called by the processor's thread."""
         with self._lock:
             self._counts.waiting = max(self._counts.waiting - len(spans), 0)
+            self._counts.exporting += len(spans)
         try:
             result = self._inside.export(spans)
         except Exception as error:  # noqa: BLE001  whatever it is, the spans are lost and work goes on
             self._problem.text, result = type(error).__name__, SpanExportResult.FAILURE
         done = result is SpanExportResult.SUCCESS
         with self._lock:
+            self._counts.exporting -= len(spans)
             self._counts.exported += len(spans) * done
             self._counts.failed += len(spans) * (not done)
         if done is self._failing:
