@@ -64,7 +64,7 @@ PROCESS = [
     ),
     Panel(
         title="Spans of traces",
-        shows="Spans that ended: exported to the collector, failed to be, or dropped because too many waited.",
+        shows="Spans that ended: exported, failed to be, or dropped because too many waited.",
         do="No limit. If they fail or are dropped, look at the collector. Messages are still processed.",
         queries={rate("trace_spans_total", "outcome", I): "{{outcome}}"},
         unit="ops",
