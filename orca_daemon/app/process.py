@@ -15,6 +15,7 @@ from orca_daemon.app.checkup.settings import handlers
 from orca_daemon.app.dead_letter_records import DeadLetterRecords
 from orca_daemon.app.pauses import Pauses
 from orca_daemon.app.process_state import Reporter
+from orca_daemon.app.tracing import Traces
 from orca_daemon.aws.clients import Clients, connect
 from orca_daemon.aws.metering import meter
 from orca_daemon.aws.operations import OPERATIONS
@@ -48,6 +49,7 @@ class Process:
         self._metrics.process.drain_limit.set(settings.engine.drain_seconds)
         self._metrics.watch(self.state)
         self._lag = health.LoopLag(self._metrics.process.loop_lag.observe)
+        self._traces = Traces()
         self._began = time.monotonic()
         self._engine: Engine | None = None
         self._gauges: gauges.Gauges | None = None
@@ -66,6 +68,7 @@ class Process:
         """
         await self._open_port(stack)
         await self._emit_metrics(stack)
+        self._traces.start(stack, self._metrics.traces)
         clients = await self._connect(stack)
         services = Services(
             settings=self.settings,
@@ -87,10 +90,10 @@ class Process:
             self._metrics.steering.retention.labels(binding.name).set(binding.facts.retention)
             self._gauges.retentions[binding.name] = binding.facts.retention
         self._engine = Engine(
-            bound,
+            self._traces.around_runs(bound, self.settings),
             probes=probes,
             drain_seconds=engine.drain_seconds,
-            observe=self._observe,
+            observe=self._traces.observer(self._observe),
             options=EngineOptions(rules=Rules(patience=engine.patience), about={"version": __version__}),
         )
         await self._steer(self._engine, services, self._gauges, stack)
@@ -174,6 +177,7 @@ class Process:
         except SettingsError as error:
             raise StartConfigurationError(str(error)) from error
         meter(clients, self._metrics.aws.called)
+        self._traces.around_calls(clients)
         return clients
 
     async def _open_port(self, stack: AsyncExitStack) -> None:
@@ -206,7 +210,8 @@ class Process:
     def _database(self, clients: Clients, stack: AsyncExitStack) -> Database | None:
         if not self.settings.database.configured:
             return None
-        database = Database(self.settings.database, SecretReader(clients))
+        secrets = SecretReader(clients)
+        database = self._traces.database(lambda kind: kind(self.settings.database, secrets))
         database.watch(self._metrics.database.wait.observe)
         self._metrics.database.in_use.set_function(lambda: database.in_use)
         stack.callback(database.close)

@@ -14,10 +14,11 @@ from orca_daemon.aws.dead_letter import DeadLetter, letter
 from orca_daemon.aws.dead_letter_filter import DeadLetterFilter
 from orca_daemon.aws.redrive import NO_JOURNAL, RedriveJournal, RedriveResult
 from orca_daemon.aws.sqs import SqsSource, other_region, translated
-from orca_daemon.aws.sqs_messages import own_attributes, sendable
+from orca_daemon.aws.sqs_messages import own_attributes, sendable, with_trace
 from orca_daemon.engine import evidence as evidences
 from orca_daemon.engine.errors import SourceError, SourceErrorKind
 from orca_daemon.engine.message import Envelope
+from orca_daemon.engine.size import Attributes
 from orca_daemon.engine.source import BATCH, EntryOutcome
 from orca_daemon.wire.queue_url import normalised
 
@@ -244,7 +245,8 @@ class DeadLetterQueue:
 
     async def _move(self, each: DeadLetter, result: RedriveResult, journal: RedriveJournal | None) -> bool:
         """Send and delete one; without a journal it was sent before, and is only deleted."""
-        attributes = evidences.without_evidence(own_attributes(each.envelope))
+        attributes: Attributes = evidences.without_evidence(own_attributes(each.envelope))
+        attributes = with_trace(each.envelope.body, attributes)
         request = {"QueueUrl": self._queue, **sendable(each.envelope, attributes)}
         if self.fifo:
             # Use a new deduplication id: for five minutes SQS drops a message that repeats an old one.

@@ -33,6 +33,7 @@ class LateClient:
         async def call(**parameters: Any) -> Any:
             return await getattr(await self._made(), operation)(**parameters)
 
+        call.__name__ = operation  # as a client's own methods have it: a dependency's places are named by it
         return call
 
     async def _made(self) -> Any:

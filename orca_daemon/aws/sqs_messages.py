@@ -7,6 +7,9 @@ from typing import Any
 
 from orca_daemon.engine import evidence as evidences
 from orca_daemon.engine.message import Envelope
+from orca_daemon.engine.size import size
+from orca_daemon.wire.outgoing import LARGEST_MESSAGE
+from orca_daemon.wire.trace_context import TRACEPARENT, active, fitting
 
 EVIDENCE = evidences.NAME
 TRACE = "AWSTraceHeader"
@@ -54,6 +57,17 @@ def own_attributes(envelope: Envelope) -> dict[str, Mapping[str, object]]:
         name: {key: part for key, part in value.items() if key in parts}
         for name, value in envelope.raw_attributes.items()
     }
+
+
+def with_trace(
+    body: str, attributes: Mapping[str, Mapping[str, object]]
+) -> Mapping[str, Mapping[str, object]]:
+    """The attributes with the active trace context, if there is one, none of the sender's, and room."""
+    if TRACEPARENT in attributes or not (added := active()):
+        return attributes
+    free = LARGEST_MESSAGE - size(body, attributes)
+    fits = fitting(added, attributes=len(attributes), free=free)
+    return {**attributes, **{name: {"DataType": "String", "StringValue": fits[name]} for name in fits}}
 
 
 def sendable(envelope: Envelope, attributes: Mapping[str, Mapping[str, object]]) -> dict[str, Any]:

@@ -59,6 +59,11 @@ def set_level(level: str) -> None:
         set_up.least = _number(level)
 
 
+def process_first(processor: Processor) -> None:
+    """Add a processor before the others, for every line that structlog renders from now on."""
+    structlog.configure(processors=[processor, *structlog.get_config()["processors"]])
+
+
 def sink() -> "Sink | None":
     """Where lines are written, if `configure` or `configure_unblocked` set up the log."""
     factory = structlog.get_config()["logger_factory"]

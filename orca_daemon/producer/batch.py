@@ -7,6 +7,7 @@ from typing import Any
 from orca_daemon.producer.queue import SendError, checked_call, confirmed_id, sqs
 from orca_daemon.wire.outgoing import LARGEST_MESSAGE, Outgoing
 from orca_daemon.wire.queue_url import normalised
+from orca_daemon.wire.trace_context import carrying
 
 _MOST = 10
 """Entries of one SendMessageBatch (AWS: SQS quotas)."""
@@ -61,7 +62,8 @@ def _chunks(messages: Iterable[Outgoing], limit: int) -> Iterator[Sequence[Numbe
     """Groups of messages that fit one request; a message over the limit is in a group of its own."""
     chunk: list[Numbered] = []
     size = 0
-    for index, message in enumerate(messages):
+    for index, plain in enumerate(messages):
+        message = carrying(plain, limit)
         if chunk and (len(chunk) == _MOST or size + message.size > limit):
             yield chunk
             chunk, size = [], 0

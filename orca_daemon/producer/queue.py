@@ -8,6 +8,7 @@ from typing import Any
 
 from orca_daemon.wire.outgoing import Outgoing, md5
 from orca_daemon.wire.queue_url import normalised, region_of
+from orca_daemon.wire.trace_context import carrying
 
 _ENDPOINTS = ("AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL")
 _client_lock = Lock()
@@ -60,6 +61,7 @@ def send(message: Outgoing, queue_url: str, *, client: Any = None) -> str:
         botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError: as boto3 raises them.
     """
     url = normalised(queue_url)
+    message = carrying(message)
     call = (client or sqs(url)).send_message
     return confirmed_id(message, checked_call(call, QueueUrl=url, **message.parameters()))
 

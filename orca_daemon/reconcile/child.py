@@ -36,6 +36,7 @@ from orca_daemon.reconcile.protocol import (
     StageProgress,
     Start,
     Task,
+    TracedStage,
     Unsigned,
     Waiting,
     decode,
@@ -44,6 +45,7 @@ from orca_daemon.reconcile.protocol import (
 )
 from orca_daemon.reconcile.reasons import failure_of
 from orca_daemon.reconcile.sources import ListingSource, source_of
+from orca_daemon.wire.trace_context import TRACEPARENT, parsed
 
 _LOCK_RETRY = 1.0
 """Seconds between two attempts to take the job's lock."""
@@ -68,7 +70,8 @@ def main() -> None:
     threading.Thread(target=_receive, args=(inbox,), daemon=True).start()
     try:
         with connection_of(task) as lock_holder:
-            _take_lock(lock_holder, task.lock)
+            with _traced("lock", _send):
+                _take_lock(lock_holder, task.lock)
             _send(Locked(pid=os.getpid()))
             result = compared(task, inbox.start(), _send, inbox.sign, inbox)
             if isinstance(result, Compared):
@@ -141,15 +144,17 @@ def compared(
     try:
         if task.spark is not None and stage is not None:
             progress = _progress_of_files(files, send), _progress("catalog", send)
-            return spark.compared(task, task.spark, files, stage, lambda: send(Staged()), sign, *progress)
+            with _traced("spark", send):
+                return spark.compared(task, task.spark, files, stage, lambda: send(Staged()), sign, *progress)
         with compare.open_engine(task) as engine, ExitStack() as stack:
             catalog = stack.enter_context(catalog_of(task, engine, _progress("catalog", send)))
-            source = source_of(task, engine, stack, files, _progress_of_files(files, send), sign)
+            with _traced("listing", send):
+                source = source_of(task, engine, stack, files, _progress_of_files(files, send), sign)
             send(Staged())
             catalog.attach()
             streams = [*source.streams, catalog.stream]
             try:
-                with _report_per_cent(engine, send):
+                with _traced("comparing", send), _report_per_cent(engine, send):
                     result = compare.compare(engine, source.listing, lambda: catalog.stream.rows)
             except Exception:
                 # If a stream failed, DuckDB's error is only the consequence: raise the stream's own.
@@ -164,6 +169,21 @@ def compared(
             return replace(result, not_compared_examples=tuple(examples))
     except Exception as error:  # noqa: BLE001  every error is sent to the daemon
         return failure_of(error, task.folder, source.where if source else None)
+
+
+@contextmanager
+def _traced(stage: str, send: Callable[[Message], None]) -> Iterator[None]:
+    """Send when a stage began and ended, well or not, if the daemon's run is traced and sampled.
+
+    The daemon exports it: an exporter here would need the credentials of the collector.
+    """
+    daemon = parsed(os.environ.get(TRACEPARENT.upper(), ""))
+    began = time.time_ns()
+    try:
+        yield
+    finally:
+        if daemon is not None and daemon.flags & 1:
+            send(TracedStage(name=stage, began=began, ended=time.time_ns()))
 
 
 def _receive(inbox: Inbox) -> None:

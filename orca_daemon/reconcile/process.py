@@ -14,6 +14,7 @@ from orca_daemon.aws.s3_places import S3, reading
 from orca_daemon.db.address import DEPENDENCY
 from orca_daemon.db.failures import SqlstateMeaning, meaning
 from orca_daemon.engine.errors import DependencyDown, NotYet, Refused, Reject
+from orca_daemon.ops import tracing
 from orca_daemon.reconcile.protocol import (
     ComparisonFailure,
     FailureKind,
@@ -24,11 +25,13 @@ from orca_daemon.reconcile.protocol import (
     Signed,
     SparkDone,
     Task,
+    TracedStage,
     Unsigned,
     decode,
     encode,
 )
 from orca_daemon.reconcile.stage import Stage
+from orca_daemon.wire.trace_context import active
 
 M = TypeVar("M", bound=Message)
 OnMessage = Callable[[Message], None]
@@ -108,7 +111,7 @@ async def start(task: Task) -> AsyncIterator[Child]:
         # Only libraries write there, and they may quote rows; the child reports its own errors as messages.
         stderr=asyncio.subprocess.DEVNULL,
         limit=_LONGEST_LINE,
-        env=environment(os.environ),
+        env=environment(os.environ) | {name.upper(): value for name, value in active().items()},
         # Keeps Ctrl-C in the daemon's terminal from the child: the daemon drains first.
         start_new_session=True,
     )
@@ -162,6 +165,9 @@ class Dialogue:
         """
         while True:
             message = await self.child.receive()
+            if isinstance(message, TracedStage):
+                tracing.record(message.name, message.began, message.ended)
+                continue
             self.on_message(message)
             if isinstance(message, kind):
                 return message

@@ -166,6 +166,16 @@ class StageProgress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TracedStage:
+    """A stage is over; sent only if the environment names a sampled trace (TRACEPARENT)."""
+
+    name: str
+    began: int
+    """Nanoseconds since the epoch."""
+    ended: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Staged:
     """All data files are fetched and match the manifest."""
 
@@ -234,6 +244,7 @@ Message: TypeAlias = (
     | Waiting
     | Locked
     | StageProgress
+    | TracedStage
     | Staged
     | Compared
     | ComparisonFailure
@@ -252,6 +263,7 @@ _KINDS: dict[str, type[Message]] = {
         Waiting,
         Locked,
         StageProgress,
+        TracedStage,
         Staged,
         Compared,
         ComparisonFailure,

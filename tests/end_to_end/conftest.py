@@ -6,16 +6,18 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import psycopg2
 import pytest
 
 from orca_daemon.aws.sqs_messages import EVIDENCE
 from orca_daemon.local.daemon import Daemon, foreign_removed
 from orca_daemon.local.layout import DEAD_LETTER, QUEUES
+from orca_daemon.local.moto import REGION, Moto
 from orca_daemon.local.ports import free_port
 from orca_daemon.local.stack import clients_environment, daemon_environment
 from orca_daemon.producer import send
@@ -164,3 +166,31 @@ def deployment(
     codes = [daemon.stop() for daemon in deployed.daemons]
     # -9: the test itself killed the daemon.  Any other exit code is a fault of the daemon.
     assert set(codes) <= {0, -9}, deployed.output()
+
+
+@pytest.fixture(scope="session")
+def restoring_endpoint(sqs_endpoint: str) -> Iterator[str]:
+    """URL of an S3 that takes half a second for a restore, and announces it."""
+    with Moto(restore_seconds=0.5, sqs=sqs_endpoint) as moto:
+        yield moto.url
+
+
+@pytest.fixture
+def loop(deployment: Deployment, restoring_endpoint: str, sqs_endpoint: str) -> Iterator[Deployment]:
+    """A deployment on that S3, whose events go to the recovery queue."""
+    with closing(boto3.client("s3", endpoint_url=restoring_endpoint, region_name=REGION)) as s3:
+        for name in deployment.buckets.values():
+            s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+        _announce(s3, deployment)
+        yield replace(deployment, s3=s3, environment=clients_environment(restoring_endpoint, sqs_endpoint))
+
+
+def _announce(s3: Any, deployment: Deployment) -> None:
+    url = deployment.queues["recovery"]
+    arn = deployment.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"][
+        "QueueArn"
+    ]
+    events: Any = {"QueueConfigurations": [{"QueueArn": arn, "Events": ["s3:ObjectRestore:*"]}]}
+    s3.put_bucket_notification_configuration(
+        Bucket=deployment.buckets["archive"], NotificationConfiguration=events
+    )

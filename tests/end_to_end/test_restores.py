@@ -5,20 +5,16 @@ import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 from urllib.request import urlopen
 from uuid import uuid4
 
-import boto3
 import pytest
 
 from orca_daemon.local.daemon import foreign_removed
-from orca_daemon.local.moto import REGION, Moto
-from orca_daemon.local.stack import clients_environment, daemon_environment
+from orca_daemon.local.moto import REGION
+from orca_daemon.local.stack import daemon_environment
 from orca_daemon.producer import post_all_to_metadata_queue
 from orca_daemon.wire.inventory import InventoryPointer, inventory_message
 from orca_daemon.wire.outgoing import Outgoing
@@ -32,34 +28,6 @@ TOKEN = "token-AQC4+secret/of=the-task"
 JOB = "SELECT granule_id, status_id FROM orca.recovery_job ORDER BY granule_id"
 Archived = dict[str, bytes]
 """Key to content."""
-
-
-@pytest.fixture(scope="session")
-def restoring_endpoint(sqs_endpoint: str) -> Iterator[str]:
-    """URL of an S3 that takes half a second for a restore, and announces it."""
-    with Moto(restore_seconds=0.5, sqs=sqs_endpoint) as moto:
-        yield moto.url
-
-
-@pytest.fixture
-def loop(deployment: Deployment, restoring_endpoint: str, sqs_endpoint: str) -> Iterator[Deployment]:
-    """A deployment on that S3, whose events go to the recovery queue."""
-    with closing(boto3.client("s3", endpoint_url=restoring_endpoint, region_name=REGION)) as s3:
-        for name in deployment.buckets.values():
-            s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
-        _announce(s3, deployment)
-        yield replace(deployment, s3=s3, environment=clients_environment(restoring_endpoint, sqs_endpoint))
-
-
-def _announce(s3: Any, deployment: Deployment) -> None:
-    url = deployment.queues["recovery"]
-    arn = deployment.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"][
-        "QueueArn"
-    ]
-    events: Any = {"QueueConfigurations": [{"QueueArn": arn, "Events": ["s3:ObjectRestore:*"]}]}
-    s3.put_bucket_notification_configuration(
-        Bucket=deployment.buckets["archive"], NotificationConfiguration=events
-    )
 
 
 def _archive(loop: Deployment, granule: str, names: tuple[str, ...]) -> Archived:

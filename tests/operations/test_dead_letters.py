@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from opentelemetry.context import attach, detach
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
 from orca_daemon.aws.clients import connect
 from orca_daemon.aws.dead_letter_queue import DeadLetterFilter, DeadLetterQueue
@@ -84,3 +86,41 @@ async def test_dead_letters_that_do_not_match_are_hidden_once_and_made_visible_o
         )
 
     assert (letters, calls.count("sqs:ChangeMessageVisibilityBatch")) == ([], 4)
+
+
+async def test_a_redrive_keeps_the_trace_of_the_sender_and_adds_the_active_one_to_a_message_without(
+    sqs: "SQSClient", pair: QueuePair, make_settings: MakeSettings
+) -> None:
+    own = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    header = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
+    sqs.send_message(
+        QueueUrl=pair.dead_letter_url,
+        MessageBody="traced",
+        MessageAttributes={"traceparent": {"DataType": "String", "StringValue": own}},
+        MessageSystemAttributes={"AWSTraceHeader": {"DataType": "String", "StringValue": header}},
+    )
+    send_dead_letters(sqs, pair, 1)
+    active = SpanContext(int("a" * 32, 16), int("b" * 16, 16), is_remote=False, trace_flags=TraceFlags(1))
+    token = attach(set_span_in_context(NonRecordingSpan(active)))
+
+    try:
+        await redrive(
+            make_settings(RECOVERY_QUEUE_URL=pair.url), "recovery", DeadLetterFilter(), most=100, rate=0
+        )
+    finally:
+        detach(token)
+
+    received = sqs.receive_message(
+        QueueUrl=pair.url,
+        MaxNumberOfMessages=10,
+        MessageAttributeNames=["All"],
+        MessageSystemAttributeNames=["All"],
+    )["Messages"]
+    traces = {
+        message["Body"]: (
+            message["MessageAttributes"]["traceparent"]["StringValue"],
+            message["Attributes"].get("AWSTraceHeader"),
+        )
+        for message in received
+    }
+    assert traces == {"traced": (own, header), "0": (f"00-{'a' * 32}-{'b' * 16}-01", None)}

@@ -63,6 +63,14 @@ PROCESS = [
         red=0.0001,
     ),
     Panel(
+        title="Spans of traces",
+        shows="Spans that ended: exported, failed to be, or dropped because too many waited.",
+        do="No limit. If they fail or are dropped, look at the collector. Messages are still processed.",
+        queries={rate("trace_spans_total", "outcome", I): "{{outcome}}"},
+        unit="ops",
+        runbook="traces.md#if-the-collector-is-slow-or-down",
+    ),
+    Panel(
         title="Drain: part of its time used",
         shows="How much of engine.drain_seconds a replica that stops has used.",
         do="Red from 80 %: raise engine.drain_seconds together with the platform's grace period.",

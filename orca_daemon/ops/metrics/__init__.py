@@ -30,6 +30,7 @@ from orca_daemon.ops.metrics.reconcile import ReconcileMetrics
 from orca_daemon.ops.metrics.restores import RestoreMetrics
 from orca_daemon.ops.metrics.status import StatusMetrics
 from orca_daemon.ops.metrics.steering import SteeringMetrics
+from orca_daemon.ops.metrics.traces import TraceMetrics
 from orca_daemon.ops.metrics.work import WorkMetrics
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -69,6 +70,7 @@ class Metrics:
         self.restores = RestoreMetrics(self.registry)
         self.status = StatusMetrics(self.registry)
         self.steering = SteeringMetrics(self.registry, queues)
+        self.traces = TraceMetrics(self.registry)
 
     def watch(self, state: Callable[[], EngineState]) -> None:
         """Set the function that each scrape reads the gauges from."""

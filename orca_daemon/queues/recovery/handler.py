@@ -100,6 +100,7 @@ class Recovery:
             return EventOutcome.RESTORING  # S3 sends an event when it is completed
         rows = [] if self._database is None else await self._database.transact(of_object, source)
         if waiting := [row for row in rows if row.waits(record.time)]:
+            attempt.jobs |= dict.fromkeys(row.job_id for row in waiting)
             if head.archived:
                 raise Reject(f"{source} is archived and not restored (or its restore has expired)")
             await _all_of(

@@ -143,6 +143,8 @@ class AttemptResults:
     results: list[Result] = field(default_factory=list)
     outcomes: Counter[str] = field(default_factory=Counter)
     """Number of records of S3 events, by `EventOutcome`."""
+    jobs: dict[str, None] = field(default_factory=dict)
+    """The jobs that waited for it, each once: an S3 event names none."""
     first: bool = False
     """Whether no attempt is known to have been made before, here or elsewhere."""
 
@@ -159,7 +161,8 @@ class AttemptResults:
         """All of it, for the log line."""
         text = ", ".join(f"{count} {name}" for name, count in sorted(self.outcomes.items()))
         only = next(iter(self.outcomes), "") if self.outcomes.total() == 1 else text
-        return {**({"outcome": str(only)} if only else {}), **_of_results(self.results)}
+        jobs = {"job_id": ", ".join(list(self.jobs)[:MOST])} if self.jobs else {}
+        return {**jobs, **({"outcome": str(only)} if only else {}), **_of_results(self.results)}
 
 
 def _of_results(results: Sequence[Result]) -> dict[str, str]:
