@@ -7,6 +7,10 @@ locals {
     ReadArchiveAndReports = [for bucket in local.buckets : "${local.s3}${bucket}/*"]
     RestoreFromArchive    = [for bucket in var.archive_buckets : "${local.s3}${bucket}/*"]
     WriteCopiesAndExports = [for bucket in local.written : "${local.s3}${bucket}/*"]
+    StageForSpark = [
+      for place in compact([lookup(var.settings, "ORCA_RECONCILE__STAGE", "")]) :
+      "${local.s3}${trimsuffix(trimprefix(place, "s3://"), "/")}/*" if startswith(place, "s3://")
+    ]
     ListBuckets           = [for bucket in local.buckets : "${local.s3}${bucket}"]
     ReadSecrets           = concat([var.database_secret_arn], local.setting_secret_arns)
     ReadParameters        = ["arn:${local.partition}:ssm:${local.region}:${local.account}:parameter/${var.prefix}-orca-*"]

@@ -117,6 +117,7 @@ _THROUGH_AIOBOTOCORE = (
     _s3("put_object", PLACE | {"Body": b"x"}, ETag='"e"'),
     _s3("complete_multipart_upload", _UPLOAD, f"{_NAMED}<ETag>e</ETag></R>"),
     _s3("abort_multipart_upload", _UPLOAD, status=204),
+    _s3("delete_object", PLACE, status=204),
     _s3("list_parts", _UPLOAD, "<R><UploadId>u</UploadId><Part><PartNumber>1</PartNumber></Part></R>"),
     _s3("list_multipart_uploads", _BUCKET, "<R><Bucket>bucket</Bucket></R>"),
     _s3("list_objects_v2", _BUCKET, "<R><Name>bucket</Name><Contents><Key>k</Key></Contents></R>"),

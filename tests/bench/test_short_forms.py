@@ -17,7 +17,11 @@ _PATIENCE = 600.0
 
 
 @pytest.mark.parametrize(
-    "size", [pytest.param("--tiny", id="tiny"), pytest.param("--short", id="short", marks=pytest.mark.matrix)]
+    "size",
+    [
+        pytest.param("--tiny", id="tiny", marks=pytest.mark.bench),
+        pytest.param("--short", id="short", marks=pytest.mark.matrix),
+    ],
 )
 @pytest.mark.parametrize("name", measurements())
 def test_a_small_measurement_prints_a_report_that_matches_its_exit_code(name: str, size: str) -> None:

@@ -65,6 +65,7 @@ def test_the_environment_of_the_tasks_is_made_of_settings(tmp_path: Path) -> Non
         "ORCA_METRICS__EMF": "true",
         "ORCA_METRICS__NAMESPACE": "OrcaDaemon",
         "ORCA_RECONCILE__SOURCES": "archive,reports",
+        "ORCA_RECONCILE__STAGE": "s3://stage/comparisons",
         "ORCA_QUEUES__NAME__URL": "https://sqs.us-west-2.amazonaws.com/123456789012/other",
     }
 
