@@ -1,6 +1,6 @@
 """Schemathesis against a console process: every answer is in `/openapi.json`, and none is a 500.
 
-`./dev api_fuzz` installs Schemathesis and runs this; `./dev browser` has it, too.
+`./dev api_fuzz` installs Schemathesis and runs this.
 """
 
 import subprocess
