@@ -7,6 +7,7 @@ KIND is `bare` (a loop), or the daemon.s route: `standard`, `strict`, `pipelined
 
 import asyncio
 import json
+import os
 import sys
 import time
 from collections.abc import Awaitable, Sequence
@@ -36,7 +37,10 @@ ROW = text("INSERT INTO row_a_message VALUES (1)")
 
 def main(kind: str, queue: str, count: int) -> None:
     """Empty the queue, and print seconds, seconds of CPU, and receives."""
-    settings = Settings.model_validate({"queues": {"bench": {"url": queue}}})
+    values: dict[str, Any] = {"queues": {"bench": {"url": queue}}}
+    if kind == "row":
+        values["database"] = {"url": os.environ["DATABASE_URL"]}
+    settings = Settings.model_validate(values)
     logs.configure_unblocked(settings.log.level, settings.log.format)
     tune_gc()
     result = asyncio.run(_bare(queue, count) if kind == "bare" else _daemon(settings, kind, count))

@@ -14,7 +14,17 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from orca_daemon.aws.call_errors import CALL_ERRORS
-from orca_daemon.aws.direct_requests import RETRY, Endpoint, OnEnd, Request, error_of, resolved, sign
+from orca_daemon.aws.direct_requests import (
+    RETRY,
+    Answer,
+    Endpoint,
+    OnEnd,
+    Request,
+    Sender,
+    error_of,
+    resolved,
+    sign,
+)
 from orca_daemon.aws.errors import Meaning, meaning_of
 from orca_daemon.aws.responses import Response, flaw
 from orca_daemon.aws.session import UnprovenError
@@ -48,7 +58,7 @@ class DirectCalls:
     def __init__(self, client: Any, session: Any, *, user_agent: str, tries: int) -> None:
         self._client, self._session = client, session
         self._user_agent, self._tries = user_agent, tries
-        self._http = client._endpoint.http_session  # noqa: SLF001  the client's own pool, TLS and proxies
+        self._sender = Sender(client._endpoint.http_session)  # noqa: SLF001  the client's own pool, TLS and proxies
         self._parser = session.get_component("response_parser_factory").create_parser("json")
         self._random = random.Random()
         self._endpoint: Endpoint | None = None
@@ -103,11 +113,10 @@ class DirectCalls:
         credentials = await self._session.get_credentials()
         frozen = await credentials.get_frozen_credentials() if credentials else None
         sign(request, frozen, endpoint)
-        http = await self._http.send(request)
-        body = await http.content
-        if http.status_code >= _ERROR:
-            raise await error_of(self._client, self._parser, operation, http, body)
-        return _proven(operation, parameters, http, body)
+        answer = await self._sender.send(request, endpoint)
+        if answer.status_code >= _ERROR:
+            raise await error_of(self._client, self._parser, operation, answer)
+        return _proven(operation, parameters, answer)
 
     async def _resolve(self) -> Endpoint:
         """Ask botocore, once: the endpoint of the four calls depends on no parameter."""
@@ -126,9 +135,9 @@ def _may_be_repeated(error: BaseException) -> bool:
     return meaning_of(error) in {Meaning.THROTTLED, Meaning.PASSING}
 
 
-def _proven(operation: str, parameters: Mapping[str, Any], http: Any, body: bytes) -> Mapping[str, Any]:
+def _proven(operation: str, parameters: Mapping[str, Any], answer: Answer) -> Mapping[str, Any]:
     try:
-        parsed = _parsed(operation, body)
+        parsed = _parsed(operation, answer.body)
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         reason = f"it cannot be parsed ({type(error).__name__})"
         raise UnprovenError(operation=operation, flaw=reason) from error
@@ -136,9 +145,9 @@ def _proven(operation: str, parameters: Mapping[str, Any], http: Any, body: byte
         operation=f"sqs.{operation}",
         parameters=parameters,
         parsed=parsed,
-        status=http.status_code,
-        headers=http.headers,
-        body=body,
+        status=answer.status_code,
+        headers=answer.headers,
+        body=answer.body,
     )
     if why := flaw(response):
         raise UnprovenError(operation=operation, flaw=why)

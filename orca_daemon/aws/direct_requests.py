@@ -10,8 +10,11 @@ from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from aiobotocore.httpsession import AIOHTTPSession
 from botocore.auth import S3SigV4Auth, SigV4Auth
+from botocore.compat import HTTPHeaders
 from botocore.exceptions import ClientError
+from yarl import URL
 
 from orca_daemon.engine.backoff import Backoff
 
@@ -124,13 +127,76 @@ def _host(url: str) -> str:
     return host if parts.port in {None, usual} else f"{host}:{parts.port}"
 
 
-async def error_of(client: Any, parser: Any, operation: str, http: Any, body: bytes) -> ClientError:
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response that was read to its end."""
+
+    status_code: int
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes
+
+
+class Sender:
+    """Sends through a client's own aiohttp session, past aiobotocore's preparation of each request."""
+
+    def __init__(self, http_session: Any) -> None:
+        self._http = http_session
+        self._proxies: dict[str, tuple[str | None, Mapping[str, str]]] = {}
+        """By endpoint: URL and headers of the proxy, which botocore reads once, when it makes a client."""
+
+    async def send(self, request: Request, endpoint: Endpoint) -> Answer:
+        """The answer to a signed request.
+
+        Raises:
+            HTTPClientError: as aiobotocore reports what aiohttp raises.
+        """
+        if (proxy := self._proxies.get(endpoint.url)) is None:
+            config = self._http._proxy_config  # noqa: SLF001  the client's own
+            proxy = config.proxy_url_for(endpoint.url), config.proxy_headers_for(endpoint.url)
+            self._proxies[endpoint.url] = proxy
+        request.headers["Accept-Encoding"] = "identity"
+        try:
+            session = await self._http._get_session(proxy[0])  # noqa: SLF001  the client's own pool and TLS
+            response = await session.request(
+                request.method,
+                URL(request.url, encoded=True),
+                headers=request.headers,
+                data=request.body,
+                proxy=proxy[0],
+                proxy_headers=proxy[1],
+            )
+            body = await response.read()
+        except Exception as error:
+            await AIOHTTPSession.send(_Raising(self._http, error), request)
+            raise
+        headers = {name.decode().lower(): value.decode() for name, value in response.raw_headers}
+        return Answer(response.status, headers, body)
+
+
+class _Raising:
+    """An HTTP session whose request raises an error: aiobotocore's `send` turns it into botocore's own."""
+
+    def __init__(self, http_session: Any, error: Exception) -> None:
+        self._http, self._error = http_session, error
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._http, name)
+
+    async def _get_session(self, _: str | None) -> "_Raising":
+        return self
+
+    async def request(self, *_: Any, **__: Any) -> Any:
+        raise self._error
+
+
+async def error_of(client: Any, parser: Any, operation: str, answer: Answer) -> ClientError:
     """The exception for an error response, which has passed the hooks of the session."""
     response = {
-        "headers": http.headers,
-        "status_code": http.status_code,
+        "headers": HTTPHeaders.from_dict(answer.headers),
+        "status_code": answer.status_code,
         "context": {"operation_name": operation},
-        "body": body,
+        "body": answer.body,
     }
     model = client.meta.service_model.operation_model(operation)
     parsed = await parser.parse(response, model.output_shape)

@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 
 from orca_daemon.aws import direct_calls
 from orca_daemon.aws.clients import Clients, connect
+from orca_daemon.aws.direct_requests import Answer, Endpoint, Sender
 from orca_daemon.aws.sqs import SqsSource
 from orca_daemon.engine.backoff import Backoff
 from orca_daemon.settings import load
@@ -144,22 +145,29 @@ async def test_requests_go_where_aiobotocore_sends_them(
         monkeypatch.setenv(name, value)
     urls, authorizations = [], []
 
+    def sent(request: Any) -> None:
+        urls.append(request.url)
+        text = request.headers["Authorization"]
+        authorizations.append((text if isinstance(text, str) else text.decode()).split("/")[2:4])
+
     class Response(AWSResponse):
         @property
         async def content(self) -> bytes:  # type: ignore[override]  # as aiobotocore's
             return b"{}"
 
-    async def send(request: Any, **_: Any) -> AWSResponse:
-        urls.append(request.url)
-        text = request.headers["Authorization"]
-        authorizations.append((text if isinstance(text, str) else text.decode()).split("/")[2:4])
+    async def through_aiobotocore(request: Any, **_: Any) -> AWSResponse:
+        sent(request)
         return Response(request.url, 200, HTTPHeaders.from_dict({"content-type": JSON}), None)
 
+    async def direct(_: Sender, request: Any, __: Endpoint) -> Answer:
+        sent(request)
+        return Answer(200, {"content-type": JSON}, b"{}")
+
     async with clients("", region=region) as connected:
-        connected.control.meta.events.register("before-send.sqs.GetQueueUrl", send)
+        connected.control.meta.events.register("before-send.sqs.GetQueueUrl", through_aiobotocore)
         with pytest.raises(Exception, match="QueueUrl"):
             await connected.control.get_queue_url(QueueName="q")
-        monkeypatch.setattr(connected.control._endpoint.http_session, "send", send)
+        monkeypatch.setattr(Sender, "send", direct)
         await connected.control.receive_message(QueueUrl=URL)
     assert urls[0] == urls[1]
     assert authorizations[0] == authorizations[1] == [region, "sqs"]
