@@ -7,16 +7,19 @@ locals {
     ReadArchiveAndReports = [for bucket in local.buckets : "${local.s3}${bucket}/*"]
     RestoreFromArchive    = [for bucket in var.archive_buckets : "${local.s3}${bucket}/*"]
     WriteCopiesAndExports = [for bucket in local.written : "${local.s3}${bucket}/*"]
-    StageForSpark = [
-      for place in compact([lookup(var.settings, "ORCA_RECONCILE__STAGE", "")]) :
-      "${local.s3}${trimsuffix(trimprefix(place, "s3://"), "/")}/*" if startswith(place, "s3://")
-    ]
-    ListBuckets           = [for bucket in local.buckets : "${local.s3}${bucket}"]
+    StageForSpark         = [for place in local.stages : "${local.s3}${place}/*"]
+    ListBuckets           = [for bucket in concat(local.buckets, [for place in local.stages : split("/", place)[0]]) : "${local.s3}${bucket}"]
     ReadSecrets           = concat([var.database_secret_arn], local.setting_secret_arns)
     ReadParameters        = ["arn:${local.partition}:ssm:${local.region}:${local.account}:parameter/${var.prefix}-orca-*"]
     AnswerStateMachines   = var.state_machine_arns
     UseKeys               = var.kms_key_arns
   }
+
+  # BUCKET/PREFIX where comparisons in Spark leave files; a stage that is a directory needs no rights.
+  stages = [
+    for place in compact([lookup(var.settings, "ORCA_RECONCILE__STAGE", "")]) :
+    trimsuffix(trimprefix(place, "s3://"), "/") if startswith(place, "s3://")
+  ]
 
   setting_secret_arns = [for value in values(var.settings) : substr(value, 7, -1) if startswith(value, "secret:")]
 

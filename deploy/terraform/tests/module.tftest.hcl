@@ -87,6 +87,13 @@ run "the_daemon" {
 run "the_policy_is_the_file_of_deploy_iam_with_these_resources" {
   command = apply
 
+  variables {
+    settings = {
+      ORCA_EXPORT__SOURCE_SECRET = "secret:arn:aws:secretsmanager:us-west-2:123456789012:secret:source-AbCdEf"
+      ORCA_RECONCILE__STAGE      = "s3://stage/comparisons/"
+    }
+  }
+
   assert {
     condition = {
       for statement in jsondecode(aws_iam_role_policy.daemon.policy).Statement : statement.Sid => statement.Resource
@@ -98,7 +105,8 @@ run "the_policy_is_the_file_of_deploy_iam_with_these_resources" {
       ReadArchiveAndReports = ["arn:aws:s3:::archive/*", "arn:aws:s3:::archive-2/*", "arn:aws:s3:::protected/*"]
       RestoreFromArchive    = ["arn:aws:s3:::archive/*", "arn:aws:s3:::archive-2/*"]
       WriteCopiesAndExports = ["arn:aws:s3:::protected/*"]
-      ListBuckets           = ["arn:aws:s3:::archive", "arn:aws:s3:::archive-2", "arn:aws:s3:::protected"]
+      StageForSpark         = ["arn:aws:s3:::stage/comparisons/*"]
+      ListBuckets           = ["arn:aws:s3:::archive", "arn:aws:s3:::archive-2", "arn:aws:s3:::protected", "arn:aws:s3:::stage"]
       ReadSecrets           = [var.database_secret_arn, "arn:aws:secretsmanager:us-west-2:123456789012:secret:source-AbCdEf"]
       ReadParameters        = ["arn:aws:ssm:us-west-2:123456789012:parameter/prefix-orca-*"]
       UseKeys               = ["arn:aws:kms:us-west-2:123456789012:key/1"]
