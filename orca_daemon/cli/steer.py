@@ -1,9 +1,6 @@
 """`orca-daemon status`, `pause`, `resume`, `reload`: see what the daemons do, and steer them."""
 
 import asyncio
-import getpass
-import os
-import socket
 from collections.abc import Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
@@ -13,6 +10,7 @@ from uuid import UUID, uuid4
 
 import typer
 
+from orca_daemon.cli.acting import ActionId, user
 from orca_daemon.cli.exits import USAGE, fail, run, settings_or_exit
 from orca_daemon.cli.options import AsJson, Config
 from orca_daemon.cli.output import format_bytes, note, print_json, print_table, say, terminal_width
@@ -22,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from orca_daemon.db.database import Database
-    from orca_daemon.operations.steering import QueueStatus, Status, Steered, Work
+    from orca_daemon.operations.daemons import Work
+    from orca_daemon.operations.steering import QueueStatus, Status, Steered
     from orca_daemon.settings import Settings
 
 WATCH_SECONDS = 2.0
@@ -37,10 +36,6 @@ _RELOADS = (
 Queue = Annotated[str | None, typer.Argument(metavar="QUEUE", help="Name of the queue in the settings.")]
 All = Annotated[bool, typer.Option("--all", help="All queues of the settings and of the daemons.")]
 Who = Annotated[str | None, typer.Option("--who", help="Who does it; default: the user of this machine.")]
-ActionId = Annotated[
-    UUID | None,
-    typer.Option("--action", help="Id of the action: with the same id it is done once.  Default: a new one."),
-]
 
 
 def register(app: typer.Typer) -> None:
@@ -89,7 +84,7 @@ def pause(
     if not reason.strip():
         raise typer.BadParameter("say why: the status and the log show it", param_hint="--reason")
     settings, id_ = settings_or_exit(config), action or uuid4()
-    steered = run(_pause(settings, _one(queue, every=every), who or _user(), reason, id_))
+    steered = run(_pause(settings, _one(queue, every=every), who or user(), reason, id_))
     _print_steered(steered, "pause", id_, as_json=as_json)
 
 
@@ -108,7 +103,7 @@ def resume(
     orca-daemon resume --all
     """
     settings, id_ = settings_or_exit(config), action or uuid4()
-    steered = run(_resume(settings, _one(queue, every=every), who or _user(), id_))
+    steered = run(_resume(settings, _one(queue, every=every), who or user(), id_))
     _print_steered(steered, "resume", id_, as_json=as_json)
 
 
@@ -225,14 +220,6 @@ def _one(queue: str | None, *, every: bool) -> str | None:
     return queue
 
 
-def _user() -> str:
-    try:
-        name = getpass.getuser()
-    except (KeyError, OSError):  # a container's user has no name
-        name = f"uid {os.getuid()}"
-    return f"{name}@{socket.gethostname()}"
-
-
 def _print_steered(steered: "Steered", verb: str, action: UUID, *, as_json: bool) -> None:
     from orca_daemon.db.actions import Beginning
 
@@ -308,7 +295,7 @@ def _sentences(queue: "QueueStatus", now: datetime) -> Iterator[str]:
 
 
 def _work_cells(work: "Work") -> Sequence[object]:
-    return (work.kind, work.what, _time(work.since), _how_far(work), work.host)
+    return (work.kind, work.what, work.since and _time(work.since), _how_far(work), work.host)
 
 
 def _how_far(work: "Work") -> str:
@@ -316,13 +303,13 @@ def _how_far(work: "Work") -> str:
         return ""
     shown = format_bytes if work.unit == "bytes" else "{:,}".format
     per_cent = f"{100 * work.done / work.total:.0f} %, " if work.total else ""
-    whole = f" of {shown(work.total)}" if work.total else ""
+    whole = f" of {shown(int(work.total))}" if work.total else ""
     unit = "" if work.unit in {None, "bytes"} else f" {work.unit}"
-    return f"{work.stage or ''} {per_cent}{shown(work.done)}{whole}{unit}".strip()
+    return f"{work.stage or ''} {per_cent}{shown(int(work.done))}{whole}{unit}".strip()
 
 
 def _heard(silent: float) -> str:
-    from orca_daemon.operations.steering import SILENT
+    from orca_daemon.operations.daemons import SILENT
 
     return f"{silent:.0f} s ago" if silent < SILENT else f"gone? silent for {silent / 60:.0f} min"
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from orca_daemon.console.daemons import Fleet
 from orca_daemon.console.queues import QueueCounts
 from orca_daemon.console.show import absolute, duration, link, plural, shortened, visible
 from orca_daemon.db.control import Pause
+from orca_daemon.operations.daemons import Fleet
 
 _NEAR_END = 0.8
 """Part of a queue's retention after which waiting messages are in danger."""

@@ -1,8 +1,8 @@
 """Steering of all daemons by way of the database: pause and resume queues, and see what the daemons do."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -15,12 +15,8 @@ from orca_daemon.db.address import DEPENDENCY
 from orca_daemon.db.control import DaemonRow, Pause
 from orca_daemon.db.database import Database
 from orca_daemon.engine.errors import DependencyDown
+from orca_daemon.operations.daemons import Consumed, Work, fleet
 from orca_daemon.operations.errors import UnknownQueueError
-
-SILENT = 30.0
-"""Seconds after which a daemon that has not written its row counts as gone: three times its interval."""
-_RATES = ("received_per_second", "finished_per_second", "dead_lettered_per_second")
-_COUNTS = ("held", "running", *_RATES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,44 +32,12 @@ class Steered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QueueStatus:
-    """One queue, over all daemons that were heard lately."""
+class QueueStatus(Consumed):
+    """One queue, over all daemons that were heard lately, and by the database."""
 
     name: str
     pause: Pause | None
     """Its pause in the database."""
-    paused_by: tuple[str, ...]
-    """Causes for which at least one daemon does not read it: `database`, `settings`, `signal`."""
-    daemons: int
-    """Number of daemons that serve it."""
-    held: int
-    """Messages in flight, at work or not."""
-    running: int
-    waiting: int | None
-    """About how many messages wait on the queue; None if no daemon has read it."""
-    received_per_second: float
-    finished_per_second: float
-    dead_lettered_per_second: float
-    down: bool
-    """Whether a daemon does not read it because a dependency is down."""
-    expires_at: datetime | None
-    """About when SQS begins to delete what waits on it while it is paused; None if nothing is known to."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
-    """One long piece of work of a daemon, and how far it is."""
-
-    daemon: UUID
-    host: str
-    kind: str
-    """`comparison`, `export`, `copy`."""
-    what: str
-    since: datetime
-    stage: str | None
-    done: int | None
-    total: int | None
-    unit: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,52 +125,19 @@ def _status(connection: Connection, actions_shown: int) -> Status:
     if not control.installed(connection):
         raise DependencyDown(DEPENDENCY, MISSING)
     rows, pauses = control.processes(connection), control.paused(connection)
-    heard = [row for row in rows if row.silent < SILENT]
+    heard = fleet(rows)
     return Status(
         now=actions.now(connection),
-        queues=_queues(heard, pauses),
+        queues=[
+            _queue(name, heard.queues.get(name, Consumed()), pauses.get(name))
+            for name in sorted({*heard.queues, *pauses})
+        ],
         daemons=rows,
-        work=[_work(row, each) for row in heard for each in row.state.get("work", ())],
+        work=[work for daemon in heard.alive for work in daemon.work],
         actions=actions.recent(connection, limit=actions_shown),
     )
 
 
-def _queues(heard: Sequence[DaemonRow], pauses: Mapping[str, Pause]) -> list[QueueStatus]:
-    views: dict[str, list[Mapping[str, Any]]] = {name: [] for name in pauses}
-    for row in heard:
-        for view in row.state.get("queues", ()):
-            views.setdefault(view["name"], []).append(view)
-    return [_queue(name, views[name], pauses.get(name)) for name in sorted(views)]
-
-
-def _queue(name: str, views: Sequence[Mapping[str, Any]], pause_: Pause | None) -> QueueStatus:
-    waiting = [view["waiting"] for view in views if view.get("waiting") is not None]
-    sums = {key: sum(view.get(key) or 0 for view in views) for key in _COUNTS}
-    causes = {cause for view in views for cause in view.get("paused_by", ())}
-    ends = [
-        datetime.fromtimestamp(view["oldest_waiting"], UTC) + timedelta(seconds=view["retention_seconds"])
-        for view in views
-        if view.get("oldest_waiting") and view.get("retention_seconds")
-    ]
-    return QueueStatus(
-        name=name,
-        pause=pause_,
-        paused_by=tuple(sorted(causes | ({"database"} if pause_ else set()))),
-        daemons=len(views),
-        waiting=max(waiting, default=None),
-        down=any(view.get("down") for view in views),
-        expires_at=min(ends, default=None),
-        **sums,
-    )
-
-
-def _work(row: DaemonRow, view: Mapping[str, Any]) -> Work:
-    facts = {key: view.get(key) for key in ("stage", "done", "total", "unit")}
-    return Work(
-        daemon=row.id,
-        host=row.host,
-        kind=view["kind"],
-        what=view["what"],
-        since=datetime.fromisoformat(view["since"]),
-        **facts,
-    )
+def _queue(name: str, consumed: Consumed, pause_: Pause | None) -> QueueStatus:
+    causes = {*consumed.paused_by, *(("database",) if pause_ else ())}
+    return QueueStatus(**{**asdict(consumed), "paused_by": tuple(sorted(causes))}, name=name, pause=pause_)

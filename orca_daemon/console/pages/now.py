@@ -11,7 +11,6 @@ from sqlalchemy import Connection
 
 from orca_daemon.console.concerns import Facts, concerns
 from orca_daemon.console.context import ConsoleContext, Context
-from orca_daemon.console.daemons import Consumed, Fleet, fleet
 from orca_daemon.console.pages.dead_letters import queues_of
 from orca_daemon.console.queues import QueueCounts
 from orca_daemon.console.rendering import page
@@ -21,6 +20,7 @@ from orca_daemon.db.control import Pause
 from orca_daemon.db.failures import PostgresError
 from orca_daemon.db.sql import load
 from orca_daemon.engine.errors import DependencyDown
+from orca_daemon.operations.daemons import Consumed, Fleet, fleet
 
 router = APIRouter()
 _SQL = load(__package__, "now.sql")

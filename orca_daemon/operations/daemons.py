@@ -2,27 +2,32 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+from uuid import UUID
 
 from orca_daemon.db.control import DaemonRow
 
-SILENT = 35.0
-"""Seconds without a word, after which a daemon counts as gone: it writes every ten."""
+T = TypeVar("T")
+_RATES = ("received_per_second", "finished_per_second", "dead_lettered_per_second")
+SILENT = 30.0
+"""Seconds after which a daemon that has not written its row counts as gone: three times its interval."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """One piece of long work."""
+    """One long piece of work of a daemon, and how far it is."""
 
+    daemon: UUID
     host: str
     kind: str
+    """`comparison`, `export`, `copy`."""
     what: str
     since: datetime | None
-    stage: str
+    stage: str | None
     done: float | None
     total: float | None
-    unit: str
+    unit: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,16 +45,26 @@ class Consumed:
     """A queue as all daemons together work on it."""
 
     daemons: int = 0
+    """Number of daemons that serve it."""
     held: int = 0
+    """Messages in flight, at work or not."""
     running: int = 0
+    waiting: float | None = None
+    """About how many messages wait on the queue; None if no daemon has read it."""
+    received_per_second: float = 0.0
     finished_per_second: float = 0.0
+    dead_lettered_per_second: float = 0.0
     oldest_held: float | None = None
     """Seconds."""
     oldest_waiting: datetime | None = None
     retention: float | None = None
     """Seconds after which SQS deletes a message."""
+    expires_at: datetime | None = None
+    """About when SQS begins to delete what waits on it; None if nothing is known to."""
     paused_by: tuple[str, ...] = ()
+    """Causes for which at least one daemon does not read it: `database`, `settings`, `signal`."""
     down: bool = False
+    """Whether a daemon does not read it because a dependency is down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +81,7 @@ class Daemon:
     @property
     def silent(self) -> bool:
         """Whether it has not written for too long."""
-        return self.row.silent > SILENT
+        return self.row.silent >= SILENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +118,7 @@ def _daemon(row: DaemonRow) -> Daemon:
         queues=tuple(_text(entry.get("name")) for entry in queues),
         held=sum(int(_number(entry.get("held")) or 0) for entry in queues),
         state="draining" if state.get("draining") else "paused" if state.get("paused") else "working",
-        work=tuple(_work(row.host, entry) for entry in _entries(state, "work")),
+        work=tuple(_work(row, entry) for entry in _entries(state, "work")),
         down=tuple(
             Down(
                 host=row.host,
@@ -116,37 +131,42 @@ def _daemon(row: DaemonRow) -> Daemon:
     )
 
 
-def _work(host: str, entry: Mapping[str, Any]) -> Work:
+def _work(row: DaemonRow, entry: Mapping[str, Any]) -> Work:
     return Work(
-        host=host,
+        daemon=row.id,
+        host=row.host,
         kind=_text(entry.get("kind")),
         what=_text(entry.get("what")),
         since=_time(entry.get("since")),
-        stage=_text(entry.get("stage")),
+        stage=_text(entry.get("stage")) or None,
         done=_number(entry.get("done")),
         total=_number(entry.get("total")),
-        unit=_text(entry.get("unit")),
+        unit=_text(entry.get("unit")) or None,
     )
 
 
 def _with(known: Consumed, entry: Mapping[str, Any]) -> Consumed:
-    waiting = _number(entry.get("oldest_waiting"))
-    since = [each for each in (known.oldest_waiting, _moment(waiting)) if each]
-    held = [
-        each for each in (known.oldest_held, _number(entry.get("oldest_held_seconds"))) if each is not None
-    ]
+    oldest = _moment(_number(entry.get("oldest_waiting")))
+    retention = _number(entry.get("retention_seconds"))
+    expires = oldest + timedelta(seconds=retention) if oldest and retention else None
     causes = [_text(cause) for cause in entry.get("paused_by") or ()]
     return Consumed(
         daemons=known.daemons + 1,
         held=known.held + int(_number(entry.get("held")) or 0),
         running=known.running + int(_number(entry.get("running")) or 0),
-        finished_per_second=known.finished_per_second + (_number(entry.get("finished_per_second")) or 0.0),
-        oldest_held=max(held, default=None),
-        oldest_waiting=min(since, default=None),
-        retention=_number(entry.get("retention_seconds")) or known.retention,
+        waiting=max(_given(known.waiting, _number(entry.get("waiting"))), default=None),
+        **{name: getattr(known, name) + (_number(entry.get(name)) or 0.0) for name in _RATES},
+        oldest_held=max(_given(known.oldest_held, _number(entry.get("oldest_held_seconds"))), default=None),
+        oldest_waiting=min(_given(known.oldest_waiting, oldest), default=None),
+        retention=retention or known.retention,
+        expires_at=min(_given(known.expires_at, expires), default=None),
         paused_by=tuple(dict.fromkeys([*known.paused_by, *causes])),
         down=known.down or bool(entry.get("down")),
     )
+
+
+def _given(*values: T | None) -> list[T]:
+    return [value for value in values if value is not None]
 
 
 def _entries(state: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
