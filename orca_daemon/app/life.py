@@ -5,9 +5,9 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AsyncExitStack
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 import structlog
 
@@ -19,11 +19,10 @@ from orca_daemon.engine.errors import RouteError, StuckError
 from orca_daemon.ops import logs
 from orca_daemon.ops.exits import Exit, StartConfigurationError
 from orca_daemon.ops.gc_tuning import tune_gc
-from orca_daemon.ops.signals import handled
+from orca_daemon.ops.signals import handled, unless_stopped
 from orca_daemon.ops.systemd import Notifier
 from orca_daemon.settings import Settings, SettingsError
 
-T = TypeVar("T")
 _log: Any = structlog.get_logger()
 
 
@@ -79,7 +78,7 @@ async def serve(settings: Settings, reload: Callable[[], Settings]) -> Exit:
 
 async def _run(process: Process, stack: AsyncExitStack, stopping: asyncio.Event) -> Exit:
     _log.info("start", version=__version__, pid=os.getpid(), queues=sorted(process.settings.bound))
-    if await _unless_stopped(stopping, process.start(stack)) is None:
+    if await unless_stopped(stopping, process.start(stack)) is None:
         _log.info("stopped", reason="a signal asked for it before the start was complete")
         return Exit.CLEAN
     tune_gc()
@@ -96,20 +95,6 @@ async def _run(process: Process, stack: AsyncExitStack, stopping: asyncio.Event)
 async def _stop_engine(process: Process, stopping: asyncio.Event) -> None:
     await stopping.wait()
     process.stop()
-
-
-async def _unless_stopped(stopping: asyncio.Event, work: Awaitable[T]) -> T | None:
-    """The result of `work`, or None if a stop is requested first."""
-    task = asyncio.ensure_future(work)
-    stop_requested = asyncio.ensure_future(stopping.wait())
-    either: set[asyncio.Future[Any]] = {task, stop_requested}
-    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-    stop_requested.cancel()
-    if task.done():
-        return task.result()
-    task.cancel()
-    await asyncio.wait({task})
-    return None
 
 
 def _reload(process: Process, reload: Callable[[], Settings]) -> None:

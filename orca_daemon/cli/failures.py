@@ -18,7 +18,6 @@ from orca_daemon.cli.table import Column
 from orca_daemon.cli.view import Form, View, columns_option, view_of
 
 if TYPE_CHECKING:
-    from orca_daemon.aws.dead_letter_queue import DeadLetterFilter
     from orca_daemon.operations.failures import FailureGroup, Failures
     from orca_daemon.operations.group_recovery import JobFile
     from orca_daemon.settings import Settings
@@ -217,7 +216,9 @@ def _redrive(
     if not group.can_redrive or group.queue is None:
         text = f"{group.reason_id} is a reason of {_SOURCES[group.source]}; --redrive is for dead letters"
         fail(text, USAGE)
-    wanted = _letters_of(group, since)
+    from orca_daemon.operations.failures import letters_of
+
+    wanted = letters_of(group, since)
     if dry_run:
         print_plan(settings, group.queue, wanted, most, View(view.form))
         return
@@ -227,15 +228,6 @@ def _redrive(
     with action(settings, action_id) as request:
         result = send_back(settings, group.queue, wanted, most, rate, request, about, quiet=as_json)
     print_sent_back(result, {"reason_id": group.reason_id, **recorded_id(settings, request)}, as_json=as_json)
-
-
-def _letters_of(group: "FailureGroup", since: datetime) -> "DeadLetterFilter":
-    from orca_daemon.aws.dead_letter_queue import DeadLetterFilter
-    from orca_daemon.operations.failures import folded_reason
-
-    return DeadLetterFilter(
-        since=since.timestamp(), test=lambda letter: folded_reason(letter.reason) == group.reason
-    )
 
 
 def _record(group: "FailureGroup") -> dict[str, Any]:

@@ -5,9 +5,9 @@ import os
 import resource
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 import structlog
 
@@ -26,11 +26,10 @@ from orca_daemon.db.database import Database
 from orca_daemon.engine.errors import NotYet
 from orca_daemon.ops import logs
 from orca_daemon.ops.exits import Exit, StartConfigurationError
-from orca_daemon.ops.signals import handled
+from orca_daemon.ops.signals import handled, unless_stopped
 from orca_daemon.ops.systemd import Notifier
 from orca_daemon.settings import Settings, SettingsError
 
-T = TypeVar("T")
 _log: Any = structlog.get_logger()
 _RETRY_SECONDS = 5.0
 _NAME = "orca-daemon console"
@@ -77,7 +76,7 @@ async def _run(settings: Settings, stopping: asyncio.Event) -> Exit:
     _log.info("console.start", version=__version__, pid=os.getpid())
     async with AsyncExitStack() as stack:
         context = stack.enter_async_context(_context(settings))
-        console = await _unless_stopped(stopping, context)
+        console = await unless_stopped(stopping, context)
         if console is None:
             _log.info("console.stopped", reason="a signal asked for it before the start was complete")
             return Exit.CLEAN
@@ -148,17 +147,3 @@ async def _tokens(settings: Settings, secrets: SecretReader) -> Mapping[str, str
         for name in (name for name, token in tokens.items() if len(token) < SHORT):
             _log.warning("token.short", who=name, advice=f"use {SHORT} random characters or more")
         return tokens
-
-
-async def _unless_stopped(stopping: asyncio.Event, work: Awaitable[T]) -> T | None:
-    """The result of `work`, or None if a stop is requested first."""
-    task = asyncio.ensure_future(work)
-    stop = asyncio.ensure_future(stopping.wait())
-    either: set[asyncio.Future[Any]] = {task, stop}
-    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-    stop.cancel()
-    if task.done():
-        return task.result()
-    task.cancel()
-    await asyncio.wait({task})
-    return None

@@ -174,6 +174,13 @@ def folded_reason(text: str | None) -> str:
     return fold(text or "") or NO_REASON
 
 
+def letters_of(group: FailureGroup, since: datetime) -> DeadLetterFilter:
+    """The dead letters with the group's reason."""
+    return DeadLetterFilter(
+        since=since.timestamp(), test=lambda letter: folded_reason(letter.reason) == group.reason
+    )
+
+
 @dataclass(slots=True)
 class _Sum:
     """The failures with one reason so far; the example is that of the last."""

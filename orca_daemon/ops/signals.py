@@ -6,12 +6,14 @@ HUP reads the settings again, USR1 logs the state and all stacks, USR2 pauses an
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
 from orca_daemon.ops import logs
 from orca_daemon.ops.bootstrap import ENDING, end_by, ends_the_process, unblock
 
+T = TypeVar("T")
 FLUSH_SECONDS = 0.5
 """How long process 1 waits for the log to be written after a second signal (see `bootstrap`)."""
 
@@ -38,6 +40,20 @@ def handled(stop: Callable[[], None], actions: Mapping[signal.Signals, Callable[
     finally:
         for name in (*ENDING, *actions):
             loop.remove_signal_handler(name)
+
+
+async def unless_stopped(stopping: asyncio.Event, work: Awaitable[T]) -> T | None:
+    """The result of `work`, or None if a stop is requested first: then the work is cancelled."""
+    task = asyncio.ensure_future(work)
+    stop_requested = asyncio.ensure_future(stopping.wait())
+    either: set[asyncio.Future[Any]] = {task, stop_requested}
+    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    stop_requested.cancel()
+    if task.done():
+        return task.result()
+    task.cancel()
+    await asyncio.wait({task})
+    return None
 
 
 def _at_once(number: int, frame: object) -> None:

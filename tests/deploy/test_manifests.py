@@ -206,12 +206,16 @@ def test_the_bill_of_materials_names_every_locked_library() -> None:
 def test_the_bill_of_materials_has_the_version_of_the_vendored_script() -> None:
     import runpy
 
-    version, licence = runpy.run_path(str(ROOT / "deploy/image/sbom.py"))["VENDORED"]["htmx.org"]
+    named = runpy.run_path(str(ROOT / "deploy/image/sbom.py"))["VENDORED"]
+    version, licence = named["htmx.org"]
     static = ROOT / "orca_daemon/console/static"
 
     assert f'version:"{version}"' in (static / "htmx.min.js").read_text("utf-8")
     assert licence == "0BSD"
     assert "Zero-Clause BSD" in (static / "htmx.LICENSE.txt").read_text("utf-8")
+    # The image is built without deploy/supply, so its script names the same parts again.
+    shipped = runpy.run_path(str(ROOT / "deploy/supply/parts.py"))["vendored"]()
+    assert named == {part.name: (part.version, part.licence) for part in shipped}
 
 
 def test_the_health_check_of_postgres_uses_the_address_of_the_migration() -> None:

@@ -10,6 +10,10 @@ from orca_daemon.operations.failures import FailureGroup, Failures, group_of_act
 
 SPANS = {"1d": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30)}
 
+MOST, RATE = 1_000_000, 50.0
+"""The most files or dead letters, and how many in a second, so that a mistake can be stopped."""
+WARNING = "If what made them fail is not mended, they fail again."
+
 
 class OfReason(Fields):
     """A group of failures, as the page of failures shows it."""
@@ -42,3 +46,8 @@ async def group_of(
         if action and (group := await group_of_action(console.settings, action, fields.reason_id)):
             return group, since
         raise ValueError(f"{error}.") from None
+
+
+def facts(group: FailureGroup, rate: str) -> list[tuple[str, str]]:
+    """What the preview of an action on a group tells of it."""
+    return [("Reason", group.reason), ("For example", group.example), ("At most", rate)]

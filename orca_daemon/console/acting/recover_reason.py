@@ -1,15 +1,12 @@
 """Requests the copies of all files again that failed for one reason."""
 
 from orca_daemon.console.acting.action import Action, Outcome, Preview, Progress
-from orca_daemon.console.acting.reasons import OfReason, group_of
+from orca_daemon.console.acting.reasons import MOST, RATE, WARNING, OfReason, facts, group_of
 from orca_daemon.console.context import ConsoleContext
 from orca_daemon.console.show import plural
 from orca_daemon.operations.group_recovery import QUEUE, recover_group
 from orca_daemon.operations.recorded import Request
 from orca_daemon.operations.sending import queue_url
-
-_MOST, _RATE = 1_000_000, 50.0
-"""Files a second, so that a mistake can be stopped."""
 
 
 async def _preview(console: ConsoleContext, fields: OfReason) -> Preview:
@@ -21,12 +18,8 @@ async def _preview(console: ConsoleContext, fields: OfReason) -> Preview:
         sentence=f"Look at {plural(group.count, 'object')}, and request a copy of each that can be read.",
         count=group.count,
         about=True,
-        facts=[
-            ("Reason", group.reason),
-            ("For example", group.example),
-            ("At most", f"{_RATE:.0f} files a second"),
-        ],
-        warning="If what made them fail is not mended, they fail again.",
+        facts=facts(group, f"{RATE:.0f} files a second"),
+        warning=WARNING,
     )
 
 
@@ -35,7 +28,7 @@ async def _perform(
 ) -> Outcome:
     group, since = await group_of(console, fields, request.id)
     done = await recover_group(
-        console.settings, group, since, most=_MOST, rate=_RATE, request=request, progress=progress
+        console.settings, group, since, most=MOST, rate=RATE, request=request, progress=progress
     )
     result = {
         "copies requested": done.posted,

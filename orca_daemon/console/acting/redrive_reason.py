@@ -1,15 +1,12 @@
 """Sends all dead letters of one queue and one reason back to the queue."""
 
-from orca_daemon.aws.dead_letter_filter import DeadLetterFilter
 from orca_daemon.console.acting.action import Action, Outcome, Preview, Progress
-from orca_daemon.console.acting.reasons import OfReason, group_of
+from orca_daemon.console.acting.reasons import MOST, RATE, WARNING, OfReason, facts, group_of
 from orca_daemon.console.context import ConsoleContext
 from orca_daemon.console.show import plural
 from orca_daemon.operations import dead_letters
-from orca_daemon.operations.failures import folded_reason
+from orca_daemon.operations.failures import letters_of
 from orca_daemon.operations.recorded import Request
-
-_MOST, _RATE = 1_000_000, 50.0
 
 
 async def _preview(console: ConsoleContext, fields: OfReason) -> Preview:
@@ -20,12 +17,8 @@ async def _preview(console: ConsoleContext, fields: OfReason) -> Preview:
         sentence=f"Send about {plural(group.count, 'dead letter')} of {group.queue} back to their queue.",
         count=group.count,
         about=True,
-        facts=[
-            ("Reason", group.reason),
-            ("For example", group.example),
-            ("At most", f"{_RATE:.0f} messages a second"),
-        ],
-        warning="If what made them fail is not mended, they fail again.",
+        facts=facts(group, f"{RATE:.0f} messages a second"),
+        warning=WARNING,
     )
 
 
@@ -33,15 +26,12 @@ async def _perform(
     console: ConsoleContext, fields: OfReason, progress: Progress, request: Request
 ) -> Outcome:
     group, since = await group_of(console, fields, request.id)
-    wanted = DeadLetterFilter(
-        since=since.timestamp(), test=lambda letter: folded_reason(letter.reason) == group.reason
-    )
     done = await dead_letters.redrive(
         console.settings,
         group.queue or "",
-        wanted,
-        most=_MOST,
-        rate=_RATE,
+        letters_of(group, since),
+        most=MOST,
+        rate=RATE,
         progress=progress,
         request=request,
         about={"reason_id": group.reason_id, "reason": group.reason, "since": fields.since},

@@ -16,6 +16,7 @@ from orca_daemon.console.security.answers import belongs_to_api, refusal
 from orca_daemon.console.security.cookies import visit_cookie
 from orca_daemon.console.security.hosts import PROBES
 from orca_daemon.console.security.late_forms import session_ended
+from orca_daemon.console.security.limits import replayed
 from orca_daemon.console.security.peers import Peer, networks, peer_of
 from orca_daemon.console.security.throttle import Throttle
 from orca_daemon.console.security.visitors import Visitor, Visitors, WrongTokenError
@@ -49,7 +50,7 @@ class Access:
         body = await receive()
         peer = peer_of(scope, self._trusted, self._settings.user_header)
         answer = self._judge(scope, body.get("body", b""), peer) or self._app
-        await answer(scope, _again(body, receive), self._with_visit(scope, send))
+        await answer(scope, replayed(body, receive), self._with_visit(scope, send))
 
     def _judge(self, scope: Scope, body: bytes, peer: Peer) -> Response | None:
         """The refusal; None if the request may go on."""
@@ -160,16 +161,3 @@ def too_many(scope: Scope, seconds: float, metrics: ConsoleMetrics) -> Response:
     return refusal(
         scope, HTTPStatus.TOO_MANY_REQUESTS, "Too many wrong tokens came from your address.", headers
     )
-
-
-def _again(body: Message, receive: Receive) -> Receive:
-    given = False
-
-    async def again() -> Message:
-        nonlocal given
-        if given:
-            return await receive()
-        given = True
-        return body
-
-    return again

@@ -70,7 +70,7 @@ class Limits:
             if answer:
                 await answer(scope, receive, send_in_time)
             else:
-                await self._app(scope, _replay(body, receive), send_in_time)
+                await self._app(scope, replayed(_whole(body), receive), send_in_time)
         finally:
             self._held -= held
 
@@ -88,8 +88,12 @@ async def _body(receive: Receive, hold: Callable[[int], None]) -> bytes:
             return bytes(body)
 
 
-def _replay(body: bytes, receive: Receive) -> Receive:
-    """A `receive` that gives this body once, then waits for the peer to leave."""
+def _whole(body: bytes) -> Message:
+    return {"type": "http.request", "body": body, "more_body": False}
+
+
+def replayed(message: Message, receive: Receive) -> Receive:
+    """A `receive` that gives this message once, then what the peer sends next."""
     given = False
 
     async def replay() -> Message:
@@ -97,6 +101,6 @@ def _replay(body: bytes, receive: Receive) -> Receive:
         if given:
             return await receive()
         given = True
-        return {"type": "http.request", "body": body, "more_body": False}
+        return message
 
     return replay
