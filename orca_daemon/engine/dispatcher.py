@@ -80,7 +80,6 @@ class Dispatcher:
     def _start(self, run: Run, now: float) -> None:
         # The delivery of its oldest message ends, too, and the message has to be given back before that.
         run.begin(now, self._route.time_limit, run.oldest + self._longest_stay)
-        run.settled = partial(self._settled, run)
         self._runs[run] = self._tasks.start(
             self._executor.execute(run), self._task_name, partial(self._ended, run)
         )
@@ -127,14 +126,14 @@ class Dispatcher:
         def then() -> None:
             run.overtaken = any(one.lost for lane, part in handled.parts if lane is own for one in part)
             self._free_lanes(others)
-            self._settled(run)
+            self.settled(run)
             if not ended.done():
                 ended.set_result(None)
 
         self._in_flight.delete_later(handled, then, urgent=True)
         await ended
 
-    def _settled(self, run: Run) -> None:
+    def settled(self, run: Run) -> None:
         """A delete of a run has ended, before or after its task."""
         if not run.settling:
             return  # a standard queue: the lanes did not wait

@@ -8,7 +8,7 @@ the event loop's thread, and never across an await.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -66,8 +66,6 @@ class Run:
     """Whether its limit is that of the delivery, which is too old for another attempt."""
     settling: int = 0
     """How many deletes its lanes wait for; none on a standard queue."""
-    settled: Callable[[], None] = lambda: None
-    """Called when a delete has ended.  Set by the dispatcher."""
     overtaken: bool = False
     """Whether a message before it comes back, so that this one has to, too."""
     succeeded: set[tuple[str, str]] | None = None

@@ -5,7 +5,7 @@ retry.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -13,7 +13,7 @@ from orca_daemon.engine import places
 from orca_daemon.engine.dead_lettering import DeadLettering, GiveBack
 from orca_daemon.engine.errors import DependencyDown, NotYet, Refused, Reject
 from orca_daemon.engine.events import Attempted, AttemptOutcome
-from orca_daemon.engine.in_flight_message import Isolation
+from orca_daemon.engine.in_flight_message import InFlightMessage, Isolation
 from orca_daemon.engine.in_flight_table import InFlightTable
 from orca_daemon.engine.lanes import Run, StopReason
 from orca_daemon.engine.message import Delivery
@@ -36,7 +36,7 @@ class StoppedError(Exception):
 
 
 class Turns(Protocol):
-    """What becomes of the other messages of a run whose messages are handled one after another."""
+    """What becomes of the lanes of a run, and of the messages of one that are handled one after another."""
 
     closed: bool
     """Whether nothing more may be begun."""
@@ -46,6 +46,9 @@ class Turns(Protocol):
 
     def cut(self, run: Run, number: int) -> None:
         """Return this message and those behind it."""
+
+    def settled(self, run: Run) -> None:
+        """A delete of the run has ended."""
 
 
 class RunExecutor:
@@ -72,20 +75,19 @@ class RunExecutor:
         if run.messages[0].dead_letter_reason is not None:
             await self._dead_lettering.end(run)
             return
-        error = await self._attempt_all(run)
+        one_by_one = self._route.pipelined
+        error = await (self._attempt_each(run) if one_by_one else self._attempt(run))
         decision = DURABLE if error is None else await self._decide(run, error)
         await self._apply(run, decision, error)
 
     # Attempt.
 
-    async def _attempt_all(self, run: Run) -> BaseException | None:
-        """Attempt the run at once, or one message after another; the first failure ends it.
+    async def _attempt_each(self, run: Run) -> BaseException | None:
+        """Attempt one message after another; the first failure ends it.
 
         Then what was handled is deleted, what was not begun goes back, and the run is the failed message.
         Nothing more is begun once the queue is closed, and no message whose lease is over.
         """
-        if not self._route.pipelined:
-            return await self._attempt(run)
         for number, message in enumerate(run.messages):
             now = asyncio.get_running_loop().time()
             if number and (self._turns.closed or message.lost or message.deadline <= now):
@@ -104,7 +106,7 @@ class RunExecutor:
         A cancellation that the engine asked for (`run.stop`) ends here, and one of the whole engine goes on.
         A cancellation raised inside the handler, by a task that it awaited, is a failure like any other.
         """
-        now = asyncio.get_running_loop().time
+        now, current = asyncio.get_running_loop().time, run.current
         begun = now()
         error: BaseException | None = None
         places.listen(partial(self._dependencies.succeeded, run))
@@ -112,7 +114,7 @@ class RunExecutor:
             await self._route.handle(
                 [
                     Delivery(one.decoded, one.envelope, one.attempts + 1, one.facts, begun - one.received)
-                    for one in run.current
+                    for one in current
                 ]
             )
         except asyncio.CancelledError as problem:
@@ -125,7 +127,7 @@ class RunExecutor:
             _forget_cancellation()
             if error is not None:
                 error = self._stopped(run, run.stop)
-        self._report(run, error, now() - run.started)
+        self._report(run, current, error, now() - run.started)
         run.attempted(now(), self._route.time_limit)
         if run.succeeded:
             self._dependencies.cleared(run, error)
@@ -141,12 +143,14 @@ class RunExecutor:
         run.current[0].attempt_stopped(by_its_end=why is StopReason.ENDED)
         return StoppedError(why)
 
-    def _report(self, run: Run, error: BaseException | None, seconds: float) -> None:
-        for message in run.current:
+    def _report(
+        self, run: Run, current: Sequence[InFlightMessage], error: BaseException | None, seconds: float
+    ) -> None:
+        for message in current:
             message.attempt_ended(seconds)
-        envelopes = tuple([message.envelope for message in run.current])
+        envelopes = tuple([message.envelope for message in current])
         reported = None if isinstance(error, StoppedError) else error
-        attempt = run.current[0].attempts + 1
+        attempt = current[0].attempts + 1
         self._context.observe(
             Attempted(self._context.name, envelopes, attempt, seconds, reported, _outcome(run, error))
         )
@@ -181,7 +185,7 @@ class RunExecutor:
                 # On a FIFO queue the next run of a group starts only when this one's deletes are confirmed.
                 fifo = self._context.facts.fifo
                 run.settling += fifo
-                self._in_flight.delete_later(run, run.settled, urgent=fifo)
+                self._in_flight.delete_later(run, partial(self._turns.settled, run), urgent=fifo)
             case Next.SPLIT:
                 narrower = Isolation.GROUP if len(run.parts) > 1 else Isolation.ALONE
                 for message in run.messages:

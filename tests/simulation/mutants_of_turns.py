@@ -34,11 +34,8 @@ def keep_what_overtook() -> AbstractContextManager[object]:
 @breaks("i3_group_order")
 def go_on_after_a_failure() -> AbstractContextManager[object]:
     """Handle the messages behind one that failed before it has another attempt."""
-    attempt_all = RunExecutor._attempt_all
 
-    async def _attempt_all(self: RunExecutor, run: Run) -> BaseException | None:
-        if not self._route.pipelined:
-            return await attempt_all(self, run)
+    async def _attempt_each(self: RunExecutor, run: Run) -> BaseException | None:
         first: tuple[int, BaseException] | None = None
         for number, message in enumerate(run.messages):
             run.turn_to(message, asyncio.get_running_loop().time(), self._route.time_limit)
@@ -51,17 +48,14 @@ def go_on_after_a_failure() -> AbstractContextManager[object]:
             await self._turns.narrow(run, first[0])
         return first[1]
 
-    return patch.object(RunExecutor, "_attempt_all", _attempt_all)
+    return patch.object(RunExecutor, "_attempt_each", _attempt_each)
 
 
 @breaks("i11_drain")
 def finish_all_turns_while_closing() -> AbstractContextManager[object]:
     """Begin the next message of a run although the engine is to stop."""
-    attempt_all = RunExecutor._attempt_all
 
-    async def _attempt_all(self: RunExecutor, run: Run) -> BaseException | None:
-        if not self._route.pipelined:
-            return await attempt_all(self, run)
+    async def _attempt_each(self: RunExecutor, run: Run) -> BaseException | None:
         for number, message in enumerate(run.messages):
             run.turn_to(message, asyncio.get_running_loop().time(), self._route.time_limit)
             if error := await self._attempt(run):
@@ -70,4 +64,4 @@ def finish_all_turns_while_closing() -> AbstractContextManager[object]:
                 return error
         return None
 
-    return patch.object(RunExecutor, "_attempt_all", _attempt_all)
+    return patch.object(RunExecutor, "_attempt_each", _attempt_each)
