@@ -58,6 +58,7 @@ def register(app: typer.Typer) -> None:
 def recover(
     job_id: JobId,
     granule: Annotated[str | None, typer.Option("--granule", help="Only this granule.")] = None,
+    file: Annotated[str | None, typer.Option("--file", help="Only files of this name.")] = None,
     failed: Annotated[bool, typer.Option("--failed", help="Include files that failed.")] = False,
     yes: Yes = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the files, post nothing.")] = False,
@@ -82,6 +83,7 @@ def recover(
     \b
     orca-daemon recover 8f3a61c2 --dry-run
     orca-daemon recover 8f3a61c2 --failed --yes
+    orca-daemon recover 8f3a61c2 --file MOD09GQ.A2017025.h21v00.006.2017034065104.hdf
     """
     refuse_unless_answered(yes=yes or dry_run, as_json=as_json or as_csv)
     view = view_of(FILES, SENT, wide=wide, columns=columns, as_csv=as_csv, as_json=as_json)
@@ -89,7 +91,7 @@ def recover(
     settings = settings_or_exit(config)
     if queue is not None:
         queue_url_or_exit(settings, queue)  # before any work, which may take long
-    open_files = _check(settings, job_id, granule, failed=failed, quiet=quiet)
+    open_files = _check(settings, job_id, granule, file, failed=failed, quiet=quiet)
     ready = [checked for checked in open_files.files if _is_ready(checked)]
     if not quiet:
         _print_files(view, open_files)
@@ -98,18 +100,23 @@ def recover(
         url = queue_url_or_exit(settings, queue or _QUEUE)
         name = url.rpartition("/")[2]
         confirm(f"Post copy requests for {_files(len(ready))} to {name}?", yes=yes, as_json=quiet)
-        options = {"granule": granule, "failed": failed}
+        options = {"granule": granule, "file": file, "failed": failed}
         sent = _post(settings, open_files.job_id, ready, url, action_id, options, quiet=quiet)
     _print_result(view, open_files, sent)
     if any(result.message_id is None for result in sent.values()):
         raise typer.Exit(FAILED)
 
 
-def _check(settings: Settings, job_id: str, granule: str | None, *, failed: bool, quiet: bool) -> "OpenFiles":
+def _check(
+    settings: Settings, job_id: str, granule: str | None, file: str | None, *, failed: bool, quiet: bool
+) -> "OpenFiles":
     from orca_daemon.operations.recovery import check_open_files
 
     with counter("checking objects", quiet=quiet) as progress:
-        return run(check_open_files(settings, job_id, granule=granule, failed=failed, progress=progress))
+        work = check_open_files(
+            settings, job_id, granule=granule, filename=file, failed=failed, progress=progress
+        )
+        return run(work)
 
 
 def _post(

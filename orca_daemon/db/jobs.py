@@ -117,6 +117,7 @@ def files(
     job: str,
     *,
     granule: str | None = None,
+    filename: str | None = None,
     statuses: Iterable[RecoveryStatus] = ALL,
     limit: int | None = None,
 ) -> list[File]:
@@ -124,6 +125,7 @@ def files(
     parameters = {
         "job": job,
         "granule": granule,
+        "filename": filename,
         "statuses": [status.value for status in statuses],
         "limit": limit,
     }

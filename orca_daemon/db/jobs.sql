@@ -64,6 +64,7 @@ FROM orca.recovery_file AS file
 JOIN orca.recovery_job AS granule USING (job_id, collection_id, granule_id)
 WHERE file.job_id = :job
     AND (CAST(:granule AS text) IS NULL OR file.granule_id = :granule)
+    AND (CAST(:filename AS text) IS NULL OR file.filename = :filename)
     AND file.status_id = ANY (CAST(:statuses AS int[]))
 ORDER BY file.collection_id, file.granule_id, file.filename
 LIMIT :limit;

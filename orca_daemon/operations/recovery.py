@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 
 from orca_daemon.aws.clients import connect
 from orca_daemon.aws.s3copy import ObjectHead, ObjectMissingError, S3Object, head_object
@@ -13,6 +14,7 @@ from orca_daemon.db import jobs
 from orca_daemon.db.jobs import OPEN, File
 from orca_daemon.engine.backoff import Backoff
 from orca_daemon.operations.database import database
+from orca_daemon.operations.errors import NotFoundError
 from orca_daemon.operations.jobs import find_job, job_not_found
 from orca_daemon.operations.sending import sqs_client
 from orca_daemon.producer.batch import Sent, send_batch
@@ -63,6 +65,7 @@ async def check_open_files(
     job_id: str,
     *,
     granule: str | None = None,
+    filename: str | None = None,
     failed: bool = False,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> OpenFiles:
@@ -72,11 +75,12 @@ async def check_open_files(
         settings: of the database, of AWS, and of the buckets that may be copied.
         job_id: the job, as `find_job` takes it.
         granule: only this granule.
+        filename: only files of this name.
         failed: include the files that failed.
         progress: called with the number of objects read so far, and the number of all.
 
     Raises:
-        NotFoundError: the job does not exist, does not have this granule, or is not the only one.
+        NotFoundError: the job does not exist, does not have this granule or file, or is not the only one.
         AddressError, DependencyDown, PostgresError: the database cannot be read.
         SettingsError: AWS is not set up.
         botocore.exceptions.BotoCoreError: S3 cannot be reached.
@@ -85,9 +89,13 @@ async def check_open_files(
     async with database(settings) as opened:
         job_id = await find_job(opened, job_id)
         granules = await opened.transact(jobs.granules, job_id, granule=granule)
-        rows = await opened.transact(jobs.files, job_id, granule=granule, statuses=statuses)
+        chosen = partial(jobs.files, granule=granule, filename=filename)
+        rows = await opened.transact(chosen, job_id, statuses=statuses)
+        named = bool(filename is None or rows or await opened.transact(chosen, job_id, limit=1))
     if not granules:
         raise job_not_found(job_id, granule)
+    if not named:
+        raise NotFoundError(f"job {job_id} has no file {filename}")
     files = [file for file in rows if failed or file.status is not RecoveryStatus.FAILED]
     if not files:
         return OpenFiles(job_id, [], left_out=len(rows))

@@ -136,6 +136,16 @@ def test_a_job_without_open_files_reports_how_many_failed(archive: Archive, conn
     assert run("j", "--json").exit_code == 2
 
 
+def test_only_files_of_one_name(archive: Archive) -> None:
+    result = run("j", "--file", "3.h5", "--failed", "--yes", "--json")
+    assert [each["filename"] for each in json.loads(result.stdout)["files"]] == ["3.h5"]
+    assert [request.filename for request in archive.requests()] == ["3.h5"]
+    assert run("j", "--file", "4.h5", "--dry-run").output == "nothing to recover: no open files\n"
+    unknown = run("j", "--file", "no-such-file", "--dry-run")
+    assert unknown.exit_code == 1
+    assert "job j has no file no-such-file" in unknown.output
+
+
 def test_failed_files_that_are_left_out_are_reported_whatever_else_is_done(
     archive: Archive, connection: Connection
 ) -> None:

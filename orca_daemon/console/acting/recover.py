@@ -26,6 +26,8 @@ class Recover(Fields):
     job: str
     granule: str = ""
     """Only of this granule; empty means all."""
+    file: str = ""
+    """Only files of this name; empty means all."""
     failed: bool = False
     """Include the files that failed."""
 
@@ -33,9 +35,14 @@ class Recover(Fields):
 async def _preview(console: ConsoleContext, fields: Recover) -> Preview:
     queue_url(console.settings, QUEUE)
     files = await console.reader.read(
-        jobs.files, fields.job, granule=fields.granule or None, statuses=_statuses(fields)
+        jobs.files,
+        fields.job,
+        granule=fields.granule or None,
+        filename=fields.file or None,
+        statuses=_statuses(fields),
     )
-    facts = [("Recovery", fields.job), *([("Granule", fields.granule)] if fields.granule else [])]
+    narrower = [("Granule", fields.granule), ("File", fields.file)]
+    facts = [("Recovery", fields.job), *[(name, chosen) for name, chosen in narrower if chosen]]
     facts += [
         ("Files", f"{plural(len(files), 'file')}, {'with' if fields.failed else 'without'} those that failed")
     ]
@@ -81,6 +88,7 @@ async def _checked(console: ConsoleContext, fields: Recover, progress: Progress)
             console.settings,
             fields.job,
             granule=fields.granule or None,
+            filename=fields.file or None,
             failed=fields.failed,
             progress=progress,
         )

@@ -13,12 +13,13 @@ from orca_daemon.console.context import ConsoleContext, Context
 from orca_daemon.console.rendering import page
 from orca_daemon.console.show import link
 from orca_daemon.console.states import State
+from orca_daemon.db.actions import FRESH
 from orca_daemon.db.sql import load
 
 router = APIRouter()
 _SQL = load(__package__, "actions.sql")
 _ROWS = 50
-_SILENT = timedelta(minutes=2)
+_SILENT = timedelta(seconds=FRESH)
 """After this time without a sign of life an action that has not finished counts as broken off."""
 _LAST, _LAST_ID = datetime(9999, 1, 1, tzinfo=UTC), "ffffffff-ffff-ffff-ffff-ffffffffffff"
 

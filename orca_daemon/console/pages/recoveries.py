@@ -1,7 +1,7 @@
 """The page `/recoveries`: recovery jobs, the newest first, by status and time, or as searched for."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Annotated, Any
@@ -37,6 +37,10 @@ _MATCHING = {
     ),
     "failed": "granule.status_id = 3",
     "copied": "granule.status_id = 4",
+}
+_WANTED = {
+    "collection": "granule.collection_id = :collection",
+    "bucket": "granule.archive_destination = :bucket",
 }
 STATUSES = (
     ("", "any"),
@@ -97,13 +101,16 @@ class Chosen:
 
     q: str = ""
     status: str = ""
+    collection: str = ""
+    bucket: str = ""
+    """The archive bucket."""
     since: str = ""
     until: str = ""
 
     @property
     def parameters(self) -> dict[str, str]:
         """The same for an address."""
-        return {"q": self.q, "status": self.status, "since": self.since, "until": self.until}
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +129,21 @@ async def recoveries(
     context: Context,
     q: Annotated[str, Query(max_length=1_024)] = "",
     status: Annotated[str, Query(max_length=16)] = "",
+    collection: Annotated[str, Query(max_length=1_024)] = "",
+    bucket: Annotated[str, Query(max_length=255)] = "",
     since: Annotated[str, Query(max_length=32)] = "",
     until: Annotated[str, Query(max_length=32)] = "",
     after: Annotated[str, Query(max_length=8_000)] = "",
 ) -> HTMLResponse:
     """The page."""
-    chosen = Chosen(q=q.strip(), status=status if status in _MATCHING else "", since=since, until=until)
+    chosen = Chosen(
+        q=q.strip(),
+        status=status if status in _MATCHING else "",
+        collection=collection.strip(),
+        bucket=bucket.strip(),
+        since=since,
+        until=until,
+    )
     problems: list[str] = []
     found = await context.reader.read(_read, chosen, after, problems)
     return page(
@@ -163,7 +179,7 @@ def _read(connection: Connection, chosen: Chosen, after: str, problems: list[str
             until, after_job = cursors.read(after, datetime, str)
         except cursors.CursorError as error:
             problems.append(str(error))
-    return _scanned(connection, partial(_page, connection, chosen.status, since, until, after_job), *_SCANS)
+    return _scanned(connection, partial(_page, connection, chosen, since, until, after_job), *_SCANS)
 
 
 def _scanned(connection: Connection, read: Callable[[int], Sequence[Any]], few: int, *more: int) -> JobsPage:
@@ -185,19 +201,29 @@ def _scanned(connection: Connection, read: Callable[[int], Sequence[Any]], few: 
 
 
 def _page(
-    connection: Connection, status: str, since: datetime, until: datetime, after_job: str | None, scanned: int
+    connection: Connection,
+    chosen: Chosen,
+    since: datetime,
+    until: datetime,
+    after_job: str | None,
+    scanned: int,
 ) -> Sequence[Any]:
     # The conditions are ours; as literals they let Postgres choose the partial indexes.
-    statement = text(SQL["page"].text.replace("/* matching */ true", _MATCHING[status]))
+    filters = {name: value for name, value in asdict(chosen).items() if name in _WANTED and value}
+    wanted = " AND ".join(_WANTED[name] for name in filters) or "true"
+    statement = SQL["page"].text.replace("/* matching */ true", _MATCHING[chosen.status])
+    statement = statement.replace("/* wanted */ true", wanted)
     values = {
+        **filters,
         "since": since,
         "until": until,
         "after_job": after_job,
         "scanned": scanned,
-        "pairs": min(scanned, _PAIRS),
+        # Only what is wanted is looked up: with a filter, all that was read may be looked through.
+        "pairs": scanned if filters else min(scanned, _PAIRS),
         "limit": ROWS + 1,
     }
-    return connection.execute(statement, values).all()
+    return connection.execute(text(statement), values).all()
 
 
 def _found(connection: Connection, wanted: str, problems: list[str]) -> JobsPage:

@@ -1,25 +1,26 @@
 -- name: page
 -- A job stands where its earliest granule that matches stands.  At most `scanned` entries of the index by time are read,
 -- and of these the newest `pairs` of time and job: so a page is quick however many rows there are, and the last of them
--- says where the next page begins.
+-- says where the next page begins.  Collection and bucket have no index by time: they are asked of what was read.
 WITH scanned AS MATERIALIZED (
-    SELECT granule.request_time, granule.job_id
+    SELECT granule.request_time, granule.job_id, /* wanted */ true AS wanted
     FROM orca.recovery_job AS granule
     WHERE granule.request_time <= :until AND granule.request_time >= :since AND /* matching */ true
     ORDER BY granule.request_time DESC
     LIMIT :scanned
 ), pairs AS MATERIALIZED (
-    SELECT DISTINCT request_time, job_id FROM scanned
+    SELECT request_time, job_id, bool_or(wanted) AS wanted FROM scanned
     WHERE CAST(:after_job AS text) IS NULL
         OR (request_time, job_id) < (CAST(:until AS timestamptz), CAST(:after_job AS text))
+    GROUP BY request_time, job_id
     ORDER BY request_time DESC, job_id DESC
     LIMIT :pairs
 ), firsts AS MATERIALIZED (
     SELECT job.job_id, (
         SELECT min(granule.request_time) FROM orca.recovery_job AS granule
-        WHERE granule.job_id = job.job_id AND /* matching */ true
+        WHERE granule.job_id = job.job_id AND /* matching */ true AND /* wanted */ true
     ) AS request_time
-    FROM (SELECT DISTINCT job_id FROM pairs) AS job
+    FROM (SELECT DISTINCT job_id FROM pairs WHERE wanted) AS job
 )
 SELECT jobs.job_id, jobs.request_time, edge.last_time, edge.last_job, edge.complete
 FROM (
@@ -103,6 +104,7 @@ SELECT collection_id, granule_id, filename, status_id, error_message, restore_de
 FROM orca.recovery_file
 WHERE job_id = :job
     AND (CAST(:status AS int) IS NULL OR status_id = :status)
+    AND (CAST(:only AS text) IS NULL OR granule_id = :only)
     AND (collection_id, granule_id, filename) > (:collection, :granule, :filename)
 ORDER BY collection_id, granule_id, filename
 LIMIT :limit;

@@ -46,12 +46,23 @@ class Details:
     files: Sequence[Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which files of the job the page lists."""
+
+    status: int | None
+    granule: str | None
+    after: Sequence[str]
+    """Collection, granule and name of the last file of the page before."""
+
+
 @router.get("/recoveries/job", response_class=HTMLResponse, include_in_schema=False)
 async def recovery(
     request: Request,
     context: Context,
     id: Annotated[str, Query(max_length=4_000)],  # noqa: A002  the name in the address
     status: Annotated[str, Query(max_length=16)] = "",
+    granule: Annotated[str, Query(max_length=4_000)] = "",
     after: Annotated[str, Query(max_length=16_000)] = "",
 ) -> HTMLResponse:
     """The page."""
@@ -62,29 +73,31 @@ async def recovery(
             start = tuple(cursors.read(after, str, str, str))
         except cursors.CursorError:
             after = ""
-    details = await context.reader.read(_read, id, _STATUSES[status], start) if "\x00" not in id else None
+    readable = "\x00" not in id + granule
+    chosen = Chosen(_STATUSES[status], granule or None, start)
+    details = await context.reader.read(_read, id, chosen) if readable else None
     if details is None:
         return page(request, "missing.html", status=404, what="recovery", name=id, back="/recoveries")
     return page(
         request,
         "recovery.html",
         **_shown(details, status),
+        granule=granule,
         first=bool(after),
-        address=link("/recoveries/job", {"id": id, "status": status, "after": after}),
+        address=link("/recoveries/job", {"id": id, "status": status, "granule": granule, "after": after}),
     )
 
 
-def _read(connection: Connection, job_id: str, status: int | None, after: Sequence[str]) -> Details | None:
+def _read(connection: Connection, job_id: str, chosen: Chosen) -> Details | None:
     values = {"job": job_id, "most": _MOST}
     requested = connection.execute(SQL["exists"], values).first()
     if requested is None:
         return None
     counts = connection.execute(SQL["counts"], {"jobs": [job_id], "most": _MOST}).one()
     job = job_of(requested.request_time, counts, _MOST)
-    place = dict(zip(("collection", "granule", "filename"), after, strict=True))
-    files = connection.execute(
-        SQL["files"], {"job": job_id, "status": status, "limit": _ROWS + 1, **place}
-    ).all()
+    place = dict(zip(("collection", "granule", "filename"), chosen.after, strict=True))
+    wanted = {"job": job_id, "status": chosen.status, "only": chosen.granule, "limit": _ROWS + 1}
+    files = connection.execute(SQL["files"], {**wanted, **place}).all()
     return Details(
         job,
         connection.execute(SQL["restores"], values).one(),

@@ -1,6 +1,7 @@
 """Creates every series at the start, so that rates and alerts on absence also work for an idle queue."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 from itertools import product
 from typing import TypeVar
 
@@ -18,3 +19,11 @@ def filled(metric: M, *values: Iterable[str]) -> M:
     for combination in product(*(tuple(each) for each in values)):
         metric.labels(*combination)
     return metric
+
+
+def series_of(metric: M) -> Callable[..., M]:
+    """Return `metric.labels` with a memory, because the library's checks cost more than counting.
+
+    Labels are bounded, so the memory is.
+    """
+    return lru_cache(maxsize=None)(metric.labels)

@@ -16,7 +16,7 @@ from orca_daemon.engine.events import (
     SettlementFailed,
 )
 from orca_daemon.engine.source import EntryOutcome
-from orca_daemon.ops.metrics.labels import PREFIX, filled
+from orca_daemon.ops.metrics.labels import PREFIX, filled, series_of
 
 OUTCOMES = tuple(SettledOutcome)
 REASONS = tuple(Cause)
@@ -116,25 +116,30 @@ class MessageMetrics:
             queues,
             OPERATIONS,
         )
+        # What every message counts.
+        self._settled, self._delay = series_of(self.settled), series_of(self.delay)
+        self._attempts, self._receives = series_of(self.attempts), series_of(self.receives)
+        self._held, self._lease_left = series_of(self.held), series_of(self.lease_left)
 
     def polled(self, event: Polled) -> None:
         """A receive returned messages."""
         self.received.labels(event.queue).inc(len(event.messages))
-        now = self._wall()
+        now, delay = self._wall(), self._delay(event.queue)
         for envelope in event.messages:
             if envelope.sent_at:
                 # Clocks differ: count a message from the future as sent now.
-                self.delay.labels(event.queue).observe(max(0.0, now - envelope.sent_at))
+                delay.observe(max(0.0, now - envelope.sent_at))
 
     def message_settled(self, event: Settled) -> None:
         """A message was settled."""
-        self.settled.labels(event.queue, event.outcome).inc()
-        self.attempts.labels(event.queue).observe(event.attempts)
-        self.receives.labels(event.queue).observe(event.envelope.receive_count)
-        self.held.labels(event.queue).observe(event.held_seconds)
-        self.lease_left.labels(event.queue).observe(event.lease_left)
+        queue = event.queue
+        self._settled(queue, event.outcome).inc()
+        self._attempts(queue).observe(event.attempts)
+        self._receives(queue).observe(event.envelope.receive_count)
+        self._held(queue).observe(event.held_seconds)
+        self._lease_left(queue).observe(event.lease_left)
         if event.outcome is SettledOutcome.DEAD_LETTERED:
-            self.dead_lettered.labels(event.queue, event.cause or Cause.ATTEMPTS).inc()
+            self.dead_lettered.labels(queue, event.cause or Cause.ATTEMPTS).inc()
 
     def notification_abandoned(self, event: NotificationAbandoned) -> None:
         """A message is dead-lettered without notifying its requester, because `gave_up` failed too often."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from orca_daemon.engine.events import Attempted, AttemptOutcome, Polled, PollOutcome
-from orca_daemon.ops.metrics.labels import PREFIX, SECONDS, filled
+from orca_daemon.ops.metrics.labels import PREFIX, SECONDS, filled, series_of
 
 POLLS = tuple(PollOutcome)
 ATTEMPTS = tuple(AttemptOutcome)
@@ -65,6 +65,8 @@ class WorkMetrics:
         for queue, handler in queues.items():
             filled(self.duration, [queue], [handler], ATTEMPTS)
             filled(self.errors, [queue], [handler], ATTEMPTS[1:])
+        # What every run counts.
+        self._duration, self._run_messages = series_of(self.duration), series_of(self.run_messages)
 
     def polled(self, event: Polled) -> None:
         """A receive returned."""
@@ -75,7 +77,7 @@ class WorkMetrics:
     def attempted(self, event: Attempted) -> None:
         """A handler returned."""
         handler = self._handlers.get(event.queue, event.queue)
-        self.duration.labels(event.queue, handler, event.outcome).observe(event.seconds)
-        self.run_messages.labels(event.queue).observe(len(event.envelopes))
+        self._duration(event.queue, handler, event.outcome).observe(event.seconds)
+        self._run_messages(event.queue).observe(len(event.envelopes))
         if event.outcome is not AttemptOutcome.DONE:
             self.errors.labels(event.queue, handler, event.outcome).inc()
