@@ -104,6 +104,8 @@ def _paths(url: str) -> dict[str, str]:
             f"recoveries, {status}": f"/recoveries?status={status}"
             for status in ("open", "stuck", "failed", "copied")
         },
+        "recoveries of a collection that has none": "/recoveries?collection=none",
+        "recoveries in progress of a bucket that has none": "/recoveries?status=open&bucket=none",
         "recoveries of a year ago": "/recoveries?until=2000-01-01",
         "search for a job": f"/recoveries?q={small[:8]}",
         "search for a key": f"/recoveries?q={key}",
