@@ -24,10 +24,15 @@ Error = Annotated[str, typer.Option(help="Only with this class of error.")]
 Group = Annotated[str | None, typer.Option(help="Only of this message group.")]
 Since = Annotated[
     str | None,
-    typer.Option(help="Only dead-lettered at this time or later: ISO 8601, or a span before now such as 7d."),
+    typer.Option(
+        help="Only dead-lettered at this time or later: ISO 8601, today, yesterday, or a span such as 7d."
+    ),
 ]
 Until = Annotated[
-    str | None, typer.Option(help="Only dead-lettered before this time: ISO 8601, or a span before now.")
+    str | None,
+    typer.Option(
+        help="Only dead-lettered before this time: ISO 8601, today, yesterday, or a span before now."
+    ),
 ]
 LETTERS = (
     Column(name="queue", rank=7, extra=True),

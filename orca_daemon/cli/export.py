@@ -41,7 +41,8 @@ def export(
     since: Annotated[
         str | None,
         typer.Option(
-            "--since", help="Start here instead of at the newest file: ISO 8601, or a span such as 24h, 7d."
+            "--since",
+            help="Start here, not at the newest file: ISO 8601, today, yesterday, or a span such as 7d.",
         ),
     ] = None,
     full: Annotated[

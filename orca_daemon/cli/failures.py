@@ -59,7 +59,10 @@ def register(app: typer.Typer) -> None:
 
 def failures(
     since: Annotated[
-        str, typer.Option(help="Only what failed at this time or later: ISO 8601, or a span before now.")
+        str,
+        typer.Option(
+            help="Only what failed at this time or later: ISO 8601, today, yesterday, or a span before now."
+        ),
     ] = "7d",
     reason_id: Annotated[
         str | None, typer.Option("--reason-id", metavar="ID", help="Only this reason, by its id.")

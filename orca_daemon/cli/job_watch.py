@@ -12,6 +12,7 @@ from orca_daemon.cli.exits import FAILED, run
 from orca_daemon.cli.output import format_bytes, note, print_json, say
 
 if TYPE_CHECKING:
+    from orca_daemon.db.job_progress import JobProgress
     from orca_daemon.operations.job_progress import Watched
     from orca_daemon.settings import Settings
 
@@ -79,7 +80,7 @@ def record(watched: "Watched") -> dict[str, Any]:
     now, pace = watched.progress, watched.pace
     return {
         "job_id": watched.job_id,
-        "percent": round(watched.percent, 2),
+        "percent": round(now.percent, 2),
         "files": now.files,
         "pending": now.pending,
         "staged": now.staged,
@@ -97,18 +98,24 @@ def record(watched: "Watched") -> dict[str, Any]:
     }
 
 
-def line(watched: "Watched") -> str:
-    """A reading, in one line."""
-    now, pace = watched.progress, watched.pace
+def summary(now: "JobProgress") -> str:
+    """How far a job is, in one line."""
     parts = [
-        f"{watched.job_id}  {watched.percent:.1f} %",
+        f"{now.percent:.1f} %",
         f"{now.ended:,} of {now.files:,} files ({now.staged:,} staged, {now.failed:,} failed)",
     ]
     if now.bytes.total:
         known = "" if now.bytes.sized == now.files else f" known of {now.bytes.sized:,} files"
         parts.append(f"{format_bytes(now.bytes.copied)} of {format_bytes(now.bytes.total)}{known}")
+    return "  ".join([*parts, "ended"] if now.is_over else parts)
+
+
+def line(watched: "Watched") -> str:
+    """A reading, in one line."""
+    now, pace = watched.progress, watched.pace
+    parts = [watched.job_id, summary(now)]
     if now.is_over:
-        return "  ".join([*parts, "ended"])
+        return "  ".join(parts)
     if pace.bytes_per_second:
         parts.append(f"{format_bytes(round(pace.bytes_per_second))}/s")
     elif pace.files_per_second:

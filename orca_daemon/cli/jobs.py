@@ -7,9 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orca_daemon.cli.exits import run, settings_or_exit
-from orca_daemon.cli.options import AsCsv, AsJson, Config, StatusName, Wide, parse_span, parse_time
-from orca_daemon.cli.output import note, print_json
-from orca_daemon.cli.table import Column
+from orca_daemon.cli.options import (
+    AsCsv,
+    AsJson,
+    Config,
+    StatusChoice,
+    Wide,
+    parse_span,
+    parse_time,
+    statuses_of,
+)
+from orca_daemon.cli.output import note, print_json, say, terminal_width, wrapped
+from orca_daemon.cli.table import Column, printable
 from orca_daemon.cli.view import Form, columns_option, view_of
 from orca_daemon.operations.errors import NotFoundError
 
@@ -22,7 +31,7 @@ GranuleId = Annotated[str | None, typer.Option("--granule", help="Only with this
 JobId = Annotated[
     str, typer.Argument(metavar="JOB", help="Id of the job, or as much of its beginning as no other job has.")
 ]
-_WHEN = "ISO 8601, or a span before now such as 7d."
+_WHEN = "ISO 8601, today, yesterday, or a span before now such as 7d."
 _NO_JOBS = "There are no recovery jobs yet: the first new_job on the queue status_update makes one."
 _NO_MATCH = "No recovery job matches."
 _ID_WIDTH = 36
@@ -30,6 +39,7 @@ _ID_WIDTH = 36
 JOBS = (
     Column(name="job_id", least=_ID_WIDTH, identifies=True),
     Column(name="status", rank=1),
+    Column(name="done"),
     Column(name="request_time", header="REQUESTED (UTC)", rank=2),
     Column(name="completion_time", header="COMPLETED (UTC)", rank=9),
     Column(name="last_update", header="LAST UPDATE (UTC)", rank=8),
@@ -69,7 +79,10 @@ def register(app: typer.Typer) -> None:
 
 
 def jobs(
-    status: Annotated[StatusName | None, typer.Option(help="Only with this status.")] = None,
+    status: Annotated[
+        list[StatusChoice] | None,
+        typer.Option(help="Only with this status; repeatable, for any of several.  open: pending or staged."),
+    ] = None,
     stuck: Annotated[
         str | None, typer.Option(help="Only with an open file that has not moved for this long: 24h, 3d.")
     ] = None,
@@ -88,9 +101,12 @@ def jobs(
 ) -> None:
     """List recovery jobs, the newest first.  A job is listed if all options match it.
 
+    DONE is the number of files that are copied, of all.  The status is that of the file that is least far.
+
     \b
     orca-daemon jobs --stuck 24h
-    orca-daemon jobs --status failed --since 7d
+    orca-daemon jobs --status failed --since today
+    orca-daemon jobs --collection MOD09GQ___006 --status open --status failed
     orca-daemon jobs --granule MOD09GQ.A2017025 --json
     """
     from orca_daemon.db.jobs import Chosen
@@ -98,7 +114,7 @@ def jobs(
     view = view_of(JOBS, wide=wide, columns=columns, as_csv=as_csv, as_json=as_json)
     now = datetime.now(UTC)
     chosen = Chosen(
-        status=status.status if status else None,
+        statuses=statuses_of(status),
         granule=granule,
         collection=collection,
         archive=archive,
@@ -106,12 +122,15 @@ def jobs(
         until=parse_time(until, now, "--until"),
         idle_since=parse_span(stuck, now, "--stuck"),
     )
-    page = _page(settings_or_exit(config), chosen, limit, after)
-    records = [_record(job) for job in page.jobs]
+    settings = settings_or_exit(config)
+    page = _page(settings, chosen, limit, after)
+    records = [{**_record(job), "done": _done(job)} for job in page.jobs]
     if as_json:
         print_json("jobs", {"jobs": records, "next": page.next})
         return
-    view.show(JOBS, records, empty=_NO_MATCH if chosen != Chosen() or after else _NO_JOBS)
+    shown = view.show(JOBS, records, empty=_NO_MATCH if chosen != Chosen() or after else _NO_JOBS)
+    if not shown and collection:
+        _propose(settings, collection)
     if page.next:
         note(f"there are more: --after {page.next}")
 
@@ -119,7 +138,10 @@ def jobs(
 def job(
     job_id: JobId,
     granule: GranuleId = None,
-    status: Annotated[StatusName | None, typer.Option(help="Only files with this status.")] = None,
+    status: Annotated[
+        list[StatusChoice] | None,
+        typer.Option(help="Only files with this status; repeatable.  open: pending or staged."),
+    ] = None,
     limit: Annotated[int, typer.Option(min=0, help="The most files; 0 is all.")] = 200,
     watch: Annotated[
         bool, typer.Option("--watch", "-w", help="Show how far it is, and how fast, until it has ended.")
@@ -130,7 +152,7 @@ def job(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show one job: its granules and files, with times and errors.  Exits 1 if the job does not exist.
+    """Show one job: how far it is, its granules and files.  Exits 1 if the job does not exist.
 
     CSV has the files.  --watch shows percent, bytes, rate and time left, on one line of a terminal, or a line
     in a pipe whenever something has changed; it ends with the job, and exits 1 if files failed.  Sizes are
@@ -150,16 +172,21 @@ def job(
         return
     view = view_of(GRANULES, FILES, wide=wide, columns=columns, as_csv=as_csv, as_json=as_json)
     settings = settings_or_exit(config)
-    chosen_status = status.status if status else None
-    details = run(read_job(settings, job_id, granule=granule, status=chosen_status, limit=limit))
+    chosen = statuses_of(status)
+    details = run(read_job(settings, job_id, granule=granule, statuses=chosen, limit=limit))
     granules = [_record(granule) for granule in details.granules]
     files = [_record(file) for file in details.files]
     if as_json:
         document = {"job_id": details.job_id, "granules": granules, "files": files}
         print_json("job", document | {"more_files": details.more_files})
         return
-    if view.form is Form.TABLE and view.show(GRANULES, granules, title=f"job {details.job_id}"):
-        typer.echo()
+    if view.form is Form.TABLE:
+        title = f"job {details.job_id}"
+        if not view.names:
+            say(printable(title))
+            say(_in_width(job_watch.summary(details.progress)))
+        if view.show(GRANULES, granules, title=title if view.names else None):
+            typer.echo()
     view.show(
         FILES,
         files,
@@ -180,6 +207,25 @@ def _page(settings: "Settings", chosen: "Chosen", limit: int, after: str | None)
             raise typer.BadParameter(str(error), param_hint="--after") from error
 
     return run(listed())
+
+
+def _done(job: "Job") -> str:
+    """`120 of 120`: spreadsheets take `3/4` for a date."""
+    return f"{job.success:,} of {job.pending + job.staged + job.failed + job.success:,}"
+
+
+def _in_width(text: str) -> str:
+    width = terminal_width()
+    return wrapped(text, width, indent="  ") if width else text
+
+
+def _propose(settings: "Settings", collection: str) -> None:
+    """Name the collections that may have been meant; the filter takes whole ids."""
+    from orca_daemon.operations.jobs import near_collections
+
+    near = [name for name in run(near_collections(settings, collection)) if name != collection]
+    if near:
+        note(f"no collection {collection} there; did you mean {' or '.join(near)}?")
 
 
 def _record(row: "Job | Granule | File") -> dict[str, Any]:

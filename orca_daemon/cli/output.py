@@ -36,7 +36,7 @@ def print_json(kind: str, document: Mapping[str, Any], *, indent: int | None = 2
 
 def print_any_json(document: object, *, indent: int | None = 2) -> None:
     """Print JSON as it is; times in ISO 8601."""
-    typer.echo(json.dumps(document, indent=indent, default=lambda value: value.isoformat()))
+    _write(json.dumps(document, indent=indent, default=lambda value: value.isoformat()))
 
 
 def note(text: str) -> None:
@@ -59,8 +59,16 @@ def say(text: str) -> None:
     """
     if sys.stdout.isatty() and (encoding := sys.stdout.encoding):
         text = text.encode(encoding, "replace").decode(encoding)
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
+    _write(text)
+
+
+def _write(text: str) -> None:
+    """Print a line; if the reader has gone, end without a word, and not as if an operation had failed."""
+    try:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        reader_has_gone()
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None) -> None:

@@ -52,6 +52,13 @@ class JobProgress:
         """Whether no file is open."""
         return self.ended == self.files
 
+    @property
+    def percent(self) -> float:
+        """Of the bytes if the sizes of all files are known, else of the files; a failure is an end."""
+        if self.bytes.total and self.bytes.sized == self.files:
+            return 100 * (self.bytes.copied + self.bytes.failed) / self.bytes.total
+        return 100 * self.ended / self.files if self.files else 100.0
+
 
 def job_progress(connection: Connection, job: str) -> JobProgress:
     """How far the job with this whole id is."""

@@ -17,9 +17,10 @@ OPEN = (RecoveryStatus.PENDING, RecoveryStatus.STAGED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
-    """A filter of jobs: a job must meet all conditions that are not None."""
+    """A filter of jobs: a job must meet all conditions that are given."""
 
-    status: RecoveryStatus | None = None
+    statuses: tuple[RecoveryStatus, ...] = ()
+    """Its status is one of these; empty for any."""
     granule: str | None = None
     """One of its granules has this id."""
     collection: str | None = None
@@ -85,7 +86,7 @@ class File:
 def jobs(connection: Connection, chosen: Chosen, *, limit: int, after: str | None = None) -> list[Job]:
     """The newest jobs first, at most `limit`; `after` is the last job id of the previous page."""
     parameters = {
-        "status": chosen.status,
+        "statuses": [status.value for status in chosen.statuses] or None,
         "granule": chosen.granule,
         "collection": chosen.collection,
         "archive": chosen.archive,
@@ -96,6 +97,11 @@ def jobs(connection: Connection, chosen: Chosen, *, limit: int, after: str | Non
         "limit": limit,
     }
     return [Job(**_row(row)) for row in connection.execute(_SQL["jobs"], parameters)]
+
+
+def near_collections(connection: Connection, text: str, *, limit: int) -> list[str]:
+    """Collections that begin with the text or have it as their short name, whatever its case."""
+    return list(connection.execute(_SQL["near_collections"], {"text": text, "limit": limit}).scalars())
 
 
 def job_ids(connection: Connection, text: str, *, limit: int) -> list[str]:

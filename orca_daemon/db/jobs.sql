@@ -16,7 +16,7 @@ WITH page AS (
                 AND (CAST(:archive AS text) IS NULL OR chosen.archive_destination = :archive)
         )
     GROUP BY job_id
-    HAVING (CAST(:status AS int) IS NULL OR min(status_id) = :status)
+    HAVING (CAST(:statuses AS int[]) IS NULL OR min(status_id) = ANY (CAST(:statuses AS int[])))
         AND (CAST(:since AS timestamptz) IS NULL OR min(request_time) >= :since)
         AND (CAST(:until AS timestamptz) IS NULL OR min(request_time) < :until)
         AND (CAST(:after AS text) IS NULL OR (min(request_time), job_id) < (
@@ -48,6 +48,21 @@ SELECT job_id FROM orca.recovery_job WHERE job_id = :job LIMIT 1;
 
 -- name: job_ids
 SELECT DISTINCT job_id FROM orca.recovery_job WHERE starts_with(job_id, :start) ORDER BY job_id LIMIT :limit;
+
+-- name: near_collections
+-- Of the catalog, and of the latest recoveries, whose granules the catalog may not have.
+SELECT known.collection_id
+FROM (
+    SELECT collection_id, shortname FROM orca.collections
+    UNION
+    SELECT collection_id, collection_id FROM (
+        SELECT collection_id FROM orca.recovery_job ORDER BY request_time DESC LIMIT 10000
+    ) AS latest
+) AS known (collection_id, shortname)
+WHERE starts_with(lower(known.collection_id), lower(:text)) OR lower(known.shortname) = lower(:text)
+GROUP BY known.collection_id
+ORDER BY known.collection_id
+LIMIT :limit;
 
 -- name: granules
 SELECT collection_id, granule_id, archive_destination, status_id, request_time, completion_time

@@ -37,14 +37,6 @@ class Watched:
     progress: JobProgress
     pace: Pace
 
-    @property
-    def percent(self) -> float:
-        """Of the bytes if the sizes of all files are known, else of the files; a failure is an end."""
-        now = self.progress
-        if now.bytes.total and now.bytes.sized == now.files:
-            return 100 * (now.bytes.copied + now.bytes.failed) / now.bytes.total
-        return 100 * now.ended / now.files if now.files else 100.0
-
 
 async def watch_job(
     settings: Settings,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from orca_daemon.db import jobs
 from orca_daemon.db.database import Database
+from orca_daemon.db.job_progress import JobProgress, job_progress
 from orca_daemon.db.jobs import Chosen, File, Granule, Job
 from orca_daemon.operations.database import database
 from orca_daemon.operations.errors import AmbiguousJobError, NotFoundError
@@ -11,6 +12,8 @@ from orca_daemon.settings import Settings
 from orca_daemon.wire.status import RecoveryStatus
 
 _MOST_CANDIDATES = 10
+MOST_COLLECTIONS = 5
+"""Collections that are proposed for one that no job has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,8 @@ class JobDetails:
     files: list[File]
     more_files: bool
     """Whether the limit left out files."""
+    progress: JobProgress
+    """Of the whole job, whatever was chosen."""
 
 
 async def list_jobs(settings: Settings, chosen: Chosen, *, limit: int, after: str | None = None) -> JobPage:
@@ -49,21 +54,31 @@ async def list_jobs(settings: Settings, chosen: Chosen, *, limit: int, after: st
     return JobPage(page, page[-1].job_id if len(rows) > limit else None)
 
 
+async def near_collections(settings: Settings, text: str) -> list[str]:
+    """At most `MOST_COLLECTIONS` that a filter may have meant: they begin with it, or it is their short name.
+
+    Raises:
+        AddressError, DependencyDown, PostgresError: the database cannot be read.
+    """
+    async with database(settings) as opened:
+        return await opened.transact(jobs.near_collections, text, limit=MOST_COLLECTIONS)
+
+
 async def read_job(
     settings: Settings,
     job_id: str,
     *,
     granule: str | None = None,
-    status: RecoveryStatus | None = None,
+    statuses: tuple[RecoveryStatus, ...] = (),
     limit: int = 0,
 ) -> JobDetails:
-    """A job with at most `limit` of its files (0 is all), or only the files with this status.
+    """A job with at most `limit` of its files (0 is all), or only the files with one of these statuses.
 
     Args:
         settings: of the database.
         job_id: the job, as `find_job` takes it.
         granule: only this granule.
-        status: only the files with this status.
+        statuses: only the files with one of these; empty for all.
         limit: the most files.
 
     Raises:
@@ -77,13 +92,14 @@ async def read_job(
             jobs.files,
             job_id,
             granule=granule,
-            statuses=(status,) if status else jobs.ALL,
+            statuses=statuses or jobs.ALL,
             limit=limit + 1 if limit else None,
         )
+        progress = await opened.transact(job_progress, job_id)
     if not granules:
         raise job_not_found(job_id, granule)
     more = bool(limit) and len(files) > limit
-    return JobDetails(job_id, granules, files[:limit] if limit else files, more)
+    return JobDetails(job_id, granules, files[:limit] if limit else files, more, progress)
 
 
 async def find_job(opened: Database, text: str) -> str:

@@ -37,7 +37,7 @@ def test_rate_and_time_left_go_by_bytes_if_all_sizes_are_known() -> None:
     measured = pace([reading(0, 0, 0), reading(10, 5, 20)])
     assert measured == Pace(files_per_second=0.5, bytes_per_second=2 * GIB, seconds_left=40)
     watched = Watched("j", reading(10, 5, 20), measured)
-    assert watched.percent == 20
+    assert watched.progress.percent == 20
     assert job_watch.line(watched) == (
         "j  20.0 %  5 of 100 files (0 staged, 0 failed)  20.0 GiB of 100.0 GiB  2.0 GiB/s  0:00:40 left"
     )
@@ -47,7 +47,7 @@ def test_they_go_by_files_if_a_size_is_unknown_and_what_failed_has_ended() -> No
     before, now = reading(0, 0, 0, sized=60), reading(10, 5, 20, failed=5, sized=60)
     measured = pace([before, now])
     assert (measured.files_per_second, measured.seconds_left) == (1, 90)
-    assert Watched("j", now, measured).percent == 10
+    assert now.percent == 10
     assert "known of 60 files" in job_watch.line(Watched("j", now, measured))
 
 
@@ -66,7 +66,7 @@ def test_a_reading_that_goes_back_has_no_negative_rate() -> None:
 
 def test_a_job_without_files_has_ended() -> None:
     empty = replace(reading(0, 0, 0), pending=0)
-    assert (empty.is_over, Watched("j", empty, pace([empty])).percent) == (True, 100)
+    assert (empty.is_over, empty.percent) == (True, 100)
 
 
 CATALOG = """

@@ -1,14 +1,18 @@
 """`orca-daemon jobs` and `job` on a real Postgres."""
 
 import json
-from datetime import datetime, timedelta
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 from typer.testing import CliRunner, Result
 
 from orca_daemon.cli import app
+from orca_daemon.cli.options import parse_time
 from orca_daemon.wire.status import RecoveryStatus
 from tests.cli.conftest import NOW, insert_recovery
 
@@ -55,6 +59,9 @@ def test_options_select_jobs_by_their_attributes(connection: Connection) -> None
     assert job_ids() == ["new", "done", "failed", "old"]
     assert job_ids("--status", "staged") == ["new"]
     assert job_ids("--status", "success") == ["done"]
+    assert job_ids("--status", "open") == ["new", "old"]
+    assert job_ids("--status", "open", "--status", "failed", "--collection", "c") == ["new", "old"]
+    assert job_ids("--status", "open", "--status", "failed", "--status", "failed") == ["new", "failed", "old"]
     assert job_ids("--granule", "g1") == ["new", "failed", "old"]
     assert job_ids("--granule", "g1", "--collection", "c2") == ["failed"]
     assert job_ids("--archive", "a2") == ["done"]
@@ -98,6 +105,8 @@ def test_a_job_shows_its_granules_and_files(connection: Connection) -> None:
     ]
     failed = read_job("j", "--status", "failed")
     assert [file["error_message"] for file in failed["files"]] == ["no [bold]such[/] key\x1b[31m"]
+    open_files = read_job("j", "--status", "failed", "--status", "open")
+    assert [file["status"] for file in open_files["files"]] == ["failed", "pending"]
     one = read_job("j", "--granule", "g2")
     assert [file["granule_id"] for file in one["files"]] == ["g2"]
     few = read_job("j", "--limit", "2")
@@ -164,6 +173,45 @@ def test_an_empty_list_says_so_beside_the_pipe(connection: Connection) -> None:
     assert run("jobs", "--granule", "other", "--csv").stdout.startswith("job_id,status,")
 
 
+def test_a_collection_that_no_job_has_is_answered_with_those_that_may_have_been_meant(
+    connection: Connection,
+) -> None:
+    insert = text("INSERT INTO orca.collections VALUES (:id, :short, '006')")
+    for number in range(7):
+        connection.execute(insert, {"id": f"L{number}", "short": "LONG"})
+    connection.execute(insert, {"id": "MOD09GQ___006", "short": "MOD09GQ"})
+    insert_recovery(connection, "j", SUCCESS, collection="MOD09GQ___061")
+
+    near = run("jobs", "--collection", "mod09gq")
+    assert near.exit_code == 0
+    assert near.stderr.splitlines() == [
+        "No recovery job matches.",
+        "no collection mod09gq there; did you mean MOD09GQ___006 or MOD09GQ___061?",
+    ]
+    assert "did you mean L0 or L1 or L2 or L3 or L4?" in run("jobs", "--collection", "long").stderr
+    assert run("jobs", "--collection", "MOD09GQ___006").stderr == "No recovery job matches.\n"
+
+
+def test_a_reader_that_has_gone_ends_a_command_without_a_word(connection: Connection) -> None:
+    """As `orca-daemon status | head -1` does; status prints while its connections are open."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "orca_daemon", "status"]
+    ended = subprocess.run(command, env=os.environ, stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
+    assert (ended.returncode, ended.stderr) == (
+        1,
+        b"No daemon has written to this database within the last hour.\n",
+    )
+
+
+def test_today_and_yesterday_are_times() -> None:
+    now = datetime(2026, 11, 29, 1, tzinfo=timezone(timedelta(hours=5)))  # 28 November in UTC
+
+    assert parse_time("today", now, "--since") == datetime(2026, 11, 28, tzinfo=UTC)
+    assert parse_time("yesterday", now, "--since") == datetime(2026, 11, 27, tzinfo=UTC)
+
+
 def test_an_unknown_job_exits_1(connection: Connection) -> None:
     result = run("job", "nothing")
     assert result.exit_code == 1
@@ -189,7 +237,10 @@ def test_wrong_usage_exits_2(connection: Connection, arguments: tuple[str, ...])
 
 def test_a_wrong_time_is_reported_with_the_option_and_the_forms_it_takes(connection: Connection) -> None:
     since, stuck = run("jobs", "--since", "then").output, run("jobs", "--stuck", "soon").output
-    assert "--since: 'then' is not a time; use ISO 8601 or a span such as 30m, 24h, 7d" in since
+    assert (
+        "--since: 'then' is not a time; use ISO 8601, today, yesterday, or a span such as 30m, 24h, 7d"
+        in since
+    )
     assert "--stuck: 'soon' is not a span of time; use one such as 30m, 24h, 7d" in stuck
 
 

@@ -80,7 +80,7 @@ def test_standard_error_has_the_failures_in_a_line_each_and_no_log_of_what_the_t
     ("arguments", "output"),
     [
         (["pg_authid"], "not to be exported"),
-        (["staff", "--since", "20 June"], "is not a time; use ISO 8601 or a span such as"),
+        (["staff", "--since", "20 June"], "is not a time; use ISO 8601, today, yesterday, or a span"),
         (["staff", "--since", "1h", "--full"], "contradict"),
         ([], "Missing argument"),
     ],
