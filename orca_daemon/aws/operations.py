@@ -45,6 +45,7 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
 CONSOLE = frozenset(
     {
         "s3:GetObject",
+        "s3:HeadBucket",
         "s3:HeadObject",
         "s3:ListObjectsV2",
         "secretsmanager:GetSecretValue",

@@ -13,7 +13,7 @@ from orca_daemon.cli.confirm import confirm, refuse_unless_answered
 from orca_daemon.cli.exits import FAILED, run, settings_or_exit
 from orca_daemon.cli.jobs import JobId
 from orca_daemon.cli.options import AsCsv, AsJson, Config, Wide, Yes
-from orca_daemon.cli.output import counter, note, print_json
+from orca_daemon.cli.output import counter, note, print_json, say
 from orca_daemon.cli.sending import queue_url_or_exit
 from orca_daemon.cli.table import Column
 from orca_daemon.cli.view import Form, View, columns_option, view_of
@@ -28,13 +28,14 @@ _QUEUE = "recovery"
 _MOST_ROWS = 200
 """Rows on a terminal, above the question."""
 FILES = (
-    Column(name="collection_id", header="COLLECTION", rank=5, least=16, middle=True),
-    Column(name="granule_id", header="GRANULE", rank=3, least=20, middle=True),
+    Column(name="collection_id", header="COLLECTION", rank=6, least=16, middle=True),
+    Column(name="granule_id", header="GRANULE", rank=4, least=20, middle=True),
     Column(name="filename", header="FILE", least=20, middle=True, identifies=True),
-    Column(name="object", rank=6, least=24, middle=True),
+    Column(name="object", rank=7, least=24, middle=True),
     Column(name="status", rank=1),
-    Column(name="last_update", header="LAST UPDATE (UTC)", rank=4),
+    Column(name="last_update", header="LAST UPDATE (UTC)", rank=5),
     Column(name="finding", rank=2, least=20, prose=True),
+    Column(name="error_message", header="ERROR", rank=3, least=16, prose=True),
 )
 SENT = (
     Column(name="collection_id"),
@@ -75,10 +76,11 @@ def recover(
 ) -> None:
     """Request again the copies of a job's files that are still open.
 
-    Reads the state of each file's object in the archive, shows it, asks, and posts a copy request for each
-    object that can be copied now.  A file that has been copied meanwhile is not copied twice; a request that
-    the daemon would reject (see copies.sources and copies.targets) is not posted.  If the command is cut
-    short, the same command with --action-id and the id that it printed goes on.
+    Reads the state of each file's object in the archive, asks whether the buckets of the copies exist, shows
+    both, asks you, and posts a copy request for each object that can be copied now.  A file that has been
+    copied meanwhile is not copied twice; a request that the daemon would reject (see copies.sources and
+    copies.targets) is not posted.  If the command is cut short, the same command with --action-id and the id
+    that it printed goes on.
 
     \b
     orca-daemon recover 8f3a61c2 --dry-run
@@ -94,7 +96,7 @@ def recover(
     open_files = _check(settings, job_id, granule, file, failed=failed, quiet=quiet)
     ready = [checked for checked in open_files.files if _is_ready(checked)]
     if not quiet:
-        _print_files(view, open_files)
+        _print_files(view, open_files, failed=failed)
     sent: Mapping[File, Sent] = {}
     if ready and not dry_run:
         url = queue_url_or_exit(settings, queue or _QUEUE)
@@ -143,20 +145,24 @@ def _is_ready(checked: "CheckedFile") -> bool:
     return checked.file_state is FileState.READY
 
 
-def _print_files(view: View, open_files: "OpenFiles") -> None:
+def _print_files(view: View, open_files: "OpenFiles", *, failed: bool) -> None:
+    from orca_daemon.operations.destinations import sentences
+
     files = open_files.files
     if not files:
-        note("nothing to recover: no open files")
+        note(f"nothing to recover: {_copied(open_files.copied) if open_files.copied else 'no open files'}")
         _print_left_out(open_files.left_out)
         return
     most = len(files) if view.wide or output.terminal_width() is None else _MOST_ROWS
-    view.show(
-        FILES, (_row(checked) for checked in files[:most]), title=f"open files of job {open_files.job_id}"
-    )
+    columns = FILES if view.names or any(checked.file.error_message for checked in files) else FILES[:-1]
+    title = f"open{' and failed' if failed else ''} files of job {open_files.job_id}"
+    view.show(columns, (_row(checked) for checked in files[:most]), title=title)
     if len(files) > most:
         note(f"and {_files(len(files) - most, 'more')}")
     for state, count in Counter(checked.file_state for checked in files).items():
         note(f"{count} {'object' if count == 1 else 'objects'}: {state.value}")
+    for unknown in sentences(open_files.unknown_destinations):
+        note(unknown)
     _print_left_out(open_files.left_out)
 
 
@@ -164,6 +170,10 @@ def _print_left_out(count: int) -> None:
     if count:
         verb = "is" if count == 1 else "are"
         note(f"{_files(count, 'failed')} {verb} left out; --failed includes {_them(count)}")
+
+
+def _copied(count: int) -> str:
+    return "the file is copied" if count == 1 else f"all {count} files of this name are copied"
 
 
 def _them(count: int) -> str:
@@ -177,7 +187,9 @@ def _files(count: int, adjective: str = "") -> str:
 
 def _row(checked: "CheckedFile") -> dict[str, Any]:
     state = f"{checked.file_state.value}: {checked.reason}" if checked.reason else checked.file_state.value
-    return _record(checked) | {"last_update": checked.file.last_update, "finding": state}
+    error = checked.file.error_message
+    shown = {"finding": state, "error_message": f"before: {error}" if error else None}
+    return _record(checked) | {"last_update": checked.file.last_update} | shown
 
 
 def _print_result(view: View, open_files: "OpenFiles", sent: "Mapping[File, Sent]") -> None:
@@ -186,14 +198,27 @@ def _print_result(view: View, open_files: "OpenFiles", sent: "Mapping[File, Sent
     match view.form:
         case Form.JSON:
             document = {"job_id": open_files.job_id, "posted": posted, "left_out": open_files.left_out}
-            print_json("recover", document | {"files": list(records)})
+            unknown = {"unknown_destinations": open_files.unknown_destinations}
+            print_json("recover", document | unknown | {"files": list(records)})
         case Form.CSV:
             view.show(SENT, records)
         case Form.TABLE if open_files.files:
-            typer.echo(f"copy requests posted: {posted}")
+            say(f"copy requests posted: {posted}")
+            _print_next(open_files, posted)
     for result in sent.values():
         if result.message_id is None and view.form is not Form.JSON:
             note(f"  not posted: {result.error}")
+
+
+def _print_next(open_files: "OpenFiles", posted: int) -> None:
+    """How to go on: where to see what becomes of the requests, or what else helps if none can be posted."""
+    from orca_daemon.operations.remedies import remedies
+
+    if posted:
+        note(f"to follow it: orca-daemon job {open_files.job_id}")
+    elif not any(map(_is_ready, open_files.files)):
+        for remedy in remedies(open_files):
+            note(f"{remedy.text}: {remedy.command}" if remedy.command else remedy.text)
 
 
 def _records(files: "Iterable[CheckedFile]", sent: "Mapping[File, Sent]") -> Iterator[dict[str, Any]]:
@@ -215,4 +240,5 @@ def _record(checked: "CheckedFile") -> dict[str, Any]:
         "object": f"s3://{file.archive_destination}/{file.key_path}",
         "finding": checked.file_state.name.lower(),
         "reason": checked.reason,
+        "error_message": file.error_message,
     }

@@ -21,7 +21,7 @@ from orca_daemon.wire.restore import Tier
 
 if TYPE_CHECKING:
     from orca_daemon.db.archived import WantedGranule
-    from orca_daemon.operations.restore_plan import RefusedRestoreError, RestorePlan
+    from orca_daemon.operations.restore_plan import RestorePlan
     from orca_daemon.producer.batch import Sent
     from orca_daemon.wire.outgoing import Outgoing
 
@@ -91,9 +91,9 @@ def restore(
 ) -> None:
     """Bring granules back from the archive, to their buckets.
 
-    Finds the files in the catalog, shows the plan, and posts requests to the restore queue, all for one job.
-    It asks before it restores more than 1 TiB.  A command that was interrupted is repeated with its --job:
-    nothing is asked for or copied twice.  CSV has the plan.
+    Finds the files in the catalog, asks whether their buckets exist, shows the plan, and posts requests to
+    the restore queue, all for one job.  It asks before it restores more than 1 TiB.  A command that was
+    interrupted is repeated with its --job: nothing is asked for or copied twice.  CSV has the plan.
 
     Exit codes: 0 posted; 1 refused, or not all was posted; 2 usage; 78 settings are wrong.
 
@@ -108,8 +108,13 @@ def restore(
     job_id = job or str(uuid4())
     made = _plan(settings, wanted, tier, days, to, archive, exclude)
     requests = _checked(settings, made, job_id)
+    missing, unknown = _destinations(settings, made)
     if view.form is not Form.JSON:
         _print_plan(view, settings, made)
+    for sentence in unknown:
+        note(sentence)
+    if missing:
+        _refuse(missing)
     if dry_run or not made.objects:
         _print_result(view, job_id, made, [], dry_run=dry_run)
         return
@@ -173,7 +178,7 @@ def _plan(
     try:
         return run(plan_restore(settings, wanted, options))
     except RefusedRestoreError as error:
-        _refuse(error)
+        _refuse(error.reasons)
 
 
 def _checked(settings: Settings, plan: "RestorePlan", job_id: str) -> Any:
@@ -183,7 +188,13 @@ def _checked(settings: Settings, plan: "RestorePlan", job_id: str) -> Any:
     try:
         return check_plan(settings, plan, job_id)
     except RefusedRestoreError as error:
-        _refuse(error)
+        _refuse(error.reasons)
+
+
+def _destinations(settings: Settings, plan: "RestorePlan") -> tuple[list[str], list[str]]:
+    from orca_daemon.operations.restoring import missing_destinations
+
+    return run(missing_destinations(settings, plan))
 
 
 def _messages(settings: Settings, requests: Any, url: str) -> "list[Outgoing]":
@@ -195,14 +206,14 @@ def _messages(settings: Settings, requests: Any, url: str) -> "list[Outgoing]":
         try:
             return restoring.messages(settings, requests, url)
         except RefusedRestoreError as error:
-            _refuse(error)
+            _refuse(error.reasons)
 
 
-def _refuse(error: "RefusedRestoreError") -> NoReturn:
+def _refuse(reasons: Sequence[str]) -> NoReturn:
     """Print why nothing is posted, and exit 1."""
-    for reason in error.reasons[:_MOST_REASONS]:
+    for reason in reasons[:_MOST_REASONS]:
         typer.echo(f"orca-daemon: {reason}", err=True)
-    if (more := len(error.reasons) - _MOST_REASONS) > 0:
+    if (more := len(reasons) - _MOST_REASONS) > 0:
         typer.echo(f"orca-daemon: and {more:,} more", err=True)
     typer.echo("orca-daemon: nothing was posted", err=True)
     raise typer.Exit(FAILED)

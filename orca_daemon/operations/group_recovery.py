@@ -16,6 +16,7 @@ from orca_daemon.db.failed_work import FailedFile, Position
 from orca_daemon.engine.backoff import Backoff
 from orca_daemon.operations.database import database
 from orca_daemon.operations.dead_letters import Progress, no_progress
+from orca_daemon.operations.destinations import Destinations
 from orca_daemon.operations.failures import FailureGroup, folded_reason
 from orca_daemon.operations.recorded import Recorded, Request, recorded
 from orca_daemon.operations.recovery import (
@@ -51,7 +52,7 @@ class GroupRecovery:
     posted: int = 0
     """Files whose copies were requested."""
     not_ready: int = 0
-    """Files whose objects cannot be copied now, or whose requests the daemon would reject."""
+    """Files that cannot be copied now, or whose requests the daemon would reject."""
     failed: int = 0
     """Files whose requests SQS did not accept."""
     error: str | None = None
@@ -154,11 +155,11 @@ def _post(client: Any, url: str, files: Sequence[JobFile], done: GroupRecovery) 
 
 def _checker(settings: Settings, s3: Any) -> Callable[[Sequence[FailedFile]], Awaitable[list[JobFile]]]:
     requests = Requests(s3, window=Window.up_to(HEADS_AT_ONCE), tries=5, backoff=Backoff())
-    rules = CopyRules.of(settings)
+    destinations, rules = Destinations(requests), CopyRules.of(settings)
 
     async def one(failed: FailedFile) -> JobFile:
         job_id = failed.position.job_id
-        return JobFile(job_id, await check_file(requests, rules, failed.file, job_id))
+        return JobFile(job_id, await check_file(destinations, rules, failed.file, job_id))
 
     async def check(files: Sequence[FailedFile]) -> list[JobFile]:
         return list(await asyncio.gather(*map(one, files)))

@@ -1,8 +1,8 @@
 """Recovering again: the open files of a job, the state of their objects, and new copy requests."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
 
@@ -14,6 +14,7 @@ from orca_daemon.db import jobs
 from orca_daemon.db.jobs import OPEN, File
 from orca_daemon.engine.backoff import Backoff
 from orca_daemon.operations.database import database
+from orca_daemon.operations.destinations import Destinations, sentence
 from orca_daemon.operations.errors import NotFoundError
 from orca_daemon.operations.jobs import find_job, job_not_found
 from orca_daemon.operations.sending import sqs_client
@@ -30,13 +31,14 @@ HEADS_AT_ONCE = 16
 
 
 class FileState(Enum):
-    """What can be done about a file, according to its object in the archive."""
+    """What can be done about a file, according to its object in the archive and the bucket of its copy."""
 
     READY = "can be copied"
     RESTORING = "is being restored; wait"
     ARCHIVED = "is archived; restore it first"
     MISSING = "does not exist"
     UNKNOWN = "cannot be read"
+    NO_DESTINATION = "its destination does not exist"
     REFUSED = "cannot be requested"
 
 
@@ -58,6 +60,10 @@ class OpenFiles:
     files: list[CheckedFile]
     left_out: int
     """Number of failed files that are not included."""
+    copied: int = 0
+    """If there are no files, the number of those with the name that was asked for that are copied."""
+    unknown_destinations: Mapping[str, str] = field(default_factory=dict)
+    """Buckets of which S3 did not tell whether they exist, with the reason; their files may be READY."""
 
 
 async def check_open_files(
@@ -70,6 +76,8 @@ async def check_open_files(
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> OpenFiles:
     """Read the state of the objects of a job's open files; of its failed files as well, if `failed`.
+
+    S3 is asked once for each object, and once for each bucket that their copies go to.
 
     Args:
         settings: of the database, of AWS, and of the buckets that may be copied.
@@ -91,16 +99,16 @@ async def check_open_files(
         granules = await opened.transact(jobs.granules, job_id, granule=granule)
         chosen = partial(jobs.files, granule=granule, filename=filename)
         rows = await opened.transact(chosen, job_id, statuses=statuses)
-        named = bool(filename is None or rows or await opened.transact(chosen, job_id, limit=1))
+        copied = [] if filename is None or rows else await opened.transact(chosen, job_id)
     if not granules:
         raise job_not_found(job_id, granule)
-    if not named:
+    if filename is not None and not (rows or copied):
         raise NotFoundError(f"job {job_id} has no file {filename}")
     files = [file for file in rows if failed or file.status is not RecoveryStatus.FAILED]
     if not files:
-        return OpenFiles(job_id, [], left_out=len(rows))
-    checked = await _check(settings, job_id, files, progress)
-    return OpenFiles(job_id, checked, left_out=len(rows) - len(files))
+        return OpenFiles(job_id, [], left_out=len(rows), copied=len(copied))
+    checked, unknown = await _check(settings, job_id, files, progress)
+    return OpenFiles(job_id, checked, len(rows) - len(files), unknown_destinations=unknown)
 
 
 def post_copy_requests(
@@ -155,26 +163,31 @@ def refusal(file: File, job_id: str, rules: CopyRules) -> str | None:
 
 async def _check(
     settings: Settings, job_id: str, files: Sequence[File], progress: Callable[[int, int], None]
-) -> list[CheckedFile]:
+) -> tuple[list[CheckedFile], Mapping[str, str]]:
     rules, done = CopyRules.of(settings), 0
 
     async def check(file: File) -> CheckedFile:
         nonlocal done
-        checked = await check_file(requests, rules, file, job_id)
+        checked = await check_file(destinations, rules, file, job_id)
         done += 1
         progress(done, len(files))
         return checked
 
     async with connect(settings) as clients:
         requests = Requests(clients.s3, window=Window.up_to(HEADS_AT_ONCE), tries=5, backoff=Backoff())
-        return await asyncio.gather(*(check(file) for file in files))
+        destinations = Destinations(requests)
+        return await asyncio.gather(*(check(file) for file in files)), destinations.unknown
 
 
-async def check_file(requests: Requests, rules: CopyRules, file: File, job_id: str) -> CheckedFile:
+async def check_file(destinations: Destinations, rules: CopyRules, file: File, job_id: str) -> CheckedFile:
     """The state of a file's object; raises the error of a client if S3 does not answer."""
     if reason := refusal(file, job_id, rules):
         return CheckedFile(file, FileState.REFUSED, reason)
-    return await _head(requests, file)
+    checked = await _head(destinations.requests, file)
+    bucket = file.restore_destination
+    if checked.file_state is FileState.READY and await destinations.is_missing(bucket):
+        return CheckedFile(file, FileState.NO_DESTINATION, sentence(bucket))
+    return checked
 
 
 async def _head(requests: Requests, file: File) -> CheckedFile:

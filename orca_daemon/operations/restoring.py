@@ -1,10 +1,16 @@
 """Restoring by hand: the files of granules from the catalog, a plan, and requests to the restore queue."""
 
+import asyncio
 from collections.abc import Iterator, Sequence
 
+from orca_daemon.aws.clients import connect
+from orca_daemon.aws.s3copy.requests import Requests
+from orca_daemon.aws.s3copy.window import Window
 from orca_daemon.db.archived import WantedGranule, find_granules
+from orca_daemon.engine.backoff import Backoff
 from orca_daemon.operations import restore_choice, restore_plan
 from orca_daemon.operations.database import database
+from orca_daemon.operations.destinations import Destinations, sentence, sentences
 from orca_daemon.operations.restore_plan import RestoreOptions, RestorePlan
 from orca_daemon.operations.sending import sqs_client
 from orca_daemon.producer.batch import Sent, send_batch
@@ -34,6 +40,25 @@ async def plan_restore(
 def check_plan(settings: Settings, plan: RestorePlan, job_id: str) -> list[RestoreRequest]:
     """The requests of a plan that the settings allow.  Raises `RefusedRestoreError`."""
     return restore_plan.check(plan, RestoreRules.of(settings), job_id)
+
+
+async def missing_destinations(settings: Settings, plan: RestorePlan) -> tuple[list[str], list[str]]:
+    """The sentences for buckets of the plan that do not exist, and for those of which S3 does not tell.
+
+    S3 is asked once for each bucket.
+
+    Raises:
+        SettingsError: AWS is not set up.
+    """
+    buckets = sorted({share.destination for share in plan.shares})
+    if not buckets:
+        return [], []
+    async with connect(settings) as clients:
+        requests = Requests(clients.s3, window=Window.up_to(len(buckets)), tries=1, backoff=Backoff())
+        asked = Destinations(requests)
+        answers = await asyncio.gather(*map(asked.is_missing, buckets))
+    missing = [bucket for bucket, gone in zip(buckets, answers, strict=True) if gone]
+    return [sentence(bucket) for bucket in missing], sentences(asked.unknown)
 
 
 def messages(settings: Settings, requests: Sequence[RestoreRequest], queue_url: str) -> list[Outgoing]:

@@ -15,7 +15,7 @@ from orca_daemon.db.jobs import File
 from orca_daemon.engine.message import Envelope
 from orca_daemon.export.run import Report
 from orca_daemon.export.table import TableOutcome
-from orca_daemon.operations import comparison, dead_letters, exports, failures, recovery
+from orca_daemon.operations import comparison, dead_letters, exports, failures, recovery, restoring
 from orca_daemon.operations.dead_letter_counts import QueueCount
 from orca_daemon.operations.dead_letters import Peeked
 from orca_daemon.operations.failures import FailureGroup, Failures, FailureSource
@@ -107,6 +107,7 @@ def replace_operations(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exports, "export", returning(EXPORTED))
     monkeypatch.setattr(failures, "read_failures", returning(FAILURES))
     monkeypatch.setattr(comparison, "compare", returning(COMPARED))
+    monkeypatch.setattr(restoring, "missing_destinations", returning(([], [])))
     monkeypatch.setattr(recovery, "check_open_files", returning(OpenFiles(JOB, OPEN_FILES, left_out=0)))
 
 
@@ -211,13 +212,13 @@ COMPARED = ComparisonOutcome(
 )
 
 
-def _open_file(name: str, status: RecoveryStatus) -> File:
+def _open_file(name: str, status: RecoveryStatus, error: str | None = None) -> File:
     return File(
         collection_id="MOD09GQ___006",
         granule_id=GRANULE,
         filename=name,
         status=status,
-        error_message=None,
+        error_message=error,
         request_time=T0,
         last_update=T0,
         completion_time=None,
@@ -235,5 +236,10 @@ OPEN_FILES = [
         _open_file(HOSTILE, STAGED),
         FileState.REFUSED,
         "nothing is copied to podaac-ops-cumulus-protected: copies.targets does not name it",
+    ),
+    CheckedFile(
+        _open_file(f"{GRANULE}.jpg", FAILED, "bucket podaac-browse does not exist"),
+        FileState.NO_DESTINATION,
+        "bucket podaac-browse does not exist",
     ),
 ]

@@ -1,12 +1,14 @@
 """A database with recoveries, for the commands that read and recover them."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, create_engine, text
 
+from orca_daemon.local.moto import REGION
 from orca_daemon.wire.status import RecoveryStatus
 
 NOW = datetime.now(UTC)
@@ -18,6 +20,15 @@ def connection(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[C
     monkeypatch.setenv("DATABASE_URL", database_url)
     with connected(database_url) as connection:
         yield connection
+
+
+@pytest.fixture
+def destinations(s3: Any) -> None:
+    """The buckets that recoveries and restores of these tests name."""
+    place = {"LocationConstraint": REGION}
+    for name in ("demo-protected", "protected", "public"):
+        with suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+            s3.create_bucket(Bucket=name, CreateBucketConfiguration=place)
 
 
 @contextmanager

@@ -8,9 +8,11 @@ from unittest.mock import patch
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from sqlalchemy import Connection
 from typer.testing import CliRunner, Result
 
+from orca_daemon.aws.s3copy.requests import Requests, S3RequestError
 from orca_daemon.cli import app
 from orca_daemon.wire import copy
 from orca_daemon.wire.status import RecoveryStatus
@@ -39,6 +41,7 @@ def archive(
     s3: Any,
     bucket: Callable[[], str],
     connection: Connection,
+    destinations: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Archive]:
     """Job j has five files: 0 can be read, 1 is archived, 2 is missing, 3 failed, 4 is copied."""
@@ -80,6 +83,7 @@ def test_a_copy_is_requested_of_each_object_that_can_be_read(archive: Archive) -
     assert "1 object: is archived; restore it first" in result.output
     assert "1 object: does not exist" in result.output
     assert "copy requests posted: 1" in result.output
+    assert "to follow it: orca-daemon job j\n" in result.output
 
 
 def test_copies_of_restored_objects_and_failed_files_are_requested_too(archive: Archive, s3: Any) -> None:
@@ -140,7 +144,7 @@ def test_only_files_of_one_name(archive: Archive) -> None:
     result = run("j", "--file", "3.h5", "--failed", "--yes", "--json")
     assert [each["filename"] for each in json.loads(result.stdout)["files"]] == ["3.h5"]
     assert [request.filename for request in archive.requests()] == ["3.h5"]
-    assert run("j", "--file", "4.h5", "--dry-run").output == "nothing to recover: no open files\n"
+    assert run("j", "--file", "4.h5", "--dry-run").output == "nothing to recover: the file is copied\n"
     unknown = run("j", "--file", "no-such-file", "--dry-run")
     assert unknown.exit_code == 1
     assert "job j has no file no-such-file" in unknown.output
@@ -191,3 +195,63 @@ def test_no_copy_is_requested_that_the_daemon_would_reject(
         result.output.split()
     )
     assert archive.requests() == []
+
+
+def test_no_copy_is_requested_to_a_bucket_that_does_not_exist(
+    archive: Archive, connection: Connection, s3: Any
+) -> None:
+    error = "bucket no-such-bucket does not exist"
+    s3.put_object(Bucket=archive.bucket, Key="d/2.h5", Body=b"x")
+    statuses, to = (FAILED, SUCCESS, FAILED), "no-such-bucket"
+    insert_recovery(connection, "nowhere", *statuses, archive=archive.bucket, destination=to, error=error)
+
+    result = run("nowhere", "--failed", "--yes")
+
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[0] == "open and failed files of job nowhere"
+    assert result.stdout.count(f"its destination does not exist: {error}  before: {error}") == 2
+    assert "2 objects: its destination does not exist\n" in result.stderr
+    assert "create bucket no-such-bucket, or restore the granule to another one: " in result.stderr
+    assert "orca-daemon restore g --collection c --to BUCKET" in result.stderr
+    assert archive.requests() == []
+    (file, _) = json.loads(run("nowhere", "--failed", "--yes", "--json").stdout)["files"]
+    assert [file[name] for name in ("finding", "reason", "error_message")] == ["no_destination", error, error]
+
+
+def test_each_destination_is_asked_for_once_and_a_refusal_leaves_the_finding_open(
+    archive: Archive, connection: Connection, s3: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(1, 5):
+        s3.put_object(Bucket=archive.bucket, Key=f"d/{number}.h5", Body=b"x")
+    insert_recovery(connection, "many", *[STAGED] * 5, archive=archive.bucket)
+    asked: list[str] = []
+    call = Requests.call
+
+    async def refused(self: Requests, operation: str, copied: int = 0, /, **parameters: Any) -> Any:
+        if operation != "head_bucket":
+            return await call(self, operation, copied, **parameters)
+        asked.append(parameters["Bucket"])
+        response: Any = {"Error": {"Code": "403"}, "ResponseMetadata": {"HTTPStatusCode": 403}}
+        raise S3RequestError(operation, "", ClientError(response, "HeadBucket"))
+
+    monkeypatch.setattr(Requests, "call", refused)
+    result = run("many", "--dry-run")
+
+    assert asked == ["demo-protected"]
+    assert "5 objects: can be copied\n" in result.stderr
+    assert "whether bucket demo-protected exists is not known: 403 on HeadBucket\n" in result.stderr
+
+
+def test_if_nothing_can_be_copied_the_commands_that_help_are_named(
+    archive: Archive, connection: Connection
+) -> None:
+    """Of job j, 1 is archived and 2 is missing; a missing object whose file has failed needs no command."""
+    one = run("j", "--file", "1.h5", "--yes")
+    assert "orca-daemon restore g --collection c\n" in one.stderr
+    two = run("j", "--file", "2.h5", "--yes")
+    assert (
+        "record that its file failed, and the job can end: orca-daemon send file-status --job j"
+        " --collection c --granule g --filename 2.h5 --status failed --error 'the object is gone'\n"
+    ) in two.stderr
+    insert_recovery(connection, "over", FAILED, archive="gone")
+    assert "its file has failed, so the job can end\n" in run("over", "--failed", "--yes").stderr

@@ -50,7 +50,11 @@ class Catalog:
 
 @pytest.fixture
 def catalog(
-    aws_endpoint: str, sqs_endpoint: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
+    aws_endpoint: str,
+    sqs_endpoint: str,
+    connection: Connection,
+    destinations: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Catalog]:
     monkeypatch.setenv("AWS_ENDPOINT_URL", aws_endpoint)
     monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", sqs_endpoint)
@@ -307,3 +311,17 @@ def test_a_queue_that_refuses_ends_with_the_command_that_completes_it(
 )
 def test_sizes_have_the_largest_unit_that_leaves_a_digit(size: int, shown: str) -> None:
     assert format_bytes(size) == shown
+
+
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)], ids=["posted", "dry-run"])
+def test_nothing_is_restored_to_a_bucket_that_does_not_exist(catalog: Catalog, dry: tuple[str, ...]) -> None:
+    catalog.add("G", "a.h5", "a.met")
+
+    result = run("G", "--to", "no-such-bucket", *dry)
+
+    assert result.exit_code == 1
+    assert "1 granule, 2 objects" in result.stdout
+    assert result.stderr.endswith(
+        "orca-daemon: bucket no-such-bucket does not exist\norca-daemon: nothing was posted\n"
+    )
+    assert catalog.requests() == []

@@ -10,10 +10,10 @@ from orca_daemon.aws.s3copy import ObjectHead
 from orca_daemon.operations.errors import NotFoundError
 from orca_daemon.operations.recovery import FileState, check_open_files, file_state
 from orca_daemon.wire.status import RecoveryStatus
-from tests.cli.conftest import connection, insert_recovery
+from tests.cli.conftest import connection, destinations, insert_recovery
 from tests.operations.conftest import MakeSettings
 
-__all__ = ["connection"]
+__all__ = ["connection", "destinations"]
 PENDING, STAGED, FAILED, SUCCESS = RecoveryStatus
 
 
@@ -39,6 +39,7 @@ def test_the_head_of_an_object_decides_what_can_be_done(
 
 async def test_open_files_are_checked_and_failed_ones_only_counted(
     connection: Connection,
+    destinations: None,
     make_settings: MakeSettings,
     database_url: str,
     s3: Any,
