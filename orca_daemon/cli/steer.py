@@ -51,9 +51,10 @@ def status(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what the daemons do.
+    """Show what the daemons do, what waits, and what failed.
 
-    That is: the queues, the daemons, long work in progress, and the latest actions of operators.
+    That is: the queues with their dead letters, the files that failed in the last 24 hours, the daemons, long
+    work in progress, and the latest actions of operators.  SQS is asked for the numbers of messages.
 
     \b
     orca-daemon status
@@ -66,7 +67,9 @@ def status(
 def pause(
     queue: Queue = None,
     every: All = False,
-    reason: Annotated[str, typer.Option("--reason", help="Why; the status and the log show it.")] = "",
+    reason: Annotated[
+        str, typer.Option("--reason", help="Why; the status and the log show it.  [required]")
+    ] = "",
     who: Who = None,
     action: ActionId = None,
     config: Config = None,
@@ -82,7 +85,11 @@ def pause(
     orca-daemon pause --all --reason "database upgrade"
     """
     if not reason.strip():
-        raise typer.BadParameter("say why: the status and the log show it", param_hint="--reason")
+        raise typer.BadParameter(
+            f"say why, for the status and the log: orca-daemon pause {queue or '--all'}"
+            ' --reason "S3 maintenance until noon"',
+            param_hint="--reason",
+        )
     settings, id_ = settings_or_exit(config), action or uuid4()
     steered = run(_pause(settings, _one(queue, every=every), who or user(), reason, id_))
     _print_steered(steered, "pause", id_, as_json=as_json)
@@ -143,10 +150,11 @@ def reload(
 async def _status(settings: "Settings", *, watch: bool, as_json: bool) -> None:
     from orca_daemon.operations import steering
     from orca_daemon.operations.database import database
+    from orca_daemon.operations.waiting import asked
 
-    async with database(settings) as opened:
+    async with database(settings) as opened, asked(settings) as waiting:
         while True:
-            now = await steering.status(opened)
+            now = await steering.status(opened, await waiting.counts())
             if as_json:
                 print_json("status", _document(now), indent=None if watch else 2)
             else:
@@ -235,6 +243,9 @@ def _print_steered(steered: "Steered", verb: str, action: UUID, *, as_json: bool
 
 
 def _print_status(now: "Status", *, clear: bool) -> None:
+    from orca_daemon.operations.action_words import about
+    from orca_daemon.operations.steering import READ_EVERY
+
     if clear:
         typer.echo("\x1b[H\x1b[2J", nl=False)
     if not now.daemons:
@@ -245,6 +256,7 @@ def _print_status(now: "Status", *, clear: bool) -> None:
         "#daemons",
         "#in flight",
         "#waiting",
+        "#dead letters",
         "#received/s",
         "#finished/s",
         "#dead/s",
@@ -253,6 +265,11 @@ def _print_status(now: "Status", *, clear: bool) -> None:
     for queue in now.queues:
         for sentence in _sentences(queue, now.now):
             say(printable(f"{queue.name}: {sentence}"))
+    for problem in dict.fromkeys(queue.problem for queue in now.queues if queue.problem):
+        note(f"SQS does not tell what waits now ({problem}); daemons read this up to {READ_EVERY} s ago")
+    if now.failed_files:
+        say("")
+        say(f"{_failed_files(now.failed_files)} in the last 24 hours: orca-daemon failures --since 24h")
     if now.daemons:
         say("")
         cells = ((f"{row.host} {str(row.id)[:8]}", row.version, _time(row.started_at), _heard(row.silent),
@@ -266,7 +283,7 @@ def _print_status(now: "Status", *, clear: bool) -> None:
         print_table(
             ("action (utc)", "what", "who", "about", "#done", "#of", "ended"),
             (
-                (_time(each.at), each.what, each.who, _about(each.filter), each.done, each.wanted,
+                (_time(each.at), each.what, each.who, about(each.filter), each.done, each.wanted,
                  each.error or ("yes" if each.finished_at else "no"))
                 for each in now.actions
             ),
@@ -277,8 +294,17 @@ def _queue_cells(queue: "QueueStatus") -> Sequence[object]:
     state = (
         "paused" if queue.paused_by else "down" if queue.down else "read" if queue.daemons else "no daemon"
     )
+    waiting = None if queue.waiting is None else int(queue.waiting)
     rates = (queue.received_per_second, queue.finished_per_second, queue.dead_lettered_per_second)
-    return (queue.name, state, queue.daemons, queue.held, queue.waiting, *(f"{rate:.1f}" for rate in rates))
+    return (
+        queue.name,
+        state,
+        queue.daemons,
+        queue.held,
+        waiting,
+        queue.dead,
+        *(f"{rate:.1f}" for rate in rates),
+    )
 
 
 def _sentences(queue: "QueueStatus", now: datetime) -> Iterator[str]:
@@ -314,10 +340,11 @@ def _heard(silent: float) -> str:
     return f"{silent:.0f} s ago" if silent < SILENT else f"gone? silent for {silent / 60:.0f} min"
 
 
-def _about(about: Any) -> str:
-    return ", ".join(str(value if isinstance(value, str) else " ".join(map(str, value)))
-                     if isinstance(value, str | list) else f"{key} {value}"
-                     for key, value in about.items())  # fmt: skip
+def _failed_files(count: int) -> str:
+    from orca_daemon.db.recoveries import MOST
+
+    number = f"{count:,} or more" if count >= MOST else f"{count:,}"
+    return f"{number} {'file' if count == 1 else 'files'} failed"
 
 
 def _time(moment: datetime) -> str:

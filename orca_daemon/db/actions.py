@@ -96,11 +96,13 @@ def finish(
     action: UUID,
     *,
     done: int,
+    wanted: int | None = None,
     error: str | None = None,
     result: Mapping[str, Any] | None = None,
 ) -> None:
-    """Record how an action ended; nothing if it has finished before."""
-    values = {"id": action, "done": done, "error": error, "result": json.dumps(result) if result else None}
+    """Record how an action ended; nothing if it has finished before.  `wanted`: if it is known by now."""
+    values = {"id": action, "done": done, "wanted": wanted, "error": error}
+    values["result"] = json.dumps(result) if result else None
     connection.execute(_SQL["finish"], values)
 
 

@@ -28,7 +28,7 @@ WHERE id = :id AND finished_at IS NULL;
 
 -- name: finish
 UPDATE orca.orca_daemon_action
-SET done = :done, error_message = :error, result = CAST(:result AS jsonb), seen_at = clock_timestamp(),
+SET done = :done, wanted = coalesce(:wanted, wanted), error_message = :error, result = CAST(:result AS jsonb), seen_at = clock_timestamp(),
     finished_at = clock_timestamp()
 WHERE id = :id AND finished_at IS NULL;
 

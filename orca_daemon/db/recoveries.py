@@ -20,6 +20,16 @@ class Overview:
     """Request time of the oldest open recovery, in seconds since the epoch."""
 
 
+MOST = 10_000
+"""Failed files that are counted."""
+
+
+def failed_lately(connection: Connection) -> int:
+    """Files that failed in the last 24 hours, at most `MOST`; an index of ours serves it."""
+    count: int = connection.execute(_SQL["failed_lately"], {"most": MOST}).scalar_one()
+    return count
+
+
 def overview(connection: Connection) -> Overview:
     """Count now."""
     files = {row.status: row.files for row in connection.execute(_SQL["files"])}

@@ -14,3 +14,8 @@ GROUP BY status.value;
 
 -- name: oldest_open
 SELECT extract(epoch FROM min(request_time))::float8 AS requested FROM orca.recovery_job WHERE status_id < 3;
+
+-- name: failed_lately
+SELECT count(*) FROM (
+    SELECT FROM orca.recovery_file WHERE status_id = 3 AND last_update > now() - interval '1 day' LIMIT :most
+) AS file;

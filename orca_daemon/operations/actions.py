@@ -87,11 +87,15 @@ async def finish(
     action_id: UUID,
     *,
     done: int,
+    wanted: int | None = None,
     error: str | None = None,
     result: Mapping[str, Any] | None = None,
 ) -> None:
-    """Record how the action ended; `result` is shown to whoever asks again with the same id."""
-    await database.transact(actions.finish, action_id, done=done, error=error, result=result)
+    """Record how the action ended; `result` is shown to whoever asks again with the same id.
+
+    `wanted`: how many things it was about, if that was not known when it began.
+    """
+    await database.transact(actions.finish, action_id, done=done, wanted=wanted, error=error, result=result)
 
 
 async def find(database: Database, action_id: UUID) -> Action | None:

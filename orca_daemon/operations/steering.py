@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection
 
-from orca_daemon.db import actions, control
+from orca_daemon.db import actions, control, recoveries
 from orca_daemon.db.actions import MISSING, Action, Beginning
 from orca_daemon.db.address import DEPENDENCY
 from orca_daemon.db.control import DaemonRow, Pause
@@ -17,6 +18,10 @@ from orca_daemon.db.database import Database
 from orca_daemon.engine.errors import DependencyDown
 from orca_daemon.operations.daemons import Consumed, Work, fleet
 from orca_daemon.operations.errors import UnknownQueueError
+from orca_daemon.operations.waiting import QueueDepth
+
+READ_EVERY = 40
+"""Seconds: no depth that a daemon says is older; it asks every 30 s, and writes every 10 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,10 @@ class QueueStatus(Consumed):
     name: str
     pause: Pause | None
     """Its pause in the database."""
+    dead: int | None = None
+    """About how many dead letters it has; None if SQS does not tell, or it has no dead-letter queue."""
+    problem: str | None = None
+    """Why SQS does not tell; then `waiting` is what a daemon read, within the last `READ_EVERY` seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +61,8 @@ class Status:
     work: list[Work]
     actions: list[Action]
     """The latest actions of operators, the newest first."""
+    failed_files: int
+    """Files that failed in the last 24 hours, at most `recoveries.MOST`."""
 
 
 async def pause(
@@ -77,14 +88,18 @@ async def resume(database: Database, queue: str | Sequence[str], who: str, actio
     return await database.transact(_steer, action_id, who, "resume", {"queues": queues}, change)
 
 
-async def status(database: Database, *, actions_shown: int = 10) -> Status:
-    """Read what the daemons said last, what is paused, and the latest actions.
+async def status(
+    database: Database, counts: Mapping[str, QueueDepth] = MappingProxyType({}), *, actions_shown: int = 10
+) -> Status:
+    """Read what the daemons said last, what is paused, the latest actions, and how many files failed.
+
+    `counts` is what SQS says of queues: it is newer than what the daemons say.
 
     Raises:
         DependencyDown: the database is away, or was not upgraded.
         PostgresError: it cannot be read.
     """
-    return await database.transact(_status, actions_shown)
+    return await database.transact(_status, counts, actions_shown)
 
 
 async def known_queues(database: Database, configured: Iterable[str]) -> list[str]:
@@ -121,7 +136,7 @@ def _steer(
     return Steered(tuple(queues), tuple(changed), beginning)
 
 
-def _status(connection: Connection, actions_shown: int) -> Status:
+def _status(connection: Connection, counts: Mapping[str, QueueDepth], actions_shown: int) -> Status:
     if not control.installed(connection):
         raise DependencyDown(DEPENDENCY, MISSING)
     rows, pauses = control.processes(connection), control.paused(connection)
@@ -129,15 +144,19 @@ def _status(connection: Connection, actions_shown: int) -> Status:
     return Status(
         now=actions.now(connection),
         queues=[
-            _queue(name, heard.queues.get(name, Consumed()), pauses.get(name))
-            for name in sorted({*heard.queues, *pauses})
+            _queue(name, heard.queues.get(name, Consumed()), pauses.get(name), counts.get(name, QueueDepth()))
+            for name in sorted({*heard.queues, *pauses, *counts})
         ],
         daemons=rows,
         work=[work for daemon in heard.alive for work in daemon.work],
         actions=actions.recent(connection, limit=actions_shown),
+        failed_files=recoveries.failed_lately(connection),
     )
 
 
-def _queue(name: str, consumed: Consumed, pause_: Pause | None) -> QueueStatus:
+def _queue(name: str, consumed: Consumed, pause_: Pause | None, counted: QueueDepth) -> QueueStatus:
     causes = {*consumed.paused_by, *(("database",) if pause_ else ())}
-    return QueueStatus(**{**asdict(consumed), "paused_by": tuple(sorted(causes))}, name=name, pause=pause_)
+    said = {**asdict(consumed), "paused_by": tuple(sorted(causes))}
+    if counted.waiting is not None:
+        said["waiting"] = counted.waiting
+    return QueueStatus(**said, name=name, pause=pause_, dead=counted.dead, problem=counted.problem)

@@ -105,6 +105,7 @@ def test_both_daemons_obey_a_pause_and_a_resume_and_everything_says_who_and_why(
     assert (queue["name"], queue["paused_by"], queue["pause"]["who"]) == (QUEUE, ["database"], "ada")
     assert queue["pause"]["why"] == "S3 is moved"
     assert [(action["what"], action["done"]) for action in status["actions"]] == [("pause", 1)]
+    assert (queue["waiting"], queue["dead"], status["failed_files"]) == (1, 0, 0)
     assert "S3 is moved" in fleet.command("status").output
     for daemon in fleet.daemons:
         assert daemon.get("/readyz")[0] == 200
@@ -132,7 +133,8 @@ def test_an_action_of_one_id_happens_once(fleet: Fleet) -> None:
 def test_a_queue_that_does_not_exist_is_not_paused(fleet: Fleet) -> None:
     ended = fleet.command("pause", "recvoery", "--reason", "x")
     assert (ended.exit_code, "there are: status_update" in ended.output) == (2, True)
-    assert fleet.command("pause", QUEUE).exit_code == 2  # without a reason
+    without = fleet.command("pause", QUEUE)
+    assert (without.exit_code, f'pause {QUEUE} --reason "S3 maint' in without.output) == (2, True)
     assert fleet.rows("SELECT count(*) FROM orca.orca_daemon_control WHERE queue = 'recvoery'") == [(0,)]
 
 

@@ -117,6 +117,7 @@ class _Run:
             self._console.database,
             self._id,
             done=outcome.done,
+            wanted=self._wanted,
             error=outcome.error,
             result=outcome.result,
         )

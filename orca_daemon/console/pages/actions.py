@@ -15,6 +15,7 @@ from orca_daemon.console.show import link
 from orca_daemon.console.states import State
 from orca_daemon.db.actions import FRESH
 from orca_daemon.db.sql import load
+from orca_daemon.operations.action_words import about
 
 router = APIRouter()
 _SQL = load(__package__, "actions.sql")
@@ -99,11 +100,6 @@ def state_of(row: Any, now: datetime) -> State:
     if row.finished_at is not None:
         return State("failed", "bad") if row.error_message else State("done", "good")
     return State("running", "open") if now - row.seen_at < _SILENT else State("broken off", "warn")
-
-
-def about(chosen: Any) -> str:
-    """What an action was for, in a line."""
-    return ", ".join(f"{name} {text}" for name, text in _pairs(chosen))
 
 
 def _pairs(document: Any) -> list[tuple[str, str]]:
