@@ -130,7 +130,10 @@ def jobs(
         return
     shown = view.show(JOBS, records, empty=_NO_MATCH if chosen != Chosen() or after else _NO_JOBS)
     if not shown and collection:
-        _propose(settings, collection)
+        from orca_daemon.operations.collections import proposal
+
+        if sentence := run(proposal(settings, collection)):
+            note(sentence)
     if page.next:
         note(f"there are more: --after {page.next}")
 
@@ -217,15 +220,6 @@ def _done(job: "Job") -> str:
 def _in_width(text: str) -> str:
     width = terminal_width()
     return wrapped(text, width, indent="  ") if width else text
-
-
-def _propose(settings: "Settings", collection: str) -> None:
-    """Name the collections that may have been meant; the filter takes whole ids."""
-    from orca_daemon.operations.jobs import near_collections
-
-    near = [name for name in run(near_collections(settings, collection)) if name != collection]
-    if near:
-        note(f"no collection {collection} there; did you mean {' or '.join(near)}?")
 
 
 def _record(row: "Job | Granule | File") -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from orca_daemon.db import catalog
 from orca_daemon.db.catalog import CatalogCount, CatalogGranule, CountBy
+from orca_daemon.operations.collections import near_collections, question
 from orca_daemon.operations.database import database
 from orca_daemon.operations.errors import NotFoundError
 from orca_daemon.settings import Settings
@@ -24,6 +25,7 @@ async def find_granules(
     bucket, key = _object(name)
     async with database(settings) as opened:
         granules = await opened.transact(catalog.find, key or name, collection)
+        near = await near_collections(opened, collection) if collection and not granules else []
     if bucket:
         wanted = (bucket, key)
         granules = [
@@ -33,7 +35,8 @@ async def find_granules(
         ]
     if not granules:
         place = f" in the collection {collection!r}" if collection else ""
-        raise NotFoundError(f"the catalog has neither a granule nor a file {name!r}{place}")
+        text = f"the catalog has neither a granule nor a file {name!r}{place}"
+        raise NotFoundError("; ".join(filter(None, (text, question(collection or "", near)))))
     return granules
 
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from orca_daemon.aws.errors import Meaning, reason_of
 from orca_daemon.aws.s3copy.requests import Requests, S3RequestError
 
+_PATIENCE = 5.0
+"""Seconds to wait for S3, because a command goes on without the answer."""
+
 
 @dataclass(slots=True)
 class Destinations:
@@ -29,7 +32,10 @@ class Destinations:
 
     async def _ask(self, bucket: str) -> bool:
         try:
-            await self.requests.call("head_bucket", Bucket=bucket)
+            async with asyncio.timeout(_PATIENCE):
+                await self.requests.call("head_bucket", Bucket=bucket)
+        except TimeoutError:
+            self.unknown[bucket] = f"S3 did not answer within {_PATIENCE:.0f} s"
         except S3RequestError as failure:
             if failure.meaning is Meaning.MISSING:
                 return True

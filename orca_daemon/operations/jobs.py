@@ -12,8 +12,6 @@ from orca_daemon.settings import Settings
 from orca_daemon.wire.status import RecoveryStatus
 
 _MOST_CANDIDATES = 10
-MOST_COLLECTIONS = 5
-"""Collections that are proposed for one that no job has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +50,6 @@ async def list_jobs(settings: Settings, chosen: Chosen, *, limit: int, after: st
         rows = await opened.transact(jobs.jobs, chosen, limit=limit + 1, after=last)
     page = rows[:limit]
     return JobPage(page, page[-1].job_id if len(rows) > limit else None)
-
-
-async def near_collections(settings: Settings, text: str) -> list[str]:
-    """At most `MOST_COLLECTIONS` that a filter may have meant: they begin with it, or it is their short name.
-
-    Raises:
-        AddressError, DependencyDown, PostgresError: the database cannot be read.
-    """
-    async with database(settings) as opened:
-        return await opened.transact(jobs.near_collections, text, limit=MOST_COLLECTIONS)
 
 
 async def read_job(

@@ -186,7 +186,7 @@ def test_a_collection_that_no_job_has_is_answered_with_those_that_may_have_been_
     assert near.exit_code == 0
     assert near.stderr.splitlines() == [
         "No recovery job matches.",
-        "no collection mod09gq there; did you mean MOD09GQ___006 or MOD09GQ___061?",
+        "there is no collection mod09gq; did you mean MOD09GQ___006 or MOD09GQ___061?",
     ]
     assert "did you mean L0 or L1 or L2 or L3 or L4?" in run("jobs", "--collection", "long").stderr
     assert run("jobs", "--collection", "MOD09GQ___006").stderr == "No recovery job matches.\n"

@@ -325,3 +325,24 @@ def test_nothing_is_restored_to_a_bucket_that_does_not_exist(catalog: Catalog, d
         "orca-daemon: bucket no-such-bucket does not exist\norca-daemon: nothing was posted\n"
     )
     assert catalog.requests() == []
+
+
+def test_a_collection_is_proposed_for_one_that_does_not_exist(catalog: Catalog) -> None:
+    catalog.add("G", "a.h5", collection="MOD09GQ___006")
+    hint = "there is no collection MOD09GQ; did you mean MOD09GQ___006?\n"
+
+    assert hint in run("G", "--collection", "MOD09GQ").stderr
+    shown = CliRunner().invoke(app, ["catalog", "show", "G", "--collection", "MOD09GQ"])
+    assert (shown.exit_code, shown.stderr.endswith(hint)) == (1, True)
+    assert "did you mean" not in run("H", "--collection", "MOD09GQ___006").stderr
+
+
+def test_a_plan_needs_no_aws(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    catalog.add("G", "a.h5")
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+
+    result = run("G", "--dry-run")
+
+    assert (result.exit_code, "1 object" in result.stdout) == (0, True)
+    assert "whether bucket protected exists is not known: no AWS region is known" in result.stderr
