@@ -99,23 +99,31 @@ def record(watched: "Watched") -> dict[str, Any]:
 
 
 def summary(now: "JobProgress") -> str:
-    """How far a job is, in one line."""
-    parts = [
-        f"{now.percent:.1f} %",
-        f"{now.ended:,} of {now.files:,} files ({now.staged:,} staged, {now.failed:,} failed)",
-    ]
-    if now.bytes.total:
-        known = "" if now.bytes.sized == now.files else f" known of {now.bytes.sized:,} files"
-        parts.append(f"{format_bytes(now.bytes.copied)} of {format_bytes(now.bytes.total)}{known}")
-    return "  ".join([*parts, "ended"] if now.is_over else parts)
+    """How much of a job is copied, in one line, as `orca-daemon jobs` counts it: a failure is not done."""
+    counts = {"failed": now.failed, "staged": now.staged, "pending": now.pending}
+    others = [f"{count:,} {status}" for status, count in counts.items() if count]
+    share = f"{100 * now.success // now.files} %" if now.files else "no files"
+    copied = f"{now.success:,} of {now.files:,} files copied ({share})"
+    return "  ".join([", ".join([copied, *others]), *_sizes(now)])
+
+
+def _sizes(now: "JobProgress") -> list[str]:
+    if not now.bytes.total:
+        return []
+    known = "" if now.bytes.sized == now.files else f" known of {now.bytes.sized:,} files"
+    return [f"{format_bytes(now.bytes.copied)} of {format_bytes(now.bytes.total)}{known}"]
 
 
 def line(watched: "Watched") -> str:
-    """A reading, in one line."""
+    """A reading, in one line; a failure is an end."""
     now, pace = watched.progress, watched.pace
-    parts = [watched.job_id, summary(now)]
+    parts = [
+        f"{watched.job_id}  {now.percent:.1f} %",
+        f"{now.ended:,} of {now.files:,} files ({now.staged:,} staged, {now.failed:,} failed)",
+        *_sizes(now),
+    ]
     if now.is_over:
-        return "  ".join(parts)
+        return "  ".join([*parts, "ended"])
     if pace.bytes_per_second:
         parts.append(f"{format_bytes(round(pace.bytes_per_second))}/s")
     elif pace.files_per_second:
