@@ -128,6 +128,7 @@ def test_nothing_that_failed_says_so() -> None:
     assert run().stderr.startswith("Nothing failed since ")
 
 
+@pytest.mark.usefixtures("destinations")
 def test_the_files_of_a_reason_are_requested_again_once(
     connection: Connection, sqs: "SQSClient", s3: "S3Client", pair: QueuePair, bucket: Callable[[], str]
 ) -> None:
@@ -188,6 +189,7 @@ def forget_signs_of_life(connection: Connection) -> None:
 
 
 @pytest.mark.matrix
+@pytest.mark.usefixtures("destinations")
 def test_a_recovery_of_a_group_that_is_killed_goes_on_by_its_id_and_requests_no_batch_twice(
     connection: Connection, sqs: "SQSClient", s3: "S3Client", pair: QueuePair, bucket: Callable[[], str]
 ) -> None:
