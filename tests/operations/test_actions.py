@@ -39,6 +39,18 @@ async def test_an_action_is_recorded_before_it_begins_and_happens_once(
     assert last.action.finished_at is not None
 
 
+async def test_how_many_things_it_was_about_may_be_known_at_the_end_only(
+    make_database: Make, database_url: str
+) -> None:
+    database = make_database(database_url)
+    for wanted, told in ((None, 3), (None, None), (4, None)):
+        id_ = uuid4()
+        await actions.begin(database, id_, who="ada", what="recover", about=ABOUT, wanted=wanted)
+        await actions.finish(database, id_, done=1, wanted=told)
+
+    assert [each.wanted for each in await actions.recent(database)] == [4, None, 3]
+
+
 async def test_of_many_that_begin_one_action_at_the_same_time_one_acts(
     make_database: Make, database_url: str
 ) -> None:
