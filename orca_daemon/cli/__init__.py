@@ -28,6 +28,7 @@ app = typer.Typer(
 
 COMMANDS: tuple[str, ...] = (
     "run",
+    "status",
     "steer",
     "console",
     "local",
