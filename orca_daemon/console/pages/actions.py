@@ -1,6 +1,5 @@
 """The pages `/actions`: what operators did, by the console and by commands, and what came of it."""
 
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
@@ -8,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
-from orca_daemon.console import cursors
+from orca_daemon.console import action_words, cursors
 from orca_daemon.console.context import ConsoleContext, Context
 from orca_daemon.console.rendering import page
 from orca_daemon.console.show import link
@@ -51,7 +50,7 @@ async def actions(
     return page(
         request,
         "actions.html",
-        actions=[{"row": row, "state": state_of(row, now), "on": about(row.filter)} for row in rows[:_ROWS]],
+        actions=[{"row": row, "state": state_of(row, now), "on": about(row)} for row in rows[:_ROWS]],
         kinds=kinds,
         parameters=parameters,
         filtered=any(parameters.values()),
@@ -79,8 +78,10 @@ async def action(request: Request, context: Context, id: str) -> HTMLResponse:  
         "action.html",
         action=row,
         state_of=state_of(row, datetime.now(UTC)),
-        filter=_pairs(row.filter),
-        result=_pairs(row.result),
+        filter=action_words.chosen(row.what, row.filter),
+        result=action_words.result(row.what, row.result),
+        means=action_words.means(row.what),
+        places=action_words.places(row.what, row.filter),
         every=3,
         address=link("/actions/action", {"id": id}),
     )
@@ -101,13 +102,6 @@ def state_of(row: Any, now: datetime) -> State:
     return State("running", "open") if now - row.seen_at < _SILENT else State("broken off", "warn")
 
 
-def about(chosen: Any) -> str:
+def about(row: Any) -> str:
     """What an action was for, in a line."""
-    return ", ".join(f"{name} {text}" for name, text in _pairs(chosen))
-
-
-def _pairs(document: Any) -> list[tuple[str, str]]:
-    if not isinstance(document, dict):
-        return [] if document is None else [("value", json.dumps(document))]
-    texts = ((name, each if isinstance(each, str) else json.dumps(each)) for name, each in document.items())
-    return [(name.replace("_", " "), text) for name, text in texts if text not in {"null", "", "[]", "{}"}]
+    return ", ".join(f"{name}: {text}" for name, text in action_words.chosen(row.what, row.filter))
