@@ -82,7 +82,7 @@ async def _perform(
     ready = [each.file for each in checked if each.file_state is FileState.READY]
     posted, errors = await post(console, fields.job, ready)
     left = Counter(each.file_state.value for each in checked if each.file_state is not FileState.READY)
-    result = {"copies requested": posted, **{f"objects: {state}": count for state, count in left.items()}}
+    result = {"copies requested": posted, **{state: plural(count, "object") for state, count in left.items()}}
     return Outcome(done=posted, result=result, error="; ".join(errors) or None)
 
 

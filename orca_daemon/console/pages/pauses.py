@@ -1,4 +1,4 @@
-"""Queues that are paused and that an open recovery needs, and what waits because of that."""
+"""Queues that are paused and that a recovery needs, and what waits because of that."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from orca_daemon.db.control import Pause
 from orca_daemon.settings import Settings
 
 _MEANS: Mapping[str, str] = {
-    "recovery": "Nothing is copied until it is resumed: files stay pending or staged, restored or not.",
+    "recovery": "Nothing is copied until it is resumed: files stay as they are, restored or not.",
     "restore": "S3 is asked for no restore until it is resumed.",
     "status_update": "States of files are not recorded until it is resumed: those below may be older.",
 }

@@ -101,7 +101,7 @@ def _read(connection: Connection, settings: Settings, job_id: str, chosen: Chose
         job,
         connection.execute(SQL["restores"], values).one(),
         _actions(connection, job),
-        hindrances(connection, settings) if job.pending or job.staged else (),
+        hindrances(connection, settings) if job.success < job.files else (),
         connection.execute(SQL["errors"], values).all() if job.failed else (),
         files,
     )
