@@ -33,6 +33,11 @@ _MEANS: Mapping[str, str] = {
 }
 
 
+def label(name: str) -> str:
+    """The words for a field of a form."""
+    return _FIELDS.get(name, name.replace("_", " "))
+
+
 def chosen(what: str, fields: Any) -> list[tuple[str, str]]:
     """What an action was about, by name."""
     if not isinstance(fields, Mapping):

@@ -24,6 +24,10 @@ MOST_FILES = 5_000
 """Files of a job that a list counts; of a larger job the list shows how far these are."""
 _SCANS = (500, 20_000)
 """Entries of the index that are read for a page: few at first, and more if these do not fill it."""
+_FURTHER = 100_000
+"""Entries for a status that no index has, if so many files failed that all granules are looked through."""
+_FAILED_FILES = 20_000
+"""Failed files by which granules are found; if there are more, granules that failed are not rare."""
 _PAIRS = 1_000
 """Pairs of a time and a job among these whose jobs are looked up."""
 _MATCHING = {
@@ -204,15 +208,16 @@ def _read(connection: Connection, chosen: Chosen, after: str, problems: list[str
         except cursors.CursorError as error:
             problems.append(str(error))
     source = _source(connection, chosen.status)
-    return _scanned(connection, partial(_page, connection, chosen, source, since, until, after_job), *_SCANS)
+    scans = (*_SCANS, _FURTHER) if source is None and chosen.status in _BY_FAILED_FILES else _SCANS
+    return _scanned(connection, partial(_page, connection, chosen, source, since, until, after_job), *scans)
 
 
 def _source(connection: Connection, status: str) -> str | None:
     """What to read in place of the table, if no index of it has this status and few files failed."""
     if status not in _BY_FAILED_FILES:
         return None
-    files: int = connection.execute(SQL["failed_files"], {"files": _SCANS[-1]}).scalar_one()
-    return SQL["by_status"].text if files < _SCANS[-1] else None
+    files: int = connection.execute(SQL["failed_files"], {"files": _FAILED_FILES}).scalar_one()
+    return SQL["by_status"].text if files < _FAILED_FILES else None
 
 
 def _scanned(connection: Connection, read: Callable[[int], Sequence[Any]], few: int, *more: int) -> JobsPage:
@@ -258,7 +263,7 @@ def _page(
         "until": until,
         "after_job": after_job,
         "scanned": scanned,
-        **({"files": _SCANS[-1]} if source else {}),
+        **({"files": _FAILED_FILES} if source else {}),
         # Only what is wanted is looked up: with a filter, all that was read may be looked through.
         "pairs": scanned if conditions else min(scanned, _PAIRS),
         "limit": ROWS + 1,
