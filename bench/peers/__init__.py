@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from bench.peers import environment
 from bench.report import Report, Target
-from bench.route import LEAST, MICRO, Contender, Cost, filled, worker
+from bench.route import LEAST, LOOPS, MICRO, OURS, Contender, Cost, in_turns, worker
 from bench.size import Size
 from orca_daemon.local.endpoint import Endpoint
 from orca_daemon.local.moto import CREDENTIALS
@@ -19,7 +19,6 @@ from orca_daemon.local.postgres import Postgres
 GROUPS = 200
 QUEUES = {"standard": 0, "FIFO, one group": 1, f"FIFO, {GROUPS} groups": GROUPS}
 """Kind of queue to number of groups; 0 is a standard queue."""
-OURS = "orca-daemon"
 
 
 def measure(size: Size) -> Report:
@@ -30,7 +29,7 @@ def measure(size: Size) -> Report:
     targets: list[Target] = []
     with Postgres(fast=True) as server, Endpoint("orca_daemon.local.sqs", ("0",)) as sqs:
         for queue, groups in size.pick(QUEUES, QUEUES, {"standard": 0}).items():
-            costs = _in_turns(sqs.url, _contenders(server.url(), groups, size), count, groups, turns)
+            costs = in_turns(sqs.url, _contenders(server.url(), groups, size), count, groups, turns)
             for name, cost in costs.items():
                 figures[f"{queue}: {name}, messages/s"] = count * turns / cost.seconds
                 figures[f"{queue}: {name}, CPU, µs a message"] = cost.processor / count / turns * MICRO
@@ -39,10 +38,10 @@ def measure(size: Size) -> Report:
 
 
 def _targets(queue: str, costs: Mapping[str, Cost]) -> Iterator[Target]:
-    """The best of ours beside each other; a bare loop on the same client is the ceiling."""
+    """The best of ours beside each other; the loop on the same client is no contender, but the ceiling."""
     ours = min(cost.seconds for name, cost in costs.items() if name.startswith(OURS))
     for name, cost in costs.items():
-        if not name.startswith((OURS, "bare loop, aiobotocore")):
+        if not name.startswith((OURS, "bare loop, same client")):
             least = LEAST.get(queue, 0.7) if name.startswith("bare") else 1.0
             yield Target(name=f"{queue}: ours / {name}", measured=cost.seconds / ours, at_least=least)
 
@@ -52,16 +51,5 @@ def _contenders(database: str, groups: int, size: Size) -> Mapping[str, Contende
     if groups:
         ours[f"{OURS}, pipelined"] = "pipelined"
     found: dict[str, Contender] = {name: worker(kind, database) for name, kind in ours.items()}
-    found["bare loop, direct calls"] = worker("bare", database)
-    found["bare loop, aiobotocore"] = worker("bare", database, ORCA_AWS__DIRECT_CALLS="false")
+    found |= {name: worker("bare", database, **settings) for name, settings in LOOPS.items()}
     return found if size is Size.TINY else {**found, **environment.peers()}
-
-
-def _in_turns(
-    endpoint: str, contenders: Mapping[str, Contender], count: int, groups: int, turns: int
-) -> Mapping[str, Cost]:
-    totals = dict.fromkeys(contenders, Cost())
-    for _ in range(turns):
-        for name, contender in contenders.items():
-            totals[name] += contender(endpoint, filled(endpoint, count, groups), count)
-    return totals

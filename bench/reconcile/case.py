@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -26,6 +26,7 @@ from orca_daemon.settings import Settings
 from orca_daemon.wire.inventory import InventoryPointer
 
 BUCKET, REPORTS = "archive", "reports"
+FORMS = ("parquet", "csv")
 _STEP = 1000
 """Of each `_STEP` objects one is a phantom, one an orphan and one a mismatch."""
 
@@ -50,8 +51,9 @@ class Case:
     memory_mib = 1024
     """The default of the setting `reconcile.memory_mib`."""
 
-    def __init__(self, postgres: Postgres, s3_url: str, size: int) -> None:
-        self.size = size
+    def __init__(self, postgres: Postgres, s3_url: str, size: int, forms: Sequence[str] = FORMS) -> None:
+        """`forms` of the inventory; with one form only, the catalog has no index but its primary keys."""
+        self.size, self._forms = size, forms
         self._postgres, self.s3_url = postgres, s3_url
         self.url = postgres.url("bench")
         self.folder = tempfile.TemporaryDirectory(prefix="orca-bench-")
@@ -113,8 +115,13 @@ class Case:
         )
 
     def _catalog(self) -> None:
+        lean = len(self._forms) == 1
         with cursor_of(self.url) as cursor:
+            if lean:
+                cursor.execute(_WITHOUT_INDEXES)
             cursor.execute(_CATALOG.format(size=self.size, odd=_STEP))
+            if lean:
+                cursor.execute(_PRIMARY_KEYS)
 
     def _inventories(self) -> None:
         client = boto3.client("s3", endpoint_url=self.s3_url, region_name=REGION)
@@ -123,7 +130,7 @@ class Case:
                 client.create_bucket(
                     Bucket=REPORTS, CreateBucketConfiguration={"LocationConstraint": "us-west-2"}
                 )
-            for form in ("csv", "parquet"):
+            for form in self._forms:
                 self._inventory(client, form)
 
     def _inventory(self, client: Any, form: str) -> None:
@@ -188,6 +195,26 @@ _KEY = (
     "'ATL0' || (i % 9) || '/006/2026/' || lpad(((i // 1000) % 366)::varchar, 3, '0') "
     "|| '/ATL0' || (i % 9) || '_20260101000000_' || lpad(i::varchar, 8, '0') || '_006_01.h5'"
 )
+_WITHOUT_INDEXES = """
+DO $$ DECLARE statement text; BEGIN
+    FOR statement IN
+        SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname) FROM pg_constraint
+        WHERE contype IN ('f', 'p', 'u') AND 'orca.granules'::regclass IN (conrelid, confrelid)
+            OR contype IN ('f', 'p', 'u') AND 'orca.files'::regclass IN (conrelid, confrelid)
+        ORDER BY contype
+    LOOP EXECUTE statement; END LOOP;
+    FOR statement IN
+        SELECT format('DROP INDEX %s', indexrelid::regclass) FROM pg_index
+        WHERE indrelid IN ('orca.granules'::regclass, 'orca.files'::regclass)
+    LOOP EXECUTE statement; END LOOP;
+END $$
+"""
+"""A comparison reads none of them, and a hundred million rows are in them only after an hour."""
+_PRIMARY_KEYS = """
+SET maintenance_work_mem = '1GB';
+ALTER TABLE orca.granules ADD PRIMARY KEY (id);
+ALTER TABLE orca.files ADD PRIMARY KEY (id)
+"""
 _CATALOG = """
 INSERT INTO orca.providers VALUES ('p', 'P');
 INSERT INTO orca.collections SELECT 'ATL0' || i || '___006', 'ATL0' || i, '006' FROM generate_series(0, 8) i;

@@ -1,14 +1,15 @@
-"""The daemon with a route of one message a run, beside a bare loop of receive and delete on the same client.
+"""The daemon with a route of one message a run, beside bare loops of receive and delete.
 
 Each is a process of its own, against the same SQS over HTTP.  The daemon's metrics and log lines are on, and
-somebody reads the log.
+somebody reads the log.  A loop through aiobotocore is what one would write instead of a daemon; one on the
+daemon's own client shows what leases, order, retries, metrics and log lines cost.
 """
 
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from uuid import uuid4
@@ -23,6 +24,7 @@ from orca_daemon.local.moto import CREDENTIALS, REGION
 from orca_daemon.local.ports import free_port
 from orca_daemon.local.postgres import Postgres
 
+OURS = "orca-daemon"
 BODY = "x" * 300
 GROUPS = 200
 MICRO = 1e6
@@ -37,11 +39,16 @@ SHAPES = {
 """Kinds of routes (`bench.route.worker`) with the number of groups; 0 is a standard queue."""
 TINY = [("pipelined, one group", SHAPES["pipelined, one group"])]
 LEAST = {"standard": 0.9, "pipelined, one group": 0.7, f"pipelined, {GROUPS} groups": 0.7}
-"""Messages a second, compared with the bare loop."""
+"""Messages a second, compared with the bare loop through aiobotocore."""
+LOOPS: Mapping[str, Mapping[str, str]] = {
+    "bare loop, aiobotocore": {"ORCA_AWS__DIRECT_CALLS": "false"},
+    "bare loop, same client": {},
+}
+"""Loops of receive and delete, and their settings."""
 
 
 def measure(size: Size) -> Report:
-    """Daemon and bare loop in turns, so that a slow minute of the machine hits both."""
+    """Daemon and bare loops in turns, so that a slow minute of the machine hits all."""
     os.environ.update(CREDENTIALS)
     count, turns = size.pick(10_000, 3_000, 40), size.pick(3, 2, 1)
     figures: dict[str, float] = {}
@@ -50,17 +57,18 @@ def measure(size: Size) -> Report:
         with closing(psycopg2.connect(server.url())) as connection, connection, connection.cursor() as cursor:
             cursor.execute("CREATE UNLOGGED TABLE row_a_message (number int)")
         for name, (kind, groups) in size.pick(list(SHAPES.items()), list(SHAPES.items()), TINY):
-            ours, theirs = Cost(), Cost()
-            for _ in range(turns):
-                ours += worker(kind, server.url())(sqs.url, filled(sqs.url, count, groups), count)
-                theirs += worker("bare", server.url())(sqs.url, filled(sqs.url, count, groups), count)
-            for who, cost in (("", ours), (" bare loop,", theirs)):
-                figures[f"{name}:{who} messages/s"] = count * turns / cost.seconds
-                figures[f"{name}:{who} CPU, µs a message"] = cost.processor / count / turns * MICRO
-            figures[f"{name}: receives a message"] = ours.receives / count / turns
-            if name in LEAST:
-                share = theirs.seconds / ours.seconds
-                targets.append(Target(name=f"{name} / bare loop", measured=share, at_least=LEAST[name]))
+            workers = {OURS: worker(kind, server.url())}
+            workers |= {loop: worker("bare", server.url(), **settings) for loop, settings in LOOPS.items()}
+            costs = in_turns(sqs.url, workers, count, groups, turns)
+            for who, cost in costs.items():
+                figures[f"{name}: {who}, messages/s"] = count * turns / cost.seconds
+                figures[f"{name}: {who}, CPU, µs a message"] = cost.processor / count / turns * MICRO
+            figures[f"{name}: receives a message"] = costs[OURS].receives / count / turns
+            for loop in LOOPS:
+                share = costs[loop].seconds / costs[OURS].seconds
+                figures[f"{name}: our rate / {loop}"] = share
+                if name in LEAST and loop.endswith("aiobotocore"):
+                    targets.append(Target(name=f"{name} / {loop}", measured=share, at_least=LEAST[name]))
     return Report(name="route", figures=figures, targets=targets)
 
 
@@ -83,6 +91,17 @@ class Cost:
 
 Contender = Callable[[str, str, int], Cost]
 """Empties a queue (URL of SQS, URL of the queue, number of messages)."""
+
+
+def in_turns(
+    endpoint: str, contenders: Mapping[str, Contender], count: int, groups: int, turns: int
+) -> Mapping[str, Cost]:
+    """What each took in all turns together."""
+    totals = dict.fromkeys(contenders, Cost())
+    for _ in range(turns):
+        for name, contender in contenders.items():
+            totals[name] += contender(endpoint, filled(endpoint, count, groups), count)
+    return totals
 
 
 def worker(kind: str, database: str, **environment: str) -> Contender:

@@ -114,8 +114,8 @@ class InFlightMessage:
     """The id of its dead letter, once that was sent."""
     lost: bool = False
     """Whether its lease is over: nothing may be settled by its receipt."""
-    extending: bool = False
-    """Whether an extension of its lease is under way."""
+    extended_delivery: Envelope | None = None
+    """The delivery whose extension is under way; a newer delivery need not wait for its answer."""
     work_seconds: float = 0.0
     facts: dict[str, str] = field(default_factory=dict)
     """What handlers add to its log line: written during attempts, and read when it leaves."""
@@ -168,13 +168,19 @@ class InFlightMessage:
         """Another consumer may have the message; what is known of it belongs to this delivery only."""
         self.lost = True
 
+    @property
+    def extending(self) -> bool:
+        """Whether an extension of its lease is under way, by its newest receipt."""
+        return self.extended_delivery is self.envelope
+
     def extension_sent(self) -> None:
         """An extension is under way; none is sent beside it."""
-        self.extending = True
+        self.extended_delivery = self.envelope
 
-    def extension_returned(self) -> None:
-        """The extension that was under way ended, well or not."""
-        self.extending = False
+    def extension_returned(self, envelope: Envelope) -> None:
+        """The extension of this delivery ended, well or not."""
+        if self.extended_delivery is envelope:
+            self.extended_delivery = None
 
     def extension_failed(self, again_at: float) -> None:
         """The lease was not extended; try again at this time."""

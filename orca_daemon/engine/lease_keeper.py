@@ -97,8 +97,8 @@ class LeaseKeeper:
         except SourceError:
             outcomes = failed
         finally:
-            for message in batch:
-                message.extension_returned()
+            for message, envelope in zip(batch, sent, strict=True):
+                message.extension_returned(envelope)
         for message, envelope, outcome in zip(batch, sent, outcomes, strict=True):
             # If the message was received again meanwhile, this answer is for an older receipt.
             self._ended(queue, message, outcome, (since, seconds), stale=message.envelope is not envelope)

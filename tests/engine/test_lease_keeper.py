@@ -80,3 +80,28 @@ def test_an_error_of_our_own_in_an_extension_is_reported_as_the_failure_of_the_e
             await failure.or_result(keeper.run())
 
     on_virtual_time(story())
+
+
+def test_a_newer_delivery_does_not_wait_for_an_extension_of_the_older_one_that_hangs() -> None:
+    async def story() -> None:
+        rig, now = Rig(), asyncio.get_running_loop().time
+        message = one("a")
+        newer = Envelope(id="a", receipt="newer", body="a")
+        asked: list[tuple[float, str]] = []
+
+        async def hide(envelopes: Sequence[Envelope], _: float) -> Sequence[EntryOutcome]:
+            asked.append((now(), envelopes[0].receipt))
+            if len(asked) == 1:
+                message.received_again(newer, now(), LEASE)
+                await asyncio.sleep(LEASE)
+            return [EntryOutcome.DONE]
+
+        rig.meddle(hide=hide)
+        shelf = Shelf(rig.source, message)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(LeaseKeeper([shelf], lambda _: None, FirstFailure()).run(), 2 * LEASE)
+        third = LEASE / 3
+        assert asked[:3] == [(third, "a"), (2 * third, "newer"), (3 * third, "newer")]
+        assert shelf.gone == []
+
+    on_virtual_time(story())
