@@ -212,13 +212,13 @@ def _print_result(view: View, open_files: "OpenFiles", sent: "Mapping[File, Sent
 
 def _print_next(open_files: "OpenFiles", posted: int) -> None:
     """How to go on: where to see what becomes of the requests, or what else helps if none can be posted."""
-    from orca_daemon.operations.remedies import remedies
+    from orca_daemon.operations.advice import advice
 
     if posted:
         note(f"to follow it: orca-daemon job {open_files.job_id}")
     elif not any(map(_is_ready, open_files.files)):
-        for remedy in remedies(open_files):
-            note(f"{remedy.text}: {remedy.command}" if remedy.command else remedy.text)
+        for each in advice(open_files.job_id, open_files.files):
+            note(f"{each.text} {each.command}".strip())
 
 
 def _records(files: "Iterable[CheckedFile]", sent: "Mapping[File, Sent]") -> Iterator[dict[str, Any]]:

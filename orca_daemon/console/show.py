@@ -34,8 +34,13 @@ def number(value: float | None) -> str:
 
 def estimate(value: int) -> str:
     """`about 1,200,000`: two digits, because the rest is not known."""
+    return f"about {rounded(value):,}"
+
+
+def rounded(value: int) -> int:
+    """The value with as many digits as an estimate has."""
     digits = len(str(abs(value)))
-    return f"about {round(value, _SIGNIFICANT - digits):,}" if digits > _SIGNIFICANT else f"about {value}"
+    return round(value, _SIGNIFICANT - digits) if digits > _SIGNIFICANT else value
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:
@@ -172,4 +177,4 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "number": number, "estimate": estimate, "size": size, "duration": duration, "visible": visible,
     "shortened": shortened, "value": value, "code": code, "when": when, "age": age, "plural": plural,
 }  # fmt: skip
-GLOBALS: Mapping[str, Callable[..., Any]] = {"share": share, "link": link, "plural": plural}
+GLOBALS: Mapping[str, Callable[..., Any]] = {"share": share, "link": link, "plural": plural, "ago": ago}

@@ -85,7 +85,14 @@ def test_recovering_a_failed_file_again(acting: str, stack: Whereabouts, new_pag
     text = page.locator("main").inner_text()
     assert "Request the copies of 1 file." in text
     assert "can be copied" in text
-    assert "copies requested" in _confirm(page)
+    text = _confirm(page)
+    assert "copies requested" in text
+    assert "Done means that the copies were requested." in text
+    page.get_by_role("link", name="The recovery").click()
+    assert (
+        f"{WHO} recovered its open and failed files: 1 copy requested"
+        in page.locator(".timeline").inner_text()
+    )
     status = "SELECT status_id FROM orca.recovery_file WHERE job_id = %s AND key_path = %s"
     until(lambda: _rows(stack, status, job, key) == [(4,)])
 
@@ -130,8 +137,8 @@ def test_sending_one_dead_letter_back_and_reading_its_body(
     page.get_by_role("link", name="Show the body").click()
     assert "cut off in the mid" in page.locator("pre").inner_text()
     page.get_by_role("button", name="Send back…").click()
-    _confirm(page)
-    assert "moved" in page.locator("main").inner_text()
+    assert "sent back" in _confirm(page)
+    page.get_by_role("link", name="Dead letters of status_update").click()
 
 
 def test_comparing_an_inventory_again(acting: str, stack: Whereabouts, new_page: NewPage) -> None:
@@ -181,7 +188,7 @@ def test_sending_back_all_dead_letters_of_a_reason(acting: str, new_page: NewPag
     text = page.locator("main").inner_text()
     assert "Send about 1 dead letter of status_update back to their queue." in text
     assert "If what made them fail is not mended, they fail again." in text
-    assert "moved" in _confirm(page)
+    assert "sent back" in _confirm(page)
 
 
 def test_recovering_all_files_of_a_reason(acting: str, new_page: NewPage) -> None:
@@ -191,4 +198,4 @@ def test_recovering_all_files_of_a_reason(acting: str, new_page: NewPage) -> Non
     row = page.locator("tbody tr").filter(has_text="AccessDenied")
     row.get_by_role("button").click()
     assert "request a copy of each that can be read" in page.locator("main").inner_text()
-    assert "not ready" in _confirm(page)
+    assert "objects that cannot be copied now" in _confirm(page)

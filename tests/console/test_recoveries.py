@@ -19,19 +19,19 @@ def _empty(console: Console, guarded: Console) -> Iterator[None]:
         unplant(each.database_url)
 
 
-def _execute(console: Console, statement: str) -> None:
+def execute(console: Console, statement: str) -> None:
     with closing(psycopg2.connect(console.database_url)) as connection, connection.cursor() as cursor:
         connection.autocommit = True
         cursor.execute("SET search_path = orca")
         cursor.execute(statement)
 
 
-def _jobs(page: str) -> list[str]:
+def jobs_of(page: str) -> list[str]:
     return [unescape(job) for job in re.findall(r'href="/recoveries/job\?id=([^"&]+)"', page)]
 
 
 def test_the_list_has_only_jobs_of_the_collection_and_the_bucket(console: Console) -> None:
-    _execute(
+    execute(
         console,
         """
         INSERT INTO recovery_job
@@ -41,15 +41,15 @@ def test_the_list_has_only_jobs_of_the_collection_and_the_bucket(console: Consol
         """,
     )
     browser = console.browser()
-    shown = _jobs(browser.get("/recoveries?collection=c1&bucket=b0").text)
+    shown = jobs_of(browser.get("/recoveries?collection=c1&bucket=b0").text)
     assert shown == [f"job{n}" for n in range(1, 600) if n % 3 == 1 and n % 2 == 0][:50]
     # The job stands where its granule of this collection stands, and is found behind many others.
-    assert _jobs(browser.get("/recoveries?collection=rare&status=copied").text) == ["job6"]
-    assert _jobs(browser.get("/recoveries?collection=rare&bucket=b1").text) == []
+    assert jobs_of(browser.get("/recoveries?collection=rare&status=copied").text) == ["job6"]
+    assert jobs_of(browser.get("/recoveries?collection=rare&bucket=b1").text) == []
 
 
 def test_a_page_looks_through_so_many_recoveries_and_the_next_one_goes_on(console: Console) -> None:
-    _execute(
+    execute(
         console,
         """
         INSERT INTO recovery_job
@@ -61,14 +61,14 @@ def test_a_page_looks_through_so_many_recoveries_and_the_next_one_goes_on(consol
     )
     browser = console.browser()
     first = browser.get("/recoveries?collection=wanted").text
-    assert _jobs(first) == []
+    assert jobs_of(first) == []
     assert "Searched back to" in first
     (following,) = re.findall(r'rel="next" href="([^"]+)"', first)
-    assert _jobs(browser.get(unescape(following)).text) == ["old3", "old2", "old1"]
+    assert jobs_of(browser.get(unescape(following)).text) == ["old3", "old2", "old1"]
 
 
 def test_one_granule_and_one_file_have_forms_of_their_own(guarded: Console) -> None:
-    _execute(
+    execute(
         guarded,
         """
         INSERT INTO recovery_job

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from orca_daemon.operations.advice import Advice
 from orca_daemon.operations.recorded import Request
 
 if TYPE_CHECKING:
@@ -37,8 +38,12 @@ class Preview:
     facts: Sequence[tuple[str, str]] = ()
     """Names and values, shown as a list."""
     warning: str = ""
+    advice: Sequence[Advice] = ()
+    """What to do about the things that this action cannot help."""
     possible: bool = True
     """Whether there is anything to do: else nothing can be confirmed."""
+    back: str = "/"
+    """The page that offers the action."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from orca_daemon.console.acting.action import Action, Fields, Outcome, Preview, Progress
 from orca_daemon.console.context import ConsoleContext
-from orca_daemon.console.show import plural
+from orca_daemon.console.show import link, plural
 from orca_daemon.db import jobs
 from orca_daemon.db.jobs import OPEN, File
+from orca_daemon.operations.advice import Advice, advice
 from orca_daemon.operations.errors import NotFoundError
 from orca_daemon.operations.recorded import Request
 from orca_daemon.operations.recovery import CheckedFile, FileState, check_open_files, post_copy_requests
@@ -48,16 +49,29 @@ async def _preview(console: ConsoleContext, fields: Recover) -> Preview:
     ]
     if len(files) > _LOOKED_AT:
         sentence = f"Look at {plural(len(files), 'object')}, and request a copy of each that can be read."
-        return Preview(sentence=sentence, count=len(files), about=True, facts=facts)
+        back = link("/recoveries/job", {"id": fields.job})
+        return Preview(sentence=sentence, count=len(files), about=True, facts=facts, back=back)
     checked = await _checked(console, fields, lambda _done, _wanted: None)
     ready = [each for each in checked if each.file_state is FileState.READY]
     states = Counter(each.file_state for each in checked)
-    facts += [(plural(count, "object"), state.value) for state, count in states.items()]
+    facts += [(state.value, plural(count, "object")) for state, count in states.items()]
     return Preview(
-        sentence=f"Request the copies of {plural(len(ready), 'file')}.",
+        sentence=f"Request the copies of {plural(len(ready), 'file')}."
+        if ready
+        else "There is nothing that can be copied now.",
         count=len(ready),
         facts=facts,
+        advice=advice(fields.job, checked) if checked else [_nothing_open(fields)],
         possible=bool(ready),
+        back=link("/recoveries/job", {"id": fields.job}),
+    )
+
+
+def _nothing_open(fields: Recover) -> Advice:
+    if fields.failed:
+        return Advice("No file of these is pending, staged or failed: each has been copied.")
+    return Advice(
+        "No file of these is pending or staged. Failed files are recovered by a button of their own."
     )
 
 
@@ -68,7 +82,7 @@ async def _perform(
     ready = [each.file for each in checked if each.file_state is FileState.READY]
     posted, errors = await post(console, fields.job, ready)
     left = Counter(each.file_state.value for each in checked if each.file_state is not FileState.READY)
-    result = {"copies requested": posted, **{f"objects: {state}": count for state, count in left.items()}}
+    result = {"copies requested": posted, **{state: plural(count, "object") for state, count in left.items()}}
     return Outcome(done=posted, result=result, error="; ".join(errors) or None)
 
 

@@ -9,6 +9,7 @@ from orca_daemon.aws.dead_letter_queue import DeadLetterQueue
 from orca_daemon.console.acting.action import Action, Fields, Outcome, Preview, Progress
 from orca_daemon.console.context import ConsoleContext
 from orca_daemon.operations import dead_letters
+from orca_daemon.operations.advice import Advice
 from orca_daemon.operations.recorded import Request
 
 _MOST = 1_000_000
@@ -50,6 +51,7 @@ async def _preview(console: ConsoleContext, fields: Redrive) -> Preview:
         count=None if some else count,
         about=True,
         facts=facts,
+        advice=[] if count else [Advice(f"The dead-letter queue of {fields.queue} is empty.")],
         possible=count > 0,
     )
 

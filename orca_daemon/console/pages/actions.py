@@ -1,6 +1,5 @@
 """The pages `/actions`: what operators did, by the console and by commands, and what came of it."""
 
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
@@ -8,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
-from orca_daemon.console import cursors
+from orca_daemon.console import action_words, cursors
 from orca_daemon.console.context import ConsoleContext, Context
 from orca_daemon.console.rendering import page
 from orca_daemon.console.show import link
@@ -80,8 +79,10 @@ async def action(request: Request, context: Context, id: str) -> HTMLResponse:  
         "action.html",
         action=row,
         state_of=state_of(row, datetime.now(UTC)),
-        filter=_pairs(row.filter),
-        result=_pairs(row.result),
+        filter=action_words.chosen(row.what, row.filter),
+        result=action_words.result(row.what, row.result),
+        means=action_words.means(row.what),
+        places=action_words.places(row.what, row.filter),
         every=3,
         address=link("/actions/action", {"id": id}),
     )
@@ -100,10 +101,3 @@ def state_of(row: Any, now: datetime) -> State:
     if row.finished_at is not None:
         return State("failed", "bad") if row.error_message else State("done", "good")
     return State("running", "open") if now - row.seen_at < _SILENT else State("broken off", "warn")
-
-
-def _pairs(document: Any) -> list[tuple[str, str]]:
-    if not isinstance(document, dict):
-        return [] if document is None else [("value", json.dumps(document))]
-    texts = ((name, each if isinstance(each, str) else json.dumps(each)) for name, each in document.items())
-    return [(name.replace("_", " "), text) for name, text in texts if text not in {"null", "", "[]", "{}"}]

@@ -1,6 +1,7 @@
 """The pages `/dead-letters`: those of all queues, and one with its evidence, and its body on demand."""
 
 import asyncio
+import shlex
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from orca_daemon.aws.dead_letter_filter import DeadLetterFilter
 from orca_daemon.aws.dead_letter_queue import DeadLetterQueue
 from orca_daemon.console import cursors
 from orca_daemon.console.context import Context
+from orca_daemon.console.pages.letter_links import files_since, linked
 from orca_daemon.console.queues import Queues
 from orca_daemon.console.rendering import page
 from orca_daemon.console.show import link
@@ -90,13 +92,17 @@ async def letter(
         return page(request, "missing.html", status=404, what="dead letter", name=id, back="/dead-letters")
     found, problem = await _fetched(context, name, id) if body else (None, "")
     text = found.envelope.body if found else ""
+    facts = dict(row.facts or {}) if row else dict(found.evidence) if found else {}
+    since = await files_since(context.reader, facts, row.dead_lettered_at) if row else None
     return page(
         request,
         "dead_letter.html",
         id=id,
         queue=name,
         letter=row,
-        facts=sorted((row.facts or {}).items()) if row else sorted(found.evidence.items()) if found else [],
+        facts=[(name, fact, linked(name, fact)) for name, fact in sorted(facts.items())],
+        since=since,
+        delete=f"orca-daemon dlq delete {shlex.join([name, id])}",
         asked=bool(body),
         body=text[:_LONGEST_BODY],
         cut=len(text) - _LONGEST_BODY,

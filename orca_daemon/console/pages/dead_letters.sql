@@ -22,3 +22,16 @@ LIMIT :limit;
 
 -- name: letter
 SELECT * FROM orca.orca_daemon_dead_letter WHERE id = :id;
+
+-- name: files_by_name
+SELECT count(*) AS files, count(*) FILTER (WHERE status_id = 4) AS copied, max(completion_time) AS copied_at
+FROM orca.recovery_file
+WHERE job_id = ANY(CAST(:jobs AS text[])) AND granule_id = :granule AND filename = :filename;
+
+-- name: files_by_key
+SELECT count(*) AS files, count(*) FILTER (WHERE status_id = 4) AS copied, max(completion_time) AS copied_at
+FROM (
+    -- By the index of keys; a job may have many files.
+    SELECT job_id, status_id, completion_time FROM orca.recovery_file WHERE key_path = :key LIMIT 1000
+) AS file
+WHERE job_id = ANY(CAST(:jobs AS text[]));

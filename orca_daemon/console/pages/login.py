@@ -8,6 +8,7 @@ import structlog
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from orca_daemon.console.action_words import label
 from orca_daemon.console.context import Context
 from orca_daemon.console.rendering import page
 from orca_daemon.console.security import forms
@@ -70,7 +71,7 @@ def _after(request: Request, context: Context, name: str, next_path: str, kept: 
             nonce=nonce,
             csrf_token=guard.visitors.csrf_token(nonce, name),
         )
-        answer = page(request, "kept_form.html", action=form[0], fields=form[1])
+        answer = page(request, "kept_form.html", action=form[0], fields=form[1], label=label)
     secure = request.state.visitor.peer.secure
     seconds = context.settings.console.session_hours * 3600
     answer.headers.append("Set-Cookie", session_cookie(cookie, seconds, secure=secure))

@@ -31,13 +31,13 @@ STATES: Mapping[int, State] = {
     ReconcileStatus.STAGED: State("listing fetched", "open"),
     ReconcileStatus.GENERATING_REPORTS: State("comparing", "open"),
     ReconcileStatus.ERROR: State("failed", "bad"),
-    ReconcileStatus.SUCCESS: State("compared", "good"),
+    ReconcileStatus.SUCCESS: State("success", "good"),
 }
 _STATUSES = {
     "": None,
     "running": 1,
     "failed": ReconcileStatus.ERROR.value,
-    "compared": ReconcileStatus.SUCCESS.value,
+    "success": ReconcileStatus.SUCCESS.value,
 }
 
 
@@ -50,6 +50,7 @@ async def reconciliation(
     after: Annotated[str, Query(max_length=8_000)] = "",
 ) -> HTMLResponse:
     """The page."""
+    status = "success" if status == "compared" else status  # as addresses had it
     status = status if status in _STATUSES else ""
     bucket = bucket.replace("\x00", "")
     problems: list[str] = []

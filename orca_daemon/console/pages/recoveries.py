@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 from orca_daemon.console import cursors
 from orca_daemon.console.context import Context
 from orca_daemon.console.rendering import page
-from orca_daemon.console.show import estimate, link, plural
+from orca_daemon.console.show import estimate, link, plural, rounded
 from orca_daemon.console.states import State
 from orca_daemon.db.sql import load
 
@@ -24,6 +24,10 @@ MOST_FILES = 5_000
 """Files of a job that a list counts; of a larger job the list shows how far these are."""
 _SCANS = (500, 20_000)
 """Entries of the index that are read for a page: few at first, and more if these do not fill it."""
+_FURTHER = 100_000
+"""Entries for a status that no index has, if so many files failed that all granules are looked through."""
+_FAILED_FILES = 20_000
+"""Failed files by which granules are found; if there are more, granules that failed are not rare."""
 _PAIRS = 1_000
 """Pairs of a time and a job among these whose jobs are looked up."""
 _MATCHING = {
@@ -35,29 +39,35 @@ _MATCHING = {
         " = (granule.job_id, granule.collection_id, granule.granule_id)"
         " AND still.status_id < 3 AND still.last_update < now() - interval '1 day')"
     ),
+    "not_copied": "granule.status_id < 4",
     "failed": "granule.status_id = 3",
     "copied": "granule.status_id = 4",
 }
+_BY_FAILED_FILES = frozenset({"not_copied", "failed"})
+"""Statuses that no index of granules has."""
 _WANTED = {
     "collection": "granule.collection_id = :collection",
     "bucket": "granule.archive_destination = :bucket",
 }
 STATUSES = (
     ("", "any"),
-    ("open", "in progress"),
-    ("stuck", "not moved for a day"),
-    ("failed", "with failed granules"),
-    ("copied", "with copied granules"),
+    ("not_copied", "not copied: open or failed"),
+    ("open", "open: pending or staged"),
+    ("stuck", "open, and not moved for a day"),
+    ("failed", "failed"),
+    ("copied", "success"),
 )
+COLLECTIONS = 200
+"""Collections that the form offers."""
 _FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 FILE_STATES = {
-    1: State("restoring", "open"),
-    2: State("readable", "open"),
+    1: State("pending", "open"),
+    2: State("staged", "open"),
     3: State("failed", "bad"),
-    4: State("copied", "good"),
+    4: State("success", "good"),
 }
 
 
@@ -89,10 +99,10 @@ class Job:
     def state(self) -> State:
         """What its files say about the job."""
         if self.pending or self.staged:
-            return State("in progress", "open")
+            return State("open", "open")
         if self.failed:
             return State("partly failed" if self.success else "failed", "bad")
-        return State("copied", "good") if self.files else State("no files", "warn")
+        return State("success", "good") if self.files else State("no files", "warn")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +156,8 @@ async def recoveries(
     )
     problems: list[str] = []
     found = await context.reader.read(_read, chosen, after, problems)
+    near = [] if found.jobs else await _near(context, chosen.collection)
+    offered = await context.reader.rows(SQL["collections"].text, {"limit": COLLECTIONS})
     return page(
         request,
         "recoveries.html",
@@ -153,7 +165,9 @@ async def recoveries(
         next=found.next,
         back_to=found.searched_back_to,
         first=bool(after),
-        total=await _total(context),
+        total=await _total(context, found.jobs),
+        collections=[row.collection_id for row in offered],
+        near=near,
         chosen=chosen,
         parameters=chosen.parameters,
         filtered=chosen != Chosen(),
@@ -163,10 +177,24 @@ async def recoveries(
     )
 
 
-async def _total(context: Context) -> str:
+async def _total(context: Context, shown: Sequence[Job]) -> str:
     (row,) = await context.reader.rows(SQL["estimate"].text)
-    # Before the first ANALYZE there is no estimate.
-    return f"{estimate(row.rows)} granules in all" if row.rows and row.rows > 0 else ""
+    return total(row.rows or 0, sum(job.granules for job in shown))
+
+
+def total(rows: int, shown: int) -> str:
+    """About how many granules there are, by the statistics of Postgres; never fewer than are shown."""
+    if rows <= 0:  # before the first ANALYZE
+        return ""
+    return f"{estimate(rows) if rounded(rows) >= shown else f'about {shown:,}'} granules in all"
+
+
+async def _near(context: Context, collection: str) -> list[str]:
+    """Collections whose names begin with what was entered."""
+    if not collection or "\x00" in collection:
+        return []
+    rows = await context.reader.rows(SQL["collections_beginning"].text, {"text": collection})
+    return [row.collection_id for row in rows]
 
 
 def _read(connection: Connection, chosen: Chosen, after: str, problems: list[str]) -> JobsPage:
@@ -179,7 +207,17 @@ def _read(connection: Connection, chosen: Chosen, after: str, problems: list[str
             until, after_job = cursors.read(after, datetime, str)
         except cursors.CursorError as error:
             problems.append(str(error))
-    return _scanned(connection, partial(_page, connection, chosen, since, until, after_job), *_SCANS)
+    source = _source(connection, chosen.status)
+    scans = (*_SCANS, _FURTHER) if source is None and chosen.status in _BY_FAILED_FILES else _SCANS
+    return _scanned(connection, partial(_page, connection, chosen, source, since, until, after_job), *scans)
+
+
+def _source(connection: Connection, status: str) -> str | None:
+    """What to read in place of the table, if no index of it has this status and few files failed."""
+    if status not in _BY_FAILED_FILES:
+        return None
+    files: int = connection.execute(SQL["failed_files"], {"files": _FAILED_FILES}).scalar_one()
+    return SQL["by_status"].text if files < _FAILED_FILES else None
 
 
 def _scanned(connection: Connection, read: Callable[[int], Sequence[Any]], few: int, *more: int) -> JobsPage:
@@ -203,6 +241,7 @@ def _scanned(connection: Connection, read: Callable[[int], Sequence[Any]], few: 
 def _page(
     connection: Connection,
     chosen: Chosen,
+    source: str | None,
     since: datetime,
     until: datetime,
     after_job: str | None,
@@ -210,17 +249,23 @@ def _page(
 ) -> Sequence[Any]:
     # The conditions are ours; as literals they let Postgres choose the partial indexes.
     filters = {name: value for name, value in asdict(chosen).items() if name in _WANTED and value}
-    wanted = " AND ".join(_WANTED[name] for name in filters) or "true"
-    statement = SQL["page"].text.replace("/* matching */ true", _MATCHING[chosen.status])
-    statement = statement.replace("/* wanted */ true", wanted)
+    conditions = [_WANTED[name] for name in filters]
+    matching = _MATCHING[chosen.status]
+    if chosen.status in _BY_FAILED_FILES and source is None:
+        # Asked of what was read: as a condition of the index by time it might read all of it.
+        conditions, matching = [*conditions, matching], "true"
+    statement = SQL["page"].text.replace("/* matching */ true", matching)
+    statement = statement.replace("/* wanted */ true", " AND ".join(conditions) or "true")
+    statement = statement.replace("/* source */ orca.recovery_job", source or "orca.recovery_job")
     values = {
         **filters,
         "since": since,
         "until": until,
         "after_job": after_job,
         "scanned": scanned,
+        **({"files": _FAILED_FILES} if source else {}),
         # Only what is wanted is looked up: with a filter, all that was read may be looked through.
-        "pairs": scanned if filters else min(scanned, _PAIRS),
+        "pairs": scanned if conditions else min(scanned, _PAIRS),
         "limit": ROWS + 1,
     }
     return connection.execute(text(statement), values).all()

@@ -2,9 +2,11 @@
 -- A job stands where its earliest granule that matches stands.  At most `scanned` entries of the index by time are read,
 -- and of these the newest `pairs` of time and job: so a page is quick however many rows there are, and the last of them
 -- says where the next page begins.  Collection and bucket have no index by time: they are asked of what was read.
+-- Failed granules have none either: `by_status` finds them by their failed files if these are few, else they are many
+-- among what was read.
 WITH scanned AS MATERIALIZED (
     SELECT granule.request_time, granule.job_id, /* wanted */ true AS wanted
-    FROM orca.recovery_job AS granule
+    FROM /* source */ orca.recovery_job AS granule
     WHERE granule.request_time <= :until AND granule.request_time >= :since AND /* matching */ true
     ORDER BY granule.request_time DESC
     LIMIT :scanned
@@ -33,6 +35,42 @@ FROM (
 LEFT JOIN (pairs JOIN firsts USING (job_id, request_time)) AS jobs ON true
 ORDER BY jobs.request_time DESC NULLS LAST, jobs.job_id DESC NULLS LAST
 LIMIT :limit;
+
+-- name: by_status
+-- In place of the table in `page`: open and failed granules by the partial indexes of open granules and failed files.
+(
+    (SELECT * FROM orca.recovery_job WHERE status_id < 3 AND request_time <= :until ORDER BY request_time DESC LIMIT :scanned)
+    UNION ALL
+    (
+        SELECT granule.*
+        FROM (
+            SELECT DISTINCT job_id, collection_id, granule_id
+            FROM (
+                SELECT job_id, collection_id, granule_id FROM orca.recovery_file WHERE status_id = 3 ORDER BY last_update DESC LIMIT :files
+            ) AS file
+        ) AS failed
+        -- With a limit it is looked up by its key for each, whatever the statistics say.
+        CROSS JOIN LATERAL (
+            SELECT * FROM orca.recovery_job AS job
+            WHERE (job.job_id, job.collection_id, job.granule_id) = (failed.job_id, failed.collection_id, failed.granule_id)
+                AND job.status_id = 3
+            LIMIT 1
+        ) AS granule
+    )
+);
+
+-- name: failed_files
+SELECT count(*) AS files FROM (SELECT FROM orca.recovery_file WHERE status_id = 3 ORDER BY last_update DESC LIMIT :files) AS file;
+
+-- name: collections
+SELECT collection_id FROM orca.collections ORDER BY collection_id LIMIT :limit;
+
+-- name: collections_beginning
+-- A few hundred rows, read only if nothing matched.
+SELECT collection_id FROM orca.collections
+WHERE starts_with(lower(collection_id), lower(:text)) AND collection_id <> :text
+ORDER BY collection_id
+LIMIT 10;
 
 -- name: found
 -- Jobs with this id, or whose ids begin so; with a granule of this id; with a file of this key.
@@ -87,9 +125,20 @@ SELECT min(request_time) AS request_time FROM orca.recovery_job WHERE job_id = :
 
 -- name: restores
 SELECT
-    count(*) AS files, sum(size_in_bytes)::bigint AS bytes, min(requested_at) AS requested_at, max(done_at) AS done_at,
-    string_agg(DISTINCT tier, ', ') AS tiers
+    sum(size_in_bytes)::bigint AS bytes, min(requested_at) AS requested_at, string_agg(DISTINCT tier, ', ') AS tiers,
+    count(*) FILTER (WHERE step IN ('ask', 'wait', 'extend') AND done_at IS NOT NULL) AS asked,
+    count(*) FILTER (WHERE done_at IS NULL AND error_message IS NULL) AS not_asked
 FROM (SELECT * FROM orca.orca_daemon_restore WHERE job_id = :job LIMIT :most) AS restore;
+
+-- name: actions
+-- Of the newest `looked` actions since the job was requested, those that name it.  Commands record `job_id`, the console `job`.
+SELECT id, at, who, filter, wanted, done, finished_at, error_message
+FROM (
+    SELECT * FROM orca.orca_daemon_action WHERE at >= :since ORDER BY at DESC LIMIT :looked
+) AS action
+WHERE what = 'recover' AND :job IN (filter ->> 'job_id', filter ->> 'job')
+ORDER BY at DESC
+LIMIT :limit;
 
 -- name: errors
 SELECT

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -11,11 +10,15 @@ from sqlalchemy import Connection
 
 from orca_daemon.console import cursors
 from orca_daemon.console.context import Context
+from orca_daemon.console.pages.pauses import Hindrance, hindrances
 from orca_daemon.console.pages.recoveries import FILE_STATES, SQL, Job, job_of
+from orca_daemon.console.pages.timeline import timeline
 from orca_daemon.console.rendering import page
-from orca_daemon.console.show import link, plural
+from orca_daemon.console.show import link
 from orca_daemon.console.states import State
+from orca_daemon.db import control
 from orca_daemon.operations.folding import fold
+from orca_daemon.settings import Settings
 
 router = APIRouter()
 _ROWS = 50
@@ -24,16 +27,9 @@ _MOST = 50_000
 _MOST_REASONS = 20
 _RECENT = 600.0
 """Seconds over which the rate is measured."""
+_ACTIONS_LOOKED, _ACTIONS_SHOWN = 2_000, 20
+"""Actions since the request that are looked through, and that the timeline shows; no index has the job."""
 _STATUSES = {"": None, "pending": 1, "staged": 2, "failed": 3, "success": 4}
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """An entry of the timeline."""
-
-    text: str
-    at: datetime | None = None
-    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +38,9 @@ class Details:
 
     job: Job
     restores: Any
+    actions: Sequence[Any]
+    """Recoveries of it by operators, the newest first."""
+    hindrances: Sequence[Hindrance]
     errors: Sequence[Any]
     files: Sequence[Any]
 
@@ -75,7 +74,7 @@ async def recovery(
             after = ""
     readable = "\x00" not in id + granule
     chosen = Chosen(_STATUSES[status], granule or None, start)
-    details = await context.reader.read(_read, id, chosen) if readable else None
+    details = await context.reader.read(_read, context.settings, id, chosen) if readable else None
     if details is None:
         return page(request, "missing.html", status=404, what="recovery", name=id, back="/recoveries")
     return page(
@@ -88,7 +87,7 @@ async def recovery(
     )
 
 
-def _read(connection: Connection, job_id: str, chosen: Chosen) -> Details | None:
+def _read(connection: Connection, settings: Settings, job_id: str, chosen: Chosen) -> Details | None:
     values = {"job": job_id, "most": _MOST}
     requested = connection.execute(SQL["exists"], values).first()
     if requested is None:
@@ -101,9 +100,18 @@ def _read(connection: Connection, job_id: str, chosen: Chosen) -> Details | None
     return Details(
         job,
         connection.execute(SQL["restores"], values).one(),
+        _actions(connection, job),
+        hindrances(connection, settings) if job.success < job.files else (),
         connection.execute(SQL["errors"], values).all() if job.failed else (),
         files,
     )
+
+
+def _actions(connection: Connection, job: Job) -> Sequence[Any]:
+    if not control.installed(connection):
+        return ()
+    limits = {"looked": _ACTIONS_LOOKED, "limit": _ACTIONS_SHOWN}
+    return connection.execute(SQL["actions"], {"job": job.job_id, "since": job.request_time, **limits}).all()
 
 
 def _shown(details: Details, status: str) -> dict[str, Any]:
@@ -117,13 +125,14 @@ def _shown(details: Details, status: str) -> dict[str, Any]:
         "rate": f"{60 * rate:,.1f} files a minute",
         "left": waiting / rate if rate and waiting else None,
         "errors": grouped(details.errors)[:_MOST_REASONS],
-        "timeline": timeline(details),
+        "timeline": timeline(job, details.restores, details.actions),
+        "hindrances": details.hindrances,
         "tabs": [
-            ("", "All", job.files),
-            ("pending", "Restoring", job.pending),
-            ("staged", "Readable", job.staged),
-            ("failed", "Failed", job.failed),
-            ("success", "Copied", job.success),
+            ("", "all", job.files),
+            ("pending", "pending", job.pending),
+            ("staged", "staged", job.staged),
+            ("failed", "failed", job.failed),
+            ("success", "success", job.success),
         ],
         "wanted": status,
         "files": [_file(row) for row in files],
@@ -135,31 +144,6 @@ def _file(row: Any) -> dict[str, Any]:
     state = FILE_STATES.get(row.status_id, State("?", "warn"))
     fields = row._mapping  # noqa: SLF001  SQLAlchemy's documented name
     return {**fields, "state": state}
-
-
-def timeline(details: Details) -> list[Event]:
-    """What happened, in order, and what is still to come."""
-    job, restores = details.job, details.restores
-    events = [
-        Event(f"Requested: {plural(job.granules, 'granule')}, {plural(job.files, 'file')}", job.request_time)
-    ]
-    if restores.files:
-        asked = f"S3 was asked to restore {plural(restores.files, 'file')} (tier {restores.tiers})"
-        events.append(Event(asked, restores.requested_at))
-    if job.first_failed:
-        events.append(Event("First file failed", job.first_failed, "bad"))
-    if job.last_failed and job.failed > 1:
-        events.append(Event(f"Last of {plural(job.failed, 'file')} failed", job.last_failed, "bad"))
-    if job.first_copied:
-        events.append(Event("First file copied", job.first_copied))
-    if job.last_copied and job.success > 1:
-        events.append(Event(f"Last of {plural(job.success, 'file')} copied", job.last_copied))
-    events.sort(key=lambda event: event.at or job.request_time)
-    if job.pending:
-        events.append(Event(f"S3 still restores {plural(job.pending, 'file')}", None, "wait"))
-    if job.staged:
-        events.append(Event(f"{plural(job.staged, 'file')} can be read and will be copied", None, "wait"))
-    return events
 
 
 def grouped(rows: Sequence[Any]) -> list[dict[str, Any]]:
