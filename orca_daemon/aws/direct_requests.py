@@ -16,6 +16,7 @@ from botocore.compat import HTTPHeaders
 from botocore.exceptions import ClientError
 from yarl import URL
 
+from orca_daemon.aws.direct_http import FITS, Exchange, Exchanged
 from orca_daemon.engine.backoff import Backoff
 
 EMPTY_SHA256: Final = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -138,12 +139,14 @@ class Answer:
 
 
 class Sender:
-    """Sends through a client's own aiohttp session, past aiobotocore's preparation of each request."""
+    """Sends over the connections of a client's own aiohttp session, past what prepares each request."""
 
     def __init__(self, http_session: Any) -> None:
         self._http = http_session
         self._proxies: dict[str, tuple[str | None, Mapping[str, str]]] = {}
         """By endpoint: URL and headers of the proxy, which botocore reads once, when it makes a client."""
+        self._exchanges: dict[str, Exchange] = {}
+        """By endpoint, of those without a proxy."""
 
     async def send(self, request: Request, endpoint: Endpoint) -> Answer:
         """The answer to a signed request.
@@ -157,21 +160,37 @@ class Sender:
             self._proxies[endpoint.url] = proxy
         request.headers["Accept-Encoding"] = "identity"
         try:
-            session = await self._http._get_session(proxy[0])  # noqa: SLF001  the client's own pool and TLS
-            response = await session.request(
-                request.method,
-                URL(request.url, encoded=True),
-                headers=request.headers,
-                data=request.body,
-                proxy=proxy[0],
-                proxy_headers=proxy[1],
-            )
-            body = await response.read()
+            if proxy[0] is None and FITS:
+                status, headers, body = await self._exchanged(request, endpoint)
+            else:
+                status, headers, body = await self._by_session(request, *proxy)
+            return Answer(status, {name.decode().lower(): value.decode() for name, value in headers}, body)
         except Exception as error:
             await AIOHTTPSession.send(_Raising(self._http, error), request)
             raise
-        headers = {name.decode().lower(): value.decode() for name, value in response.raw_headers}
-        return Answer(response.status, headers, body)
+
+    async def _exchanged(self, request: Request, endpoint: Endpoint) -> Exchanged:
+        if (exchange := self._exchanges.get(endpoint.url)) is None:
+            # Without the part of `_get_session` that refuses redirects: nothing here follows one.
+            session = await AIOHTTPSession._get_session(self._http, None)  # noqa: SLF001  its pool and TLS
+            exchange = self._exchanges[endpoint.url] = Exchange(session, endpoint.url, endpoint.host)
+        _, _, rest = request.url.partition("//")
+        _, _, target = rest.partition("/")
+        return await exchange(request.method, f"/{target}", request.headers, request.body)
+
+    async def _by_session(
+        self, request: Request, proxy: str | None, proxy_headers: Mapping[str, str]
+    ) -> Exchanged:
+        session = await self._http._get_session(proxy)  # noqa: SLF001  the client's own pool and TLS
+        response = await session.request(
+            request.method,
+            URL(request.url, encoded=True),
+            headers=request.headers,
+            data=request.body,
+            proxy=proxy,
+            proxy_headers=proxy_headers,
+        )
+        return Exchanged(response.status, response.raw_headers, await response.read())
 
 
 class _Raising:

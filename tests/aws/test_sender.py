@@ -1,4 +1,4 @@
-"""What aiohttp raises comes out of a direct call as aiobotocore reports it."""
+"""What aiohttp raises comes out of a direct call as aiobotocore reports it, on both ways to send it."""
 
 import aiohttp
 import pytest
@@ -11,13 +11,14 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
+from orca_daemon.aws import direct_requests
 from orca_daemon.aws.direct_requests import Endpoint, Request, Sender
 
 ENDPOINT = Endpoint("http://sqs.example.org/", {}, "us-west-2", "sqs", "sqs.example.org")
 
 
 class Failing:
-    """An aiohttp session whose requests fail."""
+    """An aiohttp session whose requests fail, and so does the way past it."""
 
     def __init__(self, error: Exception) -> None:
         self._error = error
@@ -25,7 +26,14 @@ class Failing:
     async def request(self, *_: object, **__: object) -> None:
         raise self._error
 
+    def exchange(self, *_: object) -> "Failing":
+        return self
 
+    async def __call__(self, *_: object) -> None:
+        raise self._error
+
+
+@pytest.mark.parametrize("fits", [True, False], ids=["past the session", "by the session"])
 @pytest.mark.parametrize(
     ("error", "reported"),
     [
@@ -39,11 +47,15 @@ class Failing:
     ids=["disconnected", "cut off", "no connection in time", "no answer in time", "reset", "anything else"],
 )
 async def test_a_direct_call_reports_a_failure_as_aiobotocore_does(
-    error: Exception, reported: type[Exception], monkeypatch: pytest.MonkeyPatch
+    error: Exception, reported: type[Exception], monkeypatch: pytest.MonkeyPatch, *, fits: bool
 ) -> None:
-    async def session(_: AIOHTTPSession, __: str | None) -> Failing:
-        return Failing(error)
+    failing = Failing(error)
 
+    async def session(_: AIOHTTPSession, __: str | None) -> Failing:
+        return failing
+
+    monkeypatch.setattr(direct_requests, "FITS", fits)
+    monkeypatch.setattr(direct_requests, "Exchange", failing.exchange)
     monkeypatch.setattr(AIOHTTPSession, "_get_session", session)
     with pytest.raises(reported) as raised:
         await Sender(AIOHTTPSession()).send(Request(ENDPOINT.url, {}), ENDPOINT)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.table import README, filled
+
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted(path.name for path in DOCS.glob("*.md"))
 
@@ -14,6 +16,11 @@ def test_the_tables_are_up_to_date() -> None:
     text = (DOCS / "operate.md").read_text("utf-8")
 
     assert runpy.run_path(str(DOCS / "tables.py"))["filled"](text) == text, "./dev docs"
+
+
+def test_the_readme_has_the_figures_that_were_measured() -> None:
+    text = README.read_text("utf-8")
+    assert filled(text) == text, "./dev docs"
 
 
 def test_every_setting_is_explained() -> None:
