@@ -111,8 +111,16 @@ def _compared(figures: Figures) -> tuple[str, str, str]:
     def seconds(what: str) -> str:
         return f"{_number(figures[f'{what} seconds'])} s"
 
-    ours = f"{seconds('3M csv')} from CSV, {seconds('3M parquet')} from Parquet"
-    return seconds("3M orca"), f"COPY of the catalog alone {seconds('3M catalog alone')}", ours
+    def ten_million(who: str) -> str:
+        return (
+            f"{seconds(f'beside peers: {who}')} and {_number(figures[f'beside peers: {who} peak MiB'])} MiB"
+        )
+
+    others = f"COPY of the catalog alone {seconds('3M catalog alone')}"
+    if "beside peers: duckdb seconds" in figures:
+        others += f"; 10 million: DuckDB with its Postgres extension {ten_million('duckdb')}"
+    ours = f"{seconds('3M csv')} from CSV, {seconds('3M parquet')} from Parquet; 10 million {ten_million('ours')}"
+    return seconds("3M orca"), others, ours
 
 
 ROWS: Mapping[str, tuple[str, Cells]] = {
@@ -126,7 +134,7 @@ ROWS: Mapping[str, tuple[str, Cells]] = {
     ),
     "status": ("Write status updates into Postgres", _status),
     "copy": ("Copy 1,000 small files, with S3 20 ms away", _copied),
-    "reconcile": ("Compare 3 million objects with the catalog", _compared),
+    "reconcile": ("Compare 3 million objects with the catalog, and write the reports", _compared),
     "export": ("Export 3 million rows to Parquet", _exported),
 }
 """Report, and what tells the row from others of the same report, to the work and its cells."""

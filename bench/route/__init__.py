@@ -41,7 +41,7 @@ TINY = [("pipelined, one group", SHAPES["pipelined, one group"])]
 LEAST = {"standard": 0.9, "pipelined, one group": 0.7, f"pipelined, {GROUPS} groups": 0.7}
 """Messages a second, compared with the bare loop through aiobotocore."""
 LOOPS: Mapping[str, Mapping[str, str]] = {
-    "bare loop, aiobotocore": {"ORCA_AWS__DIRECT_CALLS": "false"},
+    "bare loop, aiobotocore": {"BENCH_DIRECT_CALLS": "false"},
     "bare loop, same client": {},
 }
 """Loops of receive and delete, and their settings."""

@@ -30,6 +30,8 @@ from orca_daemon.queues.services import Services
 from orca_daemon.settings import Settings
 
 LOOPS = 4
+DIRECT = "BENCH_DIRECT_CALLS"
+"""The variable that says whether `aws.direct_calls` is on."""
 ROUTES = "orca_daemon.app.checkup.settings.routes"
 """Where the daemon takes its routes from."""
 ROW = text("INSERT INTO row_a_message VALUES (1)")
@@ -37,20 +39,22 @@ ROW = text("INSERT INTO row_a_message VALUES (1)")
 
 def main(kind: str, queue: str, count: int) -> None:
     """Empty the queue, and print seconds, seconds of CPU, and receives."""
-    values: dict[str, Any] = {"queues": {"bench": {"url": queue}}}
+    direct = os.environ.get(DIRECT, "true")
+    values: dict[str, Any] = {"queues": {"bench": {"url": queue}}, "aws": {"direct_calls": direct}}
     if kind == "row":
         values["database"] = {"url": os.environ["DATABASE_URL"]}
     settings = Settings.model_validate(values)
     logs.configure_unblocked(settings.log.level, settings.log.format)
     tune_gc()
-    result = asyncio.run(_bare(queue, count) if kind == "bare" else _daemon(settings, kind, count))
+    work = _bare(settings, queue, count) if kind == "bare" else _daemon(settings, kind, count)
+    result = asyncio.run(work)
     logs.flush()
     print(json.dumps(result), flush=True)
 
 
-async def _bare(queue: str, count: int) -> dict[str, float]:
+async def _bare(config: Settings, queue: str, count: int) -> dict[str, float]:
     left, receives = count, 0
-    async with connect(Settings()) as clients:
+    async with connect(config) as clients:
         source = SqsSource(clients.poll, clients.control, queue)
 
         async def loop() -> None:
