@@ -102,7 +102,7 @@ def _paths(url: str) -> dict[str, str]:
         "recoveries": "/recoveries",
         **{
             f"recoveries, {status}": f"/recoveries?status={status}"
-            for status in ("open", "stuck", "failed", "copied")
+            for status in ("not_copied", "open", "stuck", "failed", "copied")
         },
         "recoveries of a collection that has none": "/recoveries?collection=none",
         "recoveries in progress of a bucket that has none": "/recoveries?status=open&bucket=none",

@@ -21,7 +21,6 @@ from bench.report import Report, Target
 from bench.size import Size
 from orca_daemon.local.endpoint import Endpoint
 from orca_daemon.local.moto import CREDENTIALS, REGION
-from orca_daemon.local.ports import free_port
 from orca_daemon.local.postgres import Postgres
 
 OURS = "orca-daemon"
@@ -109,8 +108,7 @@ def worker(kind: str, database: str, **environment: str) -> Contender:
 
     def empty(endpoint: str, queue: str, count: int) -> Cost:
         command = [sys.executable, "-m", "bench.route.worker", kind, queue, str(count)]
-        ours = {"DATABASE_URL": database, "ORCA_HTTP__PORT": str(free_port()), "ORCA_ENGINE__WAIT": "1"}
-        return run(command, endpoint, **ours, **environment)
+        return run(command, endpoint, DATABASE_URL=database, **environment)
 
     return empty
 

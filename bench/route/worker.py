@@ -24,6 +24,7 @@ from orca_daemon.engine.events import Event, Polled, Settled
 from orca_daemon.engine.message import Delivery, Envelope
 from orca_daemon.engine.route import Route
 from orca_daemon.engine.source import BATCH
+from orca_daemon.local.ports import free_port
 from orca_daemon.ops import logs
 from orca_daemon.ops.gc_tuning import tune_gc
 from orca_daemon.queues.services import Services
@@ -40,7 +41,12 @@ ROW = text("INSERT INTO row_a_message VALUES (1)")
 def main(kind: str, queue: str, count: int) -> None:
     """Empty the queue, and print seconds, seconds of CPU, and receives."""
     direct = os.environ.get(DIRECT, "true")
-    values: dict[str, Any] = {"queues": {"bench": {"url": queue}}, "aws": {"direct_calls": direct}}
+    values: dict[str, Any] = {
+        "queues": {"bench": {"url": queue}},
+        "aws": {"direct_calls": direct},
+        "engine": {"wait": 1},
+        "http": {"host": "127.0.0.1", "port": free_port()},
+    }
     if kind == "row":
         values["database"] = {"url": os.environ["DATABASE_URL"]}
     settings = Settings.model_validate(values)
