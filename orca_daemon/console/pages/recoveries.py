@@ -15,6 +15,7 @@ from orca_daemon.console.context import Context
 from orca_daemon.console.rendering import page
 from orca_daemon.console.show import estimate, link, plural, rounded
 from orca_daemon.console.states import State
+from orca_daemon.db.jobs import near_collections
 from orca_daemon.db.sql import load
 
 router = APIRouter()
@@ -59,6 +60,8 @@ STATUSES = (
 )
 COLLECTIONS = 200
 """Collections that the form offers."""
+_NEAR = 10
+"""Collections that are proposed if nothing matches."""
 _FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST = datetime(9999, 1, 1, tzinfo=UTC)
 
@@ -190,11 +193,11 @@ def total(rows: int, shown: int) -> str:
 
 
 async def _near(context: Context, collection: str) -> list[str]:
-    """Collections whose names begin with what was entered."""
-    if not collection or "\x00" in collection:
+    """Other collections whose names begin with what was entered."""
+    if not collection:
         return []
-    rows = await context.reader.rows(SQL["collections_beginning"].text, {"text": collection})
-    return [row.collection_id for row in rows]
+    names = await context.reader.read(near_collections, collection, limit=_NEAR + 1)
+    return [name for name in names if name != collection][:_NEAR]
 
 
 def _read(connection: Connection, chosen: Chosen, after: str, problems: list[str]) -> JobsPage:

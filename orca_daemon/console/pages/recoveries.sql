@@ -65,13 +65,6 @@ SELECT count(*) AS files FROM (SELECT FROM orca.recovery_file WHERE status_id = 
 -- name: collections
 SELECT collection_id FROM orca.collections ORDER BY collection_id LIMIT :limit;
 
--- name: collections_beginning
--- A few hundred rows, read only if nothing matched.
-SELECT collection_id FROM orca.collections
-WHERE starts_with(lower(collection_id), lower(:text)) AND collection_id <> :text
-ORDER BY collection_id
-LIMIT 10;
-
 -- name: found
 -- Jobs with this id, or whose ids begin so; with a granule of this id; with a file of this key.
 SELECT found.job_id, min(granule.request_time) AS request_time
