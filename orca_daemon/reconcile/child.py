@@ -155,7 +155,7 @@ def compared(
             streams = [*source.streams, catalog.stream]
             try:
                 with _traced("comparing", send), _report_per_cent(engine, send):
-                    result = compare.compare(engine, source.listing, lambda: catalog.stream.rows)
+                    result = compare.compare(engine, source.listing, lambda: catalog.stream.rows, task)
             except Exception:
                 # If a stream failed, DuckDB's error is only the consequence: raise the stream's own.
                 for error in (stream.error for stream in streams if stream.error):

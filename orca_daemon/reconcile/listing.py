@@ -6,6 +6,7 @@ object exists, so it must not be reported as missing, and the other rows can sti
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -60,6 +61,10 @@ class Listing:
     """A SQL expression that turns `s3_last_update` into text that Postgres reads as a timestamp."""
     raw: str = "key"
     """A SQL expression for the key as the data file has it, as text."""
+    rows: int = 0
+    """Number of rows, old versions included, if the relation can be read again; otherwise 0."""
+    again: str = ""
+    """A SELECT of the rows whose `key_hash` is in the table `found`, and of few others; "" as above."""
 
 
 def no_files() -> Listing:
@@ -81,7 +86,7 @@ def csv_listing(columns: Sequence[str], bucket: str, path: str) -> Listing:
     return Listing(
         source=_select(
             rows,
-            bucket,
+            bucket=bucket,
             cells={
                 "bucket": "bucket",
                 "key": "key",
@@ -125,11 +130,24 @@ def parquet_listing(engine: duckdb.DuckDBPyConnection, bucket: str, files: Seque
     usual = [f"{name} = {_EXISTING[name]}" for name in flags if types[name] == "BOOLEAN"]
     if len(usual) < len(flags):
         usual = ["false"]
+    select = partial(_select, bucket=bucket, cells=cells, flags=flags, usual=usual, nul_anywhere=True)
+    # `key_hash` is that of the raw key: keys of Parquet and ORC are not encoded.
+    found = f"hash(coalesce({cells['key']}, '')) IN (SELECT key_hash FROM found)"
     return Listing(
-        source=_select(rows, bucket, cells=cells, flags=flags, usual=usual, nul_anywhere=True),
+        source=select(rows),
         stamp=_stamp("make_timestamp(s3_last_update)"),
         raw=cells["key"],
+        rows=_rows(engine, files),
+        again=select(f"(FROM {rows} WHERE {found})"),
     )
+
+
+def _rows(engine: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> int:
+    """The number of rows by the files' footers."""
+    ((rows,),) = engine.execute(
+        f"SELECT sum(num_rows)::BIGINT FROM parquet_file_metadata({_paths(files)})"
+    ).fetchall()
+    return int(rows)
 
 
 def _check_agreement(engine: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> None:
@@ -170,8 +188,8 @@ def stored_listing(rows: str) -> Listing:
 
 def _select(
     rows: str,
-    bucket: str,
     *,
+    bucket: str,
     cells: Mapping[str, str],
     flags: Mapping[str, str],
     usual: Sequence[str],
