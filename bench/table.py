@@ -119,6 +119,8 @@ def _compared(figures: Figures) -> tuple[str, str, str]:
     others = f"COPY of the catalog alone {seconds('3M catalog alone')}"
     if "beside peers: duckdb seconds" in figures:
         others += f"; 10 million: DuckDB with its Postgres extension {ten_million('duckdb')}"
+    if "beside peers: duckdb within our memory seconds" in figures:
+        others += f", or {ten_million('duckdb within our memory')}"
     ours = f"{seconds('3M csv')} from CSV, {seconds('3M parquet')} from Parquet"
     return seconds("3M orca"), others, f"{ours}; 10 million {ten_million('ours')}"
 

@@ -9,8 +9,8 @@ from orca_daemon.reconcile.listing import HASHES, ODD, Listing, literal
 from orca_daemon.reconcile.protocol import COLUMNS, Compared, Task
 
 _OUTSIDE_DUCKDB, _OUTSIDE_IF_LARGE = 224, 384
-"""MiB of the child outside DuckDB's limit: Python, Arrow's batches, memory that DuckDB does not count, more of
-it if DuckDB writes to disk.  Measured with 10, 30 and 100 million objects."""
+"""MiB of the child outside DuckDB's limit: Python, Arrow's batches, and memory that DuckDB does not count.
+It is more if DuckDB writes to disk: measured with 10, 30 and 100 million objects."""
 _LEAST = 128
 """MiB that DuckDB needs at least."""
 _FEW, _ONE_IN = 100, 100
