@@ -114,7 +114,7 @@ def _in_turns(url: str, endpoint: str) -> dict[str, ExportResult]:
     results: dict[str, list[ExportResult]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(TURNS):
-            for method in ("stream", "one connection"):
+            for method in ("stream", "two connections"):
                 results.setdefault(method, []).append(_run(method, url, endpoint))
             for method, target in _TARGETS.items() if program else ():
                 arguments = [program or "", "-c", peer.SCRIPT, url, endpoint, TABLE, target]

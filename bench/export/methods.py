@@ -6,7 +6,8 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -23,27 +24,22 @@ from orca_daemon.aws.clients import connect
 from orca_daemon.db.database import Database
 from orca_daemon.export.bucket import Bucket
 from orca_daemon.export.run import ExportRun
-from orca_daemon.export.table import ExportOptions
 from orca_daemon.export.tables import ChangeTime, Relation, Table
 from orca_daemon.local.moto import REGION
+from orca_daemon.queues.internal_report.exports import export_options
 from orca_daemon.settings import AwsSection, Settings
 from orca_daemon.settings import DatabaseSection as DatabaseSettings
 from orca_daemon.settings import ExportSection as ExportSettings
 
 
-def stream(url: str, endpoint: str, *, readers: int) -> int:
+def stream(url: str, endpoint: str, *, readers: int | None = None) -> int:
     """Export with our `ExportRun`; returns the size of the file in bytes."""
     return asyncio.run(_stream(url, endpoint, readers))
 
 
-async def _stream(url: str, endpoint: str, readers: int) -> int:
-    options = ExportOptions(
-        now=datetime(2027, 1, 1, tzinfo=UTC),
-        overlap=timedelta(days=14),
-        row_group=ExportSettings().row_group,
-        readers=readers,
-        full=True,
-    )
+async def _stream(url: str, endpoint: str, readers: int | None) -> int:
+    settings = ExportSettings(readers=readers)
+    options = replace(export_options(settings, datetime(2027, 1, 1, tzinfo=UTC)), full=True)
     table = Table(TABLE, Relation(TABLE), (ChangeTime("ingest_time"),))
     async with connect(Settings(aws=AwsSection(region=REGION, endpoint_url=endpoint))) as clients:
         with closing(Database(DatabaseSettings(url=SecretStr(url)))) as database:
@@ -81,8 +77,8 @@ def _put(table: pa.Table, endpoint: str) -> int:
 
 
 METHODS: Mapping[str, Callable[[str, str], int]] = {
-    "stream": partial(stream, readers=ExportSettings().readers),
-    "one connection": partial(stream, readers=1),
+    "stream": stream,
+    "two connections": partial(stream, readers=2),
     "dicts": dicts,
     "tuples": tuples,
 }

@@ -212,17 +212,22 @@ def _numbers(values: pa.Array, code: str, kind: pa.DataType) -> pa.Array:
 
 def _fixed(values: pa.Array, width: int) -> bytes:
     """The bytes of all values, `width` bytes for each, zeros for NULL."""
-    return unhexlify(_digits(pc.fill_null(values, b"\\x" + b"00" * width)))
+    # All values are of one length, so Arrow can cut off `\\x`: in a tenth of the time that `replace` takes.
+    # It needs an end: without one, it fails on a part of an array (Arrow 26).
+    return unhexlify(_joined(pc.binary_slice(pc.fill_null(values, b"\\x" + b"00" * width), 2, 2 + 2 * width)))
 
 
 def _digits(values: pa.Array) -> bytes:
     """The hexadecimal digits of all values, joined."""
+    return _joined(values).replace(b"\\x", b"")
+
+
+def _joined(values: pa.Array) -> bytes:
     if not len(values):
         return b""
     _, offsets, data = values.buffers()
     ends = memoryview(offsets).cast("i")
-    first, last = ends[values.offset], ends[values.offset + len(values)]
-    return bytes(data[first:last]).replace(b"\\x", b"")
+    return bytes(data[ends[values.offset] : ends[values.offset + len(values)]])
 
 
 def _validity(values: pa.Array) -> pa.Buffer | None:

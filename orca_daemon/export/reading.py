@@ -15,8 +15,17 @@ from orca_daemon.export.framing import BLOCK, Blocks, Reader
 
 log = structlog.get_logger(__name__)
 
+_MOST = 4
 _LARGE = 2 * BLOCK
 """A longer block has very large rows: reading waits until it is encoded, so that only one is in memory."""
+
+
+def default_readers(processors: int) -> int:
+    """Connections that read one table on a machine with so many processors.
+
+    With two, one connection and the encoder keep both busy: a second connection only costs time and memory.
+    """
+    return min(max(1, processors // 2), _MOST)
 
 
 class Reading:

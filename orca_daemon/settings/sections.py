@@ -460,8 +460,10 @@ class ExportSection(Section):
     """How far back a run looks for rows that earlier snapshots could not see."""
     row_group: Count = 122_880
     """Largest number of rows of a row group; it is smaller if rows are large."""
-    readers: Annotated[int, Field(ge=1, le=16)] = 2
-    """Connections that read one large table at the same time."""
+    readers: Annotated[int, Field(ge=1, le=16)] | None = None
+    """Connections that read one large table at the same time; default: one for every two processors of the
+    machine, and four at most.
+    """
     numeric_scale: Annotated[int, Field(ge=0, le=38)] | None = None
     """Digits after the point for `numeric` columns without a declared scale; default: they become text."""
 

@@ -15,6 +15,7 @@ from orca_daemon.db.database import Database
 from orca_daemon.engine.errors import DependencyDown
 from orca_daemon.export import encoder as encoder_module
 from orca_daemon.export.framing import UnstorableError
+from orca_daemon.export.reading import default_readers
 from orca_daemon.export.tables import ChangeTime, Relation, Table
 from orca_daemon.settings import DatabaseSection as DatabaseSettings
 from tests.db.pooler import Pooler
@@ -364,3 +365,8 @@ async def test_all_connections_are_closed_after_a_run(
     exporter.database.close()
     until(lambda: _sessions(tables) == 0)
     _nothing_is_left(exporter)
+
+
+@pytest.mark.parametrize(("processors", "readers"), [(1, 1), (2, 1), (4, 2), (64, 4)])
+def test_a_machine_with_more_processors_reads_by_more_connections(processors: int, readers: int) -> None:
+    assert default_readers(processors) == readers

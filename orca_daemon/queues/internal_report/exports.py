@@ -1,5 +1,6 @@
 """`{"tables_to_query": […]}`: exports the changes of tables, and reports the result of each table."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from orca_daemon.engine.errors import DependencyDown, NotYet, Refused, Reject
 from orca_daemon.export.bucket import Bucket
 from orca_daemon.export.catalog import RelationMissingError
 from orca_daemon.export.framing import UnstorableError
+from orca_daemon.export.reading import default_readers
 from orca_daemon.export.run import ExportBusyError, ExportRun, Report, explained
 from orca_daemon.export.source import other_database, source
 from orca_daemon.export.table import ExportOptions, NoChangeTimeError, TableOutcome
@@ -122,7 +124,7 @@ def export_options(settings: ExportSettings, now: datetime) -> ExportOptions:
         overlap=timedelta(days=settings.overlap_days),
         row_group=settings.row_group,
         numeric_scale=settings.numeric_scale,
-        readers=settings.readers,
+        readers=settings.readers or default_readers(os.cpu_count() or 1),
     )
 
 
