@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, create_engine
 
 from orca_daemon.db.threads import Threads
-from orca_daemon.db.unit_of_work import UnitOfWork
+from orca_daemon.db.unit_of_work import Ends, UnitOfWork
 
 T = TypeVar("T")
 
@@ -57,6 +57,7 @@ class Pool:
         self._threads = Threads(size, f"db-{name}")
         self._units: set[UnitOfWork[Any]] = set()
         """Units that run or wait for a thread."""
+        self._ends: Ends | None = None
         self._watching: asyncio.AbstractEventLoop | None = None
         """The loop whose timer looks for servers that do not answer, while there are units."""
         self.waited: Callable[[float], None] = lambda _: None
@@ -67,7 +68,7 @@ class Pool:
         If this is cancelled, it cancels the running statement and waits for the thread, so that nothing is
         committed after this has returned or raised.
         """
-        unit = UnitOfWork(work, self.engine, self.waited, self._units.discard)
+        unit = UnitOfWork(work, self.engine, self.waited, self._units.discard, self._ends_here())
         self._units.add(unit)
         self._threads.submit(unit, len(self._units))
         self._watch(unit.loop)
@@ -88,6 +89,12 @@ class Pool:
     def in_use(self) -> int:
         """Number of connections in use."""
         return sum(unit.taken for unit in tuple(self._units))
+
+    def _ends_here(self) -> Ends:
+        loop = asyncio.get_running_loop()
+        if self._ends is None or self._ends.loop is not loop:
+            self._ends = Ends(loop)
+        return self._ends
 
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
         """Look at all units now and then, and close the connections on which the server does not answer.
