@@ -48,7 +48,7 @@ def main(kind: str, queue: str, count: int) -> None:
         "http": {"host": "127.0.0.1", "port": free_port()},
     }
     if kind == "row":
-        values["database"] = {"url": os.environ["DATABASE_URL"], "pool_size": int(os.environ.get("POOL", "8"))}
+        values["database"] = {"url": os.environ["DATABASE_URL"]}
     settings = Settings.model_validate(values)
     logs.configure_unblocked(settings.log.level, settings.log.format)
     tune_gc()

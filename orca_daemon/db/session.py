@@ -144,8 +144,10 @@ class Session(Driver):
 
     def rollback(self) -> None:
         """Roll the transaction back."""
-        with _Waiting(self):
-            super().rollback()
+        # Not without a transaction: the driver would send nothing, but release the interpreter's lock.
+        if self.closed or self.status != extensions.STATUS_READY:
+            with _Waiting(self):
+                super().rollback()
         self.used = time.monotonic()
 
     def answers(self, fresh: float) -> bool:

@@ -5,6 +5,7 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from orca_daemon.db.held_connection import IDLE, HeldConnection
 from orca_daemon.db.unit_of_work import UnitOfWork
 
 
@@ -47,6 +48,16 @@ class Threads:
 
 
 def _run(queue: "SimpleQueue[UnitOfWork[Any] | None]") -> None:
-    while (unit := queue.get()) is not None:
-        unit.run_in_thread()
+    held = HeldConnection()
+    while (unit := _next(queue, held)) is not None:
+        unit.run_in_thread(held)
         del unit  # an idle thread keeps no rows
+    held.give_back()
+
+
+def _next(queue: "SimpleQueue[UnitOfWork[Any] | None]", held: HeldConnection) -> UnitOfWork[Any] | None:
+    try:
+        return queue.get(timeout=IDLE)
+    except Empty:
+        held.give_back()
+        return queue.get()

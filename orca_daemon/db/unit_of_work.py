@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from sqlalchemy import Connection, Engine
 
+from orca_daemon.db.held_connection import HeldConnection
 from orca_daemon.db.session import Session, shut_down
 
 T = TypeVar("T")
@@ -25,8 +26,8 @@ class WithdrawnError(Exception):
 class Ends:
     """Units whose threads are done with them, for one event loop.
 
-    The loop is woken once for all that end while it is busy: each wake-up is a system call, a turn of the loop
-    and two switches of the interpreter's lock, which together cost as much as the statements.
+    The loop is woken once for all that end while it is busy: a wake-up is a system call, a turn of the loop,
+    and two switches of the interpreter's lock.
     """
 
     __slots__ = ("_told", "_units", "loop")
@@ -164,12 +165,12 @@ class UnitOfWork(Generic[T]):
 
     # In the thread.
 
-    def run_in_thread(self) -> None:
-        """Run it, unless it was dropped, and tell the event loop.  Raises nothing."""
+    def run_in_thread(self, held: HeldConnection) -> None:
+        """Run it with the thread's connection, unless it was dropped, and tell the loop.  Raises nothing."""
         if self._take():
             try:
                 self._waited(time.monotonic() - self._submitted)
-                self._result = self._transact()
+                self._result = self._transact(held)
             except BaseException as error:  # noqa: BLE001  raised again where the unit is awaited
                 self._error = error
         self._ends.put(self)
@@ -179,15 +180,20 @@ class UnitOfWork(Generic[T]):
             self.taken = not self._withdrawn
             return self.taken
 
-    def _transact(self) -> T:
+    def _transact(self, held: HeldConnection) -> T:
         """Connect, call the work, commit.  Nothing is committed once `_withdrawn` is set."""
         try:
-            with self._engine.connect() as connection:
-                self._enter(connection)
-                result = self._work(connection)
-                self._begin_commit()
-                connection.commit()
-                return result
+            connection = held.take(self._engine)
+            self._enter(connection)
+            result = self._work(connection)
+            self._begin_commit()
+            connection.commit()
+            held.committed()
+        except BaseException:
+            held.give_back()
+            raise
+        else:
+            return result
         finally:
             self._release()
 

@@ -249,7 +249,7 @@ class TestExhaustion:
         self, database_url: str, make_database: Make
     ) -> None:
         database = make_database(database_url, pool_size=1, pool_timeout=0.05)
-        await database.probe()
+        await database.address()
         with database._short.engine.connect(), pytest.raises(DependencyDown, match="no free connection"):
             await database.probe()
         await database.probe()
