@@ -168,6 +168,8 @@ def write(engine: duckdb.DuckDBPyConnection, listing: Listing, target: Path) -> 
     )
     engine.execute(
         # Built from our own column names and our own path; no values of rows.
-        f"COPY (SELECT {columns} FROM differences WHERE kind IN ('phantom', 'orphan', 'mismatch')) "
+        # In the order of the catalog's rows, which Postgres then reads from its disk in their order.
+        f"COPY (SELECT {columns} FROM differences WHERE kind IN ('phantom', 'orphan', 'mismatch') "
+        f"ORDER BY file_id) "
         f"TO {literal(str(target))} (FORMAT csv, HEADER false, NULLSTR '\\N', FORCE_QUOTE *)"
     )
