@@ -7,7 +7,9 @@ replace old connections.
 
 import time
 from contextlib import suppress
+from typing import Any
 
+from psycopg2.extensions import STATUS_READY
 from sqlalchemy import Connection, Engine, Pool
 
 IDLE, _LONGEST = 0.2, 1.0
@@ -27,26 +29,50 @@ class HeldConnection:
     def take(self, engine: Engine) -> Connection:
         """The held connection, or one from the pool, for one transaction.  Raises the errors of a connect.
 
-        A connection that is too old, or whose pool was disposed of, is returned first: after a fail-over, it
-        leads to a server that is not the writer any more.
+        A held connection that is too old, or whose pool was disposed of, is given back first: after a
+        fail-over, it leads to a server that is not the writer any more.
         """
         if self._connection is not None:
             if engine.pool is self._pool and time.monotonic() - self._since < _LONGEST:
                 return self._connection
             self.give_back()
-        self._connection, self._pool, self._since = engine.connect(), engine.pool, time.monotonic()
+        # The pool first: it may be disposed of while this connects.
+        self._pool, self._since = engine.pool, time.monotonic()
+        self._connection = engine.connect()
         return self._connection
 
     def committed(self) -> None:
-        """The transaction is over.  A connection with options that the work has set is not used again."""
-        if self._connection is not None and self._connection.get_execution_options():
+        """The transaction is over.
+
+        A connection is not used again if the work has set options, or has begun a transaction of the driver
+        that SQLAlchemy does not know of: the next commit would include it.
+        """
+        if self._connection is not None and (
+            self._connection.get_execution_options() or _in_transaction(self._connection)
+        ):
             self.give_back()
 
-    def give_back(self) -> None:
-        """Roll back what is not committed, and return the connection, if there is one, to the pool."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            # If the server does not answer, the error that made the work fail counts; the pool closes the
-            # connection.
+    def roll_back(self) -> None:
+        """Roll back what is not committed.  Raises nothing: the error that made the work fail counts."""
+        if self._connection is not None:
             with suppress(Exception):
-                connection.close()
+                self._connection.rollback()
+
+    def give_back(self) -> None:
+        """Return the connection, if there is one, to the pool, which rolls back what is not committed."""
+        connection, pool = self._connection, self._pool
+        self._connection = self._pool = None
+        if connection is None or pool is None:
+            return
+        engine, lost = connection.engine, connection.invalidated
+        with suppress(Exception):  # the pool closes a connection that cannot be rolled back
+            connection.close()
+        if pool is not engine.pool:
+            pool.dispose()  # nobody else closes what is returned to a pool that was disposed of
+        elif lost:
+            engine.dispose()  # as a rule the server has gone: other threads shall not use what they hold
+
+
+def _in_transaction(connection: Connection) -> bool:
+    session: Any = connection.connection.driver_connection
+    return bool(session.status != STATUS_READY)

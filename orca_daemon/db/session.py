@@ -129,7 +129,7 @@ class Session(Driver):
     waiting_since: float | None = None
     """When the statement was sent that the server has not answered yet, by the monotonic clock."""
     used: float | None = None
-    """When its last transaction ended, by the monotonic clock."""
+    """When it was last committed, rolled back or returned to the pool, by the monotonic clock."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)

@@ -106,7 +106,7 @@ class UnitOfWork(Generic[T]):
         self.connection: Session | None = None
         """The connection while the unit may be cancelled: from its checkout until before the commit."""
         self.checked_out: Session | None = None
-        """The connection, from its checkout to its return."""
+        """The connection, while the thread runs the unit."""
         self.taken = False
         """Whether a thread has begun it."""
         self.cancelling = False
@@ -182,20 +182,21 @@ class UnitOfWork(Generic[T]):
 
     def _transact(self, held: HeldConnection) -> T:
         """Connect, call the work, commit.  Nothing is committed once `_withdrawn` is set."""
+        connection = held.take(self._engine)
         try:
-            connection = held.take(self._engine)
             self._enter(connection)
             result = self._work(connection)
             self._begin_commit()
             connection.commit()
-            held.committed()
         except BaseException:
+            # In this order: the rollback can be cut, and nobody cancels what others do with the connection.
+            held.roll_back()
+            self._release()
             held.give_back()
             raise
-        else:
-            return result
-        finally:
-            self._release()
+        self._release()
+        held.committed()
+        return result
 
     def _enter(self, connection: Connection) -> None:
         """Replace the connection if it died while it was idle.  Raises WithdrawnError if cancelled."""
@@ -246,9 +247,10 @@ class UnitOfWork(Generic[T]):
         """Close the connection while its statement runs; the server did not react to the cancel request."""
         # If `withdraw` holds the lock, the connection cannot change meanwhile: the lock is not needed then.
         acquired = self._lock.acquire(blocking=False)
+        connection = self.connection  # read once, because `withdraw` may end meanwhile
         try:
-            if (acquired or self.cancelling) and self.connection is not None:
-                shut_down(self.connection)
+            if (acquired or self.cancelling) and connection is not None:
+                shut_down(connection)
         finally:
             if acquired:
                 self._lock.release()

@@ -1,5 +1,6 @@
 """Joins listing and catalog in DuckDB, within a memory limit, and writes the differences to a file."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,10 +9,10 @@ import duckdb
 from orca_daemon.reconcile.listing import HASHES, ODD, Listing, literal
 from orca_daemon.reconcile.protocol import COLUMNS, Compared, Task
 
-_OUTSIDE_DUCKDB, _OUTSIDE_IF_LARGE = 224, 384
-"""MiB of the child outside DuckDB's limit: Python, Arrow's batches, and memory that DuckDB does not count.
-It is more if DuckDB writes to disk: measured with 10, 30 and 100 million objects."""
-_LEAST = 128
+_OUTSIDE_DUCKDB, _OUTSIDE_IF_TWICE = 224, 384
+"""MiB of the child outside DuckDB's limit: Python, Arrow's batches, and memory that DuckDB does not count,
+which is more if a listing is read twice.  Measured with 10, 30 and 100 million objects."""
+_LEAST, _LEAST_IF_TWICE = 128, 256
 """MiB that DuckDB needs at least."""
 _FEW, _ONE_IN = 100, 100
 """An inventory is refused if more than 100 rows, and more than one row in 100, cannot be compared."""
@@ -21,7 +22,10 @@ _FOUND, _DETAILS = (
     Path(__file__).with_name(name).read_text("utf-8") for name in ("found.sql", "details.sql")
 )
 _ROW = 72
-"""Bytes of DuckDB's memory for a row of the catalog in a join."""
+"""Bytes of DuckDB's memory for a row of the catalog in a join; as a rule, the listing has as many rows."""
+_WANTED = 400
+"""Bytes of memory for a row whose columns are read in the second reading: it is in two hash tables, which
+DuckDB does not write to disk."""
 
 
 class ListingRefusedError(ValueError):
@@ -32,7 +36,7 @@ def open_engine(task: Task) -> duckdb.DuckDBPyConnection:
     """DuckDB with the task's limits; it spills to the task's folder."""
     engine = duckdb.connect(
         config={
-            "memory_limit": f"{_limit_mib(task, _OUTSIDE_DUCKDB)}MiB",
+            "memory_limit": f"{_limit_mib(task)}MiB",
             "threads": task.threads,
             "temp_directory": str(Path(task.folder) / "spill"),
             "preserve_insertion_order": False,
@@ -51,9 +55,11 @@ def open_engine(task: Task) -> duckdb.DuckDBPyConnection:
     return engine
 
 
-def _limit_mib(task: Task, outside: int) -> int:
-    """DuckDB's limit."""
-    return max(task.memory_mib - outside, _LEAST)
+def _limit_mib(task: Task, *, twice: bool = False) -> int:
+    """DuckDB's limit; `twice` if a listing is read twice."""
+    if twice:
+        return max(task.memory_mib - _OUTSIDE_IF_TWICE, _LEAST_IF_TWICE)
+    return max(task.memory_mib - _OUTSIDE_DUCKDB, _LEAST)
 
 
 def compare(
@@ -74,7 +80,7 @@ def compare(
         ListingRefusedError: the listing names a key more than once.
     """
     engine.execute(f"CREATE VIEW listing AS SELECT {HASHES}, * FROM ({listing.source})")
-    if listing.rows * _ROW > _limit_mib(task, _OUTSIDE_DUCKDB) << 20:
+    if listing.rows * _ROW > _limit_mib(task) << 20:
         _compare_twice(engine, listing, task)
     else:
         engine.execute(f"CREATE TABLE differences AS {STATEMENT}")
@@ -82,10 +88,28 @@ def compare(
 
 
 def _compare_twice(engine: duckdb.DuckDBPyConnection, listing: Listing, task: Task) -> None:
-    engine.execute(f"SET memory_limit = '{_limit_mib(task, _OUTSIDE_IF_LARGE)}MiB'")
+    limit = _limit_mib(task, twice=True)
+    engine.execute(f"SET memory_limit = '{limit}MiB'")
     engine.execute(f"CREATE TABLE found AS {_FOUND}")
+    ((rows,),) = engine.execute("SELECT count(key_hash) FROM found").fetchall()
+    parts = max(1, math.ceil(rows * _WANTED / (limit << 20)))
+    _choose(engine, parts, 0)
     engine.execute(f"CREATE VIEW listed_again AS SELECT {HASHES}, * FROM ({listing.again})")
     engine.execute(f"CREATE TABLE differences AS {_DETAILS}")
+    for part in range(1, parts):
+        _choose(engine, parts, part)
+        engine.execute(f"INSERT INTO differences {_DETAILS}")
+    engine.execute(
+        "INSERT INTO differences BY NAME SELECT kind, file_id, times FROM found WHERE key_hash IS NULL"
+    )
+
+
+def _choose(engine: duckdb.DuckDBPyConnection, parts: int, part: int) -> None:
+    """Let `wanted` be this part of the rows of `found` that are in the listing."""
+    engine.execute(
+        "CREATE OR REPLACE VIEW wanted AS "
+        f"FROM found WHERE key_hash IS NOT NULL AND key_rest % {parts} = {part}"
+    )
 
 
 def counted(engine: duckdb.DuckDBPyConnection, catalogued: int) -> Compared:

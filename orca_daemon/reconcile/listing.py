@@ -64,7 +64,7 @@ class Listing:
     rows: int = 0
     """Number of rows, old versions included, if the relation can be read again; otherwise 0."""
     again: str = ""
-    """A SELECT of the rows whose `key_hash` is in the table `found`, and of few others; "" as above."""
+    """A SELECT of the rows whose `key_hash` is in `wanted`; "" if the relation can be read only once."""
 
 
 def no_files() -> Listing:
@@ -132,13 +132,13 @@ def parquet_listing(engine: duckdb.DuckDBPyConnection, bucket: str, files: Seque
         usual = ["false"]
     select = partial(_select, bucket=bucket, cells=cells, flags=flags, usual=usual, nul_anywhere=True)
     # `key_hash` is that of the raw key: keys of Parquet and ORC are not encoded.
-    found = f"hash(coalesce({cells['key']}, '')) IN (SELECT key_hash FROM found)"
+    wanted = f"hash(coalesce({cells['key']}, '')) IN (SELECT key_hash FROM wanted)"
     return Listing(
         source=select(rows),
         stamp=_stamp("make_timestamp(s3_last_update)"),
         raw=cells["key"],
         rows=_rows(engine, files),
-        again=select(f"(FROM {rows} WHERE {found})"),
+        again=select(f"(FROM {rows} WHERE {wanted})"),
     )
 
 

@@ -42,15 +42,17 @@ def outcome(bench: Bench, result: Compared | ComparisonFailure) -> tuple[object,
     return replace(result, not_compared_examples=()), *reports
 
 
+@pytest.mark.parametrize("wanted", [400, 1 << 29], ids=["in one part", "in several parts"])
 @pytest.mark.parametrize("rows", LISTINGS.values(), ids=LISTINGS)
 def test_the_result_is_that_of_a_small_listing(
-    bench: Bench, form: Form, rows: Sequence[Listed], monkeypatch: pytest.MonkeyPatch
+    bench: Bench, form: Form, rows: Sequence[Listed], wanted: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench.archive.catalog(CATALOG)
     bench.allow_empty = True
     small = outcome(bench, bench.compare(rows[::2], rows[1::2], form=form))
 
     monkeypatch.setattr(compare, "_ROW", 1 << 40)
+    monkeypatch.setattr(compare, "_WANTED", wanted)
 
     assert outcome(bench, bench.compare(rows[::2], rows[1::2], form=form)) == small
 
