@@ -120,7 +120,7 @@ def _compared(figures: Figures) -> tuple[str, str, str]:
     if "beside peers: duckdb seconds" in figures:
         others += f"; 10 million: DuckDB with its Postgres extension {ten_million('duckdb')}"
     if "beside peers: duckdb within our memory seconds" in figures:
-        others += f", or {ten_million('duckdb within our memory')}"
+        others += f", with a limit of memory {ten_million('duckdb within our memory')}"
     ours = f"{seconds('3M csv')} from CSV, {seconds('3M parquet')} from Parquet"
     return seconds("3M orca"), others, f"{ours}; 10 million {ten_million('ours')}"
 
