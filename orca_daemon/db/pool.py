@@ -68,10 +68,11 @@ class Pool:
         If this is cancelled, it cancels the running statement and waits for the thread, so that nothing is
         committed after this has returned or raised.
         """
-        unit = UnitOfWork(work, self.engine, self.waited, self._units.discard, self._ends_here())
+        ends = self._ends_here()
+        unit = UnitOfWork(work, self.engine, self.waited, self._units.discard, ends)
         self._units.add(unit)
         self._threads.submit(unit, len(self._units))
-        self._watch(unit.loop)
+        self._watch(ends.loop)
         try:
             await unit.over
         except asyncio.CancelledError:

@@ -64,6 +64,7 @@ class UnitOfWork(Generic[T]):
         engine: gives the connection.
         waited: called from the thread with the seconds that the unit waited for it.
         finished: called in the event loop when the thread is done with the unit, or has skipped it.
+        ends: of the event loop that makes it; told when the thread is done with it.
     """
 
     __slots__ = (
@@ -81,7 +82,6 @@ class UnitOfWork(Generic[T]):
         "checked_out",
         "connection",
         "done",
-        "loop",
         "over",
         "taken",
     )
@@ -97,7 +97,6 @@ class UnitOfWork(Generic[T]):
         self._work, self._engine, self._waited, self._finished = work, engine, waited, finished
         self._submitted = time.monotonic()
         self._ends = ends
-        self.loop = ends.loop
         self._lock = threading.Lock()
         """Guards `connection`, `taken` and `_withdrawn`."""
         self._withdrawn = False
@@ -113,7 +112,7 @@ class UnitOfWork(Generic[T]):
         """Whether `withdraw` holds the lock while it sends the cancel request."""
         self.done = False
         """Whether its thread has finished; the event loop sets it."""
-        self.over: asyncio.Future[None] = self.loop.create_future()
+        self.over: asyncio.Future[None] = self._ends.loop.create_future()
         """Done when the unit is."""
 
     # In the event loop.
@@ -131,7 +130,7 @@ class UnitOfWork(Generic[T]):
     def wait_again(self) -> "asyncio.Future[None]":
         """Done when the unit is, although who waited for it was cancelled."""
         if self.over.cancelled() and not self.done:
-            self.over = self.loop.create_future()
+            self.over = self._ends.loop.create_future()
         return self.over
 
     def drop(self) -> bool:
@@ -151,7 +150,7 @@ class UnitOfWork(Generic[T]):
 
     def refuse(self) -> None:
         """The pool is closed: end it without running it."""
-        if not self.loop.is_closed():
+        if not self._ends.loop.is_closed():
             self.end(run=False)
 
     def end(self, *, run: bool = True) -> None:

@@ -194,6 +194,6 @@ def write(engine: duckdb.DuckDBPyConnection, listing: Listing, target: Path) -> 
         # Built from our own column names and our own path; no values of rows.
         # In the order of the catalog's rows, which Postgres then reads from its disk in their order.
         f"COPY (SELECT {columns} FROM differences WHERE kind IN ('phantom', 'orphan', 'mismatch') "
-        f"ORDER BY file_id) "
+        "ORDER BY file_id) "
         f"TO {literal(str(target))} (FORMAT csv, HEADER false, NULLSTR '\\N', FORCE_QUOTE *)"
     )
