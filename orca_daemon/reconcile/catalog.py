@@ -3,6 +3,8 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any
 
 import duckdb
@@ -13,32 +15,21 @@ from psycopg2 import sql
 from orca_daemon.db import ranges
 from orca_daemon.db.readers import NotSharedError, Readers, share
 from orca_daemon.db.session import Session, open_session, unreachable
+from orca_daemon.reconcile import server_hash, set_aside
 from orca_daemon.reconcile.catalog_stream import CatalogStream
 from orca_daemon.reconcile.copied_rows import UnreadableError
 from orca_daemon.reconcile.copy_stream import CopyStream
-from orca_daemon.reconcile.listing import HASHES, Listing, literal, stored_listing
+from orca_daemon.reconcile.hashing import Classes, Hashing, InDuckDB, InPostgres
+from orca_daemon.reconcile.listing import Listing, stored_listing
 from orca_daemon.reconcile.protocol import Statement, Task
 
 _BEGIN = "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
-# The columns of `copied_rows.SCHEMA`.  Whether a row is recent is the sign of its storage class, because a
-# column of its own would cost the server a tenth of its time; `_storage_classes` refuses ids that are not
-# positive.
-_COPY = """
-COPY (
-    SELECT
-        t.id::bigint,
-        t.size_in_bytes::bigint,
-        CASE
-            WHEN t.ingest_time > {recent_after}::timestamptz THEN -t.storage_class_id ELSE t.storage_class_id
-        END::smallint,
-        t.etag::text,
-        t.key_path::text
-    FROM orca.files AS t
-    WHERE {where}
-) TO STDOUT (FORMAT binary)
-"""
-_ROW = 32
+_ROW = 25
 """Bytes of a row of the table `catalog_head`."""
+_LEAST_PARTS = 2
+"""Parts of the table, from which Postgres hashes."""
+_OTHERS = 450
+"""MiB of the child that a catalog in memory leaves to others: Python, DuckDB, and what reads the listing."""
 _STORED = pa.schema(
     [
         ("key_path", pa.string()),
@@ -72,20 +63,34 @@ def _opened(task: Task) -> Session:
         raise unreachable(error, task.database) from None
 
 
-class Catalog:
-    """The catalog's rows of the bucket, as the relation `catalog`, which can be read once.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A catalog in memory, and what it was hashed by."""
 
-    Reading begins at once, before the listing is there.  What comes meanwhile goes to a table, up to an
-    eighth of the memory, so that Postgres and S3 deliver at the same time.
+    rows: set_aside.Catalogued
+    hashing: InPostgres
+
+
+class Catalog:
+    """The catalog's rows of the bucket, which can be read once: in memory, or as the relation `catalog`.
+
+    Reading begins at once, before the listing is there, so that Postgres and S3 deliver at the same time.
     """
 
     def __init__(
-        self, engine: duckdb.DuckDBPyConnection, stream: CatalogStream, classes: str, most: int
+        self, engine: duckdb.DuckDBPyConnection, stream: CatalogStream, hashing: Hashing, memory_mib: int
     ) -> None:
-        self.stream = stream
-        self._engine, self._classes = engine, classes
+        self.stream, self.hashing = stream, hashing
+        self.held: Held | None = None
+        """All rows, if they are in memory; `attach` sets it."""
+        self._engine = engine
+        self._most_stored = (memory_mib << 20) // 8 // _ROW
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._store, args=(most,), name="catalog-head", daemon=True)
+        self._head: Held | None = None
+        if isinstance(hashing, InPostgres):
+            memory = max(memory_mib - _OTHERS, 0) << 20
+            self._head = Held(rows=set_aside.Catalogued(memory), hashing=hashing)
+        self._thread = threading.Thread(target=self._read, name="catalog-head", daemon=True)
 
     def start(self) -> None:
         """Begin to read."""
@@ -93,56 +98,76 @@ class Catalog:
         self._thread.start()
 
     def attach(self) -> None:
-        """Create the view `catalog`.  Raises the error that the rows so far have met."""
-        self._end_head()
+        """Wait for all rows, if memory has room for them, or create the view `catalog`.
+
+        Raises the error that the rows so far have met.
+        """
+        if self._head is None:
+            self.stream.end_head()
+        self._thread.join()
         if error := self.stream.error or self._error:
             raise error
-        self._engine.register("catalog_rest", self.stream.rest())
-        self._engine.execute(
-            f"CREATE VIEW catalog AS FROM catalog_head UNION ALL {self._hashed('catalog_rest')}"
-        )
+        rest = self.stream.rest()
+        if self._head is None:
+            self._engine.register("catalog_rest", rest)
+            self._engine.execute(
+                f"CREATE VIEW catalog AS FROM catalog_head UNION ALL {self.hashing.catalog('catalog_rest')}"
+            )
+            return
+        first = list(islice(rest, 1))
+        if self._head.rows.fits and not first:
+            self.held = self._head
+        else:
+            rows = chain(_popped(self._head.rows.pop()), first, rest)
+            self._engine.register("catalog", pa.RecordBatchReader.from_batches(rest.schema, rows))
 
     def close(self) -> None:
-        """End the table; the stream is closed by who opened it."""
+        """End reading; the stream is closed by who opened it."""
         self.stream.abandon()
-        self._end_head()
-
-    def _end_head(self) -> None:
-        self.stream.end_head()
         if self._thread.ident is not None:
             self._thread.join()
 
-    def _store(self, most: int) -> None:
+    def _read(self) -> None:
         try:
-            with self._engine.cursor() as engine:
-                engine.register("catalog_first", self.stream.head(most))
-                engine.execute(f"CREATE TABLE catalog_head AS {self._hashed('catalog_first')}")
+            if self._head is None:
+                self._store()
+            else:
+                self._hold(self._head.rows)
         except Exception as error:  # noqa: BLE001  `attach` raises it
             self._error = error
 
-    def _hashed(self, rows: str) -> str:
-        # A CASE in place of a join, because a second hash table beside the big one keeps DuckDB from spilling
-        # (seen with 2.0.0).
-        return (
-            f"SELECT id, {HASHES}, storage_class_id < 0 AS recent "
-            f"FROM (SELECT *, CASE storage_class_id {self._classes} END AS storage_class FROM {rows})"
-        )
+    def _store(self) -> None:
+        """Put the first rows into a table, until the listing is there or an eighth of the memory is taken."""
+        with self._engine.cursor() as engine:
+            engine.register("catalog_first", self.stream.head(self._most_stored))
+            engine.execute(f"CREATE TABLE catalog_head AS {self.hashing.catalog('catalog_first')}")
+
+    def _hold(self, rows: set_aside.Catalogued) -> None:
+        """Keep the first rows, as many as there is room for; if these are all, they need not be joined."""
+        for batch in self.stream.head(rows.most):
+            rows.add(batch)
+
+
+def _popped(batches: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The batches, each of which leaves the memory when it is used."""
+    while batches:
+        yield batches.pop()
 
 
 @contextmanager
 def catalog_of(
-    task: Task, engine: duckdb.DuckDBPyConnection, report: Callable[[int], None]
+    task: Task, engine: duckdb.DuckDBPyConnection, report: Callable[[int], None], salt: str = ""
 ) -> Iterator[Catalog]:
-    """The catalog, which is being read already; `report` is called with the number of rows so far.
+    """The catalog, which is being read already.  Raises the errors of `connection_of`.
 
-    Raises the errors of `connection_of`.
+    Args:
+        task: the task.
+        engine: DuckDB.
+        report: called with the number of rows so far.
+        salt: see `InDuckDB`.
     """
-    with stream_of(task, report) as (stream, classes):
-        # A negative id stands for a recent row: see `_COPY`.
-        cases = " ".join(
-            f"WHEN {key} THEN {literal(value)} WHEN {-key} THEN {literal(value)}" for key, value in classes
-        )
-        catalog = Catalog(engine, stream, cases, (task.memory_mib << 20) // 8 // _ROW)
+    with stream_of(task, report, salt) as (stream, hashing):
+        catalog = Catalog(engine, stream, hashing, task.memory_mib)
         catalog.start()
         try:
             yield catalog
@@ -152,14 +177,16 @@ def catalog_of(
 
 @contextmanager
 def stream_of(
-    task: Task, report: Callable[[int], None]
-) -> Iterator[tuple[CatalogStream, list[tuple[int, str]]]]:
-    """The rows of the catalog, and the ids and names of the storage classes; reading has not begun.
+    task: Task, report: Callable[[int], None], salt: str = ""
+) -> Iterator[tuple[CatalogStream, Hashing]]:
+    """The rows of the catalog, or their hashes; reading has not begun.
 
     Raises the errors of `connection_of`.
     """
     with ExitStack() as stack:
         session = stack.enter_context(connection_of(task))
+        # Spark has hashes of its own, and ORCA's stored listing comes from Postgres as text.
+        agrees = task.spark is None and task.stored is None and server_hash.agrees(session)
         with session.cursor() as cursor:
             cursor.execute(_BEGIN)
         readers = _readers(task, session)
@@ -167,13 +194,20 @@ def stream_of(
             stack.callback(readers.close)
         where = sql.SQL("t.orca_archive_location = {}").format(sql.Literal(task.bucket))
         parts = ranges.conditions(session, "orca", "files", where) if readers else [where]
-        copies = [
-            sql.SQL(_COPY).format(recent_after=sql.Literal(task.recent_after), where=part) for part in parts
-        ]
         classes = _storage_classes(session)
-        stream = CatalogStream(session, readers, copies, report)
+        hashing: Hashing = InDuckDB(classes, salt)
+        # All hashes of a part are one value, which must have a limited size.
+        if (
+            agrees
+            and len(parts) >= _LEAST_PARTS
+            and InPostgres.can_hash(classes)
+            and _has_positive_ids(session)
+        ):
+            hashing = InPostgres(classes)
+        copies = [hashing.copy(task, part) for part in parts]
+        stream = CatalogStream(session, readers, copies, hashing.form, report)
         stack.callback(stream.close)
-        yield stream, classes
+        yield stream, hashing
 
 
 def _readers(task: Task, session: Session) -> Readers | None:
@@ -196,7 +230,7 @@ def attach_stored(
     return stored_listing("stored_rows"), stream
 
 
-def _storage_classes(connection: Session) -> list[tuple[int, str]]:
+def _storage_classes(connection: Session) -> Classes:
     """The ids and names of the storage classes."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT s.id, s.value FROM orca.storage_class AS s ORDER BY s.id")
@@ -204,3 +238,11 @@ def _storage_classes(connection: Session) -> list[tuple[int, str]]:
     if any(key <= 0 for key, _ in rows):
         raise UnreadableError("the catalog cannot be read: an id in orca.storage_class is not positive")
     return rows
+
+
+def _has_positive_ids(connection: Session) -> bool:
+    """Whether the sign of an id is free, as that of generated ones is."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT coalesce(min(f.id), 1) > 0 FROM orca.files AS f")
+        ((positive,),) = cursor.fetchall()
+    return bool(positive)

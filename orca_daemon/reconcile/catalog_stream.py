@@ -10,7 +10,7 @@ from psycopg2 import sql
 
 from orca_daemon.db.readers import NotSharedError, Readers
 from orca_daemon.db.session import Session, shut_down
-from orca_daemon.reconcile.copied_rows import SCHEMA, Rows, UnreadableError, batches
+from orca_daemon.reconcile.copied_rows import Form, Rows, UnreadableError
 
 _AHEAD = 8
 """Batches that wait to be compared; if there are more, reading waits."""
@@ -25,7 +25,8 @@ class CatalogStream:
     Args:
         session: in the transaction with the snapshot; in use until the stream ends.
         readers: further connections; None if there are none.
-        parts: statements of COPY in the binary format, with the columns of `SCHEMA`.
+        parts: statements of COPY in the binary format.
+        form: what they send.
         report: called with the number of rows so far, by the thread that reads the batches.
     """
 
@@ -34,17 +35,19 @@ class CatalogStream:
         session: Session,
         readers: Readers | None,
         parts: Sequence[sql.Composable],
+        form: Form,
         report: Callable[[int], None],
     ) -> None:
         self.rows = 0
         self.error: BaseException | None = None
         """The first error."""
-        self._session, self._readers, self._parts, self._report = session, readers, parts, report
+        self._session, self._readers, self._parts = session, readers, parts
+        self._form, self._report = form, report
         self._changed = threading.Condition()
         """Guards what follows."""
         self._waiting: deque[pa.RecordBatch] = deque()
-        self._begun = self._sent = 0
-        """Parts that were begun; rows by Postgres's count."""
+        self._begun = self._sent = self._came = 0
+        """Parts that were begun; rows of all COPYs by Postgres's count, and those that were read."""
         self._reading: set[Session] = set()
         """The sessions in a COPY; others are not cancelled, because they may execute something else."""
         self._head_ends = self._ended = self._closed = False
@@ -60,7 +63,7 @@ class CatalogStream:
 
     def head(self, most: int) -> pa.RecordBatchReader:
         """The first rows: about `most`, or fewer if `end_head` is called."""
-        return pa.RecordBatchReader.from_batches(SCHEMA, self._head(most))
+        return pa.RecordBatchReader.from_batches(self._form.schema, self._head(most))
 
     def end_head(self) -> None:
         """Let `head` end."""
@@ -70,7 +73,7 @@ class CatalogStream:
 
     def rest(self) -> pa.RecordBatchReader:
         """The other rows.  An error of the stream ends it."""
-        return pa.RecordBatchReader.from_batches(SCHEMA, self._rest())
+        return pa.RecordBatchReader.from_batches(self._form.schema, self._rest())
 
     def check(self) -> None:
         """Check that all rows were read.
@@ -83,9 +86,9 @@ class CatalogStream:
             raise self.error
         if not self._ended:
             raise UnreadableError("the catalog was not read to its end")
-        if self.rows != self._sent:
+        if self._came != self._sent:
             raise UnreadableError(
-                f"the catalog has {self._sent} rows by Postgres's count, and {self.rows} came"
+                f"Postgres sent {self._sent} rows of the catalog by its count, and {self._came} came"
             )
 
     def abandon(self) -> None:
@@ -123,6 +126,7 @@ class CatalogStream:
             batch = self._waiting.popleft()
             self._changed.notify_all()
         self.rows += batch.num_rows
+        self._came += self._form.sent(batch)
         self._report(self.rows)
         return batch
 
@@ -175,7 +179,7 @@ class CatalogStream:
         if self.error or self._closed:
             return
         try:
-            for batch in batches(rows):
+            for batch in self._form.batches(rows):
                 self._put(batch)
         except BaseException as error:  # noqa: BLE001  `check` raises it in the thread that compares
             self._fail(error)

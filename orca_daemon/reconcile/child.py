@@ -20,6 +20,7 @@ import duckdb
 
 from orca_daemon.reconcile import compare, spark
 from orca_daemon.reconcile.catalog import catalog_of, connection_of
+from orca_daemon.reconcile.compare import RepeatedError
 from orca_daemon.reconcile.protocol import (
     Compared,
     ComparisonFailure,
@@ -140,35 +141,53 @@ def compared(
     stage: spark.Stage | None = None,
 ) -> Compared | ComparisonFailure:
     """Do the task: fetch, read, join, and write the differences to a file."""
-    source: ListingSource | None = None
+    opened: list[ListingSource] = []
     try:
         if task.spark is not None and stage is not None:
             progress = _progress_of_files(files, send), _progress("catalog", send)
             with _traced("spark", send):
                 return spark.compared(task, task.spark, files, stage, lambda: send(Staged()), sign, *progress)
-        with compare.open_engine(task) as engine, ExitStack() as stack:
-            catalog = stack.enter_context(catalog_of(task, engine, _progress("catalog", send)))
-            with _traced("listing", send):
-                source = source_of(task, engine, stack, files, _progress_of_files(files, send), sign)
-            send(Staged())
-            catalog.attach()
-            streams = [*source.streams, catalog.stream]
-            try:
-                with _traced("comparing", send), _report_per_cent(engine, send):
-                    result = compare.compare(engine, source.listing, lambda: catalog.stream.rows, task)
-            except Exception:
-                # If a stream failed, DuckDB's error is only the consequence: raise the stream's own.
-                for error in (stream.error for stream in streams if stream.error):
-                    raise error from None
-                raise
-            for stream in streams:
-                stream.check()
-            compare.refuse_empty(result, stored=task.stored is not None, allowed=task.allow_empty)
-            compare.write(engine, source.listing, differences(task.folder))
-            examples = source.located(compare.odd_examples(engine)) if result.not_compared else ()
-            return replace(result, not_compared_examples=tuple(examples))
+        try:
+            return _compared_here(task, files, send, sign, opened)
+        except RepeatedError:
+            # Hashes of two keys may be the same: with 10 million keys, in one of 200,000 comparisons.
+            return _compared_here(task, files, send, sign, opened, salt="again")
     except Exception as error:  # noqa: BLE001  every error is sent to the daemon
-        return failure_of(error, task.folder, source.where if source else None)
+        return failure_of(error, task.folder, opened[-1].where if opened else None)
+
+
+def _compared_here(
+    task: Task,
+    files: list[Remote],
+    send: Callable[[Message], None],
+    sign: Callable[[int, str], str],
+    opened: list[ListingSource],
+    salt: str = "",
+) -> Compared:
+    """Do the task in DuckDB.  `opened` gets the listing, which locates errors; for `salt` see `InDuckDB`."""
+    with compare.open_engine(task) as engine, ExitStack() as stack:
+        catalog = stack.enter_context(catalog_of(task, engine, _progress("catalog", send), salt))
+        with _traced("listing", send):
+            source = source_of(task, engine, stack, files, _progress_of_files(files, send), sign)
+        opened.append(source)
+        send(Staged())
+        catalog.attach()
+        streams = [*source.streams, catalog.stream]
+        try:
+            with _traced("comparing", send), _report_per_cent(engine, send):
+                result = compare.compare(engine, source.listing, catalog, task)
+        except Exception:
+            # If a stream failed, DuckDB's error is only the consequence: raise the stream's own.
+            for error in [*(stream.error for stream in streams), catalog.hashing.error]:
+                if error:
+                    raise error from None
+            raise
+        for stream in streams:
+            stream.check()
+        compare.refuse_empty(result, stored=task.stored is not None, allowed=task.allow_empty)
+        compare.write(engine, source.listing, differences(task.folder))
+        examples = source.located(compare.odd_examples(engine)) if result.not_compared else ()
+        return replace(result, not_compared_examples=tuple(examples))
 
 
 @contextmanager

@@ -1,12 +1,17 @@
 """Joins listing and catalog in DuckDB, within a memory limit, and writes the differences to a file."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
-from orca_daemon.reconcile.listing import HASHES, ODD, Listing, literal
+from orca_daemon.reconcile import copied_hashes, set_aside
+from orca_daemon.reconcile.catalog import Catalog, Held
+from orca_daemon.reconcile.hashing import Hashing
+from orca_daemon.reconcile.listing import ODD, QUOTED, Listing, literal
 from orca_daemon.reconcile.protocol import COLUMNS, Compared, Task
 
 _OUTSIDE_DUCKDB, _OUTSIDE_IF_TWICE = 224, 384
@@ -14,12 +19,22 @@ _OUTSIDE_DUCKDB, _OUTSIDE_IF_TWICE = 224, 384
 which is more if a listing is read twice.  Measured with 10, 30 and 100 million objects."""
 _LEAST, _LEAST_IF_TWICE = 128, 256
 """MiB that DuckDB needs at least."""
+_BESIDE_CATALOG = 256
+"""DuckDB's limit, in MiB, beside a catalog in memory, while it reads the listing."""
 _FEW, _ONE_IN = 100, 100
 """An inventory is refused if more than 100 rows, and more than one row in 100, cannot be compared."""
+_WAITING = 65_536
+"""Rows that are put into a table of DuckDB's at one time."""
 _EXAMPLES = 5
 STATEMENT = Path(__file__).with_suffix(".sql").read_text("utf-8")
-_FOUND, _DETAILS = (
-    Path(__file__).with_name(name).read_text("utf-8") for name in ("found.sql", "details.sql")
+_DETAILS = Path(__file__).with_name("details.sql").read_text("utf-8")
+_COLUMNS = ("key_path", "etag", "size_in_bytes", "last_update", "storage_class", "odd")
+_QUOTED = f"SELECT * REPLACE ({QUOTED} AS etag)"
+# What `compare.sql` reads, if the columns themselves are read afterwards: a join that outgrows its memory
+# writes both sides to disk, and these rows are short.  The place of a row stands for its key.
+_PLACES = (
+    "SELECT key_hash, content_hash, position AS key_path, CASE WHEN odd IS NOT NULL THEN true END AS odd, "
+    + ", ".join(f"CAST(NULL AS BOOLEAN) AS {column}" for column in _COLUMNS[1:-1])
 )
 _ROW = 72
 """Bytes of DuckDB's memory for a row of the catalog in a join; as a rule, the listing has as many rows."""
@@ -30,6 +45,10 @@ DuckDB does not write to disk."""
 
 class ListingRefusedError(ValueError):
     """The listing cannot be compared with the catalog."""
+
+
+class RepeatedError(ListingRefusedError):
+    """The listing names a key more than once, or hashes of two keys are the same."""
 
 
 def open_engine(task: Task) -> duckdb.DuckDBPyConnection:
@@ -62,67 +81,115 @@ def _limit_mib(task: Task, *, twice: bool = False) -> int:
     return max(task.memory_mib - _OUTSIDE_DUCKDB, _LEAST)
 
 
-def compare(
-    engine: duckdb.DuckDBPyConnection, listing: Listing, catalogued: Callable[[], int], task: Task
-) -> Compared:
+def compare(engine: duckdb.DuckDBPyConnection, listing: Listing, catalog: Catalog, task: Task) -> Compared:
     """Run the comparison.  The differences stay in the engine, in the table `differences`.
 
     A large listing is read twice: first only hashes are joined, so that little is written to disk, then the
     other columns of the rows that differ are read.
 
     Args:
-        engine: has the relation `catalog` already.
-        listing: the listing to compare with it.
-        catalogued: returns the number of rows of the catalog; called after the join.
+        engine: DuckDB.
+        listing: the listing.
+        catalog: the catalog to compare with it; attached.
         task: the task.
 
     Raises:
-        ListingRefusedError: the listing names a key more than once.
+        RepeatedError: a hash of a key occurs more than once in the listing or in the catalog.
+        ListingRefusedError: too many rows cannot be compared.
     """
-    engine.execute(f"CREATE VIEW listing AS SELECT {HASHES}, * FROM ({listing.source})")
-    if listing.rows * _ROW > _limit_mib(task) << 20:
-        _compare_twice(engine, listing, task)
+    same = 0
+    if catalog.held is not None:
+        same = _compare_rest(engine, listing, catalog.held, _limit_mib(task))
+    elif listing.rows * _ROW > _limit_mib(task) << 20:
+        _compare_twice(engine, listing, catalog.hashing, task)
     else:
+        rows = catalog.hashing.listing(engine, listing.source, _COLUMNS)
+        engine.execute(f"CREATE VIEW listing AS {_QUOTED} FROM ({rows})")
         engine.execute(f"CREATE TABLE differences AS {STATEMENT}")
-    return counted(engine, catalogued())
+    return counted(engine, catalog.stream.rows, same)
 
 
-def _compare_twice(engine: duckdb.DuckDBPyConnection, listing: Listing, task: Task) -> None:
+def _compare_rest(engine: duckdb.DuckDBPyConnection, listing: Listing, held: Held, limit: int) -> int:
+    """Compare the rows that are not the same in listing and catalog; return the number of the others.
+
+    Raises:
+        RepeatedError: two rows of the catalog have the same hashes.
+    """
+    engine.execute(f"SET memory_limit = '{_BESIDE_CATALOG}MiB'")
+    rows = held.hashing.rows(engine, listing.source, _COLUMNS)
+    _store(engine, rows.schema, held.rows.others(rows))
+    try:
+        rest = held.rows.rest()
+    except set_aside.CollidedError:
+        raise RepeatedError("two rows of the catalog have the same hashes") from None
+    catalog = pa.Table.from_batches(rest, copied_hashes.SCHEMA)
+    engine.register("catalog", catalog)
+    engine.execute(f"SET memory_limit = '{max(limit - (catalog.nbytes >> 20), _BESIDE_CATALOG)}MiB'")
+    engine.execute(f"CREATE TABLE differences AS {STATEMENT}")
+    return held.rows.same
+
+
+def _store(engine: duckdb.DuckDBPyConnection, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
+    """Create the table `listing` of these rows, which DuckDB may write to disk.
+
+    Not by DuckDB reading `batches`: its threads would wait for them, and not decode the data files meanwhile.
+    """
+    engine.register("waiting", schema.empty_table())
+    engine.execute(f"CREATE TABLE listing AS {_QUOTED} FROM waiting")
+    waiting: list[pa.RecordBatch] = []
+    for batch in chain(batches, [None]):
+        if batch is not None:
+            waiting.append(batch)
+        if batch is None or sum(each.num_rows for each in waiting) > _WAITING:
+            engine.register("waiting", pa.Table.from_batches(waiting, schema))
+            engine.execute(f"INSERT INTO listing {_QUOTED} FROM waiting")
+            waiting.clear()
+
+
+def _compare_twice(engine: duckdb.DuckDBPyConnection, listing: Listing, hashing: Hashing, task: Task) -> None:
     limit = _limit_mib(task, twice=True)
     engine.execute(f"SET memory_limit = '{limit}MiB'")
-    engine.execute(f"CREATE TABLE found AS {_FOUND}")
-    ((rows,),) = engine.execute("SELECT count(key_hash) FROM found").fetchall()
-    parts = max(1, math.ceil(rows * _WANTED / (limit << 20)))
+    rows = hashing.listing(engine, listing.placed, ("odd", "position"))
+    engine.execute(f"CREATE VIEW listing AS {_PLACES} FROM ({rows})")
+    engine.execute(f"CREATE TABLE found AS {STATEMENT}")
+    ((number,),) = engine.execute("SELECT count(key_path) FROM found").fetchall()
+    parts = max(1, math.ceil(number * _WANTED / (limit << 20)))
     _choose(engine, parts, 0)
-    engine.execute(f"CREATE VIEW listed_again AS SELECT {HASHES}, * FROM ({listing.again})")
+    engine.execute(f"CREATE VIEW listed AS {_QUOTED} FROM ({listing.again})")
     engine.execute(f"CREATE TABLE differences AS {_DETAILS}")
     for part in range(1, parts):
         _choose(engine, parts, part)
         engine.execute(f"INSERT INTO differences {_DETAILS}")
     engine.execute(
-        "INSERT INTO differences BY NAME SELECT kind, file_id, times FROM found WHERE key_hash IS NULL"
+        "INSERT INTO differences BY NAME SELECT kind, file_id, times FROM found WHERE key_path IS NULL"
     )
 
 
 def _choose(engine: duckdb.DuckDBPyConnection, parts: int, part: int) -> None:
-    """Let `wanted` be this part of the rows of `found` that are in the listing."""
+    """Let `wanted` be this part of the differences whose columns are in the listing."""
     engine.execute(
         "CREATE OR REPLACE VIEW wanted AS "
-        f"FROM found WHERE key_hash IS NOT NULL AND key_rest % {parts} = {part}"
+        f"SELECT kind, file_id, key_path, times FROM found WHERE key_path % {parts} = {part}"
     )
 
 
-def counted(engine: duckdb.DuckDBPyConnection, catalogued: int) -> Compared:
-    """Count the table `differences`; `catalogued` is the number of rows of the catalog.
+def counted(engine: duckdb.DuckDBPyConnection, catalogued: int, same: int = 0) -> Compared:
+    """Count the table `differences`.
+
+    Args:
+        engine: DuckDB.
+        catalogued: the number of rows of the catalog.
+        same: rows of the listing that match and are not in the table.
 
     Raises:
-        ListingRefusedError: the listing names a key more than once, or too many rows cannot be compared.
+        RepeatedError: the listing names a key more than once, or two keys have the same hash.
+        ListingRefusedError: too many rows cannot be compared.
     """
     times = dict(engine.execute("SELECT kind, sum(times)::BIGINT FROM differences GROUP BY kind").fetchall())
     counts = Compared(
-        listed=sum(times.get(kind, 0) for kind in ("match", "mismatch", "orphan", "odd")),
+        listed=same + sum(times.get(kind, 0) for kind in ("match", "mismatch", "orphan", "odd")),
         catalogued=catalogued,
-        matched=times.get("match", 0),
+        matched=same + times.get("match", 0),
         mismatched=times.get("mismatch", 0),
         phantoms=times.get("phantom", 0),
         recent=times.get("recent", 0),
@@ -131,7 +198,7 @@ def counted(engine: duckdb.DuckDBPyConnection, catalogued: int) -> Compared:
     )
     _refuse_many(engine, counts)
     if repeated := _repeated(engine, counts):
-        raise ListingRefusedError(f"it lists {repeated} keys more than once as their latest version")
+        raise RepeatedError(f"it lists {repeated} keys more than once as their latest version")
     return counts
 
 

@@ -9,6 +9,7 @@ fields, then the length and the bytes of each.  The server sends each row as a m
 import sys
 from array import array
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
 from itertools import repeat
 
 import pyarrow as pa
@@ -41,6 +42,18 @@ class UnreadableError(Exception):
     """Rows of Postgres cannot be read, or are incomplete; the text names a column, and no value."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """What a COPY of the catalog sends, and how it is read."""
+
+    schema: pa.Schema
+    """The columns of the batches."""
+    batches: Callable[[list[bytes]], Iterator[pa.RecordBatch]]
+    """Reads rows of COPY; raises UnreadableError."""
+    sent: Callable[[pa.RecordBatch], int]
+    """How many rows of COPY a batch was made of."""
+
+
 class Rows:
     """What the driver writes to: collects rows, and passes on `BLOCK` of them at a time.
 
@@ -70,17 +83,22 @@ def _blocks(take: Take) -> Generator[None, bytes, None]:
             take(rows)
 
 
+def without_frame(rows: list[bytes]) -> list[bytes]:
+    """The same list without what COPY sends before its first row and after its last one."""
+    if rows and rows[0].startswith(_SIGNATURE):
+        rows[0] = rows[0][_HEADER:]
+    if rows and rows[-1] == _TRAILER:
+        rows.pop()
+    return rows
+
+
 def batches(rows: list[bytes]) -> Iterator[pa.RecordBatch]:
     """The rows as batches with the columns of `SCHEMA`, one for each length of an ETag.
 
     Raises:
         UnreadableError: a row is not one of the catalog, or holds text that is not UTF-8.
     """
-    if rows and rows[0].startswith(_SIGNATURE):
-        rows[0] = rows[0][_HEADER:]
-    if rows and rows[-1] == _TRAILER:
-        rows.pop()
-    if not rows:
+    if not without_frame(rows):
         return
     block = pa.array(rows, pa.binary())
     _check(_bytes(pc.binary_slice(block, 0, _ETAG)), len(rows))
@@ -135,3 +153,6 @@ def _text(values: pa.Array, column: str) -> pa.Array:
         return values.cast(pa.string())
     except pa.ArrowInvalid:
         raise UnreadableError(f"the catalog cannot be read: {column} holds text that is not UTF-8") from None
+
+
+FORM = Form(schema=SCHEMA, batches=batches, sent=lambda batch: int(batch.num_rows))

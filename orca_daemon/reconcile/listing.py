@@ -32,13 +32,6 @@ ODD = {
 # cheap.
 _ENCODED = "contains({0}, '%') OR contains({0}, '+')"
 KEY = f"CASE WHEN {_ENCODED} THEN TRY(url_decode(replace({{0}}, '+', ' '))) ELSE {{0}} END"
-# Two hashes of the key, which differ from the first byte on and so collide independently; together they take
-# a fifth of the time of MD5.  With 96 bits, two of 300 million keys collide once in 10^12 listings.  More
-# bits would cost memory, and a join that outgrows its memory takes half as long again.
-HASHES = (
-    "hash(key_path) AS key_hash, CAST(hash('~' || key_path) & 4294967295 AS UINTEGER) AS key_rest, "
-    "hash(etag, size_in_bytes, storage_class) AS content_hash"
-)
 _BUFFER = 4 << 20
 """Buffer of the CSV reader, in bytes: DuckDB's default of 32 MB is more than a join leaves free."""
 _EXISTING = {"is_latest": "true", "is_delete_marker": "false"}
@@ -47,13 +40,21 @@ _NO_ROWS = (
     "SELECT '' AS key_path, '' AS etag, CAST(0 AS BIGINT) AS size_in_bytes, '' AS last_update, "
     "'' AS storage_class, CAST(NULL AS VARCHAR) AS odd WHERE false"
 )
+_POSITION = f"CAST(file_index AS BIGINT) * {1 << 40} + file_row_number"
+"""Place of a row in the data files, by the virtual columns of `read_parquet`."""
+# By starts_with, because trim takes six times as long.
+QUOTED = "CASE WHEN starts_with(etag, '\"') THEN etag ELSE concat('\"', etag, '\"') END"
+"""The ETag in double quotes, as the catalog has it."""
 UNKNOWN_TIME = "1970-01-01T00:00:00.000000Z"
 """Replaces a LastModifiedDate that is missing or cannot be read; no real one can be that old."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """A relation of `key_path, etag, size_in_bytes, last_update, storage_class, odd`."""
+    """A relation of `key_path, etag, size_in_bytes, last_update, storage_class, odd`.
+
+    ETags are as the listing has them, with or without quotes: see `QUOTED`.
+    """
 
     source: str
     """A SELECT in DuckDB's SQL."""
@@ -63,8 +64,10 @@ class Listing:
     """A SQL expression for the key as the data file has it, as text."""
     rows: int = 0
     """Number of rows, old versions included, if the relation can be read again; otherwise 0."""
+    placed: str = ""
+    """`source` with the column `position`, which is unique; "" if the relation can be read only once."""
     again: str = ""
-    """A SELECT of the rows whose `key_hash` is in `wanted`; "" if the relation can be read only once."""
+    """`placed`, but only rows whose position is a `key_path` in `wanted`; "" if it can be read only once."""
 
 
 def no_files() -> Listing:
@@ -116,10 +119,11 @@ def parquet_listing(engine: duckdb.DuckDBPyConnection, bucket: str, files: Seque
     described = engine.execute(f"DESCRIBE SELECT * FROM {rows}").fetchall()
     types = {str(name): str(kind) for name, kind, *_ in described}
     require(tuple(types))
+    decoded = _text(types, "key")
     cells = {
         "bucket": _text(types, "bucket"),
-        "key": f"coalesce({_text(types, 'key')}, CAST(key AS VARCHAR))",
-        "decoded": _text(types, "key"),
+        "key": decoded if decoded == "key" else f"coalesce({decoded}, CAST(key AS VARCHAR))",
+        "decoded": decoded,
         "etag": _text(types, "e_tag"),
         "size": "size",
         "number": "TRY_CAST(size AS BIGINT)",
@@ -131,14 +135,14 @@ def parquet_listing(engine: duckdb.DuckDBPyConnection, bucket: str, files: Seque
     if len(usual) < len(flags):
         usual = ["false"]
     select = partial(_select, bucket=bucket, cells=cells, flags=flags, usual=usual, nul_anywhere=True)
-    # `key_hash` is that of the raw key: keys of Parquet and ORC are not encoded.
-    wanted = f"hash(coalesce({cells['key']}, '')) IN (SELECT key_hash FROM wanted)"
+    wanted = f"{_POSITION} IN (SELECT key_path FROM wanted)"
     return Listing(
         source=select(rows),
         stamp=_stamp("make_timestamp(s3_last_update)"),
         raw=cells["key"],
         rows=_rows(engine, files),
-        again=select(f"(FROM {rows} WHERE {wanted})"),
+        placed=select(rows, position=_POSITION),
+        again=select(f"(SELECT *, {_POSITION} AS position FROM {rows} WHERE {wanted})", position="position"),
     )
 
 
@@ -179,7 +183,7 @@ def stored_listing(rows: str) -> Listing:
         source=(
             f"SELECT CASE WHEN odd IS NULL THEN decoded ELSE raw END AS key_path, etag, size_in_bytes, "
             f"last_update, storage_class, odd FROM (SELECT key_path AS raw, {decoded} AS decoded, "
-            f"{quoted_etag('etag')} AS etag, size_in_bytes, last_update, storage_class, {odd} AS odd "
+            f"etag, size_in_bytes, last_update, storage_class, {odd} AS odd "
             f"FROM {rows})"
         ),
         stamp="s3_last_update",
@@ -194,6 +198,7 @@ def _select(
     flags: Mapping[str, str],
     usual: Sequence[str],
     nul_anywhere: bool = False,
+    position: str = "",
 ) -> str:
     """The relation, as a SELECT.
 
@@ -206,12 +211,13 @@ def _select(
             flag cannot be read.
         usual: conditions that are true for nearly all existing objects, at a fifth of the cost of `flags`.
         nul_anywhere: whether other fields than an encoded key may hold a NUL character.
+        position: the expression of a column `position`, if it is wanted.
     """
     existing = " AND ".join(usual) or "true"
     maybe_existing = " AND ".join(f"coalesce({flag}, true)" for flag in flags.values()) or "true"
     unclear = " OR ".join(f"({flag}) IS NULL" for flag in flags.values()) or "false"
     key, decoded, size, number = cells["key"], cells["decoded"], cells["size"], cells["number"]
-    etag, storage_class = quoted_etag(cells["etag"]), f"coalesce({cells['storage_class']}, '')"
+    etag, storage_class = cells["etag"], f"coalesce({cells['storage_class']}, '')"
     nul = f"contains({decoded}, {_NUL}) OR contains({etag}, {_NUL}) OR contains({storage_class}, {_NUL})"
     special = f"{decoded} IS NULL OR {nul}" if nul_anywhere else _ENCODED.format(key)
     # The order of the cases matters: nearly all rows are decided by the first, at a fifth of the cost.
@@ -224,11 +230,18 @@ def _select(
         f"WHEN {unclear} THEN 'flag' "
         f"WHEN contains({etag}, {_NUL}) OR contains({storage_class}, {_NUL}) THEN 'text' END"
     )
+    path = (
+        "CASE WHEN odd IS NULL THEN key_path ELSE coalesce(raw, '') END"
+        if key != decoded
+        else "coalesce(raw, '')"
+    )
+    place, placed = ("position, ", f"{position} AS position, ") if position else ("", "")
     return (
         # An odd row keeps its raw key: if the catalog has that key, the two rows are joined, so that the
         # catalog's row is not reported as a phantom.
-        f"SELECT CASE WHEN odd IS NULL THEN key_path ELSE coalesce(raw, '') END AS key_path, etag, "
-        f"size_in_bytes, last_update, storage_class, odd FROM (SELECT {key} AS raw, {decoded} AS key_path, "
+        f"SELECT {path} AS key_path, etag, "
+        f"size_in_bytes, last_update, storage_class, {place}odd "
+        f"FROM (SELECT {key} AS raw, {decoded} AS key_path, {placed}"
         f"{etag} AS etag, coalesce({number}, 0) AS size_in_bytes, {cells['modified']} AS last_update, "
         f"{storage_class} AS storage_class, {odd} AS odd FROM {rows} "
         f"WHERE CASE WHEN {cells['bucket']} = {literal(bucket)} AND {existing} THEN true "
@@ -274,12 +287,6 @@ def _stamp(timestamp: str) -> str:
         f"CASE WHEN {timestamp} BETWEEN TIMESTAMP '1970-01-01' AND TIMESTAMP '9999-12-31' "
         f"THEN strftime({timestamp}, '%Y-%m-%dT%H:%M:%S.%fZ') ELSE '{UNKNOWN_TIME}' END"
     )
-
-
-def quoted_etag(column: str) -> str:
-    """The ETag in double quotes, as the catalog has it; listings have it with or without them."""
-    # By starts_with, because trim takes six times as long.
-    return f"CASE WHEN starts_with({column}, '\"') THEN {column} ELSE concat('\"', {column}, '\"') END"
 
 
 def parquet(files: Sequence[Path], options: str = "") -> str:

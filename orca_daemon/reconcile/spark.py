@@ -72,14 +72,14 @@ def compared(
         reports: called with the bytes of the listing and with the rows of the catalog so far.
     """
     folder, (of_listing, of_catalog) = Path(task.folder), reports
-    with stream_of(task, of_catalog) as (stream, classes):
+    with stream_of(task, of_catalog) as (stream, hashing):
         urls = _urls(task, spark, files, stage, Spool.of(task, of_listing, sign))
         on_staged()
         stream.start()
         stage_catalog(stream.rest(), stage, folder)
         stream.check()
         rows = stream.rows
-    compare(task, spark, urls, classes)
+    compare(task, spark, urls, hashing.classes)
     with open_engine(task) as engine:
         load_differences(engine, stage.differences())
         result = counted(engine, rows)

@@ -6,10 +6,11 @@ from orca_daemon.reconcile.listing import OTHER_BUCKET, REFUSED, UNKNOWN_TIME
 from orca_daemon.reconcile.manifest import LONGEST_KEY, require
 
 HASHES = (
-    "xxhash64(key_path) AS key_hash, hash(key_path) AS key_rest, "
+    "struct(xxhash64(key_path), hash(key_path)) AS key_hash, "
     "xxhash64(etag, size_in_bytes, storage_class) AS content_hash"
 )
-"""Spark's own hashes, on both sides of the join."""
+"""Spark's own hashes, on both sides of the join.  Two for the key: of 300 million keys, two would have the
+same 64 bits in one of 200 listings, and this comparison is not repeated with other hashes."""
 _EXISTING = {"is_latest": "true", "is_delete_marker": "false"}
 _NUL, _REPLACED = r"'\u0000'", r"'\uFFFD'"
 

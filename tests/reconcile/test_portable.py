@@ -8,13 +8,13 @@ from tests.reconcile.archive import Archive
 TEXT = Path(reconcile.__file__).with_name("compare.sql").read_text("utf-8")
 TABLES = """
 CREATE TEMP VIEW catalog AS
-SELECT id, md5(key) AS key_hash, length(key) AS key_rest, content_hash, recent FROM (VALUES
+SELECT id, md5(key) AS key_hash, content_hash, recent FROM (VALUES
     (1, 'same', 1, false),
     (2, 'changed', 1, false),
     (3, 'lost', 1, false),
     (4, 'young', 1, true)
 ) AS row (id, key, content_hash, recent);
-CREATE TEMP VIEW listing AS SELECT md5(key_path) AS key_hash, length(key_path) AS key_rest, * FROM (VALUES
+CREATE TEMP VIEW listing AS SELECT md5(key_path) AS key_hash, * FROM (VALUES
     ('same', 1, '"e"', 1, '2026', 'GLACIER', NULL),
     ('changed', 2, '"f"', 2, '2026', 'GLACIER', NULL),
     ('new', 1, '"e"', 1, '2026', 'GLACIER', NULL),
