@@ -21,6 +21,7 @@ import duckdb
 from orca_daemon.reconcile import compare, spark
 from orca_daemon.reconcile.catalog import catalog_of, connection_of
 from orca_daemon.reconcile.compare import RepeatedError
+from orca_daemon.reconcile.hashing import Hashing
 from orca_daemon.reconcile.protocol import (
     Compared,
     ComparisonFailure,
@@ -174,7 +175,8 @@ def _compared_here(
         catalog.attach()
         streams = [*source.streams, catalog.stream]
         try:
-            with _traced("comparing", send), _report_per_cent(engine, send):
+            hashed = catalog.hashing, source.listing.rows
+            with _traced("comparing", send), _report_per_cent(engine, send, *hashed):
                 result = compare.compare(engine, source.listing, catalog, task)
         except Exception:
             # If a stream failed, DuckDB's error is only the consequence: raise the stream's own.
@@ -269,13 +271,19 @@ def _progress(
 
 
 @contextmanager
-def _report_per_cent(engine: duckdb.DuckDBPyConnection, send: Callable[[Message], None]) -> Iterator[None]:
-    """Report DuckDB's own estimate of its progress, from a thread, until the context ends."""
+def _report_per_cent(
+    engine: duckdb.DuckDBPyConnection, send: Callable[[Message], None], hashing: Hashing, rows: int
+) -> Iterator[None]:
+    """Report the part of the listing's rows that was hashed, or DuckDB's own estimate, until the context ends.
+
+    DuckDB cannot know its progress if the listing passes through Python.
+    """
     ended = threading.Event()
 
     def watch() -> None:
         while not ended.wait(_REPORT_EVERY):
-            if (done := round(engine.query_progress())) > 0:
+            done = 100 * hashing.listed // rows if hashing.listed and rows else round(engine.query_progress())
+            if done > 0:
                 send(StageProgress(stage="comparing", done=done, total=100))
 
     thread = threading.Thread(target=watch, daemon=True)

@@ -68,6 +68,8 @@ class Hashing(Protocol):
     classes: Classes
     error: BaseException | None
     """The error that ended the listing early."""
+    listed: int
+    """Rows of the listing that passed through Python so far."""
 
     def copy(self, task: Task, where: sql.Composable) -> sql.Composable:
         """A COPY of the catalog's rows `t` that match `where`."""
@@ -95,6 +97,7 @@ class InDuckDB:
 
     form = copied_rows.FORM
     error: BaseException | None = None
+    listed = 0
 
     def __init__(self, classes: Classes, salt: str = "") -> None:
         self.classes = classes
@@ -137,6 +140,7 @@ class InPostgres:
     def __init__(self, classes: Classes) -> None:
         self.classes = classes
         self.error: BaseException | None = None
+        self.listed = 0
         # Negative, so that a size never makes it 0.  By chance, so that nobody can choose keys that collide.
         self._seed = -1 - secrets.randbits(62)
         cases = " ".join(f"WHEN {literal(name)} THEN {key}" for key, name in classes)
@@ -184,6 +188,7 @@ class InPostgres:
     ) -> Iterator[pa.RecordBatch]:
         try:
             for batch in rows:
+                self.listed += batch.num_rows
                 kept = [batch.column(column) for column in columns]
                 yield pa.RecordBatch.from_arrays([*self._hashes(batch), *kept], schema=schema)
         except Exception as error:

@@ -1,7 +1,7 @@
 """Postgres's hash of texts, over arrays: a listing is compared by the hashes that Postgres computes.
 
 The function is `hashtextextended`: Bob Jenkins's lookup3 (https://burtleburtle.net/bob/c/lookup3.c) with a
-seed of 64 bits.  Postgres cannot change it, because hash partitions are made by it; `agrees` asks all the same.
+seed of 64 bits.  Postgres cannot change it, because hash partitions are made by it; `agrees` asks it still.
 """
 
 from dataclasses import dataclass

@@ -5,7 +5,6 @@ differ is taken for one of ten million others once in two million comparisons.
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt

@@ -2,12 +2,11 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from unittest.mock import patch
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orca_daemon.reconcile import compare
+from tests.reconcile.ways import WAYS, Way, compared_by
 from orca_daemon.reconcile.protocol import Compared
 from tests.reconcile.archive import CREATED, LONG_AGO, Filed, Form, Listed
 from tests.reconcile.conftest import Bench
@@ -59,22 +58,22 @@ def label(row: Filed, result: Listed) -> str:
     return ", ".join(name for name, yes in differs.items() if yes)
 
 
-@settings(max_examples=60)
-@given(catalogs, listings, st.sampled_from(FORMS), st.sampled_from([0.0, WINDOW]), st.booleans())
+@settings(max_examples=150)
+@given(catalogs, listings, st.sampled_from(FORMS), st.sampled_from([0.0, WINDOW]), st.sampled_from(WAYS))
 def test_the_reports_are_those_of_a_naive_comparison(
     bench: Bench,
     catalog: list[Filed],
     listing: list[tuple[Listed, str]],
     form: Form,
     window: float,
-    large: bool,  # noqa: FBT001  drawn by Hypothesis
+    way: Way,
 ) -> None:
     bench.archive.forget()
     bench.archive.catalog(catalog)
     bench.race_window, bench.allow_empty = window, True
     rows = [version for row, state in listing for version in as_listed(row, state)]
 
-    with patch.object(compare, "_ROW", 1 << 40 if large else compare._ROW):
+    with compared_by(way):
         result = bench.compare(rows[::2], rows[1::2], form=form)
     job = bench.write()
 

@@ -1,0 +1,119 @@
+"""A listing is compared in one of several ways, depending on the sizes, always with the same result."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from psycopg2 import sql
+
+from orca_daemon.reconcile import compare, server_hash
+from orca_daemon.reconcile import hashing as hashing_module
+from orca_daemon.reconcile.hashing import InPostgres
+from orca_daemon.reconcile.manifest import FIELDS
+from orca_daemon.reconcile.protocol import Compared, ComparisonFailure, Task
+from orca_daemon.reconcile.server_hash import Hashes
+from tests.reconcile.archive import Filed, Form, Listed
+from tests.reconcile.conftest import Bench
+from tests.reconcile.ways import WAYS, Way, compared_by
+
+CATALOG = [Filed("same"), Filed("changed", '"other"'), Filed("gone")]
+LISTINGS: dict[str, Sequence[Listed]] = {
+    "every kind of difference": [Listed("same"), Listed("changed"), Listed("new")],
+    "odd rows, one with a key of the catalog": [Listed("same"), Listed("a\0b"), Listed(""), Listed("")],
+    "a key twice, once as in the catalog": [Listed("same"), Listed("same", "other"), Listed("new")],
+    "a key twice, never as in the catalog": [Listed("changed"), Listed("changed", "another")],
+    "a key twice that the catalog lacks": [Listed("new"), Listed("new"), Listed("new", "another")],
+    "an object and its old versions": [Listed("same"), Listed("changed", latest=False), Listed("x").gone()],
+    "nothing": [],
+}
+
+
+@pytest.fixture(params=["CSV", "Parquet", "ORC"])
+def form(request: pytest.FixtureRequest) -> Form:
+    """All formats; CSV is never read twice."""
+    chosen: Form = request.param
+    return chosen
+
+
+def outcome(bench: Bench, result: Compared | ComparisonFailure) -> tuple[object, ...]:
+    """The result and the reports; not the examples of odd rows, which are any of them."""
+    if isinstance(result, ComparisonFailure):
+        return (result,)
+    job, archive = bench.write(), bench.archive
+    reports = archive.phantoms(job), archive.orphans(job), archive.mismatches(job)
+    return replace(result, not_compared_examples=()), *reports
+
+
+@pytest.mark.parametrize("way", WAYS[1:])
+@pytest.mark.parametrize("rows", LISTINGS.values(), ids=LISTINGS)
+def test_the_result_is_the_same_in_all_ways(
+    bench: Bench, form: Form, rows: Sequence[Listed], way: Way
+) -> None:
+    bench.archive.catalog(CATALOG)
+    bench.allow_empty = True
+    with compared_by(WAYS[0]):
+        small = outcome(bench, bench.compare(rows[::2], rows[1::2], form=form))
+
+    with compared_by(way):
+        assert outcome(bench, bench.compare(rows[::2], rows[1::2], form=form)) == small
+
+
+def test_many_differences_of_a_large_listing_are_read_in_parts(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.archive.catalog(CATALOG)
+    rows = LISTINGS["every kind of difference"]
+    small = outcome(bench, bench.compare(rows, form="Parquet"))
+    monkeypatch.setattr(compare, "_WANTED", 1 << 29)
+
+    with compared_by("join, read twice"):
+        assert outcome(bench, bench.compare(rows, form="Parquet")) == small
+
+
+@pytest.mark.parametrize("way", ["set aside", "hashed join"])
+def test_keys_whose_hashes_are_the_same_are_compared_by_other_hashes(
+    bench: Bench, way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.archive.catalog(CATALOG)
+    rows = LISTINGS["every kind of difference"]
+    usual = outcome(bench, bench.compare(rows, form="Parquet"))
+    copy, hashes, used = InPostgres.copy, server_hash.hashes, []
+
+    def first_alike(hashing: InPostgres, task: Task, where: sql.Composable) -> sql.Composable:
+        used.append(hashing._seed)
+        monkeypatch.setattr(hashing_module, "_COPY_HASHES", alike if len(used) == 1 else text)
+        return copy(hashing, task, where)
+
+    def hashed(texts: pa.StringArray, seeds: Hashes, *, quotes: bool = False) -> Hashes:
+        found = hashes(texts, seeds, quotes=quotes)
+        return found * 0 + 7 if len(used) == 1 and texts[0].as_py() == rows[0].key else found
+
+    text = hashing_module._COPY_HASHES
+    alike = text.replace('hashtextextended(t.key_path COLLATE "C", {seed})', "7::bigint")
+    monkeypatch.setattr(InPostgres, "copy", first_alike)
+    monkeypatch.setattr(server_hash, "hashes", hashed)
+
+    with compared_by(way):
+        assert outcome(bench, bench.compare(rows, form="Parquet")) == usual
+    assert len(set(used)) == 2
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_odd_row_is_not_taken_for_another_row_of_its_key(bench: Bench, way: Way) -> None:
+    """The two differ only in a flag, which is text here."""
+    bench.archive.catalog(CATALOG)
+    row = Listed("new").values()
+    columns = {FIELDS[name]: pa.array([value] * 2) for name, value in row.items() if name in FIELDS}
+    flags = {"is_latest": pa.array(["true", "maybe"]), "is_delete_marker": pa.array(["false", "false"])}
+    file = io.BytesIO()
+    parquet.write_table(pa.table(columns | flags), file)
+
+    with compared_by(way):
+        result = bench.compare_bytes(file.getvalue(), "Parquet")
+
+    assert isinstance(result, Compared)
+    assert (result.listed, result.orphans, result.not_compared) == (2, 1, 1)
