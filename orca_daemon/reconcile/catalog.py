@@ -3,8 +3,6 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
-from itertools import chain, islice
 from typing import Any
 
 import duckdb
@@ -15,11 +13,12 @@ from psycopg2 import sql
 from orca_daemon.db import ranges
 from orca_daemon.db.readers import NotSharedError, Readers, share
 from orca_daemon.db.session import Session, open_session, unreachable
-from orca_daemon.reconcile import server_hash, set_aside
+from orca_daemon.reconcile import server_hash
 from orca_daemon.reconcile.catalog_stream import CatalogStream
 from orca_daemon.reconcile.copied_rows import UnreadableError
 from orca_daemon.reconcile.copy_stream import CopyStream
 from orca_daemon.reconcile.hashing import Classes, Hashing, InDuckDB, InPostgres
+from orca_daemon.reconcile.held import Held, held
 from orca_daemon.reconcile.listing import Listing, stored_listing
 from orca_daemon.reconcile.protocol import Statement, Task
 
@@ -28,8 +27,6 @@ _ROW = 25
 """Bytes of a row of the table `catalog_head`."""
 _LEAST_PARTS = 2
 """Parts of the table, from which Postgres hashes."""
-_OTHERS = 450
-"""MiB of the child that a catalog in memory leaves to others: Python, DuckDB, and what reads the listing."""
 _STORED = pa.schema(
     [
         ("key_path", pa.string()),
@@ -63,33 +60,26 @@ def _opened(task: Task) -> Session:
         raise unreachable(error, task.database) from None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
-    """A catalog in memory, and what it was hashed by."""
-
-    rows: set_aside.Catalogued
-    hashing: InPostgres
-
-
 class Catalog:
-    """The catalog's rows of the bucket, which can be read once: in memory, or as the relation `catalog`.
+    """The catalog's rows of the bucket, which can be read once.
 
     Reading begins at once, before the listing is there, so that Postgres and S3 deliver at the same time.
+
+    Args:
+        engine: DuckDB.
+        stream: the rows, or their hashes.
+        hashing: what hashes them.
+        task: the task.
     """
 
     def __init__(
-        self, engine: duckdb.DuckDBPyConnection, stream: CatalogStream, hashing: Hashing, memory_mib: int
+        self, engine: duckdb.DuckDBPyConnection, stream: CatalogStream, hashing: Hashing, task: Task
     ) -> None:
         self.stream, self.hashing = stream, hashing
         self.held: Held | None = None
-        """All rows, if they are in memory; `attach` sets it."""
-        self._engine = engine
-        self._most_stored = (memory_mib << 20) // 8 // _ROW
+        """All hashes, if Postgres has computed them; `attach` sets it."""
+        self._engine, self._task = engine, task
         self._error: BaseException | None = None
-        self._head: Held | None = None
-        if isinstance(hashing, InPostgres):
-            memory = max(memory_mib - _OTHERS, 0) << 20
-            self._head = Held(rows=set_aside.Catalogued(memory), hashing=hashing)
         self._thread = threading.Thread(target=self._read, name="catalog-head", daemon=True)
 
     def start(self) -> None:
@@ -98,28 +88,20 @@ class Catalog:
         self._thread.start()
 
     def attach(self) -> None:
-        """Wait for all rows, if memory has room for them, or create the view `catalog`.
+        """Wait for all hashes, or create the view `catalog`.
 
         Raises the error that the rows so far have met.
         """
-        if self._head is None:
+        if isinstance(self.hashing, InDuckDB):
             self.stream.end_head()
         self._thread.join()
         if error := self.stream.error or self._error:
             raise error
-        rest = self.stream.rest()
-        if self._head is None:
-            self._engine.register("catalog_rest", rest)
+        if isinstance(self.hashing, InDuckDB):
+            self._engine.register("catalog_rest", self.stream.rest())
             self._engine.execute(
                 f"CREATE VIEW catalog AS FROM catalog_head UNION ALL {self.hashing.catalog('catalog_rest')}"
             )
-            return
-        first = list(islice(rest, 1))
-        if self._head.rows.fits and not first:
-            self.held = self._head
-        else:
-            rows = chain(_popped(self._head.rows.pop()), first, rest)
-            self._engine.register("catalog", pa.RecordBatchReader.from_batches(rest.schema, rows))
 
     def close(self) -> None:
         """End reading; the stream is closed by who opened it."""
@@ -129,29 +111,19 @@ class Catalog:
 
     def _read(self) -> None:
         try:
-            if self._head is None:
-                self._store()
+            if isinstance(self.hashing, InPostgres):
+                self.held = held(self.hashing, self.stream, self._task)
             else:
-                self._hold(self._head.rows)
+                self._store()
         except Exception as error:  # noqa: BLE001  `attach` raises it
             self._error = error
 
     def _store(self) -> None:
         """Put the first rows into a table, until the listing is there or an eighth of the memory is taken."""
+        most = (self._task.memory_mib << 20) // 8 // _ROW
         with self._engine.cursor() as engine:
-            engine.register("catalog_first", self.stream.head(self._most_stored))
+            engine.register("catalog_first", self.stream.head(most))
             engine.execute(f"CREATE TABLE catalog_head AS {self.hashing.catalog('catalog_first')}")
-
-    def _hold(self, rows: set_aside.Catalogued) -> None:
-        """Keep the first rows, as many as there is room for; if these are all, they need not be joined."""
-        for batch in self.stream.head(rows.most):
-            rows.add(batch)
-
-
-def _popped(batches: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The batches, each of which leaves the memory when it is used."""
-    while batches:
-        yield batches.pop()
 
 
 @contextmanager
@@ -167,7 +139,7 @@ def catalog_of(
         salt: see `InDuckDB`.
     """
     with stream_of(task, report, salt) as (stream, hashing):
-        catalog = Catalog(engine, stream, hashing, task.memory_mib)
+        catalog = Catalog(engine, stream, hashing, task)
         catalog.start()
         try:
             yield catalog

@@ -75,6 +75,10 @@ class CatalogStream:
         """The other rows.  An error of the stream ends it."""
         return pa.RecordBatchReader.from_batches(self._form.schema, self._rest())
 
+    def expected(self) -> int:
+        """About how many rows there are, by those of the parts that were read so far."""
+        return self.rows * len(self._parts) // max(self._came, 1)
+
     def check(self) -> None:
         """Check that all rows were read.
 
@@ -115,7 +119,7 @@ class CatalogStream:
     def _rest(self) -> Iterator[pa.RecordBatch]:
         while (batch := self._next(lambda: False)) is not None:
             yield batch
-        self._ended = self.error is None
+        self._ended = self.error is None and not self._closed
         self.check()
 
     def _next(self, enough: Callable[[], bool]) -> pa.RecordBatch | None:

@@ -274,7 +274,7 @@ def _progress(
 def _report_per_cent(
     engine: duckdb.DuckDBPyConnection, send: Callable[[Message], None], hashing: Hashing, rows: int
 ) -> Iterator[None]:
-    """Report the part of the listing's rows that was hashed, or DuckDB's own estimate, until the context ends.
+    """Report the part of the listing that was hashed, or DuckDB's own estimate, until the context ends.
 
     DuckDB cannot know its progress if the listing passes through Python.
     """

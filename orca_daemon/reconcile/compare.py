@@ -8,11 +8,14 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from orca_daemon.reconcile import copied_hashes, set_aside
-from orca_daemon.reconcile.catalog import Catalog, Held
-from orca_daemon.reconcile.hashing import Hashing
+from orca_daemon.reconcile import copied_hashes, places
+from orca_daemon.reconcile.catalog import Catalog
+from orca_daemon.reconcile.hashing import Hashing, InPostgres
+from orca_daemon.reconcile.held import empty
 from orca_daemon.reconcile.listing import ODD, QUOTED, Listing, literal
+from orca_daemon.reconcile.parts import Parts
 from orca_daemon.reconcile.protocol import COLUMNS, Compared, Task
+from orca_daemon.reconcile.set_aside import Catalogued, CollidedError
 
 _OUTSIDE_DUCKDB, _OUTSIDE_IF_TWICE = 224, 384
 """MiB of the child outside DuckDB's limit: Python, Arrow's batches, and memory that DuckDB does not count,
@@ -97,36 +100,74 @@ def compare(engine: duckdb.DuckDBPyConnection, listing: Listing, catalog: Catalo
         RepeatedError: a hash of a key occurs more than once in the listing or in the catalog.
         ListingRefusedError: too many rows cannot be compared.
     """
-    same = 0
-    if catalog.held is not None:
-        same = _compare_rest(engine, listing, catalog.held, _limit_mib(task))
+    held, same = catalog.held, 0
+    if held is not None and held.rows is not None:
+        same = _compare_rest(engine, listing, held.hashing, held.rows, _limit_mib(task))
+    elif held is not None and held.parts is not None and listing.rows:
+        same = _compare_parts(engine, listing, held.hashing, held.parts, task)
     elif listing.rows * _ROW > _limit_mib(task) << 20:
         _compare_twice(engine, listing, catalog.hashing, task)
     else:
+        if held is not None:
+            engine.register("catalog", held.stream())
         rows = catalog.hashing.listing(engine, listing.source, _COLUMNS)
         engine.execute(f"CREATE VIEW listing AS {_QUOTED} FROM ({rows})")
         engine.execute(f"CREATE TABLE differences AS {STATEMENT}")
     return counted(engine, catalog.stream.rows, same)
 
 
-def _compare_rest(engine: duckdb.DuckDBPyConnection, listing: Listing, held: Held, limit: int) -> int:
-    """Compare the rows that are not the same in listing and catalog; return the number of the others.
-
-    Raises:
-        RepeatedError: two rows of the catalog have the same hashes.
-    """
+def _compare_rest(
+    engine: duckdb.DuckDBPyConnection,
+    listing: Listing,
+    hashing: InPostgres,
+    catalogued: Catalogued,
+    limit: int,
+) -> int:
+    """Join the rows that are not the same in listing and catalog; return the number of the others."""
     engine.execute(f"SET memory_limit = '{_BESIDE_CATALOG}MiB'")
-    rows = held.hashing.rows(engine, listing.source, _COLUMNS)
-    _store(engine, rows.schema, held.rows.others(rows))
-    try:
-        rest = held.rows.rest()
-    except set_aside.CollidedError:
-        raise RepeatedError("two rows of the catalog have the same hashes") from None
-    catalog = pa.Table.from_batches(rest, copied_hashes.SCHEMA)
+    rows = hashing.rows(engine, listing.source, _COLUMNS)
+    _store(engine, rows.schema, catalogued.others(rows))
+    catalog = _rest(catalogued)
     engine.register("catalog", catalog)
     engine.execute(f"SET memory_limit = '{max(limit - (catalog.nbytes >> 20), _BESIDE_CATALOG)}MiB'")
     engine.execute(f"CREATE TABLE differences AS {STATEMENT}")
-    return held.rows.same
+    return catalogued.same
+
+
+def _rest(catalogued: Catalogued) -> pa.Table:
+    try:
+        return pa.Table.from_batches(catalogued.rest(), copied_hashes.SCHEMA)
+    except CollidedError:
+        raise RepeatedError("two rows of the catalog have the same hashes") from None
+
+
+def _compare_parts(
+    engine: duckdb.DuckDBPyConnection, listing: Listing, hashing: InPostgres, parts: Parts, task: Task
+) -> int:
+    """The same as `_compare_rest`, one part after another; the listing's own columns are read afterwards."""
+    engine.execute(f"SET memory_limit = '{_BESIDE_CATALOG}MiB'")
+    listed = Parts(Path(task.folder), "listing", parts.bits)
+    for batch in hashing.rows(engine, listing.placed, ("odd", "position")):
+        listed.add(places.as_numbers(batch))
+    listed.close()
+    same = 0
+    for index in range(len(parts)):
+        catalogued = empty(task)
+        for rows in parts.read(index):
+            catalogued.add(copied_hashes.as_batch(rows))
+        listing_rows = map(places.as_batch, listed.read(index))
+        if catalogued.fits:
+            part = list(catalogued.others(listing_rows))
+            catalog = _rest(catalogued)
+        else:  # more than expected: DuckDB joins all rows
+            part, catalog = list(listing_rows), pa.Table.from_batches(catalogued.pop(), copied_hashes.SCHEMA)
+        same += catalogued.same
+        engine.register("catalog", catalog)
+        engine.register("part", pa.Table.from_batches(part, places.SCHEMA))
+        engine.execute(f"CREATE OR REPLACE VIEW listing AS {_PLACES} FROM part")
+        engine.execute(f"{'INSERT INTO found' if index else 'CREATE TABLE found AS'} {STATEMENT}")
+    _read_details(engine, listing, _limit_mib(task, twice=True))
+    return same
 
 
 def _store(engine: duckdb.DuckDBPyConnection, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
@@ -147,11 +188,18 @@ def _store(engine: duckdb.DuckDBPyConnection, schema: pa.Schema, batches: Iterat
 
 
 def _compare_twice(engine: duckdb.DuckDBPyConnection, listing: Listing, hashing: Hashing, task: Task) -> None:
+    """Join all rows, but only the places of the listing's; its own columns are read afterwards."""
     limit = _limit_mib(task, twice=True)
     engine.execute(f"SET memory_limit = '{limit}MiB'")
     rows = hashing.listing(engine, listing.placed, ("odd", "position"))
     engine.execute(f"CREATE VIEW listing AS {_PLACES} FROM ({rows})")
     engine.execute(f"CREATE TABLE found AS {STATEMENT}")
+    _read_details(engine, listing, limit)
+
+
+def _read_details(engine: duckdb.DuckDBPyConnection, listing: Listing, limit: int) -> None:
+    """Make the table `differences` of `found`, in parts that fit into this limit (MiB)."""
+    engine.execute(f"SET memory_limit = '{limit}MiB'")
     ((number,),) = engine.execute("SELECT count(key_path) FROM found").fetchall()
     parts = max(1, math.ceil(number * _WANTED / (limit << 20)))
     _choose(engine, parts, 0)

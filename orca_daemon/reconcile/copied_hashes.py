@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from orca_daemon.reconcile.copied_rows import Form, UnreadableError, without_frame
+from orca_daemon.reconcile.parts import Numbers
 
 SCHEMA = pa.schema(
     [
@@ -36,11 +37,21 @@ def _batches(rows: list[bytes]) -> Iterator[pa.RecordBatch]:
         numbers = np.frombuffer(row, np.uint8, offset=min(_NUMBERS, len(row)))
         if not row.startswith(_HEAD) or len(numbers) != int.from_bytes(row[_COUNT], "big") * _ROW * 8:
             raise UnreadableError("a row of the catalog has no id, key, ETag, size or storage class")
-        values = numbers.view(">u8").astype(np.uint64).reshape(-1, _ROW)
-        ids, keys, contents = (np.ascontiguousarray(values[:, place]) for place in range(_ROW))
-        signed = ids.view(np.int64)
-        columns = (np.abs(signed), signed < 0, keys, contents)
-        yield pa.RecordBatch.from_arrays([pa.array(column) for column in columns], schema=SCHEMA)
+        yield as_batch(numbers.view(">u8").astype(np.uint64).reshape(-1, _ROW))
+
+
+def as_batch(rows: Numbers) -> pa.RecordBatch:
+    """Rows of the catalog with signed ids, as a batch."""
+    ids, keys, contents = (np.ascontiguousarray(rows[:, place]) for place in range(_ROW))
+    signed = ids.view(np.int64)
+    columns = (np.abs(signed), signed < 0, keys, contents)
+    return pa.RecordBatch.from_arrays([pa.array(column) for column in columns], schema=SCHEMA)
+
+
+def as_numbers(batch: pa.RecordBatch) -> Numbers:
+    """The reverse of `as_batch`."""
+    ids, recent, keys, contents = (column.to_numpy(zero_copy_only=False) for column in batch.columns)
+    return np.column_stack([np.where(recent, -ids, ids).view(np.uint64), keys, contents])
 
 
 FORM = Form(schema=SCHEMA, batches=_batches, sent=lambda _: 1)

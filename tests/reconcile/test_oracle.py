@@ -6,10 +6,10 @@ from datetime import timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.reconcile.ways import WAYS, Way, compared_by
 from orca_daemon.reconcile.protocol import Compared
 from tests.reconcile.archive import CREATED, LONG_AGO, Filed, Form, Listed
 from tests.reconcile.conftest import Bench
+from tests.reconcile.ways import WAYS, Way, compared_by
 
 WINDOW = 3600.0
 KEYS = ["a", "b", "a b", "a+b", "a%20b", "ü/é", 'q"x', "a\nb", "A"]

@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import pyarrow as pa
 import pytest
-from pyarrow import parquet
-
 from psycopg2 import sql
+from pyarrow import parquet
 
 from orca_daemon.reconcile import compare, server_hash
 from orca_daemon.reconcile import hashing as hashing_module
@@ -74,7 +73,7 @@ def test_many_differences_of_a_large_listing_are_read_in_parts(
         assert outcome(bench, bench.compare(rows, form="Parquet")) == small
 
 
-@pytest.mark.parametrize("way", ["set aside", "hashed join"])
+@pytest.mark.parametrize("way", WAYS[2:])
 def test_keys_whose_hashes_are_the_same_are_compared_by_other_hashes(
     bench: Bench, way: Way, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,32 +2,35 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Literal
+from typing import Literal, get_args
 from unittest.mock import patch
 
-from orca_daemon.reconcile import catalog, compare, server_hash
+from orca_daemon.reconcile import catalog, compare, server_hash, set_aside
 
-Way = Literal["join", "join, read twice", "set aside", "hashed join", "hashed join, read twice"]
-WAYS: list[Way] = ["join", "join, read twice", "set aside", "hashed join", "hashed join, read twice"]
-"""`join`: DuckDB hashes both sides.  The others: Postgres hashes the catalog, which is in memory (`set aside`) or
-not.  Only Parquet and ORC are read twice."""
+Way = Literal["join", "join, read twice", "set aside", "set aside in parts", "parts that do not fit"]
+"""In the first two, DuckDB hashes both sides; in the others, Postgres hashes the catalog."""
+WAYS: tuple[Way, ...] = get_args(Way)
 _ENDLESS = 1 << 40
 
 
 @contextmanager
 def compared_by(way: Way) -> Iterator[None]:
-    """Let comparisons choose this way, whatever the sizes are."""
+    """Let comparisons choose this way, whatever the sizes are; CSV is read once, and joined."""
     with ExitStack() as stack:
 
         def let(owner: object, name: str, value: object) -> None:
             stack.enter_context(patch.object(owner, name, value))
 
-        if way.endswith("twice"):
-            let(compare, "_ROW", _ENDLESS)
-        if way.startswith("join"):
-            let(server_hash, "agrees", lambda _: False)
-        else:
-            let(catalog, "_LEAST_PARTS", 1)
-        if way.startswith("hashed"):
-            let(catalog, "_OTHERS", _ENDLESS)
+        match way:
+            case "join" | "join, read twice":
+                let(server_hash, "agrees", lambda _: False)
+            case _:
+                let(catalog, "_LEAST_PARTS", 1)
+        match way:
+            case "join, read twice":
+                let(compare, "_ROW", _ENDLESS)
+            case "set aside in parts":  # three rows in each
+                let(set_aside, "_ROW", 100 << 20)
+            case "parts that do not fit":
+                let(set_aside, "_ROW", _ENDLESS)
         yield
