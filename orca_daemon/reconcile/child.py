@@ -21,6 +21,7 @@ import duckdb
 from orca_daemon.reconcile import compare, spark
 from orca_daemon.reconcile.catalog import catalog_of, connection_of
 from orca_daemon.reconcile.compare import RepeatedError
+from orca_daemon.reconcile.engine import open_engine
 from orca_daemon.reconcile.hashing import Hashing
 from orca_daemon.reconcile.protocol import (
     Compared,
@@ -166,7 +167,7 @@ def _compared_here(
     salt: str = "",
 ) -> Compared:
     """Do the task in DuckDB.  `opened` gets the listing, which locates errors; for `salt` see `InDuckDB`."""
-    with compare.open_engine(task) as engine, ExitStack() as stack:
+    with open_engine(task) as engine, ExitStack() as stack:
         catalog = stack.enter_context(catalog_of(task, engine, _progress("catalog", send), salt))
         with _traced("listing", send):
             source = source_of(task, engine, stack, files, _progress_of_files(files, send), sign)

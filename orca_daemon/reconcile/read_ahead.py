@@ -1,21 +1,24 @@
 """Runs an iterator in a thread of its own, some items ahead of whoever uses them."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from queue import Full, Queue
 from typing import TypeVar
 
 _T = TypeVar("_T")
-_AHEAD = 4
+_MOST = 4
 """Items that wait at one time."""
 _ATTENTION = 0.1
 """Seconds after which the thread of an abandoned iterator notices it."""
 
 
-def ahead(items: Iterator[_T]) -> Iterator[_T]:
-    """The same items, and the error that ends them.  If this is closed, the thread ends, too."""
-    waiting: Queue[tuple[_T] | Exception | None] = Queue(_AHEAD)
+def ahead(items: Iterator[_T], most: int = _MOST) -> Generator[_T, None, None]:
+    """The same items, of which at most this many wait, and the error that ends them.
+
+    If it is closed, the thread ends, too.
+    """
+    waiting: Queue[tuple[_T] | Exception | None] = Queue(most)
     ended = threading.Event()
 
     def put(item: "tuple[_T] | Exception | None") -> None:

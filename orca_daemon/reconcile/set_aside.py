@@ -4,7 +4,7 @@ Rows are the same if the hashes of key and content are.  These are of 64 bits: o
 differ is taken for one of ten million others once in two million comparisons.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,17 @@ class CollidedError(Exception):
     """Two rows of the catalog have the same hashes."""
 
 
+def room(memory: int) -> int:
+    """The most rows of a catalog that fit into this memory, in bytes."""
+    places = 1 << _bits(memory)
+    return min(int(places * _FULLEST), max(memory - places * _PLACE, 0) // _ROW)
+
+
+def _bits(memory: int) -> int:
+    """Binary logarithm of the places of the table."""
+    return max(int(memory / (_PLACE + _ROW * _FULLEST)).bit_length() - 1, 1)
+
+
 class Catalogued:
     """The hashes of a catalog in memory, in which those of a listing are looked up.
 
@@ -36,17 +47,16 @@ class Catalogued:
     """
 
     def __init__(self, memory: int) -> None:
-        self._bits = max(int(memory / (_PLACE + _ROW * _FULLEST)).bit_length() - 1, 1)
+        self._bits = _bits(memory)
         places = 1 << self._bits
         self._table = np.zeros(places, np.uint64)
         """0 is a free place."""
         self._met = np.zeros(places, np.bool_)
         self._batches: list[pa.RecordBatch] = []
         self._keys: list[Hashes] = []
-        self.most = min(int(places * _FULLEST), max(memory - places * _PLACE, 0) // _ROW)
-        """Rows of the catalog for which there is room."""
+        self._most = room(memory)
         self.rows = 0
-        self.fits = self.most > 0
+        self.fits = True
         """Whether all rows so far are in the table."""
         self.same = 0
         """Rows of the listing that were set aside."""
@@ -55,7 +65,7 @@ class Catalogued:
         """Add rows of the catalog: `id`, `recent`, `key_hash` and `content_hash`."""
         self._batches.append(batch)
         self.rows += batch.num_rows
-        self.fits = self.fits and self.rows <= self.most
+        self.fits = self.fits and self.rows <= self._most
         if not self.fits:
             return
         wanted = _of_rows(batch)
@@ -75,7 +85,7 @@ class Catalogued:
         batches, self._batches = self._batches, []
         return batches
 
-    def others(self, listing: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def others(self, listing: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """The rows of a listing that are not the same in the catalog, and those that are odd."""
         for batch in listing:
             others, hashes = np.ones(batch.num_rows, np.bool_), _of_rows(batch)

@@ -16,8 +16,10 @@ from pyarrow import parquet
 
 from orca_daemon.reconcile import spark_listing
 from orca_daemon.reconcile.catalog import stream_of
-from orca_daemon.reconcile.compare import STATEMENT, counted, odd_examples, open_engine, refuse_empty, write
+from orca_daemon.reconcile.compare import counted, odd_examples, refuse_empty, write
 from orca_daemon.reconcile.copied_rows import SCHEMA
+from orca_daemon.reconcile.engine import open_engine
+from orca_daemon.reconcile.joins import STATEMENT
 from orca_daemon.reconcile.listing import OTHER_BUCKET, REFUSED, Listing
 from orca_daemon.reconcile.protocol import Compared, Remote, SparkTask, Task, differences
 from orca_daemon.reconcile.spool import Sign, Spool

@@ -10,7 +10,7 @@ import pytest
 
 from orca_daemon.db import ranges
 from orca_daemon.db import readers as readers_module
-from orca_daemon.reconcile import catalog_stream, copied_rows
+from orca_daemon.reconcile import catalog_stream, copied_hashes, copied_rows, server_hash
 from orca_daemon.reconcile.protocol import Compared, ComparisonFailure
 from tests.reconcile.archive import Filed, Listed
 from tests.reconcile.conftest import Bench
@@ -59,6 +59,15 @@ def _archived(bench: Bench) -> list[Listed]:
     return [Listed(f"granule/{number:04}.nc", etags[number], number) for number in range(ROWS)]
 
 
+@pytest.fixture(params=["Postgres", "DuckDB"])
+def hashed_by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Who hashes the catalog."""
+    if request.param == "DuckDB":
+        monkeypatch.setattr(server_hash, "agrees", lambda _: False)
+    return str(request.param)
+
+
+@pytest.mark.usefixtures("hashed_by")
 def test_two_connections_read_each_row_once(bench: Bench, copies: Copies) -> None:
     listed = _archived(bench)
 
@@ -71,6 +80,7 @@ def test_two_connections_read_each_row_once(bench: Bench, copies: Copies) -> Non
     assert sum(copies.by_process.values()) == pages > 2
 
 
+@pytest.mark.usefixtures("hashed_by")
 def test_both_connections_see_the_catalog_of_one_moment(bench: Bench, copies: Copies) -> None:
     listed = _archived(bench)
     # Rows move to other pages while parts are read: without one snapshot they would be read twice, or never.
@@ -94,6 +104,7 @@ def test_behind_a_server_that_shares_no_snapshot_one_connection_reads(
     assert result.matched == ROWS
 
 
+@pytest.mark.usefixtures("hashed_by")
 def test_a_connection_that_is_lost_ends_the_comparison_and_leaves_no_thread(
     bench: Bench, copies: Copies
 ) -> None:
@@ -160,3 +171,59 @@ def test_a_row_that_cannot_be_read_is_an_error_that_quotes_nothing(row: bytes, p
     with pytest.raises(copied_rows.UnreadableError) as failure:
         _read([GOOD, row])
     assert str(failure.value).removeprefix("the catalog cannot be read: ") == problem
+
+
+def _sums(count: int | None, numbers: bytes | None) -> bytes:
+    return _row(None if count is None else count.to_bytes(8, "big"), numbers)
+
+
+SIGNED = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+
+
+def test_hashes_are_read_as_postgres_sends_them() -> None:
+    numbers = b"".join(
+        value.to_bytes(8, "big", signed=value < 0) for value in (7, 2**64 - 1, 1, -(2**40), 0, 2)
+    )
+    rows = [SIGNED + _sums(2, numbers), _sums(0, None), b"\xff\xff"]
+    first, second = copied_hashes.FORM.batches(rows)
+    assert first.to_pylist() == [
+        {"id": 7, "recent": False, "key_hash": 2**64 - 1, "content_hash": 1},
+        {"id": 2**40, "recent": True, "key_hash": 0, "content_hash": 2},
+    ]
+    assert second.num_rows == 0
+
+
+@pytest.mark.parametrize(
+    "row",
+    [_sums(2, bytes(24)), _sums(1, None), _sums(None, bytes(24)), _sums(1, bytes(23)), b"\0\2", b""],
+    ids=["a null", "all null", "no count", "a byte less", "cut off", "empty"],
+)
+def test_hashes_that_are_incomplete_are_an_error(row: bytes) -> None:
+    with pytest.raises(copied_rows.UnreadableError, match="a row of the catalog has no id, key, ETag"):
+        list(copied_hashes.FORM.batches([SIGNED + row]))
+
+
+@pytest.mark.parametrize("column", ["key_path", "etag", "size_in_bytes", "storage_class_id"])
+def test_a_null_in_the_catalog_ends_the_comparison(bench: Bench, copies: Copies, column: str) -> None:
+    listed = _archived(bench)
+    bench.archive.execute(f"ALTER TABLE orca.files ALTER COLUMN {column} DROP NOT NULL")
+    bench.archive.execute(
+        f"UPDATE orca.files SET {column} = NULL WHERE id = (SELECT max(id) FROM orca.files)"
+    )
+
+    result = bench.compare(listed)
+
+    assert isinstance(result, ComparisonFailure)
+    assert result.reason == "a row of the catalog has no id, key, ETag, size or storage class"
+    assert copies.by_process
+
+
+def test_ids_that_are_not_positive_leave_the_hashing_to_duckdb(bench: Bench, copies: Copies) -> None:
+    listed = _archived(bench)
+    bench.archive.execute("UPDATE orca.files SET id = -id WHERE id = (SELECT min(id) FROM orca.files)")
+
+    result = bench.compare([*listed[1:], Listed("granule/0000.nc", "other", 0)])
+
+    assert isinstance(result, Compared)
+    assert (result.matched, result.mismatched, result.recent) == (ROWS - 1, 1, 0)
+    assert copies.by_process

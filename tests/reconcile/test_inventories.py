@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
-from orca_daemon.reconcile import compare, spool
+from orca_daemon.reconcile import engine, spool
 from orca_daemon.reconcile.binary import as_parquet
 from orca_daemon.reconcile.download import DiskFullError
 from orca_daemon.reconcile.manifest import ManifestError, parse
@@ -295,8 +295,8 @@ def test_a_binary_inventory_without_a_needed_column_is_refused(bench: Bench) -> 
 
 
 def test_too_little_memory_is_reported(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compare, "_OUTSIDE_DUCKDB", 10_000)
-    monkeypatch.setattr(compare, "_LEAST", 2)
+    monkeypatch.setattr(engine, "_OUTSIDE_DUCKDB", 10_000)
+    monkeypatch.setattr(engine, "_LEAST", 2)
     rows = [Listed(f"{i:0200}") for i in range(20_000)]
 
     result = bench.compare(rows)

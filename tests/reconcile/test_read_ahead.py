@@ -33,7 +33,7 @@ def test_items_are_read_before_they_are_wanted_and_not_without_end() -> None:
     items = ahead(counted())
     assert next(items) == 0
     assert several.wait(SECONDS)
-    items.close()  # type: ignore[attr-defined]  it is a generator
+    items.close()
     assert threads() == []
     assert len(read) < 10
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orca_daemon.db.session import Session
 from orca_daemon.reconcile import server_hash
 from tests.conftest import Server
 
@@ -22,7 +23,7 @@ HASH = 'SELECT hashtextextended(%s COLLATE "C", %s)'
 
 @pytest.fixture(scope="module")
 def connection(postgres: Server) -> Iterator[Any]:
-    with closing(psycopg2.connect(postgres.url)) as connection:
+    with closing(psycopg2.connect(postgres.url, connection_factory=Session)) as connection:
         connection.autocommit = True
         yield connection
 
@@ -95,7 +96,7 @@ def test_a_server_with_another_encoding_does_not_agree(postgres: Server, connect
         cursor.execute(f"CREATE DATABASE {name} ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
     url = f"{postgres.url.rpartition('/')[0]}/{name}"
     try:
-        with closing(psycopg2.connect(url)) as other:
+        with closing(psycopg2.connect(url, connection_factory=Session)) as other:
             other.autocommit = True
             assert not server_hash.agrees(other)
     finally:

@@ -9,8 +9,8 @@ import pytest
 from psycopg2 import sql
 from pyarrow import parquet
 
-from orca_daemon.reconcile import compare, server_hash
 from orca_daemon.reconcile import hashing as hashing_module
+from orca_daemon.reconcile import joins, server_hash
 from orca_daemon.reconcile.hashing import InPostgres
 from orca_daemon.reconcile.manifest import FIELDS
 from orca_daemon.reconcile.protocol import Compared, ComparisonFailure, Task
@@ -27,6 +27,7 @@ LISTINGS: dict[str, Sequence[Listed]] = {
     "a key twice, never as in the catalog": [Listed("changed"), Listed("changed", "another")],
     "a key twice that the catalog lacks": [Listed("new"), Listed("new"), Listed("new", "another")],
     "an object and its old versions": [Listed("same"), Listed("changed", latest=False), Listed("x").gone()],
+    "ETags with and without quotes": [Listed("same", '"e"'), Listed("changed"), Listed("new", '"e"')],
     "nothing": [],
 }
 
@@ -67,7 +68,7 @@ def test_many_differences_of_a_large_listing_are_read_in_parts(
     bench.archive.catalog(CATALOG)
     rows = LISTINGS["every kind of difference"]
     small = outcome(bench, bench.compare(rows, form="Parquet"))
-    monkeypatch.setattr(compare, "_WANTED", 1 << 29)
+    monkeypatch.setattr(joins, "_WANTED", 1 << 29)
 
     with compared_by("join, read twice"):
         assert outcome(bench, bench.compare(rows, form="Parquet")) == small

@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Literal, get_args
 from unittest.mock import patch
 
-from orca_daemon.reconcile import catalog, compare, server_hash, set_aside
+from orca_daemon.reconcile import catalog, joins, server_hash, set_aside
 
 Way = Literal["join", "join, read twice", "set aside", "set aside in parts", "parts that do not fit"]
 """In the first two, DuckDB hashes both sides; in the others, Postgres hashes the catalog."""
@@ -28,7 +28,7 @@ def compared_by(way: Way) -> Iterator[None]:
                 let(catalog, "_LEAST_PARTS", 1)
         match way:
             case "join, read twice":
-                let(compare, "_ROW", _ENDLESS)
+                let(joins, "_ROW", _ENDLESS)
             case "set aside in parts":  # three rows in each
                 let(set_aside, "_ROW", 100 << 20)
             case "parts that do not fit":
