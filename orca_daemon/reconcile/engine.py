@@ -9,7 +9,7 @@ from orca_daemon.reconcile.protocol import Task
 _OUTSIDE_DUCKDB, _OUTSIDE_IF_TWICE = 224, 384
 """MiB of the child outside DuckDB's limit: Python, Arrow's batches, and memory that DuckDB does not count,
 which is more if a listing is read twice.  Measured with 10, 30 and 100 million objects."""
-_LEAST, _LEAST_IF_TWICE = 128, 256
+LEAST, _LEAST_IF_TWICE = 128, 256
 """MiB that DuckDB needs at least."""
 BESIDE_CATALOG = 256
 """MiB of DuckDB while it reads a listing beside a catalog in memory."""
@@ -42,7 +42,7 @@ def limit_mib(task: Task, *, twice: bool = False) -> int:
     """DuckDB's limit; `twice` if a listing is read twice."""
     if twice:
         return max(task.memory_mib - _OUTSIDE_IF_TWICE, _LEAST_IF_TWICE)
-    return max(task.memory_mib - _OUTSIDE_DUCKDB, _LEAST)
+    return max(task.memory_mib - _OUTSIDE_DUCKDB, LEAST)
 
 
 def limit(engine: duckdb.DuckDBPyConnection, mib: int) -> None:

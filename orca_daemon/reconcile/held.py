@@ -39,9 +39,13 @@ class Held:
             yield from map(as_batch, self.parts.read(index))
 
 
+def free_mib(task: Task) -> int:
+    """Memory for a catalog, in MiB."""
+    return max(task.memory_mib - _OTHERS, 0)
+
+
 def _memory(task: Task) -> int:
-    """Bytes for a catalog in memory."""
-    return max(task.memory_mib - _OTHERS, 0) << 20
+    return free_mib(task) << 20
 
 
 def in_memory(task: Task, parts: Parts) -> Generator[Catalogued, None, None]:

@@ -7,13 +7,14 @@ from itertools import chain
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
 from orca_daemon.reconcile import copied_hashes, places
 from orca_daemon.reconcile.catalog import Catalog
-from orca_daemon.reconcile.engine import BESIDE_CATALOG, limit, limit_mib
+from orca_daemon.reconcile.engine import BESIDE_CATALOG, LEAST, limit, limit_mib
 from orca_daemon.reconcile.hashing import Hashing, InPostgres
-from orca_daemon.reconcile.held import in_memory
+from orca_daemon.reconcile.held import free_mib, in_memory
 from orca_daemon.reconcile.listing import QUOTED, Listing
 from orca_daemon.reconcile.parts import Parts
 from orca_daemon.reconcile.protocol import Task
@@ -83,9 +84,11 @@ def _look_up(
     limit(engine, BESIDE_CATALOG)
     rows = hashing.rows(engine, listing.source, _COLUMNS)
     _store(engine, rows.schema, catalogued.others(rows))
-    rest = pa.Table.from_batches(catalogued.rest(), copied_hashes.SCHEMA)
+    limit(engine, LEAST)  # what it does not need now goes to the disk, or back to the system
+    keys = engine.sql("SELECT key_hash FROM listing").to_arrow_table().column(0)
+    rest = pa.Table.from_batches(catalogued.rest(keys.to_numpy()), copied_hashes.SCHEMA)
     engine.register("catalog", rest)
-    limit(engine, max(limit_mib(task) - (rest.nbytes >> 20), BESIDE_CATALOG))
+    limit(engine, max(free_mib(task) - (rest.nbytes >> 20), BESIDE_CATALOG))
     engine.execute(f"CREATE TABLE differences AS {STATEMENT}")
     return catalogued.same
 
@@ -117,7 +120,8 @@ def _rest(
     if not catalogued.fits:
         return list(listing), catalogued.pop()
     others = list(catalogued.others(listing))
-    return others, catalogued.rest()
+    keys = [batch.column("key_hash").to_numpy() for batch in others]
+    return others, catalogued.rest(np.concatenate([*keys, np.empty(0, np.uint64)]))
 
 
 def _store(engine: duckdb.DuckDBPyConnection, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:

@@ -15,15 +15,77 @@ from orca_daemon.reconcile.server_hash import Hashes
 _ROW, _PLACE = 33, 9
 """Bytes of a row of the catalog, with what is beside it while others are sought; of a place in the table."""
 _FULLEST = 0.75
-"""The part of the table's places that may be taken: in a fuller one, free places are far apart."""
+"""The part of a table's places that may be taken: in a fuller one, free places are far apart."""
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
-"""An odd number without a pattern: two hashes are added, and neither may cancel the other."""
-_LARGEST_FILTER = 26
-"""Binary logarithm of the places of the largest filter: 64 MiB."""
+"""An odd number without a pattern: products with it differ in their first bits, too."""
+_SPARSE, _SPARSE_BITS = 64, 20
+"""A table of few hashes has so many times as many places, up to 8 MiB: nearly all others find a free one."""
+_BLOCK = 65_536
+"""Hashes that are added at one time."""
 
 
 class CollidedError(Exception):
     """Two rows of the catalog have the same hashes."""
+
+
+class Table:
+    """A set of hashes, in which many are looked up at one time.
+
+    With linear probing: a hash is in the first free place from that which `_first` names.
+
+    Args:
+        bits: binary logarithm of the number of places.
+    """
+
+    def __init__(self, bits: int) -> None:
+        self._bits = bits
+        self.places = np.zeros(1 << bits, np.uint64)
+        """0 is a free place."""
+
+    @classmethod
+    def of(cls, hashes: Hashes) -> "Table":
+        """A table of these."""
+        sparse = min((_SPARSE * len(hashes)).bit_length(), _SPARSE_BITS)
+        table = cls(max(sparse, int(len(hashes) / _FULLEST).bit_length()))
+        for start in range(0, len(hashes), _BLOCK):
+            table.add(hashes[start : start + _BLOCK])
+        return table
+
+    def add(self, hashes: Hashes) -> None:
+        """Add hashes; there must be room for them."""
+        wanted = np.maximum(hashes, np.uint64(1))
+        at = self._first(wanted)
+        while len(wanted):
+            there = self.places.take(at)
+            free = there == 0
+            self.places[at[free]] = wanted[free]
+            # Of several that found the same place free, the last one has it.
+            there[free] = self.places.take(at[free])
+            left = there != wanted
+            at, wanted = self._next(at[left]), wanted[left]
+
+    def find(self, hashes: Hashes) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+        """Whether each hash is in the table, and its place if it is."""
+        wanted = np.maximum(hashes, np.uint64(1))
+        at = self._first(wanted)
+        there = self.places.take(at)
+        found = there == wanted
+        left = np.flatnonzero(~found & (there != 0))
+        while len(left):
+            at[left] = self._next(at[left])
+            there = self.places.take(at[left])
+            same = there == wanted[left]
+            found[left[same]] = True
+            left = left[~same & (there != 0)]
+        return found, at
+
+    def _first(self, hashes: Hashes) -> npt.NDArray[np.int64]:
+        # Of the product, because all keys of a part begin with the same bits.  Two shifts, because one of all
+        # 64 bits, for a table of one place, is undefined.
+        return ((hashes * _SPREAD) >> np.uint64(1) >> np.uint64(63 - self._bits)).astype(np.int64)
+
+    def _next(self, places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        return (places + 1) & (len(self.places) - 1)
 
 
 def room(memory: int) -> int:
@@ -33,29 +95,21 @@ def room(memory: int) -> int:
 
 
 def _bits(memory: int) -> int:
-    """Binary logarithm of the places of the table."""
     return max(int(memory / (_PLACE + _ROW * _FULLEST)).bit_length() - 1, 1)
 
 
 class Catalogued:
     """The hashes of a catalog in memory, in which those of a listing are looked up.
 
-    They are in a table with linear probing: a hash is in the first free place from that of its first bits.
-
     Args:
         memory: bytes that it may take.
     """
 
     def __init__(self, memory: int) -> None:
-        self._bits = _bits(memory)
-        places = 1 << self._bits
-        self._table = np.zeros(places, np.uint64)
-        """0 is a free place."""
-        self._met = np.zeros(places, np.bool_)
+        self._table, self._most = Table(_bits(memory)), room(memory)
+        self._met = np.zeros(len(self._table.places), np.bool_)
         self._batches: list[pa.RecordBatch] = []
-        self._keys: list[Hashes] = []
-        self._most = room(memory)
-        self.rows = 0
+        self._rows = 0
         self.fits = True
         """Whether all rows so far are in the table."""
         self.same = 0
@@ -64,23 +118,13 @@ class Catalogued:
     def add(self, batch: pa.RecordBatch) -> None:
         """Add rows of the catalog: `id`, `recent`, `key_hash` and `content_hash`."""
         self._batches.append(batch)
-        self.rows += batch.num_rows
-        self.fits = self.fits and self.rows <= self._most
-        if not self.fits:
-            return
-        wanted = _of_rows(batch)
-        places = self._first(wanted)
-        while len(wanted):
-            there = self._table.take(places)
-            free = there == 0
-            self._table[places[free]] = wanted[free]
-            # Of several that found the same place free, the last one has it.
-            there[free] = self._table.take(places[free])
-            left = there != wanted
-            places, wanted = self._next(places[left]), wanted[left]
+        self._rows += batch.num_rows
+        self.fits = self.fits and self._rows <= self._most
+        if self.fits:
+            self._table.add(_of_rows(batch))
 
     def pop(self) -> list[pa.RecordBatch]:
-        """All rows so far, which leave the memory."""
+        """All rows so far, which leave the memory with the table."""
         del self._table, self._met
         batches, self._batches = self._batches, []
         return batches
@@ -88,83 +132,41 @@ class Catalogued:
     def others(self, listing: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """The rows of a listing that are not the same in the catalog, and those that are odd."""
         for batch in listing:
-            others, hashes = np.ones(batch.num_rows, np.bool_), _of_rows(batch)
-            if batch.column("odd").null_count == batch.num_rows:
-                others = ~self._meet(hashes)
-            else:
-                compared = batch.column("odd").is_null().to_numpy(zero_copy_only=False)
-                others[compared] = ~self._meet(hashes[compared])
-            rest = batch.filter(pa.array(others))
+            same, places = self._table.find(_of_rows(batch))
+            if batch.column("odd").null_count < batch.num_rows:
+                same &= batch.column("odd").is_null().to_numpy(zero_copy_only=False)
+            self._met[places[same]] = True
+            rest = batch.filter(pa.array(~same))
             self.same += batch.num_rows - rest.num_rows
-            self._keys.append(rest.column("key_hash").to_numpy())
             yield rest
 
-    def rest(self) -> list[pa.RecordBatch]:
-        """The catalog's rows that `others` has not met, and those with a key of its rows; call it afterwards.
+    def rest(self, keys: Hashes) -> list[pa.RecordBatch]:
+        """The catalog's rows that `others` has not met, and those with these keys, which are of its rows.
 
         A key that is listed twice, once as in the catalog, meets its row again, so that both are counted.
 
         Raises:
             CollidedError: two rows have the same hashes.
         """
-        if np.count_nonzero(self._table) != self.rows:
+        taken = self._table.places != 0
+        if np.count_nonzero(taken) != self._rows:
             raise CollidedError
-        unmet = _Filter(self._table[(self._table != 0) & ~self._met])
-        keys = _Filter(np.concatenate([*self._keys, np.empty(0, np.uint64)]))
+        unmet = self._table.places[taken & ~self._met]
         batches, rest = self.pop(), []
+        # One table after the other: if nearly all rows differ, each is as large as that of the catalog.
+        table = Table.of(unmet)
+        wanted = [table.find(_of_rows(batch))[0] for batch in batches]
+        del unmet, table
+        table = Table.of(keys)
         while batches:
             batch = batches.pop()
-            wanted = unmet.has(_of_rows(batch)) | keys.has(batch.column("key_hash").to_numpy())
-            rest.append(batch.filter(pa.array(wanted)))
+            kept = wanted.pop() | table.find(batch.column("key_hash").to_numpy())[0]
+            rest.append(batch if kept.all() else batch.filter(pa.array(kept)))
         return rest
-
-    def _meet(self, hashes: Hashes) -> npt.NDArray[np.bool_]:
-        """Whether each hash is in the catalog; marks its row."""
-        places = self._first(hashes)
-        there = self._table.take(places)
-        met: npt.NDArray[np.bool_] = there == hashes
-        self._met[places[met]] = True
-        left = np.flatnonzero(~met & (there != 0))
-        places = places[left]
-        while len(left):
-            places = self._next(places)
-            there = self._table.take(places)
-            same = there == hashes[left]
-            met[left[same]] = True
-            self._met[places[same]] = True
-            going = ~same & (there != 0)
-            left, places = left[going], places[going]
-        return met
-
-    def _first(self, hashes: Hashes) -> npt.NDArray[np.int64]:
-        return (hashes >> np.uint64(64 - self._bits)).astype(np.int64)
-
-    def _next(self, places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        return (places + 1) & (len(self._table) - 1)
-
-
-class _Filter:
-    """Some hashes; most others are ruled out by a table before they are sought."""
-
-    def __init__(self, hashes: Hashes) -> None:
-        self._hashes = np.unique(hashes)
-        bits = min(max((64 * len(hashes)).bit_length(), 1), _LARGEST_FILTER)
-        self._mask = np.uint64((1 << bits) - 1)
-        self._table = np.zeros(1 << bits, np.bool_)
-        self._table[self._hashes & self._mask] = True
-
-    def has(self, hashes: Hashes) -> npt.NDArray[np.bool_]:
-        """Whether each of these is one of them."""
-        found: npt.NDArray[np.bool_] = self._table[hashes & self._mask]
-        maybe = hashes[found]
-        if len(maybe):
-            places = np.searchsorted(self._hashes, maybe)
-            found[found] = self._hashes[np.minimum(places, len(self._hashes) - 1)] == maybe
-        return found
 
 
 def _of_rows(batch: pa.RecordBatch) -> Hashes:
-    """One hash for key and content, which is never 0."""
+    """One hash for key and content."""
     keys, contents = (batch.column(name).to_numpy() for name in ("key_hash", "content_hash"))
     hashes: Hashes = keys + contents * _SPREAD
-    return np.maximum(hashes, np.uint64(1))
+    return hashes

@@ -296,7 +296,7 @@ def test_a_binary_inventory_without_a_needed_column_is_refused(bench: Bench) -> 
 
 def test_too_little_memory_is_reported(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "_OUTSIDE_DUCKDB", 10_000)
-    monkeypatch.setattr(engine, "_LEAST", 2)
+    monkeypatch.setattr(engine, "LEAST", 2)
     rows = [Listed(f"{i:0200}") for i in range(20_000)]
 
     result = bench.compare(rows)
