@@ -18,7 +18,7 @@ from orca_daemon.reconcile.catalog_stream import CatalogStream
 from orca_daemon.reconcile.copied_rows import UnreadableError
 from orca_daemon.reconcile.copy_stream import CopyStream
 from orca_daemon.reconcile.hashing import Classes, Hashing, InDuckDB, InPostgres
-from orca_daemon.reconcile.held import Held, held
+from orca_daemon.reconcile.held import Held
 from orca_daemon.reconcile.listing import Listing, stored_listing
 from orca_daemon.reconcile.protocol import Statement, Task
 
@@ -76,8 +76,8 @@ class Catalog:
         self, engine: duckdb.DuckDBPyConnection, stream: CatalogStream, hashing: Hashing, task: Task
     ) -> None:
         self.stream, self.hashing = stream, hashing
-        self.held: Held | None = None
-        """All hashes, if Postgres has computed them; `attach` sets it."""
+        self.held = Held(hashing, task) if isinstance(hashing, InPostgres) else None
+        """All hashes, if Postgres computes them."""
         self._engine, self._task = engine, task
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._read, name="catalog-head", daemon=True)
@@ -88,20 +88,27 @@ class Catalog:
         self._thread.start()
 
     def attach(self) -> None:
-        """Wait for all hashes, or create the view `catalog`.
+        """Create the view `catalog`, or wait for all hashes if memory has room for them.
 
         Raises the error that the rows so far have met.
         """
-        if isinstance(self.hashing, InDuckDB):
-            self.stream.end_head()
+        if self.held is not None:
+            self.held.decided.wait()
+            if self.held.parts is None:
+                self.wait()
+            return
+        self.stream.end_head()
+        self.wait()
+        self._engine.register("catalog_rest", self.stream.rest())
+        self._engine.execute(
+            f"CREATE VIEW catalog AS FROM catalog_head UNION ALL {self.hashing.catalog('catalog_rest')}"
+        )
+
+    def wait(self) -> None:
+        """Wait for all hashes, or for the rows in the table; raises the error that they have met."""
         self._thread.join()
         if error := self.stream.error or self._error:
             raise error
-        if isinstance(self.hashing, InDuckDB):
-            self._engine.register("catalog_rest", self.stream.rest())
-            self._engine.execute(
-                f"CREATE VIEW catalog AS FROM catalog_head UNION ALL {self.hashing.catalog('catalog_rest')}"
-            )
 
     def close(self) -> None:
         """End reading; the stream is closed by who opened it."""
@@ -111,12 +118,15 @@ class Catalog:
 
     def _read(self) -> None:
         try:
-            if isinstance(self.hashing, InPostgres):
-                self.held = held(self.hashing, self.stream, self._task)
-            else:
+            if self.held is None:
                 self._store()
-        except Exception as error:  # noqa: BLE001  `attach` raises it
+            else:
+                self.held.read(self.stream)
+        except Exception as error:  # noqa: BLE001  `wait` raises it
             self._error = error
+        finally:
+            if self.held is not None:
+                self.held.decided.set()
 
     def _store(self) -> None:
         """Put the first rows into a table, until the listing is there or an eighth of the memory is taken."""

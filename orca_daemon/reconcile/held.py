@@ -1,8 +1,8 @@
 """Holds a catalog that Postgres has hashed: in memory, or in parts on disk if it is too large."""
 
+import threading
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,22 +21,46 @@ _AT_ONE_TIME = 3
 """Parts in memory: one that is compared, one that waits, and one that is read."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """All hashes of a catalog; one of `rows` and `parts` has them."""
+    """All hashes of a catalog: in `rows`, or in `parts` if there is no room for them in memory.
 
-    hashing: InPostgres
-    rows: Catalogued | None = None
-    parts: Parts | None = None
+    Args:
+        hashing: what they were made by.
+        task: the task.
+    """
 
-    def stream(self) -> pa.RecordBatchReader:
-        """The rows of all parts, which can be read once."""
-        return pa.RecordBatchReader.from_batches(SCHEMA, self._batches())
+    def __init__(self, hashing: InPostgres, task: Task) -> None:
+        self.hashing = hashing
+        self.rows = Catalogued(_memory(task))
+        self.parts: Parts | None = None
+        self.decided = threading.Event()
+        """Set when it is known which of the two has them."""
+        self._task = task
 
-    def _batches(self) -> Iterator[pa.RecordBatch]:
-        assert self.parts is not None  # noqa: S101  rows in memory are not joined
-        for index in range(len(self.parts)):
-            yield from map(as_batch, self.parts.read(index))
+    def read(self, stream: CatalogStream) -> None:
+        """Read all hashes.
+
+        Raises:
+            psycopg2.Error: Postgres did not send all rows.
+            UnreadableError: rows cannot be read, or are missing.
+            OSError: the disk is full.
+        """
+        with ExitStack() as stack:
+            for batch in stream.rest():
+                if self.parts is not None:
+                    self.parts.add(as_numbers(batch))
+                    continue
+                self.rows.add(batch)
+                if not self.rows.fits:
+                    self._divide(stack, stream.expected())
+
+    def _divide(self, stack: ExitStack, expected: int) -> None:
+        most = room(_memory(self._task) // _AT_ONE_TIME)
+        self.parts = Parts(Path(self._task.folder), "catalog", bits_for(expected, most))
+        stack.callback(self.parts.close)
+        for batch in self.rows.pop():
+            self.parts.add(as_numbers(batch))
+        self.decided.set()
 
 
 def free_mib(task: Task) -> int:
@@ -46,6 +70,12 @@ def free_mib(task: Task) -> int:
 
 def _memory(task: Task) -> int:
     return free_mib(task) << 20
+
+
+def streamed(parts: Parts) -> pa.RecordBatchReader:
+    """The rows of all parts, which can be read once."""
+    batches = (as_batch(rows) for index in range(len(parts)) for rows in parts.read(index))
+    return pa.RecordBatchReader.from_batches(SCHEMA, batches)
 
 
 def in_memory(task: Task, parts: Parts) -> Generator[Catalogued, None, None]:
@@ -59,27 +89,3 @@ def in_memory(task: Task, parts: Parts) -> Generator[Catalogued, None, None]:
             yield catalogued
 
     return ahead(read(), _AT_ONE_TIME - 2)
-
-
-def held(hashing: InPostgres, stream: CatalogStream, task: Task) -> Held:
-    """Read all hashes of the catalog.
-
-    Raises:
-        psycopg2.Error: Postgres did not send all rows.
-        UnreadableError: rows cannot be read, or are missing.
-        OSError: the disk is full.
-    """
-    rows, parts = Catalogued(_memory(task)), None
-    with ExitStack() as stack:
-        for batch in stream.rest():
-            if parts is not None:
-                parts.add(as_numbers(batch))
-                continue
-            rows.add(batch)
-            if not rows.fits:
-                most = room(_memory(task) // _AT_ONE_TIME)
-                parts = Parts(Path(task.folder), "catalog", bits_for(stream.expected(), most))
-                stack.callback(parts.close)
-                for earlier in rows.pop():
-                    parts.add(as_numbers(earlier))
-    return Held(hashing=hashing, rows=rows if parts is None else None, parts=parts)

@@ -14,7 +14,7 @@ from orca_daemon.reconcile import copied_hashes, places
 from orca_daemon.reconcile.catalog import Catalog
 from orca_daemon.reconcile.engine import BESIDE_CATALOG, LEAST, limit, limit_mib
 from orca_daemon.reconcile.hashing import Hashing, InPostgres
-from orca_daemon.reconcile.held import free_mib, in_memory
+from orca_daemon.reconcile.held import free_mib, in_memory, streamed
 from orca_daemon.reconcile.listing import QUOTED, Listing
 from orca_daemon.reconcile.parts import Parts
 from orca_daemon.reconcile.protocol import Task
@@ -58,13 +58,13 @@ def find_differences(
     Raises:
         CollidedError: two rows of the catalog have the same hashes.
     """
-    held = catalog.held
-    if held is not None and held.rows is not None:
-        return _look_up(engine, listing, held.hashing, held.rows, task)
-    if held is not None and held.parts is not None and listing.rows:
-        return _look_up_parts(engine, listing, held.hashing, held.parts, task)
-    if held is not None:
-        engine.register("catalog", held.stream())
+    if (held := catalog.held) is not None:
+        if held.parts is None:
+            return _look_up(engine, listing, held.hashing, held.rows, task)
+        if listing.rows:
+            return _look_up_parts(engine, listing, catalog, held.hashing, held.parts, task)
+        catalog.wait()
+        engine.register("catalog", streamed(held.parts))
     if listing.rows * _ROW > limit_mib(task) << 20:
         _join_places(engine, listing, catalog.hashing, task)
     else:
@@ -94,12 +94,19 @@ def _look_up(
 
 
 def _look_up_parts(
-    engine: duckdb.DuckDBPyConnection, listing: Listing, hashing: InPostgres, parts: Parts, task: Task
+    engine: duckdb.DuckDBPyConnection,
+    listing: Listing,
+    catalog: Catalog,
+    hashing: InPostgres,
+    parts: Parts,
+    task: Task,
 ) -> int:
     limit(engine, BESIDE_CATALOG)
+    # The catalog is still being read, which may have to wait for the server's disk.
     with closing(Parts(Path(task.folder), "listing", parts.bits)) as listed:
         for batch in hashing.rows(engine, listing.placed, ("odd", "position")):
             listed.add(places.as_numbers(batch))
+    catalog.wait()
     same = 0
     with closing(in_memory(task, parts)) as catalogs:
         for index, catalogued in enumerate(catalogs):
