@@ -175,7 +175,8 @@ def stream_of(
         if readers:
             stack.callback(readers.close)
         where = sql.SQL("t.orca_archive_location = {}").format(sql.Literal(task.bucket))
-        parts = ranges.conditions(session, "orca", "files", where) if readers else [where]
+        divisible = session.info.server_version >= ranges.OLDEST_SERVER
+        parts = ranges.conditions(session, "orca", "files", where) if divisible else [where]
         classes = _storage_classes(session)
         hashing: Hashing = InDuckDB(classes, salt)
         # All hashes of a part are one value, which must have a limited size.

@@ -152,7 +152,7 @@ def compared(
         try:
             return _compared_here(task, files, send, sign, opened)
         except RepeatedError:
-            # Hashes of two keys may be the same: with 10 million keys, in one of 200,000 comparisons.
+            # Hashes of two keys may be the same: with 10 million keys, in one of 400,000 comparisons.
             return _compared_here(task, files, send, sign, opened, salt="again")
     except Exception as error:  # noqa: BLE001  every error is sent to the daemon
         return failure_of(error, task.folder, opened[-1].where if opened else None)

@@ -10,7 +10,7 @@ HASHES = (
     "xxhash64(etag, size_in_bytes, storage_class) AS content_hash"
 )
 """Spark's own hashes, on both sides of the join.  Two for the key: of 300 million keys, two would have the
-same 64 bits in one of 200 listings, and this comparison is not repeated with other hashes."""
+same 64 bits in one of 400 listings, and this comparison is not repeated with other hashes."""
 _EXISTING = {"is_latest": "true", "is_delete_marker": "false"}
 _NUL, _REPLACED = r"'\u0000'", r"'\uFFFD'"
 

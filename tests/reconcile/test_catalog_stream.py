@@ -100,7 +100,7 @@ def test_behind_a_server_that_shares_no_snapshot_one_connection_reads(
     result = bench.compare(_archived(bench))
 
     assert isinstance(result, Compared)
-    assert list(copies.by_process.values()) == [1]
+    assert len(copies.by_process) == 1
     assert result.matched == ROWS
 
 
