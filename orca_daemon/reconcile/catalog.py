@@ -107,6 +107,10 @@ class Catalog:
     def wait(self) -> None:
         """Wait for all hashes, or for the rows in the table; raises the error that they have met."""
         self._thread.join()
+        self.check()
+
+    def check(self) -> None:
+        """Raise the error that the hashes or rows so far have met."""
         if error := self.stream.error or self._error:
             raise error
 

@@ -46,8 +46,9 @@ class CatalogStream:
         self._changed = threading.Condition()
         """Guards what follows."""
         self._waiting: deque[pa.RecordBatch] = deque()
-        self._begun = self._sent = self._came = 0
-        """Parts that were begun; rows of all COPYs by Postgres's count, and those that were read."""
+        self._begun = self._sent = self._came = self._largest = 0
+        """Parts that were begun; rows of all COPYs by Postgres's count, and those that were read; rows of the
+        largest batch so far."""
         self._reading: set[Session] = set()
         """The sessions in a COPY; others are not cancelled, because they may execute something else."""
         self._head_ends = self._ended = self._closed = False
@@ -76,8 +77,11 @@ class CatalogStream:
         return pa.RecordBatchReader.from_batches(self._form.schema, self._rest())
 
     def expected(self) -> int:
-        """About how many rows there are, by those of the parts that were read so far."""
-        return self.rows * len(self._parts) // max(self._came, 1)
+        """The most rows that there may be, if no part has more than the largest one so far.
+
+        Not by the average: if another bucket's rows are in the first parts, these have none.
+        """
+        return self.rows + (len(self._parts) - self._came) * self._largest
 
     def check(self) -> None:
         """Check that all rows were read.
@@ -131,6 +135,7 @@ class CatalogStream:
             self._changed.notify_all()
         self.rows += batch.num_rows
         self._came += self._form.sent(batch)
+        self._largest = max(self._largest, batch.num_rows)
         self._report(self.rows)
         return batch
 

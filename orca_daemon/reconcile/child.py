@@ -68,6 +68,7 @@ def main() -> None:
     task = decode(sys.stdin.readline())
     assert isinstance(task, Task)  # noqa: S101  daemon and child are of one version
     _prefer_oom_kill()
+    _open_many_files()
     threading.Thread(target=_watch_memory, args=(task.memory_mib,), daemon=True).start()
     inbox = Inbox(_send)
     threading.Thread(target=_receive, args=(inbox,), daemon=True).start()
@@ -149,11 +150,11 @@ def compared(
             progress = _progress_of_files(files, send), _progress("catalog", send)
             with _traced("spark", send):
                 return spark.compared(task, task.spark, files, stage, lambda: send(Staged()), sign, *progress)
-        try:
+        # Outside of `except`, which would keep what the first attempt has in memory.
+        with suppress(RepeatedError):
             return _compared_here(task, files, send, sign, opened)
-        except RepeatedError:
-            # Hashes of two keys may be the same: with 10 million keys, in one of 400,000 comparisons.
-            return _compared_here(task, files, send, sign, opened, salt="again")
+        # Hashes of two keys may be the same: with 10 million keys, in one of 400,000 comparisons.
+        return _compared_here(task, files, send, sign, opened, salt="again")
     except Exception as error:  # noqa: BLE001  every error is sent to the daemon
         return failure_of(error, task.folder, opened[-1].where if opened else None)
 
@@ -228,6 +229,13 @@ def _prefer_oom_kill() -> None:
     """Raise our OOM score, so that the kernel kills this process before the daemon."""
     with suppress(OSError):  # only Linux has this file
         Path("/proc/self/oom_score_adj").write_text("1000", "ascii")
+
+
+def _open_many_files() -> None:
+    """Raise the limit of open files as far as the system allows: a catalog on disk is in many."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # macOS has a limit that it does not tell
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _watch_memory(limit_mib: int) -> None:

@@ -22,8 +22,17 @@ from orca_daemon.reconcile.read_ahead import ahead
 Classes = Sequence[tuple[int, str]]
 """Ids and names of the storage classes."""
 _LARGEST_CLASS = 255
-_BATCH = 65_536
-"""Rows of the listing that are hashed at one time."""
+_BATCH, _AHEAD = 65_536, 40 << 20
+"""Rows of the listing that are hashed at one time; bytes that wait to be hashed, and to be looked up."""
+_LARGEST_SIZE = (1 << 55) - 1
+"""Bytes of an object: above, size and storage class do not fit into one seed.  S3's limit is far below."""
+_ERRORS = {
+    "Invalid Input Error": duckdb.InvalidInputException,
+    "Conversion Error": duckdb.ConversionException,
+    "IO Error": duckdb.IOException,
+    "Out of Memory Error": duckdb.OutOfMemoryException,
+}
+"""DuckDB's errors by their names, which begin their texts."""
 # Whether a row is recent is the sign of its storage class, because a column of its own would cost the server
 # a tenth of its time; ids of storage classes are positive.
 _COPY_ROWS = """
@@ -145,7 +154,8 @@ class InPostgres:
         self._seed = -1 - secrets.randbits(62)
         cases = " ".join(f"WHEN {literal(name)} THEN {key}" for key, name in classes)
         # 0 is no id: the content differs from every one in the catalog.
-        self._class = f"CASE storage_class {cases} ELSE 0 END"
+        known = f"CASE storage_class {cases} ELSE 0 END"
+        self._class = f"CASE WHEN size_in_bytes BETWEEN 0 AND {_LARGEST_SIZE} THEN {known} ELSE 0 END"
 
     @staticmethod
     def can_hash(classes: Classes) -> bool:
@@ -181,7 +191,8 @@ class InPostgres:
         )
         hashes = [pa.field("key_hash", pa.uint64()), pa.field("content_hash", pa.uint64())]
         schema = pa.schema([*hashes, *(rows.schema.field(column) for column in columns)])
-        return pa.RecordBatchReader.from_batches(schema, ahead(self._hashed(ahead(rows), schema, columns)))
+        hashed = self._hashed(_ahead(_as_duckdbs(rows)), schema, columns)
+        return pa.RecordBatchReader.from_batches(schema, _ahead(hashed))
 
     def _hashed(
         self, rows: Iterator[pa.RecordBatch], schema: pa.Schema, columns: Sequence[str]
@@ -205,3 +216,19 @@ class InPostgres:
             pa.array(server_hash.hashes(batch.column("key_path"), seed)),
             pa.array(server_hash.hashes(batch.column("etag"), seeds, quotes=True)),
         ]
+
+
+def _ahead(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    return ahead(batches, _AHEAD, lambda batch: int(batch.nbytes))
+
+
+def _as_duckdbs(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same batches; DuckDB's error after the first ones comes as one of Arrow's, which keeps its text."""
+    try:
+        yield from batches
+    except (OSError, pa.ArrowException) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        text = str(error).removeprefix("Unknown error: ")
+        kinds = (kind for name, kind in _ERRORS.items() if text.startswith(name))
+        raise next(kinds, duckdb.Error)(text) from None

@@ -88,4 +88,4 @@ def in_memory(task: Task, parts: Parts) -> Generator[Catalogued, None, None]:
                 catalogued.add(as_batch(rows))
             yield catalogued
 
-    return ahead(read(), _AT_ONE_TIME - 2)
+    return ahead(read(), most=_AT_ONE_TIME - 2)

@@ -106,6 +106,7 @@ def _look_up_parts(
     with closing(Parts(Path(task.folder), "listing", parts.bits)) as listed:
         for batch in hashing.rows(engine, listing.placed, ("odd", "position")):
             listed.add(places.as_numbers(batch))
+            catalog.check()
     catalog.wait()
     same = 0
     with closing(in_memory(task, parts)) as catalogs:

@@ -1,49 +1,85 @@
 """Runs an iterator in a thread of its own, some items ahead of whoever uses them."""
 
 import threading
-from collections.abc import Generator, Iterator
-from contextlib import suppress
-from queue import Full, Queue
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
 from typing import TypeVar
 
 _T = TypeVar("_T")
-_MOST = 4
-"""Items that wait at one time."""
-_ATTENTION = 0.1
-"""Seconds after which the thread of an abandoned iterator notices it."""
 
 
-def ahead(items: Iterator[_T], most: int = _MOST) -> Generator[_T, None, None]:
-    """The same items, of which at most this many wait, and the error that ends them.
+def ahead(
+    items: Iterable[_T], most: int, weigh: Callable[[_T], int] = lambda _: 1
+) -> Generator[_T, None, None]:
+    """The same items, and the error that ends them.  If it is closed, the thread ends, too.
 
-    If it is closed, the thread ends, too.
+    Args:
+        items: read in the thread.
+        most: the most that all waiting items weigh; one item waits whatever it weighs.
+        weigh: the weight of an item.
     """
-    waiting: Queue[tuple[_T] | Exception | None] = Queue(most)
-    ended = threading.Event()
-
-    def put(item: "tuple[_T] | Exception | None") -> None:
-        while not ended.is_set():
-            with suppress(Full):
-                waiting.put(item, timeout=_ATTENTION)
-                return
-
-    def read() -> None:
-        try:
-            for item in items:
-                put((item,))
-                if ended.is_set():
-                    return
-            put(None)
-        except Exception as error:  # noqa: BLE001  raised below
-            put(error)
-
-    thread = threading.Thread(target=read, name="ahead", daemon=True)
+    queue = _Queue[_T](most, weigh)
+    thread = threading.Thread(target=queue.fill, args=(items,), name="ahead", daemon=True)
     thread.start()
     try:
-        while (item := waiting.get()) is not None:
-            if isinstance(item, Exception):
-                raise item
-            yield item[0]
+        yield from queue.items()
     finally:
-        ended.set()
+        queue.abandon()
         thread.join()
+
+
+class _Queue(deque[_T]):
+    """Items between two threads."""
+
+    def __init__(self, most: int, weigh: Callable[[_T], int]) -> None:
+        super().__init__()
+        self._most, self._weigh = most, weigh
+        self._changed = threading.Condition()
+        """Guards what follows, and the items."""
+        self._weight = 0
+        self._ended = self._abandoned = False
+        self._error: Exception | None = None
+
+    def fill(self, items: Iterable[_T]) -> None:
+        """Put all items; called in the thread."""
+        try:
+            for item in items:
+                if not self._put(item):
+                    return
+        except Exception as error:  # noqa: BLE001  raised where the items are used
+            self._error = error
+        finally:
+            with self._changed:
+                self._ended = True
+                self._changed.notify_all()
+
+    def items(self) -> Generator[_T, None, None]:
+        """All items."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self or self._ended)
+                if not self:
+                    break
+                item = self.popleft()
+                self._weight -= self._weigh(item)
+                self._changed.notify_all()
+            yield item
+        if self._error is not None:
+            raise self._error
+
+    def abandon(self) -> None:
+        """Let `fill` end."""
+        with self._changed:
+            self._abandoned = True
+            self._changed.notify_all()
+
+    def _put(self, item: _T) -> bool:
+        weight = self._weigh(item)
+        with self._changed:
+            self._changed.wait_for(lambda: not self or self._weight + weight <= self._most or self._abandoned)
+            if self._abandoned:
+                return False
+            self.append(item)
+            self._weight += weight
+            self._changed.notify_all()
+        return True

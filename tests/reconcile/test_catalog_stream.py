@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from orca_daemon.db import ranges
 from orca_daemon.db import readers as readers_module
-from orca_daemon.reconcile import catalog_stream, copied_hashes, copied_rows, server_hash
+from orca_daemon.reconcile import catalog_stream, copied_hashes, copied_rows, held, server_hash, set_aside
 from orca_daemon.reconcile.protocol import Compared, ComparisonFailure
 from tests.reconcile.archive import Filed, Listed
 from tests.reconcile.conftest import Bench
@@ -227,3 +228,26 @@ def test_ids_that_are_not_positive_leave_the_hashing_to_duckdb(bench: Bench, cop
     assert isinstance(result, Compared)
     assert (result.matched, result.mismatched, result.recent) == (ROWS - 1, 1, 0)
     assert copies.by_process
+
+
+def test_a_bucket_whose_rows_are_late_in_the_table_is_divided_into_enough_parts(
+    bench: Bench, copies: Copies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.archive.catalog(Filed(f"older/{number}", bucket="another") for number in range(2000))
+    listed, expected = _archived(bench), []
+    divide = held.Held._divide
+
+    def divided(rows: held.Held, stack: ExitStack, most: int) -> None:
+        expected.append(most)
+        divide(rows, stack, most)
+
+    monkeypatch.setattr(held.Held, "_divide", divided)
+    monkeypatch.setattr(set_aside, "_ROW", 20 << 20)  # room for some rows
+    monkeypatch.setattr(ranges, "_reads_whole", lambda *_: True)  # the planner prefers an index here
+
+    result = bench.compare(listed, form="Parquet")
+
+    assert isinstance(result, Compared)
+    assert result.matched == ROWS
+    assert expected
+    assert expected[0] >= ROWS

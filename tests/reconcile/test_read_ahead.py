@@ -16,7 +16,7 @@ def threads() -> list[str]:
 
 
 def test_all_items_come_in_their_order() -> None:
-    assert list(ahead(iter([None, 1, 2]))) == [None, 1, 2]
+    assert list(ahead(iter([None, 1, 2]), 1)) == [None, 1, 2]
     assert threads() == []
 
 
@@ -30,7 +30,7 @@ def test_items_are_read_before_they_are_wanted_and_not_without_end() -> None:
                 several.set()
             yield number
 
-    items = ahead(counted())
+    items = ahead(counted(), 4)
     assert next(items) == 0
     assert several.wait(SECONDS)
     items.close()
@@ -43,8 +43,25 @@ def test_an_error_comes_after_the_items_before_it() -> None:
         yield 1
         raise ZeroDivisionError
 
-    items = ahead(failing())
+    items = ahead(failing(), 4)
     assert next(items) == 1
     with pytest.raises(ZeroDivisionError):
         next(items)
     assert threads() == []
+
+
+def test_items_wait_up_to_a_weight_and_one_item_in_any_case() -> None:
+    read, heavy = [], threading.Event()
+
+    def weights() -> Iterator[int]:
+        for weight in (1, 1, 1, 50, 50):
+            read.append(weight)
+            if weight == 50:
+                heavy.set()
+            yield weight
+
+    items = ahead(weights(), 3, lambda weight: weight)
+    assert next(items) == 1
+    assert heavy.wait(SECONDS)
+    assert read == [1, 1, 1, 50]
+    assert list(items) == [1, 1, 50, 50]

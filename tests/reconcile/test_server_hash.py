@@ -78,6 +78,11 @@ def test_a_text_without_quotes_is_hashed_as_if_it_had_them(texts: list[str]) -> 
     assert by_us(pa.array(texts), seeds, quotes=True) == by_us(pa.array(quoted), seeds)
 
 
+@pytest.mark.parametrize("length", [(1 << 15) - 3, (1 << 15) - 2, (1 << 15) - 1, 1 << 16])
+def test_long_texts_are_hashed_with_quotes(length: int) -> None:
+    assert by_us(pa.array(["x" * length]), [-1], quotes=True) == by_us(pa.array([f'"{"x" * length}"']), [-1])
+
+
 def test_part_of_an_array_and_nulls_are_hashed(connection: Any) -> None:
     part = pa.array(["before", "a", None, "a longer one", "after"]).slice(1, 3)
     assert by_us(part, [-1, -2, -3]) == by_server(connection, ["a", "", "a longer one"], [-1, -2, -3])
@@ -90,14 +95,18 @@ def test_the_server_agrees(connection: Any) -> None:
     assert server_hash.agrees(connection)
 
 
-def test_a_server_with_another_encoding_does_not_agree(postgres: Server, connection: Any) -> None:
-    name = f"latin_{uuid4().hex}"
+@pytest.mark.parametrize("encoding", ["LATIN1", "WIN1251", "SQL_ASCII"])
+def test_a_server_with_another_encoding_does_not_agree(
+    postgres: Server, connection: Any, encoding: str
+) -> None:
+    name = f"encoded_{uuid4().hex}"
     with connection.cursor() as cursor:
-        cursor.execute(f"CREATE DATABASE {name} ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+        cursor.execute(f"CREATE DATABASE {name} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0")
     url = f"{postgres.url.rpartition('/')[0]}/{name}"
     try:
         with closing(psycopg2.connect(url, connection_factory=Session)) as other:
             other.autocommit = True
+            other.set_client_encoding("UTF8")
             assert not server_hash.agrees(other)
     finally:
         postgres.drop(url)

@@ -1,5 +1,6 @@
 """A listing is compared in one of several ways, depending on the sizes, always with the same result."""
 
+import gzip
 import io
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,9 +14,9 @@ from orca_daemon.reconcile import hashing as hashing_module
 from orca_daemon.reconcile import joins, server_hash
 from orca_daemon.reconcile.hashing import InPostgres
 from orca_daemon.reconcile.manifest import FIELDS
-from orca_daemon.reconcile.protocol import Compared, ComparisonFailure, Task
+from orca_daemon.reconcile.protocol import Compared, ComparisonFailure, FailureKind, Task
 from orca_daemon.reconcile.server_hash import Hashes
-from tests.reconcile.archive import Filed, Form, Listed
+from tests.reconcile.archive import CURRENT_ONLY, Filed, Form, Listed
 from tests.reconcile.conftest import Bench
 from tests.reconcile.ways import WAYS, Way, compared_by
 
@@ -28,6 +29,7 @@ LISTINGS: dict[str, Sequence[Listed]] = {
     "a key twice that the catalog lacks": [Listed("new"), Listed("new"), Listed("new", "another")],
     "an object and its old versions": [Listed("same"), Listed("changed", latest=False), Listed("x").gone()],
     "ETags with and without quotes": [Listed("same", '"e"'), Listed("changed"), Listed("new", '"e"')],
+    "a size that no object has": [Listed("same", size=10 + (1 << 56)), Listed("changed"), Listed("gone")],
     "nothing": [],
 }
 
@@ -117,3 +119,40 @@ def test_an_odd_row_is_not_taken_for_another_row_of_its_key(bench: Bench, way: W
 
     assert isinstance(result, Compared)
     assert (result.listed, result.orphans, result.not_compared) == (2, 1, 1)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_row_of_another_bucket_after_many_good_ones_is_refused(bench: Bench, way: Way) -> None:
+    """DuckDB has handed over most rows already when it finds it."""
+    bench.archive.catalog(CATALOG)
+    row, number = Listed("new").values(), 200_000
+    columns = {FIELDS[name]: pa.array([value] * number) for name, value in row.items() if name in FIELDS}
+    columns["bucket"] = pa.array(["archive"] * (number - 1) + ["another"])
+    columns["key"] = pa.array([f"key {index}" for index in range(number)])
+    file = io.BytesIO()
+    parquet.write_table(pa.table(columns), file)
+
+    with compared_by(way):
+        result = bench.compare_bytes(file.getvalue(), "Parquet")
+
+    assert isinstance(result, ComparisonFailure)
+    assert (result.kind, result.reason) == (
+        FailureKind.REJECT,
+        "inventory refused: it holds rows of another bucket",
+    )
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_line_that_is_not_csv_after_many_good_ones_is_named(bench: Bench, way: Way) -> None:
+    bench.archive.catalog(CATALOG)
+    lines = [f'"archive","key {index}","1","2026-11-19","e","GLACIER"' for index in range(200_000)]
+    lines[190_000] = '"archive","k"x,"1"'
+
+    with compared_by(way):
+        result = bench.compare_bytes(gzip.compress("\n".join(lines).encode(), 1), schema=CURRENT_ONLY)
+
+    assert isinstance(result, ComparisonFailure)
+    assert (result.kind, result.reason) == (
+        FailureKind.REJECT,
+        "inventory refused: the data file data/0 is not sound CSV at line 190001",
+    )
