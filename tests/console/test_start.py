@@ -8,6 +8,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
+import orca_daemon.console
 from orca_daemon.cli import app
 from orca_daemon.local.moto import CREDENTIALS, REGION
 from orca_daemon.settings import SettingsError, load
@@ -48,6 +49,8 @@ def test_an_address_is_a_number_and_a_port(listen: str) -> None:
 
 
 def test_a_console_without_its_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The import below makes another module of it: later tests shall patch the one that others have imported.
+    monkeypatch.setattr(orca_daemon, "console", orca_daemon.console)
     for name in [name for name in sys.modules if name.startswith("orca_daemon.console")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "uvicorn", None)

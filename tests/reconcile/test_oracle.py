@@ -58,7 +58,7 @@ def label(row: Filed, result: Listed) -> str:
     return ", ".join(name for name, yes in differs.items() if yes)
 
 
-@settings(max_examples=150)
+@settings(max_examples=90)
 @given(catalogs, listings, st.sampled_from(FORMS), st.sampled_from([0.0, WINDOW]), st.sampled_from(WAYS))
 def test_the_reports_are_those_of_a_naive_comparison(
     bench: Bench,
