@@ -54,11 +54,15 @@ def _create(base: Path) -> tuple[Path, int]:
     sweep(base)
     while True:
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))  # with mode 0700
-        handle = os.open(folder, _FOLDERS_ONLY)
+        # Another comparison may sweep it before we have opened or locked it: then try again.
+        try:
+            handle = os.open(folder, _FOLDERS_ONLY)
+        except FileNotFoundError:
+            continue
         fcntl.flock(handle, fcntl.LOCK_EX)
         if folder.exists():
             return folder, handle
-        os.close(handle)  # another process swept it before we had the lock: try again
+        os.close(handle)
 
 
 def _remove(folder: Path, handle: int) -> None:

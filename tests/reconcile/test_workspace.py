@@ -3,8 +3,10 @@
 import asyncio
 import errno
 import os
+import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -137,3 +139,22 @@ async def test_the_command_line_and_environment_of_the_child_have_no_secrets(
     await reconciler.inventory(archive.inventory([Listed("a")]), on_message=record_environment)
 
     assert not any(b"hunter2" in environ for environ in environments)
+
+
+async def test_a_folder_that_another_comparison_swept_before_it_was_opened_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, create = [], tempfile.mkdtemp
+
+    def swept_at_first(**options: Any) -> str:
+        folder = create(**options)
+        if not made:
+            Path(folder).rmdir()
+        made.append(folder)
+        return folder
+
+    monkeypatch.setattr(tempfile, "mkdtemp", swept_at_first)
+
+    async with workspace.workspace(tmp_path) as folder:
+        assert str(folder) == made[1]
+        assert folder.is_dir()
