@@ -144,10 +144,11 @@ async def test_the_command_line_and_environment_of_the_child_have_no_secrets(
 async def test_a_folder_that_another_comparison_swept_before_it_was_opened_is_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made, create = [], tempfile.mkdtemp
+    made: list[str] = []
+    create = tempfile.mkdtemp
 
     def swept_at_first(**options: Any) -> str:
-        folder = create(**options)
+        folder = str(create(**options))
         if not made:
             Path(folder).rmdir()
         made.append(folder)
