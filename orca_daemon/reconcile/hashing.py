@@ -54,12 +54,16 @@ COPY (
 _COPY_HASHES = """
 COPY (
     SELECT
-        count(*),
-        string_agg(
-            int8send(CASE WHEN t.ingest_time > {recent_after}::timestamptz THEN -t.id ELSE t.id END)
-            || int8send(hashtextextended(t.key_path COLLATE "C", {seed}))
-            || int8send(
-                hashtextextended(t.etag COLLATE "C", (t.size_in_bytes << 8) # t.storage_class_id # {seed})
+        pg_catalog.count(*),
+        pg_catalog.string_agg(
+            pg_catalog.int8send(
+                CASE WHEN t.ingest_time > {recent_after}::timestamptz THEN -t.id ELSE t.id END
+            )
+            || pg_catalog.int8send(pg_catalog.hashtextextended(t.key_path COLLATE "C", {seed}))
+            || pg_catalog.int8send(
+                pg_catalog.hashtextextended(
+                    t.etag COLLATE "C", (t.size_in_bytes << 8) # t.storage_class_id # {seed}
+                )
             ),
             ''::bytea
         )

@@ -97,7 +97,7 @@ def test_keys_whose_hashes_are_the_same_are_compared_by_other_hashes(
         return found * 0 + 7 if len(used) == 1 and texts[0].as_py() == rows[0].key else found
 
     text = hashing_module._COPY_HASHES
-    alike = text.replace('hashtextextended(t.key_path COLLATE "C", {seed})', "7::bigint")
+    alike = text.replace('pg_catalog.hashtextextended(t.key_path COLLATE "C", {seed})', "7::bigint")
     monkeypatch.setattr(InPostgres, "copy", first_alike)
     monkeypatch.setattr(server_hash, "hashes", hashed)
 
