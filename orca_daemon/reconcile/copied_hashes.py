@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from orca_daemon.reconcile.copied_rows import Form, UnreadableError, without_frame
-from orca_daemon.reconcile.parts import Numbers
+from orca_daemon.reconcile.parts import Numbers, columns
 
 SCHEMA = pa.schema(
     [
@@ -42,10 +42,10 @@ def _batches(rows: list[bytes]) -> Iterator[pa.RecordBatch]:
 
 def as_batch(rows: Numbers) -> pa.RecordBatch:
     """Rows of the catalog with signed ids, as a batch."""
-    ids, keys, contents = (np.ascontiguousarray(rows[:, place]) for place in range(_ROW))
+    ids, keys, contents = columns(rows)
     signed = ids.view(np.int64)
-    columns = (np.abs(signed), signed < 0, keys, contents)
-    return pa.RecordBatch.from_arrays([pa.array(column) for column in columns], schema=SCHEMA)
+    values = (np.abs(signed), signed < 0, keys, contents)
+    return pa.RecordBatch.from_arrays([pa.array(each) for each in values], schema=SCHEMA)
 
 
 def as_numbers(batch: pa.RecordBatch) -> Numbers:

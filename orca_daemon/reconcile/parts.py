@@ -16,6 +16,11 @@ _BLOCK = 65_536
 """Rows that are read at one time."""
 
 
+def columns(rows: Numbers) -> tuple[npt.NDArray[np.uint64], ...]:
+    """The three numbers of all rows, each as an array of its own."""
+    return tuple(np.ascontiguousarray(rows[:, place]) for place in range(3))
+
+
 def bits_for(rows: int, most: int) -> int:
     """Binary logarithm of the number of parts, if each shall have at most `most` of about this many rows."""
     return min((2 * rows // max(most, 1)).bit_length(), _MOST_BITS)

@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 
-from orca_daemon.reconcile.parts import Numbers
+from orca_daemon.reconcile.parts import Numbers, columns
 
 SCHEMA = pa.schema(
     [
@@ -26,13 +26,13 @@ def as_numbers(batch: pa.RecordBatch) -> Numbers:
 
 def as_batch(rows: Numbers) -> pa.RecordBatch:
     """The reverse of `as_numbers`."""
-    placed, keys, contents = (np.ascontiguousarray(rows[:, place]) for place in range(3))
+    placed, keys, contents = columns(rows)
     positions = placed.view(np.int64)
     odd = positions < 0
-    columns = [
+    values = [
         pa.array(keys),
         pa.array(contents),
         pa.array(odd, mask=~odd),
         pa.array(np.where(odd, ~positions, positions)),
     ]
-    return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
+    return pa.RecordBatch.from_arrays(values, schema=SCHEMA)
