@@ -2,21 +2,36 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
-import pyarrow as pa
 from psycopg2 import sql
 
 from orca_daemon.db.readers import NotSharedError, Readers
 from orca_daemon.db.session import Session, shut_down
-from orca_daemon.reconcile.copied_rows import Form, Rows, UnreadableError
+from orca_daemon.reconcile.binary_copy import Rows, UnreadableError
+
+T = TypeVar("T")
 
 _AHEAD = 8
 """Batches that wait to be compared; if there are more, reading waits."""
 
 
-class CatalogStream:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form(Generic[T]):
+    """What a COPY of the catalog sends, as batches of any kind."""
+
+    batches: Callable[[list[bytes]], Iterable[T]]
+    """Makes batches of rows of COPY, in the thread that reads them; raises UnreadableError."""
+    rows: Callable[[T], int]
+    """How many rows of the catalog a batch has."""
+    sent: Callable[[T], int]
+    """How many rows of COPY a batch was made of."""
+
+
+class CatalogStream(Generic[T]):
     """Reads all parts of the catalog; each connection takes the first part that no other one has taken.
 
     The rows can be read once: first from `head`, which ends when the rest is wanted from elsewhere, then from
@@ -35,7 +50,7 @@ class CatalogStream:
         session: Session,
         readers: Readers | None,
         parts: Sequence[sql.Composable],
-        form: Form,
+        form: Form[T],
         report: Callable[[int], None],
     ) -> None:
         self.rows = 0
@@ -45,7 +60,7 @@ class CatalogStream:
         self._form, self._report = form, report
         self._changed = threading.Condition()
         """Guards what follows."""
-        self._waiting: deque[pa.RecordBatch] = deque()
+        self._waiting: deque[T] = deque()
         self._begun = self._sent = self._came = self._largest = 0
         """Parts that were begun; rows of all COPYs by Postgres's count, and those that were read; rows of the
         largest batch so far."""
@@ -62,9 +77,10 @@ class CatalogStream:
         for thread in self._threads:
             thread.start()
 
-    def head(self, most: int) -> pa.RecordBatchReader:
+    def head(self, most: int) -> Iterator[T]:
         """The first rows: about `most`, or fewer if `end_head` is called."""
-        return pa.RecordBatchReader.from_batches(self._form.schema, self._head(most))
+        while self.rows < most and (batch := self._next(lambda: self._head_ends)) is not None:
+            yield batch
 
     def end_head(self) -> None:
         """Let `head` end."""
@@ -72,9 +88,12 @@ class CatalogStream:
             self._head_ends = True
             self._changed.notify_all()
 
-    def rest(self) -> pa.RecordBatchReader:
-        """The other rows.  An error of the stream ends it."""
-        return pa.RecordBatchReader.from_batches(self._form.schema, self._rest())
+    def rest(self) -> Iterator[T]:
+        """The other rows.  An error of the stream ends it, and is raised."""
+        while (batch := self._next(lambda: False)) is not None:
+            yield batch
+        self._ended = self.error is None and not self._closed
+        self.check()
 
     def expected(self) -> int:
         """The most rows that there may be, if no part has more than the largest one so far.
@@ -116,26 +135,17 @@ class CatalogStream:
             if thread.ident is not None:
                 thread.join()
 
-    def _head(self, most: int) -> Iterator[pa.RecordBatch]:
-        while self.rows < most and (batch := self._next(lambda: self._head_ends)) is not None:
-            yield batch
-
-    def _rest(self) -> Iterator[pa.RecordBatch]:
-        while (batch := self._next(lambda: False)) is not None:
-            yield batch
-        self._ended = self.error is None and not self._closed
-        self.check()
-
-    def _next(self, enough: Callable[[], bool]) -> pa.RecordBatch | None:
+    def _next(self, enough: Callable[[], bool]) -> T | None:
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._is_over() or enough())
             if self.error or self._closed or enough() or not self._waiting:
                 return None
             batch = self._waiting.popleft()
             self._changed.notify_all()
-        self.rows += batch.num_rows
+        rows = self._form.rows(batch)
+        self.rows += rows
         self._came += self._form.sent(batch)
-        self._largest = max(self._largest, batch.num_rows)
+        self._largest = max(self._largest, rows)
         self._report(self.rows)
         return batch
 
@@ -193,7 +203,7 @@ class CatalogStream:
         except BaseException as error:  # noqa: BLE001  `check` raises it in the thread that compares
             self._fail(error)
 
-    def _put(self, batch: pa.RecordBatch) -> None:
+    def _put(self, batch: T) -> None:
         with self._changed:
             self._changed.wait_for(lambda: len(self._waiting) < _AHEAD or self.error or self._closed)
             self._waiting.append(batch)

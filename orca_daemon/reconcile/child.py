@@ -9,20 +9,15 @@ import resource
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import duckdb
-
-from orca_daemon.reconcile import compare, spark
-from orca_daemon.reconcile.catalog import catalog_of, connection_of
-from orca_daemon.reconcile.compare import RepeatedError
-from orca_daemon.reconcile.engine import open_engine
-from orca_daemon.reconcile.hashing import Hashing
+from orca_daemon.reconcile.catalog_copy import connection_of, opened
+from orca_daemon.reconcile.progress import progress, progress_of_files, traced
 from orca_daemon.reconcile.protocol import (
     Compared,
     ComparisonFailure,
@@ -34,26 +29,26 @@ from orca_daemon.reconcile.protocol import (
     Remote,
     Signed,
     SparkDone,
-    Stage,
+    SparkTask,
     Staged,
-    StageProgress,
     Start,
     Task,
-    TracedStage,
     Unsigned,
     Waiting,
     decode,
-    differences,
     encode,
 )
-from orca_daemon.reconcile.reasons import failure_of
-from orca_daemon.reconcile.sources import ListingSource, source_of
-from orca_daemon.wire.trace_context import TRACEPARENT, parsed
+from orca_daemon.reconcile.refusal import RepeatedError
+
+if TYPE_CHECKING:
+    from orca_daemon.reconcile.spark import Stage
+
+Send = Callable[[Message], None]
+Sign = Callable[[int, str], str]
+"""Requests a new URL of the data file with this index, because of a reason."""
 
 _LOCK_RETRY = 1.0
 """Seconds between two attempts to take the job's lock."""
-_REPORT_EVERY = 0.5
-"""Seconds between two reports of progress."""
 _MEMORY_CHECK_EVERY = 0.02
 """Seconds between two checks of the memory; the process may grow by some megabytes in between."""
 _TOLERANCE = 1.25
@@ -74,7 +69,7 @@ def main() -> None:
     threading.Thread(target=_receive, args=(inbox,), daemon=True).start()
     try:
         with connection_of(task) as lock_holder:
-            with _traced("lock", _send):
+            with traced("lock", _send):
                 _take_lock(lock_holder, task.lock)
             _send(Locked(pid=os.getpid()))
             result = compared(task, inbox.start(), _send, inbox.sign, inbox)
@@ -84,7 +79,7 @@ def main() -> None:
             if isinstance(result, Compared):
                 threading.Event().wait()  # keeps the lock; `_receive` ends the process
     except Exception as error:  # noqa: BLE001  every error is sent to the daemon
-        _send(failure_of(error, task.folder))
+        _send(_failure_of(error, task.folder))
     # `os._exit`, because returning would wait for the threads that read from Postgres or S3.
     os._exit(1)
 
@@ -139,74 +134,58 @@ class Inbox:
 def compared(
     task: Task,
     files: list[Remote],
-    send: Callable[[Message], None],
-    sign: Callable[[int, str], str],
-    stage: spark.Stage | None = None,
+    send: Send,
+    sign: Sign,
+    stage: "Stage | None" = None,
 ) -> Compared | ComparisonFailure:
     """Do the task: fetch, read, join, and write the differences to a file."""
-    opened: list[ListingSource] = []
     try:
         if task.spark is not None and stage is not None:
-            progress = _progress_of_files(files, send), _progress("catalog", send)
-            with _traced("spark", send):
-                return spark.compared(task, task.spark, files, stage, lambda: send(Staged()), sign, *progress)
+            return _compared_in_spark(task, task.spark, files, send, sign, stage)
         # Outside of `except`, which would keep what the first attempt has in memory.
         with suppress(RepeatedError):
-            return _compared_here(task, files, send, sign, opened)
+            return _compared_here(task, files, send, sign)
         # Hashes of two keys may be the same: with 10 million keys, in one of 400,000 comparisons.
-        return _compared_here(task, files, send, sign, opened, salt="again")
+        return _compared_here(task, files, send, sign, salt="again")
     except Exception as error:  # noqa: BLE001  every error is sent to the daemon
-        return failure_of(error, task.folder, opened[-1].where if opened else None)
+        return _failure_of(error, task.folder)
 
 
 def _compared_here(
     task: Task,
     files: list[Remote],
-    send: Callable[[Message], None],
-    sign: Callable[[int, str], str],
-    opened: list[ListingSource],
+    send: Send,
+    sign: Sign,
     salt: str = "",
+) -> Compared | ComparisonFailure:
+    """Let Postgres begin to read, and compare."""
+    with opened(task, progress("catalog", send)) as copied:
+        copied.stream.start()
+        # Here, because this import takes a third of a second, in which Postgres reads already.
+        from orca_daemon.reconcile import comparison
+
+        return comparison.compared(task, copied, files, send, sign, salt)
+
+
+def _compared_in_spark(
+    task: Task,
+    options: SparkTask,
+    files: list[Remote],
+    send: Send,
+    sign: Sign,
+    stage: "Stage",
 ) -> Compared:
-    """Do the task in DuckDB.  `opened` gets the listing, which locates errors; for `salt` see `InDuckDB`."""
-    with open_engine(task) as engine, ExitStack() as stack:
-        catalog = stack.enter_context(catalog_of(task, engine, _progress("catalog", send), salt))
-        with _traced("listing", send):
-            source = source_of(task, engine, stack, files, _progress_of_files(files, send), sign)
-        opened.append(source)
-        send(Staged())
-        catalog.attach()
-        streams = [*source.streams, catalog.stream]
-        try:
-            hashed = catalog.hashing, source.listing.rows
-            with _traced("comparing", send), _report_per_cent(engine, send, *hashed):
-                result = compare.compare(engine, source.listing, catalog, task)
-        except Exception:
-            # If a stream failed, DuckDB's error is only the consequence: raise the stream's own.
-            for error in [*(stream.error for stream in streams), catalog.hashing.error]:
-                if error:
-                    raise error from None
-            raise
-        for stream in streams:
-            stream.check()
-        compare.refuse_empty(result, stored=task.stored is not None, allowed=task.allow_empty)
-        compare.write(engine, source.listing, differences(task.folder))
-        examples = source.located(compare.odd_examples(engine)) if result.not_compared else ()
-        return replace(result, not_compared_examples=tuple(examples))
+    from orca_daemon.reconcile import spark
+
+    reports = progress_of_files(files, send), progress("catalog", send)
+    with traced("spark", send):
+        return spark.compared(task, options, files, stage, lambda: send(Staged()), sign, *reports)
 
 
-@contextmanager
-def _traced(stage: str, send: Callable[[Message], None]) -> Iterator[None]:
-    """Send when a stage began and ended, well or not, if the daemon's run is traced and sampled.
+def _failure_of(error: Exception, folder: str) -> ComparisonFailure:
+    from orca_daemon.reconcile.reasons import failure_of
 
-    The daemon exports it: an exporter here would need the credentials of the collector.
-    """
-    daemon = parsed(os.environ.get(TRACEPARENT.upper(), ""))
-    began = time.time_ns()
-    try:
-        yield
-    finally:
-        if daemon is not None and daemon.flags & 1:
-            send(TracedStage(name=stage, began=began, ended=time.time_ns()))
+    return failure_of(error, folder)
 
 
 def _receive(inbox: Inbox) -> None:
@@ -242,7 +221,7 @@ def _watch_memory(limit_mib: int) -> None:
     """End the process if it takes more memory than the setting allows: data may surprise a library."""
     while peak_mib() <= limit_mib * _TOLERANCE:
         time.sleep(_MEMORY_CHECK_EVERY)
-    _send(failure_of(MemoryError(), ""))
+    _send(_failure_of(MemoryError(), ""))
     os._exit(1)
 
 
@@ -258,50 +237,6 @@ def _take_lock(connection: Any, lock: int) -> None:
                 _send(Waiting())
                 reported = True
             time.sleep(_LOCK_RETRY)
-
-
-def _progress_of_files(files: list[Remote], send: Callable[[Message], None]) -> Callable[[int], None]:
-    return _progress("listing", send, sum(file.size or 0 for file in files))
-
-
-def _progress(
-    stage: Stage, send: Callable[[Message], None], total: int | None = None
-) -> Callable[[int], None]:
-    """A function that reports the progress of a stage, at most once in `_REPORT_EVERY` seconds."""
-    last = 0.0
-
-    def report(done: int) -> None:
-        nonlocal last
-        if (now := time.monotonic()) - last >= _REPORT_EVERY or done == total:
-            last = now
-            send(StageProgress(stage=stage, done=done, total=total))
-
-    return report
-
-
-@contextmanager
-def _report_per_cent(
-    engine: duckdb.DuckDBPyConnection, send: Callable[[Message], None], hashing: Hashing, rows: int
-) -> Iterator[None]:
-    """Report the part of the listing that was hashed, or DuckDB's own estimate, until the context ends.
-
-    DuckDB cannot know its progress if the listing passes through Python.
-    """
-    ended = threading.Event()
-
-    def watch() -> None:
-        while not ended.wait(_REPORT_EVERY):
-            done = 100 * hashing.listed // rows if hashing.listed and rows else round(engine.query_progress())
-            if done > 0:
-                send(StageProgress(stage="comparing", done=done, total=100))
-
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
 
 
 def peak_mib() -> int:

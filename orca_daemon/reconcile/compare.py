@@ -8,19 +8,12 @@ from orca_daemon.reconcile.catalog import Catalog
 from orca_daemon.reconcile.joins import find_differences
 from orca_daemon.reconcile.listing import ODD, Listing, literal
 from orca_daemon.reconcile.protocol import COLUMNS, Compared, Task
+from orca_daemon.reconcile.refusal import ListingRefusedError, RepeatedError
 from orca_daemon.reconcile.set_aside import CollidedError
 
 _FEW, _ONE_IN = 100, 100
 """An inventory is refused if more than 100 rows, and more than one row in 100, cannot be compared."""
 _EXAMPLES = 5
-
-
-class ListingRefusedError(ValueError):
-    """The listing cannot be compared with the catalog."""
-
-
-class RepeatedError(ListingRefusedError):
-    """The listing names a key more than once, or hashes of two keys are the same."""
 
 
 def compare(engine: duckdb.DuckDBPyConnection, listing: Listing, catalog: Catalog, task: Task) -> Compared:

@@ -4,12 +4,11 @@ Postgres sends one row for each part of the table, with the numbers of all its r
 of its own for each would cost the driver and the server as much again.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 import pyarrow as pa
 
-from orca_daemon.reconcile.copied_rows import Form, UnreadableError, without_frame
+from orca_daemon.reconcile.binary_copy import UnreadableError
+from orca_daemon.reconcile.catalog_copy import NUMBERS, ROW
 from orca_daemon.reconcile.parts import Numbers, columns
 
 SCHEMA = pa.schema(
@@ -20,38 +19,27 @@ SCHEMA = pa.schema(
         ("content_hash", pa.uint64()),
     ]
 )
-_HEAD, _COUNT, _NUMBERS = b"\0\2\0\0\0\x08", slice(6, 14), 18
-"""Number of fields and length of the first one; its place; where the second one begins, after its length."""
-_ROW = 3
-"""Numbers of a row: its id, which is negative if the row is recent, and the hashes of key and content."""
+_HEAD, _COUNT = b"\0\2\0\0\0\x08", slice(6, 14)
+"""Number of fields and length of the first one; its place."""
 
 
-def _batches(rows: list[bytes]) -> Iterator[pa.RecordBatch]:
-    """One batch for each part.
+def numbers_of(part: bytes) -> Numbers:
+    """For each row of a part, its id, which is negative if the row is recent, and its two hashes.
 
     Raises:
         UnreadableError: a value is missing: a row of the catalog has no id, key, ETag, size or storage class.
     """
-    for row in without_frame(rows):
-        # Without rows, the second field is null, and has no bytes.
-        numbers = np.frombuffer(row, np.uint8, offset=min(_NUMBERS, len(row)))
-        if not row.startswith(_HEAD) or len(numbers) != int.from_bytes(row[_COUNT], "big") * _ROW * 8:
-            raise UnreadableError("a row of the catalog has no id, key, ETag, size or storage class")
-        yield as_batch(numbers.view(">u8").astype(np.uint64).reshape(-1, _ROW))
+    # Without rows, the second field is null, and has no bytes.
+    numbers = np.frombuffer(part, np.uint8, offset=min(NUMBERS, len(part)))
+    if not part.startswith(_HEAD) or len(numbers) != int.from_bytes(part[_COUNT], "big") * ROW:
+        raise UnreadableError("a row of the catalog has no id, key, ETag, size or storage class")
+    # Column by column in memory, because each column is used by itself.
+    return numbers.view(">u8").reshape(-1, ROW // 8).T.astype(np.uint64, order="C").T
 
 
 def as_batch(rows: Numbers) -> pa.RecordBatch:
-    """Rows of the catalog with signed ids, as a batch."""
+    """Rows of the catalog as a batch."""
     ids, keys, contents = columns(rows)
     signed = ids.view(np.int64)
     values = (np.abs(signed), signed < 0, keys, contents)
     return pa.RecordBatch.from_arrays([pa.array(each) for each in values], schema=SCHEMA)
-
-
-def as_numbers(batch: pa.RecordBatch) -> Numbers:
-    """The reverse of `as_batch`."""
-    ids, recent, keys, contents = (column.to_numpy(zero_copy_only=False) for column in batch.columns)
-    return np.column_stack([np.where(recent, -ids, ids).view(np.uint64), keys, contents])
-
-
-FORM = Form(schema=SCHEMA, batches=_batches, sent=lambda _: 1)

@@ -1,19 +1,17 @@
 """Turns rows of the catalog, as Postgres copies them in its binary format, into Arrow, a column at a time.
 
-Python touches each row once, when it arrives; numbers and texts are cut out of all rows of a block at once.
-The layout of a row is in the documentation of COPY (Postgres, "File Formats: Binary Format"): the number of
-fields, then the length and the bytes of each.  The server sends each row as a message of its own (Postgres,
-"Message Formats: CopyData"), so the driver passes on whole rows.
+Numbers and texts are cut out of all rows of a block at once.  The layout of a row is in the documentation of
+COPY (Postgres, "File Formats: Binary Format"): the number of fields, then the length and the bytes of each.
 """
 
 import sys
 from array import array
-from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
-from itertools import repeat
+from collections.abc import Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from orca_daemon.reconcile.binary_copy import UnreadableError, without_frame
 
 SCHEMA = pa.schema(
     [
@@ -25,71 +23,11 @@ SCHEMA = pa.schema(
     ]
 )
 """The fields of a row, in this order: those of a fixed length come first."""
-BLOCK = 16_384
-"""Rows that are converted at one time."""
-_SIGNATURE, _HEADER, _TRAILER = b"PGCOPY\n\xff\r\n\0", 19, b"\xff\xff"
-"""Before the first row, in the same message, and after the last one."""
 _ID, _SIZE, _CLASS, _ETAG_LENGTH = (6, 14), (18, 26), (30, 32), (32, 36)
 """Places of the fields."""
 _ETAG = 36
 _FIXED = {1: len(SCHEMA), 5: 8, 17: 8, 29: 2}
 """Bytes that are the same in all rows: the number of fields, and the lengths of numbers that are not null."""
-
-Take = Callable[[list[bytes]], None]
-
-
-class UnreadableError(Exception):
-    """Rows of Postgres cannot be read, or are incomplete; the text names a column, and no value."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Form:
-    """What a COPY of the catalog sends, and how it is read."""
-
-    schema: pa.Schema
-    """The columns of the batches."""
-    batches: Callable[[list[bytes]], Iterator[pa.RecordBatch]]
-    """Reads rows of COPY; raises UnreadableError."""
-    sent: Callable[[pa.RecordBatch], int]
-    """How many rows of COPY a batch was made of."""
-
-
-class Rows:
-    """What the driver writes to: collects rows, and passes on `BLOCK` of them at a time.
-
-    `write` is the `send` of a generator, because a call of a Python function for each row costs as much as
-    the driver's own work.
-    """
-
-    def __init__(self, take: Take) -> None:
-        """`take` must not raise: the driver would leave the connection in the middle of COPY."""
-        self._blocks = _blocks(take)
-        next(self._blocks)
-        self.write = self._blocks.send
-
-    def close(self) -> None:
-        """Pass on the last rows."""
-        self._blocks.close()
-
-
-def _blocks(take: Take) -> Generator[None, bytes, None]:
-    while True:
-        rows: list[bytes] = []
-        append = rows.append
-        try:
-            for _ in repeat(None, BLOCK):
-                append((yield))
-        finally:
-            take(rows)
-
-
-def without_frame(rows: list[bytes]) -> list[bytes]:
-    """The same list without what COPY sends before its first row and after its last one."""
-    if rows and rows[0].startswith(_SIGNATURE):
-        rows[0] = rows[0][_HEADER:]
-    if rows and rows[-1] == _TRAILER:
-        rows.pop()
-    return rows
 
 
 def batches(rows: list[bytes]) -> Iterator[pa.RecordBatch]:
@@ -153,6 +91,3 @@ def _text(values: pa.Array, column: str) -> pa.Array:
         return values.cast(pa.string())
     except pa.ArrowInvalid:
         raise UnreadableError(f"the catalog cannot be read: {column} holds text that is not UTF-8") from None
-
-
-FORM = Form(schema=SCHEMA, batches=batches, sent=lambda batch: int(batch.num_rows))

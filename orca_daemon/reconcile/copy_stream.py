@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import csv
 
-from orca_daemon.reconcile.copied_rows import UnreadableError
+from orca_daemon.reconcile.binary_copy import UnreadableError
 from orca_daemon.reconcile.pipe import PIPE_SIZE, large_pipe
 from orca_daemon.reconcile.protocol import Statement
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from orca_daemon.reconcile.catalog_stream import CatalogStream
-from orca_daemon.reconcile.copied_hashes import SCHEMA, as_batch, as_numbers
+from orca_daemon.reconcile.copied_hashes import SCHEMA, as_batch, numbers_of
 from orca_daemon.reconcile.hashing import InPostgres
-from orca_daemon.reconcile.parts import Parts, bits_for
+from orca_daemon.reconcile.parts import Numbers, Parts, bits_for
 from orca_daemon.reconcile.protocol import Task
 from orca_daemon.reconcile.read_ahead import ahead
 from orca_daemon.reconcile.set_aside import Catalogued, room
@@ -25,19 +25,20 @@ class Held:
     """All hashes of a catalog: in `rows`, or in `parts` if there is no room for them in memory.
 
     Args:
-        hashing: what they were made by.
+        hashing: what hashes the listing in the same way.
+        stream: brings them.
         task: the task.
     """
 
-    def __init__(self, hashing: InPostgres, task: Task) -> None:
+    def __init__(self, hashing: InPostgres, stream: CatalogStream[bytes], task: Task) -> None:
         self.hashing = hashing
         self.rows = Catalogued(_memory(task))
         self.parts: Parts | None = None
         self.decided = threading.Event()
         """Set when it is known which of the two has them."""
-        self._task = task
+        self._stream, self._task = stream, task
 
-    def read(self, stream: CatalogStream) -> None:
+    def read(self) -> None:
         """Read all hashes.
 
         Raises:
@@ -45,21 +46,27 @@ class Held:
             UnreadableError: rows cannot be read, or are missing.
             OSError: the disk is full.
         """
-        with ExitStack() as stack:
-            for batch in stream.rest():
-                if self.parts is not None:
-                    self.parts.add(as_numbers(batch))
-                    continue
-                self.rows.add(batch)
-                if not self.rows.fits:
-                    self._divide(stack, stream.expected())
+        try:
+            with ExitStack() as stack:
+                for part in self._stream.rest():
+                    self._add(numbers_of(part), stack)
+        finally:
+            self.decided.set()
+
+    def _add(self, rows: Numbers, stack: ExitStack) -> None:
+        if self.parts is not None:
+            self.parts.add(rows)
+            return
+        self.rows.add(rows)
+        if not self.rows.fits:
+            self._divide(stack, self._stream.expected())
 
     def _divide(self, stack: ExitStack, expected: int) -> None:
         most = room(_memory(self._task) // _AT_ONE_TIME)
         self.parts = Parts(Path(self._task.folder), "catalog", bits_for(expected, most))
         stack.callback(self.parts.close)
-        for batch in self.rows.pop():
-            self.parts.add(as_numbers(batch))
+        for rows in self.rows.pop():
+            self.parts.add(rows)
         self.decided.set()
 
 
@@ -85,7 +92,7 @@ def in_memory(task: Task, parts: Parts) -> Generator[Catalogued, None, None]:
         for index in range(len(parts)):
             catalogued = Catalogued(_memory(task) // _AT_ONE_TIME)
             for rows in parts.read(index):
-                catalogued.add(as_batch(rows))
+                catalogued.add(rows)
             yield catalogued
 
     return ahead(read(), most=_AT_ONE_TIME - 2)

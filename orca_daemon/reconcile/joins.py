@@ -126,7 +126,7 @@ def _rest(
 ) -> tuple[list[pa.RecordBatch], list[pa.RecordBatch]]:
     """The rows of both that have to be joined: all, if the part is larger than expected."""
     if not catalogued.fits:
-        return list(listing), catalogued.pop()
+        return list(listing), [copied_hashes.as_batch(rows) for rows in catalogued.pop()]
     others = list(catalogued.others(listing))
     keys = [batch.column("key_hash").to_numpy() for batch in others]
     return others, catalogued.rest(np.concatenate([*keys, np.empty(0, np.uint64)]))

@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 Numbers = npt.NDArray[np.uint64]
 """Of shape (rows, 3): a number of the row, and the hashes of its key and of its content."""
-_KEY = 1
+KEY, CONTENT = 1, 2
+"""Their places."""
 _MOST_BITS = 8
 """Binary logarithm of the most parts: each is a file."""
 _BLOCK = 65_536
@@ -45,11 +46,11 @@ class Parts:
     def add(self, rows: Numbers) -> None:
         """Write rows to their parts.  Raises OSError if the disk is full."""
         parts = (
-            (rows[:, _KEY] >> np.uint64(64 - self.bits)).astype(np.uint8)
+            (rows[:, KEY] >> np.uint64(64 - self.bits)).astype(np.uint8)
             if self.bits
             else np.zeros(len(rows), np.uint8)
         )
-        sorted_rows = rows[np.argsort(parts, kind="stable")]
+        sorted_rows = rows.take(np.argsort(parts, kind="stable"), axis=0)
         ends = np.cumsum(np.bincount(parts, minlength=len(self._files)))
         for file, start, end in zip(self._files, [0, *ends[:-1]], ends, strict=True):
             file.write(sorted_rows[start:end].data)

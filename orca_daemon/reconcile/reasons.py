@@ -12,12 +12,12 @@ from pyarrow import ArrowException
 
 from orca_daemon.aws.errors import Meaning
 from orca_daemon.db.session import UnreachableError
-from orca_daemon.reconcile.compare import ListingRefusedError
-from orca_daemon.reconcile.copied_rows import UnreadableError
+from orca_daemon.reconcile.binary_copy import UnreadableError
 from orca_daemon.reconcile.download import DataFileError, DiskFullError, S3Error
 from orca_daemon.reconcile.listing import OTHER_BUCKET, REFUSED
 from orca_daemon.reconcile.manifest import ManifestError
 from orca_daemon.reconcile.protocol import ComparisonFailure, FailureKind
+from orca_daemon.reconcile.refusal import ListingRefusedError
 from orca_daemon.reconcile.spark import OtherBucketError, SparkDownError, SparkFailedError
 
 _UNREADABLE = "a data file holds values that cannot be read"

@@ -1,7 +1,8 @@
 """Postgres's hash of texts, over arrays: a listing is compared by the hashes that Postgres computes.
 
 The function is `hashtextextended`: Bob Jenkins's lookup3 (https://burtleburtle.net/bob/c/lookup3.c) with a
-seed of 64 bits.  Postgres cannot change it, because hash partitions are made by it; `agrees` asks it still.
+seed of 64 bits.  Postgres cannot change it, because hash partitions are made by it; `hash_agreement` asks it
+still.
 """
 
 from dataclasses import dataclass
@@ -9,11 +10,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import psycopg2
 import pyarrow as pa
 import pyarrow.compute as pc
-
-from orca_daemon.db.session import Session
 
 Hashes = npt.NDArray[np.uint64]
 _Words = npt.NDArray[np.uint32]
@@ -31,39 +29,6 @@ _FINAL = ((2, 1, 14), (0, 2, 11), (1, 0, 25), (2, 1, 16), (0, 2, 4), (1, 0, 14),
 _LOW_BYTES = np.array([0, 0xFF, 0xFFFF, 0xFFFFFF, 0xFFFFFFFF], np.uint32)
 """Masks of the first bytes of a word, by their number."""
 _QUOTE = ord('"')
-_EXAMPLES = [
-    "",
-    "a",
-    "etag",
-    "12 bytes of!",
-    "13 bytes of a",
-    "granule/ATL03_20260101000000_006_01.h5",
-    "é" * 17,
-]
-_EXAMPLE_SEED = -0x123456789ABCDEF
-_ASK = """
-SELECT pg_catalog.hashtextextended(t.text COLLATE "C", %s)
-FROM pg_catalog.unnest(%s::pg_catalog.text[]) WITH ORDINALITY AS t (text, position)
-WHERE pg_catalog.current_setting('server_encoding') = 'UTF8'
-ORDER BY t.position
-"""
-
-
-def agrees(session: Session) -> bool:
-    """Whether the server computes the same hashes: it has the function, UTF-8 and our order of bytes.
-
-    Args:
-        session: not in a transaction, which an error would abort.
-    """
-    try:
-        with session.cursor() as cursor:
-            cursor.execute(_ASK, (_EXAMPLE_SEED, _EXAMPLES))
-            answer = [row[0] for row in cursor.fetchall()]
-    # No such function, or the database's encoding lacks a character.
-    except (psycopg2.ProgrammingError, psycopg2.NotSupportedError, psycopg2.DataError):
-        return False
-    seeds = np.full(len(_EXAMPLES), _EXAMPLE_SEED, np.int64).view(np.uint64)
-    return bool(answer == hashes(pa.array(_EXAMPLES), seeds).view(np.int64).tolist())
 
 
 def hashes(texts: pa.StringArray, seeds: Hashes, *, quotes: bool = False) -> Hashes:

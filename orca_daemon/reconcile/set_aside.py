@@ -10,9 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from orca_daemon.reconcile.copied_hashes import as_batch
+from orca_daemon.reconcile.parts import CONTENT, KEY, Numbers
 from orca_daemon.reconcile.server_hash import Hashes
 
-_ROW, _PLACE = 33, 9
+_ROW, _PLACE = 32, 9
 """Bytes of a row of the catalog, with what is beside it while others are sought; of a place in the table."""
 _FULLEST = 0.75
 """The part of a table's places that may be taken: in a fuller one, free places are far apart."""
@@ -47,37 +49,43 @@ class Table:
         """A table of these."""
         sparse = min((_SPARSE * len(hashes)).bit_length(), _SPARSE_BITS)
         table = cls(max(sparse, int(len(hashes) / _FULLEST).bit_length()))
-        for start in range(0, len(hashes), _BLOCK):
-            table.add(hashes[start : start + _BLOCK])
+        table.add(hashes)
         return table
 
     def add(self, hashes: Hashes) -> None:
         """Add hashes; there must be room for them."""
+        for start in range(0, len(hashes), _BLOCK):
+            self._add(hashes[start : start + _BLOCK])
+
+    def _add(self, hashes: Hashes) -> None:
         wanted = np.maximum(hashes, np.uint64(1))
         at = self._first(wanted)
         while len(wanted):
-            there = self.places.take(at)
-            free = there == 0
-            self.places[at[free]] = wanted[free]
-            # Of several that found the same place free, the last one has it.
-            there[free] = self.places.take(at[free])
-            left = there != wanted
+            there = self._at(at)
+            # Of several that find the same place free, the last one has it.
+            self.places[at] = np.where(there == 0, wanted, there)
+            left = np.flatnonzero(self._at(at) != wanted)
             at, wanted = self._next(at[left]), wanted[left]
 
     def find(self, hashes: Hashes) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
         """Whether each hash is in the table, and its place if it is."""
         wanted = np.maximum(hashes, np.uint64(1))
         at = self._first(wanted)
-        there = self.places.take(at)
+        there = self._at(at)
         found = there == wanted
         left = np.flatnonzero(~found & (there != 0))
         while len(left):
             at[left] = self._next(at[left])
-            there = self.places.take(at[left])
+            there = self._at(at[left])
             same = there == wanted[left]
             found[left[same]] = True
             left = left[~same & (there != 0)]
         return found, at
+
+    def _at(self, places: npt.NDArray[np.int64]) -> Hashes:
+        return self.places.take(
+            places, mode="clip"
+        )  # all are in the table, which "clip" does not check first
 
     def _first(self, hashes: Hashes) -> npt.NDArray[np.int64]:
         # Of the product, because all keys of a part begin with the same bits.  Two shifts, because one of all
@@ -108,31 +116,32 @@ class Catalogued:
     def __init__(self, memory: int) -> None:
         self._table, self._most = Table(_bits(memory)), room(memory)
         self._met = np.zeros(len(self._table.places), np.bool_)
-        self._batches: list[pa.RecordBatch] = []
+        self._blocks: list[Numbers] = []
         self._rows = 0
         self.fits = True
         """Whether all rows so far are in the table."""
         self.same = 0
         """Rows of the listing that were set aside."""
 
-    def add(self, batch: pa.RecordBatch) -> None:
-        """Add rows of the catalog: `id`, `recent`, `key_hash` and `content_hash`."""
-        self._batches.append(batch)
-        self._rows += batch.num_rows
+    def add(self, rows: Numbers) -> None:
+        """Add rows of the catalog, as `copied_hashes` has them."""
+        self._blocks.append(rows)
+        self._rows += len(rows)
         self.fits = self.fits and self._rows <= self._most
         if self.fits:
-            self._table.add(_of_rows(batch))
+            self._table.add(_of_rows(rows))
 
-    def pop(self) -> list[pa.RecordBatch]:
+    def pop(self) -> list[Numbers]:
         """All rows so far, which leave the memory with the table."""
         del self._table, self._met
-        batches, self._batches = self._batches, []
-        return batches
+        blocks, self._blocks = self._blocks, []
+        return blocks
 
     def others(self, listing: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """The rows of a listing that are not the same in the catalog, and those that are odd."""
         for batch in listing:
-            same, places = self._table.find(_of_rows(batch))
+            hashes = (batch.column(name).to_numpy() for name in ("key_hash", "content_hash"))
+            same, places = self._table.find(_together(*hashes))
             if batch.column("odd").null_count < batch.num_rows:
                 same &= batch.column("odd").is_null().to_numpy(zero_copy_only=False)
             self._met[places[same]] = True
@@ -152,21 +161,24 @@ class Catalogued:
         if np.count_nonzero(taken) != self._rows:
             raise CollidedError
         unmet = self._table.places[taken & ~self._met]
-        batches, rest = self.pop(), []
+        blocks, rest = self.pop(), []
         # One table after the other: if nearly all rows differ, each is as large as that of the catalog.
         table = Table.of(unmet)
-        wanted = [table.find(_of_rows(batch))[0] for batch in batches]
+        wanted = [table.find(_of_rows(block))[0] for block in blocks]
         del unmet, table
         table = Table.of(keys)
-        while batches:
-            batch = batches.pop()
-            kept = wanted.pop() | table.find(batch.column("key_hash").to_numpy())[0]
-            rest.append(batch if kept.all() else batch.filter(pa.array(kept)))
+        while blocks:
+            block = blocks.pop()
+            kept = wanted.pop() | table.find(block[:, KEY])[0]
+            rest.append(as_batch(block if kept.all() else block[kept]))
         return rest
 
 
-def _of_rows(batch: pa.RecordBatch) -> Hashes:
+def _of_rows(rows: Numbers) -> Hashes:
+    return _together(rows[:, KEY], rows[:, CONTENT])
+
+
+def _together(keys: Hashes, contents: Hashes) -> Hashes:
     """One hash for key and content."""
-    keys, contents = (batch.column(name).to_numpy() for name in ("key_hash", "content_hash"))
     hashes: Hashes = keys + contents * _SPREAD
     return hashes

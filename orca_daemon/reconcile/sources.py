@@ -9,7 +9,8 @@ from typing import Protocol
 import duckdb
 
 from orca_daemon.reconcile.binary import as_parquet, check_parquet
-from orca_daemon.reconcile.catalog import attach_stored, connection_of
+from orca_daemon.reconcile.catalog import attach_stored
+from orca_daemon.reconcile.catalog_copy import connection_of
 from orca_daemon.reconcile.inflate import Inflated, unpacked
 from orca_daemon.reconcile.listing import Listing, csv_listing, no_files, parquet, parquet_listing
 from orca_daemon.reconcile.protocol import Remote, Statement, Task

@@ -15,7 +15,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from orca_daemon.reconcile import spark_listing
-from orca_daemon.reconcile.catalog import stream_of
+from orca_daemon.reconcile.catalog_copy import CopiedRows, opened
 from orca_daemon.reconcile.compare import counted, odd_examples, refuse_empty, write
 from orca_daemon.reconcile.copied_rows import SCHEMA
 from orca_daemon.reconcile.engine import open_engine
@@ -74,14 +74,16 @@ def compared(
         reports: called with the bytes of the listing and with the rows of the catalog so far.
     """
     folder, (of_listing, of_catalog) = Path(task.folder), reports
-    with stream_of(task, of_catalog) as (stream, hashing):
+    with opened(task, of_catalog) as copied:
+        assert isinstance(copied, CopiedRows)  # noqa: S101  `opened` sees that Spark compares
+        stream = copied.stream
         urls = _urls(task, spark, files, stage, Spool.of(task, of_listing, sign))
         on_staged()
         stream.start()
         stage_catalog(stream.rest(), stage, folder)
         stream.check()
         rows = stream.rows
-    compare(task, spark, urls, hashing.classes)
+    compare(task, spark, urls, copied.classes)
     with open_engine(task) as engine:
         load_differences(engine, stage.differences())
         result = counted(engine, rows)

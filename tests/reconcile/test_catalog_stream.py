@@ -11,7 +11,8 @@ import pytest
 
 from orca_daemon.db import ranges
 from orca_daemon.db import readers as readers_module
-from orca_daemon.reconcile import catalog_stream, copied_hashes, copied_rows, held, server_hash, set_aside
+from orca_daemon.reconcile import catalog_stream, copied_hashes, copied_rows, hash_agreement, held, set_aside
+from orca_daemon.reconcile.binary_copy import UnreadableError, without_frame
 from orca_daemon.reconcile.protocol import Compared, ComparisonFailure
 from tests.reconcile.archive import Filed, Listed
 from tests.reconcile.conftest import Bench
@@ -64,7 +65,7 @@ def _archived(bench: Bench) -> list[Listed]:
 def hashed_by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Who hashes the catalog."""
     if request.param == "DuckDB":
-        monkeypatch.setattr(server_hash, "agrees", lambda _: False)
+        monkeypatch.setattr(hash_agreement, "agrees", lambda _: False)
     return str(request.param)
 
 
@@ -169,7 +170,7 @@ def test_a_row_is_read_as_postgres_sends_it() -> None:
     ids=["no id", "no storage class", "not UTF-8", "cut off"],
 )
 def test_a_row_that_cannot_be_read_is_an_error_that_quotes_nothing(row: bytes, problem: str) -> None:
-    with pytest.raises(copied_rows.UnreadableError) as failure:
+    with pytest.raises(UnreadableError) as failure:
         _read([GOOD, row])
     assert str(failure.value).removeprefix("the catalog cannot be read: ") == problem
 
@@ -186,12 +187,12 @@ def test_hashes_are_read_as_postgres_sends_them() -> None:
         value.to_bytes(8, "big", signed=value < 0) for value in (7, 2**64 - 1, 1, -(2**40), 0, 2)
     )
     rows = [SIGNED + _sums(2, numbers), _sums(0, None), b"\xff\xff"]
-    first, second = copied_hashes.FORM.batches(rows)
-    assert first.to_pylist() == [
+    first, second = map(copied_hashes.numbers_of, without_frame(rows))
+    assert copied_hashes.as_batch(first).to_pylist() == [
         {"id": 7, "recent": False, "key_hash": 2**64 - 1, "content_hash": 1},
         {"id": 2**40, "recent": True, "key_hash": 0, "content_hash": 2},
     ]
-    assert second.num_rows == 0
+    assert second.shape == (0, 3)
 
 
 @pytest.mark.parametrize(
@@ -200,8 +201,8 @@ def test_hashes_are_read_as_postgres_sends_them() -> None:
     ids=["a null", "all null", "no count", "a byte less", "cut off", "empty"],
 )
 def test_hashes_that_are_incomplete_are_an_error(row: bytes) -> None:
-    with pytest.raises(copied_rows.UnreadableError, match="a row of the catalog has no id, key, ETag"):
-        list(copied_hashes.FORM.batches([SIGNED + row]))
+    with pytest.raises(UnreadableError, match="a row of the catalog has no id, key, ETag"):
+        copied_hashes.numbers_of(row)
 
 
 @pytest.mark.parametrize("column", ["key_path", "etag", "size_in_bytes", "storage_class_id"])

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orca_daemon.db.session import Session
-from orca_daemon.reconcile import server_hash
+from orca_daemon.reconcile import hash_agreement, server_hash
 from tests.conftest import Server
 
 SEEDS = st.integers(-(2**62), -1)
@@ -91,8 +91,13 @@ def test_part_of_an_array_and_nulls_are_hashed(connection: Any) -> None:
     )
 
 
+def test_the_examples_have_our_hashes() -> None:
+    texts = pa.array(list(hash_agreement.HASHES))
+    assert by_us(texts, [hash_agreement.SEED] * len(texts)) == list(hash_agreement.HASHES.values())
+
+
 def test_the_server_agrees(connection: Any) -> None:
-    assert server_hash.agrees(connection)
+    assert hash_agreement.agrees(connection)
 
 
 @pytest.mark.parametrize("encoding", ["LATIN1", "WIN1251", "SQL_ASCII"])
@@ -107,7 +112,7 @@ def test_a_server_with_another_encoding_does_not_agree(
         with closing(psycopg2.connect(url, connection_factory=Session)) as other:
             other.autocommit = True
             other.set_client_encoding("UTF8")
-            assert not server_hash.agrees(other)
+            assert not hash_agreement.agrees(other)
     finally:
         postgres.drop(url)
 
@@ -120,6 +125,6 @@ def test_a_server_with_another_encoding_does_not_agree(
 def test_a_server_with_other_hashes_does_not_agree_and_can_be_used(
     connection: Any, question: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server_hash, "_ASK", question)
-    assert not server_hash.agrees(connection)
+    monkeypatch.setattr(hash_agreement, "_ASK", question)
+    assert not hash_agreement.agrees(connection)
     assert by_server(connection, ["a"], [-1]) == by_us(pa.array(["a"]), [-1])

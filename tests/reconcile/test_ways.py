@@ -4,15 +4,14 @@ import gzip
 import io
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pyarrow as pa
 import pytest
 from psycopg2 import sql
 from pyarrow import parquet
 
-from orca_daemon.reconcile import hashing as hashing_module
-from orca_daemon.reconcile import joins, server_hash
-from orca_daemon.reconcile.hashing import InPostgres
+from orca_daemon.reconcile import catalog_copy, joins, server_hash
 from orca_daemon.reconcile.manifest import FIELDS
 from orca_daemon.reconcile.protocol import Compared, ComparisonFailure, FailureKind, Task
 from orca_daemon.reconcile.server_hash import Hashes
@@ -85,25 +84,25 @@ def test_keys_whose_hashes_are_the_same_are_compared_by_other_hashes(
     bench.archive.catalog(CATALOG)
     rows = LISTINGS["every kind of difference"]
     usual = outcome(bench, bench.compare(rows, form="Parquet"))
-    copy, hashes, used = InPostgres.copy, server_hash.hashes, []
+    copy, hashes, used = catalog_copy._copy, server_hash.hashes, set[str]()
 
-    def first_alike(hashing: InPostgres, task: Task, where: sql.Composable) -> sql.Composable:
-        used.append(hashing._seed)
-        monkeypatch.setattr(hashing_module, "_COPY_HASHES", alike if len(used) == 1 else text)
-        return copy(hashing, task, where)
+    def first_alike(statement: str, task: Task, where: sql.Composable, **values: sql.Composable) -> Any:
+        used.add(str(values))
+        if len(used) == 1:
+            key = 'pg_catalog.hashtextextended(t.key_path COLLATE "C", {seed})'
+            statement = statement.replace(key, "7::bigint")
+        return copy(statement, task, where, **values)
 
     def hashed(texts: pa.StringArray, seeds: Hashes, *, quotes: bool = False) -> Hashes:
         found = hashes(texts, seeds, quotes=quotes)
         return found * 0 + 7 if len(used) == 1 and texts[0].as_py() == rows[0].key else found
 
-    text = hashing_module._COPY_HASHES
-    alike = text.replace('pg_catalog.hashtextextended(t.key_path COLLATE "C", {seed})', "7::bigint")
-    monkeypatch.setattr(InPostgres, "copy", first_alike)
+    monkeypatch.setattr(catalog_copy, "_copy", first_alike)
     monkeypatch.setattr(server_hash, "hashes", hashed)
 
     with compared_by(way):
         assert outcome(bench, bench.compare(rows, form="Parquet")) == usual
-    assert len(set(used)) == 2
+    assert len(used) == 2
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -120,8 +120,14 @@ def test_the_child_is_given_no_secrets() -> None:
         "SOME_TOKEN": "x",
     }
     needed = {"PATH": "p", "LC_ALL": "C", "PYTHONPATH": "y", "PGSSLROOTCERT": "r", "HTTPS_PROXY": "h"}
+    malloc = environment({})
 
-    assert environment(secrets | needed) == needed
+    assert environment(secrets | needed) == needed | malloc
+    assert all(name.startswith("MALLOC_") for name in malloc)
+
+
+def test_options_of_malloc_are_the_operators_if_there_are_any() -> None:
+    assert environment({"MALLOC_ARENA_MAX": "7"})["MALLOC_ARENA_MAX"] == "7"
 
 
 async def test_the_command_line_and_environment_of_the_child_have_no_secrets(

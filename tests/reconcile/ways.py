@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Literal, get_args
 from unittest.mock import patch
 
-from orca_daemon.reconcile import catalog, joins, server_hash, set_aside
+from orca_daemon.reconcile import catalog_copy, hash_agreement, joins, set_aside
 
 Way = Literal["join", "join, read twice", "set aside", "set aside in parts", "parts that do not fit"]
 """In the first two, DuckDB hashes both sides; in the others, Postgres hashes the catalog."""
@@ -23,9 +23,9 @@ def compared_by(way: Way) -> Iterator[None]:
 
         match way:
             case "join" | "join, read twice":
-                let(server_hash, "agrees", lambda _: False)
+                let(hash_agreement, "agrees", lambda _: False)
             case _:
-                let(catalog, "_LEAST_PARTS", 1)
+                let(catalog_copy, "_LEAST_PARTS", 1)
         match way:
             case "join, read twice":
                 let(joins, "_ROW", _ENDLESS)
