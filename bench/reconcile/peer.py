@@ -24,7 +24,7 @@ from orca_daemon.local.moto import REGION
 TURNS = 3
 _LIMITS = {"duckdb": "", "duckdb within our memory": "800MiB"}
 """DuckDB's own limits of memory; with the second, its process takes as much as ours may, 1 GiB."""
-_INSERTS = ("insert_phantoms", "insert_orphans", "insert_mismatches")
+_INSERTS = ("look_up", "insert_phantoms", "insert_orphans", "insert_mismatches", "end_look_up")
 
 
 def add_peers(case: Case, figures: dict[str, float], targets: list[Target]) -> None:

@@ -3,7 +3,8 @@
 import math
 from collections.abc import Iterator
 from contextlib import closing
-from itertools import chain
+from itertools import chain, groupby
+from operator import itemgetter
 from pathlib import Path
 
 import duckdb
@@ -18,6 +19,7 @@ from orca_daemon.reconcile.held import free_mib, in_memory, streamed
 from orca_daemon.reconcile.listing import QUOTED, Listing
 from orca_daemon.reconcile.parts import Parts
 from orca_daemon.reconcile.protocol import Task
+from orca_daemon.reconcile.read_ahead import ahead
 from orca_daemon.reconcile.set_aside import Catalogued
 
 STATEMENT = Path(__file__).with_name("compare.sql").read_text("utf-8")
@@ -32,6 +34,8 @@ _PLACES = (
 )
 _WAITING = 65_536
 """Rows that are put into a table of DuckDB's at one time."""
+_AHEAD = 16 << 20
+"""Bytes of the listing's rows on disk that are read ahead."""
 _ROW = 72
 """Bytes of DuckDB's memory for a row of the catalog in a join; as a rule, the listing has as many rows."""
 _WANTED = 400
@@ -109,9 +113,11 @@ def _look_up_parts(
             catalog.check()
     catalog.wait()
     same = 0
-    with closing(in_memory(task, parts)) as catalogs:
-        for index, catalogued in enumerate(catalogs):
-            others, rest = _rest(catalogued, map(places.as_batch, listed.read(index)))
+    # Both are read ahead, because other files may have displaced them from the system's cache.
+    listings = ahead(listed.read_all(), _AHEAD, lambda block: block[1].nbytes)
+    with closing(in_memory(task, parts)) as catalogs, closing(listings):
+        for catalogued, (index, blocks) in zip(catalogs, groupby(listings, itemgetter(0)), strict=True):
+            others, rest = _rest(catalogued, (places.as_batch(rows) for _, rows in blocks))
             engine.register("part", pa.Table.from_batches(others, places.SCHEMA))
             engine.execute(f"CREATE OR REPLACE VIEW listing AS {_PLACES} FROM part")
             engine.register("catalog", pa.Table.from_batches(rest, copied_hashes.SCHEMA))

@@ -67,5 +67,12 @@ class Parts:
                 yield numbers.reshape(-1, 3)
         path.unlink()
 
+    def read_all(self) -> Iterator[tuple[int, Numbers]]:
+        """The rows of one part after another, each with the number of its part, and first none of it."""
+        for index in range(len(self)):
+            yield index, np.empty((0, 3), np.uint64)
+            for rows in self.read(index):
+                yield index, rows
+
     def __len__(self) -> int:
         return len(self._paths)

@@ -1,7 +1,9 @@
 """Writes the reports of a comparison, and reads jobs and reports for the command line and the metrics."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,9 @@ _SQL = load(__package__, "reports.sql")
 _BUFFER = 1 << 20
 _PAGE = 1000
 """Rows of a report that are in memory at one time."""
+_GATHERED = 100_000
+"""Differences whose rows of the catalog are read at one time."""
+_LEAST, _MOST = -(1 << 63), (1 << 63) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +65,33 @@ def write(connection: Connection, job: ReconcileJob, differences: Path, compared
     expected = compared.phantoms + compared.orphans + compared.mismatched
     if (loaded := _load(connection, differences)) != expected:
         raise TornError(f"the comparison found {expected} differences, and {loaded} were read")
-    return Written(
-        phantoms=connection.execute(_SQL["insert_phantoms"], values).rowcount,
-        orphans=connection.execute(_SQL["insert_orphans"], values).rowcount,
-        mismatches=connection.execute(_SQL["insert_mismatches"], values).rowcount,
-    )
+    with _catalogued(connection):
+        return Written(
+            phantoms=connection.execute(_SQL["insert_phantoms"], values).rowcount,
+            orphans=connection.execute(_SQL["insert_orphans"], values).rowcount,
+            mismatches=connection.execute(_SQL["insert_mismatches"], values).rowcount,
+        )
+
+
+@contextmanager
+def _catalogued(connection: Connection) -> Iterator[None]:
+    """The relation `catalogued`: the catalog's rows of the differences.
+
+    If the catalog is larger than the server's cache, each look-up would wait for its disk.  Then many rows are
+    gathered by one statement, for which the server reads ahead.
+    """
+    if connection.execute(_SQL["exceeds_cache"]).scalar_one():
+        connection.execute(_SQL["create_gathered"])
+        connection.execute(_SQL["begin_gathering"])
+        bounds = connection.execute(_SQL["bounds"], {"most": _GATHERED}).scalars().all()
+        for after, until in pairwise([_LEAST, *bounds, _MOST]):
+            connection.execute(_SQL["gather"], {"after": after, "until": until})
+        connection.execute(_SQL["end_gathering"])
+        yield
+    else:
+        connection.execute(_SQL["look_up"])
+        yield
+        connection.execute(_SQL["end_look_up"])
 
 
 def _note(compared: Compared) -> str | None:

@@ -24,17 +24,90 @@ COPY pg_temp.differences FROM STDIN (FORMAT csv, NULL E'\\N');
 -- name: analyze_differences
 ANALYZE pg_temp.differences;
 
+-- name: look_up
+-- The catalog's columns of a difference, looked up one after another.
+CREATE TEMPORARY VIEW catalogued AS
+SELECT
+    f.id AS file_id, f.name, f.key_path, f.etag, f.cumulus_archive_location, f.size_in_bytes, f.storage_class_id,
+    g.collection_id, g.cumulus_granule_id, g.last_update
+FROM orca.files AS f
+INNER JOIN orca.granules AS g ON g.id = f.granule_id;
+
+-- name: end_look_up
+DROP VIEW pg_temp.catalogued;
+
+-- name: exceeds_cache
+SELECT
+    pg_catalog.pg_table_size('orca.files') + pg_catalog.pg_table_size('orca.granules')
+    > pg_catalog.pg_size_bytes(pg_catalog.current_setting('effective_cache_size'));
+
+-- name: create_gathered
+CREATE TEMPORARY TABLE catalogued (
+    file_id bigint,
+    name text,
+    key_path text,
+    etag text,
+    cumulus_archive_location text,
+    size_in_bytes bigint,
+    storage_class_id int,
+    collection_id text,
+    cumulus_granule_id text,
+    last_update timestamptz
+) ON COMMIT DROP;
+
+-- name: bounds
+SELECT n.file_id
+FROM (
+    SELECT d.file_id, row_number() OVER (ORDER BY d.file_id) AS position
+    FROM pg_temp.differences AS d
+    WHERE d.kind IN ('phantom', 'mismatch')
+) AS n
+WHERE n.position % :most = 0
+ORDER BY n.file_id;
+
+-- name: begin_gathering
+-- Reading ahead is for bitmap scans only.  Where it is not supported, the setting is 0, and must be.  Memory for a
+-- bitmap of every page: one that names ranges of pages has each of their rows compared with all ids.
+SELECT pg_catalog.set_config('effective_io_concurrency', '32', TRUE)
+WHERE pg_catalog.current_setting('effective_io_concurrency')::int BETWEEN 1 AND 31;
+SET LOCAL enable_indexscan = off; SET LOCAL enable_seqscan = off; SET LOCAL work_mem = '64MB';
+
+-- name: gather
+INSERT INTO pg_temp.catalogued
+WITH f AS MATERIALIZED (
+    SELECT *
+    FROM orca.files AS f
+    WHERE f.id = ANY(ARRAY(
+        SELECT d.file_id
+        FROM pg_temp.differences AS d
+        WHERE d.kind IN ('phantom', 'mismatch') AND d.file_id > :after AND d.file_id <= :until
+    ))
+),
+
+g AS MATERIALIZED (
+    SELECT * FROM orca.granules AS g WHERE g.id = ANY(ARRAY(SELECT DISTINCT f.granule_id FROM f))
+)
+
+SELECT
+    f.id, f.name, f.key_path, f.etag, f.cumulus_archive_location, f.size_in_bytes, f.storage_class_id,
+    g.collection_id, g.cumulus_granule_id, g.last_update
+FROM f
+INNER JOIN g ON g.id = f.granule_id;
+
+-- name: end_gathering
+SET LOCAL enable_indexscan = on; SET LOCAL enable_seqscan = on;
+ANALYZE pg_temp.catalogued;
+
 -- name: insert_phantoms
 INSERT INTO orca.reconcile_phantom_report (
     job_id, collection_id, granule_id, filename, key_path, orca_etag, orca_last_update, orca_size,
     orca_storage_class_id
 )
 SELECT
-    :job, g.collection_id, g.cumulus_granule_id, f.name, f.key_path, f.etag, g.last_update, f.size_in_bytes,
-    f.storage_class_id
+    :job, c.collection_id, c.cumulus_granule_id, c.name, c.key_path, c.etag, c.last_update, c.size_in_bytes,
+    c.storage_class_id
 FROM pg_temp.differences AS d
-INNER JOIN orca.files AS f ON f.id = d.file_id
-INNER JOIN orca.granules AS g ON g.id = f.granule_id
+INNER JOIN pg_temp.catalogued AS c ON c.file_id = d.file_id
 WHERE d.kind = 'phantom';
 
 -- name: insert_orphans
@@ -50,17 +123,16 @@ INSERT INTO orca.reconcile_catalog_mismatch_report (
     s3_storage_class, discrepancy_type
 )
 SELECT
-    :job, g.collection_id, g.cumulus_granule_id, f.name, f.key_path, f.cumulus_archive_location, f.etag,
-    d.s3_etag, g.last_update, d.s3_last_update, f.size_in_bytes, d.s3_size_in_bytes, f.storage_class_id,
+    :job, c.collection_id, c.cumulus_granule_id, c.name, c.key_path, c.cumulus_archive_location, c.etag,
+    d.s3_etag, c.last_update, d.s3_last_update, c.size_in_bytes, d.s3_size_in_bytes, c.storage_class_id,
     d.s3_storage_class, differs.label
 FROM pg_temp.differences AS d
-INNER JOIN orca.files AS f ON f.id = d.file_id AND f.key_path = d.key_path
-INNER JOIN orca.granules AS g ON g.id = f.granule_id
-INNER JOIN orca.storage_class AS s ON s.id = f.storage_class_id
+INNER JOIN pg_temp.catalogued AS c ON c.file_id = d.file_id AND c.key_path = d.key_path
+INNER JOIN orca.storage_class AS s ON s.id = c.storage_class_id
 CROSS JOIN LATERAL concat_ws(
     ', ',
-    CASE WHEN f.etag <> d.s3_etag THEN 'etag' END,
-    CASE WHEN f.size_in_bytes <> d.s3_size_in_bytes THEN 'size_in_bytes' END,
+    CASE WHEN c.etag <> d.s3_etag THEN 'etag' END,
+    CASE WHEN c.size_in_bytes <> d.s3_size_in_bytes THEN 'size_in_bytes' END,
     CASE WHEN s.value <> d.s3_storage_class THEN 'storage_class' END
 ) AS differs (label)
 WHERE d.kind = 'mismatch' AND differs.label <> '';
