@@ -35,7 +35,7 @@ class Catalog:
 
     Args:
         engine: DuckDB.
-        copied: the rows, or their hashes; reading has begun.
+        copied: the rows, or their hashes, of which reading has begun.
         task: the task.
         salt: see `InDuckDB`.
     """
@@ -57,6 +57,7 @@ class Catalog:
             hashing = InPostgres(copied.classes, copied.seed)
             self.hashing, self.held = hashing, Held(hashing, copied.stream, task)
         else:
+            copied.stream.start()
             hashes = InDuckDB(copied.classes, salt)
             self.hashing, self._columns = hashes, _Columns(engine, copied.stream, hashes, task)
         self._error: BaseException | None = None

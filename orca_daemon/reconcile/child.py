@@ -16,7 +16,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from orca_daemon.reconcile.catalog_copy import connection_of, opened
+from orca_daemon.reconcile.catalog_copy import CopiedHashes, connection_of, opened
 from orca_daemon.reconcile.progress import progress, progress_of_files, traced
 from orca_daemon.reconcile.protocol import (
     Compared,
@@ -27,6 +27,8 @@ from orca_daemon.reconcile.protocol import (
     Part,
     PartStaged,
     Remote,
+    Send,
+    Sign,
     Signed,
     SparkDone,
     SparkTask,
@@ -43,9 +45,6 @@ from orca_daemon.reconcile.refusal import RepeatedError
 if TYPE_CHECKING:
     from orca_daemon.reconcile.spark import Stage
 
-Send = Callable[[Message], None]
-Sign = Callable[[int, str], str]
-"""Requests a new URL of the data file with this index, because of a reason."""
 
 _LOCK_RETRY = 1.0
 """Seconds between two attempts to take the job's lock."""
@@ -158,9 +157,14 @@ def _compared_here(
     sign: Sign,
     salt: str = "",
 ) -> Compared | ComparisonFailure:
-    """Let Postgres begin to read, and compare."""
+    """Let Postgres begin to read, and compare.
+
+    Columns are not read yet: their thread would be the first to import Arrow, which some versions do not
+    survive (apache/arrow#50471).
+    """
     with opened(task, progress("catalog", send)) as copied:
-        copied.stream.start()
+        if isinstance(copied, CopiedHashes):
+            copied.stream.start()
         # Here, because this import takes a third of a second, in which Postgres reads already.
         from orca_daemon.reconcile import comparison
 
@@ -221,8 +225,10 @@ def _watch_memory(limit_mib: int) -> None:
     """End the process if it takes more memory than the setting allows: data may surprise a library."""
     while peak_mib() <= limit_mib * _TOLERANCE:
         time.sleep(_MEMORY_CHECK_EVERY)
-    _send(_failure_of(MemoryError(), ""))
-    os._exit(1)
+    try:
+        _send(_failure_of(MemoryError(), ""))
+    finally:
+        os._exit(1)
 
 
 def _take_lock(connection: Any, lock: int) -> None:

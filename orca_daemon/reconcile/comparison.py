@@ -1,7 +1,7 @@
 """Compares a listing with a catalog that is being read; runs in the child."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 
@@ -16,8 +16,9 @@ from orca_daemon.reconcile.progress import REPORT_EVERY, progress_of_files, trac
 from orca_daemon.reconcile.protocol import (
     Compared,
     ComparisonFailure,
-    Message,
     Remote,
+    Send,
+    Sign,
     Staged,
     StageProgress,
     Task,
@@ -26,9 +27,6 @@ from orca_daemon.reconcile.protocol import (
 from orca_daemon.reconcile.reasons import failure_of
 from orca_daemon.reconcile.refusal import RepeatedError
 from orca_daemon.reconcile.sources import ListingSource, source_of
-from orca_daemon.reconcile.spool import Sign
-
-Send = Callable[[Message], None]
 
 
 def compared(
@@ -43,7 +41,7 @@ def compared(
 
     Args:
         task: the task.
-        copied: the catalog; reading has begun.
+        copied: the catalog; if Postgres hashes it, reading has begun.
         files: the data files.
         send: sends a message to the daemon.
         sign: requests a new URL of a data file.
@@ -52,13 +50,13 @@ def compared(
     Raises:
         RepeatedError: the listing names a key more than once, or two keys have the same hash.
     """
-    opened: list[ListingSource] = []
+    sources: list[ListingSource] = []
     try:
-        return _compared(task, copied, files, send, sign, opened, salt)
+        return _compared(task, copied, files, send, sign, sources, salt)
     except RepeatedError:
         raise
     except Exception as error:  # noqa: BLE001  every error is sent to the daemon
-        return failure_of(error, task.folder, opened[-1].where if opened else None)
+        return failure_of(error, task.folder, sources[-1].where if sources else None)
 
 
 def _compared(
@@ -67,15 +65,15 @@ def _compared(
     files: list[Remote],
     send: Send,
     sign: Sign,
-    opened: list[ListingSource],
+    sources: list[ListingSource],
     salt: str,
 ) -> Compared:
-    """Do the task; `opened` gets the listing, which locates errors."""
+    """Do the task; `sources` gets the listing, which locates errors."""
     with open_engine(task) as engine, ExitStack() as stack:
         catalog = stack.enter_context(closing(Catalog(engine, copied, task, salt)))
         with traced("listing", send):
             source = source_of(task, engine, stack, files, progress_of_files(files, send), sign)
-        opened.append(source)
+        sources.append(source)
         send(Staged())
         catalog.attach()
         streams = [*source.streams, catalog.stream]
@@ -99,7 +97,7 @@ def _compared(
 
 @contextmanager
 def _report_per_cent(
-    engine: duckdb.DuckDBPyConnection, send: Callable[[Message], None], hashing: Hashing, rows: int
+    engine: duckdb.DuckDBPyConnection, send: Send, hashing: Hashing, rows: int
 ) -> Iterator[None]:
     """Report the part of the listing that was hashed, or DuckDB's own estimate, until the context ends.
 

@@ -38,8 +38,9 @@ def numbers_of(part: bytes) -> Numbers:
 
 
 def as_batch(rows: Numbers) -> pa.RecordBatch:
-    """Rows of the catalog as a batch."""
+    """Rows of the catalog as a batch, which may take their memory: do not use them afterwards."""
     ids, keys, contents = columns(rows)
     signed = ids.view(np.int64)
-    values = (np.abs(signed), signed < 0, keys, contents)
+    recent = signed < 0
+    values = (np.abs(signed, out=signed), recent, keys, contents)
     return pa.RecordBatch.from_arrays([pa.array(each) for each in values], schema=SCHEMA)

@@ -50,6 +50,7 @@ class Parts:
             if self.bits
             else np.zeros(len(rows), np.uint8)
         )
+        # By `take`, whose result has the rows one after another in memory, as files have them.
         sorted_rows = rows.take(np.argsort(parts, kind="stable"), axis=0)
         ends = np.cumsum(np.bincount(parts, minlength=len(self._files)))
         for file, start, end in zip(self._files, [0, *ends[:-1]], ends, strict=True):

@@ -132,7 +132,7 @@ async def start(task: Task) -> AsyncIterator[Child]:
 
 
 def environment(variables: Mapping[str, str]) -> dict[str, str]:
-    """Part of the daemon's environment, without credentials and settings, and options of malloc."""
+    """Options of malloc, and the daemon's environment without credentials and settings."""
     return _MALLOC | {
         name: value
         for name, value in variables.items()

@@ -6,6 +6,7 @@ because every comparison waits for the child's imports.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -249,6 +250,9 @@ Message: TypeAlias = (
     | Compared
     | ComparisonFailure
 )
+Send: TypeAlias = Callable[[Message], None]
+Sign: TypeAlias = Callable[[int, str], str]
+"""Requests a new URL of the file with this index from the daemon; the text is the answer of S3."""
 _KINDS: dict[str, type[Message]] = {
     kind.__name__: kind
     for kind in (

@@ -20,6 +20,8 @@ _PAGE = 1000
 """Rows of a report that are in memory at one time."""
 _GATHERED = 100_000
 """Differences whose rows of the catalog are read at one time."""
+_MOST_GATHERED = 10 * _GATHERED
+"""More differences are joined with the whole catalog: each chunk is sought among all of them."""
 _LEAST, _MOST = -(1 << 63), (1 << 63) - 1
 
 
@@ -45,7 +47,8 @@ def write(connection: Connection, job: ReconcileJob, differences: Path, compared
     """Replace the job's reports by these differences, and mark the job as succeeded.
 
     The columns of the catalog are joined here, for the few rows that differ, so that the comparison need not
-    carry them for all rows.  A difference that has left the catalog or was corrected since is not reported.
+    carry them for all rows.  A difference that has left the catalog or was corrected before that is not
+    reported.
 
     Args:
         connection: in a transaction; the caller commits.
@@ -65,7 +68,7 @@ def write(connection: Connection, job: ReconcileJob, differences: Path, compared
     expected = compared.phantoms + compared.orphans + compared.mismatched
     if (loaded := _load(connection, differences)) != expected:
         raise TornError(f"the comparison found {expected} differences, and {loaded} were read")
-    with _catalogued(connection):
+    with _catalogued(connection, compared):
         return Written(
             phantoms=connection.execute(_SQL["insert_phantoms"], values).rowcount,
             orphans=connection.execute(_SQL["insert_orphans"], values).rowcount,
@@ -74,13 +77,14 @@ def write(connection: Connection, job: ReconcileJob, differences: Path, compared
 
 
 @contextmanager
-def _catalogued(connection: Connection) -> Iterator[None]:
+def _catalogued(connection: Connection, compared: Compared) -> Iterator[None]:
     """The relation `catalogued`: the catalog's rows of the differences.
 
-    If the catalog is larger than the server's cache, each look-up would wait for its disk.  Then many rows are
-    gathered by one statement, for which the server reads ahead.
+    If the catalog is larger than the server's cache, each look-up would wait for its disk.  Then many rows
+    are gathered by one statement, for which the server reads ahead.
     """
-    if connection.execute(_SQL["exceeds_cache"]).scalar_one():
+    few = compared.phantoms + compared.mismatched <= _MOST_GATHERED
+    if few and connection.execute(_SQL["exceeds_cache"]).scalar_one():
         connection.execute(_SQL["create_gathered"])
         connection.execute(_SQL["begin_gathering"])
         bounds = connection.execute(_SQL["bounds"], {"most": _GATHERED}).scalars().all()
@@ -89,9 +93,9 @@ def _catalogued(connection: Connection) -> Iterator[None]:
         connection.execute(_SQL["end_gathering"])
         yield
     else:
-        connection.execute(_SQL["look_up"])
+        connection.execute(_SQL["create_view"])
         yield
-        connection.execute(_SQL["end_look_up"])
+        connection.execute(_SQL["drop_view"])
 
 
 def _note(compared: Compared) -> str | None:

@@ -24,8 +24,8 @@ COPY pg_temp.differences FROM STDIN (FORMAT csv, NULL E'\\N');
 -- name: analyze_differences
 ANALYZE pg_temp.differences;
 
--- name: look_up
--- The catalog's columns of a difference, looked up one after another.
+-- name: create_view
+-- The catalog's columns of all rows, which the reports join.
 CREATE TEMPORARY VIEW catalogued AS
 SELECT
     f.id AS file_id, f.name, f.key_path, f.etag, f.cumulus_archive_location, f.size_in_bytes, f.storage_class_id,
@@ -33,7 +33,7 @@ SELECT
 FROM orca.files AS f
 INNER JOIN orca.granules AS g ON g.id = f.granule_id;
 
--- name: end_look_up
+-- name: drop_view
 DROP VIEW pg_temp.catalogued;
 
 -- name: exceeds_cache
@@ -66,8 +66,8 @@ WHERE n.position % :most = 0
 ORDER BY n.file_id;
 
 -- name: begin_gathering
--- Reading ahead is for bitmap scans only.  Where it is not supported, the setting is 0, and must be.  Memory for a
--- bitmap of every page: one that names ranges of pages has each of their rows compared with all ids.
+-- Only bitmap scans read ahead.  Where the system cannot, the setting is 0, and must be.  Memory for a bitmap that names
+-- rows: if it names pages, each of their rows is compared with all ids.
 SELECT pg_catalog.set_config('effective_io_concurrency', '32', TRUE)
 WHERE pg_catalog.current_setting('effective_io_concurrency')::int BETWEEN 1 AND 31;
 SET LOCAL enable_indexscan = off; SET LOCAL enable_seqscan = off; SET LOCAL work_mem = '64MB';
@@ -95,7 +95,8 @@ FROM f
 INNER JOIN g ON g.id = f.granule_id;
 
 -- name: end_gathering
-SET LOCAL enable_indexscan = on; SET LOCAL enable_seqscan = on;
+SET LOCAL enable_indexscan TO DEFAULT; SET LOCAL enable_seqscan TO DEFAULT;
+SET LOCAL work_mem TO DEFAULT; SET LOCAL effective_io_concurrency TO DEFAULT;
 ANALYZE pg_temp.catalogued;
 
 -- name: insert_phantoms

@@ -83,9 +83,8 @@ class Table:
         return found, at
 
     def _at(self, places: npt.NDArray[np.int64]) -> Hashes:
-        return self.places.take(
-            places, mode="clip"
-        )  # all are in the table, which "clip" does not check first
+        # All are in the table; "clip" does not check that first.
+        return self.places.take(places, mode="clip")
 
     def _first(self, hashes: Hashes) -> npt.NDArray[np.int64]:
         # Of the product, because all keys of a part begin with the same bits.  Two shifts, because one of all

@@ -13,8 +13,8 @@ from orca_daemon.reconcile.catalog import attach_stored
 from orca_daemon.reconcile.catalog_copy import connection_of
 from orca_daemon.reconcile.inflate import Inflated, unpacked
 from orca_daemon.reconcile.listing import Listing, csv_listing, no_files, parquet, parquet_listing
-from orca_daemon.reconcile.protocol import Remote, Statement, Task
-from orca_daemon.reconcile.spool import Sign, Spool, fetch
+from orca_daemon.reconcile.protocol import Remote, Sign, Statement, Task
+from orca_daemon.reconcile.spool import Spool, fetch
 
 OddRows = Sequence[tuple[str, str]]
 """Keys as the listing has them, each with its problem."""

@@ -21,8 +21,8 @@ from orca_daemon.reconcile.copied_rows import SCHEMA
 from orca_daemon.reconcile.engine import open_engine
 from orca_daemon.reconcile.joins import STATEMENT
 from orca_daemon.reconcile.listing import OTHER_BUCKET, REFUSED, Listing
-from orca_daemon.reconcile.protocol import Compared, Remote, SparkTask, Task, differences
-from orca_daemon.reconcile.spool import Sign, Spool
+from orca_daemon.reconcile.protocol import Compared, Remote, Sign, SparkTask, Task, differences
+from orca_daemon.reconcile.spool import Spool
 
 LISTING = Listing(source="", stamp="s3_last_update")
 """How DuckDB reads the differences: Spark has formatted the times already."""

@@ -24,7 +24,7 @@ from orca_daemon.reconcile.download import (
     chunks,
     failure,
 )
-from orca_daemon.reconcile.protocol import Remote, Task
+from orca_daemon.reconcile.protocol import Remote, Sign, Task
 
 _THREADS = 4
 """Data files that are fetched at one time."""
@@ -34,9 +34,6 @@ PATIENCE = {Meaning.PASSING: 60.0, Meaning.THROTTLED: 600.0, Meaning.CREDENTIALS
 """Seconds for which a download is retried; then the comparison fails, and the message is retried."""
 _LONGEST_PAUSE = 15.0
 """Seconds between two tries."""
-
-Sign = Callable[[int, str], str]
-"""Requests a new URL of the file with this index from the daemon; the text is the answer of S3."""
 
 
 @dataclass(frozen=True, slots=True)

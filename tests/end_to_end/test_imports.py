@@ -31,3 +31,10 @@ def test_arrow_is_imported_by_the_first_export(deployment: Deployment) -> None:
     deployment.send("internal_report", export_message(ExportRequest(tables_to_query=("recovery_job",))))
     deployment.await_empty("internal_report")
     assert "pyarrow" in imported(deployment)
+
+
+def test_the_child_that_compares_imports_little_before_postgres_reads() -> None:
+    heavy = {"numpy", "pyarrow", "duckdb", "sqlalchemy", "pydantic", "botocore"}
+    program = f"import sys, orca_daemon.reconcile.child; print({heavy!r} & sys.modules.keys())"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "set()"

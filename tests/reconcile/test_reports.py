@@ -16,6 +16,7 @@ from tests.reconcile.conftest import Bench
 
 ROWS = ("SELECT * FROM orca.reconcile_phantom_report", "SELECT * FROM orca.reconcile_catalog_mismatch_report")
 CHANGED = range(0, 12, 2)
+SETTINGS = ("enable_indexscan", "enable_seqscan", "work_mem", "effective_io_concurrency")
 
 
 def compared(bench: Bench) -> int:
@@ -49,7 +50,7 @@ def test_gathered_rows_are_those_that_are_looked_up(
     assert [len(rows) for rows in looked_up] == [6, 6]
 
     monkeypatch.setattr(reports, "_GATHERED", most)
-    statements = {name: statement for name, statement in reports._SQL.items() if name != "look_up"}
+    statements = {name: statement for name, statement in reports._SQL.items() if name != "create_view"}
     monkeypatch.setattr(reports, "_SQL", statements)
     with small_cache(bench):
         assert bench.write() == job
@@ -93,13 +94,28 @@ def test_gathering_reads_by_bitmaps_which_the_server_reads_ahead_for(bench: Benc
     engine = create_engine(database_url.replace("postgresql:", "postgresql+psycopg2:"), poolclass=NullPool)
 
     with engine.begin() as connection:
+        before = [connection.execute(text(f"SHOW {name}")).scalar_one() for name in SETTINGS]
         for name in ("create_differences", "create_gathered", "begin_gathering"):
             connection.execute(reports._SQL[name])
         gather = text(f"EXPLAIN {reports._SQL['gather'].text}")
         plan = "\n".join(connection.execute(gather, {"after": 0, "until": 9}).scalars())
         connection.execute(reports._SQL["end_gathering"])
-        scans = connection.execute(text("SHOW enable_indexscan")).scalar_one()
+        after = [connection.execute(text(f"SHOW {name}")).scalar_one() for name in SETTINGS]
 
     assert "Bitmap Heap Scan on files" in plan
     assert "Bitmap Heap Scan on granules" in plan
-    assert scans == "on"
+    assert after == before
+
+
+def test_very_many_differences_are_joined_with_the_whole_catalog(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared(bench)
+    looked_up = written(bench)
+    statements = {name: statement for name, statement in reports._SQL.items() if name != "gather"}
+    monkeypatch.setattr(reports, "_SQL", statements)
+    monkeypatch.setattr(reports, "_MOST_GATHERED", 11)
+
+    with small_cache(bench):
+        bench.write()
+    assert written(bench) == looked_up
