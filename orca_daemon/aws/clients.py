@@ -22,7 +22,7 @@ from orca_daemon.aws import direct_s3
 from orca_daemon.aws.authorities import AuthoritiesError, check_authorities
 from orca_daemon.aws.direct_calls import DirectCalls, applicable
 from orca_daemon.aws.direct_s3 import DirectS3
-from orca_daemon.aws.late_client import LateClient, read_model
+from orca_daemon.aws.late_client import LateClient, drop_documentation, read_model
 from orca_daemon.aws.s3copy.window import MOST
 from orca_daemon.aws.session import NoRedirectSession, checked_session, reload_refused_credentials
 from orca_daemon.settings import AwsSection, Settings, SettingsError
@@ -96,6 +96,8 @@ async def connect(settings: Settings) -> AsyncIterator[Clients]:
         try:
             check_authorities(session)
             clients = {role: await make(service, config) for role, (service, config) in roles.items()}
+            for service in {service for service, _ in roles.values()}:
+                drop_documentation(session, service)
         except (CredentialRetrievalError, MetadataRetrievalError):
             raise  # the source of the credentials may answer later, so the caller tries again
         except NoRegionError as error:

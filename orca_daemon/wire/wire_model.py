@@ -37,6 +37,8 @@ class WireModel(BaseModel):
         validate_by_name=True,
         validate_by_alias=True,
         hide_input_in_errors=True,
+        # Built when the first message of its kind comes: a daemon uses some of them, all take a megabyte.
+        defer_build=True,
     )
 
 

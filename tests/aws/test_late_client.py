@@ -4,9 +4,10 @@ import asyncio
 from typing import Any
 
 import pytest
+from aiobotocore.session import AioSession
 
 from orca_daemon.aws.clients import connect
-from orca_daemon.aws.late_client import LateClient
+from orca_daemon.aws.late_client import LateClient, drop_documentation
 from orca_daemon.aws.metering import meter
 from orca_daemon.settings import load
 
@@ -60,3 +61,16 @@ async def test_the_daemons_late_clients_are_metered(
         for _ in range(2):
             assert (await clients.sts.get_caller_identity())["Account"]
     assert calls == [("sts:GetCallerIdentity", "ok")] * 2
+
+
+@pytest.mark.parametrize("service", ["s3", "sqs"])
+async def test_a_client_works_without_the_texts_of_its_service(service: str) -> None:
+    session = AioSession()
+    session.set_credentials("x", "x")
+    async with session.create_client(service, region_name="us-west-2") as client:
+        model, name = client.meta.service_model, "CreateBucket" if service == "s3" else "CreateQueue"
+        assert session.get_component("data_loader").load_service_model(service, "service-2")
+        drop_documentation(session, service)
+        assert model.operation_model(name).documentation == ""
+        assert model.shape_for(f"{name}Request").documentation == ""
+        assert model.client_context_parameters is not None
