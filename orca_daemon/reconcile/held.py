@@ -81,7 +81,7 @@ def _memory(task: Task) -> int:
 
 def streamed(parts: Parts) -> pa.RecordBatchReader:
     """The rows of all parts, which can be read once."""
-    batches = (as_batch(rows) for index in range(len(parts)) for rows in parts.read(index))
+    batches = (as_batch(rows) for _, rows in parts.read_all())
     return pa.RecordBatchReader.from_batches(SCHEMA, batches)
 
 
