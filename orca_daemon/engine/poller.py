@@ -118,6 +118,8 @@ class Poller:
                 return
             self._accept(got)
             self._dispatcher.pump()
+            # Runs begin first: the next receive is made ready while they wait for the database.
+            await asyncio.sleep(0)
             if len(got) == asked and self._may_start_extra():
                 self._extra.start(self._loop(extra=True), f"extra poller of {self._context.name}")
             elif extra and len(got) < asked:

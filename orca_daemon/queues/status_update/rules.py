@@ -111,8 +111,7 @@ def is_stale(stored: FileProgress, update: UpdateFile) -> bool:
 
     The clocks of producers differ, so an update that moves a file forward is never stale, whatever its time.
     """
-    forward = _RANK[update.status] > _RANK[stored.status]
-    return update.last_update < stored.last_update and not forward
+    return update.last_update < stored.last_update and _RANK[update.status] <= _RANK[stored.status]
 
 
 def opening(job: NewJob, now: datetime) -> JobState:
@@ -184,6 +183,8 @@ class _Ledger:
     changed: dict[JobKey, None] = field(default_factory=dict)
     """An ordered set."""
     stale: list[int] = field(default_factory=list)
+    possible: dict[tuple[str, str | None, str], list[JobKey]] = field(default_factory=dict)
+    """The candidates of the updates so far, because most updates of a run are of a few jobs."""
 
     def open(self, job: NewJob) -> None:
         """Add the files without a row; existing rows may have changed since the first delivery, and stay."""
@@ -216,7 +217,9 @@ class _Ledger:
 
     def _match(self, position: int, update: UpdateFile) -> JobKey:
         """The job of the row that the update matches; the update's own collection comes first."""
-        possible = candidates(update, self._collections)
+        named = (update.job_id, update.collection_id, update.granule_id)
+        if (possible := self.possible.get(named)) is None:
+            possible = self.possible[named] = candidates(update, self._collections)
         jobs = [job for job in possible if update.filename in self.files.get(job, ())]
         if not jobs:
             raise UnmatchedUpdateError(position, "no new_job has named this file", may_come=True)
