@@ -96,9 +96,11 @@ def _batches(rows: list[bytes]) -> "Iterator[RecordBatch]":
     return copied_rows.batches(rows)
 
 
-_ROWS: "Form[RecordBatch]" = Form(
-    batches=_batches, rows=lambda batch: int(batch.num_rows), sent=lambda batch: int(batch.num_rows)
-)
+def _number(batch: "RecordBatch") -> int:
+    return int(batch.num_rows)
+
+
+_ROWS: "Form[RecordBatch]" = Form(batches=_batches, rows=_number, sent=_number)
 _HASHES: Form[bytes] = Form(
     batches=without_frame, rows=lambda part: max(len(part) - NUMBERS, 0) // ROW, sent=lambda _: 1
 )
