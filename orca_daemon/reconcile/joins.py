@@ -17,7 +17,7 @@ from orca_daemon.reconcile.engine import BESIDE_CATALOG, LEAST, limit, limit_mib
 from orca_daemon.reconcile.hashing import Hashing, InPostgres
 from orca_daemon.reconcile.held import free_mib, in_memory, streamed
 from orca_daemon.reconcile.listing import QUOTED, Listing
-from orca_daemon.reconcile.parts import Parts
+from orca_daemon.reconcile.parts import CONTENT, KEY, Numbers, Parts
 from orca_daemon.reconcile.protocol import Task
 from orca_daemon.reconcile.read_ahead import ahead
 from orca_daemon.reconcile.set_aside import Catalogued
@@ -117,7 +117,7 @@ def _look_up_parts(
     listings = ahead(listed.read_all(), _AHEAD, lambda block: block[1].nbytes)
     with closing(in_memory(task, parts)) as catalogs, closing(listings):
         for catalogued, (index, blocks) in zip(catalogs, groupby(listings, itemgetter(0)), strict=True):
-            others, rest = _rest(catalogued, (places.as_batch(rows) for _, rows in blocks))
+            others, rest = _rest(catalogued, (rows for _, rows in blocks))
             engine.register("part", pa.Table.from_batches(others, places.SCHEMA))
             engine.execute(f"CREATE OR REPLACE VIEW listing AS {_PLACES} FROM part")
             engine.register("catalog", pa.Table.from_batches(rest, copied_hashes.SCHEMA))
@@ -128,14 +128,18 @@ def _look_up_parts(
 
 
 def _rest(
-    catalogued: Catalogued, listing: Iterator[pa.RecordBatch]
+    catalogued: Catalogued, listing: Iterator[Numbers]
 ) -> tuple[list[pa.RecordBatch], list[pa.RecordBatch]]:
     """The rows of both that have to be joined: all, if the part is larger than expected."""
     if not catalogued.fits:
-        return list(listing), [copied_hashes.as_batch(rows) for rows in catalogued.pop()]
-    others = list(catalogued.others(listing))
-    keys = [batch.column("key_hash").to_numpy() for batch in others]
-    return others, catalogued.rest(np.concatenate([*keys, np.empty(0, np.uint64)]))
+        every = [places.as_batch(rows) for rows in listing]
+        return every, [copied_hashes.as_batch(rows) for rows in catalogued.pop()]
+    others, keys = [], [np.empty(0, np.uint64)]
+    for rows in listing:
+        differing = rows[catalogued.differing(rows[:, KEY], rows[:, CONTENT], places.odd(rows))]
+        others.append(places.as_batch(differing))
+        keys.append(differing[:, KEY])
+    return others, catalogued.rest(np.concatenate(keys))
 
 
 def _store(engine: duckdb.DuckDBPyConnection, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:

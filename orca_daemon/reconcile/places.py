@@ -1,6 +1,7 @@
 """Rows of a listing as their hashes and places in the data files, in memory and on disk."""
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from orca_daemon.reconcile.parts import Numbers, columns
@@ -22,6 +23,12 @@ def as_numbers(batch: pa.RecordBatch) -> Numbers:
     placed = np.where(odd.to_numpy(zero_copy_only=False), ~positions, positions)
     keys, contents = (batch.column(name).to_numpy() for name in ("key_hash", "content_hash"))
     return np.column_stack([placed.view(np.uint64), keys, contents])
+
+
+def odd(rows: Numbers) -> npt.NDArray[np.bool_]:
+    """Which rows are odd."""
+    odd: npt.NDArray[np.bool_] = rows[:, 0].view(np.int64) < 0
+    return odd
 
 
 def as_batch(rows: Numbers) -> pa.RecordBatch:

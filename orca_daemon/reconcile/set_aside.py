@@ -73,7 +73,7 @@ class Table:
         at = self._first(wanted)
         there = self._at(at)
         found = there == wanted
-        left = np.flatnonzero(~found & (there != 0))
+        left = np.flatnonzero((there != 0) > found)
         while len(left):
             at[left] = self._next(at[left])
             there = self._at(at[left])
@@ -89,7 +89,10 @@ class Table:
     def _first(self, hashes: Hashes) -> npt.NDArray[np.int64]:
         # Of the product, because all keys of a part begin with the same bits.  Two shifts, because one of all
         # 64 bits, for a table of one place, is undefined.
-        return ((hashes * _SPREAD) >> np.uint64(1) >> np.uint64(63 - self._bits)).astype(np.int64)
+        spread = hashes * _SPREAD
+        spread >>= np.uint64(1)
+        spread >>= np.uint64(63 - self._bits)
+        return spread.view(np.int64)
 
     def _next(self, places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         return (places + 1) & (len(self.places) - 1)
@@ -114,7 +117,9 @@ class Catalogued:
 
     def __init__(self, memory: int) -> None:
         self._table, self._most = Table(_bits(memory)), room(memory)
-        self._met = np.zeros(len(self._table.places), np.bool_)
+        self._nowhere = len(self._table.places)
+        self._met = np.zeros(self._nowhere + 1, np.bool_)
+        """Of each place, whether its hash was found; beyond the last one, what was not found."""
         self._blocks: list[Numbers] = []
         self._rows = 0
         self.fits = True
@@ -139,14 +144,19 @@ class Catalogued:
     def others(self, listing: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """The rows of a listing that are not the same in the catalog, and those that are odd."""
         for batch in listing:
-            hashes = (batch.column(name).to_numpy() for name in ("key_hash", "content_hash"))
-            same, places = self._table.find(_together(*hashes))
-            if batch.column("odd").null_count < batch.num_rows:
-                same &= batch.column("odd").is_null().to_numpy(zero_copy_only=False)
-            self._met[places[same]] = True
-            rest = batch.filter(pa.array(~same))
-            self.same += batch.num_rows - rest.num_rows
-            yield rest
+            keys, contents = (batch.column(name).to_numpy() for name in ("key_hash", "content_hash"))
+            odd = batch.column("odd").is_valid().to_numpy(zero_copy_only=False)
+            yield batch.take(pa.array(self.differing(keys, contents, odd)))
+
+    def differing(self, keys: Hashes, contents: Hashes, odd: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+        """Which rows of a listing are not the same in the catalog, or are odd; the others are set aside."""
+        same, places = self._table.find(_together(keys, contents))
+        same &= ~odd
+        differing = np.flatnonzero(~same)
+        places[differing] = self._nowhere
+        self._met[places] = True
+        self.same += len(keys) - len(differing)
+        return differing
 
     def rest(self, keys: Hashes) -> list[pa.RecordBatch]:
         """The catalog's rows that `others` has not met, and those with these keys, which are of its rows.
@@ -159,7 +169,7 @@ class Catalogued:
         taken = self._table.places != 0
         if np.count_nonzero(taken) != self._rows:
             raise CollidedError
-        unmet = self._table.places[taken & ~self._met]
+        unmet = self._table.places[taken & ~self._met[:-1]]
         blocks, rest = self.pop(), []
         # One table after the other: if nearly all rows differ, each is as large as that of the catalog.
         table = Table.of(unmet)
@@ -179,5 +189,6 @@ def _of_rows(rows: Numbers) -> Hashes:
 
 def _together(keys: Hashes, contents: Hashes) -> Hashes:
     """One hash for key and content."""
-    hashes: Hashes = keys + contents * _SPREAD
+    hashes: Hashes = contents * _SPREAD
+    hashes += keys
     return hashes
