@@ -45,6 +45,33 @@ def test_an_extra_poller_asks_again_for_the_answer_that_it_lost() -> None:
     on_virtual_time(story())
 
 
+def test_runs_begin_before_the_next_receive() -> None:
+    async def story() -> None:
+        rig = Rig(fifo=True)
+        for number in range(30):
+            rig.send(str(number), group=str(number))
+        receive = rig.source.receive
+        begun: list[str] = []
+        before_receive: list[int] = []
+
+        async def noted(
+            limit: int, *, wait: float, lease: float, attempt_id: str | None = None
+        ) -> Sequence[Envelope]:
+            before_receive.append(len(begun))
+            return await receive(limit, wait=wait, lease=lease, attempt_id=attempt_id)
+
+        rig.meddle(receive=noted)
+
+        async def handle(body: str) -> None:
+            begun.append(body)
+            await asyncio.sleep(0.1)
+
+        await rig.live(rig.engine(handle, options=ConsumerOptions(pollers=1, wait=1.0, concurrency=50)), 5.0)
+        assert before_receive[:4] == [0, 10, 20, 30]
+
+    on_virtual_time(story())
+
+
 def test_what_a_lost_answer_had_brought_still_has_its_room_when_it_comes_again() -> None:
     async def story() -> None:
         rig = Rig(fifo=True)
