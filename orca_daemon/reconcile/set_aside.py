@@ -73,7 +73,7 @@ class Table:
         at = self._first(wanted)
         there = self._at(at)
         found = there == wanted
-        left = np.flatnonzero((there != 0) > found)
+        left = np.flatnonzero(~found & (there != 0))
         while len(left):
             at[left] = self._next(at[left])
             there = self._at(at[left])
