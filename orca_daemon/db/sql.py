@@ -1,11 +1,12 @@
-"""Loads SQL in named blocks from a `.sql` file next to the code that runs it."""
+"""Loads SQL in named blocks from a `.sql` file next to the code that runs it; makes JSON parameters."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
 
+from pydantic_core import to_json
 from sqlalchemy import TextClause, text
 
 _HEADING = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
@@ -29,3 +30,12 @@ def load(package: str, file: str) -> Mapping[str, TextClause]:
     return MappingProxyType(
         {name: text(body.strip().removesuffix(";")) for name, body in zip(names, bodies, strict=True)}
     )
+
+
+def as_json(rows: Sequence[object]) -> str:
+    """Rows as one parameter, a JSON array: texts without lone surrogates, numbers, times.
+
+    By pydantic, which takes a sixth of the time of `json`.  Non-ASCII characters are not escaped: a server
+    with the encoding SQL_ASCII rejects their escapes.
+    """
+    return to_json(rows).decode()

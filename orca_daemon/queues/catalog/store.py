@@ -1,6 +1,5 @@
 """Writes a run of catalog records in one transaction: two round trips for any number of messages."""
 
-import json
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -9,7 +8,7 @@ from sqlalchemy import Connection, TextClause, text
 from sqlalchemy.exc import IntegrityError
 
 from orca_daemon.db.failures import sqlstate_of
-from orca_daemon.db.sql import load
+from orca_daemon.db.sql import as_json, load
 from orca_daemon.engine.errors import Reject
 from orca_daemon.queues.catalog.rows import FileRow, GranuleKey, Rows, rows
 from orca_daemon.wire.catalog import CatalogRecord
@@ -18,8 +17,6 @@ _SQL = load(__package__, "statements.sql")
 _UNIQUE_VIOLATION = "23505"
 _ARCHIVE_KEY = "(orca_archive_location, key_path)="
 """How Postgres names the second unique key of `files` in the detail of a violation, in every language."""
-# Non-ASCII characters unescaped: a server with the encoding SQL_ASCII rejects `\u` escapes for them.
-_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @cache
@@ -79,9 +76,9 @@ def _write_granules(connection: Connection, planned: Rows) -> _Ids:
             "collection": key.collection_id,
             "granule": key.granule_id,
             "execution": row.newest.granule.execution_id,
-            "ingested": row.first.granule.ingest_time.isoformat(),
-            "created": row.first.granule.cumulus_create_time.isoformat(),
-            "updated": row.newest.granule.last_update.isoformat(),
+            "ingested": row.first.granule.ingest_time,
+            "created": row.first.granule.cumulus_create_time,
+            "updated": row.newest.granule.last_update,
         }
         for number, (key, row) in enumerate(planned.granules.items())
     ]
@@ -90,9 +87,9 @@ def _write_granules(connection: Connection, planned: Rows) -> _Ids:
         for id_, message in planned.collections.items()
     ]
     parameters = {
-        "providers": _json([{"id": id_, "name": name} for id_, name in planned.providers.items()]),
-        "collections": _json(collections),
-        "granules": _json(granules),
+        "providers": as_json([{"id": id_, "name": name} for id_, name in planned.providers.items()]),
+        "collections": as_json(collections),
+        "granules": as_json(granules),
     }
     statements = ("plan", "insert_providers", "insert_collections", "write_granules", "read_ids")
     keys, ids = list(planned.granules), _Ids()
@@ -108,7 +105,7 @@ def _write_granules(connection: Connection, planned: Rows) -> _Ids:
 
 def _write_files(connection: Connection, statement: Sequence[FileRow], ids: _Ids) -> set[int]:
     """Write the files of one statement.  Returns the positions of stale messages."""
-    parameters = {"files": _json([_file_row(row, ids) for row in statement])}
+    parameters = {"files": as_json([_file_row(row, ids) for row in statement])}
     try:
         result = connection.execute(_SQL["write_files"], parameters)
     except IntegrityError as error:
@@ -116,7 +113,7 @@ def _write_files(connection: Connection, statement: Sequence[FileRow], ids: _Ids
     if result.rowcount == len(statement):
         return set()
     # Files of which nothing changed were not written either: only a query tells the stale ones from them.
-    stale = connection.execute(_SQL["find_stale_files"], {"files": _json(_versions(statement))})
+    stale = connection.execute(_SQL["find_stale_files"], {"files": as_json(_versions(statement))})
     return {statement[number].position for (number,) in stale}
 
 
@@ -128,7 +125,7 @@ def _file_row(row: FileRow, ids: _Ids) -> dict[str, object]:
         "archive": file.orca_archive_location,
         "cumulus": file.cumulus_archive_location,
         "key": file.key_path,
-        "ingested": file.ingest_time.isoformat(),
+        "ingested": file.ingest_time,
         "etag": file.etag,
         "version": file.version,
         "size": file.size_in_bytes,
@@ -144,7 +141,7 @@ def _versions(statement: Sequence[FileRow]) -> list[dict[str, object]]:
             "number": number,
             "cumulus": row.file.cumulus_archive_location,
             "key": row.file.key_path,
-            "ingested": row.file.ingest_time.isoformat(),
+            "ingested": row.file.ingest_time,
         }
         for number, row in enumerate(statement)
     ]
