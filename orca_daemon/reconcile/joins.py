@@ -136,7 +136,7 @@ def _rest(
         return every, [copied_hashes.as_batch(rows) for rows in catalogued.pop()]
     others, keys = [], [np.empty(0, np.uint64)]
     for rows in listing:
-        differing = rows[catalogued.differing(rows[:, KEY], rows[:, CONTENT], places.odd(rows))]
+        differing = rows[catalogued.differing(rows[:, KEY], rows[:, CONTENT], places.are_odd(rows))]
         others.append(places.as_batch(differing))
         keys.append(differing[:, KEY])
     return others, catalogued.rest(np.concatenate(keys))

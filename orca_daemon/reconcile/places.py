@@ -25,17 +25,17 @@ def as_numbers(batch: pa.RecordBatch) -> Numbers:
     return np.column_stack([placed.view(np.uint64), keys, contents])
 
 
-def odd(rows: Numbers) -> npt.NDArray[np.bool_]:
+def are_odd(rows: Numbers) -> npt.NDArray[np.bool_]:
     """Which rows are odd."""
-    odd: npt.NDArray[np.bool_] = rows[:, 0].view(np.int64) < 0
-    return odd
+    negative: npt.NDArray[np.bool_] = rows[:, 0].view(np.int64) < 0
+    return negative
 
 
 def as_batch(rows: Numbers) -> pa.RecordBatch:
     """The reverse of `as_numbers`."""
     placed, keys, contents = columns(rows)
     positions = placed.view(np.int64)
-    odd = positions < 0
+    odd = are_odd(rows)
     values = [
         pa.array(keys),
         pa.array(contents),

@@ -159,7 +159,7 @@ class Catalogued:
         return differing
 
     def rest(self, keys: Hashes) -> list[pa.RecordBatch]:
-        """The catalog's rows that `others` has not met, and those with these keys, which are of its rows.
+        """The catalog's rows that `differing` has not met, and those with these keys, which are of its rows.
 
         A key that is listed twice, once as in the catalog, meets its row again, so that both are counted.
 
